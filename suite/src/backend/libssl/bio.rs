@@ -1,0 +1,160 @@
+//! The transport as the library sees it: a BIO of a kind of its own, made through the library's
+//! `BIO_meth_*` functions, whose callbacks hand every request to the link.
+
+use std::cell::Cell;
+use std::ffi::{c_char, c_int, c_long, c_void};
+use std::ptr::NonNull;
+
+use super::symbols::{Bio, BioMethod, Interface};
+use crate::link::{Errno, Link, Refusal, Transfer};
+
+/// Numbers of `openssl/bio.h`, the same in all libraries of the kind.
+mod number {
+    use std::ffi::{c_int, c_long};
+
+    pub(super) const TYPE_SOURCE_SINK: c_int = 0x0400;
+    pub(super) const FLAGS_READ: c_int = 0x01;
+    pub(super) const FLAGS_WRITE: c_int = 0x02;
+    pub(super) const FLAGS_RETRY: c_int = 0x0f;
+    pub(super) const FLAGS_SHOULD_RETRY: c_int = 0x08;
+    pub(super) const CTRL_FLUSH: c_int = 11;
+    pub(super) const DONE: c_long = 1;
+    pub(super) const NOT_KNOWN: c_long = 0;
+}
+
+/// The library's description of our kind of BIO.
+pub(super) struct Method(*mut BioMethod);
+
+/// The transport of one connection, and the two functions that tell its library to come again.
+pub(super) struct Port {
+    link: Link,
+    set_flags: unsafe extern "C" fn(*mut Bio, c_int),
+    clear_flags: unsafe extern "C" fn(*mut Bio, c_int),
+}
+
+thread_local! {
+    /// The port of the connection whose library runs on this thread.
+    static CURRENT: Cell<Option<NonNull<Port>>> = const { Cell::new(None) };
+}
+
+impl Method {
+    /// Makes the description; it lives as long as the library, which is never unloaded.
+    pub(super) fn new(api: &Interface) -> Option<Self> {
+        // SAFETY: the functions are those of one library, called as bio(3) says, and the callbacks
+        // follow its BIO_meth_new(3).
+        unsafe {
+            let index = api.BIO_get_new_index.map_or(0x7f, |next| next());
+            let kind = index | number::TYPE_SOURCE_SINK;
+            let method = (api.BIO_meth_new)(kind, c"writeproof link".as_ptr());
+            if method.is_null() {
+                return None;
+            }
+            let made = (api.BIO_meth_set_write)(method, write) == 1
+                && (api.BIO_meth_set_read)(method, read) == 1
+                && (api.BIO_meth_set_ctrl)(method, ctrl) == 1;
+            made.then_some(Self(method))
+        }
+    }
+
+    /// A BIO for one connection.
+    pub(super) fn bio(&self, api: &Interface) -> Option<*mut Bio> {
+        // SAFETY: the method belongs to the same library; the BIO is handed to `SSL_set_bio`, which
+        // takes it over.
+        unsafe {
+            let bio = (api.BIO_new)(self.0);
+            if bio.is_null() {
+                return None;
+            }
+            (api.BIO_set_init)(bio, 1);
+            Some(bio)
+        }
+    }
+}
+
+impl Port {
+    pub(super) fn new(api: &Interface, link: &Link) -> Self {
+        Self {
+            link: link.clone(),
+            set_flags: api.BIO_set_flags,
+            clear_flags: api.BIO_clear_flags,
+        }
+    }
+
+    /// Runs a call of the library whose BIO callbacks use this port.
+    pub(super) fn during<T>(&self, call: impl FnOnce() -> T) -> T {
+        let before = CURRENT.replace(Some(NonNull::from(self)));
+        let result = call();
+        CURRENT.set(before);
+        result
+    }
+}
+
+/// # Safety
+/// Only to be used while [`Port::during`] runs, which keeps the port borrowed.
+unsafe fn current<'a>() -> Option<&'a Port> {
+    // SAFETY: the pointer was made from a reference that outlives the call that runs.
+    CURRENT.get().map(|port| unsafe { port.as_ref() })
+}
+
+unsafe extern "C" fn write(bio: *mut Bio, bytes: *const c_char, length: c_int) -> c_int {
+    // SAFETY: the library calls this for a BIO of ours, with `length` readable bytes.
+    unsafe {
+        let Some(port) = current() else { return -1 };
+        let length = usize::try_from(length).unwrap_or(0);
+        let bytes = match length {
+            0 => &[],
+            _ => std::slice::from_raw_parts(bytes.cast(), length),
+        };
+        answer(port, bio, port.link.write(bytes), number::FLAGS_WRITE)
+    }
+}
+
+unsafe extern "C" fn read(bio: *mut Bio, space: *mut c_char, length: c_int) -> c_int {
+    // SAFETY: the library calls this for a BIO of ours, with `length` writable bytes.
+    unsafe {
+        let Some(port) = current() else { return -1 };
+        let length = usize::try_from(length).unwrap_or(0);
+        let space = match length {
+            0 => &mut [],
+            _ => std::slice::from_raw_parts_mut(space.cast(), length),
+        };
+        answer(port, bio, port.link.read(space), number::FLAGS_READ)
+    }
+}
+
+unsafe extern "C" fn ctrl(_: *mut Bio, command: c_int, _: c_long, _: *mut c_void) -> c_long {
+    match command {
+        number::CTRL_FLUSH => number::DONE,
+        _ => number::NOT_KNOWN,
+    }
+}
+
+/// Tells the library what a transfer came to, as bio(3) asks: a count, or -1 or 0 with or without
+/// the retry flag, and errno as a socket would leave it.
+///
+/// # Safety
+/// `bio` belongs to `port`.
+unsafe fn answer(port: &Port, bio: *mut Bio, transfer: Transfer, direction: c_int) -> c_int {
+    let retry = direction | number::FLAGS_SHOULD_RETRY;
+    // SAFETY: `bio` is live and the functions are its library's.
+    unsafe {
+        (port.clear_flags)(bio, number::FLAGS_RETRY);
+        match transfer {
+            Transfer::Done(bytes) => c_int::try_from(bytes).unwrap_or(c_int::MAX),
+            Transfer::Refused(Refusal::WouldBlock) => {
+                (port.set_flags)(bio, retry);
+                errno::set_errno(errno::Errno(Errno::AGAIN.raw()));
+                -1
+            }
+            Transfer::Refused(Refusal::ZeroRetry) => {
+                (port.set_flags)(bio, retry);
+                0
+            }
+            Transfer::Refused(Refusal::Fail(number)) => {
+                errno::set_errno(errno::Errno(number.raw()));
+                -1
+            }
+            Transfer::Refused(Refusal::Zero) => 0,
+        }
+    }
+}

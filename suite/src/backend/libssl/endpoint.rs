@@ -1,0 +1,283 @@
+//! One connection of a libssl: each operation is one C call, with what it left behind read at once.
+
+use std::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
+use std::ptr;
+
+use super::bio::{Method, Port};
+use super::number;
+use super::symbols::{Interface, Ssl, SslCtx};
+use crate::backend::{Bytes, Endpoint, Setup, Switch, Unsupported};
+use crate::link::{Errno, Link};
+use crate::scenario::{Function, KeyUpdate, Mode, Role, RoleState};
+use crate::trace::{Call, ErrorClass, Stored, Want};
+
+/// What stands in the place for a number before the call, to see whether the call stores one: no
+/// length that a write can have.
+const UNTOUCHED: usize = usize::MAX;
+
+/// More entries than any library's error queue holds (16 in all of them): a queue that does not
+/// end is cut here.
+const QUEUE_LIMIT: usize = 64;
+
+pub(super) struct LibsslEndpoint {
+    api: Interface,
+    ssl: *mut Ssl,
+    port: Port,
+    /// The next call finds a stale entry in the error queue, which therefore is not cleared.
+    stale: bool,
+}
+
+impl LibsslEndpoint {
+    pub(super) fn new(
+        api: &Interface,
+        method: &Method,
+        context: *mut SslCtx,
+        setup: &Setup,
+        link: &Link,
+    ) -> Option<Self> {
+        let port = Port::new(api, link);
+        // SAFETY: `context` is live; each result is checked before it is used; SSL_set_bio takes
+        // over the one reference to the BIO for both directions.
+        let ssl = unsafe {
+            let ssl = (api.SSL_new)(context);
+            if ssl.is_null() {
+                return None;
+            }
+            let Some(bio) = method.bio(api) else {
+                (api.SSL_free)(ssl);
+                return None;
+            };
+            (api.SSL_set_bio)(ssl, bio, bio);
+            match (setup.role_state, setup.role) {
+                (RoleState::Unset, _) => {}
+                (RoleState::Set, Role::Client) => (api.SSL_set_connect_state)(ssl),
+                (RoleState::Set, Role::Server) => (api.SSL_set_accept_state)(ssl),
+            }
+            ssl
+        };
+        Some(Self {
+            api: *api,
+            ssl,
+            port,
+            stale: false,
+        })
+    }
+
+    /// Runs one call that returns an `int`, and reads what it left behind.
+    fn call(&mut self, run: impl FnOnce(&Interface, *mut Ssl) -> c_int) -> Call {
+        if !std::mem::take(&mut self.stale) {
+            // SAFETY: no precondition.
+            unsafe { (self.api.ERR_clear_error)() };
+        }
+        errno::set_errno(errno::Errno(0));
+        let ret = self.port.during(|| run(&self.api, self.ssl));
+        let errno = errno::errno().0;
+        // SAFETY: directly after the call, on the same thread, as SSL_get_error(3) asks.
+        let (error, want) = unsafe {
+            let error = (self.api.SSL_get_error)(self.ssl, ret);
+            (error, self.api.SSL_want.map(|want| want(self.ssl)))
+        };
+        Call {
+            ret: i64::from(ret),
+            written: None,
+            error: ErrorClass::from_number(error),
+            want: want.map(Want::from_number),
+            queue: self.drain_queue(),
+            errno: Some(Errno::from_raw(errno)),
+            data: None,
+        }
+    }
+
+    /// Takes the whole error queue, oldest entry first.
+    fn drain_queue(&self) -> Vec<String> {
+        let next = || {
+            // SAFETY: no precondition.
+            let code = unsafe { (self.api.ERR_get_error)() };
+            (code != 0).then(|| self.entry(code))
+        };
+        std::iter::from_fn(next).take(QUEUE_LIMIT).collect()
+    }
+
+    /// `library:reason`, both in lower case with spaces: numbers differ between libraries.
+    fn entry(&self, code: c_ulong) -> String {
+        let text = |name: Option<unsafe extern "C" fn(c_ulong) -> *const c_char>| {
+            // SAFETY: answers null or a string that lives as long as the library.
+            let text = unsafe { name?(code) };
+            // SAFETY: as above.
+            let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })?;
+            Some(text.to_string_lossy().to_lowercase().replace('_', " "))
+        };
+        let library = text(self.api.ERR_lib_error_string)
+            .map(|name| name.trim_end_matches(" routines").to_owned())
+            .unwrap_or_else(|| "unknown library".to_owned());
+        let reason = text(self.api.ERR_reason_error_string)
+            .unwrap_or_else(|| "a reason without a name".to_owned());
+        format!("{library}:{reason}")
+    }
+
+    fn write_once(&mut self, pointer: *const c_void, length: c_int) -> Call {
+        // SAFETY: the connection is live. A null pointer or a negative length is what the scenario
+        // asks for; else the memory holds `length` bytes.
+        self.call(|api, ssl| unsafe { (api.SSL_write)(ssl, pointer, length) })
+    }
+
+    fn write_ex(&mut self, pointer: *const c_void, length: usize) -> Result<Call, Unsupported> {
+        let function = self
+            .api
+            .SSL_write_ex
+            .ok_or_else(|| Unsupported::new("SSL_write_ex"))?;
+        let mut stored = UNTOUCHED;
+        let place = &raw mut stored;
+        // SAFETY: as for `write_once`, with a place for the number.
+        let mut call = self.call(|_, ssl| unsafe { function(ssl, pointer, length, place) });
+        call.written = Some(match stored {
+            UNTOUCHED => Stored::Untouched,
+            bytes => Stored::Bytes(bytes),
+        });
+        Ok(call)
+    }
+
+    /// `SSL_ctrl`, for what is a macro over it in OpenSSL.
+    fn ctrl(&self, command: c_int, argument: c_long) -> Option<c_long> {
+        // SAFETY: the connection is live, and the commands used here take no pointer.
+        self.api
+            .SSL_ctrl
+            .map(|ctrl| unsafe { ctrl(self.ssl, command, argument, ptr::null_mut()) })
+    }
+}
+
+impl Endpoint for LibsslEndpoint {
+    fn handshake(&mut self) -> Result<Call, Unsupported> {
+        // SAFETY: the connection is live.
+        Ok(self.call(|api, ssl| unsafe { (api.SSL_do_handshake)(ssl) }))
+    }
+
+    fn write(&mut self, function: Function, bytes: Bytes<'_>) -> Result<Call, Unsupported> {
+        let (pointer, length): (*const c_void, i64) = match bytes {
+            Bytes::Slice(slice) => (slice.as_ptr().cast(), slice.len() as i64),
+            Bytes::Null(length) => (ptr::null(), length as i64),
+            Bytes::Negative(slice, length) => (slice.as_ptr().cast(), i64::from(length)),
+        };
+        match function {
+            Function::Write => {
+                let length = c_int::try_from(length)
+                    .map_err(|_| Unsupported::new(format!("a length of {length} in an int")))?;
+                Ok(self.write_once(pointer, length))
+            }
+            Function::WriteEx => {
+                let length = usize::try_from(length)
+                    .map_err(|_| Unsupported::new(format!("a length of {length} in a size_t")))?;
+                self.write_ex(pointer, length)
+            }
+        }
+    }
+
+    fn read(&mut self, space: &mut [u8]) -> Result<Call, Unsupported> {
+        let (pointer, length) = (space.as_mut_ptr(), super::length(space));
+        // SAFETY: the connection is live, and `space` has room for `length` bytes.
+        Ok(self.call(|api, ssl| unsafe { (api.SSL_read)(ssl, pointer.cast(), length) }))
+    }
+
+    fn shutdown(&mut self) -> Result<Call, Unsupported> {
+        let function = self
+            .api
+            .SSL_shutdown
+            .ok_or_else(|| Unsupported::new("SSL_shutdown"))?;
+        // SAFETY: the connection is live.
+        Ok(self.call(|_, ssl| unsafe { function(ssl) }))
+    }
+
+    fn key_update(&mut self, request: KeyUpdate) -> Result<Call, Unsupported> {
+        let function = self
+            .api
+            .SSL_key_update
+            .ok_or_else(|| Unsupported::new("SSL_key_update"))?;
+        // SSL_KEY_UPDATE_NOT_REQUESTED and SSL_KEY_UPDATE_REQUESTED.
+        let number = match request {
+            KeyUpdate::NotRequested => 0,
+            KeyUpdate::Requested => 1,
+        };
+        // SAFETY: the connection is live.
+        Ok(self.call(|_, ssl| unsafe { function(ssl, number) }))
+    }
+
+    fn renegotiate(&mut self) -> Result<Call, Unsupported> {
+        let function = self
+            .api
+            .SSL_renegotiate
+            .ok_or_else(|| Unsupported::new("SSL_renegotiate"))?;
+        // SAFETY: the connection is live.
+        Ok(self.call(|_, ssl| unsafe { function(ssl) }))
+    }
+
+    fn switch(&mut self, modes: &[Mode], to: Switch) -> Result<(), Unsupported> {
+        let bits = modes.iter().fold(0, |bits, &mode| bits | mode_bit(mode));
+        let (function, command) = match to {
+            Switch::On => (self.api.SSL_set_mode, number::CTRL_MODE),
+            Switch::Off => (self.api.SSL_clear_mode, number::CTRL_CLEAR_MODE),
+        };
+        let switched = match function {
+            // SAFETY: the connection is live.
+            Some(function) => Some(unsafe { function(self.ssl, bits) }.into()),
+            None => self.ctrl(command, c_long::from(bits)),
+        };
+        switched
+            .map(|_| ())
+            .ok_or_else(|| Unsupported::new("SSL_set_mode"))
+    }
+
+    fn max_send_fragment(&mut self, bytes: u16) -> Result<Call, Unsupported> {
+        if let Some(function) = self.api.SSL_set_max_send_fragment {
+            // SAFETY: the connection is live.
+            return Ok(self.call(|_, ssl| unsafe { function(ssl, bytes.into()) }));
+        }
+        let function = self
+            .api
+            .SSL_ctrl
+            .ok_or_else(|| Unsupported::new("SSL_set_max_send_fragment"))?;
+        let command = number::CTRL_MAX_SEND_FRAGMENT;
+        // SAFETY: the connection is live, and the command takes no pointer.
+        Ok(self.call(|_, ssl| unsafe {
+            c_int::try_from(function(ssl, command, bytes.into(), ptr::null_mut())).unwrap_or(-1)
+        }))
+    }
+
+    fn stale_error(&mut self) -> Result<(), Unsupported> {
+        // A cipher that nobody knows, on a context that nobody uses: every library leaves an entry.
+        // SAFETY: no precondition; the context is freed before anything else can see it.
+        let refused = unsafe {
+            (self.api.ERR_clear_error)();
+            let context = (self.api.SSL_CTX_new)((self.api.TLS_method)());
+            if context.is_null() {
+                return Err(Unsupported::new("SSL_CTX_new"));
+            }
+            let name = c"NO-SUCH-CIPHER";
+            let set = (self.api.SSL_CTX_set_cipher_list)(context, name.as_ptr());
+            (self.api.SSL_CTX_free)(context);
+            set != 1
+        };
+        self.stale = refused;
+        match refused {
+            true => Ok(()),
+            false => Err(Unsupported::new("a stale error: the library took an unknown cipher")),
+        }
+    }
+}
+
+impl Drop for LibsslEndpoint {
+    fn drop(&mut self) {
+        // SAFETY: the connection is freed once, and its BIO with it.
+        self.port.during(|| unsafe { (self.api.SSL_free)(self.ssl) });
+    }
+}
+
+/// The bits of `openssl/ssl.h`. BoringSSL and AWS-LC give AUTO_RETRY and RELEASE_BUFFERS the value 0,
+/// and ignore the bits named here: their behaviour is always on.
+fn mode_bit(mode: Mode) -> u32 {
+    match mode {
+        Mode::PartialWrite => 0x01,
+        Mode::MovingBuffer => 0x02,
+        Mode::AutoRetry => 0x04,
+        Mode::ReleaseBuffers => 0x10,
+    }
+}

@@ -1,0 +1,65 @@
+//! The error numbers of the operating system that a transport can fail with, by name: numbers
+//! differ between systems, so traces and scenarios only ever hold names.
+
+use std::fmt;
+
+/// An error number of the operating system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Errno(i32);
+
+/// The names that scenarios can use and traces can show (errno(3)).
+const NAMES: [(&str, i32); 12] = [
+    ("EAGAIN", libc::EAGAIN),
+    ("EBADF", libc::EBADF),
+    ("ECONNABORTED", libc::ECONNABORTED),
+    ("ECONNRESET", libc::ECONNRESET),
+    ("EINTR", libc::EINTR),
+    ("EINVAL", libc::EINVAL),
+    ("EIO", libc::EIO),
+    ("ENOBUFS", libc::ENOBUFS),
+    ("ENOMEM", libc::ENOMEM),
+    ("ENOTCONN", libc::ENOTCONN),
+    ("EPIPE", libc::EPIPE),
+    ("ETIMEDOUT", libc::ETIMEDOUT),
+];
+
+impl Errno {
+    /// No error.
+    pub const NONE: Self = Self(0);
+    /// The transport would block.
+    pub const AGAIN: Self = Self(libc::EAGAIN);
+    /// The far end is gone.
+    pub const PIPE: Self = Self(libc::EPIPE);
+
+    /// From the number that the C library uses here.
+    pub fn from_raw(number: i32) -> Self {
+        Self(number)
+    }
+
+    /// The number that the C library uses here.
+    pub fn raw(self) -> i32 {
+        self.0
+    }
+
+    /// From a name such as `ECONNRESET`; answers nothing for one that is not in [`Errno::names`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|&(_, number)| Self(number))
+    }
+
+    /// All names that [`Errno::from_name`] knows, in alphabetical order.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(name, _)| *name)
+    }
+}
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match NAMES.iter().find(|(_, number)| *number == self.0) {
+            Some((name, _)) => f.write_str(name),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}

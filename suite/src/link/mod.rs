@@ -1,0 +1,370 @@
+//! The transport between the library under test and the peer: in memory, without sockets, threads
+//! or clocks. It accepts and delivers what the script says ([`Outbound`], [`Inbound`]), and it
+//! taps every byte both ways.
+//!
+//! In flow the bytes that either end sends; out flow the same bytes to the other end, and the
+//! [`Tap`] from which the wire view reads records. Knows no library.
+
+mod errno;
+
+use std::cell::{RefCell, RefMut};
+use std::io;
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+
+pub use errno::Errno;
+
+/// How many transport calls one call of the library may cause before the link gives up on it and
+/// fails each further one with `EIO`: nearly four times what the largest write of a scenario needs
+/// when the transport takes one byte at a time.
+pub const CALL_LIMIT: u64 = 1 << 24;
+
+/// What the transport takes from the library under test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outbound {
+    /// How many bytes it takes.
+    pub accept: Budget,
+    /// How many of them it takes in one transport call; all that are offered if not named.
+    pub at_most: Option<NonZeroUsize>,
+    /// What it does when the budget is used up.
+    pub then: Refusal,
+}
+
+impl Outbound {
+    /// Takes everything.
+    pub const OPEN: Self = Self {
+        accept: Budget::All,
+        at_most: None,
+        then: Refusal::WouldBlock,
+    };
+}
+
+/// What the transport hands to the library under test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inbound {
+    /// How many bytes it hands over, of those that the peer has sent or will send.
+    pub deliver: Budget,
+    /// How many of them it hands over in one transport call; all that fit if not named.
+    pub at_most: Option<NonZeroUsize>,
+    /// What it does when the budget is used up or nothing is there.
+    pub then: Refusal,
+}
+
+impl Inbound {
+    /// Hands over everything.
+    pub const OPEN: Self = Self {
+        deliver: Budget::All,
+        at_most: None,
+        then: Refusal::WouldBlock,
+    };
+}
+
+/// How many bytes pass before the transport refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budget {
+    /// Any number.
+    All,
+    /// So many from now on.
+    Bytes(usize),
+    /// So many in each call of the library, counted anew for the next one.
+    EachCall(usize),
+}
+
+/// How the transport refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Returns -1 with the retry flag and `EAGAIN`: try later.
+    WouldBlock,
+    /// Returns -1 without the retry flag, with this error number.
+    Fail(Errno),
+    /// Returns 0 without the retry flag; for reading, this is end of file.
+    Zero,
+    /// Returns 0 with the retry flag.
+    ZeroRetry,
+}
+
+/// What one transport call came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transfer {
+    /// So many bytes went through; more than 0 unless 0 were asked for.
+    Done(usize),
+    /// Nothing went through.
+    Refused(Refusal),
+}
+
+/// What the library asked of the transport during one call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Transport writes, refused ones included.
+    pub writes: u64,
+    /// Transport reads, refused ones included.
+    pub reads: u64,
+    /// Transport writes that were refused.
+    pub writes_refused: u64,
+    /// Transport reads that were refused because nothing could be handed over.
+    pub reads_refused: u64,
+}
+
+/// Which way bytes went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the library under test to the peer.
+    Out,
+    /// From the peer to the library under test.
+    In,
+}
+
+/// How far both directions have come, in bytes since the connection began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// Bytes that the transport took from the library under test.
+    pub out: usize,
+    /// Bytes that the peer put onto the wire.
+    pub inn: usize,
+}
+
+/// Every byte that went either way, and in which order the directions took turns.
+#[derive(Debug, Default)]
+pub struct Tap {
+    /// Bytes from the library under test.
+    pub out: Vec<u8>,
+    /// Bytes from the peer.
+    pub inn: Vec<u8>,
+    /// Runs of bytes, in the order of the wire: direction and number of bytes.
+    pub runs: Vec<(Direction, usize)>,
+}
+
+impl Tap {
+    fn record(&mut self, direction: Direction, bytes: &[u8]) {
+        match direction {
+            Direction::Out => self.out.extend_from_slice(bytes),
+            Direction::In => self.inn.extend_from_slice(bytes),
+        }
+        match self.runs.last_mut() {
+            Some((last, length)) if *last == direction => *length += bytes.len(),
+            _ => self.runs.push((direction, bytes.len())),
+        }
+    }
+
+    /// How far both directions have come.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            out: self.out.len(),
+            inn: self.inn.len(),
+        }
+    }
+}
+
+/// A handle on the transport of one case; clones share it.
+#[derive(Debug, Clone)]
+pub struct Link(Rc<RefCell<State>>);
+
+#[derive(Debug)]
+struct State {
+    tap: Tap,
+    outbound: Outbound,
+    inbound: Inbound,
+    /// What is left of the budgets; for `EachCall`, of the call that runs.
+    out_left: usize,
+    in_left: usize,
+    /// How far the peer has read `tap.out`, and the library under test `tap.inn`.
+    peer_read: usize,
+    library_read: usize,
+    /// Bytes that the peer reads before anything else: damage on the way.
+    noise: Vec<u8>,
+    noise_read: usize,
+    traffic: Traffic,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Link {
+    /// A transport that is open both ways.
+    pub fn new() -> Self {
+        Self(Rc::new(RefCell::new(State {
+            tap: Tap::default(),
+            outbound: Outbound::OPEN,
+            inbound: Inbound::OPEN,
+            out_left: usize::MAX,
+            in_left: usize::MAX,
+            peer_read: 0,
+            library_read: 0,
+            noise: Vec::new(),
+            noise_read: 0,
+            traffic: Traffic::default(),
+        })))
+    }
+
+    fn state(&self) -> RefMut<'_, State> {
+        self.0.borrow_mut()
+    }
+
+    /// From now on the transport takes what `outbound` says.
+    pub fn set_outbound(&self, outbound: Outbound) {
+        let mut state = self.state();
+        state.out_left = outbound.accept.start();
+        state.outbound = outbound;
+    }
+
+    /// From now on the transport hands over what `inbound` says.
+    pub fn set_inbound(&self, inbound: Inbound) {
+        let mut state = self.state();
+        state.in_left = inbound.deliver.start();
+        state.inbound = inbound;
+    }
+
+    /// A call of the library begins: budgets of each call are filled up, counters start at 0.
+    pub fn begin_call(&self) {
+        let state = &mut *self.state();
+        state.traffic = Traffic::default();
+        if let Budget::EachCall(bytes) = state.outbound.accept {
+            state.out_left = bytes;
+        }
+        if let Budget::EachCall(bytes) = state.inbound.deliver {
+            state.in_left = bytes;
+        }
+    }
+
+    /// What the library asked of the transport since [`Link::begin_call`].
+    pub fn traffic(&self) -> Traffic {
+        self.state().traffic
+    }
+
+    /// How far both directions have come.
+    pub fn mark(&self) -> Mark {
+        self.state().tap.mark()
+    }
+
+    /// The library under test writes `bytes`.
+    pub fn write(&self, bytes: &[u8]) -> Transfer {
+        let state = &mut *self.state();
+        state.traffic.writes += 1;
+        if state.traffic.writes > CALL_LIMIT {
+            return Transfer::Refused(Refusal::Fail(Errno::from_raw(libc::EIO)));
+        }
+        let fits = bytes
+            .len()
+            .min(state.out_left)
+            .min(state.outbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
+        if fits == 0 && !bytes.is_empty() {
+            state.traffic.writes_refused += 1;
+            return Transfer::Refused(state.outbound.then);
+        }
+        state.out_left = state.outbound.accept.less(state.out_left, fits);
+        state.tap.record(Direction::Out, &bytes[..fits]);
+        Transfer::Done(fits)
+    }
+
+    /// The library under test reads into `space`.
+    pub fn read(&self, space: &mut [u8]) -> Transfer {
+        let state = &mut *self.state();
+        state.traffic.reads += 1;
+        if state.traffic.reads > CALL_LIMIT {
+            return Transfer::Refused(Refusal::Fail(Errno::from_raw(libc::EIO)));
+        }
+        let there = state.tap.inn.len() - state.library_read;
+        let fits = space
+            .len()
+            .min(there)
+            .min(state.in_left)
+            .min(state.inbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
+        if fits == 0 {
+            state.traffic.reads_refused += 1;
+            return Transfer::Refused(state.inbound.then);
+        }
+        let from = state.library_read;
+        space[..fits].copy_from_slice(&state.tap.inn[from..from + fits]);
+        state.library_read += fits;
+        state.in_left = state.inbound.deliver.less(state.in_left, fits);
+        Transfer::Done(fits)
+    }
+
+    /// The peer writes `bytes`; the wire from the peer always takes everything.
+    pub fn peer_write(&self, bytes: &[u8]) {
+        self.state().tap.record(Direction::In, bytes);
+    }
+
+    /// The peer reads into `space`; answers how many bytes were there, 0 if none.
+    pub fn peer_read(&self, space: &mut [u8]) -> usize {
+        let state = &mut *self.state();
+        let noise = &state.noise[state.noise_read..];
+        let (source, position) = if noise.is_empty() {
+            (&state.tap.out[state.peer_read..], &mut state.peer_read)
+        } else {
+            (noise, &mut state.noise_read)
+        };
+        let fits = source.len().min(space.len());
+        space[..fits].copy_from_slice(&source[..fits]);
+        *position += fits;
+        fits
+    }
+
+    /// The peer finds `bytes` before anything else that is on the way to it: damage on the wire,
+    /// which the tap does not show because the library under test never sent it.
+    pub fn damage(&self, bytes: &[u8]) {
+        self.state().noise.extend_from_slice(bytes);
+    }
+
+    /// Looks at everything that went over the wire.
+    pub fn with_tap<T>(&self, look: impl FnOnce(&Tap) -> T) -> T {
+        look(&self.state().tap)
+    }
+}
+
+impl Budget {
+    fn start(self) -> usize {
+        match self {
+            Self::All => usize::MAX,
+            Self::Bytes(bytes) | Self::EachCall(bytes) => bytes,
+        }
+    }
+
+    fn less(self, left: usize, used: usize) -> usize {
+        match self {
+            Self::All => left,
+            Self::Bytes(_) | Self::EachCall(_) => left - used,
+        }
+    }
+}
+
+impl Refusal {
+    /// The same as an error of `std::io`, for libraries that are driven through its traits; zero
+    /// is what their `Ok(0)` says, which is not an error.
+    fn to_io(self) -> io::Result<usize> {
+        match self {
+            Self::WouldBlock | Self::ZeroRetry => Err(io::ErrorKind::WouldBlock.into()),
+            Self::Fail(errno) => Err(io::Error::from_raw_os_error(errno.raw())),
+            Self::Zero => Ok(0),
+        }
+    }
+}
+
+impl From<Transfer> for io::Result<usize> {
+    fn from(transfer: Transfer) -> Self {
+        match transfer {
+            Transfer::Done(bytes) => Ok(bytes),
+            Transfer::Refused(refusal) => refusal.to_io(),
+        }
+    }
+}
+
+/// The end of the library under test, for libraries that use the traits of `std::io`.
+impl io::Read for Link {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        Self::read(self, space).into()
+    }
+}
+
+impl io::Write for Link {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Self::write(self, bytes).into()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

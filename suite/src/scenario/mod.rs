@@ -1,0 +1,405 @@
+//! What is to be done: a scenario is a list of steps, read from a TOML file or made by a
+//! generator, and run once for each of its variants (protocol version and role).
+//!
+//! In flows the text of a file ([`parse`]); out flows a [`Scenario`] that cannot be wrong: every
+//! number is in range and every step stands where it can be done. Knows no library.
+
+mod corpus;
+mod form;
+mod parse;
+mod pattern;
+
+use std::fmt;
+use std::num::NonZeroUsize;
+
+pub use corpus::{Corpus, Selection, SelectionError};
+pub use parse::{ParseError, parse};
+pub use pattern::Pattern;
+
+use crate::link::{Inbound, Outbound};
+
+/// The largest write that a scenario may ask for, in bytes (4 MiB): far past every record
+/// boundary, and small enough that a case stays fast and its memory bounded.
+pub const MAX_WRITE: usize = 4 << 20;
+
+/// One scenario: what a caller, the transport and the far end do, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scenario {
+    /// `family/name`: the path of the file without its ending.
+    pub id: Id,
+    /// One sentence that says what is done and what a right library does.
+    pub title: String,
+    /// Clauses of the contract that the scenario is about, such as `retry.same-arguments`.
+    pub clauses: Vec<String>,
+    /// Where the behaviour, or the bug that the scenario repeats, is told.
+    pub links: Vec<String>,
+    /// Protocol versions to run with; never empty.
+    pub versions: Vec<Version>,
+    /// Roles of the library under test to run with; never empty.
+    pub roles: Vec<Role>,
+    /// The kind of cipher that protects the records.
+    pub cipher: Cipher,
+    /// Whether the library under test is told its role before the first step.
+    pub role_state: RoleState,
+    /// What the peer does when it is asked to renegotiate.
+    pub peer_renegotiation: PeerRenegotiation,
+    /// What is done, in order; never empty.
+    pub steps: Vec<Step>,
+}
+
+impl Scenario {
+    /// Every combination of version and role, in the order of the file.
+    pub fn variants(&self) -> impl Iterator<Item = Variant> + '_ {
+        self.versions.iter().flat_map(|&version| {
+            self.roles
+                .iter()
+                .map(move |&role| Variant { version, role })
+        })
+    }
+}
+
+/// The one id of a scenario: `family/name`, each of lower-case letters, digits and hyphens.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(String);
+
+impl Id {
+    /// Takes `family/name`; answers nothing if it is not of that form.
+    pub fn new(text: &str) -> Option<Self> {
+        let word = |w: &str| {
+            !w.is_empty()
+                && w.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        let (family, name) = text.split_once('/')?;
+        (word(family) && word(name)).then(|| Self(text.to_owned()))
+    }
+
+    /// The folder: what the scenario is about.
+    pub fn family(&self) -> &str {
+        self.0.split_once('/').map_or("", |(family, _)| family)
+    }
+
+    /// The file's name without its ending.
+    pub fn name(&self) -> &str {
+        self.0.split_once('/').map_or("", |(_, name)| name)
+    }
+
+    /// `family/name`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A protocol version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// TLS 1.2 (RFC 5246).
+    Tls12,
+    /// TLS 1.3 (RFC 8446).
+    Tls13,
+}
+
+impl Version {
+    /// All versions, oldest first.
+    pub const ALL: [Self; 2] = [Self::Tls12, Self::Tls13];
+
+    /// The word in files, arguments and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tls12 => "tls1.2",
+            Self::Tls13 => "tls1.3",
+        }
+    }
+
+    /// The number in record headers and in `SSL_CTX_set_min_proto_version`.
+    pub fn number(self) -> u16 {
+        match self {
+            Self::Tls12 => 0x0303,
+            Self::Tls13 => 0x0304,
+        }
+    }
+}
+
+/// The role of the library under test; the peer has the other one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// The library under test connects.
+    Client,
+    /// The library under test accepts.
+    Server,
+}
+
+impl Role {
+    /// Both roles.
+    pub const ALL: [Self; 2] = [Self::Client, Self::Server];
+
+    /// The word in files, arguments and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// One way to run a scenario, written `tls1.3/client`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Variant {
+    /// The only protocol version that both ends offer.
+    pub version: Version,
+    /// The role of the library under test.
+    pub role: Role,
+}
+
+impl Variant {
+    /// Reads `tls1.3/client`; answers nothing for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (version, role) = text.split_once('/')?;
+        Some(Self {
+            version: Version::ALL.into_iter().find(|v| v.word() == version)?,
+            role: Role::ALL.into_iter().find(|r| r.word() == role)?,
+        })
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}/{}", self.version.word(), self.role.word()))
+    }
+}
+
+/// The kind of cipher that protects the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cipher {
+    /// AES-128 in Galois/counter mode: an AEAD, in both versions.
+    Aes128Gcm,
+    /// ChaCha20 with Poly1305: an AEAD, in both versions.
+    ChaCha20,
+    /// AES-128 in CBC mode with HMAC-SHA1, with encrypt-then-MAC where both ends know it
+    /// (RFC 7366); TLS 1.2 only.
+    Aes128Cbc,
+}
+
+impl Cipher {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Aes128Gcm, Self::ChaCha20, Self::Aes128Cbc];
+
+    /// The word in files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Aes128Gcm => "aes128-gcm",
+            Self::ChaCha20 => "chacha20",
+            Self::Aes128Cbc => "aes128-cbc",
+        }
+    }
+}
+
+/// Whether `SSL_set_connect_state` or `SSL_set_accept_state` was called before the first step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RoleState {
+    /// It was, as the manual asks.
+    Set,
+    /// It was not: the first write cannot know which handshake to do.
+    Unset,
+}
+
+/// What the peer does when the library under test asks for a renegotiation (TLS 1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PeerRenegotiation {
+    /// It renegotiates.
+    Allow,
+    /// It answers with the warning alert `no_renegotiation`.
+    Refuse,
+}
+
+/// One thing that the caller, the transport or the far end does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Both ends handshake until done, or until neither can go on.
+    Handshake,
+    /// The library under test is asked to write.
+    Write(Write),
+    /// The last write is repeated, rightly or wrongly.
+    Retry(Retry),
+    /// The last call is repeated as a right caller does: the same again after would-block (the
+    /// peer acts in between when reading is wanted), the rest after a short success, until all is
+    /// done or the call fails for good.
+    Finish,
+    /// The library under test is asked to read at most so many bytes.
+    Read(NonZeroUsize),
+    /// The library under test is asked to send close_notify.
+    Shutdown,
+    /// The library under test is asked for a key update (TLS 1.3).
+    KeyUpdate(KeyUpdate),
+    /// The library under test is asked to renegotiate (TLS 1.2).
+    Renegotiate,
+    /// Modes of the library under test are switched on.
+    SetModes(Vec<Mode>),
+    /// Modes of the library under test are switched off.
+    ClearModes(Vec<Mode>),
+    /// The longest plaintext of a record from now on, 512 to 16384 bytes.
+    MaxSendFragment(u16),
+    /// What the transport takes from the library under test from now on.
+    Link(Outbound),
+    /// What the transport hands to the library under test from now on.
+    Inbound(Inbound),
+    /// The far end does something.
+    Peer(PeerAction),
+    /// An unrelated error is put into the library's error queue, as an earlier call of the caller's
+    /// may have left it; the next step is a call.
+    StaleError,
+}
+
+/// Which function of the library is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Function {
+    /// `int SSL_write(SSL *, const void *, int)`.
+    Write,
+    /// `int SSL_write_ex(SSL *, const void *, size_t, size_t *)`.
+    WriteEx,
+}
+
+impl Function {
+    /// Both functions.
+    pub const ALL: [Self; 2] = [Self::Write, Self::WriteEx];
+
+    /// The C name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Write => "SSL_write",
+            Self::WriteEx => "SSL_write_ex",
+        }
+    }
+}
+
+/// A write, done once or several times in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// Which function is called.
+    pub function: Function,
+    /// What it is asked to write.
+    pub source: Source,
+    /// How many such writes follow each other.
+    pub times: NonZeroUsize,
+}
+
+/// What a write is asked to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// So many bytes of the pattern, from where the accepted bytes end; at most [`MAX_WRITE`].
+    Pattern(usize),
+    /// These bytes.
+    Literal(Vec<u8>),
+    /// What the last write left over after a short success.
+    Rest,
+    /// A null pointer with this length.
+    Null(usize),
+    /// A negative length with a valid pointer.
+    Negative(i32),
+}
+
+/// How a write is repeated; everything that is not named stays as it was in the write itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retry {
+    /// Another length, shorter or longer, in bytes.
+    pub len: Option<usize>,
+    /// Which memory the bytes come from.
+    pub buffer: Buffer,
+    /// Whether the bytes are the same.
+    pub content: Content,
+    /// The other function.
+    pub function: Option<Function>,
+}
+
+/// Which memory the bytes of a retry come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Buffer {
+    /// The same address.
+    #[default]
+    Same,
+    /// Another address; what stands at the old one is overwritten first.
+    Moved,
+}
+
+/// Whether a retry offers the bytes that the write offered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Content {
+    /// The same bytes.
+    #[default]
+    Same,
+    /// Other bytes at the same address.
+    Changed,
+}
+
+/// Whether a key update asks the other side for one too (RFC 8446, section 4.6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyUpdate {
+    /// `update_not_requested`.
+    NotRequested,
+    /// `update_requested`.
+    Requested,
+}
+
+/// Modes of `SSL_CTX_set_mode(3)` that have a bearing on writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// `SSL_MODE_ENABLE_PARTIAL_WRITE`.
+    PartialWrite,
+    /// `SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER`.
+    MovingBuffer,
+    /// `SSL_MODE_AUTO_RETRY`.
+    AutoRetry,
+    /// `SSL_MODE_RELEASE_BUFFERS`.
+    ReleaseBuffers,
+}
+
+impl Mode {
+    /// All modes.
+    pub const ALL: [Self; 4] = [
+        Self::PartialWrite,
+        Self::MovingBuffer,
+        Self::AutoRetry,
+        Self::ReleaseBuffers,
+    ];
+
+    /// The word in files and traces.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::PartialWrite => "partial-write",
+            Self::MovingBuffer => "moving-buffer",
+            Self::AutoRetry => "auto-retry",
+            Self::ReleaseBuffers => "release-buffers",
+        }
+    }
+}
+
+/// What the far end does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PeerAction {
+    /// It reads whatever has arrived.
+    Read,
+    /// It writes so many bytes of its own pattern.
+    Write(NonZeroUsize),
+    /// It goes on with its handshake as far as it can.
+    Handshake,
+    /// It sends a key update (TLS 1.3).
+    KeyUpdate(KeyUpdate),
+    /// It asks for a renegotiation (TLS 1.2): HelloRequest or ClientHello.
+    Renegotiate,
+    /// It sends close_notify.
+    CloseNotify,
+    /// It sends a fatal alert (`bad_record_mac`, as if a record had been damaged on the way).
+    FatalAlert,
+    /// It sends a session ticket (TLS 1.3 server).
+    SessionTicket,
+    /// These bytes arrive as they are, past the peer's library.
+    Raw(Vec<u8>),
+    /// It is gone: reads find end of file, writes fail with `EPIPE`.
+    Vanish,
+}

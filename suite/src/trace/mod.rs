@@ -1,0 +1,301 @@
+//! What happened: a trace has an entry for each thing that was done in a case, with what the call
+//! returned, what it left behind (error class, error queue, errno) and which records it put onto
+//! the wire.
+//!
+//! A trace is data and holds no key material, address, time or length that a random number decides,
+//! so that the same case gives the same trace every time. Knows no library.
+
+mod content;
+mod record;
+mod text;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+pub use content::{Content, Pattern, Segment, Stream};
+pub use record::{Body, Portion, RecordSeen, assign};
+
+use crate::link::{Errno, Mark, Traffic};
+
+/// Everything that happened in one case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trace {
+    /// What was done, in order.
+    pub entries: Vec<Entry>,
+}
+
+/// One thing that was done, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Which step of the scenario this belongs to, counted from 1. A step can have several entries.
+    pub step: usize,
+    /// What was done, as in `write 20000`.
+    pub action: String,
+    /// What came of it.
+    pub result: Outcome,
+    /// Records, or parts of them, that the library under test put onto the wire meanwhile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<RecordSeen>,
+    /// Records that the peer put onto the wire meanwhile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub peer_sent: Vec<RecordSeen>,
+    /// Which stretch of the wire belongs to this entry; lengths of handshake messages differ from
+    /// run to run, so this is no part of what is compared.
+    #[serde(skip)]
+    pub from: Mark,
+    /// The end of that stretch.
+    #[serde(skip)]
+    pub to: Mark,
+    /// How often the transport was asked; how a library chops its requests is its own affair, so
+    /// this is no part of what is compared.
+    #[serde(skip)]
+    pub traffic: Traffic,
+    /// Whether the records of this entry are shown: a whole handshake is summed up by its result.
+    #[serde(skip)]
+    pub wire: Shown,
+}
+
+/// Whether the records of an entry belong to the trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// They do.
+    Records,
+    /// They do not: they are the flights of a handshake that an explicit step drove from end to
+    /// end, whose layout says nothing about writing.
+    Nothing,
+}
+
+/// What came of one thing that was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Done; there is nothing to tell.
+    Done,
+    /// The library under test was called and returned.
+    Call(Call),
+    /// The library under test has no such operation; the case ends here.
+    Unsupported(String),
+    /// The peer did something.
+    Peer(PeerReport),
+    /// There was nothing to do, and why.
+    Nothing(String),
+}
+
+/// What one call of the library under test returned and left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Call {
+    /// The return value; for a library with another interface, what `SSL_write` would return.
+    pub ret: i64,
+    /// What the call stored as number of bytes: nothing for a function without such an argument
+    /// (`SSL_write`), `Untouched` if it stored nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<Stored>,
+    /// `SSL_get_error`.
+    pub error: ErrorClass,
+    /// `SSL_want`, where the library has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub want: Option<Want>,
+    /// The whole error queue, oldest first, as `library:reason` in lower case.
+    pub queue: Vec<String>,
+    /// errno after the call (0 before it), where the library uses it.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "errno_name")]
+    pub errno: Option<Errno>,
+    /// What a read delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Content>,
+}
+
+fn errno_name<S: serde::Serializer>(errno: &Option<Errno>, out: S) -> Result<S::Ok, S::Error> {
+    match errno {
+        Some(errno) => out.collect_str(errno),
+        None => out.serialize_none(),
+    }
+}
+
+impl Call {
+    /// A call that succeeded with this return value and left nothing behind.
+    pub fn success(ret: i64) -> Self {
+        Self {
+            ret,
+            written: None,
+            error: ErrorClass::None,
+            want: None,
+            queue: Vec::new(),
+            errno: None,
+            data: None,
+        }
+    }
+
+    /// A call that failed with -1 and this class.
+    pub fn failure(error: ErrorClass) -> Self {
+        Self {
+            error,
+            ..Self::success(-1)
+        }
+    }
+
+    /// How many bytes the call says were written, if it succeeded.
+    pub fn accepted(&self) -> Option<usize> {
+        match (self.ret, self.written) {
+            (1, Some(Stored::Bytes(bytes))) => Some(bytes),
+            (_, Some(_)) => None,
+            (ret, None) => usize::try_from(ret).ok().filter(|&bytes| bytes > 0),
+        }
+    }
+}
+
+/// What a call stored through a pointer to a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stored {
+    /// This number.
+    Bytes(usize),
+    /// Nothing: what stood there before still stands.
+    Untouched,
+}
+
+/// What `SSL_get_error(3)` says of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ErrorClass {
+    /// `SSL_ERROR_NONE`.
+    None,
+    /// `SSL_ERROR_SSL`: a protocol error, mostly fatal.
+    Ssl,
+    /// `SSL_ERROR_WANT_READ`: again, once there is something to read.
+    WantRead,
+    /// `SSL_ERROR_WANT_WRITE`: again, once the transport takes more.
+    WantWrite,
+    /// `SSL_ERROR_SYSCALL`: the transport failed, fatally.
+    Syscall,
+    /// `SSL_ERROR_ZERO_RETURN`: the peer has closed for writing.
+    ZeroReturn,
+    /// Any other number.
+    Other(i32),
+}
+
+impl ErrorClass {
+    /// From the number that all libraries of the `libssl` kind use (`openssl/ssl.h`).
+    pub fn from_number(number: i32) -> Self {
+        match number {
+            0 => Self::None,
+            1 => Self::Ssl,
+            2 => Self::WantRead,
+            3 => Self::WantWrite,
+            5 => Self::Syscall,
+            6 => Self::ZeroReturn,
+            other => Self::Other(other),
+        }
+    }
+
+    /// Whether the same call is to be repeated later.
+    pub fn is_retry(self) -> bool {
+        matches!(self, Self::WantRead | Self::WantWrite)
+    }
+}
+
+impl fmt::Display for ErrorClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("NONE"),
+            Self::Ssl => f.write_str("SSL"),
+            Self::WantRead => f.write_str("WANT_READ"),
+            Self::WantWrite => f.write_str("WANT_WRITE"),
+            Self::Syscall => f.write_str("SYSCALL"),
+            Self::ZeroReturn => f.write_str("ZERO_RETURN"),
+            Self::Other(number) => write!(f, "error {number}"),
+        }
+    }
+}
+
+/// What `SSL_want(3)` says that the library waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Want {
+    /// `SSL_NOTHING`.
+    Nothing,
+    /// `SSL_WRITING`.
+    Writing,
+    /// `SSL_READING`.
+    Reading,
+    /// Any other number.
+    Other(i32),
+}
+
+impl Want {
+    /// From the number that all libraries of the `libssl` kind use (`openssl/ssl.h`).
+    pub fn from_number(number: i32) -> Self {
+        match number {
+            1 => Self::Nothing,
+            2 => Self::Writing,
+            3 => Self::Reading,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl fmt::Display for Want {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing"),
+            Self::Writing => f.write_str("writing"),
+            Self::Reading => f.write_str("reading"),
+            Self::Other(number) => write!(f, "{number}"),
+        }
+    }
+}
+
+/// What the peer saw when it did something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PeerReport {
+    /// What it read, when it was to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read: Option<Content>,
+    /// How it ended, if there is more to say than that it is done: `close_notify`, or an error
+    /// with the peer's own error queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<String>,
+}
+
+impl Trace {
+    /// Why the library under test could not go through the whole case, if so.
+    pub fn unsupported(&self) -> Option<&str> {
+        self.entries.iter().find_map(|entry| match &entry.result {
+            Outcome::Unsupported(reason) => Some(reason.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The entries of each step.
+    pub fn steps(&self) -> BTreeMap<usize, Vec<&Entry>> {
+        let mut steps: BTreeMap<usize, Vec<&Entry>> = BTreeMap::new();
+        for entry in &self.entries {
+            steps.entry(entry.step).or_default().push(entry);
+        }
+        steps
+    }
+
+    /// SHA-256 over the trace, in hexadecimal, so that two runs can be compared.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        // Writing JSON into a hash can only fail if serialising does, and nothing here can.
+        serde_json::to_writer(HashWriter(&mut hash), self).unwrap_or_default();
+        base16ct::lower::encode_string(&hash.finalize())
+    }
+}
+
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl std::io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
