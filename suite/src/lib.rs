@@ -1,1 +1,16 @@
-//! Writeproof.
+//! Writeproof: a conformance and differential fuzz suite for implementations of `SSL_write`.
+//!
+//! Data flows one way: a [`scenario`] and a [`backend`] go onto the [`stage`], where the [`link`] and
+//! the [`peer`] stand; out comes a [`trace`], whose records the [`wire`] view read; the [`judge`]
+//! compares traces, and the [`report`] tells the result to a person or a program.
+
+pub mod backend;
+pub mod identity;
+pub mod judge;
+pub mod link;
+pub mod peer;
+pub mod run;
+pub mod scenario;
+pub mod stage;
+pub mod trace;
+pub mod wire;

@@ -102,6 +102,12 @@ pub trait Endpoint {
     /// [`Unsupported`], as for all calls.
     fn write(&mut self, function: Function, bytes: Bytes<'_>) -> Result<Call, Unsupported>;
 
+    /// Sends what earlier calls accepted and the library still holds. The functions of `libssl` never
+    /// hold accepted bytes back, and have no such function: they answer nothing.
+    fn flush(&mut self) -> Option<Call> {
+        None
+    }
+
     /// `SSL_read` into `space`; a positive return value says how much of it was filled.
     ///
     /// # Errors

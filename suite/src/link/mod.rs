@@ -8,6 +8,7 @@
 mod errno;
 
 use std::cell::{RefCell, RefMut};
+use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
@@ -312,6 +313,44 @@ impl Link {
     /// Looks at everything that went over the wire.
     pub fn with_tap<T>(&self, look: impl FnOnce(&Tap) -> T) -> T {
         look(&self.state().tap)
+    }
+}
+
+impl fmt::Display for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(f, "accept", "open", self.accept, self.at_most, self.then, "zero")
+    }
+}
+
+impl fmt::Display for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(f, "deliver", "open", self.deliver, self.at_most, self.then, "end of file")
+    }
+}
+
+/// `accept 100, at most 7 a call, then ECONNRESET`.
+fn describe(
+    f: &mut fmt::Formatter<'_>,
+    verb: &str,
+    all: &str,
+    budget: Budget,
+    at_most: Option<NonZeroUsize>,
+    then: Refusal,
+    zero: &str,
+) -> fmt::Result {
+    match budget {
+        Budget::All => f.write_str(all)?,
+        Budget::Bytes(bytes) => write!(f, "{verb} {bytes}")?,
+        Budget::EachCall(bytes) => write!(f, "{verb} {bytes} each call")?,
+    }
+    if let Some(bytes) = at_most {
+        write!(f, ", at most {bytes} at once")?;
+    }
+    match then {
+        Refusal::WouldBlock => Ok(()),
+        Refusal::Fail(errno) => write!(f, ", then {errno}"),
+        Refusal::Zero => write!(f, ", then {zero}"),
+        Refusal::ZeroRetry => f.write_str(", then zero with retry"),
     }
 }
 

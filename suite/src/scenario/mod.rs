@@ -12,7 +12,7 @@ mod pattern;
 use std::fmt;
 use std::num::NonZeroUsize;
 
-pub use corpus::{Corpus, Selection, SelectionError};
+pub use corpus::{Corpus, Origin, Selection, SelectionError};
 pub use parse::{ParseError, parse};
 pub use pattern::Pattern;
 

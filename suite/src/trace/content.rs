@@ -71,15 +71,24 @@ impl Stream {
         self.accepted
     }
 
+    /// How far the reader has come.
+    pub fn seen(&self) -> usize {
+        self.seen
+    }
+
+    /// The same stream, of which nobody has seen anything yet.
+    pub fn from_start(self) -> Self {
+        Self { seen: 0, ..self }
+    }
+
     /// A write offers these bytes, to follow those that were accepted. The longest offer of the
     /// same bytes counts: a retry may offer fewer, while the longer first one is still under way.
     pub fn offer(&mut self, bytes: &[u8]) {
         let pending = &self.offered[self.accepted..];
-        if pending.starts_with(bytes) {
-            return;
+        if !pending.starts_with(bytes) {
+            self.offered.truncate(self.accepted);
+            self.offered.extend_from_slice(bytes);
         }
-        self.offered.truncate(self.accepted);
-        self.offered.extend_from_slice(bytes);
     }
 
     /// The write accepted so many of the bytes that it offered.

@@ -8,14 +8,10 @@
 
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_ulong, c_void};
 
-/// An opaque C type.
-macro_rules! opaque {
-    ($($name:ident),*) => {$(
-        #[repr(C)]
-        pub(super) struct $name { _private: [u8; 0] }
-    )*};
-}
-opaque!(Ssl, SslCtx, SslMethod, Bio, BioMethod);
+// C types of which nothing but the address is used.
+pub(super) use openssl_sys::{
+    BIO as Bio, BIO_METHOD as BioMethod, SSL as Ssl, SSL_CTX as SslCtx, SSL_METHOD as SslMethod,
+};
 
 pub(super) type BioWrite = unsafe extern "C" fn(*mut Bio, *const c_char, c_int) -> c_int;
 pub(super) type BioRead = unsafe extern "C" fn(*mut Bio, *mut c_char, c_int) -> c_int;

@@ -1,0 +1,126 @@
+//! The promises of a shelf: built once, never handed out half-built, another folder for another key.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use writeproof_build_once::{Error, Key, RecipeError, Shelf};
+
+#[test]
+fn second_call_finds_the_result_of_the_first() {
+    let (_target, shelf) = shelf();
+
+    let first = shelf.once(&key(), write_library).unwrap();
+    let second = shelf.once(&key(), |_| panic!("built twice")).unwrap();
+
+    assert_eq!(first, second);
+    assert_eq!(
+        fs::read_to_string(second.join("library")).unwrap(),
+        "machine code"
+    );
+}
+
+#[test]
+fn another_key_has_another_folder() {
+    let (_target, shelf) = shelf();
+
+    let one = shelf.once(&key(), write_library).unwrap();
+    let other = shelf
+        .once(&key().with("flags", "-O1"), write_library)
+        .unwrap();
+
+    assert_ne!(one, other);
+    assert!(one.join("library").exists());
+}
+
+#[test]
+fn folder_of_a_failed_build_is_wiped_and_built_again() {
+    let (_target, shelf) = shelf();
+    let failure = shelf.once(&key(), |folder| {
+        fs::write(folder.join("leftover"), "half of it")?;
+        Err("the compiler fell over".into())
+    });
+    assert!(matches!(failure, Err(Error::Recipe { .. })), "{failure:?}");
+
+    let folder = shelf.once(&key(), write_library).unwrap();
+
+    assert!(folder.join("library").exists());
+    assert!(!folder.join("leftover").exists());
+}
+
+#[test]
+fn folder_without_its_stamp_is_built_again() {
+    let (_target, shelf) = shelf();
+    let folder = shelf.once(&key(), write_library).unwrap();
+    fs::remove_file(folder.join("complete")).unwrap();
+    fs::write(folder.join("library"), "damaged").unwrap();
+
+    shelf.once(&key(), write_library).unwrap();
+
+    assert_eq!(
+        fs::read_to_string(folder.join("library")).unwrap(),
+        "machine code"
+    );
+}
+
+#[test]
+fn stamp_of_another_key_does_not_count() {
+    let (_target, shelf) = shelf();
+    let folder = shelf.once(&key(), write_library).unwrap();
+    fs::write(
+        folder.join("complete"),
+        "name = \"a collision of hashes\"\n",
+    )
+    .unwrap();
+    let builds = AtomicU32::new(0);
+
+    shelf
+        .once(&key(), |_| {
+            builds.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        })
+        .unwrap();
+
+    assert_eq!(builds.into_inner(), 1);
+}
+
+#[test]
+fn threads_that_come_at_once_build_once() {
+    let (_target, shelf) = shelf();
+    let builds = AtomicU32::new(0);
+
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let folder = shelf
+                    .once(&key(), |folder| {
+                        builds.fetch_add(1, Ordering::Relaxed);
+                        // Long enough for the other threads to come by while this one builds.
+                        thread::sleep(Duration::from_millis(50));
+                        write_library(folder)
+                    })
+                    .unwrap();
+                assert!(folder.join("library").exists());
+            });
+        }
+    });
+
+    assert_eq!(builds.into_inner(), 1);
+}
+
+fn shelf() -> (tempfile::TempDir, Shelf) {
+    let target = tempfile::tempdir().unwrap();
+    let shelf = Shelf::at(&target.path().join("c"));
+    (target, shelf)
+}
+
+fn key() -> Key {
+    Key::new("library").with("source", "1.0")
+}
+
+fn write_library(folder: &Path) -> Result<(), RecipeError> {
+    fs::write(folder.join("library"), "machine code")?;
+    Ok(())
+}

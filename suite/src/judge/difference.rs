@@ -1,0 +1,211 @@
+//! How two traces of one case differ, aspect by aspect; never a comparison of texts, so that the
+//! same difference is the same value in every scenario.
+//!
+//! What one of the two libraries does not have at all (errno, `SSL_want`) is not compared.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::trace::{Call, Entry, Outcome, PeerReport, RecordSeen, Trace};
+
+/// One way in which a trace differs from the reference's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Difference {
+    /// The step of the scenario, counted from 1.
+    pub step: usize,
+    /// What was done, as the reference's trace tells it.
+    pub action: String,
+    /// What differs.
+    pub aspect: Aspect,
+    /// How it is with the reference.
+    pub reference: String,
+    /// How it was seen.
+    pub seen: String,
+}
+
+/// What of a trace can differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Aspect {
+    /// Which calls a step came to.
+    Course,
+    /// The return value.
+    Return,
+    /// The number that `SSL_write_ex` stored.
+    Written,
+    /// `SSL_get_error`.
+    ErrorClass,
+    /// `SSL_want`.
+    Want,
+    /// The error queue.
+    Queue,
+    /// errno.
+    Errno,
+    /// The bytes that a read delivered.
+    Data,
+    /// The records that went onto the wire.
+    Records,
+    /// The bytes that reached the peer.
+    Delivered,
+    /// How something that the peer did ended, or what it sent.
+    Peer,
+}
+
+/// Compares a trace with the reference's, step by step.
+pub fn differences(reference: &Trace, trace: &Trace) -> Vec<Difference> {
+    let (theirs, ours) = (reference.steps(), trace.steps());
+    let mut found = Vec::new();
+    let numbers: std::collections::BTreeSet<_> = theirs.keys().chain(ours.keys()).collect();
+    for &step in numbers {
+        let nothing = Vec::new();
+        let theirs = theirs.get(&step).unwrap_or(&nothing);
+        let ours = ours.get(&step).unwrap_or(&nothing);
+        compare_step(step, theirs, ours, &mut found);
+    }
+    found
+}
+
+fn compare_step(step: usize, theirs: &[&Entry], ours: &[&Entry], found: &mut Vec<Difference>) {
+    let courses = (course(theirs), course(ours));
+    if courses.0 != courses.1 {
+        found.push(Difference {
+            step,
+            action: theirs.first().map_or("nothing", |entry| &entry.action).to_owned(),
+            aspect: Aspect::Course,
+            reference: told(theirs),
+            seen: told(ours),
+        });
+        return;
+    }
+    for (theirs, ours) in theirs.iter().zip(ours) {
+        let mut note = |aspect, reference: String, seen: String| {
+            if reference != seen {
+                found.push(Difference {
+                    step,
+                    action: theirs.action.clone(),
+                    aspect,
+                    reference,
+                    seen,
+                });
+            }
+        };
+        match (&theirs.result, &ours.result) {
+            (Outcome::Call(theirs), Outcome::Call(ours)) => compare_calls(theirs, ours, &mut note),
+            (Outcome::Peer(theirs), Outcome::Peer(ours)) => compare_reports(theirs, ours, &mut note),
+            (theirs, ours) => note(Aspect::Course, theirs.to_string(), ours.to_string()),
+        }
+        note(Aspect::Records, records(&theirs.sent), records(&ours.sent));
+        note(Aspect::Peer, records(&theirs.peer_sent), records(&ours.peer_sent));
+    }
+}
+
+/// What was done in a step, without what came of it.
+fn course<'a>(entries: &[&'a Entry]) -> Vec<(&'a str, std::mem::Discriminant<Outcome>)> {
+    entries
+        .iter()
+        .map(|entry| (entry.action.as_str(), std::mem::discriminant(&entry.result)))
+        .collect()
+}
+
+/// A step with its results in one line; a long one is cut in the middle.
+fn told(entries: &[&Entry]) -> String {
+    /// More calls than this are counted, not told.
+    const TOLD: usize = 4;
+    let tell = |entry: &&Entry| {
+        let result = entry.result.to_string();
+        let words: Vec<&str> = result.split_whitespace().collect();
+        format!("{} {}", entry.action, words.join(" ")).trim_end().to_owned()
+    };
+    let lines: Vec<String> = entries.iter().map(tell).collect();
+    match lines.as_slice() {
+        [] => "nothing".to_owned(),
+        lines if lines.len() <= TOLD => lines.join("; "),
+        [first, .., last] => format!("{first}; … {} calls …; {last}", lines.len()),
+        [only] => only.clone(),
+    }
+}
+
+fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, String, String)) {
+    note(Aspect::Return, theirs.ret.to_string(), ours.ret.to_string());
+    if let (Some(theirs), Some(ours)) = (theirs.written, ours.written) {
+        note(Aspect::Written, format!("{theirs:?}"), format!("{ours:?}"));
+    }
+    note(Aspect::ErrorClass, theirs.error.to_string(), ours.error.to_string());
+    if let (Some(theirs), Some(ours)) = (theirs.want, ours.want) {
+        note(Aspect::Want, theirs.to_string(), ours.to_string());
+    }
+    note(Aspect::Queue, queue(theirs), queue(ours));
+    if let (Some(theirs), Some(ours)) = (theirs.errno, ours.errno) {
+        note(Aspect::Errno, theirs.to_string(), ours.to_string());
+    }
+    let data = |call: &Call| call.data.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+    note(Aspect::Data, data(theirs), data(ours));
+}
+
+fn compare_reports(
+    theirs: &PeerReport,
+    ours: &PeerReport,
+    note: &mut impl FnMut(Aspect, String, String),
+) {
+    let read = |report: &PeerReport| {
+        report.read.as_ref().map_or("nothing".to_owned(), ToString::to_string)
+    };
+    note(Aspect::Delivered, read(theirs), read(ours));
+    let end = |report: &PeerReport| report.end.clone().unwrap_or_else(|| "no end".to_owned());
+    note(Aspect::Peer, end(theirs), end(ours));
+}
+
+fn queue(call: &Call) -> String {
+    match call.queue.is_empty() {
+        true => "empty".to_owned(),
+        false => call.queue.join(", "),
+    }
+}
+
+fn records(records: &[RecordSeen]) -> String {
+    let mut told: Vec<String> = Vec::new();
+    let mut rest = records;
+    while let Some(first) = rest.first() {
+        let same = rest.iter().take_while(|record| *record == first).count();
+        told.push(match same {
+            1 => first.to_string(),
+            _ => format!("{same} x {first}"),
+        });
+        rest = &rest[same..];
+    }
+    match told.is_empty() {
+        true => "none".to_owned(),
+        false => told.join("; "),
+    }
+}
+
+impl fmt::Display for Aspect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Course => "course",
+            Self::Return => "returns",
+            Self::Written => "stores",
+            Self::ErrorClass => "error",
+            Self::Want => "SSL_want",
+            Self::Queue => "error queue",
+            Self::Errno => "errno",
+            Self::Data => "delivers",
+            Self::Records => "records",
+            Self::Delivered => "peer gets",
+            Self::Peer => "peer",
+        })
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            aspect,
+            reference,
+            seen,
+            ..
+        } = self;
+        write!(f, "{aspect} {seen}, not {reference}")
+    }
+}

@@ -1,0 +1,153 @@
+//! What was recorded: the traces that a person has reviewed, in `snapshots/FAMILY/NAME.snap` for the
+//! reference and `snapshots/FAMILY/NAME@BACKEND.snap` for another backend, there only the variants
+//! that differ from the reference's, so that the folder listing is the list of divergences.
+
+use std::collections::BTreeMap;
+
+use crate::backend::REFERENCE;
+use crate::scenario::{Id, Variant};
+use crate::trace::Trace;
+
+/// The recorded traces of all scenarios.
+#[derive(Debug, Default)]
+pub struct Recordings {
+    /// By file name without ending, and variant.
+    traces: BTreeMap<(String, Variant), String>,
+}
+
+/// How a trace stands to what was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is as recorded.
+    AsRecorded,
+    /// Another trace was recorded.
+    Changed,
+    /// Nothing was recorded for this case.
+    Never,
+}
+
+/// The recorded traces that are built into the program: (file below `snapshots/` without its ending,
+/// path, text).
+static FILES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/snapshots.rs"));
+
+impl Recordings {
+    /// The recordings that are built into this program.
+    pub fn built_in() -> Self {
+        let mut recordings = Self::default();
+        for (name, _, text) in FILES {
+            // Before the second line of hyphens stands what insta says of the file.
+            let body = text.splitn(3, "---\n").nth(2).unwrap_or_default();
+            for (variant, trace) in sections(body) {
+                recordings.traces.insert(((*name).to_owned(), variant), trace);
+            }
+        }
+        recordings
+    }
+
+    /// How this trace stands to what was recorded.
+    pub fn compare(&self, id: &Id, backend: &str, variant: Variant, trace: &Trace) -> Recorded {
+        let recorded = |name: String| self.traces.get(&(name, variant));
+        let own = (backend != REFERENCE)
+            .then(|| recorded(file_stem(id, backend)))
+            .flatten();
+        match own.or_else(|| recorded(file_stem(id, REFERENCE))) {
+            Some(text) if *text == trace.to_string().trim_end() => Recorded::AsRecorded,
+            Some(_) => Recorded::Changed,
+            None => Recorded::Never,
+        }
+    }
+}
+
+/// The name of a recording below `snapshots/`, without its ending.
+pub(crate) fn file_stem(id: &Id, backend: &str) -> String {
+    match backend {
+        REFERENCE => id.to_string(),
+        other => format!("{id}@{other}"),
+    }
+}
+
+/// Traces of one scenario on one backend as they are recorded and shown: a line with the scenario,
+/// the backend and the variants that have this trace, then the trace.
+pub fn render(id: &Id, backend: &str, traces: &[(Variant, Trace)]) -> String {
+    let mut sections: Vec<(Vec<String>, String)> = Vec::new();
+    for (variant, trace) in traces {
+        let text = trace.to_string();
+        match sections.iter_mut().find(|(_, known)| *known == text) {
+            Some((variants, _)) => variants.push(variant.to_string()),
+            None => sections.push((vec![variant.to_string()], text)),
+        }
+    }
+    let rendered: Vec<String> = sections
+        .into_iter()
+        .map(|(variants, text)| format!("{id}  {backend}  {}\n{text}", variants.join(" ")))
+        .collect();
+    rendered.join("\n")
+}
+
+/// Parts what [`render`] put together.
+fn sections(body: &str) -> Vec<(Variant, String)> {
+    let mut sections: Vec<(Variant, String)> = Vec::new();
+    let mut open = 0;
+    for line in body.lines() {
+        if !line.is_empty() && !line.starts_with(' ') {
+            let variants = line.split_whitespace().filter_map(Variant::parse);
+            let first = sections.len();
+            sections.extend(variants.map(|variant| (variant, String::new())));
+            open = sections.len() - first;
+            continue;
+        }
+        let first = sections.len() - open;
+        for (_, text) in &mut sections[first..] {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    for (_, text) in &mut sections {
+        text.truncate(text.trim_end().len());
+    }
+    sections
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::{Mark, Traffic};
+    use crate::trace::{Entry, Outcome, Shown};
+
+    fn trace(action: &str) -> Trace {
+        let entry = Entry {
+            step: 1,
+            action: action.to_owned(),
+            result: Outcome::Done,
+            sent: Vec::new(),
+            peer_sent: Vec::new(),
+            from: Mark::default(),
+            to: Mark::default(),
+            traffic: Traffic::default(),
+            wire: Shown::Records,
+        };
+        Trace {
+            entries: vec![entry],
+        }
+    }
+
+    #[test]
+    fn what_is_rendered_is_found_again_for_each_variant() {
+        let id = Id::new("retry/same").expect("an id");
+        let variants: Vec<Variant> = ["tls1.2/client", "tls1.2/server", "tls1.3/client"]
+            .iter()
+            .filter_map(|text| Variant::parse(text))
+            .collect();
+        let traces = [
+            (variants[0], trace("link open")),
+            (variants[1], trace("link blocked")),
+            (variants[2], trace("link open")),
+        ];
+        let text = render(&id, "rustls", &traces);
+        let found: BTreeMap<_, _> = sections(&text).into_iter().collect();
+        assert_eq!(found.len(), 3, "{text}");
+        for (variant, trace) in &traces {
+            assert_eq!(found[variant], trace.to_string().trim_end());
+        }
+    }
+}

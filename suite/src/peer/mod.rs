@@ -1,0 +1,309 @@
+//! The far end: always the same library (OpenSSL, vendored and static), so that only the library
+//! under test varies. It reads, writes, renegotiates, updates keys, closes and alerts; it yields the
+//! key log with which the wire view opens records.
+//!
+//! It shares the thread's error queue with the reference backend, which is the same library; so it
+//! leaves the queue empty, and never runs between a call of the library under test and the reading
+//! of what that call left behind.
+
+#![allow(unsafe_code)] // Functions that the `openssl` crate does not wrap.
+
+mod far_end;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::c_int;
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+use foreign_types_shared::ForeignTypeRef;
+use openssl::error::ErrorStack;
+use openssl::ex_data::Index;
+use openssl::pkey::PKey;
+use openssl::ssl::{
+    ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode,
+    SslStream, SslVersion,
+};
+use openssl::x509::X509;
+
+use self::far_end::FarEnd;
+use crate::identity::IDENTITY;
+use crate::link::Link;
+use crate::scenario::{Cipher, KeyUpdate, PeerRenegotiation, Role, Version};
+
+// SAFETY: the declarations of openssl/ssl.h, in the library that `openssl-sys` links.
+unsafe extern "C" {
+    fn SSL_key_update(ssl: *mut openssl_sys::SSL, update_type: c_int) -> c_int;
+    fn SSL_renegotiate(ssl: *mut openssl_sys::SSL) -> c_int;
+    fn SSL_new_session_ticket(ssl: *mut openssl_sys::SSL) -> c_int;
+}
+
+/// `SSL_OP_ALLOW_CLIENT_RENEGOTIATION` of openssl/ssl.h: a server of 3.0 and later refuses without.
+const ALLOW_CLIENT_RENEGOTIATION: u64 = 1 << 8;
+
+/// How much the peer reads at once, in bytes: one record.
+const READ_SIZE: usize = 16_384;
+
+/// What the peer is to be like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PeerSetup {
+    /// The peer's own role.
+    pub role: Role,
+    /// The only version that it offers.
+    pub version: Version,
+    /// The only cipher that it offers.
+    pub cipher: Cipher,
+    /// What it does when asked to renegotiate.
+    pub renegotiation: PeerRenegotiation,
+}
+
+/// The far end of one connection.
+#[derive(Debug)]
+pub struct Peer {
+    stream: SslStream<FarEnd>,
+    link: Link,
+    key_log: KeyLogLines,
+    established: bool,
+    /// Read into once, used for every read.
+    space: Vec<u8>,
+}
+
+/// How something that the peer did ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// There is no more to do until something arrives.
+    Idle,
+    /// It succeeded.
+    Done,
+    /// The library under test has sent close_notify.
+    CloseNotify,
+    /// It failed; the peer's error queue, oldest entry first.
+    Failed(Vec<String>),
+}
+
+#[derive(Debug, Clone, Default)]
+struct KeyLogLines(Rc<RefCell<String>>);
+
+// SAFETY: the `openssl` crate asks for data that may go to another thread with its connection; a
+// peer, with its connection, stays on the thread that made it: `Link` keeps it there.
+unsafe impl Send for KeyLogLines {}
+// SAFETY: as above.
+unsafe impl Sync for KeyLogLines {}
+
+/// Where a connection keeps the lines of its key log.
+static KEY_LOG: LazyLock<Result<Index<Ssl, KeyLogLines>, ErrorStack>> = LazyLock::new(Ssl::new_ex_index);
+
+thread_local! {
+    static CONTEXTS: RefCell<HashMap<PeerSetup, SslContext>> = RefCell::default();
+    static SPACE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Peer {
+    /// The far end of `link`; its handshake has not begun.
+    ///
+    /// # Errors
+    /// The error queue of the peer's library, if it cannot do what `setup` asks for.
+    pub fn new(setup: &PeerSetup, link: &Link) -> Result<Self, ErrorStack> {
+        let context = context(setup)?;
+        let mut ssl = Ssl::new(&context)?;
+        let key_log = KeyLogLines::default();
+        ssl.set_ex_data(key_log_index()?, key_log.clone());
+        match setup.role {
+            Role::Client => ssl.set_connect_state(),
+            Role::Server => ssl.set_accept_state(),
+        }
+        Ok(Self {
+            stream: SslStream::new(ssl, FarEnd::new(link))?,
+            link: link.clone(),
+            key_log,
+            established: false,
+            space: SPACE.take(),
+        })
+    }
+
+    /// Goes on with the handshake as far as it can.
+    pub fn handshake(&mut self) -> End {
+        let end = match self.stream.do_handshake() {
+            Ok(()) => End::Done,
+            Err(error) => end(&error),
+        };
+        self.established |= end == End::Done;
+        end
+    }
+
+    /// Whether a handshake has been completed.
+    pub fn is_established(&self) -> bool {
+        self.established
+    }
+
+    /// Reads whatever has arrived, and hands it to `take` piece by piece.
+    pub fn read(&mut self, mut take: impl FnMut(&[u8])) -> End {
+        self.space.resize(READ_SIZE, 0);
+        loop {
+            match self.stream.ssl_read(&mut self.space) {
+                Ok(bytes) => take(&self.space[..bytes]),
+                Err(error) => return end(&error),
+            }
+        }
+    }
+
+    /// Writes `bytes`.
+    pub fn write(&mut self, bytes: &[u8]) -> End {
+        match self.stream.ssl_write(bytes) {
+            Ok(_) => End::Done,
+            Err(error) => end(&error),
+        }
+    }
+
+    /// Sends a key update.
+    pub fn key_update(&mut self, request: KeyUpdate) -> End {
+        // SSL_KEY_UPDATE_NOT_REQUESTED and SSL_KEY_UPDATE_REQUESTED.
+        let number = match request {
+            KeyUpdate::NotRequested => 0,
+            KeyUpdate::Requested => 1,
+        };
+        // SAFETY: the connection is live.
+        let begun = unsafe { SSL_key_update(self.stream.ssl().as_ptr(), number) };
+        self.post_handshake(begun)
+    }
+
+    /// Asks for a renegotiation: HelloRequest from a server, ClientHello from a client.
+    pub fn renegotiate(&mut self) -> End {
+        // SAFETY: the connection is live.
+        let begun = unsafe { SSL_renegotiate(self.stream.ssl().as_ptr()) };
+        self.post_handshake(begun)
+    }
+
+    /// Sends a session ticket.
+    pub fn session_ticket(&mut self) -> End {
+        // SAFETY: the connection is live.
+        let begun = unsafe { SSL_new_session_ticket(self.stream.ssl().as_ptr()) };
+        self.post_handshake(begun)
+    }
+
+    /// Lets a message out that was asked for, by going through the handshake function.
+    fn post_handshake(&mut self, begun: c_int) -> End {
+        match begun {
+            1 => self.handshake(),
+            _ => End::Failed(reasons(&ErrorStack::get())),
+        }
+    }
+
+    /// Sends close_notify.
+    pub fn close_notify(&mut self) -> End {
+        match self.stream.shutdown() {
+            Ok(_) => End::Done,
+            Err(error) => end(&error),
+        }
+    }
+
+    /// Sends the fatal alert `bad_record_mac`: a record that was damaged on its way reaches the peer.
+    pub fn fatal_alert(&mut self) -> End {
+        self.link.damage(&damaged_records());
+        self.read(|_| {})
+    }
+
+    /// The key log so far, in the format of `SSLKEYLOGFILE`.
+    pub fn key_log(&self) -> String {
+        self.key_log.0.borrow().clone()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        SPACE.set(std::mem::take(&mut self.space));
+    }
+}
+
+/// A record of zeros, followed by enough zeros to complete any record that is half read.
+fn damaged_records() -> Vec<u8> {
+    const LENGTH: u16 = 64;
+    let mut bytes = vec![23, 3, 3];
+    bytes.extend(LENGTH.to_be_bytes());
+    bytes.resize(bytes.len() + READ_SIZE + usize::from(LENGTH), 0);
+    bytes
+}
+
+/// Contexts are made once for each setup and thread.
+fn context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
+    CONTEXTS.with_borrow_mut(|contexts| {
+        if let Some(context) = contexts.get(setup) {
+            return Ok(context.clone());
+        }
+        let context = new_context(setup)?;
+        contexts.insert(*setup, context.clone());
+        Ok(context)
+    })
+}
+
+fn new_context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
+    // No configuration file: what the machine's owner wrote there must not change results.
+    // SAFETY: documented to be callable at any time, with no settings.
+    unsafe { openssl_sys::OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, std::ptr::null()) };
+    let mut context = SslContextBuilder::new(SslMethod::tls())?;
+    let version = match setup.version {
+        Version::Tls12 => SslVersion::TLS1_2,
+        Version::Tls13 => SslVersion::TLS1_3,
+    };
+    context.set_min_proto_version(Some(version))?;
+    context.set_max_proto_version(Some(version))?;
+    match (setup.version, setup.cipher) {
+        (Version::Tls12, Cipher::Aes128Gcm) => {
+            context.set_cipher_list("ECDHE-ECDSA-AES128-GCM-SHA256")?;
+        }
+        (Version::Tls12, Cipher::ChaCha20) => {
+            context.set_cipher_list("ECDHE-ECDSA-CHACHA20-POLY1305")?;
+        }
+        (Version::Tls12, Cipher::Aes128Cbc) => context.set_cipher_list("ECDHE-ECDSA-AES128-SHA")?,
+        (Version::Tls13, Cipher::ChaCha20) => {
+            context.set_ciphersuites("TLS_CHACHA20_POLY1305_SHA256")?;
+        }
+        (Version::Tls13, _) => context.set_ciphersuites("TLS_AES_128_GCM_SHA256")?,
+    }
+    context.set_options(renegotiation_options(setup.renegotiation));
+    context.set_session_cache_mode(SslSessionCacheMode::OFF);
+    // Tickets are sent when a scenario asks for one, so that nothing unasked is on the wire.
+    context.set_num_tickets(0)?;
+    context.set_certificate(X509::from_der(&IDENTITY.certificate)?.as_ref())?;
+    context.set_private_key(PKey::private_key_from_der(&IDENTITY.key)?.as_ref())?;
+    let index = key_log_index()?;
+    context.set_keylog_callback(move |ssl, line| {
+        if let Some(lines) = ssl.ex_data(index) {
+            let mut lines = lines.0.borrow_mut();
+            lines.push_str(line);
+            lines.push('\n');
+        }
+    });
+    Ok(context.build())
+}
+
+/// `OPENSSL_INIT_NO_LOAD_CONFIG` of openssl/crypto.h.
+const OPENSSL_INIT_NO_LOAD_CONFIG: u64 = 0x80;
+
+fn renegotiation_options(renegotiation: PeerRenegotiation) -> SslOptions {
+    match renegotiation {
+        PeerRenegotiation::Allow => SslOptions::from_bits_retain(ALLOW_CLIENT_RENEGOTIATION),
+        PeerRenegotiation::Refuse => SslOptions::NO_RENEGOTIATION,
+    }
+}
+
+fn key_log_index() -> Result<Index<Ssl, KeyLogLines>, ErrorStack> {
+    KEY_LOG.clone()
+}
+
+fn end(error: &openssl::ssl::Error) -> End {
+    match error.code() {
+        ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => End::Idle,
+        ErrorCode::ZERO_RETURN => End::CloseNotify,
+        _ => End::Failed(error.ssl_error().map(reasons).unwrap_or_default()),
+    }
+}
+
+/// The reasons of an error queue, as a trace tells them.
+fn reasons(stack: &ErrorStack) -> Vec<String> {
+    stack
+        .errors()
+        .iter()
+        .map(|error| error.reason().unwrap_or("a reason without a name").to_lowercase())
+        .collect()
+}

@@ -1,0 +1,221 @@
+//! A run of the suite: every chosen scenario, in all of its variants, on every chosen backend, judged
+//! against the reference and against what was recorded.
+//!
+//! In flow scenarios and backends; out flow the results, always in the same order: by scenario,
+//! variant and backend, whatever the number of threads.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::backend::{Backend, REFERENCE};
+use crate::judge::{Recorded, Recordings, Verdict};
+use crate::scenario::{Id, Origin, Scenario, Selection, Variant};
+use crate::stage::{self, StageError};
+use crate::trace::Trace;
+
+/// What to run.
+pub struct Plan<'c> {
+    /// The scenarios.
+    pub scenarios: Vec<Selection<'c>>,
+    /// The backends to report on.
+    pub backends: Vec<Arc<dyn Backend>>,
+    /// The backend that all are compared with; it is run whether or not it is reported on.
+    pub reference: Arc<dyn Backend>,
+    /// How many threads run cases; at least 1 is used.
+    pub jobs: usize,
+    /// Which variants to run; all if empty.
+    pub variants: Vec<Variant>,
+}
+
+/// One case on one backend, and what came of it.
+#[derive(Debug, Clone)]
+pub struct CaseResult {
+    /// The scenario.
+    pub scenario: Id,
+    /// Its variant.
+    pub variant: Variant,
+    /// The backend's name.
+    pub backend: String,
+    /// What happened.
+    pub trace: Trace,
+    /// What is said of it.
+    pub verdict: Verdict,
+    /// How it stands to what was recorded.
+    pub recorded: Recorded,
+    /// Where the scenario comes from.
+    pub origin: Origin,
+}
+
+impl CaseResult {
+    /// Whether nobody expected this: a case of the library of scenarios that is not as recorded.
+    pub fn is_unexpected(&self) -> bool {
+        self.origin == Origin::Library && self.recorded != Recorded::AsRecorded
+    }
+}
+
+/// Why a run ended without results.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The suite itself could not do its part in a case.
+    #[error("{scenario} {variant} on {backend} could not be run: {source}")]
+    Stage {
+        /// The scenario.
+        scenario: Id,
+        /// Its variant.
+        variant: Variant,
+        /// The backend.
+        backend: String,
+        /// What went wrong.
+        source: StageError,
+    },
+    /// The suite has a bug: a case panicked.
+    #[error("{scenario} {variant}: the suite itself panicked, which is a bug in it")]
+    Panic {
+        /// The scenario.
+        scenario: Id,
+        /// Its variant.
+        variant: Variant,
+    },
+    /// Somebody stopped the run.
+    #[error("interrupted after {done} of {cases} cases; no report was written")]
+    Interrupted {
+        /// Cases that were run.
+        done: usize,
+        /// Cases that there are.
+        cases: usize,
+    },
+}
+
+/// Looks on while a run goes on.
+pub trait Progress: Sync {
+    /// So many more cases are done.
+    fn advance(&self, cases: usize);
+}
+
+/// Nobody looks on.
+pub struct Unwatched;
+
+impl Progress for Unwatched {
+    fn advance(&self, _cases: usize) {}
+}
+
+impl<'c> Plan<'c> {
+    /// How many cases there are.
+    pub fn cases(&self) -> usize {
+        self.work().len() * self.backends.len()
+    }
+
+    /// A scenario in one variant, to be run on all backends by one thread.
+    fn work(&self) -> Vec<(&Selection<'c>, Variant)> {
+        let wanted = |variant: &Variant| self.variants.is_empty() || self.variants.contains(variant);
+        self.scenarios
+            .iter()
+            .flat_map(|selection| {
+                let variants = selection.scenario.variants().filter(wanted);
+                variants.map(move |variant| (selection, variant))
+            })
+            .collect()
+    }
+
+    /// Runs everything.
+    ///
+    /// # Errors
+    /// [`RunError`], if the suite could not do its part or `stop` was set meanwhile.
+    pub fn run(
+        &self,
+        recordings: &Recordings,
+        progress: &dyn Progress,
+        stop: &AtomicBool,
+    ) -> Result<Vec<CaseResult>, RunError> {
+        let work = self.work();
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Vec::with_capacity(work.len()));
+        let take_turns = || {
+            while !stop.load(Ordering::Relaxed) {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(&(selection, variant)) = work.get(index) else {
+                    break;
+                };
+                let result = self.case(selection, variant, recordings);
+                let failed = result.is_err();
+                done.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+                if failed {
+                    next.store(work.len(), Ordering::Relaxed);
+                }
+                progress.advance(self.backends.len());
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..self.jobs.min(work.len()).max(1) {
+                scope.spawn(take_turns);
+            }
+            take_turns();
+        });
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_by_key(|(index, _)| *index);
+        let mut results = Vec::with_capacity(self.cases());
+        for (_, result) in done {
+            results.extend(result?);
+        }
+        match results.len() == self.cases() {
+            true => Ok(results),
+            false => Err(RunError::Interrupted {
+                done: results.len(),
+                cases: self.cases(),
+            }),
+        }
+    }
+
+    /// One scenario in one variant on all backends.
+    fn case(
+        &self,
+        selection: &Selection<'_>,
+        variant: Variant,
+        recordings: &Recordings,
+    ) -> Result<Vec<CaseResult>, RunError> {
+        let scenario = &selection.scenario;
+        let attempt = || {
+            let reference = self.trace(&self.reference, scenario, variant)?;
+            let others = self.backends.iter().map(|backend| {
+                let trace = match backend.about().id.as_str() {
+                    REFERENCE => reference.clone(),
+                    _ => self.trace(backend, scenario, variant)?,
+                };
+                let id = &backend.about().id;
+                Ok(CaseResult {
+                    scenario: scenario.id.clone(),
+                    variant,
+                    backend: id.clone(),
+                    verdict: Verdict::of(&reference, &trace),
+                    recorded: recordings.compare(&scenario.id, id, variant, &trace),
+                    origin: selection.origin.clone(),
+                    trace,
+                })
+            });
+            others.collect::<Result<Vec<_>, _>>()
+        };
+        catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
+            Err(RunError::Panic {
+                scenario: scenario.id.clone(),
+                variant,
+            })
+        })
+    }
+
+    fn trace(
+        &self,
+        backend: &Arc<dyn Backend>,
+        scenario: &Scenario,
+        variant: Variant,
+    ) -> Result<Trace, RunError> {
+        stage::run(backend.as_ref(), scenario, variant).map_err(|source| RunError::Stage {
+            scenario: scenario.id.clone(),
+            variant,
+            backend: backend.about().id.clone(),
+            source,
+        })
+    }
+}

@@ -1,0 +1,267 @@
+//! The library of scenarios, and how a person picks from it: by id (`retry/shorter-buffer`), by
+//! pattern (`retry`, `*/short-*`), or by the path to a scenario file of their own.
+//!
+//! In flow the texts of the files that are compiled into the program, and arguments; out flow
+//! scenarios in the order of their ids.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::form::nearest;
+use super::pattern::PatternError;
+use super::{Id, ParseError, Pattern, Scenario, parse};
+
+/// Scenarios, each with an id of its own, in the order of their ids.
+#[derive(Debug, Clone)]
+pub struct Corpus {
+    scenarios: Vec<Scenario>,
+}
+
+impl Corpus {
+    /// Takes the library: for each file its id, its path from the top of the repository (for
+    /// messages), and its text.
+    ///
+    /// # Errors
+    ///
+    /// The first file that is not a right scenario, whose id is not `family/name`, or whose id
+    /// another file has already.
+    pub fn from_files(files: &[(&str, &str, &str)]) -> Result<Self, ParseError> {
+        let mut scenarios = BTreeMap::new();
+        for &(id, path, text) in files {
+            let Some(known_id) = Id::new(id) else {
+                return Err(ParseError::at_start(
+                    path,
+                    format!("{id:?} is not an id"),
+                    "the file must be FAMILY/NAME.toml, both of a-z, 0-9 and -",
+                ));
+            };
+            let scenario = parse(known_id.clone(), path, text)?;
+            if scenarios.insert(known_id, scenario).is_some() {
+                return Err(ParseError::at_start(
+                    path,
+                    format!("another scenario has the id {id:?} too"),
+                    "rename one of the files",
+                ));
+            }
+        }
+        Ok(Self {
+            scenarios: scenarios.into_values().collect(),
+        })
+    }
+
+    /// All scenarios, in the order of their ids.
+    pub fn scenarios(&self) -> &[Scenario] {
+        &self.scenarios
+    }
+
+    /// The scenario with this id.
+    pub fn get(&self, id: &str) -> Option<&Scenario> {
+        self.scenarios
+            .binary_search_by(|scenario| scenario.id.as_str().cmp(id))
+            .ok()
+            .map(|index| &self.scenarios[index])
+    }
+
+    /// The scenarios that the arguments name, in the order of their ids and each once; all of the
+    /// library if there is no argument.
+    ///
+    /// An argument is an id of the library, the path to a scenario file (it ends in `.toml`, or a
+    /// file is there), or a [`Pattern`]. A file takes its id from its folder and its name, as in
+    /// the library, or is called `local/NAME` if these make no id; it stands in for the scenario
+    /// of the library that has the same id, so that an edited copy can be tried.
+    ///
+    /// # Errors
+    ///
+    /// The first argument that names nothing, cannot be read or is wrong.
+    pub fn select(&self, arguments: &[String]) -> Result<Vec<Selection<'_>>, SelectionError> {
+        let mut selected = BTreeMap::new();
+        if arguments.is_empty() {
+            self.add_matching(&mut selected, |_| true);
+        }
+        for argument in arguments {
+            let path = Path::new(argument);
+            if self.get(argument).is_some() {
+                self.add_matching(&mut selected, |id| id.as_str() == argument);
+            } else if path.extension().is_some_and(|e| e == "toml") || path.is_file() {
+                add_file(&mut selected, path)?;
+            } else {
+                let pattern = Pattern::new(argument)?;
+                if !self.add_matching(&mut selected, |id| pattern.matches(id)) {
+                    return Err(self.unknown(argument));
+                }
+            }
+        }
+        Ok(selected.into_values().collect())
+    }
+
+    /// Adds what is `wanted` and not there yet; answers whether anything is wanted.
+    fn add_matching<'c>(
+        &'c self,
+        selected: &mut BTreeMap<Id, Selection<'c>>,
+        wanted: impl Fn(&Id) -> bool,
+    ) -> bool {
+        let mut any = false;
+        for scenario in self.scenarios.iter().filter(|s| wanted(&s.id)) {
+            any = true;
+            selected
+                .entry(scenario.id.clone())
+                .or_insert_with(|| Selection {
+                    scenario: Cow::Borrowed(scenario),
+                    origin: Origin::Library,
+                });
+        }
+        any
+    }
+
+    fn unknown(&self, argument: &str) -> SelectionError {
+        /// A help that is read at a glance.
+        const MOST: usize = 3;
+        let spellings = self.scenarios.iter().flat_map(|scenario| {
+            let id = &scenario.id;
+            [
+                (id.family(), id.family()),
+                (id.as_str(), id.as_str()),
+                (id.name(), id.as_str()),
+            ]
+        });
+        SelectionError::Unknown {
+            text: argument.to_owned(),
+            nearest: nearest(argument, spellings, MOST)
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+        }
+    }
+}
+
+fn add_file(selected: &mut BTreeMap<Id, Selection<'_>>, path: &Path) -> Result<(), SelectionError> {
+    let id = id_of_file(path);
+    if let Some(Selection {
+        origin: Origin::File(first),
+        ..
+    }) = selected.get(&id)
+    {
+        if is_same_file(first, path) {
+            return Ok(());
+        }
+        return Err(SelectionError::SameId {
+            id,
+            first: first.clone(),
+            second: path.to_owned(),
+        });
+    }
+    let text = std::fs::read_to_string(path).map_err(|source| SelectionError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    let scenario = parse(id.clone(), &path.display().to_string(), &text)?;
+    let selection = Selection {
+        scenario: Cow::Owned(scenario),
+        origin: Origin::File(path.to_owned()),
+    };
+    selected.insert(id, selection);
+    Ok(())
+}
+
+/// `folder/stem` if that is an id, or else `local/stem` with hyphens for what cannot be in an id.
+fn id_of_file(path: &Path) -> Id {
+    let words = |part: Option<&std::ffi::OsStr>| part.map(|p| p.to_string_lossy().into_owned());
+    let stem = words(path.file_stem()).unwrap_or_default();
+    let folder = words(path.parent().and_then(Path::file_name)).unwrap_or_default();
+    Id::new(&format!("{folder}/{stem}")).unwrap_or_else(|| {
+        let lower = stem.to_lowercase();
+        let words: Vec<_> = lower
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .collect();
+        let name = if words.is_empty() {
+            "scenario".to_owned()
+        } else {
+            words.join("-")
+        };
+        Id(format!("local/{name}"))
+    })
+}
+
+fn is_same_file(first: &Path, second: &Path) -> bool {
+    first == second
+        || matches!((first.canonicalize(), second.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// A scenario that was picked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection<'c> {
+    /// The scenario: lent by the library, or read from a file.
+    pub scenario: Cow<'c, Scenario>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a picked scenario comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The library that is compiled into the program.
+    Library,
+    /// A file that the user named: no snapshot and no ledger entry is about it.
+    File(PathBuf),
+}
+
+/// An argument that picks no scenario.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SelectionError {
+    /// It is neither an id, nor a pattern that matches one, nor a file.
+    #[error("no scenario is called {text:?}: {}", Offer(nearest))]
+    Unknown {
+        /// The argument.
+        text: String,
+        /// Families and ids that look like it, best first; may be empty.
+        nearest: Vec<String>,
+    },
+    /// It has brackets or braces as patterns have, but is none.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// The file is not there, cannot be read, or is not UTF-8.
+    #[error("cannot read the scenario file {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The file is not a right scenario.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// Two files would have one id.
+    #[error(
+        "{} and {} would both be the scenario {id}: name them apart, or pass one of them",
+        first.display(), second.display()
+    )]
+    SameId {
+        /// The id.
+        id: Id,
+        /// The file that was named first.
+        first: PathBuf,
+        /// The other one.
+        second: PathBuf,
+    },
+}
+
+/// What an unknown argument may have meant.
+struct Offer<'e>(&'e [String]);
+
+impl fmt::Display for Offer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str(
+                "it must be an id, a pattern such as retry or */short-*, or a path to a .toml file",
+            );
+        }
+        write!(f, "did you mean {}?", self.0.join(" or "))
+    }
+}

@@ -1,0 +1,447 @@
+//! How a scenario file is read: views of the TOML tree that hand out values of the wanted kind and
+//! range, or a [`Fault`] that knows its place in the text, what stands there and what would be
+//! right.
+//!
+//! In flows the spanned tree of the `toml` crate; out flow plain values. Which keys and words there
+//! are is the business of [`parse`](super::parse()).
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Something in a file that is not as it must be.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// Where in the text, in bytes.
+    pub(super) at: usize,
+    /// What is wrong.
+    pub(super) message: String,
+    /// What would be right.
+    pub(super) help: String,
+}
+
+impl Fault {
+    pub(super) fn new(at: usize, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            at,
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    /// `message` tells of a word that is none of `known`, which are called `kinds`.
+    pub(super) fn unknown(
+        at: usize,
+        message: String,
+        word: &str,
+        kinds: &str,
+        known: &[&str],
+    ) -> Self {
+        let list = known.join(", ");
+        let help = match nearest(word, known.iter().map(|&k| (k, k)), 1).first() {
+            Some(near) => format!("did you mean \"{near}\"? ({kinds}: {list})"),
+            None => format!("the {kinds} are {list}"),
+        };
+        Self::new(at, message, help)
+    }
+}
+
+/// The entries of a table, in the order of the file.
+#[derive(Debug)]
+pub(super) struct Fields<'t> {
+    /// What the table is the value of; nothing for the file itself.
+    name: Option<&'t str>,
+    at: usize,
+    entries: Vec<Entry<'t>>,
+}
+
+/// One `key = value`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry<'t> {
+    pub(super) key: &'t str,
+    /// Where the key stands, in bytes.
+    pub(super) at: usize,
+    value: &'t Spanned<DeValue<'t>>,
+}
+
+impl<'t> Fields<'t> {
+    /// The top of a file.
+    pub(super) fn of_file(document: &'t Spanned<DeTable<'t>>) -> Self {
+        Self::of_table(None, 0, document.get_ref())
+    }
+
+    /// A table that was left out: it stands for an empty one.
+    pub(super) fn empty(name: &'t str, at: usize) -> Self {
+        Self {
+            name: Some(name),
+            at,
+            entries: Vec::new(),
+        }
+    }
+
+    fn of_table(name: Option<&'t str>, at: usize, table: &'t DeTable<'t>) -> Self {
+        let mut entries: Vec<_> = table
+            .iter()
+            .map(|(key, value)| Entry {
+                key: key.get_ref(),
+                at: key.span().start,
+                value,
+            })
+            .collect();
+        entries.sort_by_key(|entry| entry.at);
+        Self { name, at, entries }
+    }
+
+    /// Refuses every key that is none of `known`.
+    pub(super) fn only(self, known: &[&str]) -> Result<Self, Fault> {
+        match self.entries.iter().find(|e| !known.contains(&e.key)) {
+            None => Ok(self),
+            Some(entry) => {
+                let within = self.name.unwrap_or("the scenario");
+                let message = format!("unknown key {} in {within}", Shown(entry.key));
+                Err(Fault::unknown(entry.at, message, entry.key, "keys", known))
+            }
+        }
+    }
+
+    /// The one entry of a table that must have exactly one; `advice` says how to write it.
+    pub(super) fn single(&self, advice: &str) -> Result<Entry<'t>, Fault> {
+        match self.entries[..] {
+            [entry] => Ok(entry),
+            [] => Err(Fault::new(self.at, "an empty table", advice)),
+            [first, second, ..] => Err(Fault::new(
+                second.at,
+                format!(
+                    "{} stands in one table with {}",
+                    Shown(second.key),
+                    Shown(first.key)
+                ),
+                advice,
+            )),
+        }
+    }
+
+    /// The value of `key`, if it is there.
+    pub(super) fn find(&self, key: &str) -> Option<Node<'t>> {
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        Some(self.node(*entry))
+    }
+
+    /// The key and value of at most one of `keys`; a second one is refused.
+    pub(super) fn at_most_one(&self, keys: &[&str]) -> Result<Option<(&'t str, Node<'t>)>, Fault> {
+        let mut found = self.entries.iter().filter(|e| keys.contains(&e.key));
+        let Some(first) = found.next() else {
+            return Ok(None);
+        };
+        match found.next() {
+            None => Ok(Some((first.key, self.node(*first)))),
+            Some(second) => Err(Fault::new(
+                second.at,
+                format!("{} excludes \"{}\"", self.node(*second).name, first.key),
+                format!("write only one of {}", keys.join(", ")),
+            )),
+        }
+    }
+
+    /// Where the table starts, in bytes.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    fn node(&self, entry: Entry<'t>) -> Node<'t> {
+        Node {
+            name: match self.name {
+                None => Name::Key(entry.key),
+                Some(table) => Name::KeyIn(entry.key, table),
+            },
+            key: entry.key,
+            value: entry.value,
+        }
+    }
+}
+
+impl<'t> Entry<'t> {
+    /// The value, known by its key alone.
+    pub(super) fn node(self) -> Node<'t> {
+        Node {
+            name: Name::Key(self.key),
+            key: self.key,
+            value: self.value,
+        }
+    }
+}
+
+/// A value, and what messages call it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node<'t> {
+    name: Name<'t>,
+    key: &'t str,
+    value: &'t Spanned<DeValue<'t>>,
+}
+
+/// What messages call a value.
+#[derive(Debug, Clone, Copy)]
+enum Name<'t> {
+    Key(&'t str),
+    KeyIn(&'t str, &'t str),
+    ElementOf(&'t str),
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, "\"{key}\""),
+            Self::KeyIn(key, table) => write!(f, "\"{key}\" in {table}"),
+            Self::ElementOf(key) => write!(f, "an element of \"{key}\""),
+        }
+    }
+}
+
+impl<'t> Node<'t> {
+    /// Where the value starts, in bytes.
+    pub(super) fn at(self) -> usize {
+        self.value.span().start
+    }
+
+    /// The value is not `wanted`, a phrase that fits "must be …".
+    pub(super) fn refused(self, wanted: impl fmt::Display) -> Fault {
+        Fault::new(
+            self.at(),
+            format!("{} is {}", self.name, Described(self.value.get_ref())),
+            format!("must be {wanted}"),
+        )
+    }
+
+    /// The text of a string; nothing for other values.
+    pub(super) fn as_text(self) -> Option<&'t str> {
+        match self.value.get_ref() {
+            DeValue::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A string that `right` accepts; `wanted` says what that is.
+    pub(super) fn text(
+        self,
+        wanted: impl fmt::Display,
+        right: impl FnOnce(&str) -> bool,
+    ) -> Result<&'t str, Fault> {
+        self.as_text()
+            .filter(|text| right(text))
+            .ok_or_else(|| self.refused(wanted))
+    }
+
+    /// A whole number in `range`.
+    pub(super) fn number<N>(self, range: RangeInclusive<N>) -> Result<N, Fault>
+    where
+        N: TryFrom<i128> + PartialOrd + fmt::Display,
+    {
+        let number = match self.value.get_ref() {
+            DeValue::Integer(digits) => i128::from_str_radix(digits.as_str(), digits.radix()).ok(),
+            _ => None,
+        };
+        number
+            .and_then(|number| N::try_from(number).ok())
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
+                self.refused(format_args!(
+                    "a whole number from {} to {}",
+                    range.start(),
+                    range.end()
+                ))
+            })
+    }
+
+    /// A whole number from 1 to `max`.
+    pub(super) fn count(self, max: usize) -> Result<NonZeroUsize, Fault> {
+        let number = self.number(1..=max)?;
+        Ok(NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// The value `true`, the only one that says anything where it stands.
+    pub(super) fn yes(self) -> Result<(), Fault> {
+        match self.value.get_ref() {
+            DeValue::Boolean(true) => Ok(()),
+            _ => Err(self.refused("true, or left out")),
+        }
+    }
+
+    /// The meaning of one of the words in `choices`.
+    pub(super) fn choice<T>(
+        self,
+        choices: impl IntoIterator<Item = (&'static str, T)>,
+    ) -> Result<T, Fault> {
+        let (words, mut meanings): (Vec<_>, Vec<_>) = choices.into_iter().unzip();
+        let Some(text) = self.as_text() else {
+            return Err(self.refused(format_args!("one of {}", words.join(", "))));
+        };
+        match words.iter().position(|&word| word == text) {
+            Some(index) => Ok(meanings.swap_remove(index)),
+            None => {
+                let message = format!("unknown value {} for {}", Shown(text), self.name);
+                Err(Fault::unknown(self.at(), message, text, "values", &words))
+            }
+        }
+    }
+
+    /// The bytes that an even number of hexadecimal digits stands for: 1 to `max`.
+    pub(super) fn hex(self, max: usize) -> Result<Vec<u8>, Fault> {
+        let digit = |byte: u8| {
+            char::from(byte)
+                .to_digit(16)
+                .and_then(|d| u8::try_from(d).ok())
+        };
+        self.as_text()
+            .filter(|text| (1..=max).contains(&text.len().div_ceil(2)))
+            .and_then(|text| {
+                text.as_bytes()
+                    .chunks(2)
+                    .map(|pair| match *pair {
+                        [high, low] => Some(digit(high)? << 4 | digit(low)?),
+                        _ => None,
+                    })
+                    .collect()
+            })
+            .ok_or_else(|| {
+                self.refused(format_args!(
+                    "a string of 1 to {max} bytes, each two hexadecimal digits, such as \"00ff\""
+                ))
+            })
+    }
+
+    /// The elements of an array; `wanted` says in the plural what they are.
+    pub(super) fn elements(self, wanted: &str) -> Result<Vec<Node<'t>>, Fault> {
+        let DeValue::Array(values) = self.value.get_ref() else {
+            return Err(self.refused(format_args!("an array of {wanted}")));
+        };
+        let elements = values.iter().map(|value| Node {
+            name: Name::ElementOf(self.key),
+            key: self.key,
+            value,
+        });
+        Ok(elements.collect())
+    }
+
+    /// The elements of an array, each there once.
+    pub(super) fn set<T: PartialEq>(
+        self,
+        wanted: &str,
+        read: impl Fn(Node<'t>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let mut known = Vec::new();
+        for element in self.elements(wanted)? {
+            let item = read(element)?;
+            if known.contains(&item) {
+                return Err(Fault::new(
+                    element.at(),
+                    format!(
+                        "{} stands twice in {}",
+                        Described(element.value.get_ref()),
+                        self.name
+                    ),
+                    "write it once",
+                ));
+            }
+            known.push(item);
+        }
+        Ok(known)
+    }
+
+    /// The elements of an array, each there once, and at least one.
+    pub(super) fn some_of<T: PartialEq>(
+        self,
+        wanted: &str,
+        read: impl Fn(Node<'t>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let items = self.set(wanted, read)?;
+        if items.is_empty() {
+            return Err(self.refused(format_args!("an array of one or more {wanted}")));
+        }
+        Ok(items)
+    }
+
+    /// The entries of a table, called by the name of the key whose value it is.
+    pub(super) fn fields(self, wanted: &str) -> Result<Fields<'t>, Fault> {
+        match self.value.get_ref() {
+            DeValue::Table(table) => Ok(Fields::of_table(Some(self.key), self.at(), table)),
+            _ => Err(self.refused(wanted)),
+        }
+    }
+
+    /// Whether the value is `{}`.
+    pub(super) fn is_empty_table(self) -> bool {
+        matches!(self.value.get_ref(), DeValue::Table(table) if table.is_empty())
+    }
+}
+
+/// A value in a message.
+struct Described<'t>(&'t DeValue<'t>);
+
+impl fmt::Display for Described<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            DeValue::String(text) => Shown(text).fmt(f),
+            DeValue::Integer(number) => f.write_str(&shortened(&number.to_string())),
+            DeValue::Float(number) => f.write_str(&shortened(&number.to_string())),
+            DeValue::Boolean(value) => value.fmt(f),
+            DeValue::Datetime(_) => f.write_str("a date or time"),
+            DeValue::Array(values) if values.is_empty() => f.write_str("an empty array"),
+            DeValue::Array(_) => f.write_str("an array"),
+            DeValue::Table(table) if table.is_empty() => f.write_str("an empty table"),
+            DeValue::Table(_) => f.write_str("a table"),
+        }
+    }
+}
+
+/// Text of the file in a message: quoted, escaped and not endless.
+pub(super) struct Shown<'t>(pub(super) &'t str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", shortened(self.0))
+    }
+}
+
+/// The first characters of `text`: a message stays one line that can be read.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+/// What the candidates whose spelling looks most like `text` mean, best first: those that a slip of
+/// the keyboard may have missed, each once, and at most `most`.
+pub(super) fn nearest<'c, T: PartialEq>(
+    text: &str,
+    candidates: impl IntoIterator<Item = (&'c str, T)>,
+    most: usize,
+) -> Vec<T> {
+    /// Found by trial: lets `lenght` find `len`, and keeps unrelated words apart.
+    const LIKE_ENOUGH: f64 = 0.8;
+    /// How much less like than the best one another may be: next to `retry/shorter-buffer`, the
+    /// family's other members are no help.
+    const MARGIN: f64 = 0.1;
+    let text = shortened(text).to_lowercase();
+    let mut scored: Vec<_> = candidates
+        .into_iter()
+        .map(|(spelling, meaning)| {
+            let likeness = strsim::jaro_winkler(&text, &spelling.to_lowercase());
+            (likeness, meaning)
+        })
+        .filter(|(likeness, _)| *likeness >= LIKE_ENOUGH)
+        .collect();
+    scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let enough = scored.first().map_or(0.0, |(best, _)| best - MARGIN);
+    let mut chosen = Vec::new();
+    for (_, meaning) in scored.into_iter().take_while(|(l, _)| *l >= enough) {
+        if chosen.len() < most && !chosen.contains(&meaning) {
+            chosen.push(meaning);
+        }
+    }
+    chosen
+}

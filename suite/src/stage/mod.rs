@@ -1,0 +1,641 @@
+//! Puts one case's endpoint, link and peer together and runs its steps.
+//!
+//! In flow a scenario, a variant and a backend; out flows the trace. Deterministic: the same case
+//! twice gives the same trace. The peer acts only between calls of the library under test, on the
+//! same thread.
+
+mod writing;
+
+use std::io;
+use std::num::NonZeroUsize;
+
+use self::writing::{Argument, State, Writing};
+use crate::backend::{Backend, Endpoint, Setup, Switch, Unsupported};
+use crate::link::{Direction, Errno, Inbound, Link, Mark, Outbound, Refusal, Tap};
+use crate::peer::{End, Peer, PeerSetup};
+use crate::scenario::{
+    Content as RetryContent, Function, KeyUpdate, Mode, PeerAction, Retry, Role, Scenario, Source,
+    Step, Variant, Write,
+};
+use crate::trace::{
+    self, Call, Entry, ErrorClass, Outcome, Pattern, PeerReport, Shown, Stream, Trace,
+};
+use crate::wire;
+
+/// How often a call is repeated at most by `finish`, and how many turns a handshake takes at most:
+/// more than a write of one record needs when a byte goes at a time.
+const PATIENCE: usize = 20_000;
+
+/// Why a case could not be run at all; never the fault of the library under test.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StageError {
+    /// The peer could not be set up.
+    #[error("the peer could not be set up: {0}")]
+    Peer(#[from] openssl::error::ErrorStack),
+    /// The operating system gave no memory.
+    #[error("no memory for the bytes of a write: {0}")]
+    Memory(#[from] io::Error),
+    /// The peer's key log could not be read.
+    #[error("the peer's key log could not be read: {0}")]
+    KeyLog(#[from] wire::KeyLogError),
+}
+
+/// Runs one case.
+///
+/// # Errors
+/// [`StageError`], if the suite itself could not do its part.
+pub fn run(
+    backend: &dyn Backend,
+    scenario: &Scenario,
+    variant: Variant,
+) -> Result<Trace, StageError> {
+    let link = Link::new();
+    let setup = Setup {
+        role: variant.role,
+        version: variant.version,
+        cipher: scenario.cipher,
+        role_state: scenario.role_state,
+    };
+    let endpoint = match backend.open(&setup, &link) {
+        Ok(endpoint) => endpoint,
+        Err(unsupported) => return Ok(never_opened(unsupported)),
+    };
+    let peer_setup = PeerSetup {
+        role: match variant.role {
+            Role::Client => Role::Server,
+            Role::Server => Role::Client,
+        },
+        version: variant.version,
+        cipher: scenario.cipher,
+        renegotiation: scenario.peer_renegotiation,
+    };
+    let mut stage = Stage {
+        peer: Peer::new(&peer_setup, &link)?,
+        link,
+        endpoint,
+        entries: Vec::new(),
+        step: 0,
+        stream: Stream::default(),
+        peer_stream: Stream::default(),
+        writing: None,
+        last: None,
+        role: variant.role,
+    };
+    for (index, step) in scenario.steps.iter().enumerate() {
+        stage.step = index + 1;
+        let after = &scenario.steps[index + 1..];
+        if let Err(Stop::Unsupported(unsupported)) = settle(stage.act(step, after))? {
+            stage.note(describe(step), Outcome::Unsupported(unsupported.0));
+            break;
+        }
+    }
+    stage.into_trace()
+}
+
+fn never_opened(unsupported: Unsupported) -> Trace {
+    Trace {
+        entries: vec![Entry {
+            step: 0,
+            action: "open".to_owned(),
+            result: Outcome::Unsupported(unsupported.0),
+            sent: Vec::new(),
+            peer_sent: Vec::new(),
+            from: Mark::default(),
+            to: Mark::default(),
+            traffic: Default::default(),
+            wire: Shown::Records,
+        }],
+    }
+}
+
+/// Why the steps do not go on.
+enum Stop {
+    /// The library under test has no such operation.
+    Unsupported(Unsupported),
+    /// The suite itself failed.
+    Failed(StageError),
+}
+
+impl From<Unsupported> for Stop {
+    fn from(unsupported: Unsupported) -> Self {
+        Self::Unsupported(unsupported)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Parts what ends the case from what fails the run.
+fn settle(result: Result<(), Stop>) -> Result<Result<(), Stop>, StageError> {
+    match result {
+        Err(Stop::Failed(error)) => Err(error),
+        other => Ok(other),
+    }
+}
+
+/// The call of the library under test that came last, to be repeated by `finish`.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    what: Repeatable,
+    error: ErrorClass,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Repeatable {
+    Handshake,
+    Write,
+    Read(NonZeroUsize),
+    Shutdown,
+    Once,
+}
+
+struct Stage {
+    endpoint: Box<dyn Endpoint>,
+    peer: Peer,
+    link: Link,
+    entries: Vec<Entry>,
+    /// The step that runs, counted from 1.
+    step: usize,
+    /// What the library under test was asked to write, and what the peer was.
+    stream: Stream,
+    peer_stream: Stream,
+    writing: Option<Writing>,
+    last: Option<Last>,
+    role: Role,
+}
+
+impl Stage {
+    fn act(&mut self, step: &Step, after: &[Step]) -> Result<(), Stop> {
+        match step {
+            Step::Handshake => self.handshake()?,
+            Step::Write(write) => self.write(write, longest_retry(after))?,
+            Step::Retry(retry) => self.retry(retry, describe(step))?,
+            Step::Finish => self.finish()?,
+            Step::Read(max) => self.read(*max)?,
+            Step::Shutdown => {
+                self.call(describe(step), Repeatable::Shutdown, |end| end.shutdown())?;
+            }
+            Step::KeyUpdate(request) => {
+                let request = *request;
+                self.call(describe(step), Repeatable::Once, |end| end.key_update(request))?;
+            }
+            Step::Renegotiate => {
+                self.call(describe(step), Repeatable::Once, |end| end.renegotiate())?;
+            }
+            Step::SetModes(modes) => self.switch(step, modes, Switch::On)?,
+            Step::ClearModes(modes) => self.switch(step, modes, Switch::Off)?,
+            Step::MaxSendFragment(bytes) => {
+                let bytes = *bytes;
+                self.call(describe(step), Repeatable::Once, |end| end.max_send_fragment(bytes))?;
+            }
+            Step::Link(outbound) => {
+                self.link.set_outbound(*outbound);
+                self.note(describe(step), Outcome::Done);
+            }
+            Step::Inbound(inbound) => {
+                self.link.set_inbound(*inbound);
+                self.note(describe(step), Outcome::Done);
+            }
+            Step::Peer(action) => self.peer_acts(action, describe(step)),
+            Step::StaleError => {
+                self.endpoint.stale_error()?;
+                self.note(describe(step), Outcome::Done);
+            }
+        }
+        Ok(())
+    }
+
+    /// An entry during which nothing goes over the wire.
+    fn note(&mut self, action: String, result: Outcome) {
+        let here = self.link.mark();
+        self.push(action, result, here, Shown::Records);
+    }
+
+    fn push(&mut self, action: String, result: Outcome, from: Mark, wire: Shown) {
+        self.entries.push(Entry {
+            step: self.step,
+            action,
+            result,
+            sent: Vec::new(),
+            peer_sent: Vec::new(),
+            from,
+            to: self.link.mark(),
+            traffic: self.link.traffic(),
+            wire,
+        });
+    }
+
+    /// One call of the library under test.
+    fn call(
+        &mut self,
+        action: String,
+        what: Repeatable,
+        run: impl FnOnce(&mut dyn Endpoint) -> Result<Call, Unsupported>,
+    ) -> Result<ErrorClass, Stop> {
+        let from = self.link.mark();
+        self.link.begin_call();
+        let call = run(self.endpoint.as_mut())?;
+        let error = call.error;
+        self.last = Some(Last { what, error });
+        self.push(action, Outcome::Call(call), from, Shown::Records);
+        Ok(error)
+    }
+
+    fn switch(&mut self, step: &Step, modes: &[Mode], to: Switch) -> Result<(), Stop> {
+        self.endpoint.switch(modes, to)?;
+        self.note(describe(step), Outcome::Done);
+        Ok(())
+    }
+
+    /// Both ends take turns until both are done, one fails, or neither has anything to say.
+    fn handshake(&mut self) -> Result<(), Stop> {
+        let from = self.link.mark();
+        let mut peer_end = End::Idle;
+        let mut turn = from;
+        let call = loop {
+            self.link.begin_call();
+            let call = self.endpoint.handshake()?;
+            if !self.peer.is_established() {
+                peer_end = self.peer.handshake();
+            }
+            let established = call.error == ErrorClass::None && self.peer.is_established();
+            let failed = call.error != ErrorClass::None && !call.error.is_retry();
+            if established || failed || self.link.mark() == turn {
+                break call;
+            }
+            turn = self.link.mark();
+        };
+        let established = call.error == ErrorClass::None && self.peer.is_established();
+        let wire = match established {
+            true => Shown::Nothing,
+            false => Shown::Records,
+        };
+        self.last = Some(Last {
+            what: Repeatable::Handshake,
+            error: call.error,
+        });
+        self.push("handshake".to_owned(), Outcome::Call(call), from, wire);
+        if peer_end != End::Done {
+            self.note("peer handshake".to_owned(), Outcome::Peer(report(None, peer_end)));
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, write: &Write, longest_retry: usize) -> Result<(), Stop> {
+        for _ in 0..write.times.get() {
+            let position = self.stream.accepted();
+            let (argument, mut bytes) = match &write.source {
+                Source::Pattern(len) => {
+                    (Argument::Bytes(*len), Pattern::Library.bytes(position, *len))
+                }
+                Source::Literal(bytes) => (Argument::Bytes(bytes.len()), bytes.clone()),
+                Source::Rest => {
+                    let rest = self.writing.as_ref().map_or(&[][..], Writing::rest);
+                    if rest.is_empty() {
+                        let why = "nothing is left to write".to_owned();
+                        self.note("write rest".to_owned(), Outcome::Nothing(why));
+                        return self.flush();
+                    }
+                    (Argument::Bytes(rest.len()), rest.to_vec())
+                }
+                Source::Null(len) => (Argument::Null(*len), Vec::new()),
+                Source::Negative(len) => (Argument::Negative(*len), vec![0]),
+            };
+            // The bytes of a longer retry stand behind those of the write, at the same address.
+            if longest_retry > bytes.len() {
+                let more = bytes.len();
+                bytes.resize(longest_retry, 0);
+                Pattern::Library.fill(position + more, &mut bytes[more..]);
+            }
+            let writing = Writing::new(write.function, argument, position, &bytes)?;
+            self.writing = Some(writing);
+            self.attempt("write", &Retry::default())?;
+        }
+        Ok(())
+    }
+
+    fn retry(&mut self, retry: &Retry, action: String) -> Result<(), Stop> {
+        match self.writing.as_ref().map(|writing| writing.state) {
+            Some(State::Pending) => self.attempt("retry", retry),
+            _ => {
+                let why = "not done: the write has succeeded".to_owned();
+                self.note(action, Outcome::Nothing(why));
+                self.flush()
+            }
+        }
+    }
+
+    /// Calls the write function for the write under way, as `retry` changes it.
+    fn attempt(&mut self, verb: &str, retry: &Retry) -> Result<(), Stop> {
+        let Some(mut writing) = self.writing.take() else {
+            return Ok(());
+        };
+        let attempt = writing.prepare(retry)?;
+        if attempt.content == RetryContent::Same {
+            self.stream.offer(writing.offered(attempt.argument));
+        }
+        let action = describe_attempt(verb, &attempt, retry);
+        let (function, argument) = (attempt.function, attempt.argument);
+        let result = self.call(action, Repeatable::Write, |end| {
+            end.write(function, writing.bytes(argument))
+        });
+        let error = match result {
+            Ok(error) => error,
+            Err(stop) => {
+                self.writing = Some(writing);
+                return Err(stop);
+            }
+        };
+        let accepted = match self.entries.last().map(|entry| &entry.result) {
+            Some(Outcome::Call(call)) => call.accepted(),
+            _ => None,
+        };
+        if error == ErrorClass::None || error.is_retry() {
+            writing.take_over(attempt);
+        } else {
+            writing.take_back(attempt);
+        }
+        if error == ErrorClass::None {
+            writing.state = State::Succeeded;
+        }
+        if let Some(bytes) = accepted {
+            writing.accepted += bytes;
+            self.stream.accept(bytes);
+        }
+        self.writing = Some(writing);
+        Ok(())
+    }
+
+    /// Sends what the library has accepted and still holds, if it is one that does.
+    fn flush(&mut self) -> Result<(), Stop> {
+        let from = self.link.mark();
+        self.link.begin_call();
+        if let Some(call) = self.endpoint.flush() {
+            self.push("flush".to_owned(), Outcome::Call(call), from, Shown::Records);
+        }
+        Ok(())
+    }
+
+    /// Repeats the last call as a right caller does.
+    fn finish(&mut self) -> Result<(), Stop> {
+        for _ in 0..PATIENCE {
+            let before = self.link.mark();
+            let Some(last) = self.last else { break };
+            match last.error {
+                ErrorClass::None => {
+                    if !matches!(last.what, Repeatable::Write) || !self.write_rest()? {
+                        return self.flush();
+                    }
+                    continue;
+                }
+                ErrorClass::WantRead => self.peer_goes_on(),
+                ErrorClass::WantWrite => {}
+                _ => return Ok(()),
+            }
+            self.repeat(last.what)?;
+            let again = self.last.is_some_and(|now| now.error == last.error);
+            if again && self.link.mark() == before {
+                let why = "given up: nothing moves any more".to_owned();
+                self.note("finish".to_owned(), Outcome::Nothing(why));
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn repeat(&mut self, what: Repeatable) -> Result<(), Stop> {
+        match what {
+            Repeatable::Handshake => self
+                .call("handshake".to_owned(), what, |end| end.handshake())
+                .map(|_| ()),
+            Repeatable::Write => self.attempt("retry", &Retry::default()),
+            Repeatable::Read(max) => self.read(max),
+            Repeatable::Shutdown => self
+                .call("shutdown".to_owned(), what, |end| end.shutdown())
+                .map(|_| ()),
+            Repeatable::Once => Ok(()),
+        }
+    }
+
+    /// Goes on with what a short success left over; answers whether there was any.
+    fn write_rest(&mut self) -> Result<bool, Stop> {
+        let Some(writing) = &self.writing else {
+            return Ok(false);
+        };
+        if writing.rest().is_empty() {
+            return Ok(false);
+        }
+        let write = Write {
+            function: writing.function,
+            source: Source::Rest,
+            times: NonZeroUsize::MIN,
+        };
+        self.write(&write, 0)?;
+        Ok(true)
+    }
+
+    fn read(&mut self, max: NonZeroUsize) -> Result<(), Stop> {
+        let mut space = vec![0; max.get()];
+        let action = format!("read {max}");
+        self.call(action, Repeatable::Read(max), |end| end.read(&mut space))?;
+        if let Some(Entry {
+            result: Outcome::Call(call),
+            ..
+        }) = self.entries.last_mut()
+        {
+            // A library may claim more than it was given room for.
+            let read = usize::try_from(call.ret).unwrap_or(0).min(space.len());
+            call.data = (read > 0).then(|| self.peer_stream.see(&space[..read]));
+        }
+        Ok(())
+    }
+
+    /// The peer does what is to be done before the library under test can go on.
+    fn peer_goes_on(&mut self) {
+        let action = match self.peer.is_established() {
+            true => PeerAction::Read,
+            false => PeerAction::Handshake,
+        };
+        let words = describe(&Step::Peer(action.clone()));
+        self.peer_acts(&action, words);
+    }
+
+    fn peer_acts(&mut self, action: &PeerAction, words: String) {
+        let from = self.link.mark();
+        self.link.begin_call();
+        let mut read = None;
+        let end = match action {
+            PeerAction::Read => {
+                let mut bytes = Vec::new();
+                let end = self.peer.read(|part| bytes.extend_from_slice(part));
+                read = Some(self.stream.see(&bytes));
+                end
+            }
+            PeerAction::Write(len) => self.peer_writes(len.get()),
+            PeerAction::Handshake => self.peer.handshake(),
+            PeerAction::KeyUpdate(request) => self.peer.key_update(*request),
+            PeerAction::Renegotiate => self.peer.renegotiate(),
+            PeerAction::CloseNotify => self.peer.close_notify(),
+            PeerAction::FatalAlert => self.peer.fatal_alert(),
+            PeerAction::SessionTicket => self.peer.session_ticket(),
+            PeerAction::Raw(bytes) => {
+                self.link.peer_write(bytes);
+                End::Done
+            }
+            PeerAction::Vanish => {
+                self.vanish();
+                End::Done
+            }
+        };
+        let report = report(read, end);
+        self.push(words, Outcome::Peer(report), from, Shown::Records);
+    }
+
+    fn peer_writes(&mut self, len: usize) -> End {
+        let bytes = Pattern::Peer.bytes(self.peer_stream.accepted(), len);
+        let end = self.peer.write(&bytes);
+        if end == End::Done {
+            self.peer_stream.offer(&bytes);
+            self.peer_stream.accept(len);
+        }
+        end
+    }
+
+    fn vanish(&mut self) {
+        self.link.set_outbound(Outbound {
+            accept: crate::link::Budget::Bytes(0),
+            at_most: None,
+            then: Refusal::Fail(Errno::PIPE),
+        });
+        self.link.set_inbound(Inbound {
+            then: Refusal::Zero,
+            ..Inbound::OPEN
+        });
+    }
+
+    /// Reads the wire, and tells each entry which records went over it meanwhile.
+    fn into_trace(self) -> Result<Trace, StageError> {
+        let key_log = wire::KeyLog::parse(&self.peer.key_log())?;
+        let (library, peer) = match self.role {
+            Role::Client => (wire::Sender::Client, wire::Sender::Server),
+            Role::Server => (wire::Sender::Server, wire::Sender::Client),
+        };
+        let mut view = self.link.with_tap(|tap| {
+            let runs = runs(tap).map(|(direction, bytes)| match direction {
+                Direction::Out => (library, bytes),
+                Direction::In => (peer, bytes),
+            });
+            wire::read(runs, &key_log)
+        });
+        let mut entries = self.entries;
+        let out: Vec<_> = entries.iter().map(|e| (e.from.out, e.to.out)).collect();
+        let inn: Vec<_> = entries.iter().map(|e| (e.from.inn, e.to.inn)).collect();
+        let sent = trace::assign(&std::mem::take(&mut view[library]), self.stream.from_start(), &out);
+        let peer_sent =
+            trace::assign(&std::mem::take(&mut view[peer]), self.peer_stream.from_start(), &inn);
+        for ((entry, sent), peer_sent) in entries.iter_mut().zip(sent).zip(peer_sent) {
+            if entry.wire == Shown::Records {
+                entry.sent = sent;
+                entry.peer_sent = peer_sent;
+            }
+        }
+        Ok(Trace { entries })
+    }
+}
+
+/// The bytes of each run, in the order of the wire.
+fn runs(tap: &Tap) -> impl Iterator<Item = (Direction, &[u8])> {
+    let mut at = Mark::default();
+    tap.runs.iter().map(move |&(direction, length)| {
+        let (all, position) = match direction {
+            Direction::Out => (&tap.out, &mut at.out),
+            Direction::In => (&tap.inn, &mut at.inn),
+        };
+        let bytes = &all[*position..*position + length];
+        *position += length;
+        (direction, bytes)
+    })
+}
+
+fn report(read: Option<trace::Content>, end: End) -> PeerReport {
+    let end = match end {
+        End::Idle | End::Done => None,
+        End::CloseNotify => Some("close_notify".to_owned()),
+        End::Failed(reasons) if reasons.is_empty() => Some("an error without a reason".to_owned()),
+        End::Failed(reasons) => Some(format!("an error: {}", reasons.join(", "))),
+    };
+    PeerReport { read, end }
+}
+
+/// The longest retry of the write that comes before these steps, in bytes; 0 if none names a length.
+fn longest_retry(after: &[Step]) -> usize {
+    after
+        .iter()
+        .take_while(|step| !matches!(step, Step::Write(_)))
+        .filter_map(|step| match step {
+            Step::Retry(retry) => retry.len,
+            _ => None,
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+fn describe_attempt(verb: &str, attempt: &writing::Attempt, retry: &Retry) -> String {
+    let mut words = verb.to_owned();
+    if attempt.function == Function::WriteEx {
+        words.push_str(" with SSL_write_ex");
+    }
+    match attempt.argument {
+        Argument::Bytes(len) => words.push_str(&format!(" {len}")),
+        Argument::Null(len) => words.push_str(&format!(" null {len}")),
+        Argument::Negative(len) => words.push_str(&format!(" {len}")),
+    }
+    if retry.buffer == crate::scenario::Buffer::Moved {
+        words.push_str(" moved");
+    }
+    if retry.content == RetryContent::Changed {
+        words.push_str(" changed");
+    }
+    words
+}
+
+/// A step in the words of a trace; writes and retries are told by what they are called with.
+fn describe(step: &Step) -> String {
+    let modes = |modes: &[Mode]| modes.iter().map(|m| m.word()).collect::<Vec<_>>().join(", ");
+    let request = |request: &KeyUpdate| match request {
+        KeyUpdate::NotRequested => "",
+        KeyUpdate::Requested => ", requested",
+    };
+    match step {
+        Step::Handshake => "handshake".to_owned(),
+        Step::Write(_) => "write".to_owned(),
+        Step::Retry(_) => "retry".to_owned(),
+        Step::Finish => "finish".to_owned(),
+        Step::Read(max) => format!("read {max}"),
+        Step::Shutdown => "shutdown".to_owned(),
+        Step::KeyUpdate(which) => format!("key update{}", request(which)),
+        Step::Renegotiate => "renegotiate".to_owned(),
+        Step::SetModes(which) => format!("set {}", modes(which)),
+        Step::ClearModes(which) => format!("clear {}", modes(which)),
+        Step::MaxSendFragment(bytes) => format!("max send fragment {bytes}"),
+        Step::Link(outbound) => format!("link {outbound}"),
+        Step::Inbound(inbound) => format!("inbound {inbound}"),
+        Step::StaleError => "stale error".to_owned(),
+        Step::Peer(action) => match action {
+            PeerAction::Read => "peer read".to_owned(),
+            PeerAction::Write(len) => format!("peer write {len}"),
+            PeerAction::Handshake => "peer handshake".to_owned(),
+            PeerAction::KeyUpdate(which) => format!("peer key update{}", request(which)),
+            PeerAction::Renegotiate => "peer renegotiate".to_owned(),
+            PeerAction::CloseNotify => "peer close_notify".to_owned(),
+            PeerAction::FatalAlert => "peer fatal alert".to_owned(),
+            PeerAction::SessionTicket => "peer session ticket".to_owned(),
+            PeerAction::Raw(bytes) => format!("peer raw {} bytes", bytes.len()),
+            PeerAction::Vanish => "peer vanish".to_owned(),
+        },
+    }
+}

@@ -1,0 +1,146 @@
+//! The write under way: its bytes in their memory, and how a retry changes them.
+
+use std::io;
+
+use crate::backend::{Bytes, Memory};
+use crate::scenario::{Buffer, Content, Function, Retry};
+use crate::trace::Pattern;
+
+/// What the memory of a moved buffer holds once its owner has taken it away.
+const POISON: u8 = 0xa5;
+
+/// A write and how it stands.
+#[derive(Debug)]
+pub(super) struct Writing {
+    pub(super) function: Function,
+    pub(super) argument: Argument,
+    pub(super) state: State,
+    /// How many of its bytes were accepted.
+    pub(super) accepted: usize,
+    /// The first byte's position in the stream of all that is written.
+    position: usize,
+    memory: Memory,
+}
+
+/// The pointer and length that a write is called with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Argument {
+    /// The first so many bytes of the memory.
+    Bytes(usize),
+    /// A null pointer with this length.
+    Null(usize),
+    /// The memory with this negative length.
+    Negative(i32),
+}
+
+/// How a write stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// It wants to be repeated, or was refused.
+    Pending,
+    /// It succeeded, for all or, in partial mode, for a part.
+    Succeeded,
+}
+
+/// A retry on its way: what it offers, and how the memory was before.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) function: Function,
+    pub(super) argument: Argument,
+    /// Whether the bytes are those that the write offered.
+    pub(super) content: Content,
+    /// The memory that was left, with what stood in it.
+    left: Option<(Memory, Vec<u8>)>,
+    /// What stood in the memory, if it was changed in place.
+    before: Option<Vec<u8>>,
+}
+
+impl Writing {
+    /// A write of the first bytes of `bytes`; the rest is what a longer retry would offer.
+    pub(super) fn new(
+        function: Function,
+        argument: Argument,
+        position: usize,
+        bytes: &[u8],
+    ) -> io::Result<Self> {
+        Ok(Self {
+            function,
+            argument,
+            state: State::Pending,
+            accepted: 0,
+            position,
+            memory: Memory::holding(bytes)?,
+        })
+    }
+
+    /// What the library is called with.
+    pub(super) fn bytes(&self, argument: Argument) -> Bytes<'_> {
+        let memory = self.memory.bytes();
+        match argument {
+            Argument::Bytes(len) => Bytes::Slice(&memory[..len.min(memory.len())]),
+            Argument::Null(len) => Bytes::Null(len),
+            Argument::Negative(len) => Bytes::Negative(memory, len),
+        }
+    }
+
+    /// The bytes that the write offers, none for a null pointer or a negative length.
+    pub(super) fn offered(&self, argument: Argument) -> &[u8] {
+        match self.bytes(argument) {
+            Bytes::Slice(slice) => slice,
+            Bytes::Null(_) | Bytes::Negative(..) => &[],
+        }
+    }
+
+    /// What a short success left over.
+    pub(super) fn rest(&self) -> &[u8] {
+        let offered = self.offered(self.argument);
+        &offered[self.accepted.min(offered.len())..]
+    }
+
+    /// Makes ready for a retry: moves the bytes or changes them where the retry says so.
+    pub(super) fn prepare(&mut self, retry: &Retry) -> io::Result<Attempt> {
+        let before = match retry.content {
+            Content::Same => None,
+            Content::Changed => {
+                let before = self.memory.bytes().to_vec();
+                Pattern::Changed.fill(self.position, self.memory.bytes_mut());
+                Some(before)
+            }
+        };
+        let left = match retry.buffer {
+            Buffer::Same => None,
+            Buffer::Moved => {
+                let moved = Memory::holding(self.memory.bytes())?;
+                let mut left = std::mem::replace(&mut self.memory, moved);
+                let stood = left.bytes().to_vec();
+                left.bytes_mut().fill(POISON);
+                Some((left, stood))
+            }
+        };
+        Ok(Attempt {
+            function: retry.function.unwrap_or(self.function),
+            argument: retry.len.map_or(self.argument, Argument::Bytes),
+            content: retry.content,
+            left,
+            before,
+        })
+    }
+
+    /// The library took the attempt, at least for later: it is the write from now on.
+    pub(super) fn take_over(&mut self, attempt: Attempt) {
+        self.function = attempt.function;
+        self.argument = attempt.argument;
+    }
+
+    /// The library refused the attempt: the memory is again as the write had it, so that the right
+    /// retry can still be made.
+    pub(super) fn take_back(&mut self, attempt: Attempt) {
+        if let Some((mut left, stood)) = attempt.left {
+            left.bytes_mut().copy_from_slice(&stood);
+            self.memory = left;
+        }
+        if let Some(before) = attempt.before {
+            self.memory.bytes_mut().copy_from_slice(&before);
+        }
+    }
+}

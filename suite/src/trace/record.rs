@@ -1,0 +1,280 @@
+//! Records as a trace tells them: which record, and how much of it went out while one thing was done.
+//!
+//! In flow the records of a whole connection and the stretches of the wire that belong to the
+//! entries of a trace; each record is told in every entry in which a part of it went out.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::content::{Content, Stream};
+use crate::wire;
+
+/// A record, or a part of one, that went over the wire while one thing was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecordSeen {
+    /// What the record is, as far as the whole connection tells: a record that is completed later is
+    /// told here already.
+    pub body: Body,
+    /// Which part of it went out now.
+    pub portion: Portion,
+}
+
+/// What a record is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Body {
+    /// A part of a header; the rest never came.
+    Header,
+    /// A record that never was completed, so that nothing can be said of its content.
+    Incomplete {
+        /// The type in its header.
+        content_type: String,
+        /// Its length on the wire, header included, in bytes.
+        wire: usize,
+    },
+    /// Application data.
+    ApplicationData {
+        /// Bytes of content.
+        plaintext: usize,
+        /// Its length on the wire, header included, in bytes.
+        wire: usize,
+        /// Which bytes, where they do not simply follow those of the record before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unexpected: Option<Content>,
+        /// Whether it was sent under protection.
+        protection: Protection,
+    },
+    /// Handshake messages; their lengths differ from run to run, and are not told.
+    Handshake {
+        /// The messages that begin or go on in this record.
+        messages: Vec<String>,
+    },
+    /// An alert: level and description.
+    Alert {
+        /// As in `warning close_notify`.
+        alert: String,
+        /// Whether it was sent under protection.
+        protection: Protection,
+    },
+    /// Anything else that could be read, by the name of its type.
+    Other {
+        /// The type.
+        content_type: String,
+    },
+    /// A record under protection that does not open.
+    Sealed {
+        /// The type in its header.
+        content_type: String,
+        /// Its length on the wire, header included, in bytes.
+        wire: usize,
+        /// Why it does not open.
+        reason: String,
+    },
+    /// Bytes that are no record.
+    Garbage,
+}
+
+/// Whether a record was encrypted and authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protection {
+    /// It was, and it opened.
+    Sealed,
+    /// It stood on the wire in clear.
+    Clear,
+}
+
+/// Which part of a record went out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Portion {
+    /// All of it.
+    Whole,
+    /// The beginning: so many bytes, header included.
+    First {
+        /// Bytes of it so far.
+        sent: usize,
+    },
+    /// A part in the middle.
+    Middle {
+        /// Bytes that went out now.
+        now: usize,
+        /// Bytes of it so far.
+        sent: usize,
+    },
+    /// The rest, which completed it.
+    Last {
+        /// Bytes that went out now.
+        now: usize,
+    },
+}
+
+/// Tells for each stretch of one direction's wire (from, to; in order) the records that went over it.
+/// `stream` is what the sender offered to send, for telling whether application data are in order.
+pub fn assign(
+    records: &[wire::Record],
+    mut stream: Stream,
+    stretches: &[(usize, usize)],
+) -> Vec<Vec<RecordSeen>> {
+    let mut seen: Vec<Vec<RecordSeen>> = stretches.iter().map(|_| Vec::new()).collect();
+    let mut first = 0;
+    for record in records {
+        let start = usize::try_from(record.start).unwrap_or(usize::MAX);
+        let end = start + record.received;
+        let body = body(record, &mut stream);
+        while first < stretches.len() && stretches[first].1 <= start {
+            first += 1;
+        }
+        let touched = stretches.iter().enumerate().skip(first);
+        for (index, &(from, to)) in touched.take_while(|(_, (from, _))| *from < end) {
+            if to <= start || to == from {
+                continue;
+            }
+            let whole_record = record.is_complete();
+            let portion = portion((from.max(start), to.min(end)), (start, end), whole_record);
+            seen[index].push(RecordSeen {
+                body: body.clone(),
+                portion,
+            });
+        }
+    }
+    seen
+}
+
+fn portion(part: (usize, usize), record: (usize, usize), complete: bool) -> Portion {
+    let now = part.1 - part.0;
+    let sent = part.1 - record.0;
+    let ends = complete && part.1 == record.1;
+    match (part.0 == record.0, ends) {
+        (true, true) => Portion::Whole,
+        (true, false) => Portion::First { sent },
+        (false, true) => Portion::Last { now },
+        (false, false) => Portion::Middle { now, sent },
+    }
+}
+
+fn body(record: &wire::Record, stream: &mut Stream) -> Body {
+    let Some(header) = record.header else {
+        return Body::Header;
+    };
+    let content_type = header.content_type.to_string();
+    let wire = header.record_len();
+    let sealed = |reason: &str| Body::Sealed {
+        content_type: header.content_type.to_string(),
+        wire,
+        reason: reason.to_owned(),
+    };
+    match &record.content {
+        wire::Content::Incomplete => Body::Incomplete { content_type, wire },
+        wire::Content::Garbage => Body::Garbage,
+        wire::Content::NoKey => sealed("no key for it"),
+        wire::Content::Unsupported => sealed("its cipher is not known here"),
+        wire::Content::Unopened => sealed("it does not open"),
+        wire::Content::Plain(fragment) => read_body(fragment, wire, Protection::Clear, stream),
+        wire::Content::Opened(fragment) => read_body(fragment, wire, Protection::Sealed, stream),
+    }
+}
+
+fn read_body(
+    fragment: &wire::Fragment,
+    wire: usize,
+    protection: Protection,
+    stream: &mut Stream,
+) -> Body {
+    match fragment.content_type {
+        wire::ContentType::ApplicationData => {
+            let expected = stream.seen();
+            let content = stream.see(&fragment.plaintext);
+            let unexpected = (!content.continues(expected)).then_some(content);
+            Body::ApplicationData {
+                plaintext: fragment.plaintext.len(),
+                wire,
+                unexpected,
+                protection,
+            }
+        }
+        wire::ContentType::Handshake => Body::Handshake {
+            messages: fragment.messages.iter().map(message).collect(),
+        },
+        wire::ContentType::Alert => Body::Alert {
+            alert: fragment
+                .alert()
+                .map_or_else(|| "malformed".to_owned(), |alert| alert.to_string()),
+            protection,
+        },
+        other => Body::Other {
+            content_type: other.to_string(),
+        },
+    }
+}
+
+fn message(message: &wire::Message) -> String {
+    let mut name = message.kind.to_string();
+    if let Some(request) = message.key_update {
+        name.push_str(&format!(" ({request})"));
+    }
+    if !message.begins {
+        name.push_str(", continued");
+    }
+    name
+}
+
+impl fmt::Display for RecordSeen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let clear = |protection: &Protection| match protection {
+            Protection::Sealed => "",
+            Protection::Clear => " in clear",
+        };
+        match &self.body {
+            Body::Header => f.write_str("a part of a record header")?,
+            Body::Incomplete { content_type, wire } | Body::Sealed { content_type, wire, .. } => {
+                write!(f, "{content_type} ({wire} on the wire{})", Rest(self.portion))?;
+            }
+            Body::ApplicationData {
+                plaintext,
+                wire,
+                protection,
+                ..
+            } => write!(
+                f,
+                "application_data {plaintext} plaintext{} ({wire} on the wire{})",
+                clear(protection),
+                Rest(self.portion)
+            )?,
+            Body::Handshake { messages } => write!(f, "handshake {}", messages.join(", "))?,
+            Body::Alert { alert, protection } => write!(f, "alert {alert}{}", clear(protection))?,
+            Body::Other { content_type } => f.write_str(content_type)?,
+            Body::Garbage => f.write_str("bytes that are no record")?,
+        }
+        match &self.body {
+            Body::Sealed { reason, .. } => write!(f, ": {reason}"),
+            Body::ApplicationData {
+                unexpected: Some(content),
+                ..
+            } => write!(f, ": {content}"),
+            Body::Header | Body::Garbage => write!(f, "{}", Rest(self.portion)),
+            Body::Handshake { .. } | Body::Alert { .. } | Body::Other { .. } => match self.portion {
+                Portion::Whole => Ok(()),
+                Portion::First { .. } => f.write_str(" (begun)"),
+                Portion::Middle { .. } => f.write_str(" (more of it)"),
+                Portion::Last { .. } => f.write_str(" (the rest)"),
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The part of a record, said behind its length.
+struct Rest(Portion);
+
+impl fmt::Display for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Portion::Whole => Ok(()),
+            Portion::First { sent } => write!(f, ", {sent} sent so far"),
+            Portion::Middle { now, sent } => write!(f, ", {now} more, {sent} sent so far"),
+            Portion::Last { now } => write!(f, ", the last {now} now"),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A trace as a person reads it, and as it is recorded.
+//!
+//! ```text
+//!   write 20000                       -1  WANT_WRITE
+//!       wire  application_data 16384 plaintext (16413 on the wire, 100 sent so far)
+//! ```
+//!
+//! Each entry is a line: what was done, the return value, the error class, then what is worth
+//! telling: the number stored by `SSL_write_ex`, the error queue, errno and `SSL_want` where they are
+//! not what goes with that class. The records follow, one line each. Lines that repeat are folded
+//! (`x 12`).
+
+use std::fmt::{self, Write as _};
+
+use super::{Call, Entry, ErrorClass, Outcome, PeerReport, RecordSeen, Stored, Trace, Want};
+use super::record::Portion;
+use crate::link::Errno;
+
+/// Columns before the return value.
+const ACTION_WIDTH: usize = 34;
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut entries = self.entries.as_slice();
+        while let Some(first) = entries.first() {
+            let alike = entries.iter().take_while(|entry| entry.folds_into(first)).count().max(1);
+            let (fold, rest) = entries.split_at(alike);
+            write_fold(f, fold)?;
+            entries = rest;
+        }
+        Ok(())
+    }
+}
+
+impl Entry {
+    /// Whether two entries look alike but for how far a record has come.
+    fn folds_into(&self, first: &Self) -> bool {
+        self.step == first.step
+            && self.action == first.action
+            && self.result == first.result
+            && alike(&self.sent, &first.sent)
+            && alike(&self.peer_sent, &first.peer_sent)
+    }
+}
+
+fn alike(a: &[RecordSeen], b: &[RecordSeen]) -> bool {
+    let same_portion = |a: Portion, b: Portion| match (a, b) {
+        (Portion::Middle { now: a, .. }, Portion::Middle { now: b, .. }) => a == b,
+        (a, b) => a == b,
+    };
+    a.len() == b.len()
+        && a.iter()
+            .zip(b)
+            .all(|(a, b)| a.body == b.body && same_portion(a.portion, b.portion))
+}
+
+/// Writes entries that look alike as one; records are those of the last, which tells how far it got.
+fn write_fold(f: &mut fmt::Formatter<'_>, fold: &[Entry]) -> fmt::Result {
+    let Some(entry) = fold.last() else {
+        return Ok(());
+    };
+    let mut line = format!("  {:ACTION_WIDTH$}{}", entry.action, entry.result);
+    if fold.len() > 1 {
+        // Writing to a string cannot fail.
+        let _ = write!(line, "  x {}", fold.len());
+    }
+    writeln!(f, "{}", line.trim_end())?;
+    write_records(f, "wire", &entry.sent)?;
+    write_records(f, "from peer", &entry.peer_sent)
+}
+
+fn write_records(f: &mut fmt::Formatter<'_>, whose: &str, records: &[RecordSeen]) -> fmt::Result {
+    let mut rest = records;
+    while let Some(first) = rest.first() {
+        let same = rest.iter().take_while(|record| *record == first).count();
+        write!(f, "      {whose}  {first}")?;
+        if same > 1 {
+            write!(f, "  x {same}")?;
+        }
+        writeln!(f)?;
+        rest = &rest[same..];
+    }
+    Ok(())
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => Ok(()),
+            Self::Call(call) => call.fmt(f),
+            Self::Unsupported(what) => write!(f, "not supported: {what}"),
+            Self::Peer(report) => report.fmt(f),
+            Self::Nothing(why) => f.write_str(why),
+        }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<6}{}", self.ret, self.error)?;
+        match self.written {
+            Some(Stored::Bytes(bytes)) => write!(f, "  written {bytes}")?,
+            Some(Stored::Untouched) => f.write_str("  written untouched")?,
+            None => {}
+        }
+        if !self.queue.is_empty() {
+            write!(f, "  {}", self.queue.join(", "))?;
+        }
+        let empty = self.queue.is_empty();
+        match (self.error, self.errno) {
+            (ErrorClass::Syscall, Some(errno)) if empty => {
+                write!(f, "  (queue empty, errno {errno})")?;
+            }
+            (ErrorClass::Ssl | ErrorClass::Syscall, None) if empty => f.write_str("  (queue empty)")?,
+            (ErrorClass::Ssl, Some(Errno::NONE)) if empty => f.write_str("  (queue empty)")?,
+            (class, Some(errno)) if errno != class.usual_errno() => write!(f, "  errno {errno}")?,
+            _ => {}
+        }
+        match self.want {
+            Some(want) if want != self.error.usual_want() => write!(f, "  want {want}")?,
+            _ => {}
+        }
+        match &self.data {
+            Some(data) => write!(f, "  {data}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ErrorClass {
+    /// The errno that goes without saying: a transport that would block leaves `EAGAIN`.
+    fn usual_errno(self) -> Errno {
+        match self {
+            Self::WantRead | Self::WantWrite => Errno::AGAIN,
+            _ => Errno::NONE,
+        }
+    }
+
+    /// What `SSL_want` answers without saying.
+    fn usual_want(self) -> Want {
+        match self {
+            Self::WantRead => Want::Reading,
+            Self::WantWrite => Want::Writing,
+            _ => Want::Nothing,
+        }
+    }
+}
+
+impl fmt::Display for PeerReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let read = self.read.as_ref().map(ToString::to_string);
+        let parts: Vec<String> = read.into_iter().chain(self.end.clone()).collect();
+        f.write_str(&parts.join(", then "))
+    }
+}

@@ -1,0 +1,352 @@
+//! The state of a connection as a reader with all secrets sees it: which keys protect the next record of each direction.
+//! Whole records go in, in the order in which they completed; each one's content comes out, and its handshake messages
+//! move the state on.
+
+use std::cell::OnceCell;
+
+use super::cipher::{Inner, MacOrder, Opener, ShareOfKeyBlock, Suite, Version};
+use super::handshake::{Event, Message, Reassembly, ServerHello};
+use super::keylog::{KeyLog, Random, TrafficSecrets};
+use super::record::{Content, ContentType, Fragment, Frame};
+use super::schedule::{TrafficKeys, key_block, updated_secret};
+use super::{Pair, Sender};
+
+pub(super) struct Connection<'k> {
+    keylog: &'k KeyLog,
+    /// The random of the last client hello, which names the secrets.
+    client_random: Option<Random>,
+    /// Whether that hello offers early data.
+    early_data: bool,
+    negotiated: Option<Negotiated>,
+    halves: Pair<Half>,
+}
+
+/// What the last server hello settled.
+struct Negotiated {
+    /// `None` for a version that is not read here.
+    version: Option<Version>,
+    /// `None` for a suite that is not read here.
+    suite: Option<Suite>,
+    client_random: Option<Random>,
+    server_random: Random,
+    mac_order: MacOrder,
+    /// TLS 1.2 and older: both directions' keys, once one of them needs its own; `None` without a master secret.
+    key_block: OnceCell<Option<Vec<u8>>>,
+}
+
+/// One direction.
+#[derive(Default)]
+struct Half {
+    protection: Protection,
+    handshake: Reassembly,
+    /// TLS 1.2 and older: a server hello came, and its keys await this direction's `change_cipher_spec`.
+    keys_pending: bool,
+}
+
+/// What protects a direction's next record.
+#[derive(Default)]
+enum Protection {
+    #[default]
+    None,
+    NoKey,
+    Unsupported,
+    Keys {
+        opener: Opener,
+        /// TLS 1.3 only: where the keys came from.
+        traffic: Option<Traffic>,
+    },
+}
+
+/// A traffic secret in use (RFC 8446, section 7.2).
+struct Traffic {
+    suite: Suite,
+    secret: Vec<u8>,
+    epoch: Epoch,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Epoch {
+    /// `may_skip`: records of rejected or unread early data may still come before the first one that opens.
+    Handshake {
+        may_skip: bool,
+    },
+    Application,
+}
+
+impl<'k> Connection<'k> {
+    pub(super) fn new(keylog: &'k KeyLog) -> Self {
+        Self {
+            keylog,
+            client_random: None,
+            early_data: false,
+            negotiated: None,
+            halves: Pair::default(),
+        }
+    }
+
+    /// Reads the next record that completed in either direction.
+    pub(super) fn read(&mut self, sender: Sender, frame: &Frame<'_>) -> Content {
+        let mut content = self.open(sender, frame);
+        if let Content::Plain(fragment) | Content::Opened(fragment) = &mut content {
+            match fragment.content_type {
+                ContentType::ChangeCipherSpec => self.on_change_cipher_spec(sender),
+                ContentType::Handshake => {
+                    fragment.messages = self.on_handshake(sender, &fragment.plaintext)
+                }
+                _ => {}
+            }
+        }
+        content
+    }
+
+    fn is_tls13(&self) -> bool {
+        self.negotiated
+            .as_ref()
+            .is_some_and(|negotiated| negotiated.version == Some(Version::Tls13))
+    }
+
+    fn open(&mut self, sender: Sender, frame: &Frame<'_>) -> Content {
+        let is_data = frame.header.content_type == ContentType::ApplicationData;
+        let is_tls13 = self.is_tls13();
+        // RFC 8446, section 5: a protected record says application_data outside, and only a protected one does.
+        if is_tls13 && !is_data {
+            return plain(frame);
+        }
+        let is_early_data = is_data && (is_tls13 || self.negotiated.is_none());
+        match &mut self.halves[sender].protection {
+            Protection::None if is_early_data => Content::NoKey,
+            Protection::None => plain(frame),
+            Protection::NoKey => Content::NoKey,
+            Protection::Unsupported => Content::Unsupported,
+            Protection::Keys { opener, traffic } => {
+                let epoch = traffic.as_mut().map(|traffic| &mut traffic.epoch);
+                match (opener.open(frame), epoch) {
+                    (Some(inner), epoch) => {
+                        if let Some(Epoch::Handshake { may_skip }) = epoch {
+                            *may_skip = false;
+                        }
+                        Content::Opened(Fragment::from(inner))
+                    }
+                    (None, Some(Epoch::Handshake { may_skip: true })) => {
+                        opener.uncount();
+                        Content::NoKey
+                    }
+                    (None, _) => Content::Unopened,
+                }
+            }
+        }
+    }
+
+    /// TLS 1.2 and older: the sender's next record is under the keys of the last hellos. TLS 1.3 sends it for
+    /// the sake of middleboxes only (RFC 8446, section 5).
+    fn on_change_cipher_spec(&mut self, sender: Sender) {
+        if self.is_tls13() {
+            return;
+        }
+        let protection = match &self.negotiated {
+            None => Protection::NoKey,
+            Some(_) if !self.halves[sender].keys_pending => return,
+            Some(negotiated) => negotiated.block_protection(sender, self.keylog),
+        };
+        let half = &mut self.halves[sender];
+        half.keys_pending = false;
+        half.protection = protection;
+    }
+
+    fn on_handshake(&mut self, sender: Sender, plaintext: &[u8]) -> Vec<Message> {
+        let (messages, events) = self.halves[sender].handshake.feed(plaintext);
+        for event in events {
+            match event {
+                Event::ClientHello(hello) => {
+                    self.client_random = Some(hello.random);
+                    self.early_data = hello.early_data;
+                }
+                Event::ServerHello(hello) => self.on_server_hello(&hello),
+                Event::HelloRetryRequest => self.on_hello_retry_request(),
+                Event::Finished => self.on_finished(sender),
+                Event::KeyUpdate => self.on_key_update(sender),
+            }
+        }
+        messages
+    }
+
+    fn on_server_hello(&mut self, hello: &ServerHello) {
+        let version = Version::from_wire(hello.version);
+        let suite = version.and_then(|version| Suite::new(version, hello.suite));
+        self.negotiated = Some(Negotiated {
+            version,
+            suite,
+            client_random: self.client_random,
+            server_random: hello.random,
+            mac_order: if hello.encrypt_then_mac {
+                MacOrder::EncryptThenMac
+            } else {
+                MacOrder::MacThenEncrypt
+            },
+            key_block: OnceCell::new(),
+        });
+        for sender in [Sender::Client, Sender::Server] {
+            if version == Some(Version::Tls13) {
+                let may_skip = sender == Sender::Client && self.early_data;
+                self.start_epoch(sender, suite, Epoch::Handshake { may_skip });
+            } else {
+                self.halves[sender].keys_pending = true;
+            }
+        }
+    }
+
+    /// Settles the version and nothing else: from here on a `change_cipher_spec` changes nothing.
+    fn on_hello_retry_request(&mut self) {
+        self.negotiated = Some(Negotiated {
+            version: Some(Version::Tls13),
+            suite: None,
+            client_random: self.client_random,
+            server_random: Random::default(),
+            mac_order: MacOrder::MacThenEncrypt,
+            key_block: OnceCell::new(),
+        });
+    }
+
+    /// TLS 1.3: the sender's handshake is over (RFC 8446, section 4.4.4). A later `finished`, of
+    /// post-handshake authentication, finds the application epoch and changes nothing.
+    fn on_finished(&mut self, sender: Sender) {
+        if let Protection::Keys {
+            traffic: Some(traffic),
+            ..
+        } = &self.halves[sender].protection
+            && traffic.epoch != Epoch::Application
+        {
+            let suite = traffic.suite;
+            self.start_epoch(sender, Some(suite), Epoch::Application);
+        }
+    }
+
+    /// TLS 1.3: the sender's next record is under its next keys (RFC 8446, section 4.6.3).
+    fn on_key_update(&mut self, sender: Sender) {
+        let half = &mut self.halves[sender];
+        if let Protection::Keys {
+            traffic: Some(traffic),
+            ..
+        } = &half.protection
+            && traffic.epoch == Epoch::Application
+        {
+            let secret = updated_secret(traffic.suite.hash, &traffic.secret);
+            half.protection = Protection::tls13(traffic.suite, secret, Epoch::Application);
+        }
+    }
+
+    fn start_epoch(&mut self, sender: Sender, suite: Option<Suite>, epoch: Epoch) {
+        self.halves[sender].protection = match suite {
+            None => Protection::Unsupported,
+            Some(suite) => Protection::tls13(suite, self.traffic_secret(sender, epoch), epoch),
+        };
+    }
+
+    fn traffic_secret(&self, sender: Sender, epoch: Epoch) -> Option<Vec<u8>> {
+        let client_random = self.negotiated.as_ref()?.client_random?;
+        let secrets = self.keylog.secrets(&client_random)?;
+        let TrafficSecrets {
+            handshake,
+            application,
+        } = match sender {
+            Sender::Client => &secrets.client,
+            Sender::Server => &secrets.server,
+        };
+        match epoch {
+            Epoch::Handshake { .. } => handshake.clone(),
+            Epoch::Application => application.clone(),
+        }
+    }
+}
+
+impl Protection {
+    fn tls13(suite: Suite, secret: Option<Vec<u8>>, epoch: Epoch) -> Self {
+        let keys = |secret: Vec<u8>| {
+            let keys = TrafficKeys::derive(suite.hash, &secret, suite.cipher.key_len())?;
+            let opener = Opener::tls13(suite.cipher, &keys)?;
+            Some(Self::Keys {
+                opener,
+                traffic: Some(Traffic {
+                    suite,
+                    secret,
+                    epoch,
+                }),
+            })
+        };
+        secret.and_then(keys).unwrap_or(Self::NoKey)
+    }
+}
+
+impl Negotiated {
+    /// The sender's protection from the key block (RFC 5246, section 6.3).
+    fn block_protection(&self, sender: Sender, keylog: &KeyLog) -> Protection {
+        let Some(suite) = self.suite else {
+            return Protection::Unsupported;
+        };
+        let opener = || {
+            let parts = suite.key_block_parts();
+            let block = self
+                .key_block
+                .get_or_init(|| self.derive_key_block(suite, keylog));
+            let (macs, rest) = block.as_ref()?.split_at_checked(2 * parts.mac)?;
+            let (keys, ivs) = rest.split_at_checked(2 * parts.key)?;
+            let own = |both| halve(both, sender);
+            let share = ShareOfKeyBlock {
+                mac: own(macs),
+                key: own(keys),
+                iv: own(ivs),
+            };
+            Opener::tls12(suite, &share, self.mac_order)
+        };
+        opener().map_or(Protection::NoKey, |opener| Protection::Keys {
+            opener,
+            traffic: None,
+        })
+    }
+
+    fn derive_key_block(&self, suite: Suite, keylog: &KeyLog) -> Option<Vec<u8>> {
+        let client_random = self.client_random?;
+        let master = keylog.secrets(&client_random)?.master.as_deref()?;
+        let parts = suite.key_block_parts();
+        let len = 2 * (parts.mac + parts.key + parts.iv);
+        key_block(suite.hash, master, &self.server_random, &client_random, len)
+    }
+}
+
+/// The sender's half of a part of the key block.
+fn halve(both: &[u8], sender: Sender) -> &[u8] {
+    let (client, server) = both.split_at(both.len() / 2);
+    match sender {
+        Sender::Client => client,
+        Sender::Server => server,
+    }
+}
+
+fn plain(frame: &Frame<'_>) -> Content {
+    let content_type = frame.header.content_type;
+    Content::Plain(
+        Inner {
+            content_type,
+            plaintext: frame.body.to_vec(),
+            padding: 0,
+        }
+        .into(),
+    )
+}
+
+impl From<Inner> for Fragment {
+    fn from(
+        Inner {
+            content_type,
+            plaintext,
+            padding,
+        }: Inner,
+    ) -> Self {
+        Self {
+            content_type,
+            plaintext,
+            padding,
+            messages: Vec::new(),
+        }
+    }
+}

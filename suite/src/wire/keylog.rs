@@ -1,0 +1,228 @@
+//! The key log: the secrets of each connection, in the NSS format that every TLS library can write (`SSLKEYLOGFILE`,
+//! RFC 9850). Lines go in; out come the secrets of a connection, found by the random of its client hello.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// The random of a client hello: the name under which a connection's secrets are logged.
+pub(super) type Random = [u8; 32];
+
+/// The secrets of any number of connections.
+///
+/// Lines with labels that [`super::read`] does not use (early traffic, exporter, ECH, …), comments and blank lines are
+/// accepted and forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyLog {
+    connections: HashMap<Random, Secrets>,
+}
+
+/// What the log says about one connection. A label that comes twice keeps its last value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Secrets {
+    /// `CLIENT_RANDOM`: the master secret of TLS 1.2 and older, 48 bytes.
+    pub(super) master: Option<Vec<u8>>,
+    /// `CLIENT_HANDSHAKE_TRAFFIC_SECRET` and `CLIENT_TRAFFIC_SECRET_0`, one hash long each.
+    pub(super) client: TrafficSecrets,
+    /// `SERVER_HANDSHAKE_TRAFFIC_SECRET` and `SERVER_TRAFFIC_SECRET_0`, one hash long each.
+    pub(super) server: TrafficSecrets,
+}
+
+/// The TLS 1.3 secrets of one direction (RFC 8446, section 7.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct TrafficSecrets {
+    pub(super) handshake: Option<Vec<u8>>,
+    pub(super) application: Option<Vec<u8>>,
+}
+
+/// Why a line is not a line of a key log.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum KeyLogError {
+    /// The line does not have three words.
+    #[error("line {line}: expected `LABEL CLIENT_RANDOM SECRET`, found {words} word(s)")]
+    Words {
+        /// Counted from 1.
+        line: usize,
+        /// How many there are.
+        words: usize,
+    },
+    /// The client random or the secret is not a whole number of hexadecimal bytes.
+    #[error("line {line}: the {what} after `{label}` is not an even number of hexadecimal digits")]
+    Hex {
+        /// Counted from 1.
+        line: usize,
+        /// The line's first word.
+        label: String,
+        /// `client random` or `secret`.
+        what: &'static str,
+    },
+    /// The client random is not as long as every TLS random is.
+    #[error("line {line}: the client random after `{label}` has {bytes} bytes, not 32")]
+    Random {
+        /// Counted from 1.
+        line: usize,
+        /// The line's first word.
+        label: String,
+        /// How many there are.
+        bytes: usize,
+    },
+}
+
+impl KeyLog {
+    /// Reads a whole log.
+    ///
+    /// # Errors
+    ///
+    /// The first line that has a label which is used here, but not that label's form.
+    pub fn parse(text: &str) -> Result<Self, KeyLogError> {
+        let mut log = Self::default();
+        for (index, line) in text.lines().enumerate() {
+            log.add(index + 1, line)?;
+        }
+        Ok(log)
+    }
+
+    /// What is known about the connection with this client random.
+    pub(super) fn secrets(&self, client_random: &Random) -> Option<&Secrets> {
+        self.connections.get(client_random)
+    }
+
+    fn add(&mut self, line: usize, text: &str) -> Result<(), KeyLogError> {
+        let mut words = text.split_ascii_whitespace();
+        let Some(slot) = words.next().and_then(Slot::of) else {
+            return Ok(());
+        };
+        let (Some(random), Some(secret), None) = (words.next(), words.next(), words.next()) else {
+            return Err(KeyLogError::Words {
+                line,
+                words: text.split_ascii_whitespace().count(),
+            });
+        };
+        let label = || {
+            text.split_ascii_whitespace()
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let bytes = |hex, what| {
+            decode_hex(hex).ok_or_else(|| KeyLogError::Hex {
+                line,
+                label: label(),
+                what,
+            })
+        };
+
+        let random = bytes(random, "client random")?;
+        let secret = bytes(secret, "secret")?;
+        let random = Random::try_from(random).map_err(|random| KeyLogError::Random {
+            line,
+            label: label(),
+            bytes: random.len(),
+        })?;
+        *slot.find(self.connections.entry(random).or_default()) = Some(secret);
+        Ok(())
+    }
+}
+
+impl FromStr for KeyLog {
+    type Err = KeyLogError;
+
+    fn from_str(text: &str) -> Result<Self, KeyLogError> {
+        Self::parse(text)
+    }
+}
+
+/// The labels that are used here.
+#[derive(Clone, Copy)]
+enum Slot {
+    Master,
+    ClientHandshake,
+    ClientApplication,
+    ServerHandshake,
+    ServerApplication,
+}
+
+impl Slot {
+    fn of(label: &str) -> Option<Self> {
+        Some(match label {
+            "CLIENT_RANDOM" => Self::Master,
+            "CLIENT_HANDSHAKE_TRAFFIC_SECRET" => Self::ClientHandshake,
+            "CLIENT_TRAFFIC_SECRET_0" => Self::ClientApplication,
+            "SERVER_HANDSHAKE_TRAFFIC_SECRET" => Self::ServerHandshake,
+            "SERVER_TRAFFIC_SECRET_0" => Self::ServerApplication,
+            _ => return None,
+        })
+    }
+
+    fn find(self, secrets: &mut Secrets) -> &mut Option<Vec<u8>> {
+        match self {
+            Self::Master => &mut secrets.master,
+            Self::ClientHandshake => &mut secrets.client.handshake,
+            Self::ClientApplication => &mut secrets.client.application,
+            Self::ServerHandshake => &mut secrets.server.handshake,
+            Self::ServerApplication => &mut secrets.server.application,
+        }
+    }
+}
+
+fn decode_hex(text: &str) -> Option<Vec<u8>> {
+    let nibble = |digit: u8| {
+        char::from(digit)
+            .to_digit(16)
+            .and_then(|value| u8::try_from(value).ok())
+    };
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    pairs
+        .iter()
+        .map(|&[high, low]| Some(nibble(high)? << 4 | nibble(low)?))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RANDOM: &str = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
+
+    #[test]
+    fn a_secret_is_found_by_its_client_random() {
+        let text =
+            format!("# comment\n\nEXPORTER_SECRET anything\nCLIENT_RANDOM {RANDOM} 0aFF\r\n");
+
+        let log = KeyLog::parse(&text).unwrap();
+
+        let random = Random::try_from(decode_hex(RANDOM).unwrap()).unwrap();
+        assert_eq!(log.secrets(&random).unwrap().master, Some(vec![0x0A, 0xFF]));
+        assert_eq!(log.secrets(&[0; 32]), None);
+    }
+
+    #[test]
+    fn a_malformed_line_is_refused_with_its_number_and_what_is_wrong_with_it() {
+        for (line, message) in [
+            (
+                "CLIENT_RANDOM 00",
+                "line 2: expected `LABEL CLIENT_RANDOM SECRET`, found 2 word(s)",
+            ),
+            (
+                "SERVER_TRAFFIC_SECRET_0 00 00",
+                "line 2: the client random after `SERVER_TRAFFIC_SECRET_0` has 1 bytes, not 32",
+            ),
+            (
+                "CLIENT_RANDOM 0 00",
+                "line 2: the client random after `CLIENT_RANDOM` is not an even number of hexadecimal digits",
+            ),
+            (
+                &format!("CLIENT_RANDOM {RANDOM} é"),
+                "line 2: the secret after `CLIENT_RANDOM` is not an even number of hexadecimal digits",
+            ),
+        ] {
+            let error = KeyLog::parse(&format!("\n{line}\n")).unwrap_err();
+
+            assert_eq!(error.to_string(), message);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! An independent reading of what went over a connection: the tapped bytes of both directions and the key log go
+//! in, records with their plaintext come out. No TLS library has a part in it, so that none is both witness and
+//! suspect.
+//!
+//! ```
+//! use writeproof::wire::{Content, KeyLog, Sender, read};
+//!
+//! let keylog = KeyLog::parse("# no secrets\n")?;
+//! let view = read([(Sender::Client, &[21, 3, 3, 0, 2, 1][..]), (Sender::Client, &[0])], &keylog);
+//! let [record] = &view.client[..] else { panic!("one record") };
+//! assert_eq!(record.fragment().unwrap().alert().unwrap().to_string(), "warning close_notify");
+//! # Ok::<(), writeproof::wire::KeyLogError>(())
+//! ```
+//!
+//! TLS 1.3 (all suites but CCM) and TLS 1.0 to 1.2 (AES-GCM, ChaCha20-Poly1305, AES-CBC with and without
+//! `encrypt_then_mac`, NULL), with key updates and renegotiation. Not read: early data, compression, DTLS.
+
+mod alert;
+mod cipher;
+mod connection;
+mod handshake;
+mod keylog;
+mod record;
+mod registry;
+mod schedule;
+
+use std::ops::{Index, IndexMut};
+
+pub use alert::{Alert, AlertDescription, AlertLevel};
+pub use handshake::{HandshakeType, KeyUpdateRequest, Message};
+pub use keylog::{KeyLog, KeyLogError};
+pub use record::{Content, ContentType, Fragment, HEADER_LEN, Header, MAX_FRAGMENT_LEN, Record};
+
+use connection::Connection;
+use record::Framer;
+
+/// Who sent the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sender {
+    /// The TLS client.
+    Client,
+    /// The TLS server.
+    Server,
+}
+
+/// One thing for each direction, named by who sends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pair<T> {
+    /// What the client sent.
+    pub client: T,
+    /// What the server sent.
+    pub server: T,
+}
+
+impl<T> Index<Sender> for Pair<T> {
+    type Output = T;
+
+    fn index(&self, sender: Sender) -> &T {
+        match sender {
+            Sender::Client => &self.client,
+            Sender::Server => &self.server,
+        }
+    }
+}
+
+impl<T> IndexMut<Sender> for Pair<T> {
+    fn index_mut(&mut self, sender: Sender) -> &mut T {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+}
+
+/// The records of each direction, in the order in which they were sent. Together they cover every byte.
+pub type View = Pair<Vec<Record>>;
+
+/// Reads a whole connection.
+///
+/// `events` are the tapped bytes in the order in which they went over the link, both directions interleaved; how they
+/// are cut does not matter. The order between the directions does: keys change with the hellos of both
+/// sides, so bytes have to come no earlier than what they answer. Never fails: what cannot be read says so in its [`Content`].
+pub fn read<'a>(events: impl IntoIterator<Item = (Sender, &'a [u8])>, keylog: &KeyLog) -> View {
+    let mut connection = Connection::new(keylog);
+    let mut framers = Pair::<Framer>::default();
+    let mut view = View::default();
+    for (sender, bytes) in events {
+        let framer = &mut framers[sender];
+        framer.push(bytes);
+        while let Some(frame) = framer.next_frame() {
+            let content = connection.read(sender, &frame);
+            let received = frame.header.record_len();
+            view[sender].push(Record {
+                start: frame.start,
+                header: Some(frame.header),
+                received,
+                content,
+            });
+        }
+    }
+    view.client.extend(framers.client.finish());
+    view.server.extend(framers.server.finish());
+    view
+}

@@ -1,0 +1,235 @@
+//! Records: how a byte stream falls into them (RFC 8446, section 5.1), and what is known about one once it has been read.
+//! The framing needs no keys; whatever arrives, every byte belongs to exactly one [`Record`].
+
+use super::alert::Alert;
+use super::handshake::Message;
+use super::registry::registry;
+
+/// The length of a record header in bytes.
+pub const HEADER_LEN: usize = 5;
+
+/// The longest fragment that any version allows, in bytes: 2^14 and the 2048 of TLS 1.2 (RFC 5246, section 6.2.3).
+/// TLS 1.3 allows 256 instead of 2048 (RFC 8446, section 5.2), which is for a judge to hold against a library.
+pub const MAX_FRAGMENT_LEN: u16 = (1 << 14) + 2048;
+
+registry! {
+    /// What a record carries (RFC 8446, section 5.1; RFC 6520 for heartbeat).
+    ContentType {
+        ChangeCipherSpec = 20 "change_cipher_spec",
+        Alert = 21 "alert",
+        Handshake = 22 "handshake",
+        ApplicationData = 23 "application_data",
+        Heartbeat = 24 "heartbeat",
+    }
+}
+
+/// The five bytes that every record starts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Header {
+    /// The outer type: under TLS 1.3 protection always `application_data`.
+    pub content_type: ContentType,
+    /// The version field as it stood on the wire; TLS 1.3 writes 0x0303 there.
+    pub version: u16,
+    /// Bytes after the header.
+    pub length: u16,
+}
+
+impl Header {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (_, header) = tls_parser::parse_tls_record_header(bytes).ok()?;
+        Some(Self {
+            content_type: header.record_type.0.into(),
+            version: header.version.0,
+            length: header.len,
+        })
+    }
+
+    /// Whether some version of TLS could have sent this header.
+    fn is_possible(self) -> bool {
+        self.length <= MAX_FRAGMENT_LEN && !matches!(self.content_type, ContentType::Unknown(_))
+    }
+
+    /// The whole record's length in bytes, header included.
+    #[must_use]
+    pub fn record_len(self) -> usize {
+        HEADER_LEN + usize::from(self.length)
+    }
+}
+
+/// A record, or the part of one that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The offset of the record's first byte in its direction's stream.
+    pub start: u64,
+    /// `None` if fewer than five bytes came.
+    pub header: Option<Header>,
+    /// Bytes of this record that came, header included.
+    pub received: usize,
+    /// What is in it.
+    pub content: Content,
+}
+
+/// What a record turned out to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The stream ended inside the record; only the last one of a direction can be like this.
+    Incomplete,
+    /// The header belongs to no record of TLS: an unknown type, or a length above [`MAX_FRAGMENT_LEN`]. Reading stops there; this
+    /// last item holds all the bytes that followed in that direction.
+    Garbage,
+    /// Sent without protection.
+    Plain(Fragment),
+    /// Sent under protection, authenticated and opened.
+    Opened(Fragment),
+    /// Sent under protection, and the key log lacks the secret (or the hello that would name it did not come).
+    NoKey,
+    /// Sent under protection of a version or cipher suite that is not read here (CCM, ARIA, SSL 3.0, …).
+    Unsupported,
+    /// Sent under protection, and authentication failed: altered bytes, a wrong key or a wrong sequence number.
+    Unopened,
+}
+
+/// The plaintext of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// The inner type: under TLS 1.3 protection the one inside, else the header's.
+    pub content_type: ContentType,
+    /// The content, without padding.
+    pub plaintext: Vec<u8>,
+    /// Zero bytes of TLS 1.3 padding after the content (RFC 8446, section 5.4); 0 in other versions, block padding is not counted.
+    pub padding: usize,
+    /// The handshake messages that have bytes in this record, in order; empty for other content.
+    pub messages: Vec<Message>,
+}
+
+impl Record {
+    /// The offset after this record's last byte that came.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.start + self.received as u64
+    }
+
+    /// Whether all bytes that the header announces came.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        !matches!(self.content, Content::Incomplete | Content::Garbage)
+    }
+
+    /// The plaintext, if the record was sent without protection or could be opened.
+    #[must_use]
+    pub fn fragment(&self) -> Option<&Fragment> {
+        match &self.content {
+            Content::Plain(fragment) | Content::Opened(fragment) => Some(fragment),
+            _ => None,
+        }
+    }
+
+    /// Whether the record was sent under protection; `None` if that cannot be said.
+    #[must_use]
+    pub fn is_protected(&self) -> Option<bool> {
+        match self.content {
+            Content::Incomplete | Content::Garbage => None,
+            Content::Plain(_) => Some(false),
+            Content::Opened(_) | Content::NoKey | Content::Unsupported | Content::Unopened => {
+                Some(true)
+            }
+        }
+    }
+}
+
+impl Fragment {
+    /// The alert in it; `None` for other content, and for an alert record that is not exactly two bytes.
+    #[must_use]
+    pub fn alert(&self) -> Option<Alert> {
+        match self.content_type {
+            ContentType::Alert => Alert::parse(&self.plaintext),
+            _ => None,
+        }
+    }
+}
+
+/// A whole record, still as it stood on the wire.
+#[derive(Clone, Copy)]
+pub(super) struct Frame<'a> {
+    pub(super) start: u64,
+    pub(super) header: Header,
+    /// The header's bytes, which TLS 1.3 authenticates.
+    pub(super) raw_header: &'a [u8],
+    pub(super) body: &'a [u8],
+}
+
+/// Cuts one direction's stream into records. Holds only the bytes of the record that is still coming.
+#[derive(Default)]
+pub(super) struct Framer {
+    /// The offset of `bytes[0]` in the stream.
+    base: u64,
+    bytes: Vec<u8>,
+    /// How many of `bytes` have been given out.
+    taken: usize,
+    /// The impossible header, once one came; what follows it is only counted.
+    garbage: Option<Header>,
+    /// Bytes counted since, that header included.
+    garbage_len: usize,
+}
+
+impl Framer {
+    /// Takes the stream's next bytes. Each byte is copied once, and at most once more with the record it lies in.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if self.garbage.is_some() {
+            self.garbage_len += bytes.len();
+            return;
+        }
+        self.base += self.taken as u64;
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next record that has come whole.
+    pub(super) fn next_frame(&mut self) -> Option<Frame<'_>> {
+        let header = Header::parse(self.bytes.get(self.taken..)?)?;
+        if !header.is_possible() {
+            self.give_up(header);
+            return None;
+        }
+        let record = self.bytes.get(self.taken..)?.get(..header.record_len())?;
+        let (raw_header, body) = record.split_at(HEADER_LEN);
+        let start = self.base + self.taken as u64;
+        self.taken += header.record_len();
+        Some(Frame {
+            start,
+            header,
+            raw_header,
+            body,
+        })
+    }
+
+    /// From here on nothing says where a record begins.
+    fn give_up(&mut self, header: Header) {
+        self.garbage = Some(header);
+        self.garbage_len = self.bytes.len() - self.taken;
+        self.base += self.taken as u64;
+        self.taken = 0;
+        self.bytes.clear();
+    }
+
+    /// What is left at the end of the stream: a part of a record, garbage, or nothing.
+    pub(super) fn finish(self) -> Option<Record> {
+        if let Some(header) = self.garbage {
+            let received = self.garbage_len;
+            return Some(Record {
+                start: self.base,
+                header: Some(header),
+                received,
+                content: Content::Garbage,
+            });
+        }
+        let rest = self.bytes.get(self.taken..)?;
+        (!rest.is_empty()).then(|| Record {
+            start: self.base + self.taken as u64,
+            header: Header::parse(rest),
+            received: rest.len(),
+            content: Content::Incomplete,
+        })
+    }
+}

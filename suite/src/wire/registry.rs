@@ -1,0 +1,59 @@
+//! The form that all of TLS's one-byte name registries share: a number on the wire, a name in the RFC.
+//! The macro makes an enum that keeps unknown numbers, so that whatever a library sends can be shown.
+
+/// Declares a registry: an enum with one variant for each known byte, and `Unknown(u8)` for the others.
+macro_rules! registry {
+    (
+        $(#[$meta:meta])*
+        $name:ident { $($variant:ident = $code:literal $text:literal,)+ }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $(#[doc = concat!("`", $text, "`, ", stringify!($code), " on the wire.")] $variant,)+
+            /// A number that the registry does not name.
+            Unknown(u8),
+        }
+
+        impl $name {
+            /// The number on the wire.
+            #[must_use]
+            pub const fn code(self) -> u8 {
+                match self {
+                    $(Self::$variant => $code,)+
+                    Self::Unknown(code) => code,
+                }
+            }
+
+            /// The RFC's name; `None` for a number that the registry does not name.
+            #[must_use]
+            pub const fn name(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$variant => Some($text),)+
+                    Self::Unknown(_) => None,
+                }
+            }
+        }
+
+        impl From<u8> for $name {
+            fn from(code: u8) -> Self {
+                match code {
+                    $($code => Self::$variant,)+
+                    other => Self::Unknown(other),
+                }
+            }
+        }
+
+        /// The RFC's name, or `unknown(NUMBER)`.
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                match self.name() {
+                    Some(name) => f.write_str(name),
+                    None => write!(f, "unknown({})", self.code()),
+                }
+            }
+        }
+    };
+}
+
+pub(super) use registry;

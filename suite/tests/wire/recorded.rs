@@ -1,0 +1,33 @@
+//! Sessions of OpenSSL, recorded with their key logs: what no Rust library speaks (CBC, NULL, TLS 1.0, renegotiation).
+
+use crate::session::{BOTH, Session, tell};
+
+#[test]
+fn every_record_of_every_recorded_session_reads_as_it_was_sent() {
+    for session in Session::all() {
+        let view = session.read();
+
+        for sender in BOTH {
+            assert_eq!(
+                tell(&view[sender]),
+                session.told[sender],
+                "{} {sender:?}",
+                session.name
+            );
+        }
+    }
+}
+
+#[test]
+fn how_the_bytes_are_cut_does_not_matter() {
+    for session in Session::all() {
+        let mut bytewise = session.clone();
+        bytewise.events = session
+            .events
+            .iter()
+            .flat_map(|(sender, bytes)| bytes.iter().map(|byte| (*sender, vec![*byte])))
+            .collect();
+
+        assert_eq!(bytewise.read(), session.read(), "{}", session.name);
+    }
+}
