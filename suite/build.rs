@@ -16,8 +16,14 @@ fn main() -> io::Result<()> {
     fs::write(out.join("snapshots.rs"), snapshots)?;
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=../Cargo.lock");
-    println!("cargo::rustc-env=WRITEPROOF_RUSTLS_VERSION={}", version_of("rustls", &root));
-    println!("cargo::rustc-env=WRITEPROOF_TARGET={}", env::var("TARGET").unwrap_or_default());
+    println!(
+        "cargo::rustc-env=WRITEPROOF_RUSTLS_VERSION={}",
+        version_of("rustls", &root)
+    );
+    println!(
+        "cargo::rustc-env=WRITEPROOF_TARGET={}",
+        env::var("TARGET").unwrap_or_default()
+    );
     Ok(())
 }
 
@@ -33,8 +39,12 @@ fn embed(root: &Path, folder: &str, ending: &str) -> io::Result<String> {
         let below_folder = below_root.strip_prefix(folder).map_err(io::Error::other)?;
         let id = below_folder.with_extension("");
         let (id, path) = (words(&id), words(below_root));
-        writeln!(text, "    ({id:?}, {path:?}, include_str!({:?})),", file.display())
-            .map_err(io::Error::other)?;
+        writeln!(
+            text,
+            "    ({id:?}, {path:?}, include_str!({:?})),",
+            file.display()
+        )
+        .map_err(io::Error::other)?;
     }
     text.push_str("]\n");
     Ok(text)
@@ -61,7 +71,10 @@ fn collect(folder: &Path, ending: &str, files: &mut Vec<PathBuf>) -> io::Result<
 /// The version of a crate that the lock file names; rustls does not tell its own.
 fn version_of(name: &str, root: &Path) -> String {
     let version = || -> Option<String> {
-        let lock: toml::Table = fs::read_to_string(root.join("Cargo.lock")).ok()?.parse().ok()?;
+        let lock: toml::Table = fs::read_to_string(root.join("Cargo.lock"))
+            .ok()?
+            .parse()
+            .ok()?;
         let packages = lock.get("package")?.as_array()?;
         let package = packages
             .iter()

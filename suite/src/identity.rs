@@ -28,7 +28,11 @@ pub static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
         },
         // The files are part of this program.
         (certificate, key) => {
-            panic!("fixtures/tls: certificate {:?}, key {:?}", certificate.err(), key.err())
+            panic!(
+                "fixtures/tls: certificate {:?}, key {:?}",
+                certificate.err(),
+                key.err()
+            )
         }
     }
 });

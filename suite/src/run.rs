@@ -110,7 +110,8 @@ impl<'c> Plan<'c> {
 
     /// A scenario in one variant, to be run on all backends by one thread.
     fn work(&self) -> Vec<(&Selection<'c>, Variant)> {
-        let wanted = |variant: &Variant| self.variants.is_empty() || self.variants.contains(variant);
+        let wanted =
+            |variant: &Variant| self.variants.is_empty() || self.variants.contains(variant);
         self.scenarios
             .iter()
             .flat_map(|selection| {
@@ -141,7 +142,9 @@ impl<'c> Plan<'c> {
                 };
                 let result = self.case(selection, variant, recordings);
                 let failed = result.is_err();
-                done.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+                done.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push((index, result));
                 if failed {
                     next.store(work.len(), Ordering::Relaxed);
                 }

@@ -2,6 +2,7 @@
 //! the crate.
 
 use std::fs;
+use std::process;
 
 use writeproof_build_once::{
     Error, Key, SharedObject, link_shared_object, once, require_openssl_tools,
@@ -16,7 +17,8 @@ const SONAME: &str = "libssl-writeproof-1.1.1.so";
 
 fn main() {
     if let Err(error) = build() {
-        panic!("{error}");
+        eprintln!("{error}");
+        process::exit(1);
     }
 }
 

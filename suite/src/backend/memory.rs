@@ -124,7 +124,11 @@ impl Pages {
         };
         // SAFETY: the last page of the mapping that was made above; nothing points into it.
         let guarded = unsafe {
-            libc::mprotect(pages.start.as_ptr().add(usable).cast(), page, libc::PROT_NONE)
+            libc::mprotect(
+                pages.start.as_ptr().add(usable).cast(),
+                page,
+                libc::PROT_NONE,
+            )
         };
         match guarded {
             0 => Ok(pages),
@@ -181,7 +185,10 @@ mod tests {
         let mut status = 0;
         // SAFETY: waits for the child that was started above.
         unsafe { libc::waitpid(child, &raw mut status, 0) };
-        assert!(libc::WIFSIGNALED(status), "the child left with status {status}");
+        assert!(
+            libc::WIFSIGNALED(status),
+            "the child left with status {status}"
+        );
         assert_eq!(libc::WTERMSIG(status), libc::SIGSEGV);
     }
 }

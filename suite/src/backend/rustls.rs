@@ -29,8 +29,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::time_provider::TimeProvider;
 use rustls::{
-    ClientConfig, ClientConnection, ConnectionCommon, RootCertStore, ServerConfig, ServerConnection,
-    SideData, Stream, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, ConnectionCommon, RootCertStore, ServerConfig,
+    ServerConnection, SideData, Stream, SupportedProtocolVersion,
 };
 
 use super::{About, Backend, Bytes, Endpoint, Setup, Unsupported};
@@ -223,7 +223,9 @@ where
                 ..Call::failure(ErrorClass::Syscall)
             };
         }
-        let own = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>());
+        let own = error
+            .get_ref()
+            .and_then(|e| e.downcast_ref::<rustls::Error>());
         let (class, words) = match own {
             Some(own) => (ErrorClass::Ssl, format!("rustls:{own}")),
             None => (ErrorClass::Syscall, format!("io:{}", error.kind())),
@@ -247,7 +249,8 @@ where
 {
     fn handshake(&mut self) -> Result<Call, Unsupported> {
         let mut result = Ok(1);
-        while result.is_ok() && (self.connection.is_handshaking() || self.connection.wants_write()) {
+        while result.is_ok() && (self.connection.is_handshaking() || self.connection.wants_write())
+        {
             result = self.connection.complete_io(&mut self.link).map(|_| 1);
         }
         Ok(self.answer(result))

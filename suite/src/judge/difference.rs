@@ -71,7 +71,10 @@ fn compare_step(step: usize, theirs: &[&Entry], ours: &[&Entry], found: &mut Vec
     if courses.0 != courses.1 {
         found.push(Difference {
             step,
-            action: theirs.first().map_or("nothing", |entry| &entry.action).to_owned(),
+            action: theirs
+                .first()
+                .map_or("nothing", |entry| &entry.action)
+                .to_owned(),
             aspect: Aspect::Course,
             reference: told(theirs),
             seen: told(ours),
@@ -92,11 +95,17 @@ fn compare_step(step: usize, theirs: &[&Entry], ours: &[&Entry], found: &mut Vec
         };
         match (&theirs.result, &ours.result) {
             (Outcome::Call(theirs), Outcome::Call(ours)) => compare_calls(theirs, ours, &mut note),
-            (Outcome::Peer(theirs), Outcome::Peer(ours)) => compare_reports(theirs, ours, &mut note),
+            (Outcome::Peer(theirs), Outcome::Peer(ours)) => {
+                compare_reports(theirs, ours, &mut note)
+            }
             (theirs, ours) => note(Aspect::Course, theirs.to_string(), ours.to_string()),
         }
         note(Aspect::Records, records(&theirs.sent), records(&ours.sent));
-        note(Aspect::Peer, records(&theirs.peer_sent), records(&ours.peer_sent));
+        note(
+            Aspect::Peer,
+            records(&theirs.peer_sent),
+            records(&ours.peer_sent),
+        );
     }
 }
 
@@ -115,7 +124,9 @@ fn told(entries: &[&Entry]) -> String {
     let tell = |entry: &&Entry| {
         let result = entry.result.to_string();
         let words: Vec<&str> = result.split_whitespace().collect();
-        format!("{} {}", entry.action, words.join(" ")).trim_end().to_owned()
+        format!("{} {}", entry.action, words.join(" "))
+            .trim_end()
+            .to_owned()
     };
     let lines: Vec<String> = entries.iter().map(tell).collect();
     match lines.as_slice() {
@@ -131,7 +142,11 @@ fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, Strin
     if let (Some(theirs), Some(ours)) = (theirs.written, ours.written) {
         note(Aspect::Written, format!("{theirs:?}"), format!("{ours:?}"));
     }
-    note(Aspect::ErrorClass, theirs.error.to_string(), ours.error.to_string());
+    note(
+        Aspect::ErrorClass,
+        theirs.error.to_string(),
+        ours.error.to_string(),
+    );
     if let (Some(theirs), Some(ours)) = (theirs.want, ours.want) {
         note(Aspect::Want, theirs.to_string(), ours.to_string());
     }
@@ -139,7 +154,11 @@ fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, Strin
     if let (Some(theirs), Some(ours)) = (theirs.errno, ours.errno) {
         note(Aspect::Errno, theirs.to_string(), ours.to_string());
     }
-    let data = |call: &Call| call.data.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+    let data = |call: &Call| {
+        call.data
+            .as_ref()
+            .map_or("nothing".to_owned(), ToString::to_string)
+    };
     note(Aspect::Data, data(theirs), data(ours));
 }
 
@@ -149,7 +168,10 @@ fn compare_reports(
     note: &mut impl FnMut(Aspect, String, String),
 ) {
     let read = |report: &PeerReport| {
-        report.read.as_ref().map_or("nothing".to_owned(), ToString::to_string)
+        report
+            .read
+            .as_ref()
+            .map_or("nothing".to_owned(), ToString::to_string)
     };
     note(Aspect::Delivered, read(theirs), read(ours));
     let end = |report: &PeerReport| report.end.clone().unwrap_or_else(|| "no end".to_owned());

@@ -38,7 +38,9 @@ impl Recordings {
             // Before the second line of hyphens stands what insta says of the file.
             let body = text.splitn(3, "---\n").nth(2).unwrap_or_default();
             for (variant, trace) in sections(body) {
-                recordings.traces.insert(((*name).to_owned(), variant), trace);
+                recordings
+                    .traces
+                    .insert(((*name).to_owned(), variant), trace);
             }
         }
         recordings

@@ -318,13 +318,29 @@ impl Link {
 
 impl fmt::Display for Outbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        describe(f, "accept", "open", self.accept, self.at_most, self.then, "zero")
+        describe(
+            f,
+            "accept",
+            "open",
+            self.accept,
+            self.at_most,
+            self.then,
+            "zero",
+        )
     }
 }
 
 impl fmt::Display for Inbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        describe(f, "deliver", "open", self.deliver, self.at_most, self.then, "end of file")
+        describe(
+            f,
+            "deliver",
+            "open",
+            self.deliver,
+            self.at_most,
+            self.then,
+            "end of file",
+        )
     }
 }
 

@@ -91,7 +91,8 @@ unsafe impl Send for KeyLogLines {}
 unsafe impl Sync for KeyLogLines {}
 
 /// Where a connection keeps the lines of its key log.
-static KEY_LOG: LazyLock<Result<Index<Ssl, KeyLogLines>, ErrorStack>> = LazyLock::new(Ssl::new_ex_index);
+static KEY_LOG: LazyLock<Result<Index<Ssl, KeyLogLines>, ErrorStack>> =
+    LazyLock::new(Ssl::new_ex_index);
 
 thread_local! {
     static CONTEXTS: RefCell<HashMap<PeerSetup, SslContext>> = RefCell::default();
@@ -304,6 +305,11 @@ fn reasons(stack: &ErrorStack) -> Vec<String> {
     stack
         .errors()
         .iter()
-        .map(|error| error.reason().unwrap_or("a reason without a name").to_lowercase())
+        .map(|error| {
+            error
+                .reason()
+                .unwrap_or("a reason without a name")
+                .to_lowercase()
+        })
         .collect()
 }

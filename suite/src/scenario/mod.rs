@@ -14,7 +14,7 @@ use std::num::NonZeroUsize;
 
 pub use corpus::{Corpus, Origin, Selection, SelectionError};
 pub use parse::{ParseError, parse};
-pub use pattern::Pattern;
+pub use pattern::{Pattern, PatternError};
 
 use crate::link::{Inbound, Outbound};
 

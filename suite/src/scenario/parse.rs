@@ -51,7 +51,7 @@ use crate::link::{Budget, Errno, Inbound, Outbound, Refusal};
 /// How often a write can be repeated by one step.
 const MAX_TIMES: usize = 10_000;
 
-/// The largest read of either end and the largest write of the peer, in bytes (1 MiB).
+/// The largest read, and the most that the peer puts onto the wire in one step, in bytes (1 MiB).
 const MAX_READ: usize = 1 << 20;
 
 /// How many bytes a read asks for if the file does not say: the plaintext of the longest record

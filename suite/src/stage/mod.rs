@@ -181,7 +181,9 @@ impl Stage {
             }
             Step::KeyUpdate(request) => {
                 let request = *request;
-                self.call(describe(step), Repeatable::Once, |end| end.key_update(request))?;
+                self.call(describe(step), Repeatable::Once, |end| {
+                    end.key_update(request)
+                })?;
             }
             Step::Renegotiate => {
                 self.call(describe(step), Repeatable::Once, |end| end.renegotiate())?;
@@ -190,7 +192,9 @@ impl Stage {
             Step::ClearModes(modes) => self.switch(step, modes, Switch::Off)?,
             Step::MaxSendFragment(bytes) => {
                 let bytes = *bytes;
-                self.call(describe(step), Repeatable::Once, |end| end.max_send_fragment(bytes))?;
+                self.call(describe(step), Repeatable::Once, |end| {
+                    end.max_send_fragment(bytes)
+                })?;
             }
             Step::Link(outbound) => {
                 self.link.set_outbound(*outbound);
@@ -280,7 +284,10 @@ impl Stage {
         });
         self.push("handshake".to_owned(), Outcome::Call(call), from, wire);
         if peer_end != End::Done {
-            self.note("peer handshake".to_owned(), Outcome::Peer(report(None, peer_end)));
+            self.note(
+                "peer handshake".to_owned(),
+                Outcome::Peer(report(None, peer_end)),
+            );
         }
         Ok(())
     }
@@ -289,9 +296,10 @@ impl Stage {
         for _ in 0..write.times.get() {
             let position = self.stream.accepted();
             let (argument, mut bytes) = match &write.source {
-                Source::Pattern(len) => {
-                    (Argument::Bytes(*len), Pattern::Library.bytes(position, *len))
-                }
+                Source::Pattern(len) => (
+                    Argument::Bytes(*len),
+                    Pattern::Library.bytes(position, *len),
+                ),
                 Source::Literal(bytes) => (Argument::Bytes(bytes.len()), bytes.clone()),
                 Source::Rest => {
                     let rest = self.writing.as_ref().map_or(&[][..], Writing::rest);
@@ -375,7 +383,12 @@ impl Stage {
         let from = self.link.mark();
         self.link.begin_call();
         if let Some(call) = self.endpoint.flush() {
-            self.push("flush".to_owned(), Outcome::Call(call), from, Shown::Records);
+            self.push(
+                "flush".to_owned(),
+                Outcome::Call(call),
+                from,
+                Shown::Records,
+            );
         }
         Ok(())
     }
@@ -534,9 +547,16 @@ impl Stage {
         let mut entries = self.entries;
         let out: Vec<_> = entries.iter().map(|e| (e.from.out, e.to.out)).collect();
         let inn: Vec<_> = entries.iter().map(|e| (e.from.inn, e.to.inn)).collect();
-        let sent = trace::assign(&std::mem::take(&mut view[library]), self.stream.from_start(), &out);
-        let peer_sent =
-            trace::assign(&std::mem::take(&mut view[peer]), self.peer_stream.from_start(), &inn);
+        let sent = trace::assign(
+            &std::mem::take(&mut view[library]),
+            self.stream.from_start(),
+            &out,
+        );
+        let peer_sent = trace::assign(
+            &std::mem::take(&mut view[peer]),
+            self.peer_stream.from_start(),
+            &inn,
+        );
         for ((entry, sent), peer_sent) in entries.iter_mut().zip(sent).zip(peer_sent) {
             if entry.wire == Shown::Records {
                 entry.sent = sent;
@@ -605,7 +625,13 @@ fn describe_attempt(verb: &str, attempt: &writing::Attempt, retry: &Retry) -> St
 
 /// A step in the words of a trace; writes and retries are told by what they are called with.
 fn describe(step: &Step) -> String {
-    let modes = |modes: &[Mode]| modes.iter().map(|m| m.word()).collect::<Vec<_>>().join(", ");
+    let modes = |modes: &[Mode]| {
+        modes
+            .iter()
+            .map(|m| m.word())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let request = |request: &KeyUpdate| match request {
         KeyUpdate::NotRequested => "",
         KeyUpdate::Requested => ", requested",

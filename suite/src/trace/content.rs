@@ -157,7 +157,8 @@ fn common_prefix(a: &[u8], b: &[u8]) -> usize {
 }
 
 fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
-    hay.windows(needle.len()).position(|window| window == needle)
+    hay.windows(needle.len())
+        .position(|window| window == needle)
 }
 
 /// Bytes that a reader saw, told by where they come from.
@@ -243,7 +244,10 @@ mod tests {
                 0x0b, 0x6a
             ]
         );
-        assert_eq!(Pattern::Library.bytes(0, 64)[3..29], Pattern::Library.bytes(3, 26));
+        assert_eq!(
+            Pattern::Library.bytes(0, 64)[3..29],
+            Pattern::Library.bytes(3, 26)
+        );
     }
 
     #[test]
@@ -263,19 +267,34 @@ mod tests {
     #[test]
     fn bytes_in_order_are_one_segment() {
         let mut stream = stream(100);
-        assert_eq!(stream.see(&Pattern::Library.bytes(0, 60)).to_string(), "60 bytes  0..60");
-        assert_eq!(stream.see(&Pattern::Library.bytes(60, 40)).to_string(), "40 bytes  60..100");
+        assert_eq!(
+            stream.see(&Pattern::Library.bytes(0, 60)).to_string(),
+            "60 bytes  0..60"
+        );
+        assert_eq!(
+            stream.see(&Pattern::Library.bytes(60, 40)).to_string(),
+            "40 bytes  60..100"
+        );
     }
 
     #[test]
     fn doubled_lost_changed_and_foreign_bytes_are_told_apart() {
         let pattern = |from, len| Pattern::Library.bytes(from, len);
         let doubled = [pattern(0, 50), pattern(10, 50)].concat();
-        assert_eq!(stream(100).see(&doubled).to_string(), "100 bytes  0..50, 10..60");
+        assert_eq!(
+            stream(100).see(&doubled).to_string(),
+            "100 bytes  0..50, 10..60"
+        );
         let lost = [pattern(0, 50), pattern(51, 20)].concat();
-        assert_eq!(stream(100).see(&lost).to_string(), "70 bytes  0..50, 51..71");
+        assert_eq!(
+            stream(100).see(&lost).to_string(),
+            "70 bytes  0..50, 51..71"
+        );
         let changed = [pattern(0, 50), Pattern::Changed.bytes(50, 20)].concat();
-        assert_eq!(stream(100).see(&changed).to_string(), "70 bytes  0..50, changed 50..70");
+        assert_eq!(
+            stream(100).see(&changed).to_string(),
+            "70 bytes  0..50, changed 50..70"
+        );
         let foreign = [pattern(0, 50), vec![0; 20]].concat();
         assert_eq!(
             stream(100).see(&foreign).to_string(),
@@ -288,6 +307,9 @@ mod tests {
         let mut stream = Stream::default();
         stream.offer(&Pattern::Library.bytes(0, 100));
         stream.offer(&Pattern::Library.bytes(0, 10));
-        assert_eq!(stream.see(&Pattern::Library.bytes(0, 100)).to_string(), "100 bytes  0..100");
+        assert_eq!(
+            stream.see(&Pattern::Library.bytes(0, 100)).to_string(),
+            "100 bytes  0..100"
+        );
     }
 }

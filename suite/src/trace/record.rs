@@ -228,8 +228,15 @@ impl fmt::Display for RecordSeen {
         };
         match &self.body {
             Body::Header => f.write_str("a part of a record header")?,
-            Body::Incomplete { content_type, wire } | Body::Sealed { content_type, wire, .. } => {
-                write!(f, "{content_type} ({wire} on the wire{})", Rest(self.portion))?;
+            Body::Incomplete { content_type, wire }
+            | Body::Sealed {
+                content_type, wire, ..
+            } => {
+                write!(
+                    f,
+                    "{content_type} ({wire} on the wire{})",
+                    Rest(self.portion)
+                )?;
             }
             Body::ApplicationData {
                 plaintext,
@@ -254,12 +261,14 @@ impl fmt::Display for RecordSeen {
                 ..
             } => write!(f, ": {content}"),
             Body::Header | Body::Garbage => write!(f, "{}", Rest(self.portion)),
-            Body::Handshake { .. } | Body::Alert { .. } | Body::Other { .. } => match self.portion {
-                Portion::Whole => Ok(()),
-                Portion::First { .. } => f.write_str(" (begun)"),
-                Portion::Middle { .. } => f.write_str(" (more of it)"),
-                Portion::Last { .. } => f.write_str(" (the rest)"),
-            },
+            Body::Handshake { .. } | Body::Alert { .. } | Body::Other { .. } => {
+                match self.portion {
+                    Portion::Whole => Ok(()),
+                    Portion::First { .. } => f.write_str(" (begun)"),
+                    Portion::Middle { .. } => f.write_str(" (more of it)"),
+                    Portion::Last { .. } => f.write_str(" (the rest)"),
+                }
+            }
             _ => Ok(()),
         }
     }

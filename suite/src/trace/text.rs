@@ -12,8 +12,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Call, Entry, ErrorClass, Outcome, PeerReport, RecordSeen, Stored, Trace, Want};
 use super::record::Portion;
+use super::{Call, Entry, ErrorClass, Outcome, PeerReport, RecordSeen, Stored, Trace, Want};
 use crate::link::Errno;
 
 /// Columns before the return value.
@@ -23,7 +23,11 @@ impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut entries = self.entries.as_slice();
         while let Some(first) = entries.first() {
-            let alike = entries.iter().take_while(|entry| entry.folds_into(first)).count().max(1);
+            let alike = entries
+                .iter()
+                .take_while(|entry| entry.folds_into(first))
+                .count()
+                .max(1);
             let (fold, rest) = entries.split_at(alike);
             write_fold(f, fold)?;
             entries = rest;
@@ -111,7 +115,9 @@ impl fmt::Display for Call {
             (ErrorClass::Syscall, Some(errno)) if empty => {
                 write!(f, "  (queue empty, errno {errno})")?;
             }
-            (ErrorClass::Ssl | ErrorClass::Syscall, None) if empty => f.write_str("  (queue empty)")?,
+            (ErrorClass::Ssl | ErrorClass::Syscall, None) if empty => {
+                f.write_str("  (queue empty)")?
+            }
             (ErrorClass::Ssl, Some(Errno::NONE)) if empty => f.write_str("  (queue empty)")?,
             (class, Some(errno)) if errno != class.usual_errno() => write!(f, "  errno {errno}")?,
             _ => {}

@@ -1,13 +1,13 @@
-//! What a compiled C library depends on. Two builds with equal keys are interchangeable; any difference in a key (another
-//! compiler, other flags, another source) gives another folder, so nothing stale is ever picked up.
+//! What a compiled C library depends on. Two builds with equal keys are interchangeable; any difference in a key
+//! (another compiler, other flags, another source) gives another folder, so nothing stale is ever picked up.
 
 use std::env;
 use std::fmt;
 
 use crate::Error;
 
-/// Variables beside those of the `cc` crate that OpenSSL's `Configure` takes over from the environment (see "Environment
-/// Variables" in its INSTALL file), and that other configure scripts know under the same names.
+/// Variables beside those of the `cc` crate that OpenSSL's `Configure` takes over from the environment (see
+/// "Environment Variables" in its INSTALL file), and that other configure scripts know under the same names.
 const CONFIGURE_VARIABLES: [&str; 9] = [
     "AR",
     "ARFLAGS",
@@ -38,8 +38,8 @@ impl Key {
     }
 
     /// The key of something that this build script compiles with the C compiler: depends on the target, on the
-    /// compiler (path, version, flags), on the variables that configure scripts read, and on this crate's version. Tells
-    /// cargo to run the script again when one of the variables changes.
+    /// compiler (path, version, flags), on the variables that configure scripts read, and on this crate's version.
+    /// Tells cargo to run the script again when one of the variables changes.
     ///
     /// # Errors
     ///
@@ -88,7 +88,8 @@ impl Key {
     }
 }
 
-/// One line for each part; this is also what stands in the stamp file, so that a person can see why there are two folders.
+/// One line for each part; this is also what stands in the stamp file, so that a person can see why there are two
+/// folders.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "name = {:?}", self.name)?;
@@ -98,7 +99,8 @@ impl fmt::Display for Key {
     }
 }
 
-/// The first line of `CC --version`; empty for a compiler that does not know the option (MSVC), which the path then stands for.
+/// The first line of `CC --version`; empty for a compiler that does not know the option (MSVC), which the path then
+/// stands for.
 fn version_of(compiler: &cc::Tool) -> String {
     let output = compiler.to_command().arg("--version").output();
     let stdout = output.map(|output| output.stdout).unwrap_or_default();
@@ -106,7 +108,8 @@ fn version_of(compiler: &cc::Tool) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// FNV-1a, 64 bits (draft-eastlake-fnv). The standard library's hasher may change with the compiler, and a folder's name must not.
+/// FNV-1a, 64 bits (draft-eastlake-fnv). The standard library's hasher may change with the compiler, and a folder's
+/// name must not.
 fn fnv1a(bytes: &[u8]) -> u64 {
     const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;

@@ -1,5 +1,5 @@
-//! Keeps the cargo profile out of compiled C code. Whichever profile asks first, the library it builds is used by all the
-//! others too, so it must not contain that profile's choice of debug information, frame pointers or code model.
+//! Keeps the cargo profile out of compiled C code. Whichever profile asks first, the library it builds is used by all
+//! the others too, so it must not contain that profile's choice of debug information, frame pointers or code model.
 
 use std::env;
 use std::io::{self, Write};
@@ -7,8 +7,8 @@ use std::process::Command;
 
 use crate::Error;
 
-/// Set, to the script's own path, in the environment of a build script that has started over. The path is there so that a cargo
-/// that a build script calls does not inherit the mark for *its* build scripts.
+/// Set, to the script's own path, in the environment of a build script that has started over. The path is there so
+/// that a cargo that a build script calls does not inherit the mark for *its* build scripts.
 const MARK: &str = "WRITEPROOF_BUILD_ONCE_NEUTRAL";
 
 /// What the `cc` crate reads of a profile, and what it finds instead.

@@ -1,5 +1,6 @@
-//! From static archives to one shared object that can be loaded beside another build of the same library: it needs nothing
-//! from outside but the C library, and it calls its own functions even where somebody else's have the same names.
+//! From static archives to one shared object that can be loaded beside another build of the same library: it needs
+//! nothing from outside but the C library, and it calls its own functions even where somebody else's have the same
+//! names.
 
 use std::path::Path;
 

@@ -8,18 +8,20 @@ use std::time::{Duration, SystemTime};
 
 use crate::{Error, Key, RecipeError};
 
-/// Cargo writes this file into the target folder when it makes it (<https://bford.info/cachedir/>).
+/// Cargo writes this file into a target folder when it makes one (<https://bford.info/cachedir/>). Other programs write
+/// files of the same name, for their caches; cargo's says whose it is.
 const TARGET_FOLDER_MARK: &str = "CACHEDIR.TAG";
+const TARGET_FOLDER_MAKER: &str = "created by cargo";
 
 /// Stands in a finished folder, written last; holds the key.
 const STAMP: &str = "complete";
 
-/// The stamp's time of modification: 2000-01-01. Cargo runs a build script again when a file that it watches is younger than
-/// the script's last run, and the stamp is written during that run.
+/// The stamp's time of modification: 2000-01-01. Cargo runs a build script again when a file that it watches is
+/// younger than the script's last run, and the stamp is written during that run.
 const STAMP_AGE: Duration = Duration::from_secs(946_684_800);
 
-/// Returns the folder of `key` in the target folder that this build script works for; calls `build` to fill it if nobody has
-/// yet. Also tells cargo to run the script again when the folder has gone.
+/// Returns the folder of `key` in the target folder that this build script works for; calls `build` to fill it if
+/// nobody has yet. Also tells cargo to run the script again when the folder has gone.
 ///
 /// # Errors
 ///
@@ -40,8 +42,8 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// The shelf `c` in the target folder, which all profiles share. Where no target folder is recognised (it was not made by
-    /// cargo), the shelf is in `OUT_DIR`: correct, but for one profile only.
+    /// The shelf `c` in the target folder, which all profiles share, those of `--target TRIPLE` too. Where no target
+    /// folder is recognised (it was not made by cargo), the shelf is in `OUT_DIR`: correct, but for one profile only.
     ///
     /// # Errors
     ///
@@ -59,10 +61,13 @@ impl Shelf {
         }
     }
 
+    /// Target folders may be nested, and the outermost one counts: `--target` and rust-analyzer make one in the other.
     fn above(out_dir: &Path) -> Self {
         let target_folder = out_dir
             .ancestors()
-            .find(|folder| folder.join(TARGET_FOLDER_MARK).is_file());
+            .skip_while(|folder| !is_target_folder(folder))
+            .take_while(|folder| is_target_folder(folder))
+            .last();
         Self::at(&target_folder.unwrap_or(out_dir).join("c"))
     }
 
@@ -96,6 +101,11 @@ impl Shelf {
     }
 }
 
+fn is_target_folder(folder: &Path) -> bool {
+    fs::read_to_string(folder.join(TARGET_FOLDER_MARK))
+        .is_ok_and(|mark| mark.contains(TARGET_FOLDER_MAKER))
+}
+
 fn lock(path: &Path) -> Result<File, Error> {
     let file = File::create(path).map_err(Error::file("create", path))?;
     file.lock().map_err(Error::file("lock", path))?;
@@ -123,19 +133,25 @@ fn stamp(folder: &Path, key: &Key) -> Result<(), Error> {
 mod tests {
     use super::*;
 
+    const CARGO_MARK: &str = "# This file is a cache directory tag created by cargo.";
+
     #[test]
-    fn all_profiles_and_targets_share_the_folder_that_cargo_marked() {
-        let target = tempfile::tempdir().unwrap();
-        fs::write(target.path().join(TARGET_FOLDER_MARK), "").unwrap();
+    fn all_profiles_and_targets_share_the_outermost_folder_that_cargo_marked() {
+        let cache = tempfile::tempdir().unwrap();
+        let target = cache.path().join("target");
+        mark(
+            cache.path(),
+            "# This file is a cache directory tag created by somebody.",
+        );
+        mark(&target, CARGO_MARK);
+        mark(&target.join("some-triple"), CARGO_MARK);
 
         for out_dir in [
             "debug/build/a-1/out",
             "release/build/a-2/out",
             "some-triple/debug/build/a-3/out",
         ] {
-            let out_dir = target.path().join(out_dir);
-            fs::create_dir_all(&out_dir).unwrap();
-            assert_eq!(Shelf::above(&out_dir).root, target.path().join("c"));
+            assert_eq!(Shelf::above(&target.join(out_dir)).root, target.join("c"));
         }
     }
 
@@ -144,5 +160,10 @@ mod tests {
         let out_dir = Path::new("/nobody/made/this");
 
         assert_eq!(Shelf::above(out_dir).root, out_dir.join("c"));
+    }
+
+    fn mark(folder: &Path, text: &str) {
+        fs::create_dir_all(folder).unwrap();
+        fs::write(folder.join(TARGET_FOLDER_MARK), text).unwrap();
     }
 }

@@ -24,7 +24,8 @@ fn each_library_gives_its_own_version() {
     let number = symbol::<unsafe extern "C" fn() -> c_ulong>(&library, "OpenSSL_version_num");
     let text = symbol::<unsafe extern "C" fn(c_int) -> *const c_char>(&library, "OpenSSL_version");
 
-    // SAFETY: both functions have these signatures (crypto.h) and no preconditions; the text is static and ends with NUL.
+    // SAFETY: both functions have these signatures (crypto.h) and no preconditions; the text is static and ends with
+    // NUL.
     let (number, text) = unsafe { (number(), CStr::from_ptr(text(0))) };
 
     assert_eq!(number, NUMBER_1_1_1W);

@@ -1,6 +1,7 @@
-//! Stands in for the crate `openssl-src` as the build-dependency of `openssl-sys`, so that OpenSSL is compiled once and not
-//! once for each cargo profile. The published crate does the work; this one gives it a folder that all profiles
-//! share, and does not call it when the folder is full. It has only those parts of the interface that `openssl-sys` uses.
+//! Stands in for the crate `openssl-src` as the build-dependency of `openssl-sys`, so that OpenSSL is compiled once
+//! and not once for each cargo profile. The published crate does the work; this one gives it a folder that all
+//! profiles share, and does not call it when the folder is full. It has only those parts of the interface that
+//! `openssl-sys` uses.
 
 use std::path::{Path, PathBuf};
 use std::process;
@@ -55,8 +56,8 @@ impl Build {
 
     /// Builds OpenSSL, or finds it built. Like the published crate, ends the process on failure.
     ///
-    /// May start the build script over, see [`start_over_in_neutral_profile`]: everything `openssl-sys` has told cargo up
-    /// to here it will then tell it twice, which does no harm.
+    /// May start the build script over, see [`start_over_in_neutral_profile`]: everything `openssl-sys` has told
+    /// cargo up to here it will then tell it twice, which does no harm.
     #[must_use]
     pub fn build(&mut self) -> Artifacts {
         self.try_build().unwrap_or_else(|error| {

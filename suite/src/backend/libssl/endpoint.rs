@@ -259,7 +259,9 @@ impl Endpoint for LibsslEndpoint {
         self.stale = refused;
         match refused {
             true => Ok(()),
-            false => Err(Unsupported::new("a stale error: the library took an unknown cipher")),
+            false => Err(Unsupported::new(
+                "a stale error: the library took an unknown cipher",
+            )),
         }
     }
 }
@@ -267,7 +269,8 @@ impl Endpoint for LibsslEndpoint {
 impl Drop for LibsslEndpoint {
     fn drop(&mut self) {
         // SAFETY: the connection is freed once, and its BIO with it.
-        self.port.during(|| unsafe { (self.api.SSL_free)(self.ssl) });
+        self.port
+            .during(|| unsafe { (self.api.SSL_free)(self.ssl) });
     }
 }
 

@@ -144,7 +144,12 @@ impl Libssl {
             path: path.to_owned(),
             missing,
         })?;
-        Self::new(id, "shared object, loaded at run time", api, path.to_owned())
+        Self::new(
+            id,
+            "shared object, loaded at run time",
+            api,
+            path.to_owned(),
+        )
     }
 
     fn new(id: &str, how: &str, api: Interface, path: PathBuf) -> Result<Self, LoadError> {
@@ -173,10 +178,7 @@ impl Libssl {
     }
 
     fn context(&self, setup: &Setup) -> Result<Context, Unsupported> {
-        let mut contexts = self
-            .contexts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(&context) = contexts.get(setup) {
             return Ok(context);
         }
@@ -237,9 +239,7 @@ impl Libssl {
                 api.SSL_CTX_set_max_proto_version,
                 api.SSL_CTX_ctrl,
             ) {
-                (Some(min), Some(max), _) => {
-                    min(context, number) == 1 && max(context, number) == 1
-                }
+                (Some(min), Some(max), _) => min(context, number) == 1 && max(context, number) == 1,
                 (_, _, Some(ctrl)) => [
                     number::CTRL_MIN_PROTO_VERSION,
                     number::CTRL_MAX_PROTO_VERSION,
