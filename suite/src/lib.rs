@@ -5,10 +5,12 @@
 //! compares traces, and the [`report`] tells the result to a person or a program.
 
 pub mod backend;
+pub mod cli;
 pub mod identity;
 pub mod judge;
 pub mod link;
 pub mod peer;
+pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod stage;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::backend::{Backend, REFERENCE};
+use crate::backend::Backend;
 use crate::judge::{Recorded, Recordings, Verdict};
 use crate::scenario::{Id, Origin, Scenario, Selection, Variant};
 use crate::stage::{self, StageError};
@@ -49,9 +49,14 @@ pub struct CaseResult {
 }
 
 impl CaseResult {
-    /// Whether nobody expected this: a case of the library of scenarios that is not as recorded.
+    /// Whether nobody expected this: another trace was recorded, or none was although the scenario
+    /// belongs to the library.
     pub fn is_unexpected(&self) -> bool {
-        self.origin == Origin::Library && self.recorded != Recorded::AsRecorded
+        match self.recorded {
+            Recorded::AsRecorded => false,
+            Recorded::Changed => true,
+            Recorded::Never => self.origin == Origin::Library,
+        }
     }
 }
 
@@ -184,7 +189,7 @@ impl<'c> Plan<'c> {
             let reference = self.trace(&self.reference, scenario, variant)?;
             let others = self.backends.iter().map(|backend| {
                 let trace = match backend.about().id.as_str() {
-                    REFERENCE => reference.clone(),
+                    id if id == self.reference.about().id => reference.clone(),
                     _ => self.trace(backend, scenario, variant)?,
                 };
                 let id = &backend.about().id;

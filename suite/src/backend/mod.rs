@@ -13,6 +13,7 @@ mod memory;
 mod rustls;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use memory::Memory;
@@ -202,11 +203,20 @@ impl Backends {
         };
         Some(match id {
             REFERENCE => Ok(shared(libssl::Libssl::linked(id))),
-            "openssl-1.1.1" => libssl::Libssl::load(id, writeproof_openssl_1_1_1::LIBSSL.as_ref())
+            "openssl-1.1.1" => libssl::Libssl::load(id, &openssl_1_1_1())
                 .map(shared)
                 .map_err(unusable),
             "rustls" => Ok(Arc::new(Rustls::new(id))),
             _ => return None,
         })
+    }
+}
+
+/// Where the shared object of OpenSSL 1.1.1 stands: where it was built, unless the environment
+/// variable `WRITEPROOF_OPENSSL_1_1_1` names another place.
+fn openssl_1_1_1() -> PathBuf {
+    match std::env::var_os("WRITEPROOF_OPENSSL_1_1_1") {
+        Some(path) => path.into(),
+        None => writeproof_openssl_1_1_1::LIBSSL.into(),
     }
 }

@@ -22,7 +22,19 @@ pub struct Corpus {
     scenarios: Vec<Scenario>,
 }
 
+/// The scenario files that are built into the program: (id, path, text).
+static FILES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/scenarios.rs"));
+
 impl Corpus {
+    /// The library that is built into this program.
+    ///
+    /// # Errors
+    ///
+    /// As [`Corpus::from_files`].
+    pub fn built_in() -> Result<Self, ParseError> {
+        Self::from_files(FILES)
+    }
+
     /// Takes the library: for each file its id, its path from the top of the repository (for
     /// messages), and its text.
     ///

@@ -1,0 +1,93 @@
+//! Everything that can end the command early, with its exit code.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitCode, Termination};
+
+use crate::backend::{Backends, Unusable};
+use crate::run::RunError;
+use crate::scenario::{ParseError, SelectionError};
+
+/// The exit codes of the command, as `--help` tells them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Nothing unexpected.
+    Expected = 0,
+    /// Something unexpected.
+    Unexpected = 1,
+    /// Bad usage, or a bad input file.
+    Usage = 2,
+    /// A backend could not be used.
+    Backend = 3,
+    /// The suite itself failed.
+    Suite = 4,
+    /// Interrupted.
+    Interrupted = 130,
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self as u8)
+    }
+}
+
+/// Why the command ended early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("there is no backend {name:?}: {hint}")]
+    UnknownBackend { name: String, hint: String },
+    #[error("no scenario that was named has this variant")]
+    NoSuchVariant,
+    #[error("{0}")]
+    Unusable(Unusable),
+    #[error("{0}")]
+    Scenario(#[from] ParseError),
+    #[error("{0}")]
+    Selection(#[from] SelectionError),
+    #[error("{0}")]
+    Run(#[from] RunError),
+    #[error("the report cannot be written to {}: {source}", path.display())]
+    Output { path: PathBuf, source: io::Error },
+    #[error("the report cannot be written: {0}")]
+    StandardOutput(io::Error),
+    #[error("the report cannot be said in JSON: {0}")]
+    Json(serde_json::Error),
+    #[error("interrupts cannot be caught: {0}")]
+    Interrupt(#[from] ctrlc::Error),
+}
+
+impl Failure {
+    /// An unknown backend, with the nearest names.
+    pub(super) fn unknown_backend(name: &str) -> Self {
+        /// Names less alike than this are not offered.
+        const ALIKE: f64 = 0.7;
+        let nearest = Backends::IDS
+            .into_iter()
+            .map(|id| (strsim::jaro_winkler(name, id), id))
+            .filter(|(likeness, _)| *likeness >= ALIKE)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        let all = Backends::IDS.join(", ");
+        let hint = match nearest {
+            Some((_, id)) => format!("did you mean {id:?}? (backends: {all})"),
+            None => format!("the backends are {all}"),
+        };
+        Self::UnknownBackend {
+            name: name.to_owned(),
+            hint,
+        }
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::UnknownBackend { .. }
+            | Self::NoSuchVariant
+            | Self::Scenario(_)
+            | Self::Selection(_)
+            | Self::Output { .. }
+            | Self::StandardOutput(_) => Exit::Usage,
+            Self::Unusable(_) => Exit::Backend,
+            Self::Run(RunError::Interrupted { .. }) => Exit::Interrupted,
+            Self::Run(_) | Self::Json(_) | Self::Interrupt(_) => Exit::Suite,
+        }
+    }
+}

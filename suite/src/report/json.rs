@@ -1,0 +1,120 @@
+//! The report for a program: JSON with a version, described by `fixtures/report.schema.json`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Counts, Report};
+use crate::judge::{Difference, Recorded, Verdict};
+use crate::run::CaseResult;
+use crate::trace::Entry;
+
+/// The version of the format; it grows when a reader of the old one could misread the new one.
+pub const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    writeproof: &'static str,
+    reference: &'a str,
+    backends: Vec<Backend<'a>>,
+    cases: Vec<Case<'a>>,
+    summary: Summary,
+}
+
+#[derive(Serialize)]
+struct Backend<'a> {
+    id: &'a str,
+    library: &'a str,
+    version: &'a str,
+    how: &'a str,
+    lacks: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Case<'a> {
+    scenario: &'a str,
+    variant: String,
+    backend: &'a str,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    recorded: &'static str,
+    digest: String,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    differences: &'a [Difference],
+    steps: &'a [Entry],
+}
+
+#[derive(Serialize)]
+struct Summary {
+    scenarios: usize,
+    cases: usize,
+    same: usize,
+    differs: usize,
+    not_applicable: usize,
+    unexpected: usize,
+    duration_ms: u64,
+}
+
+impl Report<'_> {
+    /// The whole report as JSON, with a line break at the end.
+    ///
+    /// # Errors
+    /// None that is known: nothing in a report cannot be said in JSON.
+    pub fn json(&self, duration: Duration) -> Result<String, serde_json::Error> {
+        let counts = Counts::of(self.results);
+        let document = Document {
+            schema: SCHEMA,
+            writeproof: env!("CARGO_PKG_VERSION"),
+            reference: self.reference,
+            backends: self.backends.iter().map(|about| backend(about)).collect(),
+            cases: self.results.iter().map(case).collect(),
+            summary: Summary {
+                scenarios: self.scenarios(),
+                cases: counts.cases(),
+                same: counts.same,
+                differs: counts.differs,
+                not_applicable: counts.not_applicable,
+                unexpected: counts.unexpected,
+                duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            },
+        };
+        let mut text = serde_json::to_string_pretty(&document)?;
+        text.push('\n');
+        Ok(text)
+    }
+}
+
+fn backend(about: &crate::backend::About) -> Backend<'_> {
+    Backend {
+        id: &about.id,
+        library: &about.library,
+        version: &about.version,
+        how: &about.how,
+        lacks: &about.lacks,
+    }
+}
+
+fn case(result: &CaseResult) -> Case<'_> {
+    let (reason, differences) = match &result.verdict {
+        Verdict::Same => (None, &[][..]),
+        Verdict::Differs(differences) => (None, differences.as_slice()),
+        Verdict::NotApplicable(reason) => (Some(reason.as_str()), &[][..]),
+    };
+    Case {
+        scenario: result.scenario.as_str(),
+        variant: result.variant.to_string(),
+        backend: &result.backend,
+        verdict: result.verdict.word(),
+        reason,
+        recorded: match result.recorded {
+            Recorded::AsRecorded => "as-recorded",
+            Recorded::Changed => "changed",
+            Recorded::Never => "never",
+        },
+        digest: result.trace.digest(),
+        differences,
+        steps: &result.trace.entries,
+    }
+}

@@ -1,0 +1,218 @@
+//! The report for a person: a table of families by backends, what differs from the reference and
+//! how, what is not as recorded, and a summary.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::{Counts, Report};
+use crate::judge::{Difference, Recorded, Verdict};
+use crate::run::CaseResult;
+use crate::scenario::Variant;
+
+impl Report<'_> {
+    /// The whole report.
+    pub fn text(&self, duration: Duration) -> String {
+        let parts = [
+            self.table(),
+            self.divergences(),
+            self.lacks(),
+            self.surprises(),
+            self.summary(duration),
+        ];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join("\n")
+    }
+
+    /// How many scenarios there are.
+    pub fn scenarios(&self) -> usize {
+        let mut ids: Vec<_> = self.results.iter().map(|result| &result.scenario).collect();
+        ids.dedup();
+        ids.len()
+    }
+
+    /// Families by backends.
+    fn table(&self) -> String {
+        let mut families: Vec<&str> = self.results.iter().map(|r| r.scenario.family()).collect();
+        families.dedup();
+        let mut rows = vec![vec!["family".to_owned()]];
+        rows[0].extend(self.backends.iter().map(|about| about.id.clone()));
+        for family in families {
+            let mut row = vec![family.to_owned()];
+            row.extend(self.backends.iter().map(|about| {
+                let cell = |r: &&CaseResult| r.backend == about.id && r.scenario.family() == family;
+                cell_text(Counts::of(self.results.iter().filter(cell)))
+            }));
+            rows.push(row);
+        }
+        align(&rows)
+    }
+
+    /// Every case that differs from the reference, and how; variants that differ in the same way
+    /// are told once.
+    pub fn divergences(&self) -> String {
+        let mut text = String::new();
+        let mut told = None;
+        for (result, variants, differences) in self.grouped() {
+            if told != Some(&result.scenario) {
+                let _ = writeln!(text, "{}", result.scenario);
+                told = Some(&result.scenario);
+            }
+            let variants: Vec<String> = variants.iter().map(ToString::to_string).collect();
+            let _ = writeln!(text, "  {}  {}", result.backend, variants.join(" "));
+            for (step, action, aspects) in by_action(differences) {
+                let _ = writeln!(text, "    step {step}, {action}: {}", aspects.join("; "));
+            }
+        }
+        match text.is_empty() {
+            true => text,
+            false => format!("What differs from {} (seen, not the reference's):\n{text}", self.reference),
+        }
+    }
+
+    /// The cases that differ: a result, the variants with the same differences, and these.
+    fn grouped(&self) -> Vec<(&CaseResult, Vec<Variant>, &[Difference])> {
+        let mut groups: Vec<(&CaseResult, Vec<Variant>, &[Difference])> = Vec::new();
+        for result in self.results {
+            let Verdict::Differs(differences) = &result.verdict else {
+                continue;
+            };
+            let like = groups.iter_mut().find(|(first, _, known)| {
+                first.scenario == result.scenario
+                    && first.backend == result.backend
+                    && *known == differences.as_slice()
+            });
+            match like {
+                Some((_, variants, _)) => variants.push(result.variant),
+                None => groups.push((result, vec![result.variant], differences)),
+            }
+        }
+        groups
+    }
+
+    /// What backends lack, and how many cases could not be run for it.
+    fn lacks(&self) -> String {
+        let mut lacks: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for result in self.results {
+            if let Verdict::NotApplicable(reason) = &result.verdict {
+                *lacks.entry((&result.backend, reason)).or_default() += 1;
+            }
+        }
+        let mut text = String::new();
+        for ((backend, reason), cases) in lacks {
+            let _ = writeln!(text, "  {backend}  {reason}: {}", count(cases, "case"));
+        }
+        match text.is_empty() {
+            true => text,
+            false => format!("What could not be run, for want of an operation:\n{text}"),
+        }
+    }
+
+    /// What is not as recorded.
+    pub fn surprises(&self) -> String {
+        let mut text = String::new();
+        for result in self.results.iter().filter(|result| result.is_unexpected()) {
+            let why = match result.recorded {
+                Recorded::Changed => "is not as recorded",
+                _ => "was never recorded",
+            };
+            let _ = writeln!(
+                text,
+                "  {} {} on {} {why}",
+                result.scenario, result.variant, result.backend
+            );
+        }
+        match text.is_empty() {
+            true => text,
+            false => format!("Unexpected:\n{text}"),
+        }
+    }
+
+    /// One line with all counts, and one that says what they mean for the exit code.
+    fn summary(&self, duration: Duration) -> String {
+        let counts = Counts::of(self.results);
+        let mut text = format!(
+            "{}, {}, {}: {} same, {} differ, {} not applicable, in {:.2} s\n",
+            count(self.scenarios(), "scenario"),
+            count(counts.cases(), "case"),
+            count(self.backends.len(), "backend"),
+            counts.same,
+            counts.differs,
+            counts.not_applicable,
+            duration.as_secs_f64(),
+        );
+        let outside = self.results.iter().filter(|r| r.recorded == Recorded::Never).count();
+        text.push_str(&match counts.unexpected {
+            0 if outside > 0 => format!("{} outside the library: nothing to compare with\n", count(outside, "case")),
+            0 => "everything is as recorded\n".to_owned(),
+            unexpected => format!("{} not as recorded\n", count(unexpected, "case")),
+        });
+        text
+    }
+}
+
+fn cell_text(counts: Counts) -> String {
+    let part = |number: usize, word: &str| (number > 0).then(|| format!("{number} {word}"));
+    let parts: Vec<String> = [
+        part(counts.same, "same"),
+        part(counts.differs, "differ"),
+        part(counts.not_applicable, "n/a"),
+        part(counts.unexpected, "UNEXPECTED"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    match parts.is_empty() {
+        true => "-".to_owned(),
+        false => parts.join(", "),
+    }
+}
+
+/// `1 case`, `2 cases`.
+fn count(number: usize, word: &str) -> String {
+    match number {
+        1 => format!("1 {word}"),
+        _ => format!("{number} {word}s"),
+    }
+}
+
+/// Differences of one call together: step, action, aspects.
+fn by_action(differences: &[Difference]) -> Vec<(usize, &str, Vec<String>)> {
+    let mut actions: Vec<(usize, &str, Vec<String>)> = Vec::new();
+    for difference in differences {
+        match actions.last_mut() {
+            Some((step, action, aspects))
+                if *step == difference.step && *action == difference.action =>
+            {
+                aspects.push(difference.to_string());
+            }
+            _ => actions.push((
+                difference.step,
+                &difference.action,
+                vec![difference.to_string()],
+            )),
+        }
+    }
+    actions
+}
+
+/// Columns as wide as their widest cell, two spaces apart.
+pub fn align(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:width$}"))
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}

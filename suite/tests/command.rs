@@ -1,0 +1,330 @@
+//! The real command: its exit codes, its messages, its reports.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use rstest::rstest;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A library scenario that runs on all backends.
+const SCENARIO: &str = "retry/shorter-buffer";
+
+fn writeproof(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    writeproof(arguments).output().expect("the command starts")
+}
+
+#[track_caller]
+fn assert_exit(output: &Output, code: i32) {
+    let (out, err) = (stdout(output), stderr(output));
+    assert_eq!(output.status.code(), Some(code), "stdout:\n{out}\nstderr:\n{err}");
+    assert!(!err.contains("panicked"), "{err}");
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A scenario file `FAMILY/NAME.toml` in a folder of its own.
+fn scenario_file(folder: &TempDir, id: &str, text: &str) -> PathBuf {
+    let path = folder.path().join(id).with_extension("toml");
+    fs::create_dir_all(path.parent().expect("a family")).expect("the folder is ours");
+    fs::write(&path, text).expect("the folder is ours");
+    path
+}
+
+const RIGHT: &str = r#"
+title = "Ten bytes are written"
+steps = ["handshake", { write = { len = 10 } }, { peer = "read" }]
+"#;
+
+// Exit code 0.
+
+#[test]
+fn a_run_that_is_as_recorded_exits_with_0() {
+    let output = run(&["run", "--scenario", SCENARIO]);
+    assert_exit(&output, 0);
+    let text = stdout(&output);
+    assert!(text.contains("everything is as recorded"), "{text}");
+    assert!(text.contains("1 scenario, 12 cases, 3 backends"), "{text}");
+}
+
+#[test]
+fn a_scenario_of_ones_own_is_run_by_its_path() {
+    let folder = TempDir::new().expect("a folder");
+    let path = scenario_file(&folder, "mine/ten-bytes", RIGHT);
+    let output = run(&["run", "--scenario", path.to_str().expect("a path")]);
+    assert_exit(&output, 0);
+    let text = stdout(&output);
+    assert!(text.contains("12 cases outside the library: nothing to compare with"), "{text}");
+}
+
+#[rstest]
+#[case(&["--help"])]
+#[case(&["run", "--help"])]
+#[case(&["--version"])]
+#[case(&["list"])]
+#[case(&["list", "--format", "json"])]
+fn asking_is_no_failure(#[case] arguments: &[&str]) {
+    assert_exit(&run(arguments), 0);
+}
+
+#[test]
+fn help_teaches_by_examples_and_documents_the_exit_codes() {
+    let text = stdout(&run(&["--help"]));
+    for wanted in ["Examples:", "writeproof diff openssl-3.6 openssl-1.1.1", "Exit codes:", "130"] {
+        assert!(text.contains(wanted), "{wanted} in\n{text}");
+    }
+}
+
+#[test]
+fn list_names_every_backend_with_its_version() {
+    let text = stdout(&run(&["list"]));
+    for wanted in ["openssl-3.6    OpenSSL 3.6.", "OpenSSL 1.1.1w", "rustls 0.23.", SCENARIO] {
+        assert!(text.contains(wanted), "{wanted} in\n{text}");
+    }
+}
+
+#[test]
+fn show_tells_one_variant_call_by_call() {
+    let output = run(&["show", SCENARIO, "--variant", "tls1.2/client"]);
+    assert_exit(&output, 0);
+    let text = stdout(&output);
+    let wanted = "write 20000                       -1    WANT_WRITE\n      \
+                  wire  application_data (16413 on the wire, 100 sent so far)\n";
+    assert!(text.contains(wanted), "{text}");
+    assert!(!text.contains("tls1.3"), "{text}");
+}
+
+#[test]
+fn diff_tells_typed_differences() {
+    let output = run(&["diff", "openssl-3.6", "rustls", "--scenario", SCENARIO]);
+    assert_exit(&output, 0);
+    let text = stdout(&output);
+    let wanted = "step 3, write 20000: returns 20000, not -1; error NONE, not WANT_WRITE";
+    assert!(text.contains(wanted), "{text}");
+    assert!(text.contains("openssl-3.6 and rustls: 4 of 4 cases differ"), "{text}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut child = writeproof(&["run", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("the command ends");
+    assert_exit(&output, 0);
+    assert_eq!(stderr(&output), "");
+}
+
+// Exit code 1.
+
+#[test]
+fn a_trace_that_is_not_as_recorded_exits_with_1() {
+    let folder = TempDir::new().expect("a folder");
+    // The library's scenario by name, with another length.
+    let path = scenario_file(&folder, SCENARIO, RIGHT);
+    let output = run(&["run", "--scenario", path.to_str().expect("a path")]);
+    assert_exit(&output, 1);
+    let text = stdout(&output);
+    let wanted = "retry/shorter-buffer tls1.2/client on openssl-3.6 is not as recorded";
+    assert!(text.contains(wanted), "{text}");
+    assert!(text.contains("12 cases not as recorded"), "{text}");
+}
+
+// Exit code 2.
+
+#[rstest]
+#[case(&["run", "--scenario", "retry/shorter-bufer"], "retry/shorter-buffer")]
+#[case(&["show", "no-such-family/at-all"], "no-such-family/at-all")]
+#[case(&["run", "--backend", "opensll-3.6"], "did you mean \"openssl-3.6\"?")]
+#[case(&["diff", "openssl-3.6", "nss"], "the backends are openssl-3.6, openssl-1.1.1, rustls")]
+#[case(&["show", SCENARIO, "--variant", "tls1.4/client"], "tls1.3/server")]
+#[case(&["run", "--format", "xml"], "possible values: text, json")]
+#[case(&["run", "--jobs", "0"], "--jobs")]
+#[case(&["run", "--scenario", "/nowhere/at-all.toml"], "/nowhere/at-all.toml")]
+#[case(&["run", "--output", "/nowhere/report.txt"], "/nowhere/report.txt")]
+#[case(&["run", "--output", "/"], "cannot be written to /")]
+#[case(&["frobnicate"], "unrecognized subcommand")]
+#[case(&[], "Usage:")]
+fn wrong_usage_exits_with_2_and_says_what_would_be_right(
+    #[case] arguments: &[&str],
+    #[case] message: &str,
+) {
+    let output = run(arguments);
+    assert_exit(&output, 2);
+    let text = stderr(&output);
+    assert!(text.contains(message), "{message:?} in\n{text}");
+    assert_eq!(stdout(&output), "", "nothing was run");
+}
+
+#[test]
+fn a_variant_that_a_scenario_does_not_have_exits_with_2() {
+    let folder = TempDir::new().expect("a folder");
+    let text = format!("versions = [\"tls1.2\"]\n{RIGHT}");
+    let path = scenario_file(&folder, "mine/ten-bytes", &text);
+    let path = path.to_str().expect("a path");
+    let output = run(&["show", path, "--variant", "tls1.3/client"]);
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains("variant"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_bad_scenario_file_exits_with_2_and_names_line_and_column() {
+    let folder = TempDir::new().expect("a folder");
+    let text = "title = \"x\"\nsteps = [\n  \"handshake\",\n  { write = { lenght = 10 } },\n]\n";
+    let path = scenario_file(&folder, "mine/wrong", text);
+    let path = path.to_str().expect("a path");
+    let output = run(&["run", "--scenario", path]);
+    assert_exit(&output, 2);
+    let wanted = format!("writeproof: {path}:4:15: unknown key \"lenght\" in write: did you mean \"len\"?");
+    assert!(stderr(&output).contains(&wanted), "{}", stderr(&output));
+}
+
+// Exit code 3.
+
+#[rstest]
+#[case(&["run", "--scenario", SCENARIO])]
+#[case(&["list"])]
+#[case(&["show", SCENARIO, "--backend", "openssl-1.1.1"])]
+fn a_backend_that_cannot_be_used_exits_with_3(#[case] arguments: &[&str]) {
+    let output = writeproof(arguments)
+        .env("WRITEPROOF_OPENSSL_1_1_1", "/nowhere/libssl.so")
+        .output()
+        .expect("the command starts");
+    assert_exit(&output, 3);
+    let wanted = "backend openssl-1.1.1 cannot be used: /nowhere/libssl.so could not be loaded";
+    assert!(stderr(&output).contains(wanted), "{}", stderr(&output));
+}
+
+// Exit code 130.
+
+/// A run that waits for its scenario: the file is a pipe, and the test holds its other end.
+fn waiting_run(folder: &TempDir, output: &Path) -> (Child, File) {
+    let pipe = folder.path().join("pipe.toml");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let child = writeproof(&["run", "--scenario"])
+        .arg(&pipe)
+        .arg("--output")
+        .arg(output)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    // Opening waits for the reader, which by then has long arranged what an interrupt does.
+    let other_end = File::options().write(true).open(&pipe).expect("the pipe");
+    (child, other_end)
+}
+
+#[test]
+fn an_interrupt_exits_with_130_and_leaves_no_half_report() {
+    let folder = TempDir::new().expect("a folder");
+    let report = folder.path().join("report.txt");
+    let (child, mut pipe) = waiting_run(&folder, &report);
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.expect("kill").success());
+    // The handler runs on a thread of its own; the command says so when it has run.
+    let mut child = child;
+    let mut said = [0; 1];
+    child.stderr.as_mut().expect("piped").read_exact(&mut said).expect("a notice");
+    pipe.write_all(RIGHT.as_bytes()).expect("the command reads");
+    drop(pipe);
+    let output = child.wait_with_output().expect("the command ends");
+    assert_eq!(output.status.signal(), None);
+    assert_exit(&output, 130);
+    let text = stderr(&output);
+    assert!(text.contains("interrupted after 0 of 12 cases; no report was written"), "{text}");
+    let left: Vec<_> = fs::read_dir(folder.path())
+        .expect("the folder is ours")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert_eq!(left, ["pipe.toml"], "no report, and no draft of one");
+}
+
+// Reports.
+
+fn json(arguments: &[&str]) -> Value {
+    let output = run(arguments);
+    assert_exit(&output, 0);
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[test]
+fn the_json_report_is_as_its_schema_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/report.schema.json");
+    let schema: Value =
+        serde_json::from_str(&fs::read_to_string(path).expect("the schema")).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let report = json(&["run", "--format", "json"]);
+    let errors: Vec<String> = schema
+        .iter_errors(&report)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+    // And it is a schema that says no.
+    let mut wrong = report;
+    wrong["cases"][0]["verdict"] = "perhaps".into();
+    assert!(!schema.is_valid(&wrong));
+}
+
+#[test]
+fn the_same_run_twice_gives_the_same_json_whatever_the_number_of_threads() {
+    let one = |jobs| {
+        let mut report = json(&["run", "--format", "json", "--jobs", jobs]);
+        let duration = report["summary"].as_object_mut().expect("a summary").remove("duration_ms");
+        assert!(duration.is_some_and(|duration| duration.is_u64()));
+        report
+    };
+    assert_eq!(one("1"), one("3"));
+}
+
+#[test]
+fn the_report_holds_at_least_60_scenarios_and_500_cases() {
+    let report = json(&["run", "--format", "json"]);
+    let number = |key: &str| report["summary"][key].as_u64().expect("a number");
+    assert!(number("scenarios") >= 60, "{}", report["summary"]);
+    assert!(number("cases") >= 500, "{}", report["summary"]);
+    assert_eq!(number("unexpected"), 0);
+    assert_eq!(report["backends"].as_array().expect("backends").len(), 3);
+    let parts = number("same") + number("differs") + number("not_applicable");
+    assert_eq!(number("cases"), parts, "the totals add up");
+}
+
+#[test]
+fn a_report_goes_into_a_file_whole_and_nothing_else_is_left() {
+    let folder = TempDir::new().expect("a folder");
+    let report = folder.path().join("report.json");
+    fs::write(&report, "an older report").expect("the folder is ours");
+    let path = report.to_str().expect("a path");
+    let arguments = ["run", "--scenario", SCENARIO, "--format", "json", "--output", path];
+    let output = run(&arguments);
+    assert_exit(&output, 0);
+    assert_eq!(stdout(&output), "");
+    let text = fs::read_to_string(&report).expect("the report");
+    let value: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(value["schema"], 1);
+    assert_eq!(fs::read_dir(folder.path()).expect("the folder is ours").count(), 1);
+}
+
+#[test]
+fn in_a_pipe_there_is_no_progress_bar() {
+    let output = run(&["run", "--scenario", "whole"]);
+    assert_exit(&output, 0);
+    assert_eq!(stderr(&output), "");
+}

@@ -1,0 +1,180 @@
+//! Every scenario on every backend is a test of its own, named `family/name@backend`. The reference's
+//! traces stand in `snapshots/family/name.snap`; another backend has a file of its own,
+//! `snapshots/family/name@backend.snap`, with the variants in which its trace differs, and only then.
+//!
+//! The tests are made from the scenarios that are built into the program, so that a new file is
+//! enough. To review and accept what has changed: `cargo insta review`, or look at the `.snap.new`
+//! files and rename them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use writeproof::backend::{Backend, Backends, REFERENCE};
+use writeproof::judge::{differences, render};
+use writeproof::scenario::{Corpus, Id, Scenario, Variant};
+use writeproof::stage;
+use writeproof::trace::Trace;
+
+type Opened = Vec<Result<Arc<dyn Backend>, String>>;
+
+static BACKENDS: LazyLock<Opened> = LazyLock::new(|| {
+    let open = |id| match Backends::built_in(id) {
+        Some(opened) => opened.map_err(|error| error.to_string()),
+        None => Err(format!("{id} is no backend")),
+    };
+    Backends::IDS.into_iter().map(open).collect()
+});
+
+static CORPUS: LazyLock<Result<Corpus, String>> =
+    LazyLock::new(|| Corpus::built_in().map_err(|error| error.to_string()));
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let mut trials = vec![
+        Trial::test("every scenario file is right", || Ok(corpus().map(drop)?)),
+        Trial::test("no snapshot is without a scenario or a backend", no_orphans),
+        Trial::test("the same case twice gives the same trace", same_twice),
+        Trial::test("equal texts mean no differences, and the other way round", texts_and_differences),
+    ];
+    for scenario in CORPUS.iter().flat_map(Corpus::scenarios) {
+        for (index, id) in Backends::IDS.into_iter().enumerate() {
+            let name = format!("{}@{id}", scenario.id);
+            trials.push(Trial::test(name, move || recorded(scenario, index)));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn corpus() -> Result<&'static Corpus, String> {
+    CORPUS.as_ref().map_err(Clone::clone)
+}
+
+fn backend(index: usize) -> Result<&'static dyn Backend, String> {
+    match &BACKENDS[index] {
+        Ok(backend) => Ok(backend.as_ref()),
+        Err(reason) => Err(reason.clone()),
+    }
+}
+
+fn traces(scenario: &Scenario, backend: &dyn Backend) -> Result<Vec<(Variant, Trace)>, Failed> {
+    let run = |variant| Ok((variant, stage::run(backend, scenario, variant)?));
+    scenario.variants().map(run).collect()
+}
+
+/// The traces are as recorded: the reference's all, another backend's where they differ.
+fn recorded(scenario: &Scenario, index: usize) -> Result<(), Failed> {
+    let backend = backend(index)?;
+    let id = backend.about().id.as_str();
+    let mut traces = traces(scenario, backend)?;
+    if id == REFERENCE {
+        assert_recorded(&scenario.id, id, &traces);
+        return Ok(());
+    }
+    let reference = self::traces(scenario, self::backend(0)?)?;
+    let mut same = reference.iter().map(|(_, trace)| trace.to_string());
+    traces.retain(|(_, trace)| same.next() != Some(trace.to_string()));
+    if !traces.is_empty() {
+        assert_recorded(&scenario.id, id, &traces);
+        return Ok(());
+    }
+    let file = file(&scenario.id, id);
+    match file.exists() {
+        true => Err(format!("stale: {id} no longer differs; remove {}", file.display()).into()),
+        false => Ok(()),
+    }
+}
+
+fn assert_recorded(id: &Id, backend: &str, traces: &[(Variant, Trace)]) {
+    let file = file(id, backend);
+    let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    let mut settings = insta::Settings::new();
+    settings.set_snapshot_path(snapshots().join(id.family()));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, render(id, backend, traces)));
+}
+
+fn snapshots() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../snapshots")
+}
+
+fn file(id: &Id, backend: &str) -> PathBuf {
+    let name = match backend {
+        REFERENCE => format!("{}.snap", id.name()),
+        other => format!("{}@{other}.snap", id.name()),
+    };
+    snapshots().join(id.family()).join(name)
+}
+
+/// A snapshot whose scenario has gone, or whose backend nobody has, is stale.
+fn no_orphans() -> Result<(), Failed> {
+    let corpus = corpus()?;
+    let known: BTreeSet<PathBuf> = corpus
+        .scenarios()
+        .iter()
+        .flat_map(|scenario| Backends::IDS.map(|backend| file(&scenario.id, backend)))
+        .collect();
+    let mut orphans = Vec::new();
+    for family in fs::read_dir(snapshots())? {
+        let family = family?.path();
+        if !family.is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(family)? {
+            let file = file?.path();
+            let is_recording = file.extension().is_some_and(|ending| ending == "snap");
+            if is_recording && !known.contains(&file) {
+                orphans.push(file.display().to_string());
+            }
+        }
+    }
+    match orphans.is_empty() {
+        true => Ok(()),
+        false => Err(format!("stale, to be removed:\n{}", orphans.join("\n")).into()),
+    }
+}
+
+fn same_twice() -> Result<(), Failed> {
+    for scenario in corpus()?.scenarios() {
+        for index in 0..Backends::IDS.len() {
+            let backend = backend(index)?;
+            let (first, second) = (traces(scenario, backend)?, traces(scenario, backend)?);
+            for ((variant, first), (_, second)) in first.iter().zip(&second) {
+                if first.digest() != second.digest() {
+                    let id = &backend.about().id;
+                    let scenario = &scenario.id;
+                    return Err(format!("{scenario} {variant} on {id}:\n{first}\n{second}").into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is recorded is text, what is compared is not: neither may see what the other does not, but
+/// for what one of the libraries does not have at all.
+fn texts_and_differences() -> Result<(), Failed> {
+    for scenario in corpus()?.scenarios() {
+        let reference = traces(scenario, backend(0)?)?;
+        for index in 1..Backends::IDS.len() {
+            let backend = backend(index)?;
+            for ((variant, trace), (_, reference)) in traces(scenario, backend)?.iter().zip(&reference) {
+                let same_text = trace.to_string() == reference.to_string();
+                let found = differences(reference, trace);
+                let blind = trace.unsupported().is_none() && found.is_empty() && !same_text;
+                if blind || (same_text && !found.is_empty()) {
+                    let id = &backend.about().id;
+                    let scenario = &scenario.id;
+                    return Err(format!(
+                        "{scenario} {variant} on {id}: {found:?}\n{reference}\n{trace}"
+                    )
+                    .into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
