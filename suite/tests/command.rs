@@ -26,7 +26,11 @@ fn run(arguments: &[&str]) -> Output {
 #[track_caller]
 fn assert_exit(output: &Output, code: i32) {
     let (out, err) = (stdout(output), stderr(output));
-    assert_eq!(output.status.code(), Some(code), "stdout:\n{out}\nstderr:\n{err}");
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "stdout:\n{out}\nstderr:\n{err}"
+    );
     assert!(!err.contains("panicked"), "{err}");
 }
 
@@ -69,7 +73,10 @@ fn a_scenario_of_ones_own_is_run_by_its_path() {
     let output = run(&["run", "--scenario", path.to_str().expect("a path")]);
     assert_exit(&output, 0);
     let text = stdout(&output);
-    assert!(text.contains("12 cases outside the library: nothing to compare with"), "{text}");
+    assert!(
+        text.contains("12 cases outside the library: nothing to compare with"),
+        "{text}"
+    );
 }
 
 #[rstest]
@@ -85,7 +92,12 @@ fn asking_is_no_failure(#[case] arguments: &[&str]) {
 #[test]
 fn help_teaches_by_examples_and_documents_the_exit_codes() {
     let text = stdout(&run(&["--help"]));
-    for wanted in ["Examples:", "writeproof diff openssl-3.6 openssl-1.1.1", "Exit codes:", "130"] {
+    for wanted in [
+        "Examples:",
+        "writeproof diff openssl-3.6 openssl-1.1.1",
+        "Exit codes:",
+        "130",
+    ] {
         assert!(text.contains(wanted), "{wanted} in\n{text}");
     }
 }
@@ -93,7 +105,12 @@ fn help_teaches_by_examples_and_documents_the_exit_codes() {
 #[test]
 fn list_names_every_backend_with_its_version() {
     let text = stdout(&run(&["list"]));
-    for wanted in ["openssl-3.6    OpenSSL 3.6.", "OpenSSL 1.1.1w", "rustls 0.23.", SCENARIO] {
+    for wanted in [
+        "openssl-3.6    OpenSSL 3.6.",
+        "OpenSSL 1.1.1w",
+        "rustls 0.23.",
+        SCENARIO,
+    ] {
         assert!(text.contains(wanted), "{wanted} in\n{text}");
     }
 }
@@ -116,7 +133,10 @@ fn diff_tells_typed_differences() {
     let text = stdout(&output);
     let wanted = "step 3, write 20000: returns 20000, not -1; error NONE, not WANT_WRITE";
     assert!(text.contains(wanted), "{text}");
-    assert!(text.contains("openssl-3.6 and rustls: 4 of 4 cases differ"), "{text}");
+    assert!(
+        text.contains("openssl-3.6 and rustls: 4 of 4 cases differ"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -192,7 +212,8 @@ fn a_bad_scenario_file_exits_with_2_and_names_line_and_column() {
     let path = path.to_str().expect("a path");
     let output = run(&["run", "--scenario", path]);
     assert_exit(&output, 2);
-    let wanted = format!("writeproof: {path}:4:15: unknown key \"lenght\" in write: did you mean \"len\"?");
+    let wanted =
+        format!("writeproof: {path}:4:15: unknown key \"lenght\" in write: did you mean \"len\"?");
     assert!(stderr(&output).contains(&wanted), "{}", stderr(&output));
 }
 
@@ -237,19 +258,29 @@ fn an_interrupt_exits_with_130_and_leaves_no_half_report() {
     let folder = TempDir::new().expect("a folder");
     let report = folder.path().join("report.txt");
     let (child, mut pipe) = waiting_run(&folder, &report);
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
     assert!(sent.expect("kill").success());
     // The handler runs on a thread of its own; the command says so when it has run.
     let mut child = child;
     let mut said = [0; 1];
-    child.stderr.as_mut().expect("piped").read_exact(&mut said).expect("a notice");
+    child
+        .stderr
+        .as_mut()
+        .expect("piped")
+        .read_exact(&mut said)
+        .expect("a notice");
     pipe.write_all(RIGHT.as_bytes()).expect("the command reads");
     drop(pipe);
     let output = child.wait_with_output().expect("the command ends");
     assert_eq!(output.status.signal(), None);
     assert_exit(&output, 130);
     let text = stderr(&output);
-    assert!(text.contains("interrupted after 0 of 12 cases; no report was written"), "{text}");
+    assert!(
+        text.contains("interrupted after 0 of 12 cases; no report was written"),
+        "{text}"
+    );
     let left: Vec<_> = fs::read_dir(folder.path())
         .expect("the folder is ours")
         .map(|entry| entry.expect("an entry").file_name())
@@ -287,7 +318,10 @@ fn the_json_report_is_as_its_schema_says() {
 fn the_same_run_twice_gives_the_same_json_whatever_the_number_of_threads() {
     let one = |jobs| {
         let mut report = json(&["run", "--format", "json", "--jobs", jobs]);
-        let duration = report["summary"].as_object_mut().expect("a summary").remove("duration_ms");
+        let duration = report["summary"]
+            .as_object_mut()
+            .expect("a summary")
+            .remove("duration_ms");
         assert!(duration.is_some_and(|duration| duration.is_u64()));
         report
     };
@@ -312,14 +346,27 @@ fn a_report_goes_into_a_file_whole_and_nothing_else_is_left() {
     let report = folder.path().join("report.json");
     fs::write(&report, "an older report").expect("the folder is ours");
     let path = report.to_str().expect("a path");
-    let arguments = ["run", "--scenario", SCENARIO, "--format", "json", "--output", path];
+    let arguments = [
+        "run",
+        "--scenario",
+        SCENARIO,
+        "--format",
+        "json",
+        "--output",
+        path,
+    ];
     let output = run(&arguments);
     assert_exit(&output, 0);
     assert_eq!(stdout(&output), "");
     let text = fs::read_to_string(&report).expect("the report");
     let value: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(value["schema"], 1);
-    assert_eq!(fs::read_dir(folder.path()).expect("the folder is ours").count(), 1);
+    assert_eq!(
+        fs::read_dir(folder.path())
+            .expect("the folder is ours")
+            .count(),
+        1
+    );
 }
 
 #[test]

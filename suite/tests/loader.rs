@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
-use writeproof::backend::libssl::{Libssl, LoadError};
 use writeproof::backend::Backend;
+use writeproof::backend::libssl::{Libssl, LoadError};
 
 fn load_error(path: &Path) -> LoadError {
     match Libssl::load("stranger", path) {
@@ -34,7 +34,10 @@ fn shared_object(folder: &TempDir, name: &str, source: &str) -> PathBuf {
 fn a_missing_file_is_named() {
     let path = Path::new("/nowhere/libssl.so");
     let error = load_error(path).to_string();
-    assert_eq!(error, "/nowhere/libssl.so could not be loaded: there is no such file");
+    assert_eq!(
+        error,
+        "/nowhere/libssl.so could not be loaded: there is no such file"
+    );
 }
 
 #[test]
@@ -45,7 +48,10 @@ fn a_text_file_is_no_library_and_the_loader_says_why() {
     let error = load_error(&path);
     assert!(matches!(error, LoadError::Open { .. }), "{error:?}");
     let text = error.to_string();
-    assert!(text.contains("could not be loaded") && text.contains("libssl.so"), "{text}");
+    assert!(
+        text.contains("could not be loaded") && text.contains("libssl.so"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -61,7 +67,10 @@ fn a_library_without_anything_of_libssl_is_told_all_that_it_lacks() {
     let LoadError::Lacks { missing, .. } = load_error(&object) else {
         panic!("something else went wrong");
     };
-    assert!(missing.contains(&"SSL_write") && missing.contains(&"BIO_meth_new"), "{missing:?}");
+    assert!(
+        missing.contains(&"SSL_write") && missing.contains(&"BIO_meth_new"),
+        "{missing:?}"
+    );
 }
 
 #[test]
@@ -106,6 +115,9 @@ fn openssl_1_1_1_tells_its_version_and_lacks_nothing() {
     let path = Path::new(writeproof_openssl_1_1_1::LIBSSL);
     let libssl = Libssl::load("openssl-1.1.1", path).expect("the built library loads");
     let about = libssl.about();
-    assert_eq!((about.library.as_str(), about.version.as_str()), ("OpenSSL", "1.1.1w"));
+    assert_eq!(
+        (about.library.as_str(), about.version.as_str()),
+        ("OpenSSL", "1.1.1w")
+    );
     assert_eq!(about.lacks, Vec::<String>::new());
 }

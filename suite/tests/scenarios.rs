@@ -37,7 +37,10 @@ fn main() {
         Trial::test("every scenario file is right", || Ok(corpus().map(drop)?)),
         Trial::test("no snapshot is without a scenario or a backend", no_orphans),
         Trial::test("the same case twice gives the same trace", same_twice),
-        Trial::test("equal texts mean no differences, and the other way round", texts_and_differences),
+        Trial::test(
+            "equal texts mean no differences, and the other way round",
+            texts_and_differences,
+        ),
     ];
     for scenario in CORPUS.iter().flat_map(Corpus::scenarios) {
         for (index, id) in Backends::IDS.into_iter().enumerate() {
@@ -89,7 +92,10 @@ fn recorded(scenario: &Scenario, index: usize) -> Result<(), Failed> {
 
 fn assert_recorded(id: &Id, backend: &str, traces: &[(Variant, Trace)]) {
     let file = file(id, backend);
-    let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = file
+        .file_stem()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     let mut settings = insta::Settings::new();
     settings.set_snapshot_path(snapshots().join(id.family()));
     settings.set_prepend_module_to_snapshot(false);
@@ -161,7 +167,9 @@ fn texts_and_differences() -> Result<(), Failed> {
         let reference = traces(scenario, backend(0)?)?;
         for index in 1..Backends::IDS.len() {
             let backend = backend(index)?;
-            for ((variant, trace), (_, reference)) in traces(scenario, backend)?.iter().zip(&reference) {
+            for ((variant, trace), (_, reference)) in
+                traces(scenario, backend)?.iter().zip(&reference)
+            {
                 let same_text = trace.to_string() == reference.to_string();
                 let found = differences(reference, trace);
                 let blind = trace.unsupported().is_none() && found.is_empty() && !same_text;

@@ -65,7 +65,9 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
         scenarios: corpus.select(&arguments.scenario)?,
         reference: open_reference(&backends, REFERENCE)?,
         backends,
-        jobs: arguments.jobs.map_or_else(processors, |jobs| jobs.get().into()),
+        jobs: arguments
+            .jobs
+            .map_or_else(processors, |jobs| jobs.get().into()),
         variants: Vec::new(),
     };
     let begun = Instant::now();
@@ -131,11 +133,18 @@ fn list_text(corpus: &Corpus, backends: &[&About]) -> String {
                 4 => "all variants".to_owned(),
                 _ => variants.join(" "),
             };
-            vec![format!("  {}", scenario.id), variants, scenario.title.clone()]
+            vec![
+                format!("  {}", scenario.id),
+                variants,
+                scenario.title.clone(),
+            ]
         })
         .collect();
     let number = rows.len();
-    format!("Backends:\n{backends}\n{number} scenarios:\n{}", text::align(&rows))
+    format!(
+        "Backends:\n{backends}\n{number} scenarios:\n{}",
+        text::align(&rows)
+    )
 }
 
 fn list_json(corpus: &Corpus, backends: &[&About]) -> Result<String, serde_json::Error> {
@@ -193,7 +202,11 @@ fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
     let parts: Vec<String> = plan
         .scenarios
         .iter()
-        .flat_map(|selection| plan.backends.iter().map(move |backend| (&selection.scenario, backend)))
+        .flat_map(|selection| {
+            plan.backends
+                .iter()
+                .map(move |backend| (&selection.scenario, backend))
+        })
         .map(|(scenario, backend)| shown(&scenario.id, &backend.about().id, &results))
         .filter(|part| !part.is_empty())
         .collect();
@@ -249,7 +262,11 @@ fn carry_out(plan: &Plan<'_>) -> Result<Vec<CaseResult>, Failure> {
 
 fn report<'a>(plan: &'a Plan<'_>, results: &'a [CaseResult]) -> Report<'a> {
     Report {
-        backends: plan.backends.iter().map(|backend| backend.about()).collect(),
+        backends: plan
+            .backends
+            .iter()
+            .map(|backend| backend.about())
+            .collect(),
         reference: &plan.reference.about().id,
         results,
     }
@@ -284,7 +301,10 @@ fn open_reference(
     backends: &[Arc<dyn Backend>],
     reference: &str,
 ) -> Result<Arc<dyn Backend>, Failure> {
-    match backends.iter().find(|backend| backend.about().id == reference) {
+    match backends
+        .iter()
+        .find(|backend| backend.about().id == reference)
+    {
         Some(backend) => Ok(Arc::clone(backend)),
         None => open(reference),
     }

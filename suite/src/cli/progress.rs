@@ -1,7 +1,7 @@
 //! A progress bar on a terminal, none in a pipe; and what an interrupt does.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 

@@ -66,7 +66,10 @@ impl Report<'_> {
         }
         match text.is_empty() {
             true => text,
-            false => format!("What differs from {} (seen, not the reference's):\n{text}", self.reference),
+            false => format!(
+                "What differs from {} (seen, not the reference's):\n{text}",
+                self.reference
+            ),
         }
     }
 
@@ -141,9 +144,16 @@ impl Report<'_> {
             counts.not_applicable,
             duration.as_secs_f64(),
         );
-        let outside = self.results.iter().filter(|r| r.recorded == Recorded::Never).count();
+        let outside = self
+            .results
+            .iter()
+            .filter(|r| r.recorded == Recorded::Never)
+            .count();
         text.push_str(&match counts.unexpected {
-            0 if outside > 0 => format!("{} outside the library: nothing to compare with\n", count(outside, "case")),
+            0 if outside > 0 => format!(
+                "{} outside the library: nothing to compare with\n",
+                count(outside, "case")
+            ),
             0 => "everything is as recorded\n".to_owned(),
             unexpected => format!("{} not as recorded\n", count(unexpected, "case")),
         });

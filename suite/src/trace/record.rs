@@ -18,6 +18,12 @@ pub struct RecordSeen {
     pub body: Body,
     /// Which part of it went out now.
     pub portion: Portion,
+    /// Bytes of it that went out now, header included, unless it was all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<usize>,
+    /// Bytes of it that went out so far, if it is not completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub so_far: Option<usize>,
 }
 
 /// What a record is.
@@ -91,23 +97,12 @@ pub enum Protection {
 pub enum Portion {
     /// All of it.
     Whole,
-    /// The beginning: so many bytes, header included.
-    First {
-        /// Bytes of it so far.
-        sent: usize,
-    },
+    /// The beginning.
+    First,
     /// A part in the middle.
-    Middle {
-        /// Bytes that went out now.
-        now: usize,
-        /// Bytes of it so far.
-        sent: usize,
-    },
+    Middle,
     /// The rest, which completed it.
-    Last {
-        /// Bytes that went out now.
-        now: usize,
-    },
+    Last,
 }
 
 /// Tells for each stretch of one direction's wire (from, to; in order) the records that went over it.
@@ -131,26 +126,38 @@ pub fn assign(
             if to <= start || to == from {
                 continue;
             }
-            let whole_record = record.is_complete();
-            let portion = portion((from.max(start), to.min(end)), (start, end), whole_record);
-            seen[index].push(RecordSeen {
-                body: body.clone(),
-                portion,
-            });
+            seen[index].push(RecordSeen::part(
+                body.clone(),
+                (from.max(start), to.min(end)),
+                (start, end),
+                record.is_complete(),
+            ));
         }
     }
     seen
 }
 
-fn portion(part: (usize, usize), record: (usize, usize), complete: bool) -> Portion {
-    let now = part.1 - part.0;
-    let sent = part.1 - record.0;
-    let ends = complete && part.1 == record.1;
-    match (part.0 == record.0, ends) {
-        (true, true) => Portion::Whole,
-        (true, false) => Portion::First { sent },
-        (false, true) => Portion::Last { now },
-        (false, false) => Portion::Middle { now, sent },
+impl RecordSeen {
+    /// The bytes from `part.0` to `part.1` of a record that goes from `record.0` to `record.1`.
+    fn part(body: Body, part: (usize, usize), record: (usize, usize), complete: bool) -> Self {
+        let ends = complete && part.1 == record.1;
+        let portion = match (part.0 == record.0, ends) {
+            (true, true) => Portion::Whole,
+            (true, false) => Portion::First,
+            (false, true) => Portion::Last,
+            (false, false) => Portion::Middle,
+        };
+        // The lengths of handshake messages differ from run to run.
+        let told = !matches!(body, Body::Handshake { .. });
+        let now = matches!(portion, Portion::Middle | Portion::Last).then_some(part.1 - part.0);
+        let so_far =
+            matches!(portion, Portion::First | Portion::Middle).then_some(part.1 - record.0);
+        Self {
+            body,
+            portion,
+            now: now.filter(|_| told),
+            so_far: so_far.filter(|_| told),
+        }
     }
 }
 
@@ -232,11 +239,7 @@ impl fmt::Display for RecordSeen {
             | Body::Sealed {
                 content_type, wire, ..
             } => {
-                write!(
-                    f,
-                    "{content_type} ({wire} on the wire{})",
-                    Rest(self.portion)
-                )?;
+                write!(f, "{content_type} ({wire} on the wire{})", Rest(self))?;
             }
             Body::ApplicationData {
                 plaintext,
@@ -247,7 +250,7 @@ impl fmt::Display for RecordSeen {
                 f,
                 "application_data {plaintext} plaintext{} ({wire} on the wire{})",
                 clear(protection),
-                Rest(self.portion)
+                Rest(self)
             )?,
             Body::Handshake { messages } => write!(f, "handshake {}", messages.join(", "))?,
             Body::Alert { alert, protection } => write!(f, "alert {alert}{}", clear(protection))?,
@@ -260,13 +263,13 @@ impl fmt::Display for RecordSeen {
                 unexpected: Some(content),
                 ..
             } => write!(f, ": {content}"),
-            Body::Header | Body::Garbage => write!(f, "{}", Rest(self.portion)),
+            Body::Header | Body::Garbage => write!(f, "{}", Rest(self)),
             Body::Handshake { .. } | Body::Alert { .. } | Body::Other { .. } => {
                 match self.portion {
                     Portion::Whole => Ok(()),
-                    Portion::First { .. } => f.write_str(" (begun)"),
-                    Portion::Middle { .. } => f.write_str(" (more of it)"),
-                    Portion::Last { .. } => f.write_str(" (the rest)"),
+                    Portion::First => f.write_str(" (begun)"),
+                    Portion::Middle => f.write_str(" (more of it)"),
+                    Portion::Last => f.write_str(" (the rest)"),
                 }
             }
             _ => Ok(()),
@@ -274,16 +277,16 @@ impl fmt::Display for RecordSeen {
     }
 }
 
-/// The part of a record, said behind its length.
-struct Rest(Portion);
+/// How much of a record went out, said behind its length.
+struct Rest<'a>(&'a RecordSeen);
 
-impl fmt::Display for Rest {
+impl fmt::Display for Rest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Portion::Whole => Ok(()),
-            Portion::First { sent } => write!(f, ", {sent} sent so far"),
-            Portion::Middle { now, sent } => write!(f, ", {now} more, {sent} sent so far"),
-            Portion::Last { now } => write!(f, ", the last {now} now"),
+        match (self.0.now, self.0.so_far) {
+            (None, None) => Ok(()),
+            (None, Some(so_far)) => write!(f, ", {so_far} sent so far"),
+            (Some(now), Some(so_far)) => write!(f, ", {now} more, {so_far} sent so far"),
+            (Some(now), None) => write!(f, ", the last {now} now"),
         }
     }
 }

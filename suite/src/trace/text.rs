@@ -12,8 +12,9 @@
 
 use std::fmt::{self, Write as _};
 
-use super::record::Portion;
-use super::{Call, Entry, ErrorClass, Outcome, PeerReport, RecordSeen, Stored, Trace, Want};
+use super::{
+    Call, Entry, ErrorClass, Outcome, PeerReport, Portion, RecordSeen, Stored, Trace, Want,
+};
 use crate::link::Errno;
 
 /// Columns before the return value.
@@ -48,14 +49,11 @@ impl Entry {
 }
 
 fn alike(a: &[RecordSeen], b: &[RecordSeen]) -> bool {
-    let same_portion = |a: Portion, b: Portion| match (a, b) {
-        (Portion::Middle { now: a, .. }, Portion::Middle { now: b, .. }) => a == b,
-        (a, b) => a == b,
+    let like = |(a, b): (&RecordSeen, &RecordSeen)| {
+        let goes_on = a.portion == Portion::Middle && b.portion == Portion::Middle;
+        a == b || (goes_on && a.body == b.body && a.now == b.now)
     };
-    a.len() == b.len()
-        && a.iter()
-            .zip(b)
-            .all(|(a, b)| a.body == b.body && same_portion(a.portion, b.portion))
+    a.len() == b.len() && a.iter().zip(b).all(like)
 }
 
 /// Writes entries that look alike as one; records are those of the last, which tells how far it got.
