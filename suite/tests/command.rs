@@ -131,7 +131,8 @@ fn diff_tells_typed_differences() {
     let output = run(&["diff", "openssl-3.6", "rustls", "--scenario", SCENARIO]);
     assert_exit(&output, 0);
     let text = stdout(&output);
-    let wanted = "step 3, write 20000: returns 20000, not -1; error NONE, not WANT_WRITE";
+    let wanted =
+        "step 3, write 20000: returns 20000 instead of -1; error NONE instead of WANT_WRITE";
     assert!(text.contains(wanted), "{text}");
     assert!(
         text.contains("openssl-3.6 and rustls: 4 of 4 cases differ"),
@@ -162,7 +163,7 @@ fn a_trace_that_is_not_as_recorded_exits_with_1() {
     let output = run(&["run", "--scenario", path.to_str().expect("a path")]);
     assert_exit(&output, 1);
     let text = stdout(&output);
-    let wanted = "retry/shorter-buffer tls1.2/client on openssl-3.6 is not as recorded";
+    let wanted = "retry/shorter-buffer on openssl-3.6 is not as recorded: tls1.2/client";
     assert!(text.contains(wanted), "{text}");
     assert!(text.contains("12 cases not as recorded"), "{text}");
 }

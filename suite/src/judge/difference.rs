@@ -129,12 +129,13 @@ fn told(entries: &[&Entry]) -> String {
             .to_owned()
     };
     let lines: Vec<String> = entries.iter().map(tell).collect();
-    match lines.as_slice() {
+    let told = match lines.as_slice() {
         [] => "nothing".to_owned(),
         lines if lines.len() <= TOLD => lines.join("; "),
         [first, .., last] => format!("{first}; … {} calls …; {last}", lines.len()),
         [only] => only.clone(),
-    }
+    };
+    format!("“{told}”")
 }
 
 fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, String, String)) {
@@ -205,7 +206,7 @@ fn records(records: &[RecordSeen]) -> String {
 impl fmt::Display for Aspect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Course => "course",
+            Self::Course => "comes to",
             Self::Return => "returns",
             Self::Written => "stores",
             Self::ErrorClass => "error",
@@ -228,6 +229,6 @@ impl fmt::Display for Difference {
             seen,
             ..
         } = self;
-        write!(f, "{aspect} {seen}, not {reference}")
+        write!(f, "{aspect} {seen} instead of {reference}")
     }
 }

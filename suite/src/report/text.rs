@@ -111,24 +111,38 @@ impl Report<'_> {
         }
     }
 
-    /// What is not as recorded.
+    /// What is not as recorded: a line for each scenario and backend, the first of them only.
     pub fn surprises(&self) -> String {
-        let mut text = String::new();
+        /// More lines than a screen holds help nobody; JSON has them all.
+        const TOLD: usize = 40;
+        let mut lines: Vec<(&CaseResult, Vec<String>)> = Vec::new();
         for result in self.results.iter().filter(|result| result.is_unexpected()) {
+            let like = lines.iter_mut().rev().find(|(first, _)| {
+                first.scenario == result.scenario
+                    && first.backend == result.backend
+                    && first.recorded == result.recorded
+            });
+            match like {
+                Some((_, variants)) => variants.push(result.variant.to_string()),
+                None => lines.push((result, vec![result.variant.to_string()])),
+            }
+        }
+        if lines.is_empty() {
+            return String::new();
+        }
+        let mut text = String::from("Unexpected:\n");
+        for (result, variants) in lines.iter().take(TOLD) {
             let why = match result.recorded {
                 Recorded::Changed => "is not as recorded",
                 _ => "was never recorded",
             };
-            let _ = writeln!(
-                text,
-                "  {} {} on {} {why}",
-                result.scenario, result.variant, result.backend
-            );
+            let (id, backend) = (&result.scenario, &result.backend);
+            let _ = writeln!(text, "  {id} on {backend} {why}: {}", variants.join(" "));
         }
-        match text.is_empty() {
-            true => text,
-            false => format!("Unexpected:\n{text}"),
+        if lines.len() > TOLD {
+            let _ = writeln!(text, "  … and {} lines more", lines.len() - TOLD);
         }
+        text
     }
 
     /// One line with all counts, and one that says what they mean for the exit code.

@@ -13,8 +13,9 @@ use crate::wire;
 /// A record, or a part of one, that went over the wire while one thing was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RecordSeen {
-    /// What the record is, as far as the whole connection tells: a record that is completed later is
-    /// told here already.
+    /// What the record is. Of application data that are not complete yet, only the header is told;
+    /// but a handshake message that is completed later is told as such already, since the length in
+    /// its header is not the same from run to run.
     pub body: Body,
     /// Which part of it went out now.
     pub portion: Portion,
@@ -32,7 +33,7 @@ pub struct RecordSeen {
 pub enum Body {
     /// A part of a header; the rest never came.
     Header,
-    /// A record that never was completed, so that nothing can be said of its content.
+    /// A record that is not complete yet, so that nothing can be said of its content.
     Incomplete {
         /// The type in its header.
         content_type: String,
@@ -81,6 +82,21 @@ pub enum Body {
     Garbage,
 }
 
+impl Body {
+    /// What can be told of a record when only a part of it has come.
+    fn before_completion(&self, record: &wire::Record) -> Self {
+        match (self, record.header) {
+            (Self::ApplicationData { .. } | Self::Sealed { .. }, Some(header)) => {
+                Self::Incomplete {
+                    content_type: header.content_type.to_string(),
+                    wire: header.record_len(),
+                }
+            }
+            _ => self.clone(),
+        }
+    }
+}
+
 /// Whether a record was encrypted and authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -126,12 +142,13 @@ pub fn assign(
             if to <= start || to == from {
                 continue;
             }
-            seen[index].push(RecordSeen::part(
-                body.clone(),
-                (from.max(start), to.min(end)),
-                (start, end),
-                record.is_complete(),
-            ));
+            let part = (from.max(start), to.min(end));
+            let complete = record.is_complete() && part.1 == end;
+            let body = match complete {
+                true => body.clone(),
+                false => body.before_completion(record),
+            };
+            seen[index].push(RecordSeen::part(body, part, (start, end), complete));
         }
     }
     seen
@@ -140,8 +157,7 @@ pub fn assign(
 impl RecordSeen {
     /// The bytes from `part.0` to `part.1` of a record that goes from `record.0` to `record.1`.
     fn part(body: Body, part: (usize, usize), record: (usize, usize), complete: bool) -> Self {
-        let ends = complete && part.1 == record.1;
-        let portion = match (part.0 == record.0, ends) {
+        let portion = match (part.0 == record.0, complete) {
             (true, true) => Portion::Whole,
             (true, false) => Portion::First,
             (false, true) => Portion::Last,

@@ -110,6 +110,9 @@ impl LibsslEndpoint {
         let library = text(self.api.ERR_lib_error_string)
             .map(|name| name.trim_end_matches(" routines").to_owned())
             .unwrap_or_else(|| "unknown library".to_owned());
+        if library == "system library" {
+            return format!("{library}:{}", system_reason(code));
+        }
         let reason = text(self.api.ERR_reason_error_string)
             .unwrap_or_else(|| "a reason without a name".to_owned());
         format!("{library}:{reason}")
@@ -272,6 +275,17 @@ impl Drop for LibsslEndpoint {
         self.port
             .during(|| unsafe { (self.api.SSL_free)(self.ssl) });
     }
+}
+
+/// The reason of an entry of the system library is an errno: in the low 31 bits since 3.0, where the
+/// highest bit says so, and in the low 12 bits before (openssl/err.h).
+fn system_reason(code: c_ulong) -> Errno {
+    const SYSTEM_FLAG: c_ulong = 0x8000_0000;
+    let number = match code & SYSTEM_FLAG {
+        0 => code & 0xfff,
+        _ => code & (SYSTEM_FLAG - 1),
+    };
+    Errno::from_raw(i32::try_from(number).unwrap_or(i32::MAX))
 }
 
 /// The bits of `openssl/ssl.h`. BoringSSL and AWS-LC give AUTO_RETRY and RELEASE_BUFFERS the value 0,
