@@ -103,10 +103,18 @@ pub trait Endpoint {
     /// [`Unsupported`], as for all calls.
     fn write(&mut self, function: Function, bytes: Bytes<'_>) -> Result<Call, Unsupported>;
 
-    /// Sends what earlier calls accepted and the library still holds. The functions of `libssl` never
-    /// hold accepted bytes back, and have no such function: they answer nothing.
-    fn flush(&mut self) -> Option<Call> {
-        None
+    /// Whether the library accepts bytes before it can send them, so that a write that succeeded may
+    /// have to be flushed. The functions of `libssl` do not, and have no such function.
+    fn holds_back(&self) -> bool {
+        false
+    }
+
+    /// Sends what earlier calls accepted and the library still holds.
+    ///
+    /// # Errors
+    /// [`Unsupported`], as for all calls.
+    fn flush(&mut self) -> Result<Call, Unsupported> {
+        Err(Unsupported::new("flush"))
     }
 
     /// `SSL_read` into `space`; a positive return value says how much of it was filled.

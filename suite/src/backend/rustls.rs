@@ -268,9 +268,13 @@ where
         }
     }
 
-    fn flush(&mut self) -> Option<Call> {
+    fn holds_back(&self) -> bool {
+        true
+    }
+
+    fn flush(&mut self) -> Result<Call, Unsupported> {
         let result = self.stream().flush().map(|()| 1);
-        Some(self.answer(result))
+        Ok(self.answer(result))
     }
 
     fn read(&mut self, space: &mut [u8]) -> Result<Call, Unsupported> {

@@ -175,6 +175,8 @@ struct State {
     noise: Vec<u8>,
     noise_read: usize,
     traffic: Traffic,
+    /// The library under test has been told that nothing more will come.
+    ended: bool,
 }
 
 impl Default for Link {
@@ -197,6 +199,7 @@ impl Link {
             noise: Vec::new(),
             noise_read: 0,
             traffic: Traffic::default(),
+            ended: false,
         })))
     }
 
@@ -275,6 +278,7 @@ impl Link {
             .min(state.inbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
         if fits == 0 {
             state.traffic.reads_refused += 1;
+            state.ended |= state.inbound.then == Refusal::Zero;
             return Transfer::Refused(state.inbound.then);
         }
         let from = state.library_read;
@@ -282,6 +286,11 @@ impl Link {
         state.library_read += fits;
         state.in_left = state.inbound.deliver.less(state.in_left, fits);
         Transfer::Done(fits)
+    }
+
+    /// Whether the library under test has read up to the end of file.
+    pub fn has_ended(&self) -> bool {
+        self.state().ended
     }
 
     /// The peer writes `bytes`; the wire from the peer always takes everything.

@@ -6,8 +6,10 @@
 
 mod writing;
 
+use std::any::Any;
 use std::io;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use self::writing::{Argument, State, Writing};
 use crate::backend::{Backend, Endpoint, Setup, Switch, Unsupported};
@@ -85,9 +87,14 @@ pub fn run(
     for (index, step) in scenario.steps.iter().enumerate() {
         stage.step = index + 1;
         let after = &scenario.steps[index + 1..];
-        if let Err(Stop::Unsupported(unsupported)) = settle(stage.act(step, after))? {
-            stage.note(describe(step), Outcome::Unsupported(unsupported.0));
-            break;
+        match stage.act(step, after) {
+            Ok(()) => {}
+            Err(Stop::Told) => break,
+            Err(Stop::Unsupported(unsupported)) => {
+                stage.note(describe(step), Outcome::Unsupported(unsupported.0));
+                break;
+            }
+            Err(Stop::Failed(error)) => return Err(error),
         }
     }
     stage.into_trace()
@@ -113,6 +120,8 @@ fn never_opened(unsupported: Unsupported) -> Trace {
 enum Stop {
     /// The library under test has no such operation.
     Unsupported(Unsupported),
+    /// An entry tells why.
+    Told,
     /// The suite itself failed.
     Failed(StageError),
 }
@@ -129,14 +138,6 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// Parts what ends the case from what fails the run.
-fn settle(result: Result<(), Stop>) -> Result<Result<(), Stop>, StageError> {
-    match result {
-        Err(Stop::Failed(error)) => Err(error),
-        other => Ok(other),
-    }
-}
-
 /// The call of the library under test that came last, to be repeated by `finish`.
 #[derive(Debug, Clone, Copy)]
 struct Last {
@@ -150,6 +151,7 @@ enum Repeatable {
     Write,
     Read(NonZeroUsize),
     Shutdown,
+    Flush,
     Once,
 }
 
@@ -173,7 +175,7 @@ impl Stage {
         match step {
             Step::Handshake => self.handshake()?,
             Step::Write(write) => self.write(write, longest_retry(after))?,
-            Step::Retry(retry) => self.retry(retry, describe(step))?,
+            Step::Retry(retry) => self.retry(retry)?,
             Step::Finish => self.finish()?,
             Step::Read(max) => self.read(*max)?,
             Step::Shutdown => {
@@ -242,10 +244,20 @@ impl Stage {
     ) -> Result<ErrorClass, Stop> {
         let from = self.link.mark();
         self.link.begin_call();
-        let call = run(self.endpoint.as_mut())?;
-        let error = call.error;
+        let endpoint = self.endpoint.as_mut();
+        // What a panic leaves half done is not called again: the case ends.
+        let outcome = match catch_unwind(AssertUnwindSafe(|| run(endpoint))) {
+            Ok(Ok(call)) => Outcome::Call(call),
+            Ok(Err(unsupported)) => Outcome::Unsupported(unsupported.0),
+            Err(panic) => Outcome::Panicked(panic_message(panic.as_ref())),
+        };
+        let error = match &outcome {
+            Outcome::Call(call) => Ok(call.error),
+            _ => Err(Stop::Told),
+        };
+        self.push(action, outcome, from, Shown::Records);
+        let error = error?;
         self.last = Some(Last { what, error });
-        self.push(action, Outcome::Call(call), from, Shown::Records);
         Ok(error)
     }
 
@@ -294,6 +306,11 @@ impl Stage {
 
     fn write(&mut self, write: &Write, longest_retry: usize) -> Result<(), Stop> {
         for _ in 0..write.times.get() {
+            // The rest is written as the write was.
+            let function = match (&write.source, &self.writing) {
+                (Source::Rest, Some(writing)) => writing.function,
+                _ => write.function,
+            };
             let position = self.stream.accepted();
             let (argument, mut bytes) = match &write.source {
                 Source::Pattern(len) => (
@@ -306,7 +323,7 @@ impl Stage {
                     if rest.is_empty() {
                         let why = "nothing is left to write".to_owned();
                         self.note("write rest".to_owned(), Outcome::Nothing(why));
-                        return self.flush();
+                        return self.flush().map(|_| ());
                     }
                     (Argument::Bytes(rest.len()), rest.to_vec())
                 }
@@ -319,21 +336,24 @@ impl Stage {
                 bytes.resize(longest_retry, 0);
                 Pattern::Library.fill(position + more, &mut bytes[more..]);
             }
-            let writing = Writing::new(write.function, argument, position, &bytes)?;
+            let writing = Writing::new(function, argument, position, &bytes)?;
             self.writing = Some(writing);
             self.attempt("write", &Retry::default())?;
         }
         Ok(())
     }
 
-    fn retry(&mut self, retry: &Retry, action: String) -> Result<(), Stop> {
-        match self.writing.as_ref().map(|writing| writing.state) {
-            Some(State::Pending) => self.attempt("retry", retry),
-            _ => {
+    fn retry(&mut self, retry: &Retry) -> Result<(), Stop> {
+        match &self.writing {
+            Some(writing) if writing.state == State::Succeeded => {
+                let function = retry.function.unwrap_or(writing.function);
+                let argument = writing.argument_of(retry);
+                let action = describe_attempt("retry", function, argument, retry);
                 let why = "not done: the write has succeeded".to_owned();
                 self.note(action, Outcome::Nothing(why));
-                self.flush()
+                self.flush().map(|_| ())
             }
+            _ => self.attempt("retry", retry),
         }
     }
 
@@ -346,8 +366,8 @@ impl Stage {
         if attempt.content == RetryContent::Same {
             self.stream.offer(writing.offered(attempt.argument));
         }
-        let action = describe_attempt(verb, &attempt, retry);
         let (function, argument) = (attempt.function, attempt.argument);
+        let action = describe_attempt(verb, function, argument, retry);
         let result = self.call(action, Repeatable::Write, |end| {
             end.write(function, writing.bytes(argument))
         });
@@ -378,19 +398,14 @@ impl Stage {
         Ok(())
     }
 
-    /// Sends what the library has accepted and still holds, if it is one that does.
-    fn flush(&mut self) -> Result<(), Stop> {
-        let from = self.link.mark();
-        self.link.begin_call();
-        if let Some(call) = self.endpoint.flush() {
-            self.push(
-                "flush".to_owned(),
-                Outcome::Call(call),
-                from,
-                Shown::Records,
-            );
+    /// Sends what the library has accepted and still holds, if it is one that does; answers whether
+    /// it is.
+    fn flush(&mut self) -> Result<bool, Stop> {
+        if !self.endpoint.holds_back() {
+            return Ok(false);
         }
-        Ok(())
+        self.call("flush".to_owned(), Repeatable::Flush, |end| end.flush())?;
+        Ok(true)
     }
 
     /// Repeats the last call as a right caller does.
@@ -399,11 +414,12 @@ impl Stage {
             let before = self.link.mark();
             let Some(last) = self.last else { break };
             match last.error {
+                ErrorClass::None if !matches!(last.what, Repeatable::Write) => return Ok(()),
                 ErrorClass::None => {
-                    if !matches!(last.what, Repeatable::Write) || !self.write_rest()? {
-                        return self.flush();
+                    if self.write_rest()? || self.flush()? {
+                        continue;
                     }
-                    continue;
+                    return Ok(());
                 }
                 ErrorClass::WantRead => self.peer_goes_on(),
                 ErrorClass::WantWrite => {}
@@ -430,6 +446,7 @@ impl Stage {
             Repeatable::Shutdown => self
                 .call("shutdown".to_owned(), what, |end| end.shutdown())
                 .map(|_| ()),
+            Repeatable::Flush => self.flush().map(|_| ()),
             Repeatable::Once => Ok(()),
         }
     }
@@ -581,6 +598,12 @@ fn runs(tap: &Tap) -> impl Iterator<Item = (Direction, &[u8])> {
     })
 }
 
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
 fn report(read: Option<trace::Content>, end: End) -> PeerReport {
     let end = match end {
         End::Idle | End::Done => None,
@@ -604,12 +627,12 @@ fn longest_retry(after: &[Step]) -> usize {
         .unwrap_or(0)
 }
 
-fn describe_attempt(verb: &str, attempt: &writing::Attempt, retry: &Retry) -> String {
+fn describe_attempt(verb: &str, function: Function, argument: Argument, retry: &Retry) -> String {
     let mut words = verb.to_owned();
-    if attempt.function == Function::WriteEx {
+    if function == Function::WriteEx {
         words.push_str(" with SSL_write_ex");
     }
-    match attempt.argument {
+    match argument {
         Argument::Bytes(len) => words.push_str(&format!(" {len}")),
         Argument::Null(len) => words.push_str(&format!(" null {len}")),
         Argument::Negative(len) => words.push_str(&format!(" {len}")),

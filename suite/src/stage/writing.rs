@@ -97,6 +97,11 @@ impl Writing {
         &offered[self.accepted.min(offered.len())..]
     }
 
+    /// What a retry is called with.
+    pub(super) fn argument_of(&self, retry: &Retry) -> Argument {
+        retry.len.map_or(self.argument, Argument::Bytes)
+    }
+
     /// Makes ready for a retry: moves the bytes or changes them where the retry says so.
     pub(super) fn prepare(&mut self, retry: &Retry) -> io::Result<Attempt> {
         let before = match retry.content {
@@ -119,7 +124,7 @@ impl Writing {
         };
         Ok(Attempt {
             function: retry.function.unwrap_or(self.function),
-            argument: retry.len.map_or(self.argument, Argument::Bytes),
+            argument: self.argument_of(retry),
             content: retry.content,
             left,
             before,

@@ -78,6 +78,8 @@ pub enum Outcome {
     Call(Call),
     /// The library under test has no such operation; the case ends here.
     Unsupported(String),
+    /// The library under test is written in Rust and panicked, with this message; the case ends here.
+    Panicked(String),
     /// The peer did something.
     Peer(PeerReport),
     /// There was nothing to do, and why.

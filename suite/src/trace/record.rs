@@ -78,8 +78,16 @@ pub enum Body {
         /// Why it does not open.
         reason: String,
     },
+    /// A record under protection whose key nobody logged: one of a handshake that was never finished,
+    /// so that its length differs from run to run, and is not told.
+    NoKey {
+        /// The type in its header.
+        content_type: String,
+    },
     /// Bytes that are no record.
     Garbage,
+    /// Whatever follows a record that does not open: where records begin there is no longer known.
+    After,
 }
 
 impl Body {
@@ -130,10 +138,12 @@ pub fn assign(
 ) -> Vec<Vec<RecordSeen>> {
     let mut seen: Vec<Vec<RecordSeen>> = stretches.iter().map(|_| Vec::new()).collect();
     let mut first = 0;
-    for record in records {
+    for (record, reach) in readable(records) {
         let start = usize::try_from(record.start).unwrap_or(usize::MAX);
-        let end = start + record.received;
-        let body = body(record, &mut stream);
+        let (end, body) = match reach {
+            Reach::Record => (start + record.received, body(record, &mut stream)),
+            Reach::ToTheEnd => (usize::MAX, Body::After),
+        };
         while first < stretches.len() && stretches[first].1 <= start {
             first += 1;
         }
@@ -154,6 +164,29 @@ pub fn assign(
     seen
 }
 
+/// How far something that is told as a record goes.
+#[derive(Clone, Copy)]
+enum Reach {
+    /// It is one record.
+    Record,
+    /// It is all that follows.
+    ToTheEnd,
+}
+
+/// The records up to the first that does not open, and what follows it as one.
+fn readable(records: &[wire::Record]) -> impl Iterator<Item = (&wire::Record, Reach)> {
+    let sealed = |record: &wire::Record| record.content == wire::Content::Unopened;
+    let count = records
+        .iter()
+        .position(sealed)
+        .map_or(records.len(), |index| index + 1);
+    let rest = records.get(count).map(|record| (record, Reach::ToTheEnd));
+    records[..count]
+        .iter()
+        .map(|record| (record, Reach::Record))
+        .chain(rest)
+}
+
 impl RecordSeen {
     /// The bytes from `part.0` to `part.1` of a record that goes from `record.0` to `record.1`.
     fn part(body: Body, part: (usize, usize), record: (usize, usize), complete: bool) -> Self {
@@ -164,10 +197,12 @@ impl RecordSeen {
             (false, false) => Portion::Middle,
         };
         // The lengths of handshake messages differ from run to run.
-        let told = !matches!(body, Body::Handshake { .. });
-        let now = matches!(portion, Portion::Middle | Portion::Last).then_some(part.1 - part.0);
-        let so_far =
-            matches!(portion, Portion::First | Portion::Middle).then_some(part.1 - record.0);
+        let told = !matches!(body, Body::Handshake { .. } | Body::NoKey { .. });
+        let shapeless = matches!(body, Body::Garbage | Body::After);
+        let more = matches!(portion, Portion::Middle | Portion::Last);
+        let unfinished = matches!(portion, Portion::First | Portion::Middle);
+        let now = (shapeless || more).then_some(part.1 - part.0);
+        let so_far = (unfinished && !shapeless).then_some(part.1 - record.0);
         Self {
             body,
             portion,
@@ -191,7 +226,7 @@ fn body(record: &wire::Record, stream: &mut Stream) -> Body {
     match &record.content {
         wire::Content::Incomplete => Body::Incomplete { content_type, wire },
         wire::Content::Garbage => Body::Garbage,
-        wire::Content::NoKey => sealed("no key for it"),
+        wire::Content::NoKey => Body::NoKey { content_type },
         wire::Content::Unsupported => sealed("its cipher is not known here"),
         wire::Content::Unopened => sealed("it does not open"),
         wire::Content::Plain(fragment) => read_body(fragment, wire, Protection::Clear, stream),
@@ -271,7 +306,12 @@ impl fmt::Display for RecordSeen {
             Body::Handshake { messages } => write!(f, "handshake {}", messages.join(", "))?,
             Body::Alert { alert, protection } => write!(f, "alert {alert}{}", clear(protection))?,
             Body::Other { content_type } => f.write_str(content_type)?,
-            Body::Garbage => f.write_str("bytes that are no record")?,
+            Body::NoKey { content_type } => write!(f, "{content_type} without a known key")?,
+            Body::Garbage => write!(f, "{} bytes that are no record", self.now.unwrap_or(0))?,
+            Body::After => {
+                let bytes = self.now.unwrap_or(0);
+                write!(f, "{bytes} bytes behind a record that does not open")?;
+            }
         }
         match &self.body {
             Body::Sealed { reason, .. } => write!(f, ": {reason}"),
@@ -279,15 +319,16 @@ impl fmt::Display for RecordSeen {
                 unexpected: Some(content),
                 ..
             } => write!(f, ": {content}"),
-            Body::Header | Body::Garbage => write!(f, "{}", Rest(self)),
-            Body::Handshake { .. } | Body::Alert { .. } | Body::Other { .. } => {
-                match self.portion {
-                    Portion::Whole => Ok(()),
-                    Portion::First => f.write_str(" (begun)"),
-                    Portion::Middle => f.write_str(" (more of it)"),
-                    Portion::Last => f.write_str(" (the rest)"),
-                }
-            }
+            Body::Header => write!(f, "{}", Rest(self)),
+            Body::NoKey { .. }
+            | Body::Handshake { .. }
+            | Body::Alert { .. }
+            | Body::Other { .. } => match self.portion {
+                Portion::Whole => Ok(()),
+                Portion::First => f.write_str(" (begun)"),
+                Portion::Middle => f.write_str(" (more of it)"),
+                Portion::Last => f.write_str(" (the rest)"),
+            },
             _ => Ok(()),
         }
     }

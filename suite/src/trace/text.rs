@@ -91,6 +91,7 @@ impl fmt::Display for Outcome {
             Self::Done => Ok(()),
             Self::Call(call) => call.fmt(f),
             Self::Unsupported(what) => write!(f, "not supported: {what}"),
+            Self::Panicked(message) => write!(f, "panicked: {message}"),
             Self::Peer(report) => report.fmt(f),
             Self::Nothing(why) => f.write_str(why),
         }
@@ -99,7 +100,7 @@ impl fmt::Display for Outcome {
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<6}{}", self.ret, self.error)?;
+        write!(f, "{:<5} {}", self.ret, self.error)?;
         match self.written {
             Some(Stored::Bytes(bytes)) => write!(f, "  written {bytes}")?,
             Some(Stored::Untouched) => f.write_str("  written untouched")?,

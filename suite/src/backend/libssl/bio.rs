@@ -17,6 +17,7 @@ mod number {
     pub(super) const FLAGS_WRITE: c_int = 0x02;
     pub(super) const FLAGS_RETRY: c_int = 0x0f;
     pub(super) const FLAGS_SHOULD_RETRY: c_int = 0x08;
+    pub(super) const CTRL_EOF: c_int = 2;
     pub(super) const CTRL_FLUSH: c_int = 11;
     pub(super) const DONE: c_long = 1;
     pub(super) const NOT_KNOWN: c_long = 0;
@@ -125,6 +126,11 @@ unsafe extern "C" fn read(bio: *mut Bio, space: *mut c_char, length: c_int) -> c
 unsafe extern "C" fn ctrl(_: *mut Bio, command: c_int, _: c_long, _: *mut c_void) -> c_long {
     match command {
         number::CTRL_FLUSH => number::DONE,
+        // SAFETY: the library calls this while it runs, if for a BIO of ours.
+        number::CTRL_EOF => match unsafe { current() } {
+            Some(port) => c_long::from(port.link.has_ended()),
+            None => number::NOT_KNOWN,
+        },
         _ => number::NOT_KNOWN,
     }
 }
