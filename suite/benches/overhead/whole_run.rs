@@ -1,0 +1,222 @@
+//! The whole run over all scenario files and built-in backends: cases per second, the handshake's
+//! share of it, and the memory that it needs.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use writeproof::backend::{Backend, Backends, REFERENCE};
+use writeproof::judge::Recordings;
+use writeproof::run::{CaseResult, Plan, Unwatched};
+use writeproof::scenario::{Corpus, Id, Role, Scenario, Step, Variant, Version, parse};
+use writeproof::stage;
+
+use crate::memory;
+use crate::sample::median;
+
+/// The run is repeated this often in one process to see whether memory stays flat.
+const REPEATS: usize = 10;
+
+/// Peak memory of the default run, in KiB.
+const MEMORY_LIMIT_KIB: u64 = 200 << 10;
+
+/// What counts as flat, in KiB: what an allocator may keep back for its own use.
+const FLAT_KIB: u64 = 1 << 10;
+
+/// How long runs with one thread are repeated at least.
+const LONG_ENOUGH: Duration = Duration::from_secs(2);
+
+/// Repeats of a case that is nothing but a handshake.
+const HANDSHAKES: usize = 101;
+
+/// All scenarios and backends.
+pub(crate) struct Suite {
+    corpus: Corpus,
+    backends: Vec<Arc<dyn Backend>>,
+    recordings: Recordings,
+}
+
+impl Suite {
+    pub(crate) fn new() -> Self {
+        let backends = Backends::IDS
+            .iter()
+            .filter_map(|id| match Backends::built_in(id)? {
+                Ok(backend) => Some(backend),
+                Err(unusable) => {
+                    println!("note      {unusable}");
+                    None
+                }
+            });
+        Self {
+            corpus: corpus(),
+            backends: backends.collect(),
+            recordings: Recordings::built_in(),
+        }
+    }
+
+    pub(crate) fn reference(&self) -> &Arc<dyn Backend> {
+        let reference = self.backends.iter().find(|b| b.about().id == REFERENCE);
+        reference.expect("the reference is linked in")
+    }
+
+    fn run(&self, jobs: usize) -> Vec<CaseResult> {
+        let plan = Plan {
+            scenarios: self.corpus.select(&[]).expect("no arguments, all of them"),
+            backends: self.backends.clone(),
+            reference: Arc::clone(self.reference()),
+            jobs,
+            variants: Vec::new(),
+        };
+        plan.run(&self.recordings, &Unwatched, &AtomicBool::new(false))
+            .expect("a run")
+    }
+
+    /// Runs everything once; for a look whether it works at all.
+    pub(crate) fn smoke(&self) -> usize {
+        self.run(1).len()
+    }
+
+    /// Memory comes first, while nothing else has raised the peak of the process.
+    pub(crate) fn measure(&self, handshake: &Scenario) {
+        let all = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let mut with_all = Vec::new();
+        let mut peaks = Vec::new();
+        for _ in 0..REPEATS {
+            with_all.push(self.timed(all).0);
+            peaks.push(memory::peak_kib());
+        }
+        report_memory(
+            peaks.first().copied().flatten(),
+            peaks.last().copied().flatten(),
+        );
+
+        let mut with_one = Vec::new();
+        let begun = Instant::now();
+        let results = loop {
+            let (time, results) = self.timed(1);
+            with_one.push(time);
+            if begun.elapsed() >= LONG_ENOUGH && with_one.len() >= 3 {
+                break results;
+            }
+        };
+        let cases = results.len();
+        for (jobs, times) in [(1, with_one.as_mut_slice()), (all, with_all.as_mut_slice())] {
+            let time = median(times);
+            println!(
+                "run       {cases} cases, {} backends, jobs {jobs}: {:.0} cases/s (median of {} runs, {:.1} ms each)",
+                self.backends.len(),
+                cases as f64 / time,
+                times.len(),
+                time * 1e3,
+            );
+        }
+        self.report_handshakes(handshake, &results, median(&mut with_one));
+    }
+
+    fn timed(&self, jobs: usize) -> (f64, Vec<CaseResult>) {
+        let begun = Instant::now();
+        let results = self.run(jobs);
+        (begun.elapsed().as_secs_f64(), results)
+    }
+
+    /// The share is what cases of a handshake alone would have taken of the run with one thread: for
+    /// each backend, version and role such a case is timed (opening and freeing both ends and
+    /// reading the wire included), and counted for each case that has a handshake.
+    fn report_handshakes(&self, scenario: &Scenario, results: &[CaseResult], whole: f64) {
+        let mut share = 0.0;
+        for backend in &self.backends {
+            let id = &backend.about().id;
+            let (mut all, mut of_backend) = (0, 0.0);
+            for variant in variants() {
+                let number = results
+                    .iter()
+                    .filter(|r| r.backend == *id && r.variant == variant && self.shakes_hands(r))
+                    .count();
+                let mut times: Vec<f64> = (0..HANDSHAKES)
+                    .map(|_| {
+                        let begun = Instant::now();
+                        stage::run(backend.as_ref(), scenario, variant).expect("a handshake");
+                        begun.elapsed().as_secs_f64()
+                    })
+                    .collect();
+                of_backend += number as f64 * median(&mut times);
+                all += number;
+            }
+            share += of_backend;
+            println!(
+                "handshake {id}: {:.0} us in a case of its own, {all} cases",
+                of_backend / all.max(1) as f64 * 1e6
+            );
+        }
+        println!(
+            "handshake {:.0} % of the run with jobs 1 (the cases above, times their number)",
+            share / whole * 100.0
+        );
+    }
+
+    /// Whether the case got as far as a handshake.
+    fn shakes_hands(&self, result: &CaseResult) -> bool {
+        let scenario = self.corpus.get(result.scenario.as_str());
+        let opened = result.trace.entries.first().is_some_and(|e| e.step > 0);
+        opened && scenario.is_some_and(|s| s.steps.contains(&Step::Handshake))
+    }
+}
+
+fn report_memory(first: Option<u64>, last: Option<u64>) {
+    let (Some(first), Some(last)) = (first, last) else {
+        println!("memory    not measured on this system");
+        return;
+    };
+    println!(
+        "memory    peak after one run {:.1} MiB (limit {} MiB, {})",
+        first as f64 / 1024.0,
+        MEMORY_LIMIT_KIB >> 10,
+        crate::verdict(first < MEMORY_LIMIT_KIB),
+    );
+    let growth = last - first;
+    println!(
+        "memory    peak after {REPEATS} runs in one process: {growth} KiB more (flat is {FLAT_KIB} KiB, {})",
+        crate::verdict(growth <= FLAT_KIB),
+    );
+}
+
+pub(crate) fn variants() -> impl Iterator<Item = Variant> {
+    Version::ALL
+        .into_iter()
+        .flat_map(|version| Role::ALL.map(|role| Variant { version, role }))
+}
+
+pub(crate) fn scenario(id: &str, text: &str) -> Scenario {
+    parse(Id::new(id).expect("an id"), id, text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn corpus() -> Corpus {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/scenarios");
+    let mut files = Vec::new();
+    for family in entries(&folder).into_iter().filter(|path| path.is_dir()) {
+        for file in entries(&family) {
+            if file.extension().is_some_and(|e| e == "toml") {
+                let below = file.strip_prefix(&folder).expect("below the folder");
+                let id = below.with_extension("").to_string_lossy().into_owned();
+                let text = fs::read_to_string(&file).expect("a scenario file");
+                files.push((id, file.display().to_string(), text));
+            }
+        }
+    }
+    let files: Vec<_> = files
+        .iter()
+        .map(|(id, path, text)| (id.as_str(), path.as_str(), text.as_str()))
+        .collect();
+    Corpus::from_files(&files).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn entries(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).expect("fixtures/scenarios of the repository");
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect()
+}
