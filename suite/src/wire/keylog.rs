@@ -106,8 +106,8 @@ impl KeyLog {
                 .unwrap_or_default()
                 .to_owned()
         };
-        let bytes = |hex, what| {
-            decode_hex(hex).ok_or_else(|| KeyLogError::Hex {
+        let bytes = |hex: &str, what| {
+            base16ct::mixed::decode_vec(hex).map_err(|_| KeyLogError::Hex {
                 line,
                 label: label(),
                 what,
@@ -167,21 +167,6 @@ impl Slot {
     }
 }
 
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    let nibble = |digit: u8| {
-        char::from(digit)
-            .to_digit(16)
-            .and_then(|value| u8::try_from(value).ok())
-    };
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    pairs
-        .iter()
-        .map(|&[high, low]| Some(nibble(high)? << 4 | nibble(low)?))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,7 +180,7 @@ mod tests {
 
         let log = KeyLog::parse(&text).unwrap();
 
-        let random = Random::try_from(decode_hex(RANDOM).unwrap()).unwrap();
+        let random = Random::try_from(base16ct::mixed::decode_vec(RANDOM).unwrap()).unwrap();
         assert_eq!(log.secrets(&random).unwrap().master, Some(vec![0x0A, 0xFF]));
         assert_eq!(log.secrets(&[0; 32]), None);
     }
