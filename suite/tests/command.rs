@@ -174,7 +174,7 @@ fn a_trace_that_is_not_as_recorded_exits_with_1() {
 #[case(&["run", "--scenario", "retry/shorter-bufer"], "retry/shorter-buffer")]
 #[case(&["show", "no-such-family/at-all"], "no-such-family/at-all")]
 #[case(&["run", "--backend", "opensll-3.6"], "did you mean \"openssl-3.6\"?")]
-#[case(&["diff", "openssl-3.6", "nss"], "the backends are openssl-3.6, openssl-1.1.1, rustls")]
+#[case(&["diff", "openssl-3.6", "zzz"], "the backends are openssl-3.6, openssl-1.1.1, rustls")]
 #[case(&["show", SCENARIO, "--variant", "tls1.4/client"], "tls1.3/server")]
 #[case(&["run", "--format", "xml"], "possible values: text, json")]
 #[case(&["run", "--jobs", "0"], "--jobs")]

@@ -1,7 +1,7 @@
 //! How two traces of one case differ, aspect by aspect; never a comparison of texts, so that the
 //! same difference is the same value in every scenario.
 //!
-//! What one of the two libraries does not have at all (errno, `SSL_want`) is not compared.
+//! A library that has no errno or no `SSL_want` is taken to have what goes with the error class.
 
 use std::fmt;
 
@@ -148,12 +148,20 @@ fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, Strin
         theirs.error.to_string(),
         ours.error.to_string(),
     );
-    if let (Some(theirs), Some(ours)) = (theirs.want, ours.want) {
-        note(Aspect::Want, theirs.to_string(), ours.to_string());
+    if theirs.told_want() != ours.told_want() {
+        note(
+            Aspect::Want,
+            told_or_not(theirs.want),
+            told_or_not(ours.want),
+        );
     }
     note(Aspect::Queue, queue(theirs), queue(ours));
-    if let (Some(theirs), Some(ours)) = (theirs.errno, ours.errno) {
-        note(Aspect::Errno, theirs.to_string(), ours.to_string());
+    if theirs.told_errno() != ours.told_errno() {
+        note(
+            Aspect::Errno,
+            told_or_not(theirs.errno),
+            told_or_not(ours.errno),
+        );
     }
     let data = |call: &Call| {
         call.data
@@ -161,6 +169,11 @@ fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, Strin
             .map_or("nothing".to_owned(), ToString::to_string)
     };
     note(Aspect::Data, data(theirs), data(ours));
+}
+
+/// A value, or that the library has none to tell.
+fn told_or_not(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "not told".to_owned(), |value| value.to_string())
 }
 
 fn compare_reports(

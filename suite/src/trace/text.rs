@@ -132,6 +132,18 @@ impl fmt::Display for Call {
     }
 }
 
+impl Call {
+    /// errno, or what goes without saying if the library has none.
+    pub(crate) fn told_errno(&self) -> Errno {
+        self.errno.unwrap_or(self.error.usual_errno())
+    }
+
+    /// `SSL_want`, or what goes without saying if the library has none.
+    pub(crate) fn told_want(&self) -> Want {
+        self.want.unwrap_or(self.error.usual_want())
+    }
+}
+
 impl ErrorClass {
     /// The errno that goes without saying: a transport that would block leaves `EAGAIN`.
     fn usual_errno(self) -> Errno {
