@@ -84,10 +84,8 @@ pub fn read<'a>(events: impl IntoIterator<Item = (Sender, &'a [u8])>, keylog: &K
     let mut connection = Connection::new(keylog);
     let mut framers = Pair::<Framer>::default();
     let mut view = View::default();
-    for (sender, bytes) in events {
-        let framer = &mut framers[sender];
-        framer.push(bytes);
-        while let Some(frame) = framer.next_frame() {
+    for (sender, mut bytes) in events {
+        while let Some(frame) = framers[sender].next_frame(&mut bytes) {
             let content = connection.read(sender, &frame);
             let received = frame.header.record_len();
             view[sender].push(Record {

@@ -158,14 +158,16 @@ pub(super) struct Frame<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// Cuts one direction's stream into records. Holds only the bytes of the record that is still coming.
+/// Cuts one direction's stream into records. One that lies whole in the bytes at hand is read where it is; only one
+/// that comes in pieces is put together here.
 #[derive(Default)]
 pub(super) struct Framer {
-    /// The offset of `bytes[0]` in the stream.
-    base: u64,
-    bytes: Vec<u8>,
-    /// How many of `bytes` have been given out.
-    taken: usize,
+    /// The offset in the stream of the record that is coming.
+    start: u64,
+    /// What came of it so far.
+    partial: Vec<u8>,
+    /// Whether `partial` is a record that was given out, and makes way for the next.
+    given: bool,
     /// The impossible header, once one came; what follows it is only counted.
     garbage: Option<Header>,
     /// Bytes counted since, that header included.
@@ -173,63 +175,81 @@ pub(super) struct Framer {
 }
 
 impl Framer {
-    /// Takes the stream's next bytes. Each byte is copied once, and at most once more with the record it lies in.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        if self.garbage.is_some() {
-            self.garbage_len += bytes.len();
-            return;
+    /// The next whole record, if `bytes`, with which the stream goes on, complete one. What was read is taken off
+    /// them; when there is no further record, that is all of them.
+    pub(super) fn next_frame<'r, 'b: 'r>(&'r mut self, bytes: &mut &'b [u8]) -> Option<Frame<'r>> {
+        if std::mem::take(&mut self.given) {
+            self.partial.clear();
         }
-        self.base += self.taken as u64;
-        self.bytes.drain(..self.taken);
-        self.taken = 0;
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    /// The next record that has come whole.
-    pub(super) fn next_frame(&mut self) -> Option<Frame<'_>> {
-        let header = Header::parse(self.bytes.get(self.taken..)?)?;
-        if !header.is_possible() {
-            self.give_up(header);
+        if self.garbage.is_some() {
+            self.garbage_len += std::mem::take(bytes).len();
             return None;
         }
-        let record = self.bytes.get(self.taken..)?.get(..header.record_len())?;
-        let (raw_header, body) = record.split_at(HEADER_LEN);
-        let start = self.base + self.taken as u64;
-        self.taken += header.record_len();
-        Some(Frame {
-            start,
-            header,
-            raw_header,
-            body,
-        })
+        if self.partial.is_empty()
+            && let Some(header) = Header::parse(bytes).filter(|header| header.is_possible())
+            && let Some((record, rest)) = bytes.split_at_checked(header.record_len())
+        {
+            *bytes = rest;
+            return Some(Frame::new(&mut self.start, header, record));
+        }
+        self.collect(bytes, HEADER_LEN);
+        let header = Header::parse(&self.partial)?;
+        if !header.is_possible() {
+            self.give_up(header, std::mem::take(bytes).len());
+            return None;
+        }
+        self.collect(bytes, header.record_len());
+        self.given = self.partial.len() == header.record_len();
+        self.given
+            .then(|| Frame::new(&mut self.start, header, &self.partial))
+    }
+
+    /// Takes what `partial` lacks to be `want` bytes long.
+    fn collect(&mut self, bytes: &mut &[u8], want: usize) {
+        let missing = want.saturating_sub(self.partial.len()).min(bytes.len());
+        let (mine, rest) = bytes.split_at(missing);
+        self.partial.extend_from_slice(mine);
+        *bytes = rest;
     }
 
     /// From here on nothing says where a record begins.
-    fn give_up(&mut self, header: Header) {
+    fn give_up(&mut self, header: Header, following: usize) {
         self.garbage = Some(header);
-        self.garbage_len = self.bytes.len() - self.taken;
-        self.base += self.taken as u64;
-        self.taken = 0;
-        self.bytes.clear();
+        self.garbage_len = self.partial.len() + following;
+        self.partial.clear();
     }
 
     /// What is left at the end of the stream: a part of a record, garbage, or nothing.
     pub(super) fn finish(self) -> Option<Record> {
-        if let Some(header) = self.garbage {
-            let received = self.garbage_len;
-            return Some(Record {
-                start: self.base,
-                header: Some(header),
-                received,
-                content: Content::Garbage,
-            });
-        }
-        let rest = self.bytes.get(self.taken..)?;
-        (!rest.is_empty()).then(|| Record {
-            start: self.base + self.taken as u64,
-            header: Header::parse(rest),
-            received: rest.len(),
-            content: Content::Incomplete,
+        let (header, received, content) = match self.garbage {
+            Some(header) => (Some(header), self.garbage_len, Content::Garbage),
+            None if self.given || self.partial.is_empty() => return None,
+            None => (
+                Header::parse(&self.partial),
+                self.partial.len(),
+                Content::Incomplete,
+            ),
+        };
+        Some(Record {
+            start: self.start,
+            header,
+            received,
+            content,
         })
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// The record at offset `start` of its stream, which moves on behind it.
+    fn new(start: &mut u64, header: Header, record: &'a [u8]) -> Self {
+        let (raw_header, body) = record.split_at(HEADER_LEN);
+        let frame = Self {
+            start: *start,
+            header,
+            raw_header,
+            body,
+        };
+        *start += record.len() as u64;
+        frame
     }
 }
