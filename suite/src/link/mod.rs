@@ -7,7 +7,7 @@
 
 mod errno;
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
@@ -135,7 +135,38 @@ pub struct Tap {
     pub runs: Vec<(Direction, usize)>,
 }
 
+/// Taps up to this size, in bytes of one direction, are used again by the thread's next case, so that
+/// its memory does not go back to the system and come anew each time.
+const KEEP: usize = 64 << 10;
+
+thread_local! {
+    static POOLED: Cell<Tap> = const { Cell::new(Tap::NEW) };
+}
+
 impl Tap {
+    const NEW: Self = Self {
+        out: Vec::new(),
+        inn: Vec::new(),
+        runs: Vec::new(),
+    };
+
+    /// An empty tap, in memory of an earlier one if there is any.
+    fn pooled() -> Self {
+        POOLED.take()
+    }
+
+    /// Leaves the memory to the next tap of this thread.
+    fn give_back(mut self) {
+        if self.out.capacity().max(self.inn.capacity()) > KEEP {
+            return;
+        }
+        self.out.clear();
+        self.inn.clear();
+        self.runs.clear();
+        // The thread may be ending, its pool gone already: then the memory goes to the system.
+        let _ = POOLED.try_with(|pool| pool.set(self));
+    }
+
     fn record(&mut self, direction: Direction, bytes: &[u8]) {
         match direction {
             Direction::Out => self.out.extend_from_slice(bytes),
@@ -179,6 +210,12 @@ struct State {
     ended: bool,
 }
 
+impl Drop for State {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.tap).give_back();
+    }
+}
+
 impl Default for Link {
     fn default() -> Self {
         Self::new()
@@ -189,7 +226,7 @@ impl Link {
     /// A transport that is open both ways.
     pub fn new() -> Self {
         Self(Rc::new(RefCell::new(State {
-            tap: Tap::default(),
+            tap: Tap::pooled(),
             outbound: Outbound::OPEN,
             inbound: Inbound::OPEN,
             out_left: usize::MAX,
