@@ -338,6 +338,7 @@ impl Stage {
             }
             let writing = Writing::new(function, argument, position, &bytes)?;
             self.writing = Some(writing);
+            drop(bytes);
             self.attempt("write", &Retry::default())?;
         }
         Ok(())
@@ -500,7 +501,8 @@ impl Stage {
         let mut read = None;
         let end = match action {
             PeerAction::Read => {
-                let mut bytes = Vec::new();
+                let expected = self.stream.accepted().saturating_sub(self.stream.seen());
+                let mut bytes = Vec::with_capacity(expected);
                 let end = self.peer.read(|part| bytes.extend_from_slice(part));
                 read = Some(self.stream.see(&bytes));
                 end
