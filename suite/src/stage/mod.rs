@@ -4,6 +4,8 @@
 //! twice gives the same trace. The peer acts only between calls of the library under test, on the
 //! same thread.
 
+mod reading;
+mod words;
 mod writing;
 
 use std::any::Any;
@@ -11,13 +13,13 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use self::words::{describe, describe_attempt};
 use self::writing::{Argument, State, Writing};
 use crate::backend::{Backend, Endpoint, Setup, Switch, Unsupported};
-use crate::link::{Direction, Errno, Inbound, Link, Mark, Outbound, Refusal, Tap};
+use crate::link::{Budget, Errno, Inbound, Link, Mark, Outbound, Refusal, Traffic};
 use crate::peer::{End, Peer, PeerSetup};
 use crate::scenario::{
-    Content as RetryContent, Function, KeyUpdate, Mode, PeerAction, Retry, Role, Scenario, Source,
-    Step, Variant, Write,
+    Content as RetryContent, Mode, PeerAction, Retry, Role, Scenario, Source, Step, Variant, Write,
 };
 use crate::trace::{
     self, Call, Entry, ErrorClass, Outcome, Pattern, PeerReport, Shown, Stream, Trace,
@@ -110,7 +112,7 @@ fn never_opened(unsupported: Unsupported) -> Trace {
             peer_sent: Vec::new(),
             from: Mark::default(),
             to: Mark::default(),
-            traffic: Default::default(),
+            traffic: Traffic::default(),
             wire: Shown::Records,
         }],
     }
@@ -539,7 +541,7 @@ impl Stage {
 
     fn vanish(&mut self) {
         self.link.set_outbound(Outbound {
-            accept: crate::link::Budget::Bytes(0),
+            accept: Budget::Bytes(0),
             at_most: None,
             then: Refusal::Fail(Errno::PIPE),
         });
@@ -548,56 +550,6 @@ impl Stage {
             ..Inbound::OPEN
         });
     }
-
-    /// Reads the wire, and tells each entry which records went over it meanwhile.
-    fn into_trace(self) -> Result<Trace, StageError> {
-        let key_log = wire::KeyLog::parse(&self.peer.key_log())?;
-        let (library, peer) = match self.role {
-            Role::Client => (wire::Sender::Client, wire::Sender::Server),
-            Role::Server => (wire::Sender::Server, wire::Sender::Client),
-        };
-        let mut view = self.link.with_tap(|tap| {
-            let runs = runs(tap).map(|(direction, bytes)| match direction {
-                Direction::Out => (library, bytes),
-                Direction::In => (peer, bytes),
-            });
-            wire::read(runs, &key_log)
-        });
-        let mut entries = self.entries;
-        let out: Vec<_> = entries.iter().map(|e| (e.from.out, e.to.out)).collect();
-        let inn: Vec<_> = entries.iter().map(|e| (e.from.inn, e.to.inn)).collect();
-        let sent = trace::assign(
-            &std::mem::take(&mut view[library]),
-            self.stream.from_start(),
-            &out,
-        );
-        let peer_sent = trace::assign(
-            &std::mem::take(&mut view[peer]),
-            self.peer_stream.from_start(),
-            &inn,
-        );
-        for ((entry, sent), peer_sent) in entries.iter_mut().zip(sent).zip(peer_sent) {
-            if entry.wire == Shown::Records {
-                entry.sent = sent;
-                entry.peer_sent = peer_sent;
-            }
-        }
-        Ok(Trace { entries })
-    }
-}
-
-/// The bytes of each run, in the order of the wire.
-fn runs(tap: &Tap) -> impl Iterator<Item = (Direction, &[u8])> {
-    let mut at = Mark::default();
-    tap.runs.iter().map(move |&(direction, length)| {
-        let (all, position) = match direction {
-            Direction::Out => (&tap.out, &mut at.out),
-            Direction::In => (&tap.inn, &mut at.inn),
-        };
-        let bytes = &all[*position..*position + length];
-        *position += length;
-        (direction, bytes)
-    })
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {
@@ -627,66 +579,4 @@ fn longest_retry(after: &[Step]) -> usize {
         })
         .max()
         .unwrap_or(0)
-}
-
-fn describe_attempt(verb: &str, function: Function, argument: Argument, retry: &Retry) -> String {
-    let mut words = verb.to_owned();
-    if function == Function::WriteEx {
-        words.push_str(" with SSL_write_ex");
-    }
-    match argument {
-        Argument::Bytes(len) => words.push_str(&format!(" {len}")),
-        Argument::Null(len) => words.push_str(&format!(" null {len}")),
-        Argument::Negative(len) => words.push_str(&format!(" {len}")),
-    }
-    if retry.buffer == crate::scenario::Buffer::Moved {
-        words.push_str(" moved");
-    }
-    if retry.content == RetryContent::Changed {
-        words.push_str(" changed");
-    }
-    words
-}
-
-/// A step in the words of a trace; writes and retries are told by what they are called with.
-fn describe(step: &Step) -> String {
-    let modes = |modes: &[Mode]| {
-        modes
-            .iter()
-            .map(|m| m.word())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let request = |request: &KeyUpdate| match request {
-        KeyUpdate::NotRequested => "",
-        KeyUpdate::Requested => ", requested",
-    };
-    match step {
-        Step::Handshake => "handshake".to_owned(),
-        Step::Write(_) => "write".to_owned(),
-        Step::Retry(_) => "retry".to_owned(),
-        Step::Finish => "finish".to_owned(),
-        Step::Read(max) => format!("read {max}"),
-        Step::Shutdown => "shutdown".to_owned(),
-        Step::KeyUpdate(which) => format!("key update{}", request(which)),
-        Step::Renegotiate => "renegotiate".to_owned(),
-        Step::SetModes(which) => format!("set {}", modes(which)),
-        Step::ClearModes(which) => format!("clear {}", modes(which)),
-        Step::MaxSendFragment(bytes) => format!("max send fragment {bytes}"),
-        Step::Link(outbound) => format!("link {outbound}"),
-        Step::Inbound(inbound) => format!("inbound {inbound}"),
-        Step::StaleError => "stale error".to_owned(),
-        Step::Peer(action) => match action {
-            PeerAction::Read => "peer read".to_owned(),
-            PeerAction::Write(len) => format!("peer write {len}"),
-            PeerAction::Handshake => "peer handshake".to_owned(),
-            PeerAction::KeyUpdate(which) => format!("peer key update{}", request(which)),
-            PeerAction::Renegotiate => "peer renegotiate".to_owned(),
-            PeerAction::CloseNotify => "peer close_notify".to_owned(),
-            PeerAction::FatalAlert => "peer fatal alert".to_owned(),
-            PeerAction::SessionTicket => "peer session ticket".to_owned(),
-            PeerAction::Raw(bytes) => format!("peer raw {} bytes", bytes.len()),
-            PeerAction::Vanish => "peer vanish".to_owned(),
-        },
-    }
 }

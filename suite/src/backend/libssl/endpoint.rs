@@ -23,7 +23,7 @@ pub(super) struct LibsslEndpoint {
     api: Interface,
     ssl: *mut Ssl,
     port: Port,
-    /// The next call finds a stale entry in the error queue, which therefore is not cleared.
+    /// The next call finds a stale entry in the error queue.
     stale: bool,
 }
 
@@ -65,9 +65,11 @@ impl LibsslEndpoint {
 
     /// Runs one call that returns an `int`, and reads what it left behind.
     fn call(&mut self, run: impl FnOnce(&Interface, *mut Ssl) -> c_int) -> Call {
-        if !std::mem::take(&mut self.stale) {
-            // SAFETY: no precondition.
-            unsafe { (self.api.ERR_clear_error)() };
+        // SAFETY: no precondition.
+        unsafe { (self.api.ERR_clear_error)() };
+        if std::mem::take(&mut self.stale) {
+            // Only now: what the peer does in between, with the same library, would take it away.
+            self.leave_stale_entry();
         }
         errno::set_errno(errno::Errno(0));
         let ret = self.port.during(|| run(&self.api, self.ssl));
@@ -138,6 +140,22 @@ impl LibsslEndpoint {
             bytes => Stored::Bytes(bytes),
         });
         Ok(call)
+    }
+
+    /// Leaves an entry in the error queue, by asking for a cipher that nobody knows on a context that
+    /// nobody uses; answers whether the library refused it.
+    fn leave_stale_entry(&self) -> bool {
+        // SAFETY: no precondition; the context is freed before anything else can see it.
+        unsafe {
+            let context = (self.api.SSL_CTX_new)((self.api.TLS_method)());
+            if context.is_null() {
+                return false;
+            }
+            let name = c"NO-SUCH-CIPHER";
+            let set = (self.api.SSL_CTX_set_cipher_list)(context, name.as_ptr());
+            (self.api.SSL_CTX_free)(context);
+            set != 1
+        }
     }
 
     /// `SSL_ctrl`, for what is a macro over it in OpenSSL.
@@ -246,24 +264,13 @@ impl Endpoint for LibsslEndpoint {
     }
 
     fn stale_error(&mut self) -> Result<(), Unsupported> {
-        // A cipher that nobody knows, on a context that nobody uses: every library leaves an entry.
-        // SAFETY: no precondition; the context is freed before anything else can see it.
-        let refused = unsafe {
-            (self.api.ERR_clear_error)();
-            let context = (self.api.SSL_CTX_new)((self.api.TLS_method)());
-            if context.is_null() {
-                return Err(Unsupported::new("SSL_CTX_new"));
-            }
-            let name = c"NO-SUCH-CIPHER";
-            let set = (self.api.SSL_CTX_set_cipher_list)(context, name.as_ptr());
-            (self.api.SSL_CTX_free)(context);
-            set != 1
-        };
-        self.stale = refused;
-        match refused {
+        self.stale = self.leave_stale_entry();
+        // SAFETY: no precondition.
+        unsafe { (self.api.ERR_clear_error)() };
+        match self.stale {
             true => Ok(()),
             false => Err(Unsupported::new(
-                "a stale error: the library took an unknown cipher",
+                "a stale error (the library took an unknown cipher)",
             )),
         }
     }

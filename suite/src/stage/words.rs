@@ -1,0 +1,67 @@
+//! What is done on the stage, in the words of a trace.
+
+use super::writing::Argument;
+use crate::scenario::{Buffer, Content, Function, KeyUpdate, Mode, PeerAction, Retry, Step};
+
+/// A call of the write function, as in `retry 20000 moved`.
+pub(super) fn describe_attempt(verb: &str, function: Function, argument: Argument, retry: &Retry) -> String {
+    let mut words = verb.to_owned();
+    if function == Function::WriteEx {
+        words.push_str(" with SSL_write_ex");
+    }
+    match argument {
+        Argument::Bytes(len) => words.push_str(&format!(" {len}")),
+        Argument::Null(len) => words.push_str(&format!(" null {len}")),
+        Argument::Negative(len) => words.push_str(&format!(" {len}")),
+    }
+    if retry.buffer == Buffer::Moved {
+        words.push_str(" moved");
+    }
+    if retry.content == Content::Changed {
+        words.push_str(" changed");
+    }
+    words
+}
+
+/// A step in the words of a trace; writes and retries are told by what they are called with.
+pub(super) fn describe(step: &Step) -> String {
+    let modes = |modes: &[Mode]| {
+        modes
+            .iter()
+            .map(|m| m.word())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let request = |request: &KeyUpdate| match request {
+        KeyUpdate::NotRequested => "",
+        KeyUpdate::Requested => ", requested",
+    };
+    match step {
+        Step::Handshake => "handshake".to_owned(),
+        Step::Write(_) => "write".to_owned(),
+        Step::Retry(_) => "retry".to_owned(),
+        Step::Finish => "finish".to_owned(),
+        Step::Read(max) => format!("read {max}"),
+        Step::Shutdown => "shutdown".to_owned(),
+        Step::KeyUpdate(which) => format!("key update{}", request(which)),
+        Step::Renegotiate => "renegotiate".to_owned(),
+        Step::SetModes(which) => format!("set {}", modes(which)),
+        Step::ClearModes(which) => format!("clear {}", modes(which)),
+        Step::MaxSendFragment(bytes) => format!("max send fragment {bytes}"),
+        Step::Link(outbound) => format!("link {outbound}"),
+        Step::Inbound(inbound) => format!("inbound {inbound}"),
+        Step::StaleError => "stale error".to_owned(),
+        Step::Peer(action) => match action {
+            PeerAction::Read => "peer read".to_owned(),
+            PeerAction::Write(len) => format!("peer write {len}"),
+            PeerAction::Handshake => "peer handshake".to_owned(),
+            PeerAction::KeyUpdate(which) => format!("peer key update{}", request(which)),
+            PeerAction::Renegotiate => "peer renegotiate".to_owned(),
+            PeerAction::CloseNotify => "peer close_notify".to_owned(),
+            PeerAction::FatalAlert => "peer fatal alert".to_owned(),
+            PeerAction::SessionTicket => "peer session ticket".to_owned(),
+            PeerAction::Raw(bytes) => format!("peer raw {} bytes", bytes.len()),
+            PeerAction::Vanish => "peer vanish".to_owned(),
+        },
+    }
+}

@@ -1,0 +1,90 @@
+//! A backend of one's own, through the trait alone: one that lacks what it does not name, and one
+//! that panics.
+
+use writeproof::backend::{About, Backend, Backends, Bytes, Endpoint, Setup, Unsupported};
+use writeproof::judge::Verdict;
+use writeproof::link::Link;
+use writeproof::scenario::{Function, Id, Scenario, Variant, parse};
+use writeproof::stage;
+use writeproof::trace::{Call, Outcome};
+
+/// A library that writes by panicking.
+struct Panics(About);
+
+impl Panics {
+    fn new() -> Self {
+        Self(About {
+            id: "panics".to_owned(),
+            library: "Panics".to_owned(),
+            version: "1".to_owned(),
+            how: "in this test".to_owned(),
+            lacks: Vec::new(),
+        })
+    }
+}
+
+impl Backend for Panics {
+    fn about(&self) -> &About {
+        &self.0
+    }
+
+    fn open(&self, _: &Setup, _: &Link) -> Result<Box<dyn Endpoint>, Unsupported> {
+        Ok(Box::new(Silent))
+    }
+}
+
+struct Silent;
+
+impl Endpoint for Silent {
+    fn handshake(&mut self) -> Result<Call, Unsupported> {
+        Ok(Call::success(1))
+    }
+
+    fn write(&mut self, _: Function, bytes: Bytes<'_>) -> Result<Call, Unsupported> {
+        match bytes {
+            Bytes::Slice(bytes) => panic!("{} bytes are too many", bytes.len()),
+            _ => Ok(Call::success(0)),
+        }
+    }
+
+    fn read(&mut self, _: &mut [u8]) -> Result<Call, Unsupported> {
+        Ok(Call::success(0))
+    }
+}
+
+fn scenario(steps: &str) -> Scenario {
+    let id = Id::new("own/backend").expect("an id");
+    let text = format!("title = \"A test\"\nsteps = [{steps}]\n");
+    parse(id, "own/backend.toml", &text).expect("a right scenario")
+}
+
+fn variant() -> Variant {
+    Variant::parse("tls1.3/client").expect("a variant")
+}
+
+#[test]
+fn a_panic_is_the_result_of_its_case_and_ends_it() {
+    let scenario = scenario("{ write = { len = 10 } }, { write = { len = 20 } }");
+    let trace = stage::run(&Panics::new(), &scenario, variant()).expect("the stage does its part");
+    let results: Vec<_> = trace.entries.iter().map(|entry| &entry.result).collect();
+    let panicked = Outcome::Panicked("10 bytes are too many".to_owned());
+    assert_eq!(results, [&panicked]);
+    assert_eq!(trace.to_string().trim(), "write 10                          panicked: 10 bytes are too many");
+
+    let reference = Backends::built_in(writeproof::backend::REFERENCE);
+    let reference = reference.expect("it is built in").expect("it can be used");
+    let expected = stage::run(reference.as_ref(), &scenario, variant()).expect("it runs");
+    let verdict = Verdict::of(&expected, &trace);
+    assert!(matches!(verdict, Verdict::Differs(_)), "{verdict:?}");
+}
+
+#[test]
+fn an_operation_that_a_backend_does_not_name_is_not_applicable() {
+    let scenario = scenario("{ set_modes = [\"partial-write\"] }, { write = { null = true } }");
+    let trace = stage::run(&Panics::new(), &scenario, variant()).expect("the stage does its part");
+    assert_eq!(trace.unsupported(), Some("mode partial-write"));
+    assert_eq!(
+        Verdict::of(&trace, &trace),
+        Verdict::NotApplicable("mode partial-write".to_owned())
+    );
+}
