@@ -8,12 +8,12 @@ use std::ffi::{c_char, c_int, c_long, c_void};
 use std::ptr;
 use std::slice;
 
+use foreign_types_shared::ForeignType as _;
 use openssl::pkey::PKey;
 use openssl::ssl::{SslContext, SslContextBuilder, SslMethod, SslSessionCacheMode, SslVersion};
 use openssl::x509::X509;
 use openssl_sys as ffi;
 
-use foreign_types_shared::ForeignType as _;
 use writeproof::identity::IDENTITY;
 use writeproof::scenario::{Role, Variant, Version};
 use writeproof::trace::Pattern;
