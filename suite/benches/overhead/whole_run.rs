@@ -30,8 +30,8 @@ const FLAT_KIB: u64 = 1 << 10;
 /// How long runs with one thread are repeated at least.
 const LONG_ENOUGH: Duration = Duration::from_secs(2);
 
-/// Repeats of a case that is nothing but a handshake.
-const HANDSHAKES: usize = 101;
+/// Repeats of a case that is nothing but a handshake, after each run.
+const HANDSHAKES: usize = 5;
 
 /// All scenarios and backends.
 pub(crate) struct Suite {
@@ -94,17 +94,19 @@ impl Suite {
             peaks.last().copied().flatten(),
         );
 
-        let mut with_one = Vec::new();
+        let (mut with_one, mut handshakes, mut shares) = (Vec::new(), Vec::new(), Vec::new());
         let begun = Instant::now();
-        let results = loop {
+        let cases = loop {
             let (time, results) = self.timed(1);
+            let (number, sum) = self.handshakes(handshake, &results);
             with_one.push(time);
+            handshakes.push(sum / number as f64);
+            shares.push(sum / time);
             if begun.elapsed() >= LONG_ENOUGH && with_one.len() >= 3 {
-                break results;
+                break results.len();
             }
         };
-        let cases = results.len();
-        for (jobs, times) in [(1, with_one.as_mut_slice()), (all, with_all.as_mut_slice())] {
+        for (jobs, times) in [(1, &mut with_one), (all, &mut with_all)] {
             let time = median(times);
             println!(
                 "run       {cases} cases, {} backends, jobs {jobs}: {:.0} cases/s (median of {} runs, {:.1} ms each)",
@@ -114,7 +116,11 @@ impl Suite {
                 time * 1e3,
             );
         }
-        self.report_handshakes(handshake, &results, median(&mut with_one));
+        println!(
+            "handshake {:.0} % of the run with jobs 1: a case of nothing else takes {:.0} us",
+            median(&mut shares) * 100.0,
+            median(&mut handshakes) * 1e6,
+        );
     }
 
     fn timed(&self, jobs: usize) -> (f64, Vec<CaseResult>) {
@@ -123,16 +129,15 @@ impl Suite {
         (begun.elapsed().as_secs_f64(), results)
     }
 
-    /// The share is what cases of a handshake alone would have taken of the run with one thread: for
-    /// each backend, version and role such a case is timed (opening and freeing both ends and
-    /// reading the wire included), and counted for each case that has a handshake.
-    fn report_handshakes(&self, scenario: &Scenario, results: &[CaseResult], whole: f64) {
-        let mut share = 0.0;
+    /// How many of the cases have a handshake, and how long they would take if they had nothing else,
+    /// in seconds. A case of nothing else, with both ends opened and freed and the wire read, is timed
+    /// for each backend, version and role, directly after the run that it is compared with.
+    fn handshakes(&self, scenario: &Scenario, results: &[CaseResult]) -> (usize, f64) {
+        let (mut number, mut sum) = (0, 0.0);
         for backend in &self.backends {
-            let id = &backend.about().id;
-            let (mut all, mut of_backend) = (0, 0.0);
             for variant in variants() {
-                let number = results
+                let id = &backend.about().id;
+                let cases = results
                     .iter()
                     .filter(|r| r.backend == *id && r.variant == variant && self.shakes_hands(r))
                     .count();
@@ -143,19 +148,11 @@ impl Suite {
                         begun.elapsed().as_secs_f64()
                     })
                     .collect();
-                of_backend += number as f64 * median(&mut times);
-                all += number;
+                number += cases;
+                sum += cases as f64 * median(&mut times);
             }
-            share += of_backend;
-            println!(
-                "handshake {id}: {:.0} us in a case of its own, {all} cases",
-                of_backend / all.max(1) as f64 * 1e6
-            );
         }
-        println!(
-            "handshake {:.0} % of the run with jobs 1 (the cases above, times their number)",
-            share / whole * 100.0
-        );
+        (number, sum)
     }
 
     /// Whether the case got as far as a handshake.
