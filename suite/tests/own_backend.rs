@@ -69,7 +69,10 @@ fn a_panic_is_the_result_of_its_case_and_ends_it() {
     let results: Vec<_> = trace.entries.iter().map(|entry| &entry.result).collect();
     let panicked = Outcome::Panicked("10 bytes are too many".to_owned());
     assert_eq!(results, [&panicked]);
-    assert_eq!(trace.to_string().trim(), "write 10                          panicked: 10 bytes are too many");
+    assert_eq!(
+        trace.to_string().trim(),
+        "write 10                          panicked: 10 bytes are too many"
+    );
 
     let reference = Backends::built_in(writeproof::backend::REFERENCE);
     let reference = reference.expect("it is built in").expect("it can be used");

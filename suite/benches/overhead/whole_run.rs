@@ -1,9 +1,7 @@
 //! The whole run over all scenario files and built-in backends: cases per second, the handshake's
 //! share of it, and the memory that it needs.
 
-use std::fs;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -52,7 +50,7 @@ impl Suite {
                 }
             });
         Self {
-            corpus: corpus(),
+            corpus: Corpus::built_in().expect("right scenario files"),
             backends: backends.collect(),
             recordings: Recordings::built_in(),
         }
@@ -189,31 +187,4 @@ pub(crate) fn variants() -> impl Iterator<Item = Variant> {
 
 pub(crate) fn scenario(id: &str, text: &str) -> Scenario {
     parse(Id::new(id).expect("an id"), id, text).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn corpus() -> Corpus {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/scenarios");
-    let mut files = Vec::new();
-    for family in entries(&folder).into_iter().filter(|path| path.is_dir()) {
-        for file in entries(&family) {
-            if file.extension().is_some_and(|e| e == "toml") {
-                let below = file.strip_prefix(&folder).expect("below the folder");
-                let id = below.with_extension("").to_string_lossy().into_owned();
-                let text = fs::read_to_string(&file).expect("a scenario file");
-                files.push((id, file.display().to_string(), text));
-            }
-        }
-    }
-    let files: Vec<_> = files
-        .iter()
-        .map(|(id, path, text)| (id.as_str(), path.as_str(), text.as_str()))
-        .collect();
-    Corpus::from_files(&files).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn entries(folder: &Path) -> Vec<std::path::PathBuf> {
-    let entries = fs::read_dir(folder).expect("fixtures/scenarios of the repository");
-    entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect()
 }

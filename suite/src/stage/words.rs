@@ -4,7 +4,12 @@ use super::writing::Argument;
 use crate::scenario::{Buffer, Content, Function, KeyUpdate, Mode, PeerAction, Retry, Step};
 
 /// A call of the write function, as in `retry 20000 moved`.
-pub(super) fn describe_attempt(verb: &str, function: Function, argument: Argument, retry: &Retry) -> String {
+pub(super) fn describe_attempt(
+    verb: &str,
+    function: Function,
+    argument: Argument,
+    retry: &Retry,
+) -> String {
     let mut words = verb.to_owned();
     if function == Function::WriteEx {
         words.push_str(" with SSL_write_ex");
