@@ -124,6 +124,13 @@ pub struct Mark {
     pub inn: usize,
 }
 
+/// How far both ends have come with sending and with reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    sent: Mark,
+    read: Mark,
+}
+
 /// Every byte that went either way, and in which order the directions took turns.
 #[derive(Debug, Default)]
 pub struct Tap {
@@ -278,6 +285,18 @@ impl Link {
     /// How far both directions have come.
     pub fn mark(&self) -> Mark {
         self.state().tap.mark()
+    }
+
+    /// Changes whenever a byte moves: taken from either end, or read by it.
+    pub fn progress(&self) -> Progress {
+        let state = self.state();
+        Progress {
+            sent: state.tap.mark(),
+            read: Mark {
+                out: state.peer_read + state.noise_read,
+                inn: state.library_read,
+            },
+        }
     }
 
     /// The library under test writes `bytes`.

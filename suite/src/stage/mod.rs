@@ -245,22 +245,32 @@ impl Stage {
         run: impl FnOnce(&mut dyn Endpoint) -> Result<Call, Unsupported>,
     ) -> Result<ErrorClass, Stop> {
         let from = self.link.mark();
-        self.link.begin_call();
-        let endpoint = self.endpoint.as_mut();
-        // What a panic leaves half done is not called again: the case ends.
-        let outcome = match catch_unwind(AssertUnwindSafe(|| run(endpoint))) {
-            Ok(Ok(call)) => Outcome::Call(call),
-            Ok(Err(unsupported)) => Outcome::Unsupported(unsupported.0),
-            Err(panic) => Outcome::Panicked(panic_message(panic.as_ref())),
-        };
-        let error = match &outcome {
-            Outcome::Call(call) => Ok(call.error),
-            _ => Err(Stop::Told),
+        let (outcome, error) = match self.guarded(run) {
+            Ok(call) => {
+                let error = call.error;
+                (Outcome::Call(call), Ok(error))
+            }
+            Err(outcome) => (outcome, Err(Stop::Told)),
         };
         self.push(action, outcome, from, Shown::Records);
         let error = error?;
         self.last = Some(Last { what, error });
         Ok(error)
+    }
+
+    /// One call of the library under test; if it comes to nothing that a call can come to, what it
+    /// came to instead, which ends the case: what a panic leaves half done is not called again.
+    fn guarded(
+        &mut self,
+        run: impl FnOnce(&mut dyn Endpoint) -> Result<Call, Unsupported>,
+    ) -> Result<Call, Outcome> {
+        self.link.begin_call();
+        let endpoint = self.endpoint.as_mut();
+        match catch_unwind(AssertUnwindSafe(|| run(endpoint))) {
+            Ok(Ok(call)) => Ok(call),
+            Ok(Err(unsupported)) => Err(Outcome::Unsupported(unsupported.0)),
+            Err(panic) => Err(Outcome::Panicked(panic_message(panic.as_ref()))),
+        }
     }
 
     fn switch(&mut self, step: &Step, modes: &[Mode], to: Switch) -> Result<(), Stop> {
@@ -273,35 +283,46 @@ impl Stage {
     fn handshake(&mut self) -> Result<(), Stop> {
         let from = self.link.mark();
         let mut peer_end = End::Idle;
-        let mut turn = from;
-        let call = loop {
-            self.link.begin_call();
-            let call = self.endpoint.handshake()?;
+        let mut turn = self.link.progress();
+        let mut turns = 0;
+        let result = loop {
+            let result = self.guarded(|end| end.handshake());
             if !self.peer.is_established() {
                 peer_end = self.peer.handshake();
             }
-            let established = call.error == ErrorClass::None && self.peer.is_established();
-            let failed = call.error != ErrorClass::None && !call.error.is_retry();
-            if established || failed || self.link.mark() == turn {
-                break call;
+            turns += 1;
+            let stuck = self.link.progress() == turn || turns == PATIENCE;
+            let goes_on = match &result {
+                Ok(call) if call.error == ErrorClass::None => !self.peer.is_established(),
+                Ok(call) => call.error.is_retry(),
+                Err(_) => false,
+            };
+            if stuck || !goes_on {
+                break result;
             }
-            turn = self.link.mark();
+            turn = self.link.progress();
         };
-        let established = call.error == ErrorClass::None && self.peer.is_established();
+        let established = matches!(&result, Ok(call) if call.error == ErrorClass::None)
+            && self.peer.is_established();
         let wire = match established {
             true => Shown::Nothing,
             false => Shown::Records,
         };
+        let (outcome, error) = match result {
+            Ok(call) => {
+                let error = call.error;
+                (Outcome::Call(call), Ok(error))
+            }
+            Err(outcome) => (outcome, Err(Stop::Told)),
+        };
+        self.push("handshake".to_owned(), outcome, from, wire);
         self.last = Some(Last {
             what: Repeatable::Handshake,
-            error: call.error,
+            error: error?,
         });
-        self.push("handshake".to_owned(), Outcome::Call(call), from, wire);
         if peer_end != End::Done {
-            self.note(
-                "peer handshake".to_owned(),
-                Outcome::Peer(report(None, peer_end)),
-            );
+            let outcome = Outcome::Peer(report(None, peer_end));
+            self.note("peer handshake".to_owned(), outcome);
         }
         Ok(())
     }
@@ -414,8 +435,8 @@ impl Stage {
     /// Repeats the last call as a right caller does.
     fn finish(&mut self) -> Result<(), Stop> {
         for _ in 0..PATIENCE {
-            let before = self.link.mark();
-            let Some(last) = self.last else { break };
+            let before = self.link.progress();
+            let Some(last) = self.last else { return Ok(()) };
             match last.error {
                 ErrorClass::None if !matches!(last.what, Repeatable::Write) => return Ok(()),
                 ErrorClass::None => {
@@ -430,12 +451,14 @@ impl Stage {
             }
             self.repeat(last.what)?;
             let again = self.last.is_some_and(|now| now.error == last.error);
-            if again && self.link.mark() == before {
+            if again && self.link.progress() == before {
                 let why = "given up: nothing moves any more".to_owned();
                 self.note("finish".to_owned(), Outcome::Nothing(why));
                 return Ok(());
             }
         }
+        let why = format!("given up: repeated {PATIENCE} times");
+        self.note("finish".to_owned(), Outcome::Nothing(why));
         Ok(())
     }
 
