@@ -78,7 +78,9 @@ impl Rustls {
         let config = match configs.get(setup) {
             Some(config) => Arc::clone(config),
             None => {
-                let config = Arc::new(client_config(setup).map_err(Unsupported::new)?);
+                let provider = provider(setup.cipher)?;
+                let config = client_config(setup, provider).map_err(Unsupported::new)?;
+                let config = Arc::new(config);
                 configs.insert(*setup, Arc::clone(&config));
                 config
             }
@@ -91,7 +93,9 @@ impl Rustls {
         let config = match configs.get(setup) {
             Some(config) => Arc::clone(config),
             None => {
-                let config = Arc::new(server_config(setup).map_err(Unsupported::new)?);
+                let provider = provider(setup.cipher)?;
+                let config = server_config(setup, provider).map_err(Unsupported::new)?;
+                let config = Arc::new(config);
                 configs.insert(*setup, Arc::clone(&config));
                 config
             }
@@ -123,10 +127,12 @@ impl Backend for Rustls {
     }
 }
 
-fn client_config(setup: &Setup) -> Result<ClientConfig, rustls::Error> {
+fn client_config(
+    setup: &Setup,
+    provider: Arc<CryptoProvider>,
+) -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(IDENTITY.certificate.clone()))?;
-    let provider = provider(setup.cipher)?;
     let mut config = ClientConfig::builder_with_details(provider, Arc::new(FixedTime))
         .with_protocol_versions(versions(setup.version))?
         .with_root_certificates(roots)
@@ -136,10 +142,12 @@ fn client_config(setup: &Setup) -> Result<ClientConfig, rustls::Error> {
     Ok(config)
 }
 
-fn server_config(setup: &Setup) -> Result<ServerConfig, rustls::Error> {
+fn server_config(
+    setup: &Setup,
+    provider: Arc<CryptoProvider>,
+) -> Result<ServerConfig, rustls::Error> {
     let certificate = CertificateDer::from(IDENTITY.certificate.clone());
     let key = PrivateKeyDer::Pkcs8(IDENTITY.key.clone().into());
-    let provider = provider(setup.cipher)?;
     let mut config = ServerConfig::builder_with_details(provider, Arc::new(FixedTime))
         .with_protocol_versions(versions(setup.version))?
         .with_no_client_auth()
@@ -148,7 +156,7 @@ fn server_config(setup: &Setup) -> Result<ServerConfig, rustls::Error> {
     Ok(config)
 }
 
-fn provider(cipher: Cipher) -> Result<Arc<CryptoProvider>, rustls::Error> {
+fn provider(cipher: Cipher) -> Result<Arc<CryptoProvider>, Unsupported> {
     use ring::cipher_suite as suite;
     let cipher_suites = match cipher {
         Cipher::Aes128Gcm => vec![
@@ -159,7 +167,7 @@ fn provider(cipher: Cipher) -> Result<Arc<CryptoProvider>, rustls::Error> {
             suite::TLS13_CHACHA20_POLY1305_SHA256,
             suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
         ],
-        Cipher::Aes128Cbc => return Err(rustls::Error::General("no CBC ciphers".to_owned())),
+        Cipher::Aes128Cbc => return Err(Unsupported::new("CBC ciphers")),
     };
     Ok(Arc::new(CryptoProvider {
         cipher_suites,
