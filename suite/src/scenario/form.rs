@@ -130,6 +130,40 @@ impl<'t> Fields<'t> {
         Some(self.node(*entry))
     }
 
+    /// The array of strings at `key`, each there once; empty if the table has none. `wanted` says
+    /// in the plural what they are.
+    pub(super) fn set_or_none(
+        &self,
+        key: &str,
+        wanted: &str,
+        read: impl Fn(Node<'t>) -> Result<String, Fault>,
+    ) -> Result<Vec<String>, Fault> {
+        self.find(key)
+            .map_or(Ok(Vec::new()), |node| node.set(wanted, read))
+    }
+
+    /// The words of the array at `key`; all `choices` if the table has none.
+    pub(super) fn some_or_all<T: Copy + PartialEq, const N: usize>(
+        &self,
+        key: &str,
+        choices: [(&'static str, T); N],
+    ) -> Result<Vec<T>, Fault> {
+        match self.find(key) {
+            Some(node) => node.some_of("strings", |element| element.choice(choices)),
+            None => Ok(choices.map(|(_, value)| value).to_vec()),
+        }
+    }
+
+    /// The word at `key`; the first of `choices` if the table has none.
+    pub(super) fn word_or_first<T: Copy, const N: usize>(
+        &self,
+        key: &str,
+        choices: [(&'static str, T); N],
+    ) -> Result<T, Fault> {
+        self.find(key)
+            .map_or(Ok(choices[0].1), |node| node.choice(choices))
+    }
+
     /// The key and value of at most one of `keys`; a second one is refused.
     pub(super) fn at_most_one(&self, keys: &[&str]) -> Result<Option<(&'t str, Node<'t>)>, Fault> {
         let mut found = self.entries.iter().filter(|e| keys.contains(&e.key));

@@ -6,8 +6,10 @@
 
 mod corpus;
 mod form;
+mod order;
 mod parse;
 mod pattern;
+mod steps;
 
 use std::fmt;
 use std::num::NonZeroUsize;

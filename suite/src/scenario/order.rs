@@ -1,0 +1,223 @@
+//! Where a step of a scenario can stand, and what the steps as a whole have to hold.
+//!
+//! In flow a scenario whose every value is right by itself and the places of its steps in the
+//! text; out flows nothing, or the first [`Fault`] in the order of the steps.
+
+use super::form::{Fault, Fields};
+use super::{PeerAction, Role, RoleState, Scenario, Source, Step, Version};
+
+/// Refuses the scenario that was read from `fields` if a step cannot stand where it does, or if
+/// the steps and the keys beside them do not go together. `places` are those of the steps in the
+/// text, in bytes.
+pub(super) fn check(
+    scenario: &Scenario,
+    places: &[usize],
+    fields: &Fields<'_>,
+) -> Result<(), Fault> {
+    each_step(scenario, places)?;
+    last_step(scenario, places)?;
+    whole(scenario, fields)
+}
+
+fn each_step(scenario: &Scenario, places: &[usize]) -> Result<(), Fault> {
+    for (index, (step, &at)) in scenario.steps.iter().zip(places).enumerate() {
+        let place = Place {
+            scenario,
+            index,
+            step,
+        };
+        if let Some(Objection(message, help)) = RULES.iter().find_map(|rule| rule(&place)) {
+            return Err(Fault::new(at, message, help));
+        }
+    }
+    Ok(())
+}
+
+fn last_step(scenario: &Scenario, places: &[usize]) -> Result<(), Fault> {
+    match (scenario.steps.last(), places.last()) {
+        (Some(step), Some(&at)) if is_setting(step) => Err(Fault::new(
+            at,
+            "nothing comes after this step and would see its effect",
+            "put a call or a step of the peer after it, or leave it out",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What the steps as a whole, and the keys beside them, ask for.
+fn whole(scenario: &Scenario, fields: &Fields<'_>) -> Result<(), Fault> {
+    let any = |like: fn(&Step) -> bool| scenario.steps.iter().any(like);
+    if let Some(node) = fields.find("peer_renegotiation")
+        && !any(|step| *step == Step::Renegotiate)
+    {
+        return Err(Fault::new(
+            node.at(),
+            "\"peer_renegotiation\" without a step \"renegotiate\" has no effect",
+            "add such a step, or leave the key out",
+        ));
+    }
+    if let Some(node) = fields.find("steps")
+        && !any(|step| matches!(step, Step::Write(_)))
+    {
+        return Err(Fault::new(
+            node.at(),
+            "no step writes",
+            "add one, such as { write = { len = 100 } }: a scenario is about writing",
+        ));
+    }
+    Ok(())
+}
+
+/// A step among the others.
+struct Place<'s> {
+    scenario: &'s Scenario,
+    index: usize,
+    step: &'s Step,
+}
+
+impl Place<'_> {
+    fn before(&self, like: impl Fn(&Step) -> bool) -> bool {
+        self.scenario.steps[..self.index].iter().any(like)
+    }
+
+    fn next(&self) -> Option<&Step> {
+        self.scenario.steps.get(self.index + 1)
+    }
+
+    fn only_version(&self, version: Version) -> bool {
+        self.scenario.versions == [version]
+    }
+}
+
+/// Why a step cannot stand where it does, and what would be right.
+struct Objection(&'static str, &'static str);
+
+/// Where a step can stand. Each rule looks at one step and objects or has nothing to say.
+const RULES: [fn(&Place<'_>) -> Option<Objection>; 9] = [
+    one_handshake,
+    handshake_needs_a_role,
+    repeat_needs_a_write,
+    finish_needs_a_call,
+    key_update_needs_tls13,
+    renegotiation_needs_tls12,
+    ticket_needs_a_tls13_client,
+    stale_error_needs_a_call,
+    nothing_from_a_vanished_peer,
+];
+
+fn one_handshake(place: &Place<'_>) -> Option<Objection> {
+    let again = *place.step == Step::Handshake && place.before(|s| *s == Step::Handshake);
+    again.then_some(Objection(
+        "a second handshake",
+        "a connection shakes hands once: to repeat the call write \"finish\", for a handshake \
+         within the connection \"renegotiate\"",
+    ))
+}
+
+fn handshake_needs_a_role(place: &Place<'_>) -> Option<Objection> {
+    let unset = place.scenario.role_state == RoleState::Unset;
+    (unset && *place.step == Step::Handshake).then_some(Objection(
+        "a handshake with role_state = \"unset\": the library does not know which one to do",
+        "leave the step out and write at once, or leave role_state out",
+    ))
+}
+
+fn repeat_needs_a_write(place: &Place<'_>) -> Option<Objection> {
+    let written = || place.before(|step| matches!(step, Step::Write(_)));
+    match place.step {
+        Step::Retry(_) if !written() => Some(Objection(
+            "a retry before any write",
+            "a retry repeats a write: put a write before it",
+        )),
+        Step::Write(write) if write.source == Source::Rest && !written() => Some(Objection(
+            "the rest of a write before any write",
+            "put a write before it that can leave something over",
+        )),
+        _ => None,
+    }
+}
+
+fn finish_needs_a_call(place: &Place<'_>) -> Option<Objection> {
+    let called = || {
+        place.before(|step| is_call(step) || matches!(step, Step::KeyUpdate(_) | Step::Renegotiate))
+    };
+    (*place.step == Step::Finish && !called()).then_some(Objection(
+        "finish before any call",
+        "it repeats the last call until that is done: put a handshake, write, read or shutdown \
+         before it",
+    ))
+}
+
+fn key_update_needs_tls13(place: &Place<'_>) -> Option<Objection> {
+    let updates = matches!(
+        place.step,
+        Step::KeyUpdate(_) | Step::Peer(PeerAction::KeyUpdate(_))
+    );
+    (updates && !place.only_version(Version::Tls13)).then_some(Objection(
+        "a key update, which TLS 1.2 does not have",
+        "it needs versions = [\"tls1.3\"]",
+    ))
+}
+
+fn renegotiation_needs_tls12(place: &Place<'_>) -> Option<Objection> {
+    let renegotiates = matches!(
+        place.step,
+        Step::Renegotiate | Step::Peer(PeerAction::Renegotiate)
+    );
+    (renegotiates && !place.only_version(Version::Tls12)).then_some(Objection(
+        "a renegotiation, which TLS 1.3 does not have",
+        "it needs versions = [\"tls1.2\"]",
+    ))
+}
+
+fn ticket_needs_a_tls13_client(place: &Place<'_>) -> Option<Objection> {
+    let ticket = *place.step == Step::Peer(PeerAction::SessionTicket);
+    let fits = place.only_version(Version::Tls13) && place.scenario.roles == [Role::Client];
+    (ticket && !fits).then_some(Objection(
+        "a session ticket from the peer, which only a TLS 1.3 server sends at any time",
+        "it needs versions = [\"tls1.3\"] and roles = [\"client\"]",
+    ))
+}
+
+fn stale_error_needs_a_call(place: &Place<'_>) -> Option<Objection> {
+    // At the very end another message is clearer: nothing would see its effect.
+    let next = place.next()?;
+    (*place.step == Step::StaleError && !is_call(next)).then_some(Objection(
+        "a stale error that no call follows at once",
+        "put a write, retry, finish, read, shutdown or handshake right after it",
+    ))
+}
+
+fn nothing_from_a_vanished_peer(place: &Place<'_>) -> Option<Objection> {
+    let gone = |step: &Step| *step == Step::Peer(PeerAction::Vanish);
+    (matches!(place.step, Step::Peer(_)) && place.before(gone)).then_some(Objection(
+        "a step of a peer that has vanished",
+        "put it before peer = \"vanish\", or leave it out",
+    ))
+}
+
+/// Whether a step calls a function of the library that reads or writes.
+fn is_call(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::Handshake
+            | Step::Write(_)
+            | Step::Retry(_)
+            | Step::Finish
+            | Step::Read(_)
+            | Step::Shutdown
+    )
+}
+
+/// Whether a step does nothing but change what later ones do.
+fn is_setting(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::SetModes(_)
+            | Step::ClearModes(_)
+            | Step::MaxSendFragment(_)
+            | Step::Link(_)
+            | Step::Inbound(_)
+            | Step::StaleError
+    )
+}
