@@ -4,11 +4,13 @@
 
 use std::cell::OnceCell;
 
-use super::cipher::{Inner, MacOrder, Opener, ShareOfKeyBlock, Suite, Version};
+use super::cbc::MacOrder;
 use super::handshake::{Event, Message, Reassembly, ServerHello};
 use super::keylog::{KeyLog, Random, TrafficSecrets};
+use super::opener::Opener;
 use super::record::{Content, ContentType, Fragment, Frame};
 use super::schedule::{TrafficKeys, key_block, updated_secret};
+use super::suites::{Suite, Version};
 use super::{Pair, Sender};
 
 pub(super) struct Connection<'k> {
@@ -121,11 +123,11 @@ impl<'k> Connection<'k> {
             Protection::Keys { opener, traffic } => {
                 let epoch = traffic.as_mut().map(|traffic| &mut traffic.epoch);
                 match (opener.open(frame), epoch) {
-                    (Some(inner), epoch) => {
+                    (Some(fragment), epoch) => {
                         if let Some(Epoch::Handshake { may_skip }) = epoch {
                             *may_skip = false;
                         }
-                        Content::Opened(Fragment::from(inner))
+                        Content::Opened(fragment)
                     }
                     (None, Some(Epoch::Handshake { may_skip: true })) => {
                         opener.uncount();
@@ -284,18 +286,10 @@ impl Negotiated {
             return Protection::Unsupported;
         };
         let opener = || {
-            let parts = suite.key_block_parts();
             let block = self
                 .key_block
                 .get_or_init(|| self.derive_key_block(suite, keylog));
-            let (macs, rest) = block.as_ref()?.split_at_checked(2 * parts.mac)?;
-            let (keys, ivs) = rest.split_at_checked(2 * parts.key)?;
-            let own = |both| halve(both, sender);
-            let share = ShareOfKeyBlock {
-                mac: own(macs),
-                key: own(keys),
-                iv: own(ivs),
-            };
+            let share = suite.key_block_parts().share(block.as_ref()?, sender)?;
             Opener::tls12(suite, &share, self.mac_order)
         };
         opener().map_or(Protection::NoKey, |opener| Protection::Keys {
@@ -307,46 +301,12 @@ impl Negotiated {
     fn derive_key_block(&self, suite: Suite, keylog: &KeyLog) -> Option<Vec<u8>> {
         let client_random = self.client_random?;
         let master = keylog.secrets(&client_random)?.master.as_deref()?;
-        let parts = suite.key_block_parts();
-        let len = 2 * (parts.mac + parts.key + parts.iv);
+        let len = suite.key_block_parts().len();
         key_block(suite.hash, master, &self.server_random, &client_random, len)
     }
 }
 
-/// The sender's half of a part of the key block.
-fn halve(both: &[u8], sender: Sender) -> &[u8] {
-    let (client, server) = both.split_at(both.len() / 2);
-    match sender {
-        Sender::Client => client,
-        Sender::Server => server,
-    }
-}
-
 fn plain(frame: &Frame<'_>) -> Content {
-    let content_type = frame.header.content_type;
-    Content::Plain(
-        Inner {
-            content_type,
-            plaintext: frame.body.to_vec(),
-            padding: 0,
-        }
-        .into(),
-    )
-}
-
-impl From<Inner> for Fragment {
-    fn from(
-        Inner {
-            content_type,
-            plaintext,
-            padding,
-        }: Inner,
-    ) -> Self {
-        Self {
-            content_type,
-            plaintext,
-            padding,
-            messages: Vec::new(),
-        }
-    }
+    let plaintext = frame.body.to_vec();
+    Content::Plain(Fragment::new(frame.header.content_type, plaintext))
 }

@@ -15,14 +15,18 @@
 //! TLS 1.3 (all suites but CCM) and TLS 1.0 to 1.2 (AES-GCM, ChaCha20-Poly1305, AES-CBC with and without
 //! `encrypt_then_mac`, NULL), with key updates and renegotiation. Not read: early data, compression, DTLS.
 
+mod aead;
 mod alert;
-mod cipher;
+mod cbc;
 mod connection;
 mod handshake;
 mod keylog;
+mod mac;
+mod opener;
 mod record;
 mod registry;
 mod schedule;
+mod suites;
 
 use std::ops::{Index, IndexMut};
 

@@ -138,6 +138,16 @@ impl Record {
 }
 
 impl Fragment {
+    /// Content without padding, not yet looked into.
+    pub(super) fn new(content_type: ContentType, plaintext: Vec<u8>) -> Self {
+        Self {
+            content_type,
+            plaintext,
+            padding: 0,
+            messages: Vec::new(),
+        }
+    }
+
     /// The alert in it; `None` for other content, and for an alert record that is not exactly two bytes.
     #[must_use]
     pub fn alert(&self) -> Option<Alert> {
@@ -251,5 +261,16 @@ impl<'a> Frame<'a> {
         };
         *start += record.len() as u64;
         frame
+    }
+
+    /// What a MAC or an AEAD of TLS 1.2 and older covers before the content (RFC 5246, sections 6.2.3.1 and 6.2.3.3):
+    /// sequence number, type, version and a length.
+    pub(super) fn pseudo_header(&self, sequence: u64, length: usize) -> Option<[u8; 13]> {
+        let mut header = [0; 13];
+        header[..8].copy_from_slice(&sequence.to_be_bytes());
+        header[8] = self.header.content_type.code();
+        header[9..11].copy_from_slice(&self.header.version.to_be_bytes());
+        header[11..].copy_from_slice(&u16::try_from(length).ok()?.to_be_bytes());
+        Some(header)
     }
 }

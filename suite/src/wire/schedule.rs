@@ -8,6 +8,7 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384};
 
+use super::Sender;
 use super::keylog::Random;
 
 /// The hash of a cipher suite, which its HKDF or PRF runs on.
@@ -92,6 +93,50 @@ pub(super) fn key_block(
         }
     }
     Some(block)
+}
+
+/// The length in bytes of each part of the key block, which holds each twice, the client's before the server's
+/// (RFC 5246, section 6.3).
+#[derive(Clone, Copy)]
+pub(super) struct KeyBlockParts {
+    pub(super) mac: usize,
+    pub(super) key: usize,
+    pub(super) iv: usize,
+}
+
+/// One direction's share of a key block.
+pub(super) struct ShareOfKeyBlock<'a> {
+    pub(super) mac: &'a [u8],
+    pub(super) key: &'a [u8],
+    pub(super) iv: &'a [u8],
+}
+
+impl KeyBlockParts {
+    /// The length of the whole block.
+    pub(super) fn len(self) -> usize {
+        2 * (self.mac + self.key + self.iv)
+    }
+
+    /// The sender's share of `block`; `None` if that is shorter than its parts.
+    pub(super) fn share(self, block: &[u8], sender: Sender) -> Option<ShareOfKeyBlock<'_>> {
+        let (macs, rest) = block.split_at_checked(2 * self.mac)?;
+        let (keys, ivs) = rest.split_at_checked(2 * self.key)?;
+        let own = |both| halve(both, sender);
+        Some(ShareOfKeyBlock {
+            mac: own(macs),
+            key: own(keys),
+            iv: own(ivs),
+        })
+    }
+}
+
+/// The sender's half of a part of the key block.
+fn halve(both: &[u8], sender: Sender) -> &[u8] {
+    let (client, server) = both.split_at(both.len() / 2);
+    match sender {
+        Sender::Client => client,
+        Sender::Server => server,
+    }
 }
 
 /// P_hash (RFC 5246, section 5), combined with what `output` already holds.

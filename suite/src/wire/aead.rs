@@ -1,0 +1,150 @@
+//! AEAD ciphers (RFC 5288, RFC 7905, RFC 8446). A key and a [`Frame`] go in; out comes the fragment, or nothing when
+//! authentication fails.
+
+use aes::cipher::consts::{U12, U16};
+use aes_gcm::aead::{AeadInOut, KeyInit};
+use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use chacha20poly1305::ChaCha20Poly1305;
+
+use super::record::{Fragment, Frame};
+use super::schedule::{ShareOfKeyBlock, TrafficKeys};
+use super::suites::Cipher;
+
+/// The length of the tag of each AEAD here, in bytes.
+const TAG: usize = 16;
+
+/// The cipher of one direction, and how its nonces are made.
+pub(super) struct Aead {
+    key: AeadKey,
+    nonce: Nonce,
+}
+
+enum AeadKey {
+    Aes128Gcm(Aes128Gcm),
+    Aes256Gcm(Aes256Gcm),
+    ChaCha20Poly1305(ChaCha20Poly1305),
+}
+
+/// How the nonce is made, and with it the form of the record.
+enum Nonce {
+    /// Four secret bytes and the record's first eight (RFC 5288, section 3).
+    Tls12Explicit([u8; 4]),
+    /// The IV and the sequence number, exclusive-or (RFC 7905, section 2).
+    Tls12Implicit([u8; 12]),
+    /// The same (RFC 8446, section 5.3), and the content type is inside.
+    Tls13([u8; 12]),
+}
+
+impl Aead {
+    /// For TLS 1.3; `None` if the cipher is no AEAD, or the key does not fit it.
+    pub(super) fn tls13(cipher: Cipher, keys: &TrafficKeys) -> Option<Self> {
+        Some(Self {
+            key: AeadKey::new(cipher, &keys.key)?,
+            nonce: Nonce::Tls13(keys.iv),
+        })
+    }
+
+    /// For TLS 1.2; `None` if the cipher is no AEAD, or the keys do not fit it.
+    pub(super) fn tls12(cipher: Cipher, share: &ShareOfKeyBlock<'_>) -> Option<Self> {
+        Some(Self {
+            key: AeadKey::new(cipher, share.key)?,
+            nonce: match cipher {
+                Cipher::ChaCha20Poly1305 => Nonce::Tls12Implicit(share.iv.try_into().ok()?),
+                _ => Nonce::Tls12Explicit(share.iv.try_into().ok()?),
+            },
+        })
+    }
+
+    /// Opens the record that has this number.
+    pub(super) fn open(&self, sequence: u64, frame: &Frame<'_>) -> Option<Fragment> {
+        let (sealed, &tag) = frame.body.split_last_chunk::<TAG>()?;
+        let (nonce, sealed) = match self.nonce {
+            Nonce::Tls12Explicit(salt) => {
+                let (explicit, sealed) = sealed.split_first_chunk::<8>()?;
+                (explicit_nonce(salt, *explicit), sealed)
+            }
+            Nonce::Tls12Implicit(iv) | Nonce::Tls13(iv) => (xor_sequence(iv, sequence), sealed),
+        };
+        let mut buffer = sealed.to_vec();
+        match self.nonce {
+            Nonce::Tls13(_) => {
+                self.key
+                    .decrypt(nonce, frame.raw_header, &mut buffer, tag)?;
+                Some(unwrap_inner(buffer))
+            }
+            Nonce::Tls12Explicit(_) | Nonce::Tls12Implicit(_) => {
+                let aad = frame.pseudo_header(sequence, buffer.len())?;
+                self.key.decrypt(nonce, &aad, &mut buffer, tag)?;
+                Some(Fragment::new(frame.header.content_type, buffer))
+            }
+        }
+    }
+}
+
+impl AeadKey {
+    fn new(cipher: Cipher, key: &[u8]) -> Option<Self> {
+        match cipher {
+            Cipher::Aes128Gcm => Aes128Gcm::new_from_slice(key).ok().map(Self::Aes128Gcm),
+            Cipher::Aes256Gcm => Aes256Gcm::new_from_slice(key).ok().map(Self::Aes256Gcm),
+            Cipher::ChaCha20Poly1305 => ChaCha20Poly1305::new_from_slice(key)
+                .ok()
+                .map(Self::ChaCha20Poly1305),
+            Cipher::Aes128Cbc(_) | Cipher::Aes256Cbc(_) | Cipher::Null(_) => None,
+        }
+    }
+
+    fn decrypt(
+        &self,
+        nonce: [u8; 12],
+        aad: &[u8],
+        buffer: &mut [u8],
+        tag: [u8; TAG],
+    ) -> Option<()> {
+        fn with<A>(
+            key: &A,
+            nonce: [u8; 12],
+            aad: &[u8],
+            buffer: &mut [u8],
+            tag: [u8; TAG],
+        ) -> Option<()>
+        where
+            A: AeadInOut<NonceSize = U12, TagSize = U16>,
+        {
+            key.decrypt_inout_detached(&nonce.into(), aad, buffer.into(), &tag.into())
+                .ok()
+        }
+        match self {
+            Self::Aes128Gcm(key) => with(key, nonce, aad, buffer, tag),
+            Self::Aes256Gcm(key) => with(key, nonce, aad, buffer, tag),
+            Self::ChaCha20Poly1305(key) => with(key, nonce, aad, buffer, tag),
+        }
+    }
+}
+
+fn explicit_nonce([a, b, c, d]: [u8; 4], explicit: [u8; 8]) -> [u8; 12] {
+    let mut nonce = [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0];
+    nonce[4..].copy_from_slice(&explicit);
+    nonce
+}
+
+fn xor_sequence(mut iv: [u8; 12], sequence: u64) -> [u8; 12] {
+    iv[4..]
+        .iter_mut()
+        .zip(sequence.to_be_bytes())
+        .for_each(|(byte, number)| *byte ^= number);
+    iv
+}
+
+/// Takes TLSInnerPlaintext apart (RFC 8446, section 5.4): content, then the type, then zeros. Without any byte but zeros
+/// there is no type; that shows as type 0.
+fn unwrap_inner(mut plaintext: Vec<u8>) -> Fragment {
+    let end = plaintext.iter().rposition(|&byte| byte != 0);
+    let zeros_from = end.map_or(0, |end| end + 1);
+    let padding = plaintext.len() - zeros_from;
+    let code = end.and_then(|end| plaintext.get(end)).copied().unwrap_or(0);
+    plaintext.truncate(end.unwrap_or(0));
+    Fragment {
+        padding,
+        ..Fragment::new(code.into(), plaintext)
+    }
+}
