@@ -1,0 +1,211 @@
+//! What a right file means.
+
+use writeproof::link::{Budget, Errno, Inbound, Outbound, Refusal};
+use writeproof::scenario::{
+    Buffer, Cipher, Content, Function, Id, KeyUpdate, Mode, PeerAction, PeerRenegotiation, Retry,
+    Role, RoleState, Scenario, Source, Step, Version, Write,
+};
+
+use crate::{ALL_OF_TLS13, RENEGOTIATION, SHORTER_BUFFER, read, with_steps};
+
+fn steps_of(steps: &str) -> Vec<Step> {
+    read(&with_steps(steps)).unwrap().steps
+}
+
+fn written(source: Source) -> Step {
+    Step::Write(Write {
+        function: Function::Write,
+        source,
+        times: 1.try_into().unwrap(),
+    })
+}
+
+#[test]
+fn the_example_of_the_design_is_read() {
+    let scenario = read(SHORTER_BUFFER).unwrap();
+    let blocked = Outbound {
+        accept: Budget::Bytes(100),
+        ..Outbound::OPEN
+    };
+    let expected = Scenario {
+        id: Id::new("retry/x").unwrap(),
+        title: "A blocked write retried with fewer bytes is refused".into(),
+        clauses: vec!["retry.same-arguments".into()],
+        links: vec![],
+        versions: vec![Version::Tls12, Version::Tls13],
+        roles: vec![Role::Client, Role::Server],
+        cipher: Cipher::Aes128Gcm,
+        role_state: RoleState::Set,
+        peer_renegotiation: PeerRenegotiation::Allow,
+        steps: vec![
+            Step::Handshake,
+            Step::Link(blocked),
+            written(Source::Pattern(20000)),
+            Step::Link(Outbound::OPEN),
+            Step::Retry(Retry {
+                len: Some(50),
+                ..Retry::default()
+            }),
+            Step::Retry(Retry::default()),
+            Step::Peer(PeerAction::Read),
+        ],
+    };
+    assert_eq!(scenario, expected);
+}
+
+#[test]
+fn every_kind_of_write_is_read() {
+    let steps = &read(ALL_OF_TLS13).unwrap().steps[18..26];
+    let large = Step::Write(Write {
+        function: Function::WriteEx,
+        source: Source::Pattern(4 << 20),
+        times: 10_000.try_into().unwrap(),
+    });
+    let expected = [
+        large,
+        written(Source::Pattern(0)),
+        written(Source::Negative(i32::MIN)),
+        written(Source::Literal("grüß".into())),
+        written(Source::Literal(vec![0, 255])),
+        written(Source::Null(0)),
+        written(Source::Null(5)),
+        written(Source::Rest),
+    ];
+    assert_eq!(steps, expected);
+}
+
+#[test]
+fn every_kind_of_link_is_read() {
+    let steps = &read(ALL_OF_TLS13).unwrap().steps[4..10];
+    let link = |accept, at_most: usize, then| {
+        Step::Link(Outbound {
+            accept,
+            at_most: at_most.try_into().ok(),
+            then,
+        })
+    };
+    let errno = |name| Refusal::Fail(Errno::from_name(name).unwrap());
+    let expected = [
+        link(Budget::Bytes(0), 0, Refusal::WouldBlock),
+        link(Budget::Bytes(0), 7, Refusal::Zero),
+        link(Budget::EachCall(5), 0, Refusal::ZeroRetry),
+        link(Budget::All, 1, Refusal::WouldBlock),
+        link(Budget::Bytes(5), 0, errno("ECONNRESET")),
+        link(Budget::Bytes(0), 0, errno("EPIPE")),
+    ];
+    assert_eq!(steps, expected);
+}
+
+#[test]
+fn every_kind_of_inbound_is_read() {
+    let steps = &read(ALL_OF_TLS13).unwrap().steps[10..18];
+    let inbound = |deliver, at_most: usize, then| {
+        Step::Inbound(Inbound {
+            deliver,
+            at_most: at_most.try_into().ok(),
+            then,
+        })
+    };
+    let errno = |name| Refusal::Fail(Errno::from_name(name).unwrap());
+    let expected = [
+        Step::Inbound(Inbound::OPEN),
+        inbound(Budget::Bytes(0), 0, Refusal::WouldBlock),
+        inbound(Budget::All, 0, Refusal::Zero),
+        inbound(Budget::Bytes(3), 2, Refusal::Zero),
+        inbound(Budget::EachCall(3), 0, Refusal::WouldBlock),
+        inbound(Budget::All, 2, Refusal::WouldBlock),
+        inbound(Budget::All, 0, errno("ETIMEDOUT")),
+        inbound(Budget::Bytes(0), 0, errno("ECONNRESET")),
+    ];
+    assert_eq!(steps, expected);
+}
+
+#[test]
+fn calls_and_steps_of_the_peer_are_read() {
+    let steps = &read(ALL_OF_TLS13).unwrap().steps[26..];
+    let count = |bytes: usize| bytes.try_into().unwrap();
+    let expected = [
+        Step::Retry(Retry {
+            len: Some(9),
+            buffer: Buffer::Moved,
+            content: Content::Changed,
+            function: Some(Function::WriteEx),
+        }),
+        Step::Retry(Retry::default()),
+        Step::StaleError,
+        Step::Finish,
+        Step::Read(count(16384)),
+        Step::Read(count(1 << 20)),
+        Step::KeyUpdate(KeyUpdate::NotRequested),
+        Step::KeyUpdate(KeyUpdate::NotRequested),
+        Step::KeyUpdate(KeyUpdate::Requested),
+        Step::Peer(PeerAction::Handshake),
+        Step::Peer(PeerAction::Write(count(1 << 20))),
+        Step::Peer(PeerAction::KeyUpdate(KeyUpdate::NotRequested)),
+        Step::Peer(PeerAction::Raw(vec![0x15, 3])),
+        Step::Peer(PeerAction::SessionTicket),
+        Step::Peer(PeerAction::FatalAlert),
+        Step::Peer(PeerAction::CloseNotify),
+        Step::Shutdown,
+        Step::Peer(PeerAction::Vanish),
+    ];
+    assert_eq!(steps, expected);
+}
+
+#[test]
+fn modes_and_fragment_length_are_read() {
+    let steps = &read(ALL_OF_TLS13).unwrap().steps[1..4];
+    let expected = [
+        Step::SetModes(Mode::ALL.to_vec()),
+        Step::ClearModes(vec![Mode::AutoRetry]),
+        Step::MaxSendFragment(512),
+    ];
+    assert_eq!(steps, expected);
+}
+
+#[test]
+fn steps_can_be_an_array_of_tables() {
+    let scenario = read(RENEGOTIATION).unwrap();
+    let expected = [
+        Step::Handshake,
+        Step::Renegotiate,
+        written(Source::Pattern(100)),
+        Step::Peer(PeerAction::Renegotiate),
+    ];
+    assert_eq!(scenario.steps, expected);
+}
+
+#[test]
+fn both_versions_and_both_roles_are_the_default() {
+    let scenario = read(&with_steps("{ write = { len = 1 } }")).unwrap();
+    let variants: Vec<_> = scenario.variants().map(|v| v.to_string()).collect();
+    assert_eq!(
+        variants,
+        [
+            "tls1.2/client",
+            "tls1.2/server",
+            "tls1.3/client",
+            "tls1.3/server"
+        ]
+    );
+}
+
+#[test]
+fn an_unset_role_state_is_for_writes_without_a_handshake() {
+    let text = format!(
+        "role_state = 'unset'\n{}",
+        with_steps("{ write = { len = 1 } }")
+    );
+    assert_eq!(read(&text).unwrap().role_state, RoleState::Unset);
+}
+
+#[test]
+fn a_bare_name_and_an_empty_table_say_the_same() {
+    let bare =
+        steps_of("{ write = { len = 1 } }, 'handshake', 'retry', 'finish', 'read', 'shutdown'");
+    let tables = steps_of(
+        "{ write = { len = 1 } }, { handshake = {} }, { retry = {} }, { finish = {} }, \
+         { read = {} }, { shutdown = {} }",
+    );
+    assert_eq!(bare, tables);
+}
