@@ -287,7 +287,7 @@ pub struct Write {
     pub function: Function,
     /// What it is asked to write.
     pub source: Source,
-    /// How many such writes follow each other.
+    /// How many such writes follow each other; from a file, at most 64 MiB in all.
     pub times: NonZeroUsize,
 }
 

@@ -27,6 +27,10 @@ use crate::link::{Budget, Errno, Inbound, Outbound, Refusal};
 /// How often a write can be repeated by one step.
 const MAX_TIMES: usize = 10_000;
 
+/// How many bytes the writes of one step can have in all (64 MiB): a case keeps in memory what it
+/// offered and what went over the wire until it ends.
+const MAX_WRITTEN: usize = 64 << 20;
+
 /// The largest read, and the most that the peer puts onto the wire in one step, in bytes (1 MiB).
 const MAX_READ: usize = 1 << 20;
 
@@ -179,12 +183,30 @@ fn write(node: Node<'_>) -> Result<Step, Fault> {
         .fields("\"rest\", or a table such as { len = 100 }")?
         .only(&KEYS)?;
     let function = function(&fields)?.unwrap_or(Function::Write);
-    let times = fields.find("times").map(|node| node.count(MAX_TIMES));
+    let source = source(&fields, function)?;
     Ok(Step::Write(Write {
+        times: times(&fields, &source)?,
         function,
-        source: source(&fields, function)?,
-        times: times.transpose()?.unwrap_or(NonZeroUsize::MIN),
+        source,
     }))
+}
+
+fn times(fields: &Fields<'_>, source: &Source) -> Result<NonZeroUsize, Fault> {
+    let Some(node) = fields.find("times") else {
+        return Ok(NonZeroUsize::MIN);
+    };
+    let times = node.count(MAX_TIMES)?;
+    let len = match source {
+        Source::Pattern(len) | Source::Null(len) => *len,
+        Source::Literal(bytes) => bytes.len(),
+        Source::Rest | Source::Negative(_) => 0,
+    };
+    match MAX_WRITTEN.checked_div(len) {
+        Some(most) if times.get() > most => Err(node.refused(format_args!(
+            "at most {most} with {len} bytes each: a step writes no more than {MAX_WRITTEN} in all"
+        ))),
+        _ => Ok(times),
+    }
 }
 
 fn source(fields: &Fields<'_>, function: Function) -> Result<Source, Fault> {
