@@ -138,8 +138,8 @@ impl<'t> Fields<'t> {
         wanted: &str,
         read: impl Fn(Node<'t>) -> Result<String, Fault>,
     ) -> Result<Vec<String>, Fault> {
-        self.find(key)
-            .map_or(Ok(Vec::new()), |node| node.set(wanted, read))
+        let set = self.read(key, |node| node.set(wanted, read))?;
+        Ok(set.unwrap_or_default())
     }
 
     /// The words of the array at `key`; all `choices` if the table has none.
@@ -148,10 +148,10 @@ impl<'t> Fields<'t> {
         key: &str,
         choices: [(&'static str, T); N],
     ) -> Result<Vec<T>, Fault> {
-        match self.find(key) {
-            Some(node) => node.some_of("strings", |element| element.choice(choices)),
-            None => Ok(choices.map(|(_, value)| value).to_vec()),
-        }
+        let some = self.read(key, |node| {
+            node.some_of("strings", |element| element.choice(choices))
+        })?;
+        Ok(some.unwrap_or_else(|| choices.map(|(_, value)| value).to_vec()))
     }
 
     /// The word at `key`; the first of `choices` if the table has none.
@@ -160,8 +160,17 @@ impl<'t> Fields<'t> {
         key: &str,
         choices: [(&'static str, T); N],
     ) -> Result<T, Fault> {
-        self.find(key)
-            .map_or(Ok(choices[0].1), |node| node.choice(choices))
+        let word = self.read(key, |node| node.choice(choices))?;
+        Ok(word.unwrap_or(choices[0].1))
+    }
+
+    /// What `read` makes of the value of `key`, if it is there.
+    pub(super) fn read<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(Node<'t>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        self.find(key).map(read).transpose()
     }
 
     /// The key and value of at most one of `keys`; a second one is refused.
@@ -323,22 +332,9 @@ impl<'t> Node<'t> {
 
     /// The bytes that an even number of hexadecimal digits stands for: 1 to `max`.
     pub(super) fn hex(self, max: usize) -> Result<Vec<u8>, Fault> {
-        let digit = |byte: u8| {
-            char::from(byte)
-                .to_digit(16)
-                .and_then(|d| u8::try_from(d).ok())
-        };
         self.as_text()
             .filter(|text| (1..=max).contains(&text.len().div_ceil(2)))
-            .and_then(|text| {
-                text.as_bytes()
-                    .chunks(2)
-                    .map(|pair| match *pair {
-                        [high, low] => Some(digit(high)? << 4 | digit(low)?),
-                        _ => None,
-                    })
-                    .collect()
-            })
+            .and_then(|text| base16ct::mixed::decode_vec(text).ok())
             .ok_or_else(|| {
                 self.refused(format_args!(
                     "a string of 1 to {max} bytes, each two hexadecimal digits, such as \"00ff\""

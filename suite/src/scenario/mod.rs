@@ -67,13 +67,8 @@ pub struct Id(String);
 impl Id {
     /// Takes `family/name`; answers nothing if it is not of that form.
     pub fn new(text: &str) -> Option<Self> {
-        let word = |w: &str| {
-            !w.is_empty()
-                && w.bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        };
         let (family, name) = text.split_once('/')?;
-        (word(family) && word(name)).then(|| Self(text.to_owned()))
+        (is_name(family) && is_name(name)).then(|| Self(text.to_owned()))
     }
 
     /// The folder: what the scenario is about.
@@ -404,4 +399,10 @@ pub enum PeerAction {
     Raw(Vec<u8>),
     /// It is gone: reads find end of file, writes fail with `EPIPE`.
     Vanish,
+}
+
+/// Whether `text` can be a part of an id or of a clause: lower-case letters, digits and hyphens.
+fn is_name(text: &str) -> bool {
+    let is_of_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    !text.is_empty() && text.bytes().all(is_of_name)
 }

@@ -25,7 +25,9 @@ use thiserror::Error;
 use toml::de::DeTable;
 
 use super::form::{Fault, Fields, Node};
-use super::{Cipher, Id, PeerRenegotiation, Role, RoleState, Scenario, Version, order, steps};
+use super::{
+    Cipher, Id, PeerRenegotiation, Role, RoleState, Scenario, Version, is_name, order, steps,
+};
 
 /// A scenario file that is wrong: where, how, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -146,12 +148,10 @@ fn title(fields: &Fields<'_>) -> Result<String, Fault> {
 }
 
 fn clause(node: Node<'_>) -> Result<String, Fault> {
-    let word = |w: &str| {
-        !w.is_empty()
-            && w.bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    let right = |text: &str| {
+        text.split_once('.')
+            .is_some_and(|(topic, rule)| is_name(topic) && is_name(rule))
     };
-    let right = |text: &str| matches!(text.split_once('.'), Some((a, b)) if word(a) && word(b));
     node.text(
         "a clause such as \"retry.same-arguments\": two names of a-z, 0-9 and -, and a dot between",
         right,

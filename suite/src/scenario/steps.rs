@@ -213,8 +213,8 @@ fn source(fields: &Fields<'_>, function: Function) -> Result<Source, Fault> {
     if let Some(null) = fields.find("null") {
         fields.at_most_one(&["null", "text", "hex"])?;
         null.yes()?;
-        let len = fields.find("len").map(|node| node.number(0..=MAX_WRITE));
-        return Ok(Source::Null(len.transpose()?.unwrap_or(0)));
+        let len = fields.read("len", |node| node.number(0..=MAX_WRITE))?;
+        return Ok(Source::Null(len.unwrap_or(0)));
     }
     match fields.at_most_one(&["len", "text", "hex"])? {
         Some(("len", node)) => length(node, function),
@@ -244,18 +244,15 @@ fn length(node: Node<'_>, function: Function) -> Result<Source, Fault> {
 }
 
 fn function(fields: &Fields<'_>) -> Result<Option<Function>, Fault> {
-    fields
-        .find("function")
-        .map(|node| node.choice(Function::ALL.map(|f| (f.word(), f))))
-        .transpose()
+    let choices = Function::ALL.map(|f| (f.word(), f));
+    fields.read("function", |node| node.choice(choices))
 }
 
 fn retry(argument: &Argument<'_>) -> Result<Step, Fault> {
     const KEYS: [&str; 4] = ["len", "buffer", "content", "function"];
     let fields = argument.fields(&KEYS, "{} or a table such as { len = 50 }")?;
-    let len = fields.find("len").map(|node| node.number(0..=MAX_WRITE));
     Ok(Step::Retry(Retry {
-        len: len.transpose()?,
+        len: fields.read("len", |node| node.number(0..=MAX_WRITE))?,
         buffer: fields
             .word_or_first("buffer", [("same", Buffer::Same), ("moved", Buffer::Moved)])?,
         content: fields.word_or_first(
@@ -268,10 +265,8 @@ fn retry(argument: &Argument<'_>) -> Result<Step, Fault> {
 
 fn read(argument: &Argument<'_>) -> Result<Step, Fault> {
     let fields = argument.fields(&["max"], "{} or a table such as { max = 100 }")?;
-    match fields.find("max") {
-        Some(node) => node.count(MAX_READ).map(Step::Read),
-        None => Ok(Step::Read(DEFAULT_READ)),
-    }
+    let max = fields.read("max", |node| node.count(MAX_READ))?;
+    Ok(Step::Read(max.unwrap_or(DEFAULT_READ)))
 }
 
 fn key_update(argument: &Argument<'_>) -> Result<Step, Fault> {
@@ -377,23 +372,24 @@ impl Flow {
             (zero, Refusal::Zero),
             ("zero-retry", Refusal::ZeroRetry),
         ];
-        let at_most = fields.find("at_most").map(|node| node.count(MAX_BUDGET));
-        let then = fields
-            .find("then")
-            .map(|node| node.choice(refusals.into_iter().chain(errnos())));
         Ok(Self {
             budget: match fields.at_most_one(&[budget, budget_each])? {
                 Some((key, node)) if key == budget => Budget::Bytes(node.number(0..=MAX_BUDGET)?),
                 Some((_, node)) => Budget::EachCall(node.number(0..=MAX_BUDGET)?),
                 None => Budget::All,
             },
-            at_most: at_most.transpose()?,
-            then: then.transpose()?.unwrap_or(Refusal::WouldBlock),
+            at_most: fields.read("at_most", |node| node.count(MAX_BUDGET))?,
+            then: fields
+                .read("then", |node| {
+                    node.choice(refusals.into_iter().chain(errnos()))
+                })?
+                .unwrap_or(Refusal::WouldBlock),
         })
     }
 }
 
 fn peer(node: Node<'_>) -> Result<PeerAction, Fault> {
+    const KEYS: [&str; 3] = ["write", "key_update", "raw"];
     const WANTED: &str =
         "a word such as \"read\", or { write = N }, { key_update = … }, { raw = … }";
     if node.as_text().is_some() {
@@ -407,8 +403,7 @@ fn peer(node: Node<'_>) -> Result<PeerAction, Fault> {
             ("vanish", PeerAction::Vanish),
         ]);
     }
-    let fields = some_fields(node, WANTED)?.only(&["write", "key_update", "raw"])?;
-    match fields.at_most_one(&["write", "key_update", "raw"])? {
+    match node.fields(WANTED)?.only(&KEYS)?.at_most_one(&KEYS)? {
         Some(("write", bytes)) => bytes.count(MAX_READ).map(PeerAction::Write),
         Some(("key_update", kind)) => kind.choice(KEY_UPDATES).map(PeerAction::KeyUpdate),
         Some((_, bytes)) => bytes.hex(MAX_READ).map(PeerAction::Raw),

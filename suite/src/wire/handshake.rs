@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::keylog::Random;
 use super::registry::registry;
+use super::top_up;
 
 registry! {
     /// The type of a handshake message (RFC 5246, section 7.4; RFC 8446, section 4; IANA "TLS HandshakeType").
@@ -118,7 +119,7 @@ impl Reassembly {
                 events.extend(message.complete(whole));
                 bytes = rest;
             } else {
-                bytes = self.collect(bytes);
+                self.collect(&mut bytes);
                 if split_message(&self.partial).is_some() {
                     events.extend(message.complete(&self.partial));
                     self.partial.clear();
@@ -129,16 +130,12 @@ impl Reassembly {
         (messages, events)
     }
 
-    /// Takes what the message in `partial` lacks, first of its header and then of its body; answers what is left.
-    fn collect<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
-        for _part in ["header", "body"] {
-            let want = message_len(&self.partial).unwrap_or(HEADER_LEN);
-            let missing = want.saturating_sub(self.partial.len()).min(bytes.len());
-            let (mine, rest) = bytes.split_at(missing);
-            self.partial.extend_from_slice(mine);
-            bytes = rest;
+    /// Takes off `bytes` what the message in `partial` lacks, first of its header and then of its body.
+    fn collect(&mut self, bytes: &mut &[u8]) {
+        top_up(&mut self.partial, HEADER_LEN, bytes);
+        if let Some(whole) = message_len(&self.partial) {
+            top_up(&mut self.partial, whole, bytes);
         }
-        bytes
     }
 }
 

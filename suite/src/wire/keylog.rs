@@ -91,7 +91,8 @@ impl KeyLog {
 
     fn add(&mut self, line: usize, text: &str) -> Result<(), KeyLogError> {
         let mut words = text.split_ascii_whitespace();
-        let Some(slot) = words.next().and_then(Slot::of) else {
+        let label = words.next().unwrap_or_default();
+        let Some(slot) = Slot::of(label) else {
             return Ok(());
         };
         let (Some(random), Some(secret), None) = (words.next(), words.next(), words.next()) else {
@@ -100,16 +101,10 @@ impl KeyLog {
                 words: text.split_ascii_whitespace().count(),
             });
         };
-        let label = || {
-            text.split_ascii_whitespace()
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-        };
         let bytes = |hex: &str, what| {
             base16ct::mixed::decode_vec(hex).map_err(|_| KeyLogError::Hex {
                 line,
-                label: label(),
+                label: label.to_owned(),
                 what,
             })
         };
@@ -118,7 +113,7 @@ impl KeyLog {
         let secret = bytes(secret, "secret")?;
         let random = Random::try_from(random).map_err(|random| KeyLogError::Random {
             line,
-            label: label(),
+            label: label.to_owned(),
             bytes: random.len(),
         })?;
         *slot.find(self.connections.entry(random).or_default()) = Some(secret);

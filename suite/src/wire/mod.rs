@@ -104,3 +104,11 @@ pub fn read<'a>(events: impl IntoIterator<Item = (Sender, &'a [u8])>, keylog: &K
     view.server.extend(framers.server.finish());
     view
 }
+
+/// Moves to `partial` what it lacks to be `want` bytes long, or as much of that as there is.
+fn top_up(partial: &mut Vec<u8>, want: usize, bytes: &mut &[u8]) {
+    let missing = want.saturating_sub(partial.len()).min(bytes.len());
+    let (mine, rest) = bytes.split_at(missing);
+    partial.extend_from_slice(mine);
+    *bytes = rest;
+}

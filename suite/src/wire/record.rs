@@ -4,6 +4,7 @@
 use super::alert::Alert;
 use super::handshake::Message;
 use super::registry::registry;
+use super::top_up;
 
 /// The length of a record header in bytes.
 pub const HEADER_LEN: usize = 5;
@@ -202,24 +203,16 @@ impl Framer {
             *bytes = rest;
             return Some(Frame::new(&mut self.start, header, record));
         }
-        self.collect(bytes, HEADER_LEN);
+        top_up(&mut self.partial, HEADER_LEN, bytes);
         let header = Header::parse(&self.partial)?;
         if !header.is_possible() {
             self.give_up(header, std::mem::take(bytes).len());
             return None;
         }
-        self.collect(bytes, header.record_len());
+        top_up(&mut self.partial, header.record_len(), bytes);
         self.given = self.partial.len() == header.record_len();
         self.given
             .then(|| Frame::new(&mut self.start, header, &self.partial))
-    }
-
-    /// Takes what `partial` lacks to be `want` bytes long.
-    fn collect(&mut self, bytes: &mut &[u8], want: usize) {
-        let missing = want.saturating_sub(self.partial.len()).min(bytes.len());
-        let (mine, rest) = bytes.split_at(missing);
-        self.partial.extend_from_slice(mine);
-        *bytes = rest;
     }
 
     /// From here on nothing says where a record begins.
