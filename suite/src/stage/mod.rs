@@ -4,6 +4,7 @@
 //! twice gives the same trace. The peer acts only between calls of the library under test, on the
 //! same thread.
 
+mod far_side;
 mod reading;
 mod words;
 mod writing;
@@ -13,17 +14,16 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use self::far_side::report;
 use self::words::{describe, describe_attempt};
 use self::writing::{Argument, State, Writing};
 use crate::backend::{Backend, Endpoint, Setup, Switch, Unsupported};
-use crate::link::{Budget, Errno, Inbound, Link, Mark, Outbound, Refusal, Traffic};
+use crate::link::{Link, Mark, Traffic};
 use crate::peer::{End, Peer, PeerSetup};
 use crate::scenario::{
-    Content as RetryContent, Mode, PeerAction, Retry, Role, Scenario, Source, Step, Variant, Write,
+    Content as RetryContent, Mode, Retry, Role, Scenario, Source, Step, Variant, Write,
 };
-use crate::trace::{
-    self, Call, Entry, ErrorClass, Outcome, Pattern, PeerReport, Shown, Stream, Trace,
-};
+use crate::trace::{Call, Entry, ErrorClass, Outcome, Pattern, Shown, Stream, Trace};
 use crate::wire;
 
 /// How often a call is repeated at most by `finish`, and how many turns a handshake takes at most:
@@ -509,86 +509,12 @@ impl Stage {
         }
         Ok(())
     }
-
-    /// The peer does what is to be done before the library under test can go on.
-    fn peer_goes_on(&mut self) {
-        let action = match self.peer.is_established() {
-            true => PeerAction::Read,
-            false => PeerAction::Handshake,
-        };
-        let words = describe(&Step::Peer(action.clone()));
-        self.peer_acts(&action, words);
-    }
-
-    fn peer_acts(&mut self, action: &PeerAction, words: String) {
-        let from = self.link.mark();
-        self.link.begin_call();
-        let mut read = None;
-        let end = match action {
-            PeerAction::Read => {
-                let expected = self.stream.accepted().saturating_sub(self.stream.seen());
-                let mut bytes = Vec::with_capacity(expected);
-                let end = self.peer.read(|part| bytes.extend_from_slice(part));
-                read = Some(self.stream.see(&bytes));
-                end
-            }
-            PeerAction::Write(len) => self.peer_writes(len.get()),
-            PeerAction::Handshake => self.peer.handshake(),
-            PeerAction::KeyUpdate(request) => self.peer.key_update(*request),
-            PeerAction::Renegotiate => self.peer.renegotiate(),
-            PeerAction::CloseNotify => self.peer.close_notify(),
-            PeerAction::FatalAlert => self.peer.fatal_alert(),
-            PeerAction::SessionTicket => self.peer.session_ticket(),
-            PeerAction::Raw(bytes) => {
-                self.link.peer_write(bytes);
-                End::Done
-            }
-            PeerAction::Vanish => {
-                self.vanish();
-                End::Done
-            }
-        };
-        let report = report(read, end);
-        self.push(words, Outcome::Peer(report), from, Shown::Records);
-    }
-
-    fn peer_writes(&mut self, len: usize) -> End {
-        let bytes = Pattern::Peer.bytes(self.peer_stream.accepted(), len);
-        let end = self.peer.write(&bytes);
-        if end == End::Done {
-            self.peer_stream.offer(&bytes);
-            self.peer_stream.accept(len);
-        }
-        end
-    }
-
-    fn vanish(&mut self) {
-        self.link.set_outbound(Outbound {
-            accept: Budget::Bytes(0),
-            at_most: None,
-            then: Refusal::Fail(Errno::PIPE),
-        });
-        self.link.set_inbound(Inbound {
-            then: Refusal::Zero,
-            ..Inbound::OPEN
-        });
-    }
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned())
-}
-
-fn report(read: Option<trace::Content>, end: End) -> PeerReport {
-    let end = match end {
-        End::Idle | End::Done => None,
-        End::CloseNotify => Some("close_notify".to_owned()),
-        End::Failed(reasons) if reasons.is_empty() => Some("an error without a reason".to_owned()),
-        End::Failed(reasons) => Some(format!("an error: {}", reasons.join(", "))),
-    };
-    PeerReport { read, end }
 }
 
 /// The longest retry of the write that comes before these steps, in bytes; 0 if none names a length.
