@@ -20,10 +20,6 @@ fn main() -> io::Result<()> {
         "cargo::rustc-env=WRITEPROOF_RUSTLS_VERSION={}",
         version_of("rustls", &root)
     );
-    println!(
-        "cargo::rustc-env=WRITEPROOF_TARGET={}",
-        env::var("TARGET").unwrap_or_default()
-    );
     Ok(())
 }
 

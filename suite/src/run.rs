@@ -158,7 +158,13 @@ impl<'c> Plan<'c> {
         };
         thread::scope(|scope| {
             for _ in 1..self.jobs.min(work.len()).max(1) {
-                scope.spawn(take_turns);
+                // Where the machine gives no more threads, those that there are do the work.
+                if thread::Builder::new()
+                    .spawn_scoped(scope, take_turns)
+                    .is_err()
+                {
+                    break;
+                }
             }
             take_turns();
         });

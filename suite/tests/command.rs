@@ -1,7 +1,7 @@
 //! The real command: its exit codes, its messages, its reports.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -274,35 +274,60 @@ fn waiting_run(folder: &TempDir, output: &Path) -> (Child, File) {
 fn an_interrupt_exits_with_130_and_leaves_no_half_report() {
     let folder = TempDir::new().expect("a folder");
     let report = folder.path().join("report.txt");
-    let (child, mut pipe) = waiting_run(&folder, &report);
+    let (child, pipe) = waiting_run(&folder, &report);
     let sent = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();
     assert!(sent.expect("kill").success());
-    // The handler runs on a thread of its own; the command says so when it has run.
-    let mut child = child;
-    let mut said = [0; 1];
-    child
-        .stderr
-        .as_mut()
-        .expect("piped")
-        .read_exact(&mut said)
-        .expect("a notice");
-    pipe.write_all(RIGHT.as_bytes()).expect("the command reads");
-    drop(pipe);
     let output = child.wait_with_output().expect("the command ends");
+    drop(pipe);
     assert_eq!(output.status.signal(), None);
     assert_exit(&output, 130);
-    let text = stderr(&output);
-    assert!(
-        text.contains("interrupted after 0 of 12 cases; no report was written"),
-        "{text}"
+    assert_eq!(
+        stderr(&output),
+        "writeproof: interrupted; no report was written\n"
     );
     let left: Vec<_> = fs::read_dir(folder.path())
         .expect("the folder is ours")
         .map(|entry| entry.expect("an entry").file_name())
         .collect();
     assert_eq!(left, ["pipe.toml"], "no report, and no draft of one");
+}
+
+// Where nothing can be written.
+
+#[rstest]
+#[case(&["run", "--scenario", "nope"], 2)]
+#[case(&["frobnicate"], 2)]
+#[case(&["run", "--scenario", SCENARIO], 0)]
+fn an_unwritable_standard_error_changes_no_exit_code(
+    #[case] arguments: &[&str],
+    #[case] code: i32,
+) {
+    let full = File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("/dev/full");
+    let output = writeproof(arguments)
+        .stderr(full)
+        .output()
+        .expect("the command starts");
+    assert_exit(&output, code);
+}
+
+#[test]
+fn an_unwritable_standard_output_exits_with_2() {
+    let full = File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("/dev/full");
+    let output = writeproof(&["list"])
+        .stdout(full)
+        .output()
+        .expect("the command starts");
+    assert_exit(&output, 2);
+    let wanted = "writeproof: the report cannot be written: ";
+    assert!(stderr(&output).starts_with(wanted), "{}", stderr(&output));
 }
 
 // Reports.
@@ -384,6 +409,28 @@ fn a_report_goes_into_a_file_whole_and_nothing_else_is_left() {
             .count(),
         1
     );
+}
+
+#[test]
+fn a_report_behind_a_link_replaces_the_file_and_keeps_its_permissions() {
+    let folder = TempDir::new().expect("a folder");
+    let (file, link) = (
+        folder.path().join("real.txt"),
+        folder.path().join("link.txt"),
+    );
+    fs::write(&file, "an older report").expect("the folder is ours");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the file is ours");
+    std::os::unix::fs::symlink("real.txt", &link).expect("the folder is ours");
+    let path = link.to_str().expect("a path");
+    assert_exit(&run(&["run", "--scenario", SCENARIO, "--output", path]), 0);
+    assert!(fs::symlink_metadata(&link).expect("the link").is_symlink());
+    let text = fs::read_to_string(&file).expect("the report");
+    assert!(text.contains("everything is as recorded"), "{text}");
+    let mode = fs::metadata(&file)
+        .expect("the report")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! A backend of one's own, through the trait alone: one that lacks what it does not name, and one
 //! that panics.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use writeproof::backend::{About, Backend, Backends, Bytes, Endpoint, Setup, Unsupported};
-use writeproof::judge::Verdict;
+use writeproof::judge::{Recordings, Verdict};
 use writeproof::link::Link;
-use writeproof::scenario::{Function, Id, Scenario, Variant, parse};
+use writeproof::run::{Plan, Unwatched};
+use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
 use writeproof::stage;
 use writeproof::trace::{Call, Outcome};
 
@@ -90,4 +94,40 @@ fn an_operation_that_a_backend_does_not_name_is_not_applicable() {
         Verdict::of(&trace, &trace),
         Verdict::NotApplicable("mode partial-write".to_owned())
     );
+}
+
+#[test]
+fn a_run_that_is_stopped_says_how_far_it_came() {
+    let corpus = Corpus::built_in().expect("right scenario files");
+    let reference = Backends::built_in(writeproof::backend::REFERENCE);
+    let reference = reference.expect("it is built in").expect("it can be used");
+    let plan = Plan {
+        scenarios: corpus.select(&[]).expect("all of them"),
+        backends: vec![Arc::clone(&reference)],
+        reference,
+        jobs: 2,
+        variants: Vec::new(),
+    };
+    let stopped = plan.run(&Recordings::default(), &Unwatched, &AtomicBool::new(true));
+    let error = stopped.expect_err("it was stopped").to_string();
+    let wanted = format!(
+        "interrupted after 0 of {} cases; no report was written",
+        plan.cases()
+    );
+    assert_eq!(error, wanted);
+}
+
+#[test]
+fn a_handshake_on_a_transport_that_takes_nothing_ends() {
+    let scenario = scenario(
+        "{ link = { accept = 0, then = \"zero\" } }, \"handshake\", { write = { len = 1 } }",
+    );
+    for id in Backends::IDS {
+        let backend = Backends::built_in(id)
+            .expect("it is built in")
+            .expect("it can be used");
+        let trace = stage::run(backend.as_ref(), &scenario, variant()).expect("it runs");
+        let text = trace.to_string();
+        assert!(!text.contains("given up"), "{id}: {text}");
+    }
 }

@@ -6,14 +6,14 @@
 //! enough. To review and accept what has changed: `cargo insta review`, or look at the `.snap.new`
 //! files and rename them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use writeproof::backend::{Backend, Backends, REFERENCE};
-use writeproof::judge::{differences, render};
+use writeproof::judge::{Verdict, differences, file_stem, render};
 use writeproof::scenario::{Corpus, Id, Scenario, Variant};
 use writeproof::stage;
 use writeproof::trace::Trace;
@@ -37,6 +37,11 @@ fn main() {
         Trial::test("every scenario file is right", || Ok(corpus().map(drop)?)),
         Trial::test("no snapshot is without a scenario or a backend", no_orphans),
         Trial::test("the same case twice gives the same trace", same_twice),
+        Trial::test("what ran before makes no difference", whatever_ran_before),
+        Trial::test(
+            "two backends compared either way come to the same counts",
+            either_way,
+        ),
         Trial::test(
             "equal texts mean no differences, and the other way round",
             texts_and_differences,
@@ -108,11 +113,7 @@ fn snapshots() -> PathBuf {
 }
 
 fn file(id: &Id, backend: &str) -> PathBuf {
-    let name = match backend {
-        REFERENCE => format!("{}.snap", id.name()),
-        other => format!("{}@{other}.snap", id.name()),
-    };
-    snapshots().join(id.family()).join(name)
+    snapshots().join(format!("{}.snap", file_stem(id, backend)))
 }
 
 /// A snapshot whose scenario has gone, or whose backend nobody has, is stale.
@@ -181,6 +182,48 @@ fn texts_and_differences() -> Result<(), Failed> {
                     )
                     .into());
                 }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every case, in the order of the library and in the other, on one thread each.
+fn whatever_ran_before() -> Result<(), Failed> {
+    let scenarios = corpus()?.scenarios();
+    let digests = |order: &mut dyn Iterator<Item = &'static Scenario>| {
+        let mut digests = BTreeMap::new();
+        for scenario in order {
+            for index in 0..Backends::IDS.len() {
+                for (variant, trace) in traces(scenario, backend(index)?)? {
+                    digests.insert((scenario.id.clone(), variant, index), trace.digest());
+                }
+            }
+        }
+        Ok::<_, Failed>(digests)
+    };
+    let forwards = digests(&mut scenarios.iter())?;
+    let backwards = digests(&mut scenarios.iter().rev())?;
+    let differ: Vec<String> = forwards
+        .iter()
+        .filter(|(case, digest)| backwards.get(*case) != Some(*digest))
+        .map(|((id, variant, index), _)| format!("{id} {variant} on {}", Backends::IDS[*index]))
+        .collect();
+    match differ.is_empty() {
+        true => Ok(()),
+        false => Err(differ.join("\n").into()),
+    }
+}
+
+/// What one of two backends lacks makes a case not applicable, whichever of them is the reference.
+fn either_way() -> Result<(), Failed> {
+    let (a, b) = (backend(0)?, backend(Backends::IDS.len() - 1)?);
+    for scenario in corpus()?.scenarios() {
+        for ((variant, a), (_, b)) in traces(scenario, a)?.iter().zip(&traces(scenario, b)?) {
+            let (one, other) = (Verdict::of(a, b), Verdict::of(b, a));
+            if one.word() != other.word() {
+                let scenario = &scenario.id;
+                return Err(format!("{scenario} {variant}: {one:?}, but {other:?}").into());
             }
         }
     }

@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_read_past_the_end_kills_the_process() {
         let memory = Memory::holding(b"abc").expect("pages");
-        let end = memory.bytes().as_ptr().addr() + 3;
+        let end = memory.bytes().as_ptr().expose_provenance() + 3;
         // SAFETY: the child does nothing but touch one byte and leave.
         let child = unsafe { libc::fork() };
         if child == 0 {

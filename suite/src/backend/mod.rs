@@ -80,8 +80,8 @@ impl Unsupported {
 pub enum Bytes<'a> {
     /// These.
     Slice(&'a [u8]),
-    /// A null pointer with this length.
-    Null(usize),
+    /// A null pointer with length 0.
+    Null,
     /// A valid pointer with a negative length.
     Negative(&'a [u8], i32),
 }
@@ -164,13 +164,17 @@ pub trait Endpoint {
         Err(Unsupported::new("max send fragment"))
     }
 
-    /// Puts an unrelated entry into the error queue, as an earlier call may have left it.
+    /// Lets the next call find an unrelated entry in the error queue, as an earlier call may have left
+    /// it.
     ///
     /// # Errors
     /// [`Unsupported`], as for all calls.
     fn stale_error(&mut self) -> Result<(), Unsupported> {
         Err(Unsupported::new("error queue"))
     }
+
+    /// The next call finds no such entry after all.
+    fn forget_stale_error(&mut self) {}
 }
 
 /// Which way a mode is switched.

@@ -56,6 +56,7 @@ impl Rustls {
             "SSL_set_max_send_fragment",
             "SSL_renegotiate",
             "SSL_key_update without a request",
+            "a connection without a role",
             "CBC ciphers",
             "an error queue",
         ];
@@ -259,7 +260,11 @@ where
         let mut result = Ok(1);
         while result.is_ok() && (self.connection.is_handshaking() || self.connection.wants_write())
         {
-            result = self.connection.complete_io(&mut self.link).map(|_| 1);
+            result = match self.connection.complete_io(&mut self.link) {
+                // The transport takes nothing and says that this is right.
+                Ok((0, 0)) => Err(io::ErrorKind::WriteZero.into()),
+                other => other.map(|_| 1),
+            };
         }
         Ok(self.answer(result))
     }
@@ -267,7 +272,7 @@ where
     fn write(&mut self, function: Function, bytes: Bytes<'_>) -> Result<Call, Unsupported> {
         match (function, bytes) {
             (Function::WriteEx, _) => Err(Unsupported::new("SSL_write_ex")),
-            (_, Bytes::Null(_)) => Err(Unsupported::new("a null pointer")),
+            (_, Bytes::Null) => Err(Unsupported::new("a null pointer")),
             (_, Bytes::Negative(..)) => Err(Unsupported::new("a negative length")),
             (Function::Write, Bytes::Slice(slice)) => {
                 let result = self.stream().write(slice).map(count);

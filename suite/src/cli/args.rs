@@ -42,10 +42,13 @@ Examples:
 Exit codes:
   0    nothing unexpected: every trace is as recorded
   1    something unexpected: a trace is not as recorded, or was never recorded
-  2    bad usage or a bad input file; nothing was run
+  2    bad usage, a bad input file, or a report that cannot be written
   3    a backend could not be used
   4    the suite itself failed: a bug in it, or the machine gave no memory
-  130  interrupted; no report was written";
+  130  interrupted; no report was written
+
+Environment:
+  WRITEPROOF_OPENSSL_1_1_1  the shared object of openssl-1.1.1, if it is not where it was built";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

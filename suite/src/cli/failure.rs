@@ -6,7 +6,7 @@ use std::process::{ExitCode, Termination};
 
 use crate::backend::{Backends, Unusable};
 use crate::run::RunError;
-use crate::scenario::{ParseError, SelectionError};
+use crate::scenario::{ParseError, SelectionError, nearest, shortened};
 
 /// The exit codes of the command, as `--help` tells them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Exit {
     Expected = 0,
     /// Something unexpected.
     Unexpected = 1,
-    /// Bad usage, or a bad input file.
+    /// Bad usage, a bad input file, or a report that cannot be written.
     Usage = 2,
     /// A backend could not be used.
     Backend = 3,
@@ -59,20 +59,14 @@ pub(super) enum Failure {
 impl Failure {
     /// An unknown backend, with the nearest names.
     pub(super) fn unknown_backend(name: &str) -> Self {
-        /// Names less alike than this are not offered.
-        const ALIKE: f64 = 0.7;
-        let nearest = Backends::IDS
-            .into_iter()
-            .map(|id| (strsim::jaro_winkler(name, id), id))
-            .filter(|(likeness, _)| *likeness >= ALIKE)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
+        let nearest = nearest(name, Backends::IDS.map(|id| (id, id)), 1);
         let all = Backends::IDS.join(", ");
-        let hint = match nearest {
-            Some((_, id)) => format!("did you mean {id:?}? (backends: {all})"),
+        let hint = match nearest.first() {
+            Some(id) => format!("did you mean {id:?}? (backends: {all})"),
             None => format!("the backends are {all}"),
         };
         Self::UnknownBackend {
-            name: name.to_owned(),
+            name: shortened(name),
             hint,
         }
     }

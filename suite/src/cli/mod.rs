@@ -6,6 +6,8 @@ mod output;
 mod progress;
 
 use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::available_parallelism;
@@ -48,9 +50,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Diff(arguments) => diff(&arguments),
     });
     done.unwrap_or_else(|failure| {
-        eprintln!("writeproof: {failure}");
+        complain(&failure);
         failure.exit()
     })
+}
+
+/// Says something on standard error; where that cannot be written to, the exit code has to do.
+fn complain(what: &dyn Display) {
+    let _ = writeln!(io::stderr(), "writeproof: {what}");
 }
 
 fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
@@ -255,7 +262,8 @@ fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
 /// Runs a plan with a progress bar, until done or interrupted.
 fn carry_out(plan: &Plan<'_>) -> Result<Vec<CaseResult>, Failure> {
     let bar = Bar::new(plan.cases());
-    let results = plan.run(&Recordings::built_in(), &bar, &STOP);
+    let recordings = Recordings::built_in();
+    let results = progress::interruptible(|| plan.run(&recordings, &bar, &STOP));
     bar.finish();
     Ok(results?)
 }

@@ -15,9 +15,9 @@ pub(super) enum Output {
     /// Standard output.
     Standard,
     /// A file that takes its name when the report is complete.
-    File { path: PathBuf, draft: NamedTempFile },
+    File(PathBuf),
     /// A device or a pipe, which is written to as it is.
-    Special { path: PathBuf },
+    Special(PathBuf),
 }
 
 impl Output {
@@ -31,36 +31,27 @@ impl Output {
             source,
         };
         match fs::metadata(path) {
-            Ok(there) if there.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
-            Ok(there) if !there.is_file() => {
-                return Ok(Self::Special {
-                    path: path.to_owned(),
-                });
-            }
+            Ok(there) if there.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
+            Ok(there) if !there.is_file() => Ok(Self::Special(path.to_owned())),
             Ok(there) if there.permissions().readonly() => {
-                return Err(failed(io::ErrorKind::PermissionDenied.into()));
+                Err(failed(io::ErrorKind::PermissionDenied.into()))
             }
-            _ => {}
+            // Behind a link, the file itself is replaced, and the link stays.
+            Ok(_) => {
+                let path = path.canonicalize().map_err(failed)?;
+                draft(&path).map_err(failed)?;
+                Ok(Self::File(path))
+            }
+            Err(_) => {
+                draft(path).map_err(failed)?;
+                Ok(Self::File(path.to_owned()))
+            }
         }
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        /// As any new file, less what the user's mask takes away.
-        const READABLE: u32 = 0o666;
-        let draft = tempfile::Builder::new()
-            .prefix(".writeproof-")
-            .permissions(Permissions::from_mode(READABLE))
-            .tempfile_in(folder)
-            .map_err(failed)?;
-        Ok(Self::File {
-            path: path.to_owned(),
-            draft,
-        })
     }
 
     /// Writes the whole report. A reader that has gone away (`| head`) has seen what it wanted.
     pub(super) fn write(self, text: &str) -> Result<(), Failure> {
+        let failed = |path: PathBuf| move |source| Failure::Output { path, source };
         match self {
             Self::Standard => {
                 let mut out = io::stdout().lock();
@@ -69,15 +60,35 @@ impl Output {
                     other => other.map_err(Failure::StandardOutput),
                 }
             }
-            Self::File { path, mut draft } => {
-                let written = draft
-                    .write_all(text.as_bytes())
-                    .and_then(|()| draft.persist(&path).map(drop).map_err(|e| e.error));
-                written.map_err(|source| Failure::Output { path, source })
-            }
-            Self::Special { path } => {
-                fs::write(&path, text).map_err(|source| Failure::Output { path, source })
-            }
+            Self::File(path) => replace(&path, text).map_err(failed(path)),
+            Self::Special(path) => fs::write(&path, text).map_err(failed(path)),
         }
     }
+}
+
+/// An empty file beside `path`, which goes away by itself.
+fn draft(path: &Path) -> io::Result<NamedTempFile> {
+    /// As any new file, less what the user's mask takes away.
+    const READABLE: u32 = 0o666;
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    tempfile::Builder::new()
+        .prefix(".writeproof-")
+        .permissions(Permissions::from_mode(READABLE))
+        .tempfile_in(folder)
+        // The error names the draft, which nobody asked for.
+        .map_err(|error| error.kind().into())
+}
+
+/// Writes a draft, which then takes the place of `path`, and its permissions.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut draft = draft(path)?;
+    draft.write_all(text.as_bytes())?;
+    if let Ok(there) = fs::metadata(path) {
+        draft.as_file().set_permissions(there.permissions())?;
+    }
+    draft.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::complain;
 use super::failure::{Exit, Failure};
 use crate::run::Progress;
 
@@ -31,16 +32,30 @@ impl Progress for Bar {
     }
 }
 
-/// The first interrupt lets the cases under way end and no others begin; the second ends the program.
+/// Whether cases are being run, which an interrupt lets come to their end.
+static RUNNING: AtomicBool = AtomicBool::new(false);
+
+/// Does something that ends soon after `stop` is set.
+pub(super) fn interruptible<T>(run: impl FnOnce() -> T) -> T {
+    RUNNING.store(true, Ordering::Relaxed);
+    let result = run();
+    RUNNING.store(false, Ordering::Relaxed);
+    result
+}
+
+/// While cases run, the first interrupt lets those under way end and no others begin; a second one,
+/// or one at any other time, ends the program at once.
 pub(super) fn stop_on_interrupt(stop: &'static AtomicBool) -> Result<(), Failure> {
     static INSTALLED: Once = Once::new();
     let mut result = Ok(());
     INSTALLED.call_once(|| {
         result = ctrlc::set_handler(|| {
-            if stop.swap(true, Ordering::Relaxed) {
+            let again = stop.swap(true, Ordering::Relaxed);
+            if again || !RUNNING.load(Ordering::Relaxed) {
+                complain(&"interrupted; no report was written");
                 std::process::exit(Exit::Interrupted as i32);
             }
-            eprintln!("writeproof: interrupted, the cases under way are brought to their end");
+            complain(&"interrupted, the cases under way are brought to their end");
         });
     });
     Ok(result?)

@@ -5,7 +5,7 @@ mod difference;
 mod recorded;
 
 pub use difference::{Aspect, Difference, differences};
-pub use recorded::{Recorded, Recordings, render};
+pub use recorded::{Recorded, Recordings, file_stem, render};
 
 use crate::trace::Trace;
 
@@ -16,7 +16,7 @@ pub enum Verdict {
     Same,
     /// The trace differs from the reference's in these ways; never empty.
     Differs(Vec<Difference>),
-    /// The backend lacks an operation that the scenario needs: which one.
+    /// The backend, or the reference, lacks an operation that the scenario needs: which one.
     NotApplicable(String),
 }
 
@@ -25,6 +25,9 @@ impl Verdict {
     pub fn of(reference: &Trace, trace: &Trace) -> Self {
         if let Some(lack) = trace.unsupported() {
             return Self::NotApplicable(lack.to_owned());
+        }
+        if let Some(lack) = reference.unsupported() {
+            return Self::NotApplicable(format!("{lack} (the other backend lacks it)"));
         }
         let differences = differences(reference, trace);
         match differences.is_empty() {

@@ -61,7 +61,7 @@ impl Recordings {
 }
 
 /// The name of a recording below `snapshots/`, without its ending.
-pub(crate) fn file_stem(id: &Id, backend: &str) -> String {
+pub fn file_stem(id: &Id, backend: &str) -> String {
     match backend {
         REFERENCE => id.to_string(),
         other => format!("{id}@{other}"),
@@ -113,7 +113,7 @@ fn sections(body: &str) -> Vec<(Variant, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::{Mark, Traffic};
+    use crate::link::Mark;
     use crate::trace::{Entry, Outcome, Shown};
 
     fn trace(action: &str) -> Trace {
@@ -125,7 +125,6 @@ mod tests {
             peer_sent: Vec::new(),
             from: Mark::default(),
             to: Mark::default(),
-            traffic: Traffic::default(),
             wire: Shown::Records,
         };
         Trace {

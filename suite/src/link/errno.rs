@@ -1,5 +1,5 @@
-//! The error numbers of the operating system that a transport can fail with, by name: numbers
-//! differ between systems, so traces and scenarios only ever hold names.
+//! The error numbers of the operating system that a transport can fail with, by name, since numbers
+//! differ between systems. One whose name is not known here is told as a number.
 
 use std::fmt;
 
@@ -8,7 +8,8 @@ use std::fmt;
 pub struct Errno(i32);
 
 /// The names that scenarios can use and traces can show (errno(3)).
-const NAMES: [(&str, i32); 12] = [
+const NAMES: [(&str, i32); 16] = [
+    ("EACCES", libc::EACCES),
     ("EAGAIN", libc::EAGAIN),
     ("EBADF", libc::EBADF),
     ("ECONNABORTED", libc::ECONNABORTED),
@@ -17,8 +18,11 @@ const NAMES: [(&str, i32); 12] = [
     ("EINVAL", libc::EINVAL),
     ("EIO", libc::EIO),
     ("ENOBUFS", libc::ENOBUFS),
+    ("ENOENT", libc::ENOENT),
     ("ENOMEM", libc::ENOMEM),
+    ("ENOSYS", libc::ENOSYS),
     ("ENOTCONN", libc::ENOTCONN),
+    ("EPERM", libc::EPERM),
     ("EPIPE", libc::EPIPE),
     ("ETIMEDOUT", libc::ETIMEDOUT),
 ];

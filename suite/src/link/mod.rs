@@ -93,19 +93,6 @@ pub enum Transfer {
     Refused(Refusal),
 }
 
-/// What the library asked of the transport during one call.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Transport writes, refused ones included.
-    pub writes: u64,
-    /// Transport reads, refused ones included.
-    pub reads: u64,
-    /// Transport writes that were refused.
-    pub writes_refused: u64,
-    /// Transport reads that were refused because nothing could be handed over.
-    pub reads_refused: u64,
-}
-
 /// Which way bytes went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
@@ -212,7 +199,8 @@ struct State {
     /// Bytes that the peer reads before anything else: damage on the way.
     noise: Vec<u8>,
     noise_read: usize,
-    traffic: Traffic,
+    /// Transport calls since the call of the library that runs began.
+    calls: u64,
     /// The library under test has been told that nothing more will come.
     ended: bool,
 }
@@ -242,7 +230,7 @@ impl Link {
             library_read: 0,
             noise: Vec::new(),
             noise_read: 0,
-            traffic: Traffic::default(),
+            calls: 0,
             ended: false,
         })))
     }
@@ -262,13 +250,14 @@ impl Link {
     pub fn set_inbound(&self, inbound: Inbound) {
         let mut state = self.state();
         state.in_left = inbound.deliver.start();
+        state.ended = false;
         state.inbound = inbound;
     }
 
-    /// A call of the library begins: budgets of each call are filled up, counters start at 0.
+    /// A call of the library begins: budgets of each call are filled up, and its transport calls are counted from 0.
     pub fn begin_call(&self) {
         let state = &mut *self.state();
-        state.traffic = Traffic::default();
+        state.calls = 0;
         if let Budget::EachCall(bytes) = state.outbound.accept {
             state.out_left = bytes;
         }
@@ -277,9 +266,10 @@ impl Link {
         }
     }
 
-    /// What the library asked of the transport since [`Link::begin_call`].
-    pub fn traffic(&self) -> Traffic {
-        self.state().traffic
+    /// Whether the library has called the transport more than [`CALL_LIMIT`] times since
+    /// [`Link::begin_call`].
+    pub fn has_given_up(&self) -> bool {
+        self.state().calls > CALL_LIMIT
     }
 
     /// How far both directions have come.
@@ -302,8 +292,8 @@ impl Link {
     /// The library under test writes `bytes`.
     pub fn write(&self, bytes: &[u8]) -> Transfer {
         let state = &mut *self.state();
-        state.traffic.writes += 1;
-        if state.traffic.writes > CALL_LIMIT {
+        state.calls += 1;
+        if state.calls > CALL_LIMIT {
             return Transfer::Refused(Refusal::Fail(Errno::from_raw(libc::EIO)));
         }
         let fits = bytes
@@ -311,7 +301,6 @@ impl Link {
             .min(state.out_left)
             .min(state.outbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
         if fits == 0 && !bytes.is_empty() {
-            state.traffic.writes_refused += 1;
             return Transfer::Refused(state.outbound.then);
         }
         state.out_left = state.outbound.accept.less(state.out_left, fits);
@@ -322,8 +311,8 @@ impl Link {
     /// The library under test reads into `space`.
     pub fn read(&self, space: &mut [u8]) -> Transfer {
         let state = &mut *self.state();
-        state.traffic.reads += 1;
-        if state.traffic.reads > CALL_LIMIT {
+        state.calls += 1;
+        if state.calls > CALL_LIMIT {
             return Transfer::Refused(Refusal::Fail(Errno::from_raw(libc::EIO)));
         }
         let there = state.tap.inn.len() - state.library_read;
@@ -333,7 +322,6 @@ impl Link {
             .min(state.in_left)
             .min(state.inbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
         if fits == 0 {
-            state.traffic.reads_refused += 1;
             state.ended |= state.inbound.then == Refusal::Zero;
             return Transfer::Refused(state.inbound.then);
         }

@@ -238,9 +238,10 @@ fn context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
 }
 
 fn new_context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
-    // No configuration file: what the machine's owner wrote there must not change results.
+    // No configuration file: what the machine's owner wrote there must not change results. No cleaning
+    // up at exit: other threads may still be inside the library then.
     // SAFETY: documented to be callable at any time, with no settings.
-    unsafe { openssl_sys::OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, std::ptr::null()) };
+    unsafe { openssl_sys::OPENSSL_init_ssl(INIT_OPTIONS, std::ptr::null()) };
     let mut context = SslContextBuilder::new(SslMethod::tls())?;
     let version = match setup.version {
         Version::Tls12 => SslVersion::TLS1_2,
@@ -278,8 +279,8 @@ fn new_context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
     Ok(context.build())
 }
 
-/// `OPENSSL_INIT_NO_LOAD_CONFIG` of openssl/crypto.h.
-const OPENSSL_INIT_NO_LOAD_CONFIG: u64 = 0x80;
+/// `OPENSSL_INIT_NO_LOAD_CONFIG` and `OPENSSL_INIT_NO_ATEXIT` of openssl/crypto.h.
+const INIT_OPTIONS: u64 = 0x80 | 0x0008_0000;
 
 fn renegotiation_options(renegotiation: PeerRenegotiation) -> SslOptions {
     match renegotiation {

@@ -158,19 +158,19 @@ impl Report<'_> {
             counts.not_applicable,
             duration.as_secs_f64(),
         );
-        let outside = self
-            .results
-            .iter()
-            .filter(|r| r.recorded == Recorded::Never)
-            .count();
-        text.push_str(&match counts.unexpected {
-            0 if outside > 0 => format!(
-                "{} outside the library: nothing to compare with\n",
-                count(outside, "case")
-            ),
-            0 => "everything is as recorded\n".to_owned(),
-            unexpected => format!("{} not as recorded\n", count(unexpected, "case")),
-        });
+        let outside = |r: &&CaseResult| r.recorded == Recorded::Never && !r.is_unexpected();
+        let outside = self.results.iter().filter(outside).count();
+        if outside > 0 {
+            let cases = count(outside, "case");
+            let _ = writeln!(text, "{cases} outside the library: nothing to compare with");
+        }
+        match counts.unexpected {
+            0 if outside > 0 => {}
+            0 => text.push_str("everything is as recorded\n"),
+            unexpected => {
+                let _ = writeln!(text, "{} not as recorded", count(unexpected, "case"));
+            }
+        }
         text
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::form::nearest;
+use super::form::{nearest, shortened};
 use super::pattern::PatternError;
 use super::{Id, ParseError, Pattern, Scenario, parse};
 
@@ -99,7 +99,7 @@ impl Corpus {
             let path = Path::new(argument);
             if self.get(argument).is_some() {
                 self.add_matching(&mut selected, |id| id.as_str() == argument);
-            } else if path.extension().is_some_and(|e| e == "toml") || path.is_file() {
+            } else if path.extension().is_some_and(|e| e == "toml") || is_readable(path) {
                 add_file(&mut selected, path)?;
             } else {
                 let pattern = Pattern::new(argument)?;
@@ -142,13 +142,18 @@ impl Corpus {
             ]
         });
         SelectionError::Unknown {
-            text: argument.to_owned(),
+            text: shortened(argument),
             nearest: nearest(argument, spellings, MOST)
                 .into_iter()
                 .map(str::to_owned)
                 .collect(),
         }
     }
+}
+
+/// Whether there is something that can be read as a file: pipes count, folders do not.
+fn is_readable(path: &Path) -> bool {
+    path.exists() && !path.is_dir()
 }
 
 fn add_file(selected: &mut BTreeMap<Id, Selection<'_>>, path: &Path) -> Result<(), SelectionError> {
@@ -219,7 +224,7 @@ pub struct Selection<'c> {
 pub enum Origin {
     /// The library that is compiled into the program.
     Library,
-    /// A file that the user named: no snapshot and no ledger entry is about it.
+    /// A file that the user named; if its id is that of a recorded scenario, it is compared with that.
     File(PathBuf),
 }
 

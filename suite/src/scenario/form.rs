@@ -436,7 +436,7 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// The first characters of `text`: a message stays one line that can be read.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {
         None => text.to_owned(),
@@ -446,7 +446,7 @@ fn shortened(text: &str) -> String {
 
 /// What the candidates whose spelling looks most like `text` mean, best first: those that a slip of
 /// the keyboard may have missed, each once, and at most `most`.
-pub(super) fn nearest<'c, T: PartialEq>(
+pub(crate) fn nearest<'c, T: PartialEq>(
     text: &str,
     candidates: impl IntoIterator<Item = (&'c str, T)>,
     most: usize,

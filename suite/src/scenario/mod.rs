@@ -14,6 +14,8 @@ mod steps;
 use std::fmt;
 use std::num::NonZeroUsize;
 
+pub(crate) use form::{nearest, shortened};
+
 pub use corpus::{Corpus, Origin, Selection, SelectionError};
 pub use parse::{ParseError, parse};
 pub use pattern::{Pattern, PatternError};
@@ -286,6 +288,18 @@ pub struct Write {
     pub times: NonZeroUsize,
 }
 
+impl Write {
+    /// How many bytes it offers in all; what a short success left over is not counted again.
+    pub fn bytes(&self) -> usize {
+        let len = match &self.source {
+            Source::Pattern(len) => *len,
+            Source::Literal(bytes) => bytes.len(),
+            Source::Rest | Source::Null | Source::Negative(_) => 0,
+        };
+        len * self.times.get()
+    }
+}
+
 /// What a write is asked to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -295,8 +309,8 @@ pub enum Source {
     Literal(Vec<u8>),
     /// What the last write left over after a short success.
     Rest,
-    /// A null pointer with this length.
-    Null(usize),
+    /// A null pointer with length 0.
+    Null,
     /// A negative length with a valid pointer.
     Negative(i32),
 }

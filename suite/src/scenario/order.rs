@@ -4,7 +4,8 @@
 //! text; out flows nothing, or the first [`Fault`] in the order of the steps.
 
 use super::form::{Fault, Fields};
-use super::{PeerAction, Role, RoleState, Scenario, Source, Step, Version};
+use super::steps::{MAX_TIMES, MAX_WRITTEN};
+use super::{PeerAction, Role, RoleState, Scenario, Source, Step, Version, Write};
 
 /// Refuses the scenario that was read from `fields` if a step cannot stand where it does, or if
 /// the steps and the keys beside them do not go together. `places` are those of the steps in the
@@ -44,6 +45,19 @@ fn last_step(scenario: &Scenario, places: &[usize]) -> Result<(), Fault> {
     }
 }
 
+/// Whether a case could not keep in memory all that is written in it.
+fn too_much(steps: &[Step]) -> bool {
+    let writes = || {
+        steps.iter().filter_map(|step| match step {
+            Step::Write(write) => Some(write),
+            _ => None,
+        })
+    };
+    let bytes: usize = writes().map(Write::bytes).sum();
+    let times: usize = writes().map(|write| write.times.get()).sum();
+    bytes > MAX_WRITTEN || times > MAX_TIMES
+}
+
 /// What the steps as a whole, and the keys beside them, ask for.
 fn whole(scenario: &Scenario, fields: &Fields<'_>) -> Result<(), Fault> {
     let any = |like: fn(&Step) -> bool| scenario.steps.iter().any(like);
@@ -54,6 +68,15 @@ fn whole(scenario: &Scenario, fields: &Fields<'_>) -> Result<(), Fault> {
             node.at(),
             "\"peer_renegotiation\" without a step \"renegotiate\" has no effect",
             "add such a step, or leave the key out",
+        ));
+    }
+    if let Some(node) = fields.find("steps")
+        && too_much(&scenario.steps)
+    {
+        return Err(Fault::new(
+            node.at(),
+            "the writes of all steps are too much for one case",
+            format!("write no more than {MAX_WRITTEN} bytes and {MAX_TIMES} times in all"),
         ));
     }
     if let Some(node) = fields.find("steps")

@@ -6,7 +6,7 @@
 //! | step | value |
 //! |---|---|
 //! | `handshake`, `finish`, `shutdown`, `renegotiate`, `stale_error` | `{}` |
-//! | `write` | `"rest"`, or a table of one of `len` (negative: passed as it is), `text`, `hex`, and `null = true` (a null pointer, with `len` or 0), and `function`, `times` |
+//! | `write` | `"rest"`, or a table of one of `len` (negative: passed as it is), `text`, `hex`, and `null = true` (a null pointer with length 0: any other would be read), and `function`, `times` |
 //! | `retry` | `{}` or a table of `len`, `buffer` (`same`, `moved`), `content` (`same`, `changed`), `function` |
 //! | `read` | `{}` (16384 bytes) or `{ max = N }` |
 //! | `key_update` | `{}`, `"not-requested"`, `"requested"` |
@@ -25,11 +25,11 @@ use super::{
 use crate::link::{Budget, Errno, Inbound, Outbound, Refusal};
 
 /// How often a write can be repeated by one step.
-const MAX_TIMES: usize = 10_000;
+pub(super) const MAX_TIMES: usize = 10_000;
 
-/// How many bytes the writes of one step can have in all (64 MiB): a case keeps in memory what it
+/// How many bytes the writes of one step, and of a scenario, can have in all (64 MiB): a case keeps in memory what it
 /// offered and what went over the wire until it ends.
-const MAX_WRITTEN: usize = 64 << 20;
+pub(super) const MAX_WRITTEN: usize = 64 << 20;
 
 /// The largest read, and the most that the peer puts onto the wire in one step, in bytes (1 MiB).
 const MAX_READ: usize = 1 << 20;
@@ -197,9 +197,9 @@ fn times(fields: &Fields<'_>, source: &Source) -> Result<NonZeroUsize, Fault> {
     };
     let times = node.count(MAX_TIMES)?;
     let len = match source {
-        Source::Pattern(len) | Source::Null(len) => *len,
+        Source::Pattern(len) => *len,
         Source::Literal(bytes) => bytes.len(),
-        Source::Rest | Source::Negative(_) => 0,
+        Source::Rest | Source::Null | Source::Negative(_) => 0,
     };
     match MAX_WRITTEN.checked_div(len) {
         Some(most) if times.get() > most => Err(node.refused(format_args!(
@@ -211,10 +211,8 @@ fn times(fields: &Fields<'_>, source: &Source) -> Result<NonZeroUsize, Fault> {
 
 fn source(fields: &Fields<'_>, function: Function) -> Result<Source, Fault> {
     if let Some(null) = fields.find("null") {
-        fields.at_most_one(&["null", "text", "hex"])?;
-        null.yes()?;
-        let len = fields.read("len", |node| node.number(0..=MAX_WRITE))?;
-        return Ok(Source::Null(len.unwrap_or(0)));
+        fields.at_most_one(&["null", "len", "text", "hex"])?;
+        return null.yes().map(|_| Source::Null);
     }
     match fields.at_most_one(&["len", "text", "hex"])? {
         Some(("len", node)) => length(node, function),

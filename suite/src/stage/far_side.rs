@@ -20,7 +20,6 @@ impl Stage {
 
     pub(super) fn peer_acts(&mut self, action: &PeerAction, words: String) {
         let from = self.link.mark();
-        self.link.begin_call();
         let mut read = None;
         let end = match action {
             PeerAction::Read => {
@@ -45,6 +44,13 @@ impl Stage {
                 self.vanish();
                 End::Done
             }
+        };
+        let end = match (action, end) {
+            (
+                PeerAction::Write(_) | PeerAction::CloseNotify | PeerAction::SessionTicket,
+                End::Idle,
+            ) => End::Failed(vec!["it would block".to_owned()]),
+            (_, end) => end,
         };
         let report = report(read, end);
         self.push(words, Outcome::Peer(report), from, Shown::Records);

@@ -17,8 +17,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use self::far_side::report;
 use self::words::{describe, describe_attempt};
 use self::writing::{Argument, State, Writing};
-use crate::backend::{Backend, Endpoint, Setup, Switch, Unsupported};
-use crate::link::{Link, Mark, Traffic};
+use crate::backend::{Backend, Endpoint, Memory, Setup, Switch, Unsupported};
+use crate::link::{CALL_LIMIT, Link, Mark};
 use crate::peer::{End, Peer, PeerSetup};
 use crate::scenario::{
     Content as RetryContent, Mode, Retry, Role, Scenario, Source, Step, Variant, Write,
@@ -83,13 +83,19 @@ pub fn run(
         stream: Stream::default(),
         peer_stream: Stream::default(),
         writing: None,
+        kept: Vec::new(),
         last: None,
         role: variant.role,
     };
     for (index, step) in scenario.steps.iter().enumerate() {
         stage.step = index + 1;
         let after = &scenario.steps[index + 1..];
-        match stage.act(step, after) {
+        let done = stage.act(step, after);
+        if *step != Step::StaleError {
+            // If the step came to no call, the stale entry is not left for a later one.
+            stage.endpoint.forget_stale_error();
+        }
+        match done {
             Ok(()) => {}
             Err(Stop::Told) => break,
             Err(Stop::Unsupported(unsupported)) => {
@@ -112,7 +118,6 @@ fn never_opened(unsupported: Unsupported) -> Trace {
             peer_sent: Vec::new(),
             from: Mark::default(),
             to: Mark::default(),
-            traffic: Traffic::default(),
             wire: Shown::Records,
         }],
     }
@@ -168,6 +173,9 @@ struct Stage {
     stream: Stream,
     peer_stream: Stream,
     writing: Option<Writing>,
+    /// Memory of earlier writes. It stays until the case ends: a library may compare the address of a
+    /// write with that of an earlier one, and no address may be the same by chance.
+    kept: Vec<Memory>,
     last: Option<Last>,
     role: Role,
 }
@@ -232,7 +240,6 @@ impl Stage {
             peer_sent: Vec::new(),
             from,
             to: self.link.mark(),
-            traffic: self.link.traffic(),
             wire,
         });
     }
@@ -253,9 +260,19 @@ impl Stage {
             Err(outcome) => (outcome, Err(Stop::Told)),
         };
         self.push(action, outcome, from, Shown::Records);
+        self.note_if_given_up();
         let error = error?;
         self.last = Some(Last { what, error });
         Ok(error)
+    }
+
+    /// A library that would call the transport for ever was stopped by the link: what it then answered
+    /// is not all its own.
+    fn note_if_given_up(&mut self) {
+        if self.link.has_given_up() {
+            let why = format!("given up: {CALL_LIMIT} calls by one call, and EIO since");
+            self.note("transport".to_owned(), Outcome::Nothing(why));
+        }
     }
 
     /// One call of the library under test; if it comes to nothing that a call can come to, what it
@@ -271,6 +288,17 @@ impl Stage {
             Ok(Err(unsupported)) => Err(Outcome::Unsupported(unsupported.0)),
             Err(panic) => Err(Outcome::Panicked(panic_message(panic.as_ref()))),
         }
+    }
+
+    /// The call that was told last.
+    fn last_call(&mut self) -> Option<&mut Call> {
+        self.entries
+            .iter_mut()
+            .rev()
+            .find_map(|entry| match &mut entry.result {
+                Outcome::Call(call) => Some(call),
+                _ => None,
+            })
     }
 
     fn switch(&mut self, step: &Step, modes: &[Mode], to: Switch) -> Result<(), Stop> {
@@ -316,6 +344,7 @@ impl Stage {
             Err(outcome) => (outcome, Err(Stop::Told)),
         };
         self.push("handshake".to_owned(), outcome, from, wire);
+        self.note_if_given_up();
         self.last = Some(Last {
             what: Repeatable::Handshake,
             error: error?,
@@ -350,7 +379,7 @@ impl Stage {
                     }
                     (Argument::Bytes(rest.len()), rest.to_vec())
                 }
-                Source::Null(len) => (Argument::Null(*len), Vec::new()),
+                Source::Null => (Argument::Null, Vec::new()),
                 Source::Negative(len) => (Argument::Negative(*len), vec![0]),
             };
             // The bytes of a longer retry stand behind those of the write, at the same address.
@@ -360,7 +389,8 @@ impl Stage {
                 Pattern::Library.fill(position + more, &mut bytes[more..]);
             }
             let writing = Writing::new(function, argument, position, &bytes)?;
-            self.writing = Some(writing);
+            let before = self.writing.replace(writing);
+            self.kept.extend(before.map(Writing::into_memory));
             drop(bytes);
             self.attempt("write", &Retry::default())?;
         }
@@ -402,15 +432,12 @@ impl Stage {
                 return Err(stop);
             }
         };
-        let accepted = match self.entries.last().map(|entry| &entry.result) {
-            Some(Outcome::Call(call)) => call.accepted(),
-            _ => None,
+        let accepted = self.last_call().and_then(|call| call.accepted());
+        let left = match error == ErrorClass::None || error.is_retry() {
+            true => writing.take_over(attempt),
+            false => writing.take_back(attempt),
         };
-        if error == ErrorClass::None || error.is_retry() {
-            writing.take_over(attempt);
-        } else {
-            writing.take_back(attempt);
-        }
+        self.kept.extend(left);
         if error == ErrorClass::None {
             writing.state = State::Succeeded;
         }
@@ -440,7 +467,16 @@ impl Stage {
             match last.error {
                 ErrorClass::None if !matches!(last.what, Repeatable::Write) => return Ok(()),
                 ErrorClass::None => {
-                    if self.write_rest()? || self.flush()? {
+                    let accepted = self.stream.accepted();
+                    if self.write_rest()? {
+                        if self.stream.accepted() > accepted || self.must_go_on() {
+                            continue;
+                        }
+                        let why = "given up: a success, but of no bytes".to_owned();
+                        self.note("finish".to_owned(), Outcome::Nothing(why));
+                        return Ok(());
+                    }
+                    if self.flush()? {
                         continue;
                     }
                     return Ok(());
@@ -460,6 +496,11 @@ impl Stage {
         let why = format!("given up: repeated {PATIENCE} times");
         self.note("finish".to_owned(), Outcome::Nothing(why));
         Ok(())
+    }
+
+    /// Whether the last call did not succeed.
+    fn must_go_on(&self) -> bool {
+        self.last.is_some_and(|last| last.error != ErrorClass::None)
     }
 
     fn repeat(&mut self, what: Repeatable) -> Result<(), Stop> {
@@ -498,14 +539,14 @@ impl Stage {
         let mut space = vec![0; max.get()];
         let action = format!("read {max}");
         self.call(action, Repeatable::Read(max), |end| end.read(&mut space))?;
-        if let Some(Entry {
-            result: Outcome::Call(call),
-            ..
-        }) = self.entries.last_mut()
-        {
-            // A library may claim more than it was given room for.
-            let read = usize::try_from(call.ret).unwrap_or(0).min(space.len());
-            call.data = (read > 0).then(|| self.peer_stream.see(&space[..read]));
+        let Some(ret) = self.last_call().map(|call| call.ret) else {
+            return Ok(());
+        };
+        // A library may claim more than it was given room for.
+        let read = usize::try_from(ret).unwrap_or(0).min(space.len());
+        let data = (read > 0).then(|| self.peer_stream.see(&space[..read]));
+        if let Some(call) = self.last_call() {
+            call.data = data;
         }
         Ok(())
     }

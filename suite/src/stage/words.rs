@@ -16,7 +16,7 @@ pub(super) fn describe_attempt(
     }
     match argument {
         Argument::Bytes(len) => words.push_str(&format!(" {len}")),
-        Argument::Null(len) => words.push_str(&format!(" null {len}")),
+        Argument::Null => words.push_str(" null"),
         Argument::Negative(len) => words.push_str(&format!(" {len}")),
     }
     if retry.buffer == Buffer::Moved {

@@ -15,6 +15,8 @@ pub(super) struct Writing {
     pub(super) function: Function,
     pub(super) argument: Argument,
     pub(super) state: State,
+    /// Whether its memory holds the bytes that it was made with.
+    pub(super) content: Content,
     /// How many of its bytes were accepted.
     pub(super) accepted: usize,
     /// The first byte's position in the stream of all that is written.
@@ -27,8 +29,8 @@ pub(super) struct Writing {
 pub(super) enum Argument {
     /// The first so many bytes of the memory.
     Bytes(usize),
-    /// A null pointer with this length.
-    Null(usize),
+    /// A null pointer with length 0.
+    Null,
     /// The memory with this negative length.
     Negative(i32),
 }
@@ -47,7 +49,7 @@ pub(super) enum State {
 pub(super) struct Attempt {
     pub(super) function: Function,
     pub(super) argument: Argument,
-    /// Whether the bytes are those that the write offered.
+    /// Whether the bytes are those that the write was made with.
     pub(super) content: Content,
     /// The memory that was left, with what stood in it.
     left: Option<(Memory, Vec<u8>)>,
@@ -67,6 +69,7 @@ impl Writing {
             function,
             argument,
             state: State::Pending,
+            content: Content::Same,
             accepted: 0,
             position,
             memory: Memory::holding(bytes)?,
@@ -78,7 +81,7 @@ impl Writing {
         let memory = self.memory.bytes();
         match argument {
             Argument::Bytes(len) => Bytes::Slice(&memory[..len.min(memory.len())]),
-            Argument::Null(len) => Bytes::Null(len),
+            Argument::Null => Bytes::Null,
             Argument::Negative(len) => Bytes::Negative(memory, len),
         }
     }
@@ -87,7 +90,7 @@ impl Writing {
     pub(super) fn offered(&self, argument: Argument) -> &[u8] {
         match self.bytes(argument) {
             Bytes::Slice(slice) => slice,
-            Bytes::Null(_) | Bytes::Negative(..) => &[],
+            Bytes::Null | Bytes::Negative(..) => &[],
         }
     }
 
@@ -125,27 +128,39 @@ impl Writing {
         Ok(Attempt {
             function: retry.function.unwrap_or(self.function),
             argument: self.argument_of(retry),
-            content: retry.content,
+            content: match self.content {
+                Content::Same => retry.content,
+                Content::Changed => Content::Changed,
+            },
             left,
             before,
         })
     }
 
-    /// The library took the attempt, at least for later: it is the write from now on.
-    pub(super) fn take_over(&mut self, attempt: Attempt) {
+    /// The library took the attempt, at least for later: it is the write from now on. Answers the
+    /// memory that it left.
+    pub(super) fn take_over(&mut self, attempt: Attempt) -> Option<Memory> {
         self.function = attempt.function;
         self.argument = attempt.argument;
+        self.content = attempt.content;
+        attempt.left.map(|(memory, _)| memory)
     }
 
     /// The library refused the attempt: the memory is again as the write had it, so that the right
-    /// retry can still be made.
-    pub(super) fn take_back(&mut self, attempt: Attempt) {
-        if let Some((mut left, stood)) = attempt.left {
+    /// retry can still be made. Answers the memory that the attempt used instead.
+    pub(super) fn take_back(&mut self, attempt: Attempt) -> Option<Memory> {
+        let unused = attempt.left.map(|(mut left, stood)| {
             left.bytes_mut().copy_from_slice(&stood);
-            self.memory = left;
-        }
+            std::mem::replace(&mut self.memory, left)
+        });
         if let Some(before) = attempt.before {
             self.memory.bytes_mut().copy_from_slice(&before);
         }
+        unused
+    }
+
+    /// The memory, when the write is over.
+    pub(super) fn into_memory(self) -> Memory {
+        self.memory
     }
 }

@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::stream::common_prefix;
+
 /// A stream of bytes that is told by position alone: the eight bytes of each word are the
 /// `splitmix64` hash of its number, so that eight bytes anywhere tell where they belong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,22 @@ impl Pattern {
         tail.copy_from_slice(&last[..tail.len()]);
     }
 
+    /// How many of `bytes` are the pattern's from position `from` on.
+    pub(super) fn common_prefix(self, from: usize, bytes: &[u8]) -> usize {
+        const PIECE: usize = 64;
+        let mut expected = [0; PIECE];
+        let mut same = 0;
+        for piece in bytes.chunks(PIECE) {
+            self.fill(from + same, &mut expected);
+            let alike = common_prefix(piece, &expected);
+            same += alike;
+            if alike < piece.len() {
+                break;
+            }
+        }
+        same
+    }
+
     /// So many bytes from position `from` on.
     pub fn bytes(self, from: usize, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
@@ -55,111 +73,6 @@ impl Pattern {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) ^ flip
     }
-}
-
-/// What one end has offered to send so far, and how much of it the reader has seen.
-#[derive(Debug, Clone, Default)]
-pub struct Stream {
-    /// Bytes that were accepted, followed by those of a write that is still under way.
-    offered: Vec<u8>,
-    accepted: usize,
-    seen: usize,
-}
-
-impl Stream {
-    /// Bytes that were accepted so far.
-    pub fn accepted(&self) -> usize {
-        self.accepted
-    }
-
-    /// How far the reader has come.
-    pub fn seen(&self) -> usize {
-        self.seen
-    }
-
-    /// The same stream, of which nobody has seen anything yet.
-    pub fn from_start(self) -> Self {
-        Self { seen: 0, ..self }
-    }
-
-    /// A write offers these bytes, to follow those that were accepted. The longest offer of the
-    /// same bytes counts: a retry may offer fewer, while the longer first one is still under way.
-    pub fn offer(&mut self, bytes: &[u8]) {
-        let pending = &self.offered[self.accepted..];
-        if !pending.starts_with(bytes) {
-            self.offered.truncate(self.accepted);
-            self.offered.extend_from_slice(bytes);
-        }
-    }
-
-    /// The write accepted so many of the bytes that it offered.
-    pub fn accept(&mut self, bytes: usize) {
-        // A library may claim more than it was offered; what it claims beyond is nothing.
-        self.accepted = (self.accepted + bytes).min(self.offered.len());
-    }
-
-    /// The reader saw these bytes next: which are they?
-    pub fn see(&mut self, bytes: &[u8]) -> Content {
-        let mut segments: Vec<Segment> = Vec::new();
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (segment, length) = self.next_segment(rest);
-            if let Segment::Stream { to, .. } | Segment::Changed { to, .. } = segment {
-                self.seen = to;
-            }
-            segments.push(segment);
-            rest = &rest[length..];
-        }
-        Content {
-            len: bytes.len(),
-            segments,
-        }
-    }
-
-    /// The longest run at the start of `bytes` that has one explanation.
-    fn next_segment(&self, bytes: &[u8]) -> (Segment, usize) {
-        let stream = |from: usize, length| Segment::Stream {
-            from,
-            to: from + length,
-        };
-        let expected = common_prefix(bytes, self.offered.get(self.seen..).unwrap_or_default());
-        if expected > 0 {
-            return (stream(self.seen, expected), expected);
-        }
-        let changed = common_prefix(bytes, &Pattern::Changed.bytes(self.seen, bytes.len()));
-        if changed >= bytes.len().min(RECOGNISABLE) {
-            let to = self.seen + changed;
-            return (
-                Segment::Changed {
-                    from: self.seen,
-                    to,
-                },
-                changed,
-            );
-        }
-        let window = &bytes[..bytes.len().min(RECOGNISABLE)];
-        if let Some(from) = find(&self.offered, window) {
-            let length = common_prefix(bytes, &self.offered[from..]);
-            return (stream(from, length), length);
-        }
-        (Segment::Foreign { len: bytes.len() }, bytes.len())
-    }
-}
-
-/// How many bytes tell their place in the pattern.
-const RECOGNISABLE: usize = 8;
-
-fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    let length = a.len().min(b.len());
-    if a[..length] == b[..length] {
-        return length;
-    }
-    a.iter().zip(b).take_while(|(x, y)| x == y).count()
-}
-
-fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
-    hay.windows(needle.len())
-        .position(|window| window == needle)
 }
 
 /// Bytes that a reader saw, told by where they come from.
@@ -208,11 +121,22 @@ pub enum Segment {
     },
 }
 
+impl Segment {
+    /// How many bytes.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Stream { from, to } | Self::Changed { from, to } => to - from,
+            Self::Foreign { len } => *len,
+        }
+    }
+}
+
 impl fmt::Display for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stream { from, to } => write!(f, "{from}..{to}"),
             Self::Changed { from, to } => write!(f, "changed {from}..{to}"),
+            Self::Foreign { len: 1 } => f.write_str("1 byte that nobody offered"),
             Self::Foreign { len } => write!(f, "{len} bytes that nobody offered"),
         }
     }
@@ -263,61 +187,5 @@ mod tests {
         let right = Pattern::Library.bytes(5, 1000);
         let changed = Pattern::Changed.bytes(5, 1000);
         assert!(right.iter().zip(&changed).all(|(a, b)| a != b));
-    }
-
-    fn stream(len: usize) -> Stream {
-        let mut stream = Stream::default();
-        stream.offer(&Pattern::Library.bytes(0, len));
-        stream.accept(len);
-        stream
-    }
-
-    #[test]
-    fn bytes_in_order_are_one_segment() {
-        let mut stream = stream(100);
-        assert_eq!(
-            stream.see(&Pattern::Library.bytes(0, 60)).to_string(),
-            "60 bytes  0..60"
-        );
-        assert_eq!(
-            stream.see(&Pattern::Library.bytes(60, 40)).to_string(),
-            "40 bytes  60..100"
-        );
-    }
-
-    #[test]
-    fn doubled_lost_changed_and_foreign_bytes_are_told_apart() {
-        let pattern = |from, len| Pattern::Library.bytes(from, len);
-        let doubled = [pattern(0, 50), pattern(10, 50)].concat();
-        assert_eq!(
-            stream(100).see(&doubled).to_string(),
-            "100 bytes  0..50, 10..60"
-        );
-        let lost = [pattern(0, 50), pattern(51, 20)].concat();
-        assert_eq!(
-            stream(100).see(&lost).to_string(),
-            "70 bytes  0..50, 51..71"
-        );
-        let changed = [pattern(0, 50), Pattern::Changed.bytes(50, 20)].concat();
-        assert_eq!(
-            stream(100).see(&changed).to_string(),
-            "70 bytes  0..50, changed 50..70"
-        );
-        let foreign = [pattern(0, 50), vec![0; 20]].concat();
-        assert_eq!(
-            stream(100).see(&foreign).to_string(),
-            "70 bytes  0..50, 20 bytes that nobody offered"
-        );
-    }
-
-    #[test]
-    fn a_shorter_offer_leaves_the_longer_one_under_way() {
-        let mut stream = Stream::default();
-        stream.offer(&Pattern::Library.bytes(0, 100));
-        stream.offer(&Pattern::Library.bytes(0, 10));
-        assert_eq!(
-            stream.see(&Pattern::Library.bytes(0, 100)).to_string(),
-            "100 bytes  0..100"
-        );
     }
 }

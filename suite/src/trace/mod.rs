@@ -7,6 +7,7 @@
 
 mod content;
 mod record;
+mod stream;
 mod text;
 
 use std::collections::BTreeMap;
@@ -15,10 +16,11 @@ use std::fmt;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-pub use content::{Content, Pattern, Segment, Stream};
+pub use content::{Content, Pattern, Segment};
 pub use record::{Body, Portion, RecordSeen, assign};
+pub use stream::Stream;
 
-use crate::link::{Errno, Mark, Traffic};
+use crate::link::{Errno, Mark};
 
 /// Everything that happened in one case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,10 +51,6 @@ pub struct Entry {
     /// The end of that stretch.
     #[serde(skip)]
     pub to: Mark,
-    /// How often the transport was asked; how a library chops its requests is its own affair, so
-    /// this is no part of what is compared.
-    #[serde(skip)]
-    pub traffic: Traffic,
     /// Whether the records of this entry are shown: a whole handshake is summed up by its result.
     #[serde(skip)]
     pub wire: Shown,
@@ -102,7 +100,8 @@ pub struct Call {
     pub want: Option<Want>,
     /// The whole error queue, oldest first, as `library:reason` in lower case.
     pub queue: Vec<String>,
-    /// errno after the call (0 before it), where the library uses it.
+    /// errno after a call that did not succeed (0 before it), where the library uses it; after a
+    /// success it says nothing (errno(3)).
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "errno_name")]
     pub errno: Option<Errno>,
     /// What a read delivered.

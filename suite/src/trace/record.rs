@@ -7,7 +7,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::content::{Content, Stream};
+use super::content::Content;
+use super::stream::Stream;
 use crate::wire;
 
 /// A record, or a part of one, that went over the wire while one thing was done.

@@ -69,8 +69,7 @@ fn every_kind_of_write_is_read() {
         written(Source::Negative(i32::MIN)),
         times(Function::Write, Source::Literal("grüß".into()), 10_000),
         written(Source::Literal(vec![0, 255])),
-        written(Source::Null(0)),
-        written(Source::Null(5)),
+        written(Source::Null),
         written(Source::Rest),
     ];
     assert_eq!(steps, expected);

@@ -61,7 +61,6 @@ steps = [
   { write = { text = "grüß", times = 10000 } },
   { write = { hex = "00fF" } },
   { write = { null = true } },
-  { write = { null = true, len = 5 } },
   { write = "rest" },
   { retry = { len = 9, buffer = "moved", content = "changed", function = "SSL_write_ex" } },
   "retry",

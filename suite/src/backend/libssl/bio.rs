@@ -13,6 +13,8 @@ mod number {
     use std::ffi::{c_int, c_long};
 
     pub(super) const TYPE_SOURCE_SINK: c_int = 0x0400;
+    /// For a library that gives out no types, or no more: the last that a byte holds.
+    pub(super) const TYPE_OF_OURS: c_int = 0xff;
     pub(super) const FLAGS_READ: c_int = 0x01;
     pub(super) const FLAGS_WRITE: c_int = 0x02;
     pub(super) const FLAGS_RETRY: c_int = 0x0f;
@@ -44,7 +46,12 @@ impl Method {
         // SAFETY: the functions are those of one library, called as bio(3) says, and the callbacks
         // follow its BIO_meth_new(3).
         unsafe {
-            let index = api.BIO_get_new_index.map_or(0x7f, |next| next());
+            let index = api.BIO_get_new_index.map_or(-1, |next| next());
+            let index = if index < 0 {
+                number::TYPE_OF_OURS
+            } else {
+                index
+            };
             let kind = index | number::TYPE_SOURCE_SINK;
             let method = (api.BIO_meth_new)(kind, c"writeproof link".as_ptr());
             if method.is_null() {
@@ -83,10 +90,15 @@ impl Port {
 
     /// Runs a call of the library whose BIO callbacks use this port.
     pub(super) fn during<T>(&self, call: impl FnOnce() -> T) -> T {
-        let before = CURRENT.replace(Some(NonNull::from(self)));
-        let result = call();
-        CURRENT.set(before);
-        result
+        /// Puts back what was there, whether the call returns or panics.
+        struct Restore(Option<NonNull<Port>>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CURRENT.set(self.0);
+            }
+        }
+        let _restore = Restore(CURRENT.replace(Some(NonNull::from(self))));
+        call()
     }
 }
 

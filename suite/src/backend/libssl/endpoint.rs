@@ -19,6 +19,9 @@ const UNTOUCHED: usize = usize::MAX;
 /// end is cut here.
 const QUEUE_LIMIT: usize = 64;
 
+/// The bits of an error code; see the declaration of `ERR_get_error`.
+const CODE_BITS: c_ulong = 0xffff_ffff;
+
 pub(super) struct LibsslEndpoint {
     api: Interface,
     ssl: *mut Ssl,
@@ -79,13 +82,14 @@ impl LibsslEndpoint {
             let error = (self.api.SSL_get_error)(self.ssl, ret);
             (error, self.api.SSL_want.map(|want| want(self.ssl)))
         };
+        let error = ErrorClass::from_number(error);
         Call {
             ret: i64::from(ret),
             written: None,
-            error: ErrorClass::from_number(error),
+            error,
             want: want.map(Want::from_number),
             queue: self.drain_queue(),
-            errno: Some(Errno::from_raw(errno)),
+            errno: (error != ErrorClass::None).then(|| Errno::from_raw(errno)),
             data: None,
         }
     }
@@ -94,7 +98,7 @@ impl LibsslEndpoint {
     fn drain_queue(&self) -> Vec<String> {
         let next = || {
             // SAFETY: no precondition.
-            let code = unsafe { (self.api.ERR_get_error)() };
+            let code = unsafe { (self.api.ERR_get_error)() } & CODE_BITS;
             (code != 0).then(|| self.entry(code))
         };
         std::iter::from_fn(next).take(QUEUE_LIMIT).collect()
@@ -121,8 +125,8 @@ impl LibsslEndpoint {
     }
 
     fn write_once(&mut self, pointer: *const c_void, length: c_int) -> Call {
-        // SAFETY: the connection is live. A null pointer or a negative length is what the scenario
-        // asks for; else the memory holds `length` bytes.
+        // SAFETY: the connection is live, and the memory holds `length` bytes: a null pointer comes with
+        // none, and a negative length, which the scenario asks for, is refused before any is read.
         self.call(|api, ssl| unsafe { (api.SSL_write)(ssl, pointer, length) })
     }
 
@@ -176,7 +180,7 @@ impl Endpoint for LibsslEndpoint {
     fn write(&mut self, function: Function, bytes: Bytes<'_>) -> Result<Call, Unsupported> {
         let (pointer, length): (*const c_void, i64) = match bytes {
             Bytes::Slice(slice) => (slice.as_ptr().cast(), slice.len() as i64),
-            Bytes::Null(length) => (ptr::null(), length as i64),
+            Bytes::Null => (ptr::null(), 0),
             Bytes::Negative(slice, length) => (slice.as_ptr().cast(), i64::from(length)),
         };
         match function {
@@ -273,6 +277,10 @@ impl Endpoint for LibsslEndpoint {
                 "a stale error (the library took an unknown cipher)",
             )),
         }
+    }
+
+    fn forget_stale_error(&mut self) {
+        self.stale = false;
     }
 }
 

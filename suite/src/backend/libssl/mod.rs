@@ -32,6 +32,7 @@ mod number {
     pub(super) const OPENSSL_VERSION: c_int = 0;
     pub(super) const INIT_LOAD_CRYPTO_STRINGS: u64 = 0x2;
     pub(super) const INIT_NO_LOAD_CONFIG: u64 = 0x80;
+    pub(super) const INIT_NO_ATEXIT: u64 = 0x0008_0000;
     pub(super) const INIT_LOAD_SSL_STRINGS: u64 = 0x0020_0000;
     pub(super) const CTRL_MODE: c_int = 33;
     pub(super) const CTRL_SESS_CACHE_MODE: c_int = 44;
@@ -50,7 +51,7 @@ pub struct Libssl {
     bio: Method,
     /// Contexts are made once for each setup and live as long as the library, which is never
     /// unloaded.
-    contexts: Mutex<HashMap<Setup, Context>>,
+    contexts: Mutex<HashMap<Setup, Result<Context, Unsupported>>>,
 }
 
 /// A context of the library; connections of all threads share it.
@@ -155,7 +156,9 @@ impl Libssl {
     fn new(id: &str, how: &str, api: Interface, path: PathBuf) -> Result<Self, LoadError> {
         if let Some(init) = api.OPENSSL_init_ssl {
             // No configuration file: what the machine's owner wrote there must not change results.
+            // No cleaning up at exit: other threads may still be inside the library then.
             let options = number::INIT_NO_LOAD_CONFIG
+                | number::INIT_NO_ATEXIT
                 | number::INIT_LOAD_SSL_STRINGS
                 | number::INIT_LOAD_CRYPTO_STRINGS;
             // SAFETY: documented to be callable at any time, with no settings.
@@ -179,12 +182,8 @@ impl Libssl {
 
     fn context(&self, setup: &Setup) -> Result<Context, Unsupported> {
         let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(&context) = contexts.get(setup) {
-            return Ok(context);
-        }
-        let context = self.new_context(setup)?;
-        contexts.insert(*setup, context);
-        Ok(context)
+        let known = contexts.entry(*setup);
+        known.or_insert_with(|| self.new_context(setup)).clone()
     }
 
     fn new_context(&self, setup: &Setup) -> Result<Context, Unsupported> {
@@ -194,13 +193,21 @@ impl Libssl {
         if context.is_null() {
             return Err(self.refused("SSL_CTX_new"));
         }
+        self.set_up(context, setup)
+            // SAFETY: `context` is live, and used no more.
+            .inspect_err(|_| unsafe { (api.SSL_CTX_free)(context) })
+            .map(|()| Context(context))
+    }
+
+    fn set_up(&self, context: *mut SslCtx, setup: &Setup) -> Result<(), Unsupported> {
+        let api = &self.api;
         self.set_version(context, setup.version)?;
         self.set_cipher(context, setup)?;
         let (certificate, key) = (&IDENTITY.certificate, &IDENTITY.key);
         // SAFETY: `context` is live, pointers and lengths belong to the same slices, and the library
         // copies both.
         let identified = unsafe {
-            (api.SSL_CTX_use_certificate_ASN1)(context, length(certificate), certificate.as_ptr())
+            (api.SSL_CTX_use_certificate_ASN1)(context, certificate.len(), certificate.as_ptr())
                 == 1
                 && (api.SSL_CTX_use_PrivateKey_ASN1)(
                     number::EVP_PKEY_EC,
@@ -226,7 +233,7 @@ impl Libssl {
                 );
             }
         }
-        Ok(Context(context))
+        Ok(())
     }
 
     fn set_version(&self, context: *mut SslCtx, version: Version) -> Result<(), Unsupported> {
@@ -316,8 +323,14 @@ fn name_and_version(api: &Interface) -> (String, String) {
     let Some(version) = api.OpenSSL_version else {
         return ("libssl".to_owned(), "unknown version".to_owned());
     };
-    // SAFETY: answers a string that lives as long as the library.
-    let text = unsafe { CStr::from_ptr(version(number::OPENSSL_VERSION)) }.to_string_lossy();
+    // SAFETY: answers null or a string that lives as long as the library.
+    let text = unsafe { version(number::OPENSSL_VERSION) };
+    let text = match text.is_null() {
+        true => c"",
+        // SAFETY: as above.
+        false => unsafe { CStr::from_ptr(text) },
+    };
+    let text = text.to_string_lossy();
     let mut words = text.split_whitespace();
     let mut next = |default: &str| words.next().unwrap_or(default).to_owned();
     (next("libssl"), next("unknown version"))

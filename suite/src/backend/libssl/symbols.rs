@@ -1,8 +1,11 @@
 //! The functions of the libssl interface that the suite can use, and how they are found: linked
 //! into this program, or looked up by name in a shared object.
 //!
-//! Declarations follow `openssl/ssl.h`, `openssl/bio.h` and `openssl/err.h`, which OpenSSL 1.1.1 and
-//! later, BoringSSL, AWS-LC, LibreSSL and Tongsuo share as far as named here.
+//! Declarations follow `openssl/ssl.h`, `openssl/bio.h` and `openssl/err.h`. Two of them differ between
+//! OpenSSL and BoringSSL, in a way that the calling conventions of 64-bit systems allow for: the
+//! length for `SSL_CTX_use_certificate_ASN1` is an `int` in the former and a `size_t` in the latter,
+//! so that the wider one is passed; `ERR_get_error` returns an `unsigned long` in the former and a
+//! `uint32_t` in the latter, so that only the lower 32 bits, which hold every code, are looked at.
 
 #![allow(unsafe_code)] // The foreign boundary.
 
@@ -113,7 +116,7 @@ interface! {
         SSL_read(*mut Ssl, *mut c_void, c_int) -> c_int;
         SSL_write(*mut Ssl, *const c_void, c_int) -> c_int;
         SSL_get_error(*const Ssl, c_int) -> c_int;
-        SSL_CTX_use_certificate_ASN1(*mut SslCtx, c_int, *const c_uchar) -> c_int;
+        SSL_CTX_use_certificate_ASN1(*mut SslCtx, usize, *const c_uchar) -> c_int;
         SSL_CTX_use_PrivateKey_ASN1(c_int, *mut SslCtx, *const c_uchar, c_long) -> c_int;
         SSL_CTX_set_cipher_list(*mut SslCtx, *const c_char) -> c_int;
         ERR_get_error() -> c_ulong;

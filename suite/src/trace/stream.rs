@@ -1,0 +1,250 @@
+//! What one end has offered to send, and which of it a reader has seen. Nothing that was offered is
+//! forgotten: a write that is refused may have been sent in part all the same.
+
+use super::content::{Content, Pattern, Segment};
+
+/// What one end has offered to send so far, and how much of it the reader has seen.
+#[derive(Debug, Clone, Default)]
+pub struct Stream {
+    /// Runs of bytes that were offered; other content at the same position is a run of its own.
+    offers: Vec<Offer>,
+    accepted: usize,
+    seen: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Offer {
+    position: usize,
+    bytes: Vec<u8>,
+}
+
+/// How many bytes tell their place; fewer can be there by chance.
+const RECOGNISABLE: usize = 8;
+
+/// So far behind a break the bytes are looked for in all that was offered, and not only where they
+/// are expected: further on it would take too long.
+const NEAR: usize = 64;
+
+impl Stream {
+    /// Bytes that were accepted so far.
+    pub fn accepted(&self) -> usize {
+        self.accepted
+    }
+
+    /// How far the reader has come.
+    pub fn seen(&self) -> usize {
+        self.seen
+    }
+
+    /// The same stream, of which nobody has seen anything yet.
+    pub fn from_start(self) -> Self {
+        Self { seen: 0, ..self }
+    }
+
+    /// A write offers these bytes, to follow those that were accepted.
+    pub fn offer(&mut self, bytes: &[u8]) {
+        for offer in &mut self.offers {
+            let Some(known) = offer.from(self.accepted) else {
+                continue;
+            };
+            if known.starts_with(bytes) {
+                return;
+            }
+            if bytes.starts_with(known) {
+                let more = known.len();
+                offer.bytes.extend_from_slice(&bytes[more..]);
+                return;
+            }
+        }
+        self.offers.push(Offer {
+            position: self.accepted,
+            bytes: bytes.to_vec(),
+        });
+    }
+
+    /// The write accepted so many of the bytes that it offered.
+    pub fn accept(&mut self, bytes: usize) {
+        // A library may claim more than it was offered; what it claims beyond is nothing.
+        let end = self.offers.iter().map(Offer::end).max().unwrap_or(0);
+        self.accepted = (self.accepted + bytes).min(end);
+    }
+
+    /// The reader saw these bytes next: which are they?
+    pub fn see(&mut self, bytes: &[u8]) -> Content {
+        let mut segments: Vec<Segment> = Vec::new();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let segment = self.next_segment(rest);
+            if let Segment::Stream { to, .. } | Segment::Changed { to, .. } = segment {
+                self.seen = to;
+            }
+            rest = &rest[segment.len()..];
+            segments.push(segment);
+        }
+        Content {
+            len: bytes.len(),
+            segments,
+        }
+    }
+
+    /// The longest run at the start of `bytes` that has one explanation.
+    fn next_segment(&self, bytes: &[u8]) -> Segment {
+        if let Some(segment) = self.expected(bytes) {
+            return segment;
+        }
+        if let Some((offer, at)) = self.elsewhere(bytes) {
+            let from = offer.position + at;
+            let to = from + common_prefix(bytes, &offer.bytes[at..]);
+            return Segment::Stream { from, to };
+        }
+        let known = |at: &usize| {
+            let rest = &bytes[*at..];
+            self.expected(rest).is_some() || (*at <= NEAR && self.elsewhere(rest).is_some())
+        };
+        let len = (1..bytes.len()).find(known).unwrap_or(bytes.len());
+        Segment::Foreign { len }
+    }
+
+    /// What follows what was seen, as it was offered or with changed content.
+    fn expected(&self, bytes: &[u8]) -> Option<Segment> {
+        let enough = bytes.len().min(RECOGNISABLE);
+        let from = self.seen;
+        let offered = self.offers.iter().filter_map(|offer| offer.from(from));
+        let offered = offered
+            .map(|offered| common_prefix(bytes, offered))
+            .max()
+            .unwrap_or(0);
+        if offered >= enough {
+            let to = from + offered;
+            return Some(Segment::Stream { from, to });
+        }
+        let changed = Pattern::Changed.common_prefix(from, bytes);
+        let to = from + changed;
+        (changed >= enough).then_some(Segment::Changed { from, to })
+    }
+
+    /// Where else in all that was offered `bytes` begin, if there are enough of them to tell.
+    fn elsewhere(&self, bytes: &[u8]) -> Option<(&Offer, usize)> {
+        let window = bytes.get(..RECOGNISABLE)?;
+        self.offers.iter().find_map(|offer| {
+            let mut windows = offer.bytes.windows(RECOGNISABLE);
+            Some((offer, windows.position(|other| other == window)?))
+        })
+    }
+}
+
+impl Offer {
+    fn end(&self) -> usize {
+        self.position + self.bytes.len()
+    }
+
+    /// The bytes from this position of the stream on, none if it lies before or behind the offer.
+    fn from(&self, position: usize) -> Option<&[u8]> {
+        self.bytes.get(position.checked_sub(self.position)?..)
+    }
+}
+
+pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    let length = a.len().min(b.len());
+    if a[..length] == b[..length] {
+        return length;
+    }
+    a.iter().zip(b).take_while(|(x, y)| x == y).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(from: usize, len: usize) -> Vec<u8> {
+        Pattern::Library.bytes(from, len)
+    }
+
+    fn stream(len: usize) -> Stream {
+        let mut stream = Stream::default();
+        stream.offer(&pattern(0, len));
+        stream.accept(len);
+        stream
+    }
+
+    #[test]
+    fn bytes_in_order_are_one_segment() {
+        let mut stream = stream(100);
+        assert_eq!(stream.see(&pattern(0, 60)).to_string(), "60 bytes  0..60");
+        assert_eq!(
+            stream.see(&pattern(60, 40)).to_string(),
+            "40 bytes  60..100"
+        );
+    }
+
+    #[test]
+    fn doubled_lost_changed_and_foreign_bytes_are_told_apart() {
+        let seen = |parts: &[Vec<u8>]| stream(100).see(&parts.concat()).to_string();
+        assert_eq!(
+            seen(&[pattern(0, 50), pattern(10, 50)]),
+            "100 bytes  0..50, 10..60"
+        );
+        assert_eq!(
+            seen(&[pattern(0, 50), pattern(51, 20)]),
+            "70 bytes  0..50, 51..71"
+        );
+        let changed = Pattern::Changed.bytes(50, 20);
+        assert_eq!(
+            seen(&[pattern(0, 50), changed]),
+            "70 bytes  0..50, changed 50..70"
+        );
+        let foreign = "70 bytes  0..50, 20 bytes that nobody offered";
+        assert_eq!(seen(&[pattern(0, 50), vec![0; 20]]), foreign);
+    }
+
+    #[test]
+    fn right_bytes_behind_foreign_ones_are_known_again() {
+        let seen = |parts: &[Vec<u8>]| stream(100).see(&parts.concat()).to_string();
+        let stray = "101 bytes  1 byte that nobody offered, 0..100";
+        assert_eq!(seen(&[vec![0], pattern(0, 100)]), stray);
+        let three = "103 bytes  0..50, 3 bytes that nobody offered, 50..100";
+        assert_eq!(
+            seen(&[pattern(0, 50), vec![1, 2, 3], pattern(50, 50)]),
+            three
+        );
+    }
+
+    #[test]
+    fn a_few_bytes_in_the_wrong_place_are_not_guessed_at() {
+        let mut stream = stream(100);
+        let text = stream.see(&pattern(20, 3)).to_string();
+        assert_eq!(text, "3 bytes  3 bytes that nobody offered");
+        assert_eq!(stream.seen(), 0);
+    }
+
+    #[test]
+    fn a_shorter_offer_leaves_the_longer_one_under_way() {
+        let mut stream = Stream::default();
+        stream.offer(&pattern(0, 100));
+        stream.offer(&pattern(0, 10));
+        assert_eq!(
+            stream.see(&pattern(0, 100)).to_string(),
+            "100 bytes  0..100"
+        );
+    }
+
+    #[test]
+    fn another_offer_at_the_same_place_does_not_make_the_first_unknown() {
+        let mut stream = Stream::default();
+        stream.offer(&pattern(0, 100));
+        stream.offer(b"other words");
+        assert_eq!(
+            stream.clone().see(&pattern(0, 100)).to_string(),
+            "100 bytes  0..100"
+        );
+        assert_eq!(stream.see(b"other words").to_string(), "11 bytes  0..11");
+    }
+
+    #[test]
+    fn what_a_library_claims_beyond_the_offer_is_nothing() {
+        let mut stream = Stream::default();
+        stream.offer(&pattern(0, 10));
+        stream.accept(11);
+        assert_eq!(stream.accepted(), 10);
+    }
+}
