@@ -27,7 +27,7 @@ use crate::link::{Budget, Errno, Inbound, Outbound, Refusal};
 /// How often a write can be repeated by one step.
 pub(super) const MAX_TIMES: usize = 10_000;
 
-/// How many bytes the writes of one step, and of a scenario, can have in all (64 MiB): a case keeps in memory what it
+/// How many bytes the writes of one step can have in all (64 MiB): a case keeps in memory what it
 /// offered and what went over the wire until it ends.
 pub(super) const MAX_WRITTEN: usize = 64 << 20;
 

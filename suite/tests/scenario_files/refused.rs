@@ -225,6 +225,7 @@ fn a_step_out_of_place_is_refused() {
 { write = { len = 1 } }, { max_send_fragment = 600 } => 3:28 would see its effect
 { write = { len = 1 } }, 'stale_error'               => 3:26 would see its effect
 'handshake', 'read'                                  => 2:9 no step writes ~ { write = { len = 100 } }
+{ write = { len = 1, times = 10000 } }, { write = { len = 1, times = 10000 } }, { write = { len = 1 } } => 2:9 too much for one case ~ 20000 times in all
 "#,
     );
     check_refused(
