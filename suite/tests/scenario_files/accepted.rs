@@ -55,7 +55,7 @@ fn the_example_of_the_design_is_read() {
 
 #[test]
 fn every_kind_of_write_is_read() {
-    let steps = &read(ALL_OF_TLS13).unwrap().steps[18..26];
+    let steps = &read(ALL_OF_TLS13).unwrap().steps[18..25];
     let times = |function, source, times: usize| {
         Step::Write(Write {
             function,
@@ -123,7 +123,7 @@ fn every_kind_of_inbound_is_read() {
 
 #[test]
 fn calls_and_steps_of_the_peer_are_read() {
-    let steps = &read(ALL_OF_TLS13).unwrap().steps[26..];
+    let steps = &read(ALL_OF_TLS13).unwrap().steps[25..];
     let count = |bytes: usize| bytes.try_into().unwrap();
     let expected = [
         Step::Retry(Retry {

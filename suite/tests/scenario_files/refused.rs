@@ -181,7 +181,7 @@ fn a_wrong_link_or_peer_is_refused() {
 { link = { accept = 1, at_most = 0 } }          => 3:34 from 1 to
 { link = { accept = 1, accept_each = 1 } }      => 3:24 "accept_each" in link excludes "accept"
 { link = { accept = 1, then = 'ECONRESET' } }   => 3:31 did you mean "ECONNRESET"?
-{ link = { accept = 1, then = 'eof' } }         => 3:31 would-block, zero, zero-retry, EAGAIN
+{ link = { accept = 1, then = 'eof' } }         => 3:31 would-block, zero, zero-retry, EACCES, EAGAIN
 { link = { then = 'zero' } }                    => 3:19 without a budget ~ accept = N
 { link = { at_most = 1, then = 'zero' } }       => 3:32 without a budget
 { link = { fail = 'zero' } }                    => 3:19 unknown value "zero" for "fail" in link
