@@ -30,6 +30,15 @@ fn shared_object(folder: &TempDir, name: &str, source: &str) -> PathBuf {
     object
 }
 
+/// The functions without which no library is taken: those that one with nothing in it lacks.
+fn required(folder: &TempDir) -> Vec<&'static str> {
+    let empty = shared_object(folder, "empty", "int answer(void) { return 42; }\n");
+    match load_error(&empty) {
+        LoadError::Lacks { missing, .. } => missing,
+        other => panic!("something else went wrong: {other}"),
+    }
+}
+
 #[test]
 fn a_missing_file_is_named() {
     let path = Path::new("/nowhere/libssl.so");
@@ -63,10 +72,7 @@ fn a_folder_is_no_library() {
 #[test]
 fn a_library_without_anything_of_libssl_is_told_all_that_it_lacks() {
     let folder = TempDir::new().expect("a folder");
-    let object = shared_object(&folder, "other", "int answer(void) { return 42; }\n");
-    let LoadError::Lacks { missing, .. } = load_error(&object) else {
-        panic!("something else went wrong");
-    };
+    let missing = required(&folder);
     assert!(
         missing.contains(&"SSL_write") && missing.contains(&"BIO_meth_new"),
         "{missing:?}"
@@ -76,10 +82,7 @@ fn a_library_without_anything_of_libssl_is_told_all_that_it_lacks() {
 #[test]
 fn a_library_without_ssl_write_is_told_just_that() {
     let folder = TempDir::new().expect("a folder");
-    let empty = shared_object(&folder, "empty", "int answer(void) { return 42; }\n");
-    let LoadError::Lacks { missing, .. } = load_error(&empty) else {
-        panic!("something else went wrong");
-    };
+    let missing = required(&folder);
     let functions: String = missing
         .iter()
         .filter(|name| **name != "SSL_write")
@@ -97,10 +100,7 @@ fn a_library_without_ssl_write_is_told_just_that() {
 #[test]
 fn a_library_that_makes_no_bio_method_is_refused() {
     let folder = TempDir::new().expect("a folder");
-    let empty = shared_object(&folder, "empty", "int answer(void) { return 42; }\n");
-    let LoadError::Lacks { missing, .. } = load_error(&empty) else {
-        panic!("something else went wrong");
-    };
+    let missing = required(&folder);
     let functions: String = missing
         .iter()
         .map(|name| format!("void *{name}(void) {{ return 0; }}\n"))

@@ -75,34 +75,30 @@ impl Rustls {
 
     fn client(&self, setup: &Setup) -> Result<ClientConnection, Unsupported> {
         let name = ServerName::try_from(NAME).map_err(Unsupported::new)?;
-        let mut configs = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let config = match configs.get(setup) {
-            Some(config) => Arc::clone(config),
-            None => {
-                let provider = provider(setup.cipher)?;
-                let config = client_config(setup, provider).map_err(Unsupported::new)?;
-                let config = Arc::new(config);
-                configs.insert(*setup, Arc::clone(&config));
-                config
-            }
-        };
+        let config = made_once(&self.clients, setup, client_config)?;
         ClientConnection::new(config, name).map_err(Unsupported::new)
     }
 
     fn server(&self, setup: &Setup) -> Result<ServerConnection, Unsupported> {
-        let mut configs = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        let config = match configs.get(setup) {
-            Some(config) => Arc::clone(config),
-            None => {
-                let provider = provider(setup.cipher)?;
-                let config = server_config(setup, provider).map_err(Unsupported::new)?;
-                let config = Arc::new(config);
-                configs.insert(*setup, Arc::clone(&config));
-                config
-            }
-        };
+        let config = made_once(&self.servers, setup, server_config)?;
         ServerConnection::new(config).map_err(Unsupported::new)
     }
+}
+
+/// The configuration for this setup; connections of all threads share it.
+fn made_once<C>(
+    configs: &Mutex<HashMap<Setup, Arc<C>>>,
+    setup: &Setup,
+    make: impl FnOnce(&Setup, Arc<CryptoProvider>) -> Result<C, rustls::Error>,
+) -> Result<Arc<C>, Unsupported> {
+    let mut configs = configs.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(config) = configs.get(setup) {
+        return Ok(Arc::clone(config));
+    }
+    let config = make(setup, provider(setup.cipher)?).map_err(Unsupported::new)?;
+    let config = Arc::new(config);
+    configs.insert(*setup, Arc::clone(&config));
+    Ok(config)
 }
 
 impl Backend for Rustls {

@@ -141,7 +141,7 @@ fn told(entries: &[&Entry]) -> String {
 fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, String, String)) {
     note(Aspect::Return, theirs.ret.to_string(), ours.ret.to_string());
     if let (Some(theirs), Some(ours)) = (theirs.written, ours.written) {
-        note(Aspect::Written, format!("{theirs:?}"), format!("{ours:?}"));
+        note(Aspect::Written, theirs.to_string(), ours.to_string());
     }
     note(
         Aspect::ErrorClass,

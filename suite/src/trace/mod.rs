@@ -158,6 +158,15 @@ pub enum Stored {
     Untouched,
 }
 
+impl fmt::Display for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "{bytes}"),
+            Self::Untouched => f.write_str("nothing"),
+        }
+    }
+}
+
 /// What `SSL_get_error(3)` says of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

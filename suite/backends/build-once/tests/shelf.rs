@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use writeproof_build_once::{Error, Key, RecipeError, Shelf};
 
@@ -88,17 +87,21 @@ fn stamp_of_another_key_does_not_count() {
 
 #[test]
 fn threads_that_come_at_once_build_once() {
+    const THREADS: u32 = 8;
     let (_target, shelf) = shelf();
-    let builds = AtomicU32::new(0);
+    let (builds, arrived) = (AtomicU32::new(0), AtomicU32::new(0));
 
     thread::scope(|scope| {
-        for _ in 0..8 {
+        for _ in 0..THREADS {
             scope.spawn(|| {
+                arrived.fetch_add(1, Ordering::Relaxed);
                 let folder = shelf
                     .once(&key(), |folder| {
                         builds.fetch_add(1, Ordering::Relaxed);
-                        // Long enough for the other threads to come by while this one builds.
-                        thread::sleep(Duration::from_millis(50));
+                        // The others come by while this one builds.
+                        while arrived.load(Ordering::Relaxed) < THREADS {
+                            thread::yield_now();
+                        }
                         write_library(folder)
                     })
                     .unwrap();
