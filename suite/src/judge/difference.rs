@@ -73,6 +73,7 @@ fn compare_step(step: usize, theirs: &[&Entry], ours: &[&Entry], found: &mut Vec
             step,
             action: theirs
                 .first()
+                .or(ours.first())
                 .map_or("nothing", |entry| &entry.action)
                 .to_owned(),
             aspect: Aspect::Course,
@@ -148,7 +149,9 @@ fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, Strin
         theirs.error.to_string(),
         ours.error.to_string(),
     );
-    if theirs.told_want() != ours.told_want() {
+    // What goes without saying with either error class is told by that.
+    let usual = |call: &Call| call.told_want() == call.error.usual_want();
+    if theirs.told_want() != ours.told_want() && !(usual(theirs) && usual(ours)) {
         note(
             Aspect::Want,
             told_or_not(theirs.want),
@@ -156,7 +159,8 @@ fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, Strin
         );
     }
     note(Aspect::Queue, queue(theirs), queue(ours));
-    if theirs.told_errno() != ours.told_errno() {
+    let usual = |call: &Call| call.told_errno() == call.error.usual_errno();
+    if theirs.told_errno() != ours.told_errno() && !(usual(theirs) && usual(ours)) {
         note(
             Aspect::Errno,
             told_or_not(theirs.errno),

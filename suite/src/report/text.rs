@@ -66,10 +66,7 @@ impl Report<'_> {
         }
         match text.is_empty() {
             true => text,
-            false => format!(
-                "What differs from {} (seen, not the reference's):\n{text}",
-                self.reference
-            ),
+            false => format!("What differs from {}:\n{text}", self.reference),
         }
     }
 

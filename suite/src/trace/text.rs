@@ -146,7 +146,7 @@ impl Call {
 
 impl ErrorClass {
     /// The errno that goes without saying: a transport that would block leaves `EAGAIN`.
-    fn usual_errno(self) -> Errno {
+    pub(crate) fn usual_errno(self) -> Errno {
         match self {
             Self::WantRead | Self::WantWrite => Errno::AGAIN,
             _ => Errno::NONE,
@@ -154,7 +154,7 @@ impl ErrorClass {
     }
 
     /// What `SSL_want` answers without saying.
-    fn usual_want(self) -> Want {
+    pub(crate) fn usual_want(self) -> Want {
         match self {
             Self::WantRead => Want::Reading,
             Self::WantWrite => Want::Writing,
