@@ -16,6 +16,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 pub use memory::Memory;
 pub use rustls::Rustls;
 
@@ -24,7 +26,7 @@ use crate::scenario::{Cipher, Function, KeyUpdate, Mode, Role, RoleState, Versio
 use crate::trace::Call;
 
 /// What is said of a library in reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct About {
     /// The name in arguments, snapshots and reports: lower case, such as `openssl-3.6`.
     pub id: String,

@@ -168,18 +168,6 @@ fn list_json(corpus: &Corpus, backends: &[&About]) -> Result<String, serde_json:
             })
         })
         .collect();
-    let backends: Vec<_> = backends
-        .iter()
-        .map(|about| {
-            serde_json::json!({
-                "id": about.id,
-                "library": about.library,
-                "version": about.version,
-                "how": about.how,
-                "lacks": about.lacks,
-            })
-        })
-        .collect();
     let document = serde_json::json!({
         "schema": crate::report::json::SCHEMA,
         "writeproof": env!("CARGO_PKG_VERSION"),

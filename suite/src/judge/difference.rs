@@ -204,16 +204,13 @@ fn queue(call: &Call) -> String {
 }
 
 fn records(records: &[RecordSeen]) -> String {
-    let mut told: Vec<String> = Vec::new();
-    let mut rest = records;
-    while let Some(first) = rest.first() {
-        let same = rest.iter().take_while(|record| *record == first).count();
-        told.push(match same {
-            1 => first.to_string(),
-            _ => format!("{same} x {first}"),
-        });
-        rest = &rest[same..];
-    }
+    let runs = records.chunk_by(PartialEq::eq);
+    let told: Vec<String> = runs
+        .map(|run| match run.len() {
+            1 => run[0].to_string(),
+            same => format!("{same} x {}", run[0]),
+        })
+        .collect();
     match told.is_empty() {
         true => "none".to_owned(),
         false => told.join("; "),

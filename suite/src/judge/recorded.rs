@@ -113,20 +113,10 @@ fn sections(body: &str) -> Vec<(Variant, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Mark;
-    use crate::trace::{Entry, Outcome, Shown};
+    use crate::trace::{Entry, Outcome};
 
     fn trace(action: &str) -> Trace {
-        let entry = Entry {
-            step: 1,
-            action: action.to_owned(),
-            result: Outcome::Done,
-            sent: Vec::new(),
-            peer_sent: Vec::new(),
-            from: Mark::default(),
-            to: Mark::default(),
-            wire: Shown::Records,
-        };
+        let entry = Entry::new(1, action.to_owned(), Outcome::Done);
         Trace {
             entries: vec![entry],
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Counts, Report};
+use crate::backend::About;
 use crate::judge::{Difference, Recorded, Verdict};
 use crate::run::CaseResult;
 use crate::trace::Entry;
@@ -17,18 +18,9 @@ struct Document<'a> {
     schema: u32,
     writeproof: &'static str,
     reference: &'a str,
-    backends: Vec<Backend<'a>>,
+    backends: &'a [&'a About],
     cases: Vec<Case<'a>>,
     summary: Summary,
-}
-
-#[derive(Serialize)]
-struct Backend<'a> {
-    id: &'a str,
-    library: &'a str,
-    version: &'a str,
-    how: &'a str,
-    lacks: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -68,7 +60,7 @@ impl Report<'_> {
             schema: SCHEMA,
             writeproof: env!("CARGO_PKG_VERSION"),
             reference: self.reference,
-            backends: self.backends.iter().map(|about| backend(about)).collect(),
+            backends: &self.backends,
             cases: self.results.iter().map(case).collect(),
             summary: Summary {
                 scenarios: self.scenarios(),
@@ -83,16 +75,6 @@ impl Report<'_> {
         let mut text = serde_json::to_string_pretty(&document)?;
         text.push('\n');
         Ok(text)
-    }
-}
-
-fn backend(about: &crate::backend::About) -> Backend<'_> {
-    Backend {
-        id: &about.id,
-        library: &about.library,
-        version: &about.version,
-        how: &about.how,
-        lacks: &about.lacks,
     }
 }
 

@@ -110,16 +110,11 @@ pub fn run(
 
 fn never_opened(unsupported: Unsupported) -> Trace {
     Trace {
-        entries: vec![Entry {
-            step: 0,
-            action: "open".to_owned(),
-            result: Outcome::Unsupported(unsupported.0),
-            sent: Vec::new(),
-            peer_sent: Vec::new(),
-            from: Mark::default(),
-            to: Mark::default(),
-            wire: Shown::Records,
-        }],
+        entries: vec![Entry::new(
+            0,
+            "open".to_owned(),
+            Outcome::Unsupported(unsupported.0),
+        )],
     }
 }
 
@@ -233,14 +228,10 @@ impl Stage {
 
     fn push(&mut self, action: String, result: Outcome, from: Mark, wire: Shown) {
         self.entries.push(Entry {
-            step: self.step,
-            action,
-            result,
-            sent: Vec::new(),
-            peer_sent: Vec::new(),
             from,
             to: self.link.mark(),
             wire,
+            ..Entry::new(self.step, action, result)
         });
     }
 
@@ -252,14 +243,25 @@ impl Stage {
         run: impl FnOnce(&mut dyn Endpoint) -> Result<Call, Unsupported>,
     ) -> Result<ErrorClass, Stop> {
         let from = self.link.mark();
-        let (outcome, error) = match self.guarded(run) {
-            Ok(call) => {
-                let error = call.error;
-                (Outcome::Call(call), Ok(error))
-            }
-            Err(outcome) => (outcome, Err(Stop::Told)),
-        };
-        self.push(action, outcome, from, Shown::Records);
+        let result = self.guarded(run);
+        self.tell(action, what, result, from, Shown::Records)
+    }
+
+    /// Tells what a call came to, and ends the case if that was none.
+    fn tell(
+        &mut self,
+        action: String,
+        what: Repeatable,
+        result: Result<Call, Outcome>,
+        from: Mark,
+        wire: Shown,
+    ) -> Result<ErrorClass, Stop> {
+        let error = result
+            .as_ref()
+            .map(|call| call.error)
+            .map_err(|_| Stop::Told);
+        let outcome = result.map_or_else(|instead| instead, Outcome::Call);
+        self.push(action, outcome, from, wire);
         self.note_if_given_up();
         let error = error?;
         self.last = Some(Last { what, error });
@@ -336,19 +338,13 @@ impl Stage {
             true => Shown::Nothing,
             false => Shown::Records,
         };
-        let (outcome, error) = match result {
-            Ok(call) => {
-                let error = call.error;
-                (Outcome::Call(call), Ok(error))
-            }
-            Err(outcome) => (outcome, Err(Stop::Told)),
-        };
-        self.push("handshake".to_owned(), outcome, from, wire);
-        self.note_if_given_up();
-        self.last = Some(Last {
-            what: Repeatable::Handshake,
-            error: error?,
-        });
+        self.tell(
+            "handshake".to_owned(),
+            Repeatable::Handshake,
+            result,
+            from,
+            wire,
+        )?;
         if peer_end != End::Done {
             let outcome = Outcome::Peer(report(None, peer_end));
             self.note("peer handshake".to_owned(), outcome);

@@ -23,14 +23,14 @@ pub use stream::Stream;
 use crate::link::{Errno, Mark};
 
 /// Everything that happened in one case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Trace {
     /// What was done, in order.
     pub entries: Vec<Entry>,
 }
 
 /// One thing that was done, and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Entry {
     /// Which step of the scenario this belongs to, counted from 1. A step can have several entries.
     pub step: usize,
@@ -54,6 +54,22 @@ pub struct Entry {
     /// Whether the records of this entry are shown: a whole handshake is summed up by its result.
     #[serde(skip)]
     pub wire: Shown,
+}
+
+impl Entry {
+    /// An entry during which nothing went over the wire, at its beginning.
+    pub fn new(step: usize, action: String, result: Outcome) -> Self {
+        Self {
+            step,
+            action,
+            result,
+            sent: Vec::new(),
+            peer_sent: Vec::new(),
+            from: Mark::default(),
+            to: Mark::default(),
+            wire: Shown::Records,
+        }
+    }
 }
 
 /// Whether the records of an entry belong to the trace.

@@ -22,16 +22,8 @@ const ACTION_WIDTH: usize = 34;
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut entries = self.entries.as_slice();
-        while let Some(first) = entries.first() {
-            let alike = entries
-                .iter()
-                .take_while(|entry| entry.folds_into(first))
-                .count()
-                .max(1);
-            let (fold, rest) = entries.split_at(alike);
+        for fold in self.entries.chunk_by(Entry::folds_into) {
             write_fold(f, fold)?;
-            entries = rest;
         }
         Ok(())
     }
@@ -72,15 +64,12 @@ fn write_fold(f: &mut fmt::Formatter<'_>, fold: &[Entry]) -> fmt::Result {
 }
 
 fn write_records(f: &mut fmt::Formatter<'_>, whose: &str, records: &[RecordSeen]) -> fmt::Result {
-    let mut rest = records;
-    while let Some(first) = rest.first() {
-        let same = rest.iter().take_while(|record| *record == first).count();
-        write!(f, "      {whose}  {first}")?;
-        if same > 1 {
-            write!(f, "  x {same}")?;
+    for run in records.chunk_by(PartialEq::eq) {
+        write!(f, "      {whose}  {}", run[0])?;
+        if run.len() > 1 {
+            write!(f, "  x {}", run.len())?;
         }
         writeln!(f)?;
-        rest = &rest[same..];
     }
     Ok(())
 }
