@@ -6,6 +6,7 @@
 
 pub mod backend;
 pub mod cli;
+pub mod doctor;
 pub mod identity;
 pub mod judge;
 pub mod link;
@@ -14,5 +15,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod stage;
+pub mod subject;
 pub mod trace;
 pub mod wire;
+pub mod worker;

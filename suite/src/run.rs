@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::backend::Backend;
 use crate::judge::{Recorded, Recordings, Verdict};
 use crate::scenario::{Id, Origin, Scenario, Selection, Variant};
-use crate::stage::{self, StageError};
+use crate::stage::StageError;
+use crate::subject::{Printed, Ran, Subject};
 use crate::trace::Trace;
 
 /// What to run.
@@ -20,9 +20,9 @@ pub struct Plan<'c> {
     /// The scenarios.
     pub scenarios: Vec<Selection<'c>>,
     /// The backends to report on.
-    pub backends: Vec<Arc<dyn Backend>>,
+    pub backends: Vec<Arc<dyn Subject>>,
     /// The backend that all are compared with; it is run whether or not it is reported on.
-    pub reference: Arc<dyn Backend>,
+    pub reference: Arc<dyn Subject>,
     /// How many threads run cases; at least 1 is used.
     pub jobs: usize,
     /// Which variants to run; all if empty.
@@ -40,6 +40,8 @@ pub struct CaseResult {
     pub backend: String,
     /// What happened.
     pub trace: Trace,
+    /// What the library printed meanwhile.
+    pub printed: Printed,
     /// What is said of it.
     pub verdict: Verdict,
     /// How it stands to what was recorded.
@@ -50,12 +52,15 @@ pub struct CaseResult {
 
 impl CaseResult {
     /// Whether nobody expected this: another trace was recorded, or none was although the scenario
-    /// belongs to the library.
+    /// belongs to the library; of a library that nothing was ever recorded of, that it is not like the
+    /// reference. A crash or a hang is never expected.
     pub fn is_unexpected(&self) -> bool {
-        match self.recorded {
-            Recorded::AsRecorded => false,
-            Recorded::Changed => true,
-            Recorded::Never => self.origin == Origin::Library,
+        match (&self.verdict, self.recorded) {
+            (Verdict::Crashed(_) | Verdict::Hung(_), _) => true,
+            (verdict, Recorded::Stranger) => matches!(verdict, Verdict::Differs(_)),
+            (_, Recorded::AsRecorded) => false,
+            (_, Recorded::Changed) => true,
+            (_, Recorded::Never) => self.origin == Origin::Library,
         }
     }
 }
@@ -76,6 +81,9 @@ pub enum RunError {
         /// What went wrong.
         source: StageError,
     },
+    /// The suite itself could not do its part in examining a library.
+    #[error("the library could not be examined: {0}")]
+    Doctor(StageError),
     /// The suite has a bug: a case panicked.
     #[error("{scenario} {variant}: the suite itself panicked, which is a bug in it")]
     Panic {
@@ -192,21 +200,23 @@ impl<'c> Plan<'c> {
     ) -> Result<Vec<CaseResult>, RunError> {
         let scenario = &selection.scenario;
         let attempt = || {
-            let reference = self.trace(&self.reference, scenario, variant)?;
+            let reference = self.ran(&self.reference, scenario, variant)?;
             let others = self.backends.iter().map(|backend| {
-                let trace = match backend.about().id.as_str() {
-                    id if id == self.reference.about().id => reference.clone(),
-                    _ => self.trace(backend, scenario, variant)?,
+                let about = backend.about();
+                let Ran { trace, printed } = match about.id == self.reference.about().id {
+                    true => reference.clone(),
+                    false => self.ran(backend, scenario, variant)?,
                 };
-                let id = &backend.about().id;
+                let recorded_as = about.recorded_as();
                 Ok(CaseResult {
                     scenario: scenario.id.clone(),
                     variant,
-                    backend: id.clone(),
-                    verdict: Verdict::of(&reference, &trace),
-                    recorded: recordings.compare(&scenario.id, id, variant, &trace),
+                    backend: about.id.clone(),
+                    verdict: Verdict::of(&reference.trace, &trace),
+                    recorded: recordings.compare(&scenario.id, &recorded_as, variant, &trace),
                     origin: selection.origin.clone(),
                     trace,
+                    printed,
                 })
             });
             others.collect::<Result<Vec<_>, _>>()
@@ -219,13 +229,14 @@ impl<'c> Plan<'c> {
         })
     }
 
-    fn trace(
+    fn ran(
         &self,
-        backend: &Arc<dyn Backend>,
+        backend: &Arc<dyn Subject>,
         scenario: &Scenario,
         variant: Variant,
-    ) -> Result<Trace, RunError> {
-        stage::run(backend.as_ref(), scenario, variant).map_err(|source| RunError::Stage {
+    ) -> Result<Ran, RunError> {
+        let ran = backend.run(scenario, variant);
+        ran.map_err(|source| RunError::Stage {
             scenario: scenario.id.clone(),
             variant,
             backend: backend.about().id.clone(),

@@ -10,6 +10,7 @@ use writeproof::link::Link;
 use writeproof::run::{Plan, Unwatched};
 use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
 use writeproof::stage;
+use writeproof::subject::{InProcess, Subject};
 use writeproof::trace::{Call, Outcome};
 
 /// A library that writes by panicking.
@@ -78,7 +79,7 @@ fn a_panic_is_the_result_of_its_case_and_ends_it() {
         "write 10                          panicked: 10 bytes are too many"
     );
 
-    let reference = Backends::built_in(writeproof::backend::REFERENCE);
+    let reference = Backends::open(writeproof::backend::REFERENCE);
     let reference = reference.expect("it is built in").expect("it can be used");
     let expected = stage::run(reference.as_ref(), &scenario, variant()).expect("it runs");
     let verdict = Verdict::of(&expected, &trace);
@@ -99,8 +100,9 @@ fn an_operation_that_a_backend_does_not_name_is_not_applicable() {
 #[test]
 fn a_run_that_is_stopped_says_how_far_it_came() {
     let corpus = Corpus::built_in().expect("right scenario files");
-    let reference = Backends::built_in(writeproof::backend::REFERENCE);
+    let reference = Backends::open(writeproof::backend::REFERENCE);
     let reference = reference.expect("it is built in").expect("it can be used");
+    let reference: Arc<dyn Subject> = Arc::new(InProcess::new(reference));
     let plan = Plan {
         scenarios: corpus.select(&[]).expect("all of them"),
         backends: vec![Arc::clone(&reference)],
@@ -122,8 +124,8 @@ fn a_handshake_on_a_transport_that_takes_nothing_ends() {
     let scenario = scenario(
         "{ link = { accept = 0, then = \"zero\" } }, \"handshake\", { write = { len = 1 } }",
     );
-    for id in Backends::IDS {
-        let backend = Backends::built_in(id)
+    for id in Backends::here() {
+        let backend = Backends::open(id)
             .expect("it is built in")
             .expect("it can be used");
         let trace = stage::run(backend.as_ref(), &scenario, variant()).expect("it runs");

@@ -12,20 +12,29 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use writeproof::backend::{Backend, Backends, REFERENCE};
-use writeproof::judge::{Verdict, differences, file_stem, render};
+use writeproof::backend::{Backends, REFERENCE};
+use writeproof::judge::{Recordings, Verdict, differences, file_stem, render};
 use writeproof::scenario::{Corpus, Id, Scenario, Variant};
-use writeproof::stage;
+use writeproof::subject::{Isolation, Subject};
 use writeproof::trace::Trace;
+use writeproof::worker::Limits;
 
-type Opened = Vec<Result<Arc<dyn Backend>, String>>;
+type Opened = Vec<Result<Arc<dyn Subject>, String>>;
 
+/// The names of the backends that are here, the reference first.
+static IDS: LazyLock<Vec<&str>> = LazyLock::new(Backends::here);
+
+/// As the command opens them: what is foreign runs in workers.
 static BACKENDS: LazyLock<Opened> = LazyLock::new(|| {
-    let open = |id| match Backends::built_in(id) {
+    let isolation = Isolation::Workers {
+        program: env!("CARGO_BIN_EXE_writeproof").into(),
+        limits: Limits::DEFAULT,
+    };
+    let open = |id: &&str| match isolation.open(id) {
         Some(opened) => opened.map_err(|error| error.to_string()),
         None => Err(format!("{id} is no backend")),
     };
-    Backends::IDS.into_iter().map(open).collect()
+    IDS.iter().map(open).collect()
 });
 
 static CORPUS: LazyLock<Result<Corpus, String>> =
@@ -36,6 +45,7 @@ fn main() {
     let mut trials = vec![
         Trial::test("every scenario file is right", || Ok(corpus().map(drop)?)),
         Trial::test("no snapshot is without a scenario or a backend", no_orphans),
+        Trial::test("every backend that is required is here", required),
         Trial::test("the same case twice gives the same trace", same_twice),
         Trial::test("what ran before makes no difference", whatever_ran_before),
         Trial::test(
@@ -48,7 +58,7 @@ fn main() {
         ),
     ];
     for scenario in CORPUS.iter().flat_map(Corpus::scenarios) {
-        for (index, id) in Backends::IDS.into_iter().enumerate() {
+        for (index, id) in IDS.iter().enumerate() {
             let name = format!("{}@{id}", scenario.id);
             trials.push(Trial::test(name, move || recorded(scenario, index)));
         }
@@ -60,35 +70,35 @@ fn corpus() -> Result<&'static Corpus, String> {
     CORPUS.as_ref().map_err(Clone::clone)
 }
 
-fn backend(index: usize) -> Result<&'static dyn Backend, String> {
+fn backend(index: usize) -> Result<&'static dyn Subject, String> {
     match &BACKENDS[index] {
         Ok(backend) => Ok(backend.as_ref()),
         Err(reason) => Err(reason.clone()),
     }
 }
 
-fn traces(scenario: &Scenario, backend: &dyn Backend) -> Result<Vec<(Variant, Trace)>, Failed> {
-    let run = |variant| Ok((variant, stage::run(backend, scenario, variant)?));
+fn traces(scenario: &Scenario, backend: &dyn Subject) -> Result<Vec<(Variant, Trace)>, Failed> {
+    let run = |variant| Ok((variant, backend.run(scenario, variant)?.trace));
     scenario.variants().map(run).collect()
 }
 
 /// The traces are as recorded: the reference's all, another backend's where they differ.
 fn recorded(scenario: &Scenario, index: usize) -> Result<(), Failed> {
     let backend = backend(index)?;
-    let id = backend.about().id.as_str();
+    let id = backend.about().recorded_as();
     let mut traces = traces(scenario, backend)?;
     if id == REFERENCE {
-        assert_recorded(&scenario.id, id, &traces);
+        assert_recorded(&scenario.id, &id, &traces);
         return Ok(());
     }
     let reference = self::traces(scenario, self::backend(0)?)?;
     let mut same = reference.iter().map(|(_, trace)| trace.to_string());
     traces.retain(|(_, trace)| same.next() != Some(trace.to_string()));
     if !traces.is_empty() {
-        assert_recorded(&scenario.id, id, &traces);
+        assert_recorded(&scenario.id, &id, &traces);
         return Ok(());
     }
-    let file = file(&scenario.id, id);
+    let file = file(&scenario.id, &id);
     match file.exists() {
         true => Err(format!("stale: {id} no longer differs; remove {}", file.display()).into()),
         false => Ok(()),
@@ -119,11 +129,16 @@ fn file(id: &Id, backend: &str) -> PathBuf {
 /// A snapshot whose scenario has gone, or whose backend nobody has, is stale.
 fn no_orphans() -> Result<(), Failed> {
     let corpus = corpus()?;
-    let known: BTreeSet<PathBuf> = corpus
-        .scenarios()
-        .iter()
-        .flat_map(|scenario| Backends::IDS.map(|backend| file(&scenario.id, backend)))
+    let recordings = Recordings::built_in();
+    let names: Vec<&str> = recordings
+        .backends()
+        .filter(|name| is_known(name))
         .collect();
+    let of_all = |scenario: &Scenario| -> Vec<PathBuf> {
+        let files = names.iter().map(|backend| file(&scenario.id, backend));
+        files.collect()
+    };
+    let known: BTreeSet<PathBuf> = corpus.scenarios().iter().flat_map(of_all).collect();
     let mut orphans = Vec::new();
     for family in fs::read_dir(snapshots())? {
         let family = family?.path();
@@ -144,9 +159,52 @@ fn no_orphans() -> Result<(), Failed> {
     }
 }
 
+/// Whether recordings of this name belong to a backend; the machine's own library is recorded by the
+/// series of its version.
+fn is_known(name: &str) -> bool {
+    let of_system = || {
+        let series = name.strip_prefix("openssl-system-")?;
+        let (major, minor) = series.split_once('.')?;
+        Some(major.parse::<u8>().is_ok() && minor.parse::<u8>().is_ok())
+    };
+    of_system().unwrap_or_else(|| Backends::all().contains(&name))
+}
+
+/// What `WRITEPROOF_REQUIRE` asks for is built in, can be used, and has been recorded.
+fn required() -> Result<(), Failed> {
+    let wanted = std::env::var("WRITEPROOF_REQUIRE").unwrap_or_default();
+    let is_wanted = |id: &str| wanted.split(',').any(|name| name == "all" || name == id);
+    let mut lacking: Vec<String> = Backends::missing()
+        .iter()
+        .filter(|missing| is_wanted(&missing.id))
+        .map(ToString::to_string)
+        .collect();
+    for backend in BACKENDS.iter() {
+        match backend {
+            Err(reason) => lacking.push(reason.clone()),
+            Ok(backend) if !is_recorded(backend.as_ref()) && is_wanted(&backend.about().id) => {
+                let name = backend.about().recorded_as();
+                lacking.push(format!("nothing was recorded of {name}"));
+            }
+            Ok(_) => {}
+        }
+    }
+    match lacking.is_empty() {
+        true => Ok(()),
+        false => Err(lacking.join("\n").into()),
+    }
+}
+
+/// Whether there are recordings to compare with; only the machine's own library can be without.
+fn is_recorded(backend: &dyn Subject) -> bool {
+    static RECORDINGS: LazyLock<Recordings> = LazyLock::new(Recordings::built_in);
+    let name = backend.about().recorded_as();
+    RECORDINGS.backends().any(|known| known == name)
+}
+
 fn same_twice() -> Result<(), Failed> {
     for scenario in corpus()?.scenarios() {
-        for index in 0..Backends::IDS.len() {
+        for index in 0..IDS.len() {
             let backend = backend(index)?;
             let (first, second) = (traces(scenario, backend)?, traces(scenario, backend)?);
             for ((variant, first), (_, second)) in first.iter().zip(&second) {
@@ -166,7 +224,7 @@ fn same_twice() -> Result<(), Failed> {
 fn texts_and_differences() -> Result<(), Failed> {
     for scenario in corpus()?.scenarios() {
         let reference = traces(scenario, backend(0)?)?;
-        for index in 1..Backends::IDS.len() {
+        for index in 1..IDS.len() {
             let backend = backend(index)?;
             for ((variant, trace), (_, reference)) in
                 traces(scenario, backend)?.iter().zip(&reference)
@@ -194,7 +252,7 @@ fn whatever_ran_before() -> Result<(), Failed> {
     let digests = |order: &mut dyn Iterator<Item = &'static Scenario>| {
         let mut digests = BTreeMap::new();
         for scenario in order {
-            for index in 0..Backends::IDS.len() {
+            for index in 0..IDS.len() {
                 for (variant, trace) in traces(scenario, backend(index)?)? {
                     digests.insert((scenario.id.clone(), variant, index), trace.digest());
                 }
@@ -207,7 +265,7 @@ fn whatever_ran_before() -> Result<(), Failed> {
     let differ: Vec<String> = forwards
         .iter()
         .filter(|(case, digest)| backwards.get(*case) != Some(*digest))
-        .map(|((id, variant, index), _)| format!("{id} {variant} on {}", Backends::IDS[*index]))
+        .map(|((id, variant, index), _)| format!("{id} {variant} on {}", IDS[*index]))
         .collect();
     match differ.is_empty() {
         true => Ok(()),
@@ -217,7 +275,11 @@ fn whatever_ran_before() -> Result<(), Failed> {
 
 /// What one of two backends lacks makes a case not applicable, whichever of them is the reference.
 fn either_way() -> Result<(), Failed> {
-    let (a, b) = (backend(0)?, backend(Backends::IDS.len() - 1)?);
+    let rustls = IDS
+        .iter()
+        .position(|id| *id == "rustls")
+        .unwrap_or_default();
+    let (a, b) = (backend(0)?, backend(rustls)?);
     for scenario in corpus()?.scenarios() {
         for ((variant, a), (_, b)) in traces(scenario, a)?.iter().zip(&traces(scenario, b)?) {
             let (one, other) = (Verdict::of(a, b), Verdict::of(b, a));

@@ -4,6 +4,7 @@
 //! Without `--bench` (`cargo test --benches`) everything is done once and nothing is timed.
 
 mod bare;
+mod isolation;
 mod memory;
 mod sample;
 mod whole_run;
@@ -52,6 +53,7 @@ fn main() {
     for variant in variants() {
         Pair::new(&suite, &blocked, variant).measure();
     }
+    isolation::measure(suite.corpus());
 }
 
 fn blocked_and_retried() -> Scenario {

@@ -12,6 +12,7 @@ use writeproof::judge::Recordings;
 use writeproof::run::{CaseResult, Plan, Unwatched};
 use writeproof::scenario::{Corpus, Id, Role, Scenario, Step, Variant, Version, parse};
 use writeproof::stage;
+use writeproof::subject::{InProcess, Subject};
 
 use crate::memory::{self, Resident};
 use crate::sample::median;
@@ -40,9 +41,9 @@ pub(crate) struct Suite {
 
 impl Suite {
     pub(crate) fn new() -> Self {
-        let backends = Backends::IDS
-            .iter()
-            .filter_map(|id| match Backends::built_in(id)? {
+        let backends = Backends::here()
+            .into_iter()
+            .filter_map(|id| match Backends::open(id)? {
                 Ok(backend) => Some(backend),
                 Err(unusable) => {
                     println!("note      {unusable}");
@@ -56,16 +57,23 @@ impl Suite {
         }
     }
 
+    pub(crate) fn corpus(&self) -> &Corpus {
+        &self.corpus
+    }
+
     pub(crate) fn reference(&self) -> &Arc<dyn Backend> {
         let reference = self.backends.iter().find(|b| b.about().id == REFERENCE);
         reference.expect("the reference is linked in")
     }
 
     fn run(&self, jobs: usize) -> Vec<CaseResult> {
+        let here = |backend: &Arc<dyn Backend>| {
+            Arc::new(InProcess::new(Arc::clone(backend))) as Arc<dyn Subject>
+        };
         let plan = Plan {
             scenarios: self.corpus.select(&[]).expect("no arguments, all of them"),
-            backends: self.backends.clone(),
-            reference: Arc::clone(self.reference()),
+            backends: self.backends.iter().map(here).collect(),
+            reference: here(self.reference()),
             jobs,
             variants: Vec::new(),
         };

@@ -5,8 +5,8 @@
 //! is reported, and never counts as a pass.
 //!
 //! To add a library: implement [`Backend`] (its name, and how a connection is opened) and
-//! [`Endpoint`] (at least handshake, write and read), and name it in [`Backends::built_in`].
-//! A library with the C interface of OpenSSL needs no code at all: [`libssl::Libssl::load`].
+//! [`Endpoint`] (at least handshake, write and read), and name it among the backends that [`Backends`] knows.
+//! A library with the C interface of OpenSSL needs no code at all: [`libssl::Libssl::open`].
 
 pub mod libssl;
 mod memory;
@@ -16,7 +16,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use memory::Memory;
 pub use rustls::Rustls;
@@ -26,7 +26,7 @@ use crate::scenario::{Cipher, Function, KeyUpdate, Mode, Role, RoleState, Versio
 use crate::trace::Call;
 
 /// What is said of a library in reports.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// The name in arguments, snapshots and reports: lower case, such as `openssl-3.6`.
     pub id: String,
@@ -38,6 +38,20 @@ pub struct About {
     pub how: String,
     /// Operations that it does not have, in words.
     pub lacks: Vec<String>,
+}
+
+impl About {
+    /// The name under which its traces are recorded: the machine's own library is another one with
+    /// each series of versions (`openssl-system-3.0`).
+    pub fn recorded_as(&self) -> String {
+        match self.id.as_str() {
+            SYSTEM => {
+                let series: Vec<&str> = self.version.splitn(3, '.').take(2).collect();
+                format!("{SYSTEM}-{}", series.join("."))
+            }
+            id => id.to_owned(),
+        }
+    }
 }
 
 /// A library under test.
@@ -189,8 +203,8 @@ pub enum Switch {
 }
 
 /// A backend that cannot be used on this machine.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("backend {id} cannot be used: {reason}")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{id} cannot be used: {reason}")]
 pub struct Unusable {
     /// The backend.
     pub id: String,
@@ -198,39 +212,215 @@ pub struct Unusable {
     pub reason: String,
 }
 
-/// The name of the backend that every other one is compared with.
-pub const REFERENCE: &str = "openssl-3.6";
-
-/// The backends that this build of the suite has.
-pub struct Backends;
-
-impl Backends {
-    /// The names of the built-in backends, the reference first.
-    pub const IDS: [&'static str; 3] = [REFERENCE, "openssl-1.1.1", "rustls"];
-
-    /// Opens the built-in backend of this name; answers nothing for an unknown name.
-    pub fn built_in(id: &str) -> Option<Result<Arc<dyn Backend>, Unusable>> {
-        let shared = |libssl: libssl::Libssl| Arc::new(libssl) as Arc<dyn Backend>;
-        let unusable = |error: libssl::LoadError| Unusable {
+impl Unusable {
+    /// `reason` says what went wrong, and what would be right.
+    pub fn new(id: &str, reason: impl fmt::Display) -> Self {
+        Self {
             id: id.to_owned(),
-            reason: error.to_string(),
-        };
-        Some(match id {
-            REFERENCE => Ok(shared(libssl::Libssl::linked(id))),
-            "openssl-1.1.1" => libssl::Libssl::load(id, &openssl_1_1_1())
-                .map(shared)
-                .map_err(unusable),
-            "rustls" => Ok(Arc::new(Rustls::new(id))),
-            _ => return None,
-        })
+            reason: reason.to_string(),
+        }
     }
 }
 
-/// Where the shared object of OpenSSL 1.1.1 stands: where it was built, unless the environment
-/// variable `WRITEPROOF_OPENSSL_1_1_1` names another place.
-fn openssl_1_1_1() -> PathBuf {
-    match std::env::var_os("WRITEPROOF_OPENSSL_1_1_1") {
-        Some(path) => path.into(),
-        None => writeproof_openssl_1_1_1::LIBSSL.into(),
+/// The name of the backend that every other one is compared with.
+pub const REFERENCE: &str = "openssl-3.6";
+
+/// The name of the backend that is whatever OpenSSL 3 the machine has.
+const SYSTEM: &str = "openssl-system";
+
+/// The backends that the suite knows by name.
+pub struct Backends;
+
+/// Where a backend lives.
+#[derive(Debug, Clone)]
+pub enum Home {
+    /// It is linked into this program.
+    Linked,
+    /// It is written in Rust, and a part of this program.
+    Rust,
+    /// It is a shared object.
+    SharedObject(libssl::Source),
+}
+
+/// A backend that the suite knows, whether or not it is built in.
+struct Known {
+    id: &'static str,
+    /// The cargo feature that builds it in; nothing for what always is.
+    feature: Option<&'static str>,
+    place: Place,
+}
+
+/// Where a backend that the suite knows would be.
+enum Place {
+    Linked,
+    Rust,
+    /// A shared object that was built with this program, if it was.
+    Built(Option<SharedObject>),
+    /// The machine's own `libssl.so.3`, if it is asked for at all.
+    System {
+        wanted: bool,
+    },
+}
+
+#[derive(Clone, Copy)]
+struct SharedObject {
+    path: &'static str,
+    /// What stands before the names of its functions.
+    prefix: Option<&'static str>,
+}
+
+/// The shared object of a crate in `suite/backends`, if the feature is on.
+macro_rules! built {
+    ($feature:literal, $krate:ident $(, $prefix:expr)?) => {{
+        #[cfg(feature = $feature)]
+        let built = Some(SharedObject {
+            path: $krate::LIBSSL,
+            prefix: [$($prefix)?].first().copied(),
+        });
+        #[cfg(not(feature = $feature))]
+        let built = None;
+        Known {
+            id: $feature,
+            feature: Some($feature),
+            place: Place::Built(built),
+        }
+    }};
+}
+
+/// All backends, in the order of reports.
+fn known() -> [Known; 8] {
+    let openssl_1_1_1 = SharedObject {
+        path: writeproof_openssl_1_1_1::LIBSSL,
+        prefix: None,
+    };
+    let always = |id, place| Known {
+        id,
+        feature: None,
+        place,
+    };
+    [
+        always(REFERENCE, Place::Linked),
+        always("openssl-1.1.1", Place::Built(Some(openssl_1_1_1))),
+        always("rustls", Place::Rust),
+        built!("openssl-4.0", writeproof_openssl_4_0),
+        built!("boringssl", writeproof_boringssl),
+        built!("aws-lc", writeproof_aws_lc, writeproof_aws_lc::PREFIX),
+        built!("tongsuo", writeproof_tongsuo),
+        Known {
+            id: SYSTEM,
+            feature: Some(SYSTEM),
+            place: Place::System {
+                wanted: cfg!(feature = "openssl-system"),
+            },
+        },
+    ]
+}
+
+impl Backends {
+    /// The names of all backends, built in or not, the reference first.
+    pub fn all() -> Vec<&'static str> {
+        known().iter().map(|known| known.id).collect()
     }
+
+    /// The names of those that can be used here, the reference first.
+    pub fn here() -> Vec<&'static str> {
+        let known = known();
+        let here = known.iter().filter(|known| known.home().is_ok());
+        here.map(|known| known.id).collect()
+    }
+
+    /// Those that cannot be used here, and why.
+    pub fn missing() -> Vec<Unusable> {
+        known()
+            .iter()
+            .filter_map(|known| known.home().err())
+            .collect()
+    }
+
+    /// Where the backend of this name lives; answers nothing for an unknown name.
+    pub fn home(id: &str) -> Option<Result<Home, Unusable>> {
+        let known = known();
+        let known = known.iter().find(|known| known.id == id)?;
+        Some(known.home())
+    }
+
+    /// Opens the backend of this name in this process; answers nothing for an unknown name.
+    pub fn open(id: &str) -> Option<Result<Arc<dyn Backend>, Unusable>> {
+        let open = |home| -> Result<Arc<dyn Backend>, Unusable> {
+            Ok(match home {
+                Home::Linked => Arc::new(libssl::Libssl::linked(id)),
+                Home::Rust => Arc::new(Rustls::new(id)),
+                Home::SharedObject(source) => Arc::new(
+                    libssl::Libssl::open(&source).map_err(|error| Unusable::new(id, error))?,
+                ),
+            })
+        };
+        Some(Self::home(id)?.and_then(open))
+    }
+}
+
+impl Known {
+    fn home(&self) -> Result<Home, Unusable> {
+        let shared = |path: PathBuf, prefix: Option<&str>| {
+            let mut source = libssl::Source::new(self.id, path);
+            source.prefix = prefix.map(str::to_owned);
+            Ok(Home::SharedObject(source))
+        };
+        match (&self.place, std::env::var_os(self.variable())) {
+            (Place::Linked, _) => Ok(Home::Linked),
+            (Place::Rust, _) => Ok(Home::Rust),
+            (Place::Built(built), Some(path)) => {
+                shared(path.into(), built.and_then(|built| built.prefix))
+            }
+            (Place::System { .. }, Some(path)) => shared(path.into(), None),
+            (Place::Built(Some(built)), None) => shared(built.path.into(), built.prefix),
+            (Place::System { wanted: true }, None) => match system_libssl() {
+                Some(path) => shared(path, None),
+                None => Err(Unusable::new(
+                    self.id,
+                    "this machine has no libssl.so.3 in the folders of its libraries",
+                )),
+            },
+            (Place::Built(None) | Place::System { wanted: false }, None) => {
+                Err(Unusable::new(self.id, self.how_to_get()))
+            }
+        }
+    }
+
+    /// The environment variable that names another shared object: `WRITEPROOF_OPENSSL_1_1_1`.
+    fn variable(&self) -> String {
+        variable(self.id)
+    }
+
+    fn how_to_get(&self) -> String {
+        let feature = self.feature.unwrap_or_default();
+        format!(
+            "not built in: --features {feature} builds it in, and {} names a shared object of it",
+            self.variable()
+        )
+    }
+}
+
+/// The environment variable that names the shared object of a backend.
+pub fn variable(id: &str) -> String {
+    let letter = |c: char| match c.is_ascii_alphanumeric() {
+        true => c.to_ascii_uppercase(),
+        false => '_',
+    };
+    format!("WRITEPROOF_{}", id.chars().map(letter).collect::<String>())
+}
+
+/// The `libssl.so.3` of the machine's distribution.
+fn system_libssl() -> Option<PathBuf> {
+    let multiarch = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let folders = [
+        format!("/usr/lib/{multiarch}"),
+        format!("/lib/{multiarch}"),
+        "/usr/lib64".to_owned(),
+        "/lib64".to_owned(),
+        "/usr/lib".to_owned(),
+        "/lib".to_owned(),
+    ];
+    let files = folders.map(|folder| PathBuf::from(folder).join("libssl.so.3"));
+    files.into_iter().find(|file| file.is_file())
 }

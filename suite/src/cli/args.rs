@@ -2,9 +2,11 @@
 
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::backend::REFERENCE;
 use crate::scenario::Variant;
 
 /// A conformance and differential suite for implementations of SSL_write.
@@ -24,6 +26,7 @@ Examples:
   writeproof run --scenario retry --backend rustls
   writeproof show retry/shorter-buffer --variant tls1.3/client
   writeproof diff openssl-3.6 openssl-1.1.1
+  writeproof check --libssl ./libssl.so           a library of your own
   writeproof show ./my-scenario.toml              a scenario of your own";
 
 const LONG_HELP: &str = "\
@@ -38,17 +41,27 @@ Examples:
   writeproof show retry/shorter-buffer --variant tls1.3/client
   writeproof show ./my-scenario.toml --backend openssl-1.1.1
   writeproof diff openssl-3.6 openssl-1.1.1 --scenario renegotiation
+  writeproof check --libssl ./libssl.so.3         what differs, grouped by what differs
+  writeproof check --libssl old/libssl.so --name old --libssl new/libssl.so --name new
+  writeproof diff --libssl old/libssl.so --libssl new/libssl.so
+
+A shared object that is named with --libssl runs in a process of its own, which may use no network,
+write no file and start no program. A crash, an exit or a hang is the result of its case.
 
 Exit codes:
-  0    nothing unexpected: every trace is as recorded
-  1    something unexpected: a trace is not as recorded, or was never recorded
+  0    nothing unexpected: every trace is as recorded; a library that nothing was recorded of does
+       what the reference does
+  1    something unexpected: a trace is not as recorded, or was never recorded; a library that nothing
+       was recorded of differs from the reference; a crash or a hang
   2    bad usage, a bad input file, or a report that cannot be written
-  3    a backend could not be used
+  3    a backend, or a library that was named, could not be used
   4    the suite itself failed: a bug in it, or the machine gave no memory
   130  interrupted; no report was written
 
 Environment:
-  WRITEPROOF_OPENSSL_1_1_1  the shared object of openssl-1.1.1, if it is not where it was built";
+  WRITEPROOF_OPENSSL_1_1_1  the shared object of openssl-1.1.1, if it is not where it was built; the same
+                            for every other backend that is a shared object (WRITEPROOF_BORINGSSL)
+  WRITEPROOF_REQUIRE        backends without which `run` fails, parted by commas; `all` for all";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -60,10 +73,70 @@ pub(super) enum Command {
     Show(ShowArguments),
     /// Tell how two backends differ.
     Diff(DiffArguments),
+    /// Check a shared object with the interface of libssl: run every scenario on it, and tell what
+    /// differs from the reference.
+    Check(CheckArguments),
+    /// Serve as the process in which a foreign library runs; not to be called by hand.
+    #[command(hide = true)]
+    Worker {
+        /// The descriptor of the file that says what the library was last called for.
+        whereabouts: i32,
+    },
+}
+
+/// Shared objects that the user names, and how they are run.
+#[derive(Debug, Args)]
+pub(super) struct LibsslArguments {
+    /// A shared object with the interface of libssl; can be given several times.
+    #[arg(long, value_name = "PATH")]
+    pub(super) libssl: Vec<PathBuf>,
+    /// The libcrypto of the last --libssl [default: its own dependency, else the one beside it, else the
+    /// system's].
+    #[arg(long, value_name = "PATH", requires = "libssl")]
+    pub(super) libcrypto: Vec<PathBuf>,
+    /// A name for it in reports [default: its file name].
+    #[arg(long, value_name = "NAME", requires = "libssl", value_parser = parse_name)]
+    pub(super) name: Vec<String>,
+    /// What stands before the names of its functions, as in PREFIX_SSL_write.
+    #[arg(long, value_name = "PREFIX", requires = "libssl")]
+    pub(super) symbol_prefix: Vec<String>,
+    /// Wall time for each case, in seconds, after which a library that has not come back is stopped.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
+    pub(super) limit: Duration,
+    /// Memory for each process in which a foreign library runs, in MiB; 0 for no limit (sanitizers
+    /// need that).
+    #[arg(long, value_name = "MIB", default_value_t = 2048)]
+    pub(super) memory: u32,
+    /// Run foreign libraries in this process, for a debugger: a crash then ends the run.
+    #[arg(long)]
+    pub(super) in_process: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub(super) libraries: LibsslArguments,
+    /// The backend to compare with.
+    #[arg(long, value_name = "NAME", default_value = REFERENCE)]
+    pub(super) against: String,
+    /// A scenario: id, pattern or path of a file [default: all]; can be given several times.
+    #[arg(long, value_name = "PATTERN")]
+    pub(super) scenario: Vec<String>,
+    /// How to report.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: Format,
+    /// Write the report to this file, all at once when it is complete.
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// How many cases run at a time [default: one for each processor].
+    #[arg(long, value_name = "N")]
+    pub(super) jobs: Option<NonZeroU16>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
+    #[command(flatten)]
+    pub(super) libraries: LibsslArguments,
     /// A backend to run on [default: all]; can be given several times.
     #[arg(long, value_name = "NAME")]
     pub(super) backend: Vec<String>,
@@ -92,7 +165,10 @@ pub(super) struct ListArguments {
 pub(super) struct ShowArguments {
     /// The scenario: id, pattern or path of a file.
     pub(super) scenario: String,
-    /// A backend to show it on [default: the reference]; can be given several times.
+    #[command(flatten)]
+    pub(super) libraries: LibsslArguments,
+    /// A backend to show it on [default: the libraries that are named with --libssl, else the
+    /// reference]; can be given several times.
     #[arg(long, value_name = "NAME")]
     pub(super) backend: Vec<String>,
     /// A variant, such as tls1.3/client [default: all]; can be given several times.
@@ -102,10 +178,11 @@ pub(super) struct ShowArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct DiffArguments {
-    /// The backend to compare with.
-    pub(super) a: String,
-    /// The backend that is compared.
-    pub(super) b: String,
+    /// The backend to compare with, then the one that is compared; for each --libssl, one less.
+    #[arg(value_name = "NAME", num_args = 0..=2)]
+    pub(super) backends: Vec<String>,
+    #[command(flatten)]
+    pub(super) libraries: LibsslArguments,
     /// A scenario: id, pattern or path of a file [default: all]; can be given several times.
     #[arg(long, value_name = "PATTERN")]
     pub(super) scenario: Vec<String>,
@@ -126,4 +203,25 @@ fn parse_variant(text: &str) -> Result<Variant, String> {
          tls1.3/server"
             .to_owned()
     })
+}
+
+/// The longest limit that is taken, in seconds: a day.
+const LONGEST: f64 = 86_400.0;
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "a number of seconds, such as 10 or 0.5".to_owned())?;
+    match seconds >= 0.001 && seconds <= LONGEST {
+        true => Ok(Duration::from_secs_f64(seconds)),
+        false => Err(format!("from 0.001 to {LONGEST} seconds")),
+    }
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    let right = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
+    match !text.is_empty() && text.len() <= 64 && text.chars().all(right) {
+        true => Ok(text.to_owned()),
+        false => Err("a name has letters, digits, and . _ - +, at most 64 of them".to_owned()),
+    }
 }

@@ -40,6 +40,22 @@ pub(super) enum Failure {
     NoSuchVariant,
     #[error("{0}")]
     Unusable(Unusable),
+    #[error("required by WRITEPROOF_REQUIRE, but missing:{}", list(.0))]
+    Required(Vec<Unusable>),
+    #[error("nothing to check: name a shared object with --libssl PATH")]
+    NothingToCheck,
+    #[error(
+        "{0} is given {1} times and --libssl {2} times: give it once for each library, or once for all"
+    )]
+    Uneven(&'static str, usize, usize),
+    #[error("{0} is the name of a backend, or is given twice: choose another --name")]
+    NameTaken(String),
+    #[error(
+        "two libraries are compared: name two backends, or one and --libssl PATH, or --libssl twice"
+    )]
+    NotTwo,
+    #[error("the program cannot find itself, to start workers: {0}")]
+    Program(io::Error),
     #[error("{0}")]
     Scenario(#[from] ParseError),
     #[error("{0}")]
@@ -59,8 +75,9 @@ pub(super) enum Failure {
 impl Failure {
     /// An unknown backend, with the nearest names.
     pub(super) fn unknown_backend(name: &str) -> Self {
-        let nearest = nearest(name, Backends::IDS.map(|id| (id, id)), 1);
-        let all = Backends::IDS.join(", ");
+        let all = Backends::all();
+        let nearest = nearest(name, all.iter().map(|id| (*id, *id)), 1);
+        let all = all.join(", ");
         let hint = match nearest.first() {
             Some(id) => format!("did you mean {id:?}? (backends: {all})"),
             None => format!("the backends are {all}"),
@@ -74,14 +91,25 @@ impl Failure {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::UnknownBackend { .. }
+            | Self::NothingToCheck
+            | Self::Uneven(..)
+            | Self::NameTaken(_)
+            | Self::NotTwo
             | Self::NoSuchVariant
             | Self::Scenario(_)
             | Self::Selection(_)
             | Self::Output { .. }
             | Self::StandardOutput(_) => Exit::Usage,
-            Self::Unusable(_) => Exit::Backend,
+            Self::Unusable(_) | Self::Required(_) => Exit::Backend,
             Self::Run(RunError::Interrupted { .. }) => Exit::Interrupted,
-            Self::Run(_) | Self::Json(_) | Self::Interrupt(_) => Exit::Suite,
+            Self::Run(_) | Self::Program(_) | Self::Json(_) | Self::Interrupt(_) => Exit::Suite,
         }
     }
+}
+
+fn list(missing: &[Unusable]) -> String {
+    let lines = missing
+        .iter()
+        .map(|one| format!("\n  {}: {}", one.id, one.reason));
+    lines.collect()
 }

@@ -1,13 +1,16 @@
 //! The command: parses arguments, calls the library, prints.
 
 mod args;
+mod check;
 mod failure;
+mod libraries;
 mod output;
 mod progress;
 
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write as _};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::available_parallelism;
@@ -18,14 +21,17 @@ use clap::Parser;
 use self::args::{Arguments, Command, DiffArguments, Format, RunArguments, ShowArguments};
 pub use self::failure::Exit;
 use self::failure::Failure;
+use self::libraries::{Libraries, default_backends};
 use self::output::Output;
 use self::progress::Bar;
-use crate::backend::{About, Backend, Backends, REFERENCE};
+use crate::backend::{About, Backends, REFERENCE, Unusable};
 use crate::judge::{self, Recordings};
-use crate::report::{Counts, Report, text};
+use crate::report::{Checked, Counts, Report, text};
 use crate::run::{CaseResult, Plan};
 use crate::scenario::{Corpus, Id};
+use crate::subject::{Isolation, Subject};
 use crate::trace::Trace;
+use crate::worker;
 
 /// Somebody wants the run to stop.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -43,11 +49,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             };
         }
     };
+    if let Command::Worker { whereabouts } = arguments.command {
+        worker::serve(whereabouts);
+    }
     let done = progress::stop_on_interrupt(&STOP).and_then(|()| match arguments.command {
         Command::Run(arguments) => run(&arguments),
         Command::List(arguments) => list(arguments.format),
         Command::Show(arguments) => show(&arguments),
         Command::Diff(arguments) => diff(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Worker { whereabouts } => worker::serve(whereabouts),
     });
     done.unwrap_or_else(|failure| {
         complain(&failure);
@@ -64,23 +75,27 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let corpus = Corpus::built_in()?;
     // Before anything runs: a report that cannot be written is known at once.
     let output = Output::prepare(arguments.output.as_deref())?;
-    let backends = match arguments.backend.as_slice() {
-        [] => open_all(&Backends::IDS)?,
-        names => open_all(names)?,
+    let scenarios = corpus.select(&arguments.scenario)?;
+    let libraries = Libraries::open(&arguments.libraries)?;
+    let (mut backends, missing) = match arguments.backend.as_slice() {
+        [] => {
+            let (names, missing) = default_backends()?;
+            (libraries.all_by_name(&names)?, missing)
+        }
+        names => (libraries.all_by_name(names)?, Vec::new()),
     };
+    backends.extend(libraries.named());
     let plan = Plan {
-        scenarios: corpus.select(&arguments.scenario)?,
-        reference: open_reference(&backends, REFERENCE)?,
+        scenarios,
+        reference: libraries.among(&backends, REFERENCE)?,
         backends,
-        jobs: arguments
-            .jobs
-            .map_or_else(processors, |jobs| jobs.get().into()),
+        jobs: jobs(arguments.jobs),
         variants: Vec::new(),
     };
     let begun = Instant::now();
     let results = carry_out(&plan)?;
     let duration = begun.elapsed();
-    let report = report(&plan, &results);
+    let report = report(&plan, &results, &missing);
     output.write(&match arguments.format {
         Format::Text => report.text(duration),
         Format::Json => report.json(duration).map_err(Failure::Json)?,
@@ -90,19 +105,24 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
 
 fn list(format: Format) -> Result<Exit, Failure> {
     let corpus = Corpus::built_in()?;
+    let (names, missing) = default_backends()?;
     let mut unusable = Vec::new();
     let mut backends = Vec::new();
-    for id in Backends::IDS {
-        match open(id) {
-            Ok(backend) => backends.push(backend),
-            Err(failure @ Failure::Unusable(_)) => unusable.push(failure),
-            Err(failure) => return Err(failure),
+    let isolation = Isolation::Workers {
+        program: std::env::current_exe().map_err(Failure::Program)?,
+        limits: worker::Limits::DEFAULT,
+    };
+    for id in names {
+        match isolation.open(id) {
+            Some(Ok(backend)) => backends.push(backend),
+            Some(Err(reason)) => unusable.push(Failure::Unusable(reason)),
+            None => return Err(Failure::unknown_backend(id)),
         }
     }
     let abouts: Vec<&About> = backends.iter().map(|backend| backend.about()).collect();
     let text = match format {
-        Format::Text => list_text(&corpus, &abouts),
-        Format::Json => list_json(&corpus, &abouts).map_err(Failure::Json)?,
+        Format::Text => list_text(&corpus, &abouts, &missing),
+        Format::Json => list_json(&corpus, &abouts, &missing).map_err(Failure::Json)?,
     };
     Output::Standard.write(&text)?;
     // What can be listed was; what cannot be used is still said, and decides the exit code.
@@ -112,7 +132,7 @@ fn list(format: Format) -> Result<Exit, Failure> {
     }
 }
 
-fn list_text(corpus: &Corpus, backends: &[&About]) -> String {
+fn list_text(corpus: &Corpus, backends: &[&About], missing: &[Unusable]) -> String {
     let mut rows = vec![];
     for about in backends {
         let reference = match about.id.as_str() {
@@ -130,6 +150,10 @@ fn list_text(corpus: &Corpus, backends: &[&About]) -> String {
             lacks,
         ]);
     }
+    rows.extend(missing.iter().map(|missing| {
+        let (id, reason) = (format!("  {}", missing.id), missing.reason.clone());
+        vec![id, "-".to_owned(), reason]
+    }));
     let backends = text::align(&rows);
     let rows: Vec<Vec<String>> = corpus
         .scenarios()
@@ -154,7 +178,11 @@ fn list_text(corpus: &Corpus, backends: &[&About]) -> String {
     )
 }
 
-fn list_json(corpus: &Corpus, backends: &[&About]) -> Result<String, serde_json::Error> {
+fn list_json(
+    corpus: &Corpus,
+    backends: &[&About],
+    missing: &[Unusable],
+) -> Result<String, serde_json::Error> {
     let scenarios: Vec<_> = corpus
         .scenarios()
         .iter()
@@ -172,6 +200,7 @@ fn list_json(corpus: &Corpus, backends: &[&About]) -> Result<String, serde_json:
         "schema": crate::report::json::SCHEMA,
         "writeproof": env!("CARGO_PKG_VERSION"),
         "backends": backends,
+        "missing": missing,
         "scenarios": scenarios,
     });
     Ok(format!("{}\n", serde_json::to_string_pretty(&document)?))
@@ -179,13 +208,16 @@ fn list_json(corpus: &Corpus, backends: &[&About]) -> Result<String, serde_json:
 
 fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
     let corpus = Corpus::built_in()?;
-    let backends = match arguments.backend.as_slice() {
-        [] => open_all(&[REFERENCE])?,
-        names => open_all(names)?,
-    };
+    let scenarios = corpus.select(std::slice::from_ref(&arguments.scenario))?;
+    let libraries = Libraries::open(&arguments.libraries)?;
+    let mut backends = libraries.named();
+    if backends.is_empty() && arguments.backend.is_empty() {
+        backends.push(libraries.by_name(REFERENCE)?);
+    }
+    backends.extend(libraries.all_by_name(&arguments.backend)?);
     let plan = Plan {
-        scenarios: corpus.select(std::slice::from_ref(&arguments.scenario))?,
-        reference: open_reference(&backends, REFERENCE)?,
+        scenarios,
+        reference: libraries.among(&backends, REFERENCE)?,
         backends,
         jobs: processors(),
         variants: arguments.variant.clone(),
@@ -220,27 +252,39 @@ fn shown(id: &Id, backend: &str, results: &[CaseResult]) -> String {
 
 fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
     let corpus = Corpus::built_in()?;
+    let scenarios = corpus.select(&arguments.scenario)?;
+    let libraries = Libraries::open(&arguments.libraries)?;
+    let mut both = libraries.all_by_name(&arguments.backends)?;
+    for named in libraries.named() {
+        // One that was put into its place by its name is meant once.
+        if both
+            .iter()
+            .all(|known| known.about().id != named.about().id)
+        {
+            both.push(named);
+        }
+    }
+    let [a, b] = <[_; 2]>::try_from(both).map_err(|_| Failure::NotTwo)?;
     let plan = Plan {
-        scenarios: corpus.select(&arguments.scenario)?,
-        reference: open(&arguments.a)?,
-        backends: vec![open(&arguments.b)?],
+        scenarios,
+        reference: a,
+        backends: vec![b],
         jobs: processors(),
         variants: Vec::new(),
     };
     let results = carry_out(&plan)?;
-    let report = report(&plan, &results);
+    let report = report(&plan, &results, &[]);
     let counts = Counts::of(&results);
     let mut text = report.divergences();
     if !text.is_empty() {
         text.push('\n');
     }
     text.push_str(&format!(
-        "{} and {}: {} of {} cases differ, {} not applicable\n",
-        arguments.a,
-        arguments.b,
-        counts.differs,
+        "{} and {}, {} cases: {}\n",
+        plan.reference.about().id,
+        plan.backends[0].about().id,
         counts.cases(),
-        counts.not_applicable
+        counts.words(),
     ));
     text.push_str(&report.surprises());
     Output::Standard.write(&text)?;
@@ -256,8 +300,27 @@ fn carry_out(plan: &Plan<'_>) -> Result<Vec<CaseResult>, Failure> {
     Ok(results?)
 }
 
-fn report<'a>(plan: &'a Plan<'_>, results: &'a [CaseResult]) -> Report<'a> {
+fn report<'a>(
+    plan: &'a Plan<'_>,
+    results: &'a [CaseResult],
+    missing: &'a [Unusable],
+) -> Report<'a> {
+    let checked = |subject: &'a Arc<dyn Subject>| {
+        let arrived = subject.arrived()?;
+        if Backends::all().contains(&subject.about().id.as_str()) {
+            return None;
+        }
+        Some(Checked {
+            id: &subject.about().id,
+            loaded: &arrived.loaded,
+            unconfined: &arrived.unconfined,
+            printed: arrived.printed.clone(),
+            proofs: Vec::new(),
+        })
+    };
     Report {
+        missing,
+        checked: plan.backends.iter().filter_map(checked).collect(),
         backends: plan
             .backends
             .iter()
@@ -275,35 +338,9 @@ fn verdict(results: &[CaseResult]) -> Exit {
     }
 }
 
-fn open_all(names: &[impl AsRef<str>]) -> Result<Vec<Arc<dyn Backend>>, Failure> {
-    let mut backends: Vec<Arc<dyn Backend>> = Vec::new();
-    for name in names.iter().map(AsRef::as_ref) {
-        // Named twice is meant once.
-        if backends.iter().all(|backend| backend.about().id != name) {
-            backends.push(open(name)?);
-        }
-    }
-    Ok(backends)
-}
-
-fn open(name: &str) -> Result<Arc<dyn Backend>, Failure> {
-    match Backends::built_in(name) {
-        Some(opened) => opened.map_err(Failure::Unusable),
-        None => Err(Failure::unknown_backend(name)),
-    }
-}
-
-fn open_reference(
-    backends: &[Arc<dyn Backend>],
-    reference: &str,
-) -> Result<Arc<dyn Backend>, Failure> {
-    match backends
-        .iter()
-        .find(|backend| backend.about().id == reference)
-    {
-        Some(backend) => Ok(Arc::clone(backend)),
-        None => open(reference),
-    }
+/// As many as asked for, else one for each processor.
+fn jobs(asked: Option<NonZeroU16>) -> usize {
+    asked.map_or_else(processors, |jobs| jobs.get().into())
 }
 
 fn processors() -> usize {

@@ -50,6 +50,8 @@ pub enum Aspect {
     Delivered,
     /// How something that the peer did ended, or what it sent.
     Peer,
+    /// What the library did to its process beside what it was asked for.
+    Aside,
 }
 
 /// Compares a trace with the reference's, step by step.
@@ -62,6 +64,19 @@ pub fn differences(reference: &Trace, trace: &Trace) -> Vec<Difference> {
         let theirs = theirs.get(&step).unwrap_or(&nothing);
         let ours = ours.get(&step).unwrap_or(&nothing);
         compare_step(step, theirs, ours, &mut found);
+    }
+    if reference.aside != trace.aside {
+        let told = |trace: &Trace| match trace.aside.is_empty() {
+            true => "nothing".to_owned(),
+            false => trace.aside.join("; "),
+        };
+        found.push(Difference {
+            step: trace.entries.last().map_or(0, |entry| entry.step),
+            action: "beside the calls".to_owned(),
+            aspect: Aspect::Aside,
+            reference: told(reference),
+            seen: told(trace),
+        });
     }
     found
 }
@@ -231,6 +246,7 @@ impl fmt::Display for Aspect {
             Self::Records => "records",
             Self::Delivered => "peer gets",
             Self::Peer => "peer",
+            Self::Aside => "the library",
         })
     }
 }

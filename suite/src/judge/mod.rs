@@ -7,7 +7,7 @@ mod recorded;
 pub use difference::{Aspect, Difference, differences};
 pub use recorded::{Recorded, Recordings, file_stem, render};
 
-use crate::trace::Trace;
+use crate::trace::{Outcome, Trace};
 
 /// What is said of one case on one backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,16 +18,31 @@ pub enum Verdict {
     Differs(Vec<Difference>),
     /// The backend, or the reference, lacks an operation that the scenario needs: which one.
     NotApplicable(String),
+    /// The library ended its process: how, and in which step.
+    Crashed(String),
+    /// The library did not come back, and was stopped: why, and in which step.
+    Hung(String),
 }
 
 impl Verdict {
     /// Judges a trace against the reference's of the same case.
     pub fn of(reference: &Trace, trace: &Trace) -> Self {
+        if let Some(end) = trace.end() {
+            let told = |what: &str| format!("{what}, in step {}, {}", end.step, end.action);
+            return match &end.result {
+                Outcome::Hung(why) => Self::Hung(told(why)),
+                Outcome::Crashed(how) => Self::Crashed(told(how)),
+                other => Self::Crashed(told(&other.to_string())),
+            };
+        }
         if let Some(lack) = trace.unsupported() {
             return Self::NotApplicable(lack.to_owned());
         }
         if let Some(lack) = reference.unsupported() {
             return Self::NotApplicable(format!("{lack} (the other backend lacks it)"));
+        }
+        if let Some(end) = reference.end() {
+            return Self::NotApplicable(format!("{} (the other backend)", end.result));
         }
         let differences = differences(reference, trace);
         match differences.is_empty() {
@@ -42,6 +57,8 @@ impl Verdict {
             Self::Same => "same",
             Self::Differs(_) => "differs",
             Self::NotApplicable(_) => "not-applicable",
+            Self::Crashed(_) => "crashed",
+            Self::Hung(_) => "hung",
         }
     }
 }

@@ -2,7 +2,7 @@
 //! reference and `snapshots/FAMILY/NAME@BACKEND.snap` for another backend, there only the variants
 //! that differ from the reference's, so that the folder listing is the list of divergences.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::backend::REFERENCE;
 use crate::scenario::{Id, Variant};
@@ -13,6 +13,8 @@ use crate::trace::Trace;
 pub struct Recordings {
     /// By file name without ending, and variant.
     traces: BTreeMap<(String, Variant), String>,
+    /// The backends that anything was recorded of.
+    backends: BTreeSet<String>,
 }
 
 /// How a trace stands to what was recorded.
@@ -24,6 +26,8 @@ pub enum Recorded {
     Changed,
     /// Nothing was recorded for this case.
     Never,
+    /// Nothing was ever recorded for this library: it is not one of those that belong to the suite.
+    Stranger,
 }
 
 /// The recorded traces that are built into the program: (file below `snapshots/` without its ending,
@@ -36,6 +40,10 @@ impl Recordings {
         let mut recordings = Self::default();
         for (name, _, text) in FILES {
             // Before the second line of hyphens stands what insta says of the file.
+            let backend = name
+                .split_once('@')
+                .map_or(REFERENCE, |(_, backend)| backend);
+            recordings.backends.insert(backend.to_owned());
             let body = text.splitn(3, "---\n").nth(2).unwrap_or_default();
             for (variant, trace) in sections(body) {
                 recordings
@@ -46,8 +54,17 @@ impl Recordings {
         recordings
     }
 
-    /// How this trace stands to what was recorded.
+    /// The backends that anything was recorded of, by the names that their recordings have.
+    pub fn backends(&self) -> impl Iterator<Item = &str> {
+        self.backends.iter().map(String::as_str)
+    }
+
+    /// How this trace stands to what was recorded of the backend, which goes by the name that its
+    /// recordings have.
     pub fn compare(&self, id: &Id, backend: &str, variant: Variant, trace: &Trace) -> Recorded {
+        if !self.backends.contains(backend) {
+            return Recorded::Stranger;
+        }
         let recorded = |name: String| self.traces.get(&(name, variant));
         let own = (backend != REFERENCE)
             .then(|| recorded(file_stem(id, backend)))
@@ -119,6 +136,7 @@ mod tests {
         let entry = Entry::new(1, action.to_owned(), Outcome::Done);
         Trace {
             entries: vec![entry],
+            ..Trace::default()
         }
     }
 

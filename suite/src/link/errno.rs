@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// An error number of the operating system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Errno(i32);
@@ -56,6 +59,20 @@ impl Errno {
     /// All names that [`Errno::from_name`] knows, in alphabetical order.
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name)
+    }
+}
+
+impl Serialize for Errno {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Errno {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let known = Self::from_name(&text).or_else(|| text.parse().ok().map(Self));
+        known.ok_or_else(|| D::Error::custom(format!("{text:?} is no error number")))
     }
 }
 

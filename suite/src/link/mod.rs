@@ -12,6 +12,9 @@ use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
 
 pub use errno::Errno;
 
@@ -20,8 +23,23 @@ pub use errno::Errno;
 /// when the transport takes one byte at a time.
 pub const CALL_LIMIT: u64 = 1 << 24;
 
+/// How many transport calls in a row that move no byte one call of the library may cause before the link
+/// gives up on it in the same way: a library that is told to come back later has to let its caller know,
+/// and needs a handful of calls for that.
+pub const STILL_LIMIT: u64 = 1 << 16;
+
+/// What is done with a library that goes on calling the transport, [`STILL_LIMIT`] times more, after the
+/// link has given up on it: in a process of its own, that process ends. Elsewhere it cannot be stopped.
+static LAST_RESORT: OnceLock<fn()> = OnceLock::new();
+
+/// Has `last_resort`, which does not return, called when a library can be stopped in no other way. The
+/// first one that is set stays.
+pub fn set_last_resort(last_resort: fn()) {
+    let _ = LAST_RESORT.set(last_resort);
+}
+
 /// What the transport takes from the library under test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outbound {
     /// How many bytes it takes.
     pub accept: Budget,
@@ -41,7 +59,7 @@ impl Outbound {
 }
 
 /// What the transport hands to the library under test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inbound {
     /// How many bytes it hands over, of those that the peer has sent or will send.
     pub deliver: Budget,
@@ -61,7 +79,7 @@ impl Inbound {
 }
 
 /// How many bytes pass before the transport refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Budget {
     /// Any number.
     All,
@@ -72,7 +90,7 @@ pub enum Budget {
 }
 
 /// How the transport refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
     /// Returns -1 with the retry flag and `EAGAIN`: try later.
     WouldBlock,
@@ -199,10 +217,39 @@ struct State {
     /// Bytes that the peer reads before anything else: damage on the way.
     noise: Vec<u8>,
     noise_read: usize,
-    /// Transport calls since the call of the library that runs began.
+    /// Transport calls since the call of the library that runs began, and since a byte moved or that
+    /// call began.
     calls: u64,
+    still: u64,
     /// The library under test has been told that nothing more will come.
     ended: bool,
+}
+
+impl State {
+    /// Counts a transport call of the library.
+    fn count_call(&mut self) -> Result<(), Refusal> {
+        self.calls += 1;
+        self.still += 1;
+        if self.still > 2 * STILL_LIMIT
+            && let Some(last_resort) = LAST_RESORT.get()
+        {
+            last_resort();
+        }
+        match self.still > STILL_LIMIT || self.calls > CALL_LIMIT {
+            true => Err(Refusal::Fail(Errno::from_raw(libc::EIO))),
+            false => Ok(()),
+        }
+    }
+
+    fn given_up(&self) -> Option<String> {
+        if self.still > STILL_LIMIT {
+            return Some(format!(
+                "spins on the transport: {STILL_LIMIT} calls of it in a row moved no byte"
+            ));
+        }
+        (self.calls > CALL_LIMIT)
+            .then(|| format!("goes on calling the transport: {CALL_LIMIT} times in one call"))
+    }
 }
 
 impl Drop for State {
@@ -231,6 +278,7 @@ impl Link {
             noise: Vec::new(),
             noise_read: 0,
             calls: 0,
+            still: 0,
             ended: false,
         })))
     }
@@ -258,6 +306,7 @@ impl Link {
     pub fn begin_call(&self) {
         let state = &mut *self.state();
         state.calls = 0;
+        state.still = 0;
         if let Budget::EachCall(bytes) = state.outbound.accept {
             state.out_left = bytes;
         }
@@ -266,10 +315,9 @@ impl Link {
         }
     }
 
-    /// Whether the library has called the transport more than [`CALL_LIMIT`] times since
-    /// [`Link::begin_call`].
-    pub fn has_given_up(&self) -> bool {
-        self.state().calls > CALL_LIMIT
+    /// Whether the link has given up on the library since [`Link::begin_call`], and why.
+    pub fn has_given_up(&self) -> Option<String> {
+        self.state().given_up()
     }
 
     /// How far both directions have come.
@@ -292,9 +340,8 @@ impl Link {
     /// The library under test writes `bytes`.
     pub fn write(&self, bytes: &[u8]) -> Transfer {
         let state = &mut *self.state();
-        state.calls += 1;
-        if state.calls > CALL_LIMIT {
-            return Transfer::Refused(Refusal::Fail(Errno::from_raw(libc::EIO)));
+        if let Err(refusal) = state.count_call() {
+            return Transfer::Refused(refusal);
         }
         let fits = bytes
             .len()
@@ -305,15 +352,17 @@ impl Link {
         }
         state.out_left = state.outbound.accept.less(state.out_left, fits);
         state.tap.record(Direction::Out, &bytes[..fits]);
+        if fits > 0 {
+            state.still = 0;
+        }
         Transfer::Done(fits)
     }
 
     /// The library under test reads into `space`.
     pub fn read(&self, space: &mut [u8]) -> Transfer {
         let state = &mut *self.state();
-        state.calls += 1;
-        if state.calls > CALL_LIMIT {
-            return Transfer::Refused(Refusal::Fail(Errno::from_raw(libc::EIO)));
+        if let Err(refusal) = state.count_call() {
+            return Transfer::Refused(refusal);
         }
         let there = state.tap.inn.len() - state.library_read;
         let fits = space
@@ -328,6 +377,7 @@ impl Link {
         let from = state.library_read;
         space[..fits].copy_from_slice(&state.tap.inn[from..from + fits]);
         state.library_read += fits;
+        state.still = 0;
         state.in_left = state.inbound.deliver.less(state.in_left, fits);
         Transfer::Done(fits)
     }

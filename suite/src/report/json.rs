@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Counts, Report};
+use super::{Checked, Counts, Report};
 use crate::backend::About;
 use crate::judge::{Difference, Recorded, Verdict};
 use crate::run::CaseResult;
+use crate::subject::Printed;
 use crate::trace::Entry;
 
 /// The version of the format; it grows when a reader of the old one could misread the new one.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -19,6 +20,8 @@ struct Document<'a> {
     writeproof: &'static str,
     reference: &'a str,
     backends: &'a [&'a About],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    checked: &'a [Checked<'a>],
     cases: Vec<Case<'a>>,
     summary: Summary,
 }
@@ -36,6 +39,10 @@ struct Case<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     differences: &'a [Difference],
     steps: &'a [Entry],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    aside: &'a [String],
+    #[serde(skip_serializing_if = "Printed::is_empty")]
+    printed: &'a Printed,
 }
 
 #[derive(Serialize)]
@@ -45,6 +52,8 @@ struct Summary {
     same: usize,
     differs: usize,
     not_applicable: usize,
+    crashed: usize,
+    hung: usize,
     unexpected: usize,
     duration_ms: u64,
 }
@@ -61,6 +70,7 @@ impl Report<'_> {
             writeproof: env!("CARGO_PKG_VERSION"),
             reference: self.reference,
             backends: &self.backends,
+            checked: &self.checked,
             cases: self.results.iter().map(case).collect(),
             summary: Summary {
                 scenarios: self.scenarios(),
@@ -68,6 +78,8 @@ impl Report<'_> {
                 same: counts.same,
                 differs: counts.differs,
                 not_applicable: counts.not_applicable,
+                crashed: counts.crashed,
+                hung: counts.hung,
                 unexpected: counts.unexpected,
                 duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             },
@@ -82,7 +94,9 @@ fn case(result: &CaseResult) -> Case<'_> {
     let (reason, differences) = match &result.verdict {
         Verdict::Same => (None, &[][..]),
         Verdict::Differs(differences) => (None, differences.as_slice()),
-        Verdict::NotApplicable(reason) => (Some(reason.as_str()), &[][..]),
+        Verdict::NotApplicable(reason) | Verdict::Crashed(reason) | Verdict::Hung(reason) => {
+            (Some(reason.as_str()), &[][..])
+        }
     };
     Case {
         scenario: result.scenario.as_str(),
@@ -94,9 +108,12 @@ fn case(result: &CaseResult) -> Case<'_> {
             Recorded::AsRecorded => "as-recorded",
             Recorded::Changed => "changed",
             Recorded::Never => "never",
+            Recorded::Stranger => "stranger",
         },
         digest: result.trace.digest(),
         differences,
         steps: &result.trace.entries,
+        aside: &result.trace.aside,
+        printed: &result.printed,
     }
 }

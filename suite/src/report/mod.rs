@@ -1,10 +1,16 @@
-//! The same results for a person ([`text`]) and for a program ([`json`]).
+//! The same results for a person ([`text`], and for one library [`check`]) and for a program ([`json`]).
 
+pub mod check;
 pub mod json;
 pub mod text;
 
-use crate::backend::About;
+use serde::Serialize;
+
+use crate::backend::libssl::Loaded;
+use crate::backend::{About, Unusable};
+use crate::doctor::Proof;
 use crate::run::CaseResult;
+use crate::subject::Printed;
 
 /// Everything that there is to report of a run.
 #[derive(Debug)]
@@ -15,6 +21,28 @@ pub struct Report<'a> {
     pub reference: &'a str,
     /// The results, in the order of the run.
     pub results: &'a [CaseResult],
+    /// Backends that the suite knows, that were wanted, and that are not here.
+    pub missing: &'a [Unusable],
+    /// What was loaded from shared objects that the user named, and whether the suite can trust its
+    /// own hold on them.
+    pub checked: Vec<Checked<'a>>,
+}
+
+/// A shared object that the user named.
+#[derive(Debug, Clone, Serialize)]
+pub struct Checked<'a> {
+    /// The name that it goes by.
+    pub id: &'a str,
+    /// What was loaded.
+    pub loaded: &'a Loaded,
+    /// What its worker could not give up on this system, in words.
+    pub unconfined: &'a [String],
+    /// What it printed while it was loaded.
+    #[serde(skip_serializing_if = "Printed::is_empty")]
+    pub printed: Printed,
+    /// What the doctor found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proofs: Vec<Proof>,
 }
 
 /// How many cases came to which verdict.
@@ -26,6 +54,10 @@ pub struct Counts {
     pub differs: usize,
     /// The backend lacks an operation.
     pub not_applicable: usize,
+    /// The library ended its process.
+    pub crashed: usize,
+    /// The library did not come back.
+    pub hung: usize,
     /// Whatever the verdict: not as recorded.
     pub unexpected: usize,
 }
@@ -40,14 +72,31 @@ impl Counts {
                 Verdict::Same => counts.same += 1,
                 Verdict::Differs(_) => counts.differs += 1,
                 Verdict::NotApplicable(_) => counts.not_applicable += 1,
+                Verdict::Crashed(_) => counts.crashed += 1,
+                Verdict::Hung(_) => counts.hung += 1,
             }
             counts.unexpected += usize::from(result.is_unexpected());
         }
         counts
     }
 
+    /// All counts that are not 0, in words; `same` always.
+    pub fn words(&self) -> String {
+        let more = [
+            (self.differs, "differ"),
+            (self.not_applicable, "not applicable"),
+            (self.crashed, "CRASHED"),
+            (self.hung, "HUNG"),
+        ];
+        let more = more.iter().filter(|(number, _)| *number > 0);
+        let more: String = more
+            .map(|(number, word)| format!(", {number} {word}"))
+            .collect();
+        format!("{} same{more}", self.same)
+    }
+
     /// All cases.
     pub fn cases(&self) -> usize {
-        self.same + self.differs + self.not_applicable
+        self.same + self.differs + self.not_applicable + self.crashed + self.hung
     }
 }

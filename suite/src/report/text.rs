@@ -16,7 +16,9 @@ impl Report<'_> {
         let parts = [
             self.table(),
             self.divergences(),
+            self.ends(),
             self.lacks(),
+            self.missing(),
             self.surprises(),
             self.summary(duration),
         ];
@@ -108,6 +110,35 @@ impl Report<'_> {
         }
     }
 
+    /// Cases in which a library crashed or hung, and how.
+    fn ends(&self) -> String {
+        let mut text = String::new();
+        for result in self.results {
+            if let Verdict::Crashed(how) | Verdict::Hung(how) = &result.verdict {
+                let (id, variant, backend) = (&result.scenario, result.variant, &result.backend);
+                let word = result.verdict.word();
+                let _ = writeln!(text, "  {id} {variant} on {backend} {word}: {how}");
+            }
+        }
+        match text.is_empty() {
+            true => text,
+            false => format!("What crashed or hung:\n{text}"),
+        }
+    }
+
+    /// Backends that were not in the run although they were wanted.
+    fn missing(&self) -> String {
+        let rows: Vec<Vec<String>> = self
+            .missing
+            .iter()
+            .map(|missing| vec![format!("  {}", missing.id), missing.reason.clone()])
+            .collect();
+        match rows.is_empty() {
+            true => String::new(),
+            false => format!("Not in this run:\n{}", align(&rows)),
+        }
+    }
+
     /// What is not as recorded: a line for each scenario and backend, the first of them only.
     pub fn surprises(&self) -> String {
         /// More lines than a screen holds help nobody; JSON has them all.
@@ -129,9 +160,12 @@ impl Report<'_> {
         }
         let mut text = String::from("Unexpected:\n");
         for (result, variants) in lines.iter().take(TOLD) {
-            let why = match result.recorded {
-                Recorded::Changed => "is not as recorded",
-                _ => "was never recorded",
+            let why = match (&result.verdict, result.recorded) {
+                (Verdict::Crashed(_), _) => "crashed",
+                (Verdict::Hung(_), _) => "hung",
+                (_, Recorded::Changed) => "is not as recorded",
+                (_, Recorded::Never) => "was never recorded",
+                (_, Recorded::Stranger | Recorded::AsRecorded) => "differs",
             };
             let (id, backend) = (&result.scenario, &result.backend);
             let _ = writeln!(text, "  {id} on {backend} {why}: {}", variants.join(" "));
@@ -146,13 +180,11 @@ impl Report<'_> {
     fn summary(&self, duration: Duration) -> String {
         let counts = Counts::of(self.results);
         let mut text = format!(
-            "{}, {}, {}: {} same, {} differ, {} not applicable, in {:.2} s\n",
+            "{}, {}, {}: {}, in {:.2} s\n",
             count(self.scenarios(), "scenario"),
             count(counts.cases(), "case"),
             count(self.backends.len(), "backend"),
-            counts.same,
-            counts.differs,
-            counts.not_applicable,
+            counts.words(),
             duration.as_secs_f64(),
         );
         let outside = |r: &&CaseResult| r.recorded == Recorded::Never && !r.is_unexpected();
@@ -178,6 +210,8 @@ fn cell_text(counts: Counts) -> String {
         part(counts.same, "same"),
         part(counts.differs, "differ"),
         part(counts.not_applicable, "n/a"),
+        part(counts.crashed, "CRASHED"),
+        part(counts.hung, "HUNG"),
         part(counts.unexpected, "UNEXPECTED"),
     ]
     .into_iter()
@@ -190,7 +224,7 @@ fn cell_text(counts: Counts) -> String {
 }
 
 /// `1 case`, `2 cases`.
-fn count(number: usize, word: &str) -> String {
+pub(super) fn count(number: usize, word: &str) -> String {
     match number {
         1 => format!("1 {word}"),
         _ => format!("{number} {word}s"),

@@ -14,6 +14,8 @@ mod steps;
 use std::fmt;
 use std::num::NonZeroUsize;
 
+use serde::{Deserialize, Serialize};
+
 pub(crate) use form::{nearest, shortened};
 
 pub use corpus::{Corpus, Origin, Selection, SelectionError};
@@ -27,7 +29,7 @@ use crate::link::{Inbound, Outbound};
 pub const MAX_WRITE: usize = 4 << 20;
 
 /// One scenario: what a caller, the transport and the far end do, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
     /// `family/name`: the path of the file without its ending.
     pub id: Id,
@@ -63,7 +65,7 @@ impl Scenario {
 }
 
 /// The one id of a scenario: `family/name`, each of lower-case letters, digits and hyphens.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Id(String);
 
 impl Id {
@@ -96,7 +98,7 @@ impl fmt::Display for Id {
 }
 
 /// A protocol version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Version {
     /// TLS 1.2 (RFC 5246).
     Tls12,
@@ -126,7 +128,7 @@ impl Version {
 }
 
 /// The role of the library under test; the peer has the other one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Role {
     /// The library under test connects.
     Client,
@@ -148,7 +150,7 @@ impl Role {
 }
 
 /// One way to run a scenario, written `tls1.3/client`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Variant {
     /// The only protocol version that both ends offer.
     pub version: Version,
@@ -174,7 +176,7 @@ impl fmt::Display for Variant {
 }
 
 /// The kind of cipher that protects the records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Cipher {
     /// AES-128 in Galois/counter mode: an AEAD, in both versions.
     Aes128Gcm,
@@ -200,7 +202,7 @@ impl Cipher {
 }
 
 /// Whether `SSL_set_connect_state` or `SSL_set_accept_state` was called before the first step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RoleState {
     /// It was, as the manual asks.
     Set,
@@ -209,7 +211,7 @@ pub enum RoleState {
 }
 
 /// What the peer does when the library under test asks for a renegotiation (TLS 1.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PeerRenegotiation {
     /// It renegotiates.
     Allow,
@@ -218,7 +220,7 @@ pub enum PeerRenegotiation {
 }
 
 /// One thing that the caller, the transport or the far end does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
     /// Both ends handshake until done, or until neither can go on.
     Handshake,
@@ -256,7 +258,7 @@ pub enum Step {
 }
 
 /// Which function of the library is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Function {
     /// `int SSL_write(SSL *, const void *, int)`.
     Write,
@@ -278,7 +280,7 @@ impl Function {
 }
 
 /// A write, done once or several times in a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Write {
     /// Which function is called.
     pub function: Function,
@@ -301,7 +303,7 @@ impl Write {
 }
 
 /// What a write is asked to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// So many bytes of the pattern, from where the accepted bytes end; at most [`MAX_WRITE`].
     Pattern(usize),
@@ -316,7 +318,7 @@ pub enum Source {
 }
 
 /// How a write is repeated; everything that is not named stays as it was in the write itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
     /// Another length, shorter or longer, in bytes.
     pub len: Option<usize>,
@@ -329,7 +331,7 @@ pub struct Retry {
 }
 
 /// Which memory the bytes of a retry come from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Buffer {
     /// The same address.
     #[default]
@@ -339,7 +341,7 @@ pub enum Buffer {
 }
 
 /// Whether a retry offers the bytes that the write offered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Content {
     /// The same bytes.
     #[default]
@@ -349,7 +351,7 @@ pub enum Content {
 }
 
 /// Whether a key update asks the other side for one too (RFC 8446, section 4.6.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum KeyUpdate {
     /// `update_not_requested`.
     NotRequested,
@@ -358,7 +360,7 @@ pub enum KeyUpdate {
 }
 
 /// Modes of `SSL_CTX_set_mode(3)` that have a bearing on writing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Mode {
     /// `SSL_MODE_ENABLE_PARTIAL_WRITE`.
     PartialWrite,
@@ -391,7 +393,7 @@ impl Mode {
 }
 
 /// What the far end does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PeerAction {
     /// It reads whatever has arrived.
     Read,

@@ -7,7 +7,7 @@ use crate::peer::End;
 use crate::scenario::{PeerAction, Step};
 use crate::trace::{Content, Outcome, Pattern, PeerReport, Shown};
 
-impl Stage {
+impl Stage<'_> {
     /// The peer does what is to be done before the library under test can go on.
     pub(super) fn peer_goes_on(&mut self) {
         let action = match self.peer.is_established() {

@@ -18,7 +18,7 @@ use self::far_side::report;
 use self::words::{describe, describe_attempt};
 use self::writing::{Argument, State, Writing};
 use crate::backend::{Backend, Endpoint, Memory, Setup, Switch, Unsupported};
-use crate::link::{CALL_LIMIT, Link, Mark};
+use crate::link::{Link, Mark};
 use crate::peer::{End, Peer, PeerSetup};
 use crate::scenario::{
     Content as RetryContent, Mode, Retry, Role, Scenario, Source, Step, Variant, Write,
@@ -30,6 +30,11 @@ use crate::wire;
 /// more than a write of one record needs when a byte goes at a time.
 const PATIENCE: usize = 20_000;
 
+/// What is done before the first step, after the last one, and by turns with the peer, in words.
+const OPEN: &str = "open";
+pub(crate) const FREE: &str = "free";
+const HANDSHAKE: &str = "handshake";
+
 /// Why a case could not be run at all; never the fault of the library under test.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -40,9 +45,30 @@ pub enum StageError {
     /// The operating system gave no memory.
     #[error("no memory for the bytes of a write: {0}")]
     Memory(#[from] io::Error),
+    /// A worker process could not do its part.
+    #[error("{0}")]
+    Worker(String),
     /// The peer's key log could not be read.
     #[error("the peer's key log could not be read: {0}")]
     KeyLog(#[from] wire::KeyLogError),
+}
+
+/// Looks on while a case runs, to know what the library was asked for if it never comes back.
+pub trait Watch {
+    /// The library under test is now called, in this step, to do this.
+    fn about_to(&self, step: usize, action: &str);
+
+    /// Whether the connection is freed in the end; if not, it stays as it is for good.
+    fn frees(&self) -> bool {
+        true
+    }
+}
+
+/// Nobody looks on.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn about_to(&self, _step: usize, _action: &str) {}
 }
 
 /// Runs one case.
@@ -54,7 +80,21 @@ pub fn run(
     scenario: &Scenario,
     variant: Variant,
 ) -> Result<Trace, StageError> {
+    run_watched(backend, scenario, variant, &Unwatched)
+}
+
+/// Runs one case while somebody looks on.
+///
+/// # Errors
+/// [`StageError`], if the suite itself could not do its part.
+pub fn run_watched(
+    backend: &dyn Backend,
+    scenario: &Scenario,
+    variant: Variant,
+    watch: &dyn Watch,
+) -> Result<Trace, StageError> {
     let link = Link::new();
+    watch.about_to(0, OPEN);
     let setup = Setup {
         role: variant.role,
         version: variant.version,
@@ -75,6 +115,7 @@ pub fn run(
         renegotiation: scenario.peer_renegotiation,
     };
     let mut stage = Stage {
+        watch,
         peer: Peer::new(&peer_setup, &link)?,
         link,
         endpoint,
@@ -112,9 +153,10 @@ fn never_opened(unsupported: Unsupported) -> Trace {
     Trace {
         entries: vec![Entry::new(
             0,
-            "open".to_owned(),
+            OPEN.to_owned(),
             Outcome::Unsupported(unsupported.0),
         )],
+        ..Trace::default()
     }
 }
 
@@ -157,7 +199,8 @@ enum Repeatable {
     Once,
 }
 
-struct Stage {
+struct Stage<'w> {
+    watch: &'w dyn Watch,
     endpoint: Box<dyn Endpoint>,
     peer: Peer,
     link: Link,
@@ -175,7 +218,7 @@ struct Stage {
     role: Role,
 }
 
-impl Stage {
+impl Stage<'_> {
     fn act(&mut self, step: &Step, after: &[Step]) -> Result<(), Stop> {
         match step {
             Step::Handshake => self.handshake()?,
@@ -213,6 +256,7 @@ impl Stage {
             }
             Step::Peer(action) => self.peer_acts(action, describe(step)),
             Step::StaleError => {
+                self.watch.about_to(self.step, &describe(step));
                 self.endpoint.stale_error()?;
                 self.note(describe(step), Outcome::Done);
             }
@@ -243,6 +287,7 @@ impl Stage {
         run: impl FnOnce(&mut dyn Endpoint) -> Result<Call, Unsupported>,
     ) -> Result<ErrorClass, Stop> {
         let from = self.link.mark();
+        self.watch.about_to(self.step, &action);
         let result = self.guarded(run);
         self.tell(action, what, result, from, Shown::Records)
     }
@@ -262,18 +307,21 @@ impl Stage {
             .map_err(|_| Stop::Told);
         let outcome = result.map_or_else(|instead| instead, Outcome::Call);
         self.push(action, outcome, from, wire);
-        self.note_if_given_up();
+        self.note_if_given_up()?;
         let error = error?;
         self.last = Some(Last { what, error });
         Ok(error)
     }
 
     /// A library that would call the transport for ever was stopped by the link: what it then answered
-    /// is not all its own.
-    fn note_if_given_up(&mut self) {
-        if self.link.has_given_up() {
-            let why = format!("given up: {CALL_LIMIT} calls by one call, and EIO since");
-            self.note("transport".to_owned(), Outcome::Nothing(why));
+    /// is not its own, and the case ends.
+    fn note_if_given_up(&mut self) -> Result<(), Stop> {
+        match self.link.has_given_up() {
+            None => Ok(()),
+            Some(why) => {
+                self.note("transport".to_owned(), Outcome::Hung(why));
+                Err(Stop::Told)
+            }
         }
     }
 
@@ -304,14 +352,17 @@ impl Stage {
     }
 
     fn switch(&mut self, step: &Step, modes: &[Mode], to: Switch) -> Result<(), Stop> {
+        let action = describe(step);
+        self.watch.about_to(self.step, &action);
         self.endpoint.switch(modes, to)?;
-        self.note(describe(step), Outcome::Done);
+        self.note(action, Outcome::Done);
         Ok(())
     }
 
     /// Both ends take turns until both are done, one fails, or neither has anything to say.
     fn handshake(&mut self) -> Result<(), Stop> {
         let from = self.link.mark();
+        self.watch.about_to(self.step, HANDSHAKE);
         let mut peer_end = End::Idle;
         let mut turn = self.link.progress();
         let mut turns = 0;
@@ -339,7 +390,7 @@ impl Stage {
             false => Shown::Records,
         };
         self.tell(
-            "handshake".to_owned(),
+            HANDSHAKE.to_owned(),
             Repeatable::Handshake,
             result,
             from,
@@ -502,7 +553,7 @@ impl Stage {
     fn repeat(&mut self, what: Repeatable) -> Result<(), Stop> {
         match what {
             Repeatable::Handshake => self
-                .call("handshake".to_owned(), what, |end| end.handshake())
+                .call(HANDSHAKE.to_owned(), what, |end| end.handshake())
                 .map(|_| ()),
             Repeatable::Write => self.attempt("retry", &Retry::default()),
             Repeatable::Read(max) => self.read(max),

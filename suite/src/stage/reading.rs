@@ -1,12 +1,12 @@
 //! The end of a case: the wire is read, and each entry is told which records went over it meanwhile.
 
-use super::{Stage, StageError};
+use super::{FREE, Stage, StageError};
 use crate::link::{Direction, Mark, Tap};
 use crate::scenario::Role;
 use crate::trace::{self, Shown, Trace};
 use crate::wire;
 
-impl Stage {
+impl Stage<'_> {
     /// Reads the wire, and makes the trace of the case.
     pub(super) fn into_trace(self) -> Result<Trace, StageError> {
         let key_log = wire::KeyLog::parse(&self.peer.key_log())?;
@@ -40,7 +40,15 @@ impl Stage {
                 entry.peer_sent = peer_sent;
             }
         }
-        Ok(Trace { entries })
+        self.watch.about_to(self.step, FREE);
+        match self.watch.frees() {
+            true => drop(self.endpoint),
+            false => std::mem::forget(self.endpoint),
+        }
+        Ok(Trace {
+            entries,
+            ..Trace::default()
+        })
     }
 }
 

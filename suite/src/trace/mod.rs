@@ -13,24 +13,28 @@ mod text;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use content::{Content, Pattern, Segment};
-pub use record::{Body, Portion, RecordSeen, assign};
+pub use record::{Body, Portion, Protection, RecordSeen, assign};
 pub use stream::Stream;
 
 use crate::link::{Errno, Mark};
 
 /// Everything that happened in one case.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Trace {
     /// What was done, in order.
     pub entries: Vec<Entry>,
+    /// What the library did to its process beside what it was asked for, as in `wrote to standard
+    /// output`. Only seen where it has a process of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aside: Vec<String>,
 }
 
 /// One thing that was done, and what came of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Entry {
     /// Which step of the scenario this belongs to, counted from 1. A step can have several entries.
     pub step: usize,
@@ -39,10 +43,10 @@ pub struct Entry {
     /// What came of it.
     pub result: Outcome,
     /// Records, or parts of them, that the library under test put onto the wire meanwhile.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sent: Vec<RecordSeen>,
     /// Records that the peer put onto the wire meanwhile.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peer_sent: Vec<RecordSeen>,
     /// Which stretch of the wire belongs to this entry; lengths of handshake messages differ from
     /// run to run, so this is no part of what is compared.
@@ -73,9 +77,10 @@ impl Entry {
 }
 
 /// Whether the records of an entry belong to the trace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Shown {
     /// They do.
+    #[default]
     Records,
     /// They do not: they are the flights of a handshake that an explicit step drove from end to
     /// end, whose layout says nothing about writing.
@@ -83,7 +88,7 @@ pub enum Shown {
 }
 
 /// What came of one thing that was done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Done; there is nothing to tell.
@@ -94,6 +99,10 @@ pub enum Outcome {
     Unsupported(String),
     /// The library under test is written in Rust and panicked, with this message; the case ends here.
     Panicked(String),
+    /// The library under test ended its process, by this signal or in this way; the case ends here.
+    Crashed(String),
+    /// The library under test did not come back, and was stopped, for this reason; the case ends here.
+    Hung(String),
     /// The peer did something.
     Peer(PeerReport),
     /// There was nothing to do, and why.
@@ -101,7 +110,7 @@ pub enum Outcome {
 }
 
 /// What one call of the library under test returned and left behind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     /// The return value; for a library with another interface, what `SSL_write` would return.
     pub ret: i64,
@@ -118,18 +127,11 @@ pub struct Call {
     pub queue: Vec<String>,
     /// errno after a call that did not succeed (0 before it), where the library uses it; after a
     /// success it says nothing (errno(3)).
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "errno_name")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub errno: Option<Errno>,
     /// What a read delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Content>,
-}
-
-fn errno_name<S: serde::Serializer>(errno: &Option<Errno>, out: S) -> Result<S::Ok, S::Error> {
-    match errno {
-        Some(errno) => out.collect_str(errno),
-        None => out.serialize_none(),
-    }
 }
 
 impl Call {
@@ -165,7 +167,7 @@ impl Call {
 }
 
 /// What a call stored through a pointer to a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stored {
     /// This number.
@@ -184,7 +186,7 @@ impl fmt::Display for Stored {
 }
 
 /// What `SSL_get_error(3)` says of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorClass {
     /// `SSL_ERROR_NONE`.
@@ -238,7 +240,7 @@ impl fmt::Display for ErrorClass {
 }
 
 /// What `SSL_want(3)` says that the library waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Want {
     /// `SSL_NOTHING`.
@@ -275,7 +277,7 @@ impl fmt::Display for Want {
 }
 
 /// What the peer saw when it did something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerReport {
     /// What it read, when it was to read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -293,6 +295,13 @@ impl Trace {
             Outcome::Unsupported(reason) => Some(reason.as_str()),
             _ => None,
         })
+    }
+
+    /// The entry that tells that the library under test crashed or hung, if it did.
+    pub fn end(&self) -> Option<&Entry> {
+        self.entries
+            .iter()
+            .find(|entry| matches!(entry.result, Outcome::Crashed(_) | Outcome::Hung(_)))
     }
 
     /// The entries of each step.

@@ -5,14 +5,14 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::content::Content;
 use super::stream::Stream;
 use crate::wire;
 
 /// A record, or a part of one, that went over the wire while one thing was done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordSeen {
     /// What the record is. Of application data that are not complete yet, only the header is told;
     /// but a handshake message that is completed later is told as such already, since the length in
@@ -29,7 +29,7 @@ pub struct RecordSeen {
 }
 
 /// What a record is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Body {
     /// A part of a header; the rest never came.
@@ -107,7 +107,7 @@ impl Body {
 }
 
 /// Whether a record was encrypted and authenticated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protection {
     /// It was, and it opened.
@@ -117,7 +117,7 @@ pub enum Protection {
 }
 
 /// Which part of a record went out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Portion {
     /// All of it.

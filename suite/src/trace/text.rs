@@ -25,6 +25,9 @@ impl fmt::Display for Trace {
         for fold in self.entries.chunk_by(Entry::folds_into) {
             write_fold(f, fold)?;
         }
+        for what in &self.aside {
+            writeln!(f, "  the library {what}")?;
+        }
         Ok(())
     }
 }
@@ -81,6 +84,8 @@ impl fmt::Display for Outcome {
             Self::Call(call) => call.fmt(f),
             Self::Unsupported(what) => write!(f, "not supported: {what}"),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
+            Self::Crashed(how) => write!(f, "crashed: {how}"),
+            Self::Hung(why) => write!(f, "hung: {why}"),
             Self::Peer(report) => report.fmt(f),
             Self::Nothing(why) => f.write_str(why),
         }

@@ -68,6 +68,52 @@ unsafe impl Send for Libssl {}
 // SAFETY: as above.
 unsafe impl Sync for Libssl {}
 
+/// STUB
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Source {
+    pub id: String,
+    pub path: PathBuf,
+    pub libcrypto: Option<PathBuf>,
+    pub prefix: Option<String>,
+}
+impl Source {
+    pub fn new(id: &str, path: PathBuf) -> Self {
+        Self {
+            id: id.to_owned(),
+            path,
+            libcrypto: None,
+            prefix: None,
+        }
+    }
+}
+/// STUB
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Loaded {
+    pub path: PathBuf,
+    pub version: String,
+    pub libcrypto: String,
+    pub transport: String,
+    pub prefix: Option<String>,
+    pub has: Vec<String>,
+    pub lacks: Vec<String>,
+}
+impl Libssl {
+    pub fn open(source: &Source) -> Result<Self, LoadError> {
+        Self::load(&source.id, &source.path)
+    }
+    pub fn loaded(&self) -> &Loaded {
+        Box::leak(Box::new(Loaded {
+            path: PathBuf::new(),
+            version: String::new(),
+            libcrypto: String::new(),
+            transport: String::new(),
+            prefix: None,
+            has: vec![],
+            lacks: vec![],
+        }))
+    }
+}
+
 /// Why a file could not be loaded as a `libssl`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -1,0 +1,70 @@
+//! What it costs to run a foreign library in a worker: all scenarios on one library, one case at a
+//! time, in this process and in a worker, as a ratio.
+
+use std::sync::Arc;
+
+use writeproof::backend::{Backends, Home};
+use writeproof::scenario::Corpus;
+use writeproof::subject::{Isolation, Subject};
+use writeproof::worker::Limits;
+
+use crate::sample::median;
+use crate::{timed, verdict};
+
+/// What the cases of a library may take in a worker, as a ratio to the same cases in this process.
+const LIMIT: f64 = 1.25;
+
+/// A round is one ratio; both are taken in turns.
+const ROUNDS: usize = 9;
+
+/// Measures every shared object that is here.
+pub(crate) fn measure(corpus: &Corpus) {
+    for id in Backends::here() {
+        if let Some(Ok(Home::SharedObject(_))) = Backends::home(id) {
+            measure_one(id, corpus);
+        }
+    }
+}
+
+fn measure_one(id: &str, corpus: &Corpus) {
+    let workers = Isolation::Workers {
+        program: env!("CARGO_BIN_EXE_writeproof").into(),
+        limits: Limits::DEFAULT,
+    };
+    let open = |isolation: &Isolation| {
+        let subject = isolation.open(id).expect("a backend");
+        subject.unwrap_or_else(|unusable| panic!("{unusable}"))
+    };
+    let (here, apart) = (open(&Isolation::None), open(&workers));
+    let run = |subject: &Arc<dyn Subject>| {
+        timed(|| {
+            for scenario in corpus.scenarios() {
+                for variant in scenario.variants() {
+                    subject.run(scenario, variant).expect("a case");
+                }
+            }
+        })
+    };
+    run(&here);
+    run(&apart);
+    let (mut ratios, mut times) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let (alone, isolated) = match round % 2 {
+            0 => (run(&here), run(&apart)),
+            _ => {
+                let isolated = run(&apart);
+                (run(&here), isolated)
+            }
+        };
+        ratios.push(isolated / alone);
+        times.push(isolated);
+    }
+    let ratio = median(&mut ratios);
+    println!(
+        "isolation {id}  ratio {ratio:.3} (limit {LIMIT}, {}); {ROUNDS} rounds: {:.3} to {:.3}; {:.0} ms in a worker",
+        verdict(ratio <= LIMIT),
+        ratios[0],
+        ratios[ratios.len() - 1],
+        median(&mut times) * 1e3,
+    );
+}

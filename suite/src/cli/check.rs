@@ -1,0 +1,54 @@
+//! `writeproof check`: what a shared object that nobody here has seen does.
+
+use std::time::Instant;
+
+use super::args::{CheckArguments, Format};
+use super::failure::{Exit, Failure};
+use super::libraries::Libraries;
+use super::output::Output;
+use super::{carry_out, jobs, report, verdict};
+use crate::doctor;
+use crate::run::{Plan, RunError};
+use crate::scenario::Corpus;
+
+pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
+    if arguments.libraries.libssl.is_empty() {
+        return Err(Failure::NothingToCheck);
+    }
+    let corpus = Corpus::built_in()?;
+    let scenarios = corpus.select(&arguments.scenario)?;
+    let output = Output::prepare(arguments.output.as_deref())?;
+    let libraries = Libraries::open(&arguments.libraries)?;
+    let plan = Plan {
+        scenarios,
+        reference: libraries.by_name(&arguments.against)?,
+        backends: libraries.named(),
+        jobs: jobs(arguments.jobs),
+        variants: Vec::new(),
+    };
+    let begun = Instant::now();
+    let mut proofs = Vec::new();
+    for subject in &plan.backends {
+        let examined = doctor::examine(subject.as_ref());
+        proofs.push(examined.map_err(RunError::Doctor)?);
+    }
+    let results = carry_out(&plan)?;
+    let duration = begun.elapsed();
+    let mut report = report(&plan, &results, &[]);
+    for (checked, proofs) in report.checked.iter_mut().zip(proofs) {
+        checked.proofs = proofs;
+    }
+    let failed = report
+        .checked
+        .iter()
+        .flat_map(|checked| &checked.proofs)
+        .any(|proof| matches!(proof.finding, doctor::Finding::Fails(_)));
+    output.write(&match arguments.format {
+        Format::Text => report.check(duration, &|name| libraries.again(name)),
+        Format::Json => report.json(duration).map_err(Failure::Json)?,
+    })?;
+    Ok(match failed {
+        true => Exit::Backend,
+        false => verdict(&results),
+    })
+}

@@ -1,0 +1,201 @@
+//! From arguments to libraries that cases can be run on: backends by name, and shared objects by path.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::args::LibsslArguments;
+use super::failure::Failure;
+use crate::backend::libssl::Source;
+use crate::backend::{Backends, Unusable};
+use crate::report::check::quoted;
+use crate::subject::{Isolation, Subject};
+use crate::worker::Limits;
+
+/// Everything that can be opened in one command.
+pub(super) struct Libraries {
+    isolation: Isolation,
+    /// The shared objects that the user named, opened.
+    named: Vec<(Source, Arc<dyn Subject>)>,
+}
+
+impl Libraries {
+    /// Opens the shared objects that the user named.
+    pub(super) fn open(arguments: &LibsslArguments) -> Result<Self, Failure> {
+        let limits = Limits {
+            time: arguments.limit,
+            memory: match arguments.memory {
+                0 => None,
+                mebibytes => Some(u64::from(mebibytes) << 20),
+            },
+        };
+        let isolation = match arguments.in_process {
+            true => Isolation::None,
+            false => Isolation::Workers {
+                program: env::current_exe().map_err(Failure::Program)?,
+                limits,
+            },
+        };
+        let mut named = Vec::new();
+        for source in sources(arguments)? {
+            let subject = isolation.load(&source).map_err(Failure::Unusable)?;
+            named.push((source, subject));
+        }
+        Ok(Self { isolation, named })
+    }
+
+    /// The shared objects that the user named.
+    pub(super) fn named(&self) -> Vec<Arc<dyn Subject>> {
+        let subjects = self.named.iter().map(|(_, subject)| Arc::clone(subject));
+        subjects.collect()
+    }
+
+    /// A library by name: one that the user named, or a backend.
+    pub(super) fn by_name(&self, name: &str) -> Result<Arc<dyn Subject>, Failure> {
+        if let Some((_, subject)) = self.named.iter().find(|(source, _)| source.id == name) {
+            return Ok(Arc::clone(subject));
+        }
+        match self.isolation.open(name) {
+            Some(opened) => opened.map_err(Failure::Unusable),
+            None => Err(Failure::unknown_backend(name)),
+        }
+    }
+
+    /// Libraries by name; named twice is meant once.
+    pub(super) fn all_by_name(
+        &self,
+        names: &[impl AsRef<str>],
+    ) -> Result<Vec<Arc<dyn Subject>>, Failure> {
+        let mut subjects: Vec<Arc<dyn Subject>> = Vec::new();
+        for name in names.iter().map(AsRef::as_ref) {
+            if subjects.iter().all(|subject| subject.about().id != name) {
+                subjects.push(self.by_name(name)?);
+            }
+        }
+        Ok(subjects)
+    }
+
+    /// One of these, or else a backend, by name.
+    pub(super) fn among(
+        &self,
+        subjects: &[Arc<dyn Subject>],
+        name: &str,
+    ) -> Result<Arc<dyn Subject>, Failure> {
+        match subjects.iter().find(|subject| subject.about().id == name) {
+            Some(subject) => Ok(Arc::clone(subject)),
+            None => self.by_name(name),
+        }
+    }
+
+    /// With which arguments a library is had in another command.
+    pub(super) fn again(&self, name: &str) -> String {
+        let Some((source, _)) = self.named.iter().find(|(source, _)| source.id == name) else {
+            return format!("--backend {name}");
+        };
+        let mut words = format!("--libssl {}", quoted(&source.path));
+        // Writing to a string cannot fail.
+        if let Some(libcrypto) = &source.libcrypto {
+            let _ = write!(words, " --libcrypto {}", quoted(libcrypto));
+        }
+        if let Some(prefix) = &source.prefix {
+            let _ = write!(words, " --symbol-prefix {}", quoted(Path::new(prefix)));
+        }
+        if default_name(&source.path) != source.id {
+            let _ = write!(words, " --name {}", source.id);
+        }
+        words
+    }
+}
+
+/// What the arguments name; each list has one entry for each `--libssl`, or one for all, or none.
+fn sources(arguments: &LibsslArguments) -> Result<Vec<Source>, Failure> {
+    let paths = &arguments.libssl;
+    let libcryptos = spread("--libcrypto", &arguments.libcrypto, paths.len())?;
+    let prefixes = spread("--symbol-prefix", &arguments.symbol_prefix, paths.len())?;
+    if arguments.name.len() > paths.len() {
+        return Err(Failure::Uneven("--name", arguments.name.len(), paths.len()));
+    }
+    let mut taken: BTreeSet<String> = Backends::all().into_iter().map(str::to_owned).collect();
+    let mut sources = Vec::new();
+    for (index, path) in paths.iter().enumerate() {
+        let id = match arguments.name.get(index) {
+            Some(name) if taken.contains(name) => return Err(Failure::NameTaken(name.clone())),
+            Some(name) => name.clone(),
+            None => free_name(&default_name(path), &taken),
+        };
+        taken.insert(id.clone());
+        sources.push(Source {
+            libcrypto: libcryptos[index].cloned(),
+            prefix: prefixes[index].cloned(),
+            ..Source::new(&id, path.clone())
+        });
+    }
+    Ok(sources)
+}
+
+fn spread<'a, T>(
+    option: &'static str,
+    given: &'a [T],
+    wanted: usize,
+) -> Result<Vec<Option<&'a T>>, Failure> {
+    match given {
+        [] => Ok(vec![None; wanted]),
+        [one] => Ok(vec![Some(one); wanted]),
+        several if several.len() == wanted => Ok(several.iter().map(Some).collect()),
+        several => Err(Failure::Uneven(option, several.len(), wanted)),
+    }
+}
+
+fn default_name(path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    let right = |c: char| match c.is_ascii_alphanumeric() || "._-+".contains(c) {
+        true => c,
+        false => '-',
+    };
+    let name: String = name
+        .unwrap_or_default()
+        .chars()
+        .map(right)
+        .take(64)
+        .collect();
+    match name.is_empty() {
+        true => "libssl".to_owned(),
+        false => name,
+    }
+}
+
+/// `libssl.so`, `libssl.so-2`, `libssl.so-3`.
+fn free_name(name: &str, taken: &BTreeSet<String>) -> String {
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    std::iter::once(name.to_owned())
+        .chain(numbered)
+        .find(|name| !taken.contains(name))
+        .unwrap_or_default()
+}
+
+/// The backends that `run` takes when none is named, and those that are missing.
+///
+/// # Errors
+/// If one is missing that `WRITEPROOF_REQUIRE` asks for.
+pub(super) fn default_backends() -> Result<(Vec<&'static str>, Vec<Unusable>), Failure> {
+    let missing = Backends::missing();
+    let wanted = env::var("WRITEPROOF_REQUIRE").unwrap_or_default();
+    for name in wanted
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
+        if name == "all" {
+            if !missing.is_empty() {
+                return Err(Failure::Required(missing));
+            }
+        } else if let Some(missing) = missing.iter().find(|missing| missing.id == name) {
+            return Err(Failure::Required(vec![missing.clone()]));
+        } else if !Backends::all().contains(&name) {
+            return Err(Failure::unknown_backend(name));
+        }
+    }
+    Ok((Backends::here(), missing))
+}

@@ -1,0 +1,218 @@
+//! Proofs that the suite's hold on a library is honest, before anything is said against the library:
+//! a failed proof is the adapter's problem, unless the wire says that the library itself did it.
+//!
+//! In flows a subject; out flow [`Proof`]s.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+
+use serde::Serialize;
+
+use crate::scenario::{
+    Function, Id, ParseError, Role, Scenario, Source, Step, Variant, Version, Write, parse,
+};
+use crate::stage::StageError;
+use crate::subject::Subject;
+use crate::trace::{Body, Outcome, Protection, Trace};
+
+/// What is proved, in one variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Proof {
+    /// What is claimed.
+    pub claim: Claim,
+    /// In which variant, such as `tls1.3/client`.
+    pub variant: String,
+    /// How it stands.
+    pub finding: Finding,
+}
+
+/// What can be claimed of the suite's hold on a library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Claim {
+    /// A plain handshake comes to its end, and a write of 10 bytes arrives.
+    Arrives,
+    /// What the tap saw, opened by the suite's own reader of records, is what the peer read.
+    WireIsRead,
+    /// The same case twice gives the same trace.
+    SameTwice,
+    /// An operation that cannot exist is answered with *unsupported*.
+    UnsupportedIsSaid,
+}
+
+/// How a claim stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finding {
+    /// It holds.
+    Holds,
+    /// It does not, and what was seen instead.
+    Fails(String),
+    /// The library itself did otherwise: the wire and the peer agree on it.
+    Library(String),
+    /// It cannot be asked, and why.
+    NotApplicable(String),
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Arrives => "a handshake is done and 10 bytes arrive",
+            Self::WireIsRead => "the records on the wire are what the peer read",
+            Self::SameTwice => "the same case twice gives the same trace",
+            Self::UnsupportedIsSaid => "an operation that cannot exist is not supported",
+        })
+    }
+}
+
+/// What is written.
+const LENGTH: usize = 10;
+
+const PLAIN: &str = r#"
+title = "A handshake, and a small write that the peer reads"
+steps = ["handshake", { write = { len = 10 } }, { peer = "read" }]
+"#;
+
+/// Examines a library in both roles and both versions.
+///
+/// # Errors
+/// [`StageError`], if the suite itself could not do its part.
+pub fn examine(subject: &dyn Subject) -> Result<Vec<Proof>, StageError> {
+    let plain = plain().map_err(|error| StageError::Worker(error.to_string()))?;
+    let impossible = impossible(&plain);
+    let variants = Version::ALL
+        .into_iter()
+        .flat_map(|version| Role::ALL.map(|role| Variant { version, role }));
+    let mut proofs = Vec::new();
+    for variant in variants {
+        let first = subject.run(&plain, variant)?.trace;
+        let mut prove = |claim, finding| {
+            proofs.push(Proof {
+                claim,
+                variant: variant.to_string(),
+                finding,
+            });
+        };
+        if let Some(why) = first.unsupported() {
+            prove(Claim::Arrives, Finding::NotApplicable(why.to_owned()));
+            continue;
+        }
+        let wire = wire_is_read(&first);
+        prove(Claim::Arrives, arrives(&first, &wire));
+        prove(Claim::WireIsRead, wire);
+        let second = subject.run(&plain, variant)?.trace;
+        prove(Claim::SameTwice, same(&first, &second));
+        let impossible = subject.run(&impossible, variant)?.trace;
+        prove(Claim::UnsupportedIsSaid, unsupported(&impossible));
+    }
+    Ok(proofs)
+}
+
+fn plain() -> Result<Scenario, ParseError> {
+    const ID: &str = "doctor/plain";
+    match Id::new(ID) {
+        Some(id) => parse(id, ID, PLAIN),
+        None => unreachable!("a family and a name in lower case"),
+    }
+}
+
+/// No library has a write of a negative number of bytes through a `size_t`; a scenario file cannot even
+/// ask for it.
+fn impossible(plain: &Scenario) -> Scenario {
+    let write = Write {
+        function: Function::WriteEx,
+        source: Source::Negative(-1),
+        times: NonZeroUsize::MIN,
+    };
+    Scenario {
+        steps: vec![Step::Handshake, Step::Write(write)],
+        ..plain.clone()
+    }
+}
+
+/// How many bytes of the stream the peer read in all; nothing if any of them was not the right one.
+fn read_by_peer(trace: &Trace) -> Option<usize> {
+    let mut read = 0;
+    for entry in &trace.entries {
+        if let Outcome::Peer(report) = &entry.result
+            && let Some(content) = &report.read
+            && content.len > 0
+        {
+            content.continues(read).then_some(())?;
+            read += content.len;
+        }
+    }
+    Some(read)
+}
+
+/// How many bytes of the stream were in the records on the wire; nothing if any record was not sealed
+/// application data with the right bytes.
+fn on_the_wire(trace: &Trace) -> Option<usize> {
+    let mut sent = 0;
+    for record in trace.entries.iter().flat_map(|entry| &entry.sent) {
+        match &record.body {
+            Body::ApplicationData {
+                plaintext,
+                unexpected: None,
+                protection: Protection::Sealed,
+                ..
+            } => sent += plaintext,
+            Body::ApplicationData { .. } | Body::Sealed { .. } | Body::Garbage | Body::After => {
+                return None;
+            }
+            _ => {}
+        }
+    }
+    Some(sent)
+}
+
+fn wire_is_read(trace: &Trace) -> Finding {
+    if let Some(end) = trace.end() {
+        return Finding::Library(end.result.to_string());
+    }
+    match (on_the_wire(trace), read_by_peer(trace)) {
+        (Some(wire), Some(peer)) if wire == peer => Finding::Holds,
+        _ => Finding::Fails(last_lines(trace)),
+    }
+}
+
+fn arrives(trace: &Trace, wire: &Finding) -> Finding {
+    if read_by_peer(trace) == Some(LENGTH) && trace.end().is_none() {
+        return Finding::Holds;
+    }
+    // Where nothing of the suite's stands between the library and what it did, it is the library's.
+    match wire {
+        Finding::Library(how) => Finding::Library(how.clone()),
+        Finding::Holds if on_the_wire(trace) != Some(0) => Finding::Library(last_lines(trace)),
+        _ => Finding::Fails(last_lines(trace)),
+    }
+}
+
+fn same(first: &Trace, second: &Trace) -> Finding {
+    match first.digest() == second.digest() {
+        true => Finding::Holds,
+        false => Finding::Fails(format!(
+            "first {}; then {}",
+            last_lines(first),
+            last_lines(second)
+        )),
+    }
+}
+
+fn unsupported(trace: &Trace) -> Finding {
+    match (trace.unsupported(), trace.end()) {
+        (Some(_), _) => Finding::Holds,
+        (None, Some(end)) => Finding::Library(end.result.to_string()),
+        (None, None) => Finding::Fails(last_lines(trace)),
+    }
+}
+
+/// A trace in one line.
+fn last_lines(trace: &Trace) -> String {
+    let text = trace.to_string();
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    format!("“{}”", lines.join("; "))
+}

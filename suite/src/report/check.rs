@@ -1,0 +1,373 @@
+//! The report on one library that the user named: what was loaded, whether the suite can trust its hold
+//! on it, and what differs, grouped by what differs, each with the command that shows it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::text::{align, count};
+use super::{Checked, Counts, Report};
+use crate::doctor::{Claim, Finding, Proof};
+use crate::judge::{Difference, Verdict};
+use crate::link::Errno;
+use crate::run::CaseResult;
+
+/// More groups than this help nobody at first sight; JSON has every case.
+const TOLD: usize = 60;
+
+/// More of a difference than this is cut: the trace tells the rest.
+const LINE: usize = 300;
+
+impl Report<'_> {
+    /// The report on the libraries that were checked; `again` says, for a backend's name, with which
+    /// arguments it is had again.
+    pub fn check(&self, duration: Duration, again: &dyn Fn(&str) -> String) -> String {
+        let mut parts = Vec::new();
+        for checked in &self.checked {
+            let results: Vec<&CaseResult> = self
+                .results
+                .iter()
+                .filter(|result| result.backend == checked.id)
+                .collect();
+            parts.push(loaded(checked));
+            parts.push(self.summary_of(checked.id, &results));
+            parts.push(groups(&results, self.reference, again));
+            parts.push(not_run(&results));
+            parts.push(printed(&results));
+        }
+        let unexpected = self.results.iter().filter(|r| r.is_unexpected()).count();
+        parts.push(match unexpected {
+            0 => format!("nothing unexpected, in {:.2} s\n", duration.as_secs_f64()),
+            cases => format!(
+                "{} unexpected, in {:.2} s\n",
+                count(cases, "case"),
+                duration.as_secs_f64()
+            ),
+        });
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join("\n")
+    }
+
+    fn summary_of(&self, id: &str, results: &[&CaseResult]) -> String {
+        let counts = Counts::of(results.iter().copied());
+        format!(
+            "{id} against {}, {} of {}: {}\n",
+            self.reference,
+            count(counts.cases(), "case"),
+            count(self.scenarios(), "scenario"),
+            counts.words(),
+        )
+    }
+}
+
+/// What was loaded, and what the doctor says.
+fn loaded(checked: &Checked<'_>) -> String {
+    let loaded = checked.loaded;
+    let mut rows = vec![
+        ("file", loaded.path.display().to_string()),
+        ("libcrypto", loaded.libcrypto.to_string()),
+        ("transport", loaded.transport.to_string()),
+    ];
+    if let Some(prefix) = &loaded.prefix {
+        rows.push(("prefix", prefix.clone()));
+    }
+    let known = loaded.has.len() + loaded.lacks.len();
+    rows.push((
+        "functions",
+        format!("{} of the {known} that the suite can use", loaded.has.len()),
+    ));
+    rows.push((
+        "lacks",
+        match loaded.lacks.is_empty() {
+            true => "nothing".to_owned(),
+            false => loaded.lacks.join(", "),
+        },
+    ));
+    if !checked.unconfined.is_empty() {
+        rows.push(("not confined", checked.unconfined.join("; ")));
+    }
+    for (name, text) in [
+        ("printed", &checked.printed.stdout),
+        ("printed (stderr)", &checked.printed.stderr),
+    ] {
+        if !text.is_empty() {
+            rows.push((name, first_line(text)));
+        }
+    }
+    rows.extend(
+        doctor(&checked.proofs)
+            .into_iter()
+            .map(|told| ("doctor", told)),
+    );
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|(name, what)| vec![format!("  {name}"), what])
+        .collect();
+    format!("{}: {}\n{}", checked.id, loaded.version, align(&rows))
+}
+
+/// One line if everything holds; else one for each claim that does not.
+fn doctor(proofs: &[Proof]) -> Vec<String> {
+    let mut lines: BTreeMap<(Claim, String), Vec<&str>> = BTreeMap::new();
+    let mut held = 0;
+    for proof in proofs {
+        let told = match &proof.finding {
+            Finding::Holds => {
+                held += 1;
+                continue;
+            }
+            Finding::NotApplicable(why) => format!("not asked: {why}"),
+            Finding::Fails(seen) => {
+                format!("FAILED, which is the adapter's problem, not the library's: {seen}")
+            }
+            Finding::Library(seen) => format!("not so, by the library's own doing: {seen}"),
+        };
+        lines
+            .entry((proof.claim, told))
+            .or_default()
+            .push(&proof.variant);
+    }
+    let mut told = match (held, proofs.len()) {
+        (_, 0) => Vec::new(),
+        (held, all) if held == all => {
+            vec![format!(
+                "all {all} proofs hold: the suite has this library in hand"
+            )]
+        }
+        (held, all) => vec![format!("{held} of {all} proofs hold")],
+    };
+    told.extend(
+        lines.into_iter().map(|((claim, told), variants)| {
+            cut(&format!("{claim}, {}: {told}", variants.join(" ")))
+        }),
+    );
+    told
+}
+
+/// What a case came to, as a reader tells it, and the same without what differs from case to case.
+struct Told {
+    text: String,
+    key: String,
+}
+
+impl Told {
+    /// The first call that differs: what comes later mostly follows from it.
+    fn of(verdict: &Verdict) -> Option<Self> {
+        let same = |text: String| {
+            let key = without_the_case(&text);
+            Some(Self { text, key })
+        };
+        match verdict {
+            Verdict::Same | Verdict::NotApplicable(_) => None,
+            Verdict::Crashed(how) => same(format!("CRASHED: {how}")),
+            Verdict::Hung(why) => same(format!("HUNG: {why}")),
+            Verdict::Differs(differences) => {
+                let first = differences.first()?;
+                let of_first = |d: &&Difference| d.step == first.step && d.action == first.action;
+                let aspects: Vec<String> = differences
+                    .iter()
+                    .take_while(of_first)
+                    .map(ToString::to_string)
+                    .collect();
+                same(format!("{}: {}", first.action, aspects.join("; ")))
+            }
+        }
+    }
+}
+
+/// Cases that came to the same.
+struct Group<'r> {
+    first: &'r CaseResult,
+    text: String,
+    cases: usize,
+}
+
+/// Crashes and hangs first, then what most cases have in common.
+fn groups(results: &[&CaseResult], reference: &str, again: &dyn Fn(&str) -> String) -> String {
+    let mut groups: Vec<(String, Group<'_>)> = Vec::new();
+    for &result in results {
+        let Some(told) = Told::of(&result.verdict) else {
+            continue;
+        };
+        match groups.iter_mut().find(|(key, _)| *key == told.key) {
+            Some((_, group)) => group.cases += 1,
+            None => groups.push((
+                told.key,
+                Group {
+                    first: result,
+                    text: told.text,
+                    cases: 1,
+                },
+            )),
+        }
+    }
+    if groups.is_empty() {
+        return String::new();
+    }
+    let rank = |verdict: &Verdict| match verdict {
+        Verdict::Crashed(_) => 0,
+        Verdict::Hung(_) => 1,
+        _ => 2,
+    };
+    groups.sort_by_key(|(_, group)| (rank(&group.first.verdict), std::cmp::Reverse(group.cases)));
+    let mut text = format!("What differs from {reference}, by the first call that does:\n");
+    for (number, (_, group)) in groups.iter().enumerate().take(TOLD) {
+        let result = group.first;
+        let _ = writeln!(
+            text,
+            "{:3}. {}\n     {}, e.g. {} {}\n     writeproof show {} --variant {} {} --backend {reference}",
+            number + 1,
+            cut(&group.text),
+            count(group.cases, "case"),
+            result.scenario,
+            result.variant,
+            result.scenario,
+            result.variant,
+            again(&result.backend),
+        );
+    }
+    if groups.len() > TOLD {
+        let left = &groups[TOLD..];
+        let cases: usize = left.iter().map(|(_, group)| group.cases).sum();
+        let _ = writeln!(
+            text,
+            "     … and {} more, of {}; --format json has them all",
+            count(left.len(), "group"),
+            count(cases, "case")
+        );
+    }
+    text
+}
+
+fn not_run(results: &[&CaseResult]) -> String {
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for result in results {
+        if let Verdict::NotApplicable(reason) = &result.verdict {
+            *reasons.entry(reason).or_default() += 1;
+        }
+    }
+    let mut text = String::new();
+    for (reason, cases) in reasons {
+        let _ = writeln!(text, "  {reason}: {}", count(cases, "case"));
+    }
+    match text.is_empty() {
+        true => text,
+        false => format!("What could not be run, for want of an operation:\n{text}"),
+    }
+}
+
+fn printed(results: &[&CaseResult]) -> String {
+    let loud: Vec<_> = results.iter().filter(|r| !r.printed.is_empty()).collect();
+    let Some(first) = loud.first() else {
+        return String::new();
+    };
+    let printed = match first.printed.stdout.is_empty() {
+        true => &first.printed.stderr,
+        false => &first.printed.stdout,
+    };
+    format!(
+        "It printed something in {}, e.g. in {} {}:\n  {}\n",
+        count(loud.len(), "case"),
+        first.scenario,
+        first.variant,
+        first_line(printed),
+    )
+}
+
+/// What differs, without what belongs to the case: a retry is a write again, the transport's error is
+/// the scenario's, and so is every number but 0 and 1.
+fn without_the_case(text: &str) -> String {
+    let words = text.split(' ').map(|word| match word {
+        "retry" => "write",
+        "moved" | "changed" => "",
+        word => word,
+    });
+    without_errno(&without_numbers(&words.collect::<Vec<_>>().join(" ")))
+}
+
+fn without_errno(text: &str) -> String {
+    let is_errno = |name: &str| Errno::from_name(name).is_some();
+    let parts = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
+    let told = parts.map(|part| {
+        let name = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        match is_errno(name) {
+            true => part.replacen(name, "errno", 1),
+            false => part.to_owned(),
+        }
+    });
+    told.collect()
+}
+
+fn without_numbers(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut digits = String::new();
+    // One more, so that the last number ends.
+    for c in text.chars().chain(['\n']) {
+        if c.is_ascii_digit() {
+            digits.push(c);
+            continue;
+        }
+        match digits.as_str() {
+            "" => {}
+            "0" | "1" => kept.push_str(&digits),
+            _ => kept.push('n'),
+        }
+        digits.clear();
+        kept.push(c);
+    }
+    kept
+}
+
+fn first_line(text: &str) -> String {
+    cut(text.lines().next().unwrap_or_default())
+}
+
+/// What fits; control characters of a library's output do nothing on a terminal.
+fn cut(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(LINE)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
+    if text.chars().nth(LINE).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// How a shell takes this path as one word.
+pub fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.into_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_the_case_makes_no_group() {
+        let key = without_the_case(
+            "retry 20000: returns -1 instead of 0; error queue system library:EPIPE",
+        );
+        assert_eq!(
+            key.trim_end(),
+            "write n: returns -1 instead of 0; error queue system library:errno"
+        );
+        assert_ne!(key, without_the_case("write 0: returns -1 instead of 0"));
+    }
+
+    #[test]
+    fn a_path_is_one_word_of_a_shell() {
+        assert_eq!(
+            quoted(Path::new("/usr/lib/libssl.so.3")),
+            "/usr/lib/libssl.so.3"
+        );
+        assert_eq!(quoted(Path::new("it's here")), r"'it'\''s here'");
+    }
+}

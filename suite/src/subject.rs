@@ -1,0 +1,157 @@
+//! A library under test as a run sees it: something that a case can be run on, wherever the library
+//! lives. What is linked into this program or written in Rust runs in this process; a foreign shared
+//! object runs in workers, so that nothing that it does ends the run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::backend::libssl::{Libssl, Source};
+use crate::backend::{About, Backend, Backends, Home, Rustls, Unusable};
+use crate::scenario::{Scenario, Variant};
+use crate::stage::{self, StageError};
+use crate::trace::Trace;
+use crate::worker::{Arrived, Limits, Workers};
+
+/// A library under test that cases can be run on.
+pub trait Subject: Send + Sync {
+    /// Its name, version, and how it is reached.
+    fn about(&self) -> &About;
+
+    /// What was loaded, if it is a shared object.
+    fn arrived(&self) -> Option<&Arrived> {
+        None
+    }
+
+    /// Runs one case. Whatever the library does, crashes and hangs included, is the result.
+    ///
+    /// # Errors
+    /// [`StageError`], if the suite itself could not do its part.
+    fn run(&self, scenario: &Scenario, variant: Variant) -> Result<Ran, StageError>;
+}
+
+/// What came of a case.
+#[derive(Debug, Clone, Default)]
+pub struct Ran {
+    /// What happened.
+    pub trace: Trace,
+    /// What the library printed meanwhile.
+    pub printed: Printed,
+}
+
+/// What a library printed; the beginning of it, if it was much.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Printed {
+    /// On standard output.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stdout: String,
+    /// On standard error.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stderr: String,
+}
+
+impl Printed {
+    /// Whether it printed nothing.
+    pub fn is_empty(&self) -> bool {
+        self.stdout.is_empty() && self.stderr.is_empty()
+    }
+}
+
+/// A backend that runs in this process.
+pub struct InProcess {
+    backend: Arc<dyn Backend>,
+    arrived: Option<Arrived>,
+}
+
+impl InProcess {
+    /// Runs cases on this backend.
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        Self {
+            backend,
+            arrived: None,
+        }
+    }
+
+    /// Runs cases on a library that was loaded into this process.
+    fn loaded(libssl: Libssl) -> Self {
+        let arrived = Arrived {
+            about: libssl.about().clone(),
+            loaded: libssl.loaded().clone(),
+            unconfined: vec!["anything: it runs in the suite's own process".to_owned()],
+            printed: Printed::default(),
+        };
+        Self {
+            backend: Arc::new(libssl),
+            arrived: Some(arrived),
+        }
+    }
+}
+
+impl Subject for InProcess {
+    fn about(&self) -> &About {
+        self.backend.about()
+    }
+
+    fn arrived(&self) -> Option<&Arrived> {
+        self.arrived.as_ref()
+    }
+
+    fn run(&self, scenario: &Scenario, variant: Variant) -> Result<Ran, StageError> {
+        let trace = stage::run(self.backend.as_ref(), scenario, variant)?;
+        Ok(Ran {
+            trace,
+            printed: Printed::default(),
+        })
+    }
+}
+
+/// Where foreign libraries run.
+#[derive(Debug, Clone)]
+pub enum Isolation {
+    /// In this process, as a debugger likes it: a library that crashes ends the run.
+    None,
+    /// In processes of their own.
+    Workers {
+        /// The command `writeproof`, which is started again for each worker.
+        program: PathBuf,
+        /// What a worker may use.
+        limits: Limits,
+    },
+}
+
+impl Isolation {
+    /// Opens a built-in backend by name; answers nothing for a name that nobody knows.
+    pub fn open(&self, id: &str) -> Option<Result<Arc<dyn Subject>, Unusable>> {
+        let home = match Backends::home(id)? {
+            Ok(home) => home,
+            Err(unusable) => return Some(Err(unusable)),
+        };
+        let here =
+            |backend: Arc<dyn Backend>| Ok(Arc::new(InProcess::new(backend)) as Arc<dyn Subject>);
+        Some(match home {
+            Home::Linked => here(Arc::new(Libssl::linked(id))),
+            Home::Rust => here(Arc::new(Rustls::new(id))),
+            Home::SharedObject(source) => self.load(&source),
+        })
+    }
+
+    /// Loads a shared object.
+    ///
+    /// # Errors
+    /// [`Unusable`], with what went wrong and what would be right.
+    pub fn load(&self, source: &Source) -> Result<Arc<dyn Subject>, Unusable> {
+        let id = source.id.as_str();
+        match self {
+            Self::None => {
+                let libssl = Libssl::open(source).map_err(|error| Unusable::new(id, error))?;
+                Ok(Arc::new(InProcess::loaded(libssl)))
+            }
+            Self::Workers { program, limits } => {
+                let workers = Workers::start(program, source, limits)
+                    .map_err(|error| Unusable::new(id, error))?;
+                Ok(Arc::new(workers))
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The worker's side: loads a library and runs cases on it until nobody asks for more.
+//!
+//! Standard input is the socket, and is put away at once; standard output and error are files in
+//! memory that take what the library prints.
+
+#![allow(unsafe_code)] // Descriptors by number, and an end without exit handlers.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use nix::sys::signal::SigSet;
+
+use super::confine::{confine, limit_processor_time};
+use super::protocol::{Arrived, Case, Reply, Request, receive, send};
+use super::whereabouts::Whereabouts;
+use crate::backend::Backend;
+use crate::backend::libssl::Libssl;
+use crate::link;
+use crate::stage::{self, Watch};
+use crate::subject::Printed;
+
+/// How a worker ends when it cannot say why: its socket is gone, or the library has to be stopped in
+/// the middle of a call.
+pub(super) mod status {
+    pub(in crate::worker) const SOCKET_GONE: i32 = 0xc1;
+    pub(in crate::worker) const SPINNING: i32 = 0xc2;
+    pub(in crate::worker) const NO_SENSE: i32 = 0xc3;
+}
+
+/// Serves as a worker; `whereabouts` is the number of the descriptor that was handed over for it.
+pub fn serve(whereabouts: RawFd) -> ! {
+    let ended = work(whereabouts);
+    // Nobody asks for more, or nobody listens any more. Exit handlers of a foreign library, which may
+    // have done anything, are not called.
+    leave(match ended {
+        Ok(()) => 0,
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => status::NO_SENSE,
+        Err(_) => status::SOCKET_GONE,
+    })
+}
+
+fn leave(status: i32) -> ! {
+    // SAFETY: ends the process at once; nothing of it is needed any more.
+    unsafe { libc::_exit(status) }
+}
+
+fn work(whereabouts: RawFd) -> io::Result<()> {
+    let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    // A library that reads standard input finds nothing there.
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    // SAFETY: the descriptor was handed over for this, and nobody else uses it.
+    let whereabouts = Whereabouts::new(unsafe { File::from_raw_fd(whereabouts) });
+    link::set_last_resort(|| leave(status::SPINNING));
+
+    let Request::Load(source, limits) = receive(&mut socket)? else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let unconfined = confine(&limits);
+    limit_processor_time(limits.time);
+    let before = Surroundings::now();
+    let libssl = match Libssl::open(&source) {
+        Ok(libssl) => libssl,
+        Err(error) => return send(&mut socket, &Reply::Refused(error.to_string())),
+    };
+    let arrived = Arrived {
+        about: libssl.about().clone(),
+        loaded: libssl.loaded().clone(),
+        unconfined,
+        printed: Printed::default(),
+    };
+    send(&mut socket, &Reply::Loaded(Box::new(arrived)))?;
+    loop {
+        let case = match receive(&mut socket) {
+            Ok(Request::Run(case)) => case,
+            Ok(Request::Load(..)) => return Err(io::ErrorKind::InvalidData.into()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        limit_processor_time(limits.time);
+        let reply = run(&libssl, &case, &whereabouts, &before);
+        send(&mut socket, &reply)?;
+    }
+}
+
+fn run(libssl: &Libssl, case: &Case, whereabouts: &Whereabouts, before: &Surroundings) -> Reply {
+    let watch = Looking {
+        whereabouts,
+        free: case.free,
+    };
+    let ran = stage::run_watched(libssl, &case.scenario, case.variant, &watch);
+    // What the C library holds back is printed with the case that it belongs to.
+    // SAFETY: no precondition; a null pointer means all streams (fflush(3)).
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+    match ran {
+        Ok(mut trace) => {
+            trace.aside = before.changes();
+            let retire = !trace.aside.is_empty();
+            Reply::Ran { trace, retire }
+        }
+        Err(error) => Reply::Failed(error.to_string()),
+    }
+}
+
+/// Writes down what the library is called for.
+struct Looking<'a> {
+    whereabouts: &'a Whereabouts,
+    free: bool,
+}
+
+impl Watch for Looking<'_> {
+    fn about_to(&self, step: usize, action: &str) {
+        self.whereabouts.write(step, action);
+    }
+
+    fn frees(&self) -> bool {
+        self.free
+    }
+}
+
+/// What a library has no business to change.
+struct Surroundings {
+    blocked: Option<SigSet>,
+    folder: Option<PathBuf>,
+    open: [bool; 2],
+}
+
+impl Surroundings {
+    fn now() -> Self {
+        let is_open = |fd: BorrowedFd<'_>| rustix::io::fcntl_getfd(fd).is_ok();
+        Self {
+            blocked: SigSet::thread_get_mask().ok(),
+            folder: std::env::current_dir().ok(),
+            // SAFETY: the numbers of standard output and error; a closed one is what is looked for.
+            open: [1, 2].map(|number| is_open(unsafe { BorrowedFd::borrow_raw(number) })),
+        }
+    }
+
+    /// What has changed since, in words that follow "the library".
+    fn changes(&self) -> Vec<String> {
+        let now = Self::now();
+        let mut changes = Vec::new();
+        if now.blocked != self.blocked {
+            changes.push("changed the signal mask".to_owned());
+        }
+        if now.folder != self.folder {
+            changes.push("changed the working directory".to_owned());
+        }
+        for (index, name) in ["standard output", "standard error"].iter().enumerate() {
+            if self.open[index] && !now.open[index] {
+                changes.push(format!("closed {name}"));
+            }
+        }
+        changes
+    }
+}

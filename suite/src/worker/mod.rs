@@ -1,0 +1,48 @@
+//! Processes of their own for foreign libraries: this program, started again, loads the library and
+//! runs cases on it, so that a crash, an exit or a hang is the result of one case and nothing more.
+//!
+//! In flow the file of a library and cases; out flow traces. Over a socket go requests and replies
+//! ([`protocol`]); beside it stands a small file in memory that says what the library was last called
+//! for ([`whereabouts`]), and two that take what it prints. A worker gives up what it does not need
+//! before it loads the library ([`confine`]).
+
+mod child;
+mod confine;
+mod pool;
+mod process;
+mod protocol;
+mod whereabouts;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use child::serve;
+pub use pool::{StartError, Workers};
+pub use protocol::Arrived;
+
+/// What a worker may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Wall time for loading the library and for each case, and processor time of each case.
+    pub time: Duration,
+    /// Memory in bytes; no limit if not named.
+    pub memory: Option<u64>,
+}
+
+impl Limits {
+    /// Far more than any case needs: a case takes a few milliseconds, and a worker some 50 MiB.
+    pub const DEFAULT: Self = Self {
+        time: Duration::from_secs(10),
+        memory: Some(2 << 30),
+    };
+
+    /// How much a library may print in one case, in bytes; further output is refused with `EFBIG`.
+    pub const PRINTED: u64 = 1 << 20;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
