@@ -3,7 +3,7 @@
 //! Cargo runs a build script anew for `target/debug` and for `target/release`, and OpenSSL takes minutes each time.
 //! [`once`] keeps the result in `target/c/NAME-HASH/`, which all profiles share; a [`Key`] says what the result depends
 //! on, and [`start_over_in_neutral_profile`] makes sure that it depends on nothing else. What flows in: a key and a
-//! closure that fills a folder. What flows out: the filled folder.
+//! closure that fills a folder. What flows out: the filled folder. [`Libssl`] is all of this for one kind of library.
 //!
 //! ```no_run
 //! use writeproof_build_once::{Error, Key, once, start_over_in_neutral_profile};
@@ -23,6 +23,7 @@
 
 mod error;
 mod key;
+mod libssl;
 mod neutral;
 mod shared_object;
 mod shelf;
@@ -30,6 +31,7 @@ mod tools;
 
 pub use error::{Error, RecipeError};
 pub use key::Key;
+pub use libssl::Libssl;
 pub use neutral::start_over_in_neutral_profile;
 pub use shared_object::{SharedObject, link_shared_object};
 pub use shelf::{Shelf, once};
