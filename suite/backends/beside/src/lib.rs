@@ -1,0 +1,194 @@
+//! For the tests of the crates that hand out a `libssl` as a shared object: loads it into one process with the
+//! statically linked OpenSSL 3.6, and checks that each answers for itself. What flows in: the object's path, and what it
+//! should say that it is. What flows out: a test that fails, or not.
+//!
+//! ```ignore
+//! writeproof_beside::tests! {
+//!     object: writeproof_openssl_4_0::LIBSSL,
+//!     number: 0x4000_0030,
+//!     text: (0, format!("OpenSSL {} ", writeproof_openssl_4_0::VERSION)),
+//! }
+//! ```
+#![allow(unsafe_code)] // Loads a C library and calls it.
+
+use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
+use std::path::Path;
+
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use openssl::error::ErrorStack;
+use openssl::ssl::{SslContext, SslMethod};
+
+/// `OPENSSL_VERSION_NUMBER` of 3.6.3: major, minor, patch (`opensslv.h`).
+const NUMBER_3_6_3: i64 = 0x3060_0030;
+
+/// Functions of `libssl` and of `libcrypto`; all libraries of the kind have them.
+const FUNCTIONS: [&str; 4] = [
+    "SSL_write",
+    "SSL_CTX_new",
+    "ERR_get_error",
+    "OPENSSL_cleanse",
+];
+
+/// The tests of one shared object: a function for each, named by its rule.
+///
+/// - `object` is the path of the shared object;
+/// - `number` is what `OpenSSL_version_num` answers (`opensslv.h`);
+/// - `text` is an argument for `OpenSSL_version` (`crypto.h`), and how the answer begins.
+#[macro_export]
+macro_rules! tests {
+    (object: $object:expr, number: $number:expr, text: ($which:expr, $text:expr $(,)?) $(,)?) => {
+        #[test]
+        fn each_library_gives_its_own_version() {
+            $crate::Loaded::open($object).gives_its_own_version($number, $which, &$text);
+        }
+
+        #[test]
+        fn functions_are_in_the_object_itself() {
+            $crate::Loaded::open($object).has_its_functions();
+        }
+
+        #[test]
+        fn nothing_of_the_object_is_global() {
+            $crate::Loaded::open($object).keeps_its_functions_to_itself();
+        }
+
+        #[test]
+        fn an_error_in_one_library_is_not_in_the_queue_of_the_other() {
+            $crate::Loaded::open($object).has_its_own_error_queue();
+        }
+
+        #[test]
+        fn both_libraries_make_contexts_and_free_them() {
+            $crate::Loaded::open($object).makes_its_own_contexts();
+        }
+    };
+}
+
+/// A `libssl` that is loaded beside the one that is linked.
+#[derive(Debug)]
+pub struct Loaded {
+    library: Library,
+    path: &'static str,
+}
+
+impl Loaded {
+    /// Loads the object as the suite does: with its symbols to itself.
+    ///
+    /// # Panics
+    /// If the loader refuses it.
+    #[must_use]
+    pub fn open(path: &'static str) -> Self {
+        // SAFETY: the object's initialisers are those of a libssl, which expects to be loaded this way.
+        let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.unwrap();
+        Self { library, path }
+    }
+
+    /// # Panics
+    /// If one of the two libraries gives another version.
+    pub fn gives_its_own_version(&self, number: c_ulong, which: c_int, text: &str) {
+        let tell_number = self.symbol::<unsafe extern "C" fn() -> c_ulong>("OpenSSL_version_num");
+        let tell_text =
+            self.symbol::<unsafe extern "C" fn(c_int) -> *const c_char>("OpenSSL_version");
+
+        // SAFETY: both functions have these signatures (crypto.h) and no preconditions; the text is static and ends
+        // with NUL.
+        let (told, told_text) = unsafe { (tell_number(), CStr::from_ptr(tell_text(which))) };
+
+        assert_eq!(told, number, "{told:#x}");
+        assert!(
+            told_text.to_str().unwrap().starts_with(text),
+            "{told_text:?}"
+        );
+        assert_eq!(openssl::version::number(), NUMBER_3_6_3);
+    }
+
+    /// # Panics
+    /// If a function is missing, or comes from another object.
+    pub fn has_its_functions(&self) {
+        for name in FUNCTIONS {
+            let home = object_of(self.symbol(name));
+            assert_eq!(Path::new(&home), Path::new(self.path), "{name}");
+        }
+    }
+
+    /// # Panics
+    /// If a function can be found by somebody who does not hold the object.
+    pub fn keeps_its_functions_to_itself(&self) {
+        let everybody = Library::this();
+        for name in FUNCTIONS {
+            // SAFETY: nothing but the presence of the symbol is looked at.
+            let found = unsafe { everybody.get::<*const c_void>(name.as_bytes()) };
+            assert!(found.is_err(), "{name} of {} is global", self.path);
+        }
+    }
+
+    /// # Panics
+    /// If an error of the loaded library is in the linked one's queue, or is nowhere.
+    pub fn has_its_own_error_queue(&self) {
+        let (new, free) = self.context_functions();
+        let choose = self.symbol::<unsafe extern "C" fn(*mut c_void, *const c_char) -> c_int>(
+            "SSL_CTX_set_cipher_list",
+        );
+        let next = self.symbol::<unsafe extern "C" fn() -> c_ulong>("ERR_get_error");
+
+        // SAFETY: the signatures are those of ssl.h; the context lives until it is freed here.
+        let chosen = unsafe {
+            let context = new();
+            let chosen = choose(context, c"NO-SUCH-CIPHER".as_ptr());
+            free(context);
+            chosen
+        };
+
+        assert_ne!(chosen, 1);
+        assert!(ErrorStack::get().errors().is_empty());
+        // SAFETY: the function takes nothing and has no preconditions.
+        assert_ne!(unsafe { next() }, 0);
+    }
+
+    /// # Panics
+    /// If one of the two libraries makes no context.
+    pub fn makes_its_own_contexts(&self) {
+        let (new, free) = self.context_functions();
+
+        let ours = SslContext::builder(SslMethod::tls()).unwrap().build();
+        // SAFETY: the context is live and freed once.
+        unsafe {
+            let theirs = new();
+            assert!(!theirs.is_null());
+            free(theirs);
+        }
+        drop(ours);
+    }
+
+    /// `SSL_CTX_new` for any version, and `SSL_CTX_free`.
+    fn context_functions(&self) -> (impl Fn() -> *mut c_void, unsafe extern "C" fn(*mut c_void)) {
+        let method = self.symbol::<unsafe extern "C" fn() -> *const c_void>("TLS_method");
+        let new = self.symbol::<unsafe extern "C" fn(*const c_void) -> *mut c_void>("SSL_CTX_new");
+        let free = self.symbol::<unsafe extern "C" fn(*mut c_void)>("SSL_CTX_free");
+        // SAFETY: the signatures are those of ssl.h; the method belongs to the same library.
+        (move || unsafe { new(method()) }, free)
+    }
+
+    /// The function's address; it stays valid, because the object is linked with `nodelete`.
+    fn symbol<T: Copy>(&self, name: &str) -> T {
+        // SAFETY: each caller names the type that the library's header gives the symbol.
+        *unsafe { self.library.get::<T>(name.as_bytes()) }.unwrap()
+    }
+}
+
+/// The path of the object in which the loader put this address.
+fn object_of(address: *const c_void) -> String {
+    let mut place = libc::Dl_info {
+        dli_fname: std::ptr::null(),
+        dli_fbase: std::ptr::null_mut(),
+        dli_sname: std::ptr::null(),
+        dli_saddr: std::ptr::null_mut(),
+    };
+    // SAFETY: dladdr takes any address; where it finds an object, the name is a string that lives as long as that.
+    unsafe {
+        assert_ne!(libc::dladdr(address, &raw mut place), 0);
+        CStr::from_ptr(place.dli_fname)
+            .to_string_lossy()
+            .into_owned()
+    }
+}

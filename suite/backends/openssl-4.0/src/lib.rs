@@ -1,0 +1,9 @@
+//! OpenSSL 4.0 as one shared object, `libssl` and `libcrypto` in it together. It stands on nothing but the C
+//! library, and it keeps to its own functions, so it can be loaded beside any other `libssl`, also one that is linked
+//! statically. The build script compiles it; this crate says where it lies.
+
+/// The absolute path of the shared object.
+pub const LIBSSL: &str = env!("LIBSSL");
+
+/// OpenSSL's version, as OpenSSL writes it: `4.0.3`.
+pub const VERSION: &str = env!("VERSION");

@@ -1,0 +1,10 @@
+//! The shared object in one process with the statically linked OpenSSL 3.6: each answers for itself.
+
+use writeproof_openssl_4_0::{LIBSSL, VERSION};
+
+writeproof_beside::tests! {
+    object: LIBSSL,
+    // 4.0.3: major, minor, patch.
+    number: 0x4000_0030,
+    text: (0, format!("OpenSSL {VERSION} ")),
+}
