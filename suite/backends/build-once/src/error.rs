@@ -44,6 +44,24 @@ pub enum Error {
         install: &'static str,
     },
 
+    /// The manifest does not depend on the package that carries the sources.
+    #[error("{} depends on no package {name}", manifest.display())]
+    NoPackage {
+        /// The package.
+        name: String,
+        /// The manifest of the build script's package.
+        manifest: PathBuf,
+    },
+
+    /// The sources are not as the recipe knows them; another version of them needs another recipe.
+    #[error("{} does not define {name}", header.display())]
+    NotDefined {
+        /// What was looked for.
+        name: String,
+        /// The C header.
+        header: PathBuf,
+    },
+
     /// A command ran and said no.
     #[error("failed to {action}: {command} ended with {status}\n{stderr}")]
     Command {

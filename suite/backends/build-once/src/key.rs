@@ -46,22 +46,10 @@ impl Key {
     /// There is no C compiler, or this is not a build script.
     pub fn of_c_build(name: &str) -> Result<Self, Error> {
         let target = env::var("TARGET").map_err(|_| Error::NotABuildScript { name: "TARGET" })?;
-        // The same settings as in `openssl-src`, so that these are the flags it will use.
-        let compiler = cc::Build::new()
-            .warnings(false)
-            .opt_level(2)
-            .try_get_compiler()?;
-        let flags: Vec<_> = compiler
-            .args()
-            .iter()
-            .map(|arg| arg.to_string_lossy())
-            .collect();
         let mut key = Self::new(name)
             .with("build-once", env!("CARGO_PKG_VERSION"))
             .with("target", &target)
-            .with("compiler", &compiler.path().to_string_lossy())
-            .with("compiler version", &version_of(&compiler))
-            .with("compiler flags", &flags.join(" "));
+            .with_compiler("compiler", &mut cc::Build::new())?;
         for variable in CONFIGURE_VARIABLES {
             println!("cargo::rerun-if-env-changed={variable}");
             if let Some(value) = env::var_os(variable) {
@@ -69,6 +57,29 @@ impl Key {
             }
         }
         Ok(key)
+    }
+
+    /// The same key, depending on the C++ compiler too.
+    ///
+    /// # Errors
+    ///
+    /// There is no C++ compiler, or this is not a build script.
+    pub fn with_cxx_compiler(self) -> Result<Self, Error> {
+        self.with_compiler("C++ compiler", cc::Build::new().cpp(true))
+    }
+
+    fn with_compiler(self, label: &str, build: &mut cc::Build) -> Result<Self, Error> {
+        // The same settings as in `openssl-src`, so that these are the flags it will use.
+        let compiler = build.warnings(false).opt_level(2).try_get_compiler()?;
+        let flags: Vec<_> = compiler
+            .args()
+            .iter()
+            .map(|arg| arg.to_string_lossy())
+            .collect();
+        Ok(self
+            .with(label, &compiler.path().to_string_lossy())
+            .with(&format!("{label} version"), &version_of(&compiler))
+            .with(&format!("{label} flags"), &flags.join(" ")))
     }
 
     /// The same key, depending on one thing more. Give at least the version of the source, and a revision of the

@@ -40,6 +40,30 @@ pub fn require_openssl_tools() -> Result<(), Error> {
     require(make, &["--version"], make, "OpenSSL's build", "GNU make")
 }
 
+/// Checks that what BoringSSL's build needs beside a C compiler is there: a C++ compiler, CMake, and the program that
+/// CMake calls. Neither Go nor perl, as long as its tests are not built.
+///
+/// # Errors
+///
+/// Names what is missing and what to install.
+#[cfg(feature = "boringssl")]
+pub(crate) fn require_boringssl_tools() -> Result<(), Error> {
+    const BUILD: &str = "the build of BoringSSL and AWS-LC";
+    let compiler = cc::Build::new().cpp(true).try_get_compiler()?;
+    let compiler = compiler.path().to_string_lossy();
+    let install = "a C++ compiler (g++ or clang++), or set CXX to its path";
+    require(&compiler, &["--version"], &compiler, BUILD, install)?;
+    // The same choices as in the crate `cmake` and in CMake itself.
+    let cmake = env::var("CMAKE");
+    let cmake = cmake.as_deref().unwrap_or("cmake");
+    require(cmake, &["--version"], cmake, BUILD, "cmake 3.22 or later")?;
+    match env::var("CMAKE_GENERATOR") {
+        Err(_) => require("make", &["--version"], "make", "CMake", "GNU make"),
+        // Somebody who chooses a generator knows what it calls.
+        Ok(_) => Ok(()),
+    }
+}
+
 fn require(
     program: &str,
     arguments: &[&str],

@@ -1,0 +1,13 @@
+//! AWS-LC as one shared object, `libssl` and `libcrypto` in it together. It stands on nothing but the libraries of C
+//! and C++, and it keeps to its own functions, so it can be loaded beside any other `libssl`, also one that is linked
+//! statically. The build script compiles it; this crate says where it lies.
+
+/// The absolute path of the shared object.
+pub const LIBSSL: &str = env!("LIBSSL");
+
+/// AWS-LC's version, as AWS-LC writes it: `5.12.0`.
+pub const VERSION: &str = env!("VERSION");
+
+/// What stands before the name of each function of `libcrypto`: nothing, as in AWS-LC itself. Only the crate
+/// `aws-lc-sys`, from whose sources this is built, puts a prefix there.
+pub const PREFIX: &str = "";
