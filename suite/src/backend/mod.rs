@@ -255,33 +255,23 @@ enum Place {
     Linked,
     Rust,
     /// A shared object that was built with this program, if it was.
-    Built(Option<SharedObject>),
+    Built(Option<&'static str>),
     /// The machine's own `libssl.so.3`, if it is asked for at all.
     System {
         wanted: bool,
     },
 }
 
-#[derive(Clone, Copy)]
-struct SharedObject {
-    path: &'static str,
-    /// What stands before the names of its functions.
-    prefix: Option<&'static str>,
-}
-
-/// The shared object of a crate in `suite/backends`, if the feature is on.
+/// A backend with a crate of its own in `suite/backends`, which a feature of the same name builds in.
 macro_rules! built {
-    ($feature:literal, $krate:ident $(, $prefix:expr)?) => {{
-        #[cfg(feature = $feature)]
-        let built = Some(SharedObject {
-            path: $krate::LIBSSL,
-            prefix: [$($prefix)?].first().copied(),
-        });
-        #[cfg(not(feature = $feature))]
+    ($id:literal, $krate:ident) => {{
+        #[cfg(feature = $id)]
+        let built = Some($krate::LIBSSL);
+        #[cfg(not(feature = $id))]
         let built = None;
         Known {
-            id: $feature,
-            feature: Some($feature),
+            id: $id,
+            feature: Some($id),
             place: Place::Built(built),
         }
     }};
@@ -289,10 +279,6 @@ macro_rules! built {
 
 /// All backends, in the order of reports.
 fn known() -> [Known; 8] {
-    let openssl_1_1_1 = SharedObject {
-        path: writeproof_openssl_1_1_1::LIBSSL,
-        prefix: None,
-    };
     let always = |id, place| Known {
         id,
         feature: None,
@@ -300,11 +286,11 @@ fn known() -> [Known; 8] {
     };
     [
         always(REFERENCE, Place::Linked),
-        always("openssl-1.1.1", Place::Built(Some(openssl_1_1_1))),
+        always("openssl-1.1.1", Place::Built(Some(writeproof_openssl_1_1_1::LIBSSL))),
         always("rustls", Place::Rust),
         built!("openssl-4.0", writeproof_openssl_4_0),
         built!("boringssl", writeproof_boringssl),
-        built!("aws-lc", writeproof_aws_lc, writeproof_aws_lc::PREFIX),
+        built!("aws-lc", writeproof_aws_lc),
         built!("tongsuo", writeproof_tongsuo),
         Known {
             id: SYSTEM,
@@ -361,21 +347,17 @@ impl Backends {
 
 impl Known {
     fn home(&self) -> Result<Home, Unusable> {
-        let shared = |path: PathBuf, prefix: Option<&str>| {
-            let mut source = libssl::Source::new(self.id, path);
-            source.prefix = prefix.map(str::to_owned);
+        let shared = |path: PathBuf| {
+            let source = libssl::Source::new(self.id, path);
             Ok(Home::SharedObject(source))
         };
-        match (&self.place, std::env::var_os(self.variable())) {
+        match (&self.place, std::env::var_os(variable(self.id))) {
             (Place::Linked, _) => Ok(Home::Linked),
             (Place::Rust, _) => Ok(Home::Rust),
-            (Place::Built(built), Some(path)) => {
-                shared(path.into(), built.and_then(|built| built.prefix))
-            }
-            (Place::System { .. }, Some(path)) => shared(path.into(), None),
-            (Place::Built(Some(built)), None) => shared(built.path.into(), built.prefix),
+            (Place::Built(_) | Place::System { .. }, Some(path)) => shared(path.into()),
+            (Place::Built(Some(path)), None) => shared(path.into()),
             (Place::System { wanted: true }, None) => match system_libssl() {
-                Some(path) => shared(path, None),
+                Some(path) => shared(path),
                 None => Err(Unusable::new(
                     self.id,
                     "this machine has no libssl.so.3 in the folders of its libraries",
@@ -387,22 +369,17 @@ impl Known {
         }
     }
 
-    /// The environment variable that names another shared object: `WRITEPROOF_OPENSSL_1_1_1`.
-    fn variable(&self) -> String {
-        variable(self.id)
-    }
-
     fn how_to_get(&self) -> String {
         let feature = self.feature.unwrap_or_default();
         format!(
             "not built in: --features {feature} builds it in, and {} names a shared object of it",
-            self.variable()
+            variable(self.id)
         )
     }
 }
 
-/// The environment variable that names the shared object of a backend.
-pub fn variable(id: &str) -> String {
+/// The environment variable that names the shared object of a backend: `WRITEPROOF_OPENSSL_1_1_1`.
+fn variable(id: &str) -> String {
     let letter = |c: char| match c.is_ascii_alphanumeric() {
         true => c.to_ascii_uppercase(),
         false => '_',

@@ -11,9 +11,11 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::unistd::alarm;
 
-use super::confine::{confine, limit_processor_time};
+use super::confine::{self, confine, limit_cpu};
+use super::Limits;
 use super::protocol::{Arrived, Case, Reply, Request, receive, send};
 use super::whereabouts::Whereabouts;
 use crate::backend::Backend;
@@ -58,8 +60,15 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
     let Request::Load(source, limits) = receive(&mut socket)? else {
         return Err(io::ErrorKind::InvalidData.into());
     };
-    let unconfined = confine(&limits);
-    limit_processor_time(limits.time);
+    // SAFETY: nothing is run on this signal: a library that prints too much is refused, not ended.
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+    let unconfined = confine(&confine::Limits {
+        // The thread that starts a worker may end before it: see `limit_time` for what is done instead.
+        parent: None,
+        memory: limits.memory,
+        file_size: Limits::PRINTED,
+    });
+    limit_time(&limits);
     let before = Surroundings::now();
     let libssl = match Libssl::open(&source) {
         Ok(libssl) => libssl,
@@ -71,6 +80,7 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
         unconfined,
         printed: Printed::default(),
     };
+    alarm::cancel();
     send(&mut socket, &Reply::Loaded(Box::new(arrived)))?;
     loop {
         let case = match receive(&mut socket) {
@@ -79,10 +89,20 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error),
         };
-        limit_processor_time(limits.time);
+        limit_time(&limits);
         let reply = run(&libssl, &case, &whereabouts, &before);
+        alarm::cancel();
         send(&mut socket, &reply)?;
     }
+}
+
+/// Ends this process if the library uses too much processor time, or if it does not come back and the
+/// program that would stop it is gone. Both come after what that program does itself.
+fn limit_time(limits: &Limits) {
+    let seconds = limits.time.as_secs() + 1;
+    // Where this process was born with a lower limit, that one holds.
+    let _ = limit_cpu(seconds);
+    alarm::set(u32::try_from(2 * seconds).unwrap_or(u32::MAX));
 }
 
 fn run(libssl: &Libssl, case: &Case, whereabouts: &Whereabouts, before: &Surroundings) -> Reply {

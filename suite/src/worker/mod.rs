@@ -6,8 +6,9 @@
 //! for ([`whereabouts`]), and two that take what it prints. A worker gives up what it does not need
 //! before it loads the library ([`confine`]).
 
+pub mod confine;
+
 mod child;
-mod confine;
 mod pool;
 mod process;
 mod protocol;

@@ -8,6 +8,3 @@ pub const LIBSSL: &str = env!("LIBSSL");
 /// AWS-LC's version, as AWS-LC writes it: `5.12.0`.
 pub const VERSION: &str = env!("VERSION");
 
-/// What stands before the name of each function of `libcrypto`: nothing, as in AWS-LC itself. Only the crate
-/// `aws-lc-sys`, from whose sources this is built, puts a prefix there.
-pub const PREFIX: &str = "";
