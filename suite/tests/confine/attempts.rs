@@ -1,0 +1,417 @@
+//! What is tried, each with what must come of it in a confined process. Attempts go through the
+//! standard library or `rustix` where they have the call, so that these are tried too.
+
+#![allow(unsafe_code)] // System calls that no library makes for us.
+
+use std::ffi::{CString, c_long};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::net::UdpSocket;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::SystemTime;
+
+use rustix::process::{Pid, Resource, Signal, getpid, getppid, getrlimit};
+use tempfile::TempDir;
+use writeproof::backend::libssl::Libssl;
+use writeproof::scenario::{Corpus, Variant};
+use writeproof::stage;
+use writeproof::worker::confine::limit_cpu;
+
+/// Something that a worker may try.
+pub(super) struct Attempt {
+    /// The rule that it checks; the test's name.
+    pub(super) rule: &'static str,
+    pub(super) attempt: fn() -> io::Result<()>,
+    /// The error's number that a confined process gets; none: it succeeds.
+    pub(super) confined: Option<i32>,
+    pub(super) alone: Alone,
+}
+
+/// What a process gets that is not confined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alone {
+    /// Not the same.
+    Different,
+    /// Perhaps the same: it works everywhere, or this system may forbid it to everyone.
+    Whatever,
+}
+
+/// A file and a folder in the folder where attempts are made.
+const FILE: &str = "file";
+const FOLDER: &str = "inner";
+const NEW: &str = "new";
+
+pub(super) fn folder() -> io::Result<TempDir> {
+    let folder = TempDir::new()?;
+    fs::write(folder.path().join(FILE), "contents")?;
+    fs::create_dir(folder.path().join(FOLDER))?;
+    Ok(folder)
+}
+
+pub(super) fn all() -> Vec<Attempt> {
+    let denied = |rule, attempt| Attempt {
+        rule,
+        attempt,
+        confined: Some(libc::EPERM),
+        alone: Alone::Different,
+    };
+    let absent = |rule, attempt| Attempt {
+        confined: Some(libc::ENOSYS),
+        alone: Alone::Whatever,
+        ..denied(rule, attempt)
+    };
+    // What a container's own rules may deny as well.
+    let privileged = |rule, attempt| Attempt {
+        alone: Alone::Whatever,
+        ..denied(rule, attempt)
+    };
+    let works = |rule, attempt| Attempt {
+        confined: None,
+        alone: Alone::Whatever,
+        ..denied(rule, attempt)
+    };
+    vec![
+        // The network.
+        denied("no internet socket", || {
+            UdpSocket::bind("127.0.0.1:0").map(drop)
+        }),
+        denied("no socket of this machine", || {
+            UnixDatagram::unbound().map(drop)
+        }),
+        denied("no pair of datagram sockets", || {
+            UnixDatagram::pair().map(drop)
+        }),
+        denied("no connection", || on_pair(libc::SYS_connect)),
+        denied("no name for a socket", || on_pair(libc::SYS_bind)),
+        denied("no listening", || on_pair(libc::SYS_listen)),
+        denied("no accepting", || on_pair(libc::SYS_accept)),
+        denied("no sending to an address", send_to_an_address),
+        // Programs and processes.
+        denied("no program is started", || {
+            Command::new("true").status().map(drop)
+        }),
+        denied("no program takes the process over", || {
+            Err(Command::new("true").exec())
+        }),
+        denied("no process by clone", || {
+            fork(libc::SYS_clone, libc::SIGCHLD)
+        }),
+        #[cfg(target_arch = "x86_64")]
+        denied("no process by fork", || fork(libc::SYS_fork, 0)),
+        absent("clone3 is absent", || call(libc::SYS_clone3, [0; 6])),
+        denied("no signal to another process", || {
+            Ok(rustix::process::test_kill_process(parent())?)
+        }),
+        denied("no signal to a group", || {
+            call(libc::SYS_kill, [0, 0, 0, 0, 0, 0])
+        }),
+        denied("no signal to another process's thread", || {
+            let parent = parent().as_raw_nonzero().get().into();
+            call(libc::SYS_tgkill, [parent, parent, 0, 0, 0, 0])
+        }),
+        denied("no signal to a thread of any process", || {
+            let parent = parent().as_raw_nonzero().get().into();
+            call(libc::SYS_tkill, [parent, 0, 0, 0, 0, 0])
+        }),
+        denied("no session of its own", || {
+            Ok(rustix::process::setsid().map(drop)?)
+        }),
+        denied("no group of its own", || {
+            Ok(rustix::process::setpgid(None, None)?)
+        }),
+        denied("no life without its parent", || {
+            Ok(rustix::process::set_parent_process_death_signal(None)?)
+        }),
+        denied("no other limit of memory", || {
+            let limit = getrlimit(Resource::As);
+            Ok(rustix::process::setrlimit(Resource::As, limit)?)
+        }),
+        denied("no limits of another process", || {
+            let limit = getrlimit(Resource::Core);
+            Ok(rustix::process::prlimit(Some(parent()), Resource::Core, limit).map(drop)?)
+        }),
+        privileged("no tracing", || call(libc::SYS_ptrace, [0; 6])),
+        privileged("no writing into another process", || {
+            call(libc::SYS_process_vm_writev, [0; 6])
+        }),
+        privileged("no handle of a process", || {
+            call(libc::SYS_pidfd_open, [0; 6])
+        }),
+        // Files.
+        denied("no file is opened to write", || {
+            OpenOptions::new().write(true).open(FILE).map(drop)
+        }),
+        denied("no file is opened to write and read", || {
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(FILE)
+                .map(drop)
+        }),
+        denied("no file is opened to append", || {
+            OpenOptions::new().append(true).open(FILE).map(drop)
+        }),
+        denied("no file is created", || File::create(NEW).map(drop)),
+        denied("no file is created to read", || {
+            open(libc::O_RDONLY | libc::O_CREAT, NEW)
+        }),
+        denied("no file is emptied by opening it to read", || {
+            open(libc::O_RDONLY | libc::O_TRUNC, FILE)
+        }),
+        denied("no file without a name", || {
+            open(libc::O_RDWR | libc::O_TMPFILE, ".")
+        }),
+        denied("no device is opened to write", || {
+            File::create("/dev/null").map(drop)
+        }),
+        #[cfg(target_arch = "x86_64")]
+        denied("no file is opened to write by the old call", || {
+            with_path(FILE, |path| {
+                let write = libc::O_WRONLY.into();
+                call(libc::SYS_open, [path, write, 0, 0, 0, 0])
+            })
+        }),
+        #[cfg(target_arch = "x86_64")]
+        denied("no file is created by the old call", || {
+            with_path(NEW, |path| call(libc::SYS_creat, [path, 0, 0, 0, 0, 0]))
+        }),
+        absent("openat2 is absent", || call(libc::SYS_openat2, [0; 6])),
+        absent("io_uring is absent", || {
+            call(libc::SYS_io_uring_setup, [0; 6])
+        }),
+        denied("no file is removed", || fs::remove_file(FILE)),
+        denied("no file is renamed", || fs::rename(FILE, NEW)),
+        denied("no file is linked", || fs::hard_link(FILE, NEW)),
+        denied("no symbolic link is made", || symlink(FILE, NEW)),
+        denied("no file is cut off", || {
+            with_path(FILE, |path| call(libc::SYS_truncate, [path, 0, 0, 0, 0, 0]))
+        }),
+        denied("no folder is made", || fs::create_dir(NEW)),
+        denied("no folder is removed", || fs::remove_dir(FOLDER)),
+        denied("no permissions are changed", || {
+            fs::set_permissions(FILE, Permissions::from_mode(0o600))
+        }),
+        denied("no permissions are changed through a descriptor", || {
+            File::open(FILE)?.set_permissions(Permissions::from_mode(0o600))
+        }),
+        denied("no owner is changed", || chown(FILE, None, None)),
+        denied("no times are changed", || {
+            File::open(FILE)?.set_modified(SystemTime::UNIX_EPOCH)
+        }),
+        denied("no attribute is changed", || {
+            with_path(FILE, |path| {
+                call(libc::SYS_removexattr, [path, path, 0, 0, 0, 0])
+            })
+        }),
+        // The machine.
+        denied("nothing is typed on the terminal", || {
+            let (pipe, _other) = io::pipe()?;
+            let type_in = libc::TIOCSTI as c_long;
+            call(
+                libc::SYS_ioctl,
+                [pipe.as_raw_fd().into(), type_in, 0, 0, 0, 0],
+            )
+        }),
+        privileged("no mount", || call(libc::SYS_mount, [0; 6])),
+        privileged("no other root", || call(libc::SYS_chroot, [0; 6])),
+        privileged("no namespace", || call(libc::SYS_unshare, [0; 6])),
+        privileged("no bpf", || call(libc::SYS_bpf, [0; 6])),
+        privileged("no performance events", || {
+            call(libc::SYS_perf_event_open, [0; 6])
+        }),
+        privileged("no faults handled by itself", || {
+            call(libc::SYS_userfaultfd, [0; 6])
+        }),
+        privileged("no keys of the kernel", || call(libc::SYS_keyctl, [0; 6])),
+        privileged("no memory that outlives it", || {
+            call(libc::SYS_shmget, [0; 6])
+        }),
+        absent("a call of a later kernel is absent", || {
+            call(SETXATTRAT, [0; 6])
+        }),
+        #[cfg(target_arch = "x86_64")]
+        absent("a call of x32 is absent", || {
+            call(X32 + libc::SYS_getpid, [0; 6])
+        }),
+        // Memory.
+        Attempt {
+            confined: Some(libc::ENOMEM),
+            ..denied("no more memory than it may use", || {
+                allocate(2 * super::MEMORY)
+            })
+        },
+        // What must work.
+        works("files are read", || {
+            read(Path::new(FILE))?;
+            fs::read_dir(".")?.try_for_each(|entry| entry.map(drop))
+        }),
+        works("what the kernel tells of the process is read", || {
+            read(Path::new("/proc/self/maps"))
+        }),
+        works("memory is allocated", || allocate(super::MEMORY / 2)),
+        works("threads are started, by threads too", || {
+            let outer = std::thread::Builder::new().spawn(|| {
+                let inner = std::thread::Builder::new().spawn(|| 1 + 1)?;
+                joined(inner)
+            })?;
+            joined(outer)?.map(drop)
+        }),
+        works("a pipe carries", || {
+            let (mut from, mut to) = io::pipe()?;
+            to.write_all(b"!")?;
+            from.read_exact(&mut [0])
+        }),
+        works("a pair of sockets carries", || {
+            let (mut from, mut to) = UnixStream::pair()?;
+            to.write_all(b"!")?; // `send`, without an address.
+            from.read_exact(&mut [0])
+        }),
+        works("a file in memory is made and written", || {
+            let name = c"here".as_ptr() as c_long;
+            let descriptor = number(libc::SYS_memfd_create, [name, 0, 0, 0, 0, 0])?;
+            // SAFETY: the kernel just made this descriptor, and nobody else has it.
+            let mut file = unsafe { File::from_raw_fd(descriptor as i32) };
+            file.write_all(b"contents")
+        }),
+        works("signals to itself", || {
+            rustix::process::kill_process(getpid(), Signal::CONT)?;
+            // SAFETY: SIGCONT is ignored.
+            match unsafe { libc::raise(libc::SIGCONT) } {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            }
+        }),
+        works("random bytes", || {
+            let mut space = [0_u8; 16];
+            let address = space.as_mut_ptr() as c_long;
+            call(libc::SYS_getrandom, [address, 16, 0, 0, 0, 0])
+        }),
+        works("another working directory", || {
+            std::env::set_current_dir(FOLDER)
+        }),
+        works("the limit of processor time is raised again", || {
+            limit_cpu(1)?;
+            limit_cpu(1000)?;
+            match getrlimit(Resource::Cpu).current {
+                Some(1000..=1010) => Ok(()),
+                other => Err(io::Error::other(format!("{other:?}"))),
+            }
+        }),
+        works("a library is loaded and runs a scenario", run_a_scenario),
+    ]
+}
+
+/// Ends this process in the way that is named, if it is one.
+pub(super) fn end(how: &str) {
+    match how {
+        "abort" => std::process::abort(),
+        // SAFETY: it is not; that is the point. No handler of the standard library takes it for an
+        // overflow of the stack, which is elsewhere.
+        "fault" => unsafe { std::ptr::null_mut::<u8>().write_volatile(1) },
+        "spin" => {
+            limit_cpu(0).expect("nothing lower is set");
+            loop {
+                std::hint::spin_loop();
+            }
+        }
+        "flood" => loop {
+            println!("{}", "and on ".repeat(1000));
+        },
+        _ => {}
+    }
+}
+
+/// A call after those that the filter knows: Linux 6.13.
+const SETXATTRAT: c_long = 463;
+
+/// What the numbers of the x32 interface begin with, `__X32_SYSCALL_BIT` in `asm/unistd.h`.
+#[cfg(target_arch = "x86_64")]
+const X32: c_long = 0x4000_0000;
+
+fn number(call: c_long, arguments: [c_long; 6]) -> io::Result<c_long> {
+    let [a, b, c, d, e, f] = arguments;
+    // SAFETY: every caller passes numbers, null, or the address of memory that lives meanwhile.
+    match unsafe { libc::syscall(call, a, b, c, d, e, f) } {
+        -1 => Err(io::Error::last_os_error()),
+        answer => Ok(answer),
+    }
+}
+
+fn call(call: c_long, arguments: [c_long; 6]) -> io::Result<()> {
+    number(call, arguments).map(drop)
+}
+
+fn with_path<T>(path: &str, then: impl FnOnce(c_long) -> T) -> T {
+    let path = CString::new(path).expect("no zero in it");
+    then(path.as_ptr() as c_long)
+}
+
+fn open(flags: i32, path: &str) -> io::Result<()> {
+    let mode = 0o600;
+    with_path(path, |path| {
+        let here = libc::AT_FDCWD.into();
+        call(libc::SYS_openat, [here, path, flags.into(), mode, 0, 0])
+    })
+}
+
+fn read(path: &Path) -> io::Result<()> {
+    fs::read(path).map(drop)
+}
+
+fn parent() -> Pid {
+    getppid().expect("of this pid namespace")
+}
+
+/// Makes this call on one of two connected sockets, without any address.
+fn on_pair(socket_call: c_long) -> io::Result<()> {
+    let (one, _other) = UnixStream::pair()?;
+    call(socket_call, [one.as_raw_fd().into(), 0, 0, 0, 0, 0])
+}
+
+fn send_to_an_address() -> io::Result<()> {
+    let (one, _other) = UnixStream::pair()?;
+    let address = [0_u8; 16];
+    let (bytes, length) = (address.as_ptr() as c_long, address.len() as c_long);
+    let descriptor = one.as_raw_fd().into();
+    call(libc::SYS_sendto, [descriptor, bytes, 1, 0, bytes, length])
+}
+
+/// A process that ends at once, if the system makes one.
+fn fork(by: c_long, flags: i32) -> io::Result<()> {
+    match number(by, [flags.into(), 0, 0, 0, 0, 0])? {
+        // SAFETY: ends this copy of the process without a word.
+        0 => unsafe { libc::_exit(0) },
+        _ => Ok(()),
+    }
+}
+
+fn allocate(bytes: u64) -> io::Result<()> {
+    let mut memory: Vec<u8> = Vec::new();
+    memory
+        .try_reserve_exact(usize::try_from(bytes).expect("64 bits"))
+        .map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))
+}
+
+fn joined<T>(thread: std::thread::JoinHandle<T>) -> io::Result<T> {
+    thread.join().map_err(|_| io::Error::other("it panicked"))
+}
+
+fn run_a_scenario() -> io::Result<()> {
+    let path = Path::new(writeproof_openssl_1_1_1::LIBSSL);
+    let libssl = Libssl::load("confined", path).map_err(io::Error::other)?;
+    let corpus = Corpus::built_in().map_err(io::Error::other)?;
+    let scenario = corpus
+        .get("retry/shorter-buffer")
+        .ok_or(io::ErrorKind::NotFound)?;
+    let variant = Variant::parse("tls1.3/client").ok_or(io::ErrorKind::NotFound)?;
+    let trace = stage::run(&libssl, scenario, variant).map_err(io::Error::other)?;
+    match trace.to_string().contains("ssl:bad length") {
+        true => Ok(()),
+        false => Err(io::Error::other(trace.to_string())),
+    }
+}

@@ -1,0 +1,155 @@
+//! What a confined worker may do and what it may not. Each rule is tried in a process of its own,
+//! this executable started again, twice: confined, and free as it was born, so that a rule that
+//! would hold anyway is noticed.
+
+#![cfg(target_os = "linux")]
+
+mod attempts;
+mod orphans;
+
+use std::io::{self, Read, Seek};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitCode, Output, Stdio};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use writeproof::worker::confine::{Limits, confine};
+
+use self::attempts::{Alone, Attempt};
+
+/// Not more than the tests of the limits need.
+const MEMORY: u64 = 1 << 30;
+const FILE_SIZE: u64 = 1 << 20;
+
+/// The first argument of a process that tries something; then come the name and one of the two
+/// lives.
+const TRY: &str = "try";
+const CONFINED: &str = "confined";
+const FREE: &str = "free";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [TRY, name, life] => return try_it(name, life),
+        [orphans::PARENT] => return orphans::parent(),
+        [orphans::CHILD, parent] => return orphans::child(parent),
+        _ => {}
+    }
+    let mut trials: Vec<Trial> = attempts::all().into_iter().map(trial).collect();
+    trials.extend([
+        Trial::test("nothing is left over", nothing_is_left_over),
+        Trial::test("abort ends it by SIGABRT and leaves no core", || {
+            ends_by("abort", libc::SIGABRT)
+        }),
+        Trial::test("a fault ends it by SIGSEGV and leaves no core", || {
+            ends_by("fault", libc::SIGSEGV)
+        }),
+        Trial::test(
+            "using the processor for too long ends it by SIGXCPU",
+            || ends_by("spin", libc::SIGXCPU),
+        ),
+        Trial::test(
+            "writing too long a file ends it by SIGXFSZ",
+            too_long_a_file,
+        ),
+        Trial::test("it ends with its parent", orphans::ends_with_its_parent),
+        Trial::test("it ends if its parent is gone already", orphans::ends_after),
+    ]);
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// One attempt, as a test of both lives.
+fn trial(attempt: Attempt) -> Trial {
+    Trial::test(attempt.rule, move || {
+        let confined = outcome(attempt.rule, CONFINED)?;
+        let wanted = attempt.confined.unwrap_or(0).to_string();
+        if confined != wanted {
+            return Err(format!("confined: {confined}, not {wanted}").into());
+        }
+        if attempt.alone == Alone::Different && outcome(attempt.rule, FREE)? == wanted {
+            return Err("a process that is not confined gets the same".into());
+        }
+        Ok(())
+    })
+}
+
+/// What the attempt came to in such a process: 0 or the number of its error, if nothing worse.
+fn outcome(rule: &str, life: &str) -> Result<String, Failed> {
+    let folder = attempts::folder()?;
+    let output = child(&[TRY, rule, life], folder.path()).output()?;
+    let printed = [output.stdout, output.stderr].concat();
+    Ok(String::from_utf8_lossy(&printed).trim().to_owned())
+}
+
+/// In the child: tries it and prints what came of it.
+fn try_it(name: &str, life: &str) -> ExitCode {
+    if life == CONFINED {
+        let kept = confine(&limits());
+        if !kept.is_empty() {
+            eprintln!("{}", kept.join("\n"));
+            return ExitCode::FAILURE;
+        }
+    }
+    let Some(attempt) = attempts::all().into_iter().find(|all| all.rule == name) else {
+        attempts::end(name);
+        return ExitCode::FAILURE;
+    };
+    match (attempt.attempt)() {
+        Ok(()) => println!("0"),
+        Err(error) => match error.raw_os_error() {
+            Some(number) => println!("{number}"),
+            None => println!("{error}"),
+        },
+    }
+    ExitCode::SUCCESS
+}
+
+fn limits() -> Limits {
+    Limits {
+        parent: None,
+        memory: Some(MEMORY),
+        file_size: FILE_SIZE,
+    }
+}
+
+fn child(arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this is a file"));
+    command.args(arguments).current_dir(folder);
+    command
+}
+
+fn run(name: &str, stdout: Stdio) -> io::Result<Output> {
+    let folder = attempts::folder()?;
+    child(&[TRY, name, CONFINED], folder.path())
+        .stdout(stdout)
+        .output()
+}
+
+fn nothing_is_left_over() -> Result<(), Failed> {
+    let output = run("nothing", Stdio::piped())?;
+    match output.stderr.is_empty() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into()),
+    }
+}
+
+fn ends_by(name: &str, signal: i32) -> Result<(), Failed> {
+    let output = run(name, Stdio::piped())?;
+    if output.status.signal() == Some(signal) && !output.status.core_dumped() {
+        return Ok(());
+    }
+    Err(format!("{output:?}").into())
+}
+
+fn too_long_a_file() -> Result<(), Failed> {
+    let mut file = tempfile::tempfile()?;
+    let output = run("flood", file.try_clone()?.into())?;
+    let written = file
+        .rewind()
+        .and_then(|()| file.read_to_end(&mut Vec::new()))?;
+    if output.status.signal() == Some(libc::SIGXFSZ) && written as u64 == FILE_SIZE {
+        return Ok(());
+    }
+    Err(format!("{written} bytes, then {output:?}").into())
+}
