@@ -1,0 +1,7 @@
+/* Writes all but the last byte, and says that it has written all. */
+#include "../shim.h"
+
+static int misbehave(SSL *ssl, const void *bytes, int length) {
+    int written = honest(ssl, bytes, length - 1);
+    return written > 0 ? written + 1 : written;
+}

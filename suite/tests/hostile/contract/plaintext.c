@@ -1,0 +1,6 @@
+/* Writes to the transport what it was to encrypt. */
+#include "../shim.h"
+
+static int misbehave(SSL *ssl, const void *bytes, int length) {
+    return BIO_write(SSL_get_wbio(ssl), bytes, length);
+}

@@ -1,0 +1,11 @@
+/* Throws an exception through its caller, as a library in C++ may. */
+#include <unwind.h>
+
+#include "../shim.h"
+
+static int misbehave(SSL *ssl, const void *bytes, int length) {
+    static struct _Unwind_Exception exception;
+    _Unwind_RaiseException(&exception);
+    /* Nobody caught it: what C++ does then. */
+    abort();
+}

@@ -1,0 +1,9 @@
+/* Reads past the end of what it was given. */
+#include "../shim.h"
+
+static int misbehave(SSL *ssl, const void *bytes, int length) {
+    volatile char sum = 0;
+    for (int at = 0; at <= length; at++)
+        sum += ((const volatile char *)bytes)[at];
+    return honest(ssl, bytes, length);
+}

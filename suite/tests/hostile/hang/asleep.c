@@ -1,0 +1,7 @@
+/* Sleeps for ever. */
+#include "../shim.h"
+
+static int misbehave(SSL *ssl, const void *bytes, int length) {
+    for (;;)
+        pause();
+}

@@ -1,0 +1,7 @@
+/* Writes to the transport for ever, whatever it answers. */
+#include "../shim.h"
+
+static int misbehave(SSL *ssl, const void *bytes, int length) {
+    for (BIO *transport = SSL_get_wbio(ssl);;)
+        BIO_write(transport, "!", 1);
+}

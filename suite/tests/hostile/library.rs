@@ -1,0 +1,149 @@
+//! Libraries that misbehave, each in one way. Most are a C file beside this one, compiled once for
+//! each content; the family `file` is made here: what is no library, or not for this machine, or
+//! lacks something.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use writeproof_openssl_1_1_1::LIBSSL;
+
+/// The name by which the shims ask the loader for the real library.
+const SONAME: &str = "libssl-writeproof-1.1.1.so";
+
+/// Where `e_machine` stands in the header of an ELF file (elf(5)), of either size and byte order.
+const MACHINE: usize = 18;
+
+/// The path of a library by its name, `FAMILY/NAME`; it is made if it is not there.
+pub(crate) fn library(name: &str) -> PathBuf {
+    match name.split_once('/') {
+        Some(("file", kind)) => file(kind),
+        _ => shim(name),
+    }
+}
+
+/// The names of all C files, in order.
+pub(crate) fn shims() -> Vec<String> {
+    let folders = entries(&sources()).into_iter().filter(|path| path.is_dir());
+    folders
+        .flat_map(|folder| entries(&folder))
+        .filter(|path| path.extension() == Some(OsStr::new("c")))
+        .map(|path| {
+            let name = path.strip_prefix(sources()).expect("it stands in there");
+            name.with_extension("").to_string_lossy().into_owned()
+        })
+        .collect()
+}
+
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile")
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder of this repository");
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("it can be read").path())
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// Compiles a C file against the real library.
+fn shim(name: &str) -> PathBuf {
+    let source = sources().join(name).with_extension("c");
+    let texts = [&source, &sources().join("shim.h")]
+        .map(|path| fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
+    made(name, &(texts, LIBSSL), |object| {
+        // Beside all shims, where they and the linker find it.
+        let real = folder().join(SONAME);
+        match symlink(LIBSSL, &real) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => panic!("{error}"),
+            _ => {}
+        }
+        let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+        let done = Command::new(compiler)
+            .args(["-std=gnu11", "-shared", "-fPIC", "-pthread", "-o"])
+            .args([object, &source])
+            // Needed although some use none of it, and under the folder that they end up in.
+            .args(["-Wl,--no-as-needed,-rpath,$ORIGIN"])
+            .args([&real, Path::new("-ldl")])
+            .status()
+            .expect("a C compiler");
+        assert!(done.success(), "{name} does not compile");
+    })
+}
+
+/// What stands where a library is expected.
+fn file(kind: &str) -> PathBuf {
+    let changed = |change: fn(&mut Vec<u8>)| {
+        made(&format!("file/{kind}"), &LIBSSL, |path| {
+            let mut bytes = fs::read(LIBSSL).expect("the built library");
+            change(&mut bytes);
+            fs::write(path, bytes).expect("the folder is ours");
+        })
+    };
+    match kind {
+        "missing" => folder().join("missing.so"),
+        "folder" => folder(),
+        "device" => PathBuf::from("/dev/null"),
+        "empty" => changed(Vec::clear),
+        "text" => changed(|bytes| *bytes = b"SSL_write is not in here\n".to_vec()),
+        "cut-off" => changed(|bytes| bytes.truncate(bytes.len() / 2)),
+        "for-another-machine" => changed(|bytes| bytes[MACHINE] ^= 0xff),
+        "without-ssl-write" => changed(|bytes| rename(bytes, "SSL_write", "SSL_wrong")),
+        "without-bio-meth-new" => changed(|bytes| rename(bytes, "BIO_meth_new", "BIO_meth_old")),
+        "forbidden" => made("file/forbidden", &(), |path| {
+            fs::write(path, "Nobody but root can read this.\n").expect("the folder is ours");
+            fs::set_permissions(path, fs::Permissions::from_mode(0)).expect("the file is ours");
+        }),
+        "pipe-without-a-writer" => made("file/pipe", &(), |path| {
+            let done = Command::new("mkfifo").arg(path).status();
+            assert!(done.expect("a POSIX system").success(), "no pipe");
+        }),
+        _ => panic!("nobody makes file/{kind}"),
+    }
+}
+
+/// Gives a function another name where the dynamic loader looks for it. Its hash is looked up before,
+/// and stays that of the old name, so that neither is found.
+fn rename(bytes: &mut [u8], from: &str, to: &str) {
+    assert_eq!(from.len(), to.len());
+    let whole = |name: &str| [b"\0", name.as_bytes(), b"\0"].concat();
+    let (from, to) = (whole(from), whole(to));
+    let found: Vec<usize> = (0..bytes.len() - from.len())
+        .filter(|&at| bytes[at..].starts_with(&from))
+        .collect();
+    assert!(!found.is_empty(), "the library has no such name");
+    for at in found {
+        bytes[at..at + to.len()].copy_from_slice(&to);
+    }
+}
+
+fn folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile");
+    fs::create_dir_all(&folder).expect("cargo's folder for tests");
+    folder
+}
+
+/// A file that `make` makes, once for each content, also when several tests want it at once.
+fn made(name: &str, content: &impl Hash, make: impl FnOnce(&Path)) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    let key = hasher.finish();
+    let flat = name.replace('/', "-");
+    let path = folder().join(format!("{flat}-{key:016x}.so"));
+    if !path.exists() {
+        let new = tempfile::Builder::new()
+            .prefix(&flat)
+            .tempdir_in(folder())
+            .expect("the folder is ours");
+        let file = new.path().join("new.so");
+        make(&file);
+        fs::rename(&file, &path).expect("within one folder");
+    }
+    path
+}

@@ -1,0 +1,4 @@
+/* Crashes while it is loaded. */
+__attribute__((constructor)) static void misbehave(void) {
+    *(volatile char *)0 = 1;
+}

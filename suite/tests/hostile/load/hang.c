@@ -1,0 +1,7 @@
+/* Is never done loading. */
+#include <unistd.h>
+
+__attribute__((constructor)) static void misbehave(void) {
+    for (;;)
+        pause();
+}

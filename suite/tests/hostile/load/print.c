@@ -1,0 +1,7 @@
+/* Greets its user. */
+#include <stdio.h>
+
+__attribute__((constructor)) static void misbehave(void) {
+    puts("The finest of all libraries welcomes you!");
+    fflush(stdout);
+}

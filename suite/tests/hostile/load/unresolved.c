@@ -1,0 +1,4 @@
+/* Needs a function that nobody has. */
+extern int a_function_that_nobody_has(void);
+
+int (*needed)(void) = a_function_that_nobody_has;
