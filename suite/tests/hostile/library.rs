@@ -98,7 +98,7 @@ fn file(kind: &str) -> PathBuf {
         "without-bio-meth-new" => changed(|bytes| rename(bytes, "BIO_meth_new", "BIO_meth_old")),
         "forbidden" => made("file/forbidden", &(), |path| {
             fs::write(path, "Nobody but root can read this.\n").expect("the folder is ours");
-            fs::set_permissions(path, fs::Permissions::from_mode(0)).expect("the file is ours");
+            fs::set_permissions(path, fs::Permissions::from_mode(0o000)).expect("the file is ours");
         }),
         "pipe-without-a-writer" => made("file/pipe", &(), |path| {
             let done = Command::new("mkfifo").arg(path).status();

@@ -10,7 +10,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -162,33 +162,15 @@ fn tried(name: &str, scenario: &str, end: &End) -> Result<(), Failed> {
         .spawn()?;
     let patience = match end {
         Never => FOR_EVER,
-        _ => PATIENCE,
+        Signal(_) | Exit(..) => PATIENCE,
     };
-    let (told, both) = mpsc::channel();
-    let pipes: [Box<dyn Read + Send>; 2] = [
-        Box::new(child.stdout.take().expect("a pipe")),
-        Box::new(child.stderr.take().expect("a pipe")),
-    ];
-    for mut pipe in pipes {
-        let told = told.clone();
-        std::thread::spawn(move || {
-            let mut text = Vec::new();
-            let read = pipe.read_to_end(&mut text);
-            told.send(read.map(|_| text))
-        });
-    }
-    let mut text = String::new();
-    let mut ended = true;
-    for _ in 0..2 {
-        match both.recv_timeout(patience) {
-            Ok(read) => text += &String::from_utf8_lossy(&read?),
-            Err(_) => ended = false,
-        }
-    }
+    let text = output(&mut child, patience);
+    let ended = text.is_some();
     if !ended {
         child.kill()?;
     }
     let status = child.wait()?;
+    let text = text.unwrap_or_default();
     let as_told = match *end {
         Never => !ended,
         Signal(number) => ended && status.signal() == Some(number),
@@ -200,10 +182,33 @@ fn tried(name: &str, scenario: &str, end: &End) -> Result<(), Failed> {
     }
 }
 
+/// All that it prints until it ends; none if it has not ended by then.
+fn output(child: &mut Child, patience: Duration) -> Option<String> {
+    let (told, both) = mpsc::channel();
+    let pipes: [Box<dyn Read + Send>; 2] = [
+        Box::new(child.stdout.take().expect("a pipe")),
+        Box::new(child.stderr.take().expect("a pipe")),
+    ];
+    for mut pipe in pipes {
+        let told = told.clone();
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            // What came before an error is all that there is.
+            let _ = pipe.read_to_end(&mut bytes);
+            told.send(bytes)
+        });
+    }
+    let first = both.recv_timeout(patience).ok()?;
+    let second = both.recv_timeout(patience).ok()?;
+    let bytes = [first, second].concat();
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// In the child: loads the library and runs the scenario.
 fn load(path: &Path, scenario: &str) -> ExitCode {
     let kept = confine(&Limits {
-        parent: None,
+        // One that hangs must not outlive a test that is interrupted.
+        parent: Some(std::os::unix::process::parent_id()),
         memory: Some(1 << 30),
         file_size: 1 << 20,
     });

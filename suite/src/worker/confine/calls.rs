@@ -27,6 +27,10 @@ const FIRST_UNKNOWN: u32 = 463;
 /// Missing in the crate `libc` for aarch64; new calls have the same number everywhere.
 const FCHMODAT2: c_long = 452;
 
+/// Of `asm-generic/ioctls.h`; the crate `libc` has them in a type that the C library chooses.
+const TIOCSTI: u64 = 0x5412;
+const TIOCLINUX: u64 = 0x541c;
+
 const NETWORK: &[c_long] = &[
     libc::SYS_socket,
     libc::SYS_connect,
@@ -232,10 +236,7 @@ fn by_arguments() -> Result<Vec<(c_long, Vec<SeccompRule>)>, BackendError> {
         // Typing on the terminal, where a shell would read it when the suite is done.
         (
             libc::SYS_ioctl,
-            any([
-                equal(1, u64::from(libc::TIOCSTI)),
-                equal(1, u64::from(libc::TIOCLINUX)),
-            ])?,
+            any([equal(1, TIOCSTI), equal(1, TIOCLINUX)])?,
         ),
         (libc::SYS_openat, opening_to_write(2)?),
         #[cfg(target_arch = "x86_64")]
@@ -248,7 +249,7 @@ fn limits(this_process: u64) -> Result<Vec<SeccompRule>, BackendError> {
     let new_limits = || some_address(2);
     Ok(vec![
         SeccompRule::new(vec![unless(0, 0)?, unless(0, this_process)?])?,
-        SeccompRule::new(vec![new_limits()?, unless(1, libc::RLIMIT_CPU.into())?])?,
+        SeccompRule::new(vec![new_limits()?, unless(1, libc::RLIMIT_CPU as u64)?])?,
     ])
 }
 
