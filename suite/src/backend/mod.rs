@@ -226,7 +226,7 @@ impl Unusable {
 pub const REFERENCE: &str = "openssl-3.6";
 
 /// The name of the backend that is whatever OpenSSL 3 the machine has.
-const SYSTEM: &str = "openssl-system";
+pub const SYSTEM: &str = "openssl-system";
 
 /// The backends that the suite knows by name.
 pub struct Backends;

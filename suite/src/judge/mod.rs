@@ -1,10 +1,16 @@
 //! From traces to verdicts, by pure functions: how a trace differs from the reference's
-//! ([`differences`]), and whether it is the one that was recorded ([`Recordings`]).
+//! ([`differences`]), and whether it is the one that was recorded ([`Recordings`]); and from what
+//! was recorded to what the libraries do ([`answers()`]).
 
+mod answers;
 mod difference;
+mod lines;
+mod questions;
 mod recorded;
 
+pub use answers::{Answer, Answers, Row, Unanswered, answers};
 pub use difference::{Aspect, Difference, differences};
+pub use questions::{Asks, Question, Section, questions};
 pub use recorded::{Recorded, Recordings, file_stem, render};
 
 use crate::trace::{Outcome, Trace};

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::backend::REFERENCE;
+use crate::backend::{Backends, REFERENCE, SYSTEM};
 use crate::scenario::{Id, Variant};
 use crate::trace::Trace;
 
@@ -13,7 +13,7 @@ use crate::trace::Trace;
 pub struct Recordings {
     /// By file name without ending, and variant.
     traces: BTreeMap<(String, Variant), String>,
-    /// The backends that anything was recorded of.
+    /// The backends whose traces are recorded.
     backends: BTreeSet<String>,
 }
 
@@ -37,7 +37,12 @@ static FILES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/snapsh
 impl Recordings {
     /// The recordings that are built into this program.
     pub fn built_in() -> Self {
-        let mut recordings = Self::default();
+        // One that differs nowhere has no file, and is recorded all the same.
+        let known = Backends::all().into_iter().filter(|id| *id != SYSTEM);
+        let mut recordings = Self {
+            backends: known.map(str::to_owned).collect(),
+            ..Self::default()
+        };
         for (name, _, text) in FILES {
             // Before the second line of hyphens stands what insta says of the file.
             let backend = name
@@ -54,23 +59,42 @@ impl Recordings {
         recordings
     }
 
-    /// The backends that anything was recorded of, by the names that their recordings have.
-    pub fn backends(&self) -> impl Iterator<Item = &str> {
-        self.backends.iter().map(String::as_str)
+    /// The backends whose traces are recorded, by the names that their recordings have: those that the
+    /// suite knows, the reference first, then the machines' own by version.
+    pub fn backends(&self) -> Vec<&str> {
+        let (known, others): (Vec<&str>, Vec<&str>) = self
+            .backends
+            .iter()
+            .map(String::as_str)
+            .partition(|name| Backends::all().contains(name));
+        let ordered = Backends::all().into_iter().filter(|id| known.contains(id));
+        ordered.chain(others).collect()
+    }
+
+    /// The text of the trace that was recorded for this case: the backend's own, or the
+    /// reference's where the backend has none because it does not differ.
+    pub fn text(&self, id: &Id, backend: &str, variant: Variant) -> Option<&str> {
+        let recorded = |name: String| self.traces.get(&(name, variant));
+        let own = (backend != REFERENCE)
+            .then(|| recorded(file_stem(id, backend)))
+            .flatten();
+        own.or_else(|| recorded(file_stem(id, REFERENCE)))
+            .map(String::as_str)
+    }
+
+    /// Whether the traces of this backend are recorded, be it as the reference's.
+    pub fn knows(&self, backend: &str) -> bool {
+        self.backends.contains(backend)
     }
 
     /// How this trace stands to what was recorded of the backend, which goes by the name that its
     /// recordings have.
     pub fn compare(&self, id: &Id, backend: &str, variant: Variant, trace: &Trace) -> Recorded {
-        if !self.backends.contains(backend) {
+        if !self.knows(backend) {
             return Recorded::Stranger;
         }
-        let recorded = |name: String| self.traces.get(&(name, variant));
-        let own = (backend != REFERENCE)
-            .then(|| recorded(file_stem(id, backend)))
-            .flatten();
-        match own.or_else(|| recorded(file_stem(id, REFERENCE))) {
-            Some(text) if *text == trace.to_string().trim_end() => Recorded::AsRecorded,
+        match self.text(id, backend, variant) {
+            Some(text) if *text == *trace.to_string().trim_end() => Recorded::AsRecorded,
             Some(_) => Recorded::Changed,
             None => Recorded::Never,
         }
