@@ -85,6 +85,8 @@ fn a_scenario_of_ones_own_is_run_by_its_path() {
 #[case(&["--version"])]
 #[case(&["list"])]
 #[case(&["list", "--format", "json"])]
+#[case(&["table"])]
+#[case(&["table", "--format", "markdown"])]
 fn asking_is_no_failure(#[case] arguments: &[&str]) {
     assert_exit(&run(arguments), 0);
 }
@@ -95,6 +97,7 @@ fn help_teaches_by_examples_and_documents_the_exit_codes() {
     for wanted in [
         "Examples:",
         "writeproof diff openssl-3.6 openssl-1.1.1",
+        "writeproof table",
         "Exit codes:",
         "130",
     ] {

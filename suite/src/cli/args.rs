@@ -27,6 +27,7 @@ Examples:
   writeproof show retry/shorter-buffer --variant tls1.3/client
   writeproof diff openssl-3.6 openssl-1.1.1
   writeproof check --libssl ./libssl.so           a library of your own
+  writeproof table                                what the libraries do, at a glance
   writeproof show ./my-scenario.toml              a scenario of your own";
 
 const LONG_HELP: &str = "\
@@ -44,6 +45,8 @@ Examples:
   writeproof check --libssl ./libssl.so.3         what differs, grouped by what differs
   writeproof check --libssl old/libssl.so --name old --libssl new/libssl.so --name new
   writeproof diff --libssl old/libssl.so --libssl new/libssl.so
+  writeproof table                                what the libraries do, at a glance
+  writeproof table --backend openssl-3.6 --backend rustls --format markdown
 
 A shared object that is named with --libssl runs in a process of its own, which may use no network,
 write no file and start no program. A crash, an exit or a hang is the result of its case.
@@ -76,6 +79,8 @@ pub(super) enum Command {
     /// Check a shared object with the interface of libssl: run every scenario on it, and tell what
     /// differs from the reference.
     Check(CheckArguments),
+    /// Tell what the libraries do, a question a row, as it was recorded.
+    Table(TableArguments),
     /// Serve as the process in which a foreign library runs; not to be called by hand.
     #[command(hide = true)]
     Worker {
@@ -186,6 +191,25 @@ pub(super) struct DiffArguments {
     /// A scenario: id, pattern or path of a file [default: all]; can be given several times.
     #[arg(long, value_name = "PATTERN")]
     pub(super) scenario: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TableArguments {
+    /// A backend to tell of, as a column [default: all]; can be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(super) backend: Vec<String>,
+    /// How to lay it out.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: TableFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum TableFormat {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// For a page; the README has it.
+    Markdown,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Termination};
 
 use crate::backend::{Backends, Unusable};
+use crate::judge::Unanswered;
 use crate::run::RunError;
 use crate::scenario::{ParseError, SelectionError, nearest, shortened};
 
@@ -68,6 +69,10 @@ pub(super) enum Failure {
     StandardOutput(io::Error),
     #[error("the report cannot be said in JSON: {0}")]
     Json(serde_json::Error),
+    #[error("fixtures/table.toml: {0}")]
+    Questions(#[from] toml::de::Error),
+    #[error("{0}")]
+    Unanswered(#[from] Unanswered),
     #[error("interrupts cannot be caught: {0}")]
     Interrupt(#[from] ctrlc::Error),
 }
@@ -75,7 +80,11 @@ pub(super) enum Failure {
 impl Failure {
     /// An unknown backend, with the nearest names.
     pub(super) fn unknown_backend(name: &str) -> Self {
-        let all = Backends::all();
+        Self::unknown_among(name, &Backends::all())
+    }
+
+    /// A name that is none of these, with the nearest of them.
+    pub(super) fn unknown_among(name: &str, all: &[&str]) -> Self {
         let nearest = nearest(name, all.iter().map(|id| (*id, *id)), 1);
         let all = all.join(", ");
         let hint = match nearest.first() {
@@ -102,7 +111,12 @@ impl Failure {
             | Self::StandardOutput(_) => Exit::Usage,
             Self::Unusable(_) | Self::Required(_) => Exit::Backend,
             Self::Run(RunError::Interrupted { .. }) => Exit::Interrupted,
-            Self::Run(_) | Self::Program(_) | Self::Json(_) | Self::Interrupt(_) => Exit::Suite,
+            Self::Run(_)
+            | Self::Program(_)
+            | Self::Json(_)
+            | Self::Questions(_)
+            | Self::Unanswered(_)
+            | Self::Interrupt(_) => Exit::Suite,
         }
     }
 }

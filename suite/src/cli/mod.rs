@@ -6,6 +6,7 @@ mod failure;
 mod libraries;
 mod output;
 mod progress;
+mod table;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -59,6 +60,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Diff(arguments) => diff(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Worker { whereabouts } => worker::serve(whereabouts),
+        Command::Table(arguments) => table::table(&arguments),
     });
     done.unwrap_or_else(|failure| {
         complain(&failure);

@@ -1,7 +1,9 @@
-//! The same results for a person ([`text`], and for one library [`check`]) and for a program ([`json`]).
+//! The same results for a person ([`text`], and [`check`] for libraries that the user named) and for a
+//! program ([`json`]); and what the libraries do at a glance ([`table`]).
 
 pub mod check;
 pub mod json;
+pub mod table;
 pub mod text;
 
 use serde::Serialize;
