@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use rstest::rstest;
-use writeproof::backend::Backends;
 use writeproof::judge::{Answer, Asks, Question, Recordings, Section, answers, questions};
 use writeproof::scenario::Corpus;
 
@@ -49,11 +48,13 @@ fn ask(scenario: &str, asks: Asks) -> Result<Vec<Answer>, String> {
 fn every_question_is_answered_for_every_backend() {
     let sections = questions().expect("the questions");
     let corpus = Corpus::built_in().expect("the scenarios");
-    let answers = answers(&sections, &corpus, &Recordings::built_in(), &Backends::IDS)
+    let recordings = Recordings::built_in();
+    let backends = recordings.backends();
+    let answers = answers(&sections, &corpus, &recordings, &backends)
         .unwrap_or_else(|error| panic!("{error}"));
     let rows = answers.iter().flat_map(|section| &section.rows);
     for row in rows {
-        for (cell, backend) in row.cells.iter().zip(Backends::IDS) {
+        for (cell, backend) in row.cells.iter().zip(&backends) {
             let never = |(_, answer): &(_, Answer)| *answer == Answer::NeverRecorded;
             assert!(!cell.iter().any(never), "nothing is recorded of {backend}");
         }

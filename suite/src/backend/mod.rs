@@ -286,7 +286,10 @@ fn known() -> [Known; 8] {
     };
     [
         always(REFERENCE, Place::Linked),
-        always("openssl-1.1.1", Place::Built(Some(writeproof_openssl_1_1_1::LIBSSL))),
+        always(
+            "openssl-1.1.1",
+            Place::Built(Some(writeproof_openssl_1_1_1::LIBSSL)),
+        ),
         always("rustls", Place::Rust),
         built!("openssl-4.0", writeproof_openssl_4_0),
         built!("boringssl", writeproof_boringssl),

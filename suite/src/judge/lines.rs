@@ -140,6 +140,7 @@ mod tests {
     fn told(action: &str, result: Outcome) -> String {
         let trace = Trace {
             entries: vec![Entry::new(1, action.to_owned(), result)],
+            ..Trace::default()
         };
         let text = trace.to_string();
         let lines = lines(&text);

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::unistd::alarm;
 
-use super::confine::{self, confine, limit_cpu};
 use super::Limits;
+use super::confine::{self, confine, limit_cpu};
 use super::protocol::{Arrived, Case, Reply, Request, receive, send};
 use super::whereabouts::Whereabouts;
 use crate::backend::Backend;

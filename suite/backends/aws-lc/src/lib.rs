@@ -7,4 +7,3 @@ pub const LIBSSL: &str = env!("LIBSSL");
 
 /// AWS-LC's version, as AWS-LC writes it: `5.12.0`.
 pub const VERSION: &str = env!("VERSION");
-
