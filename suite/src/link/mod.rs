@@ -315,6 +315,31 @@ impl Link {
         }
     }
 
+    /// What the transport takes at present: a number of bytes stands for those that are left of it.
+    pub fn outbound(&self) -> Outbound {
+        let state = self.state();
+        Outbound {
+            accept: state.outbound.accept.rest(state.out_left),
+            ..state.outbound
+        }
+    }
+
+    /// What the transport hands over at present: a number of bytes stands for those that are left of it.
+    pub fn inbound(&self) -> Inbound {
+        let state = self.state();
+        Inbound {
+            deliver: state.inbound.deliver.rest(state.in_left),
+            ..state.inbound
+        }
+    }
+
+    /// The bytes that the library under test can read at present, however small the portions.
+    pub fn readable(&self) -> Vec<u8> {
+        let state = self.state();
+        let unread = &state.tap.inn[state.library_read..];
+        unread[..unread.len().min(state.in_left)].to_vec()
+    }
+
     /// Whether the link has given up on the library since [`Link::begin_call`], and why.
     pub fn has_given_up(&self) -> Option<String> {
         self.state().given_up()
@@ -479,6 +504,20 @@ impl Budget {
             Self::All => usize::MAX,
             Self::Bytes(bytes) | Self::EachCall(bytes) => bytes,
         }
+    }
+
+    /// The same, of which so many bytes are left.
+    fn rest(self, left: usize) -> Self {
+        match self {
+            Self::All => Self::All,
+            Self::Bytes(_) => Self::Bytes(left),
+            Self::EachCall(_) => Self::EachCall(left),
+        }
+    }
+
+    /// The greatest number of bytes that pass; all if nothing limits them.
+    pub fn bytes(self) -> usize {
+        self.start()
     }
 
     fn less(self, left: usize, used: usize) -> usize {

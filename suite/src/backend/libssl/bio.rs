@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::ptr::NonNull;
 
-use super::symbols::{Bio, BioMethod, Interface};
+use super::symbols::{Bio, BioInterface, BioMethod, Ssl};
 use crate::link::{Errno, Link, Refusal, Transfer};
 
 /// Numbers of `openssl/bio.h`, the same in all libraries of the kind.
@@ -15,9 +15,6 @@ mod number {
     pub(super) const TYPE_SOURCE_SINK: c_int = 0x0400;
     /// For a library that gives out no types, or no more: the last that a byte holds.
     pub(super) const TYPE_OF_OURS: c_int = 0xff;
-    pub(super) const FLAGS_READ: c_int = 0x01;
-    pub(super) const FLAGS_WRITE: c_int = 0x02;
-    pub(super) const FLAGS_RETRY: c_int = 0x0f;
     pub(super) const FLAGS_SHOULD_RETRY: c_int = 0x08;
     pub(super) const CTRL_EOF: c_int = 2;
     pub(super) const CTRL_FLUSH: c_int = 11;
@@ -25,12 +22,40 @@ mod number {
     pub(super) const NOT_KNOWN: c_long = 0;
 }
 
+/// The bits by which a BIO says that it is to be called again, and for what.
+#[derive(Clone, Copy)]
+struct Flags {
+    read: c_int,
+    write: c_int,
+    retry: c_int,
+    all: c_int,
+}
+
+impl Flags {
+    /// `BIO_FLAGS_READ`, `_WRITE`, `_IO_SPECIAL` and `_SHOULD_RETRY` are four bits in this order, the last
+    /// of which is 0x08 in OpenSSL and BoringSSL, and 0x10 in wolfSSL.
+    const fn up_to(retry: c_int) -> Self {
+        let (read, write) = (retry >> 3, retry >> 2);
+        Self {
+            read,
+            write,
+            retry,
+            all: retry | retry >> 1 | write | read,
+        }
+    }
+}
+
 /// The library's description of our kind of BIO.
-pub(super) struct Method(*mut BioMethod);
+pub(super) struct Method {
+    api: BioInterface,
+    method: *mut BioMethod,
+    flags: Flags,
+}
 
 /// The transport of one connection, and the two functions that tell its library to come again.
 pub(super) struct Port {
     link: Link,
+    flags: Flags,
     set_flags: unsafe extern "C" fn(*mut Bio, c_int),
     clear_flags: unsafe extern "C" fn(*mut Bio, c_int),
 }
@@ -41,53 +66,97 @@ thread_local! {
 }
 
 impl Method {
-    /// Makes the description; it lives as long as the library, which is never unloaded.
-    pub(super) fn new(api: &Interface) -> Option<Self> {
+    /// Makes the description; it lives as long as the library, which is never unloaded. Answers nothing
+    /// if the library refuses.
+    pub(super) fn new(api: BioInterface) -> Option<Self> {
         // SAFETY: the functions are those of one library, called as bio(3) says, and the callbacks
         // follow its BIO_meth_new(3).
-        unsafe {
-            let index = api.BIO_get_new_index.map_or(-1, |next| next());
+        let method = unsafe {
+            let index = api.new_index.map_or(-1, |next| next());
             let index = if index < 0 {
                 number::TYPE_OF_OURS
             } else {
                 index
             };
             let kind = index | number::TYPE_SOURCE_SINK;
-            let method = (api.BIO_meth_new)(kind, c"writeproof link".as_ptr());
+            let method = (api.meth_new)(kind, c"writeproof link".as_ptr());
             if method.is_null() {
                 return None;
             }
-            let made = (api.BIO_meth_set_write)(method, write) == 1
-                && (api.BIO_meth_set_read)(method, read) == 1
-                && (api.BIO_meth_set_ctrl)(method, ctrl) == 1;
-            made.then_some(Self(method))
+            let made = (api.meth_set_write)(method, write) == 1
+                && (api.meth_set_read)(method, read) == 1
+                && (api.meth_set_ctrl)(method, ctrl) == 1;
+            made.then_some(method)?
+        };
+        let mut made = Self {
+            api,
+            method,
+            flags: Flags::up_to(number::FLAGS_SHOULD_RETRY),
+        };
+        if let Some(retry) = made.retry_bit() {
+            made.flags = Flags::up_to(retry);
+        }
+        Some(made)
+    }
+
+    /// The bit that the library itself takes for "to be called again", where it has a function that
+    /// tells.
+    fn retry_bit(&self) -> Option<c_int> {
+        let should_retry = self.api.should_retry?;
+        let bio = self.bio()?;
+        let bits = (number::FLAGS_SHOULD_RETRY.trailing_zeros()..16).map(|bit| 1 << bit);
+        // SAFETY: the BIO is live until it is freed here, once.
+        unsafe {
+            let found = bits.into_iter().find(|&bit| {
+                (self.api.set_flags)(bio, bit);
+                let it = should_retry(bio) != 0;
+                (self.api.clear_flags)(bio, bit);
+                it
+            });
+            if let Some(free) = self.api.free {
+                free(bio);
+            }
+            found
         }
     }
 
-    /// A BIO for one connection.
-    pub(super) fn bio(&self, api: &Interface) -> Option<*mut Bio> {
-        // SAFETY: the method belongs to the same library; the BIO is handed to `SSL_set_bio`, which
-        // takes it over.
+    /// Gives a connection a BIO of its own for both directions; answers whether it got one.
+    ///
+    /// # Safety
+    /// `ssl` is a live connection of the same library.
+    pub(super) unsafe fn give(&self, ssl: *mut Ssl) -> bool {
+        let Some(bio) = self.bio() else {
+            return false;
+        };
+        // SAFETY: SSL_set_bio takes over the one reference to the BIO for both directions.
+        unsafe { (self.api.set_bio)(ssl, bio, bio) };
+        true
+    }
+
+    fn bio(&self) -> Option<*mut Bio> {
+        // SAFETY: the method belongs to the same library, and the result is checked.
         unsafe {
-            let bio = (api.BIO_new)(self.0);
+            let bio = (self.api.new)(self.method);
             if bio.is_null() {
                 return None;
             }
-            (api.BIO_set_init)(bio, 1);
+            (self.api.set_init)(bio, 1);
             Some(bio)
+        }
+    }
+
+    /// The transport of one connection.
+    pub(super) fn port(&self, link: &Link) -> Port {
+        Port {
+            link: link.clone(),
+            flags: self.flags,
+            set_flags: self.api.set_flags,
+            clear_flags: self.api.clear_flags,
         }
     }
 }
 
 impl Port {
-    pub(super) fn new(api: &Interface, link: &Link) -> Self {
-        Self {
-            link: link.clone(),
-            set_flags: api.BIO_set_flags,
-            clear_flags: api.BIO_clear_flags,
-        }
-    }
-
     /// Runs a call of the library whose BIO callbacks use this port.
     pub(super) fn during<T>(&self, call: impl FnOnce() -> T) -> T {
         /// Puts back what was there, whether the call returns or panics.
@@ -118,7 +187,7 @@ unsafe extern "C" fn write(bio: *mut Bio, bytes: *const c_char, length: c_int) -
             0 => &[],
             _ => std::slice::from_raw_parts(bytes.cast(), length),
         };
-        answer(port, bio, port.link.write(bytes), number::FLAGS_WRITE)
+        answer(port, bio, port.link.write(bytes), port.flags.write)
     }
 }
 
@@ -131,7 +200,7 @@ unsafe extern "C" fn read(bio: *mut Bio, space: *mut c_char, length: c_int) -> c
             0 => &mut [],
             _ => std::slice::from_raw_parts_mut(space.cast(), length),
         };
-        answer(port, bio, port.link.read(space), number::FLAGS_READ)
+        answer(port, bio, port.link.read(space), port.flags.read)
     }
 }
 
@@ -153,10 +222,10 @@ unsafe extern "C" fn ctrl(_: *mut Bio, command: c_int, _: c_long, _: *mut c_void
 /// # Safety
 /// `bio` belongs to `port`.
 unsafe fn answer(port: &Port, bio: *mut Bio, transfer: Transfer, direction: c_int) -> c_int {
-    let retry = direction | number::FLAGS_SHOULD_RETRY;
+    let retry = direction | port.flags.retry;
     // SAFETY: `bio` is live and the functions are its library's.
     unsafe {
-        (port.clear_flags)(bio, number::FLAGS_RETRY);
+        (port.clear_flags)(bio, port.flags.all);
         match transfer {
             Transfer::Done(bytes) => c_int::try_from(bytes).unwrap_or(c_int::MAX),
             Transfer::Refused(Refusal::WouldBlock) => {

@@ -3,9 +3,11 @@
 use std::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use std::ptr;
 
-use super::bio::{Method, Port};
-use super::number;
+use super::bio;
+use super::context::{general_method, refused};
+use super::socket_pair::{SocketPair, Staged};
 use super::symbols::{Interface, Ssl, SslCtx};
+use super::{CODE_BITS, QUEUE_LIMIT, Way, clear_errors, number};
 use crate::backend::{Bytes, Endpoint, Setup, Switch, Unsupported};
 use crate::link::{Errno, Link};
 use crate::scenario::{Function, KeyUpdate, Mode, Role, RoleState};
@@ -15,61 +17,118 @@ use crate::trace::{Call, ErrorClass, Stored, Want};
 /// length that a write can have.
 const UNTOUCHED: usize = usize::MAX;
 
-/// More entries than any library's error queue holds (16 in all of them): a queue that does not
-/// end is cut here.
-const QUEUE_LIMIT: usize = 64;
-
-/// The bits of an error code; see the declaration of `ERR_get_error`.
-const CODE_BITS: c_ulong = 0xffff_ffff;
-
 pub(super) struct LibsslEndpoint {
     api: Interface,
     ssl: *mut Ssl,
+    setup: Setup,
     port: Port,
     /// The next call finds a stale entry in the error queue.
     stale: bool,
 }
 
+/// The transport of the connection.
+enum Port {
+    Bio(bio::Port),
+    SocketPair(SocketPair),
+}
+
+impl Port {
+    /// What is to be done before a call of the library.
+    fn before(&mut self) -> Result<Option<Staged>, Unsupported> {
+        match self {
+            Self::Bio(_) => Ok(None),
+            Self::SocketPair(pair) => pair.before().map(Some),
+        }
+    }
+
+    /// Runs a call of the library.
+    fn during<T>(&self, call: impl FnOnce() -> T) -> T {
+        match self {
+            Self::Bio(port) => port.during(call),
+            Self::SocketPair(_) => call(),
+        }
+    }
+
+    /// What is to be done after it.
+    fn after(&mut self, staged: Option<&Staged>) -> Result<(), Unsupported> {
+        match (self, staged) {
+            (Self::SocketPair(pair), Some(staged)) => pair.after(staged),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl LibsslEndpoint {
     pub(super) fn new(
         api: &Interface,
-        method: &Method,
+        way: &Way,
         context: *mut SslCtx,
         setup: &Setup,
         link: &Link,
-    ) -> Option<Self> {
-        let port = Port::new(api, link);
-        // SAFETY: `context` is live; each result is checked before it is used; SSL_set_bio takes
-        // over the one reference to the BIO for both directions.
-        let ssl = unsafe {
-            let ssl = (api.SSL_new)(context);
-            if ssl.is_null() {
-                return None;
+    ) -> Result<Self, Unsupported> {
+        let port = match way {
+            Way::Bio(method) => Port::Bio(method.port(link)),
+            Way::SocketPair => {
+                let pair = SocketPair::new(link);
+                Port::SocketPair(
+                    pair.map_err(|error| Unsupported::new(format!("a socket pair ({error})")))?,
+                )
             }
-            let Some(bio) = method.bio(api) else {
-                (api.SSL_free)(ssl);
-                return None;
-            };
-            (api.SSL_set_bio)(ssl, bio, bio);
-            match (setup.role_state, setup.role) {
-                (RoleState::Unset, _) => {}
-                (RoleState::Set, Role::Client) => (api.SSL_set_connect_state)(ssl),
-                (RoleState::Set, Role::Server) => (api.SSL_set_accept_state)(ssl),
-            }
-            ssl
         };
-        Some(Self {
+        // SAFETY: `context` is live, and the result is checked.
+        let ssl = unsafe { (api.SSL_new)(context) };
+        if ssl.is_null() {
+            return Err(refused(api, "SSL_new"));
+        }
+        // From here on the connection is freed when the endpoint is dropped.
+        let end = Self {
             api: *api,
             ssl,
+            setup: *setup,
             port,
             stale: false,
-        })
+        };
+        end.connect_transport(way)?;
+        // SAFETY: the connection is live. Without such a function its method tells the role.
+        unsafe {
+            let tell = match (setup.role_state, setup.role) {
+                (RoleState::Unset, _) => None,
+                (RoleState::Set, Role::Client) => api.SSL_set_connect_state,
+                (RoleState::Set, Role::Server) => api.SSL_set_accept_state,
+            };
+            if let Some(tell) = tell {
+                tell(ssl);
+            }
+        }
+        Ok(end)
+    }
+
+    /// Hands the transport to the connection.
+    fn connect_transport(&self, way: &Way) -> Result<(), Unsupported> {
+        // SAFETY: the connection is live and of the same library as the BIO method; the socket stays
+        // open longer than the connection lives.
+        let done = unsafe {
+            match (way, &self.port, self.api.SSL_set_fd) {
+                (Way::Bio(method), _, _) => method.give(self.ssl),
+                (Way::SocketPair, Port::SocketPair(pair), Some(set)) => {
+                    set(self.ssl, pair.number()) == 1
+                }
+                _ => false,
+            }
+        };
+        match done {
+            true => Ok(()),
+            false => Err(refused(&self.api, "a transport of the suite")),
+        }
     }
 
     /// Runs one call that returns an `int`, and reads what it left behind.
-    fn call(&mut self, run: impl FnOnce(&Interface, *mut Ssl) -> c_int) -> Call {
-        // SAFETY: no precondition.
-        unsafe { (self.api.ERR_clear_error)() };
+    fn call(
+        &mut self,
+        run: impl FnOnce(&Interface, *mut Ssl) -> c_int,
+    ) -> Result<Call, Unsupported> {
+        let staged = self.port.before()?;
+        clear_errors(&self.api);
         if std::mem::take(&mut self.stale) {
             // Only now: what the peer does in between, with the same library, would take it away.
             self.leave_stale_entry();
@@ -83,22 +142,24 @@ impl LibsslEndpoint {
             (error, self.api.SSL_want.map(|want| want(self.ssl)))
         };
         let error = ErrorClass::from_number(error);
-        Call {
+        let queue = self.drain_queue();
+        self.port.after(staged.as_ref())?;
+        Ok(Call {
             ret: i64::from(ret),
             written: None,
             error,
             want: want.map(Want::from_number),
-            queue: self.drain_queue(),
+            queue,
             errno: (error != ErrorClass::None).then(|| Errno::from_raw(errno)),
             data: None,
-        }
+        })
     }
 
     /// Takes the whole error queue, oldest entry first.
     fn drain_queue(&self) -> Vec<String> {
         let next = || {
             // SAFETY: no precondition.
-            let code = unsafe { (self.api.ERR_get_error)() } & CODE_BITS;
+            let code = unsafe { self.api.ERR_get_error?() } & CODE_BITS;
             (code != 0).then(|| self.entry(code))
         };
         std::iter::from_fn(next).take(QUEUE_LIMIT).collect()
@@ -124,7 +185,7 @@ impl LibsslEndpoint {
         format!("{library}:{reason}")
     }
 
-    fn write_once(&mut self, pointer: *const c_void, length: c_int) -> Call {
+    fn write_once(&mut self, pointer: *const c_void, length: c_int) -> Result<Call, Unsupported> {
         // SAFETY: the connection is live, and the memory holds `length` bytes: a null pointer comes with
         // none, and a negative length, which the scenario asks for, is refused before any is read.
         self.call(|api, ssl| unsafe { (api.SSL_write)(ssl, pointer, length) })
@@ -138,7 +199,7 @@ impl LibsslEndpoint {
         let mut stored = UNTOUCHED;
         let place = &raw mut stored;
         // SAFETY: as for `write_once`, with a place for the number.
-        let mut call = self.call(|_, ssl| unsafe { function(ssl, pointer, length, place) });
+        let mut call = self.call(|_, ssl| unsafe { function(ssl, pointer, length, place) })?;
         call.written = Some(match stored {
             UNTOUCHED => Stored::Untouched,
             bytes => Stored::Bytes(bytes),
@@ -149,15 +210,22 @@ impl LibsslEndpoint {
     /// Leaves an entry in the error queue, by asking for a cipher that nobody knows on a context that
     /// nobody uses; answers whether the library refused it.
     fn leave_stale_entry(&self) -> bool {
+        let (Some(set), Some(method)) = (
+            self.api.SSL_CTX_set_cipher_list,
+            general_method(&self.api, &self.setup),
+        ) else {
+            return false;
+        };
         // SAFETY: no precondition; the context is freed before anything else can see it.
         unsafe {
-            let context = (self.api.SSL_CTX_new)((self.api.TLS_method)());
+            let context = (self.api.SSL_CTX_new)(method());
             if context.is_null() {
                 return false;
             }
-            let name = c"NO-SUCH-CIPHER";
-            let set = (self.api.SSL_CTX_set_cipher_list)(context, name.as_ptr());
-            (self.api.SSL_CTX_free)(context);
+            let set = set(context, c"NO-SUCH-CIPHER".as_ptr());
+            if let Some(free) = self.api.SSL_CTX_free {
+                free(context);
+            }
             set != 1
         }
     }
@@ -173,8 +241,19 @@ impl LibsslEndpoint {
 
 impl Endpoint for LibsslEndpoint {
     fn handshake(&mut self) -> Result<Call, Unsupported> {
+        // The two others are told no role before: they have one.
+        let of_role = match self.setup.role {
+            _ if self.setup.role_state == RoleState::Unset => None,
+            Role::Client => self.api.SSL_connect,
+            Role::Server => self.api.SSL_accept,
+        };
+        let function = self
+            .api
+            .SSL_do_handshake
+            .or(of_role)
+            .ok_or_else(|| Unsupported::new("SSL_do_handshake"))?;
         // SAFETY: the connection is live.
-        Ok(self.call(|api, ssl| unsafe { (api.SSL_do_handshake)(ssl) }))
+        self.call(|_, ssl| unsafe { function(ssl) })
     }
 
     fn write(&mut self, function: Function, bytes: Bytes<'_>) -> Result<Call, Unsupported> {
@@ -187,7 +266,7 @@ impl Endpoint for LibsslEndpoint {
             Function::Write => {
                 let length = c_int::try_from(length)
                     .map_err(|_| Unsupported::new(format!("a length of {length} in an int")))?;
-                Ok(self.write_once(pointer, length))
+                self.write_once(pointer, length)
             }
             Function::WriteEx => {
                 let length = usize::try_from(length)
@@ -199,8 +278,12 @@ impl Endpoint for LibsslEndpoint {
 
     fn read(&mut self, space: &mut [u8]) -> Result<Call, Unsupported> {
         let (pointer, length) = (space.as_mut_ptr(), super::length(space));
+        let function = self
+            .api
+            .SSL_read
+            .ok_or_else(|| Unsupported::new("SSL_read"))?;
         // SAFETY: the connection is live, and `space` has room for `length` bytes.
-        Ok(self.call(|api, ssl| unsafe { (api.SSL_read)(ssl, pointer.cast(), length) }))
+        self.call(|_, ssl| unsafe { function(ssl, pointer.cast(), length) })
     }
 
     fn shutdown(&mut self) -> Result<Call, Unsupported> {
@@ -209,7 +292,7 @@ impl Endpoint for LibsslEndpoint {
             .SSL_shutdown
             .ok_or_else(|| Unsupported::new("SSL_shutdown"))?;
         // SAFETY: the connection is live.
-        Ok(self.call(|_, ssl| unsafe { function(ssl) }))
+        self.call(|_, ssl| unsafe { function(ssl) })
     }
 
     fn key_update(&mut self, request: KeyUpdate) -> Result<Call, Unsupported> {
@@ -223,7 +306,7 @@ impl Endpoint for LibsslEndpoint {
             KeyUpdate::Requested => 1,
         };
         // SAFETY: the connection is live.
-        Ok(self.call(|_, ssl| unsafe { function(ssl, number) }))
+        self.call(|_, ssl| unsafe { function(ssl, number) })
     }
 
     fn renegotiate(&mut self) -> Result<Call, Unsupported> {
@@ -232,7 +315,7 @@ impl Endpoint for LibsslEndpoint {
             .SSL_renegotiate
             .ok_or_else(|| Unsupported::new("SSL_renegotiate"))?;
         // SAFETY: the connection is live.
-        Ok(self.call(|_, ssl| unsafe { function(ssl) }))
+        self.call(|_, ssl| unsafe { function(ssl) })
     }
 
     fn switch(&mut self, modes: &[Mode], to: Switch) -> Result<(), Unsupported> {
@@ -241,20 +324,31 @@ impl Endpoint for LibsslEndpoint {
             Switch::On => (self.api.SSL_set_mode, number::CTRL_MODE),
             Switch::Off => (self.api.SSL_clear_mode, number::CTRL_CLEAR_MODE),
         };
-        let switched = match function {
+        if let Some(function) = function {
             // SAFETY: the connection is live.
-            Some(function) => Some(unsafe { function(self.ssl, bits) }.into()),
-            None => self.ctrl(command, c_long::from(bits)),
+            unsafe { function(self.ssl, bits) };
+            return Ok(());
+        }
+        // Answers the modes that are on now; a library that gives the number another meaning, or none,
+        // answers something else.
+        let now = self
+            .ctrl(command, c_long::from(bits))
+            .ok_or_else(|| Unsupported::new("SSL_set_mode"))?;
+        let on = now & c_long::from(bits);
+        let done = match to {
+            Switch::On => on == c_long::from(bits),
+            Switch::Off => on == 0,
         };
-        switched
-            .map(|_| ())
-            .ok_or_else(|| Unsupported::new("SSL_set_mode"))
+        match done {
+            true => Ok(()),
+            false => Err(refused(&self.api, "SSL_set_mode")),
+        }
     }
 
     fn max_send_fragment(&mut self, bytes: u16) -> Result<Call, Unsupported> {
         if let Some(function) = self.api.SSL_set_max_send_fragment {
             // SAFETY: the connection is live.
-            return Ok(self.call(|_, ssl| unsafe { function(ssl, bytes.into()) }));
+            return self.call(|_, ssl| unsafe { function(ssl, bytes.into()) });
         }
         let function = self
             .api
@@ -262,15 +356,25 @@ impl Endpoint for LibsslEndpoint {
             .ok_or_else(|| Unsupported::new("SSL_set_max_send_fragment"))?;
         let command = number::CTRL_MAX_SEND_FRAGMENT;
         // SAFETY: the connection is live, and the command takes no pointer.
-        Ok(self.call(|_, ssl| unsafe {
+        self.call(|_, ssl| unsafe {
             c_int::try_from(function(ssl, command, bytes.into(), ptr::null_mut())).unwrap_or(-1)
-        }))
+        })
     }
 
     fn stale_error(&mut self) -> Result<(), Unsupported> {
+        for (there, name) in [
+            (self.api.ERR_get_error.is_some(), "ERR_get_error"),
+            (
+                self.api.SSL_CTX_set_cipher_list.is_some(),
+                "SSL_CTX_set_cipher_list",
+            ),
+        ] {
+            if !there {
+                return Err(Unsupported::new(format!("a stale error, without {name}")));
+            }
+        }
         self.stale = self.leave_stale_entry();
-        // SAFETY: no precondition.
-        unsafe { (self.api.ERR_clear_error)() };
+        clear_errors(&self.api);
         match self.stale {
             true => Ok(()),
             false => Err(Unsupported::new(
@@ -286,9 +390,11 @@ impl Endpoint for LibsslEndpoint {
 
 impl Drop for LibsslEndpoint {
     fn drop(&mut self) {
+        let Some(free) = self.api.SSL_free else {
+            return;
+        };
         // SAFETY: the connection is freed once, and its BIO with it.
-        self.port
-            .during(|| unsafe { (self.api.SSL_free)(self.ssl) });
+        self.port.during(|| unsafe { free(self.ssl) });
     }
 }
 

@@ -8,22 +8,30 @@
 #![allow(unsafe_code)] // The foreign boundary.
 
 mod bio;
+mod context;
+mod elf;
 mod endpoint;
+mod load;
+mod socket_pair;
+mod source;
 mod symbols;
 
 use std::collections::HashMap;
-use std::ffi::{CStr, c_int, c_long, c_void};
+use std::ffi::{CStr, c_int, c_ulong};
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
+pub use self::elf::NoLibrary;
+pub use self::source::{Found, Libcrypto, Loaded, Source, Transport};
+
 use self::bio::Method;
+use self::context::Context;
 use self::endpoint::LibsslEndpoint;
-use self::symbols::{Interface, SslCtx};
+use self::load::Opened;
+use self::symbols::{Interface, spellings};
 use super::{About, Backend, Endpoint, Setup, Unsupported};
-use crate::identity::IDENTITY;
 use crate::link::Link;
-use crate::scenario::{Cipher, Version};
 
 /// Numbers of `openssl/ssl.h` and `openssl/crypto.h`, the same since OpenSSL 1.1.0.
 mod number {
@@ -44,23 +52,31 @@ mod number {
     pub(super) const EVP_PKEY_EC: c_int = 408;
 }
 
+/// The bits of an error code; see the declaration of `ERR_get_error`.
+const CODE_BITS: c_ulong = 0xffff_ffff;
+
+/// More entries than any library's error queue holds (16 in all of them): a queue that does not
+/// end is cut here.
+const QUEUE_LIMIT: usize = 64;
+
 /// A library with the interface of `libssl`.
 pub struct Libssl {
     about: About,
+    loaded: Loaded,
     api: Interface,
-    bio: Method,
+    way: Way,
     /// Contexts are made once for each setup and live as long as the library, which is never
     /// unloaded.
     contexts: Mutex<HashMap<Setup, Result<Context, Unsupported>>>,
 }
 
-/// A context of the library; connections of all threads share it.
-#[derive(Clone, Copy)]
-struct Context(*mut SslCtx);
-
-// SAFETY: the libraries count references of a context atomically and lock what connections change
-// in it (SSL_CTX_new(3), openssl-threads(7)); nothing changes it once it stands in the map.
-unsafe impl Send for Context {}
+/// How connections reach the link.
+enum Way {
+    /// Through a BIO of this kind.
+    Bio(Method),
+    /// Through a pair of sockets.
+    SocketPair,
+}
 
 // SAFETY: the interface is a table of functions, the BIO method is only read once it is made, and
 // contexts are behind a lock.
@@ -68,58 +84,19 @@ unsafe impl Send for Libssl {}
 // SAFETY: as above.
 unsafe impl Sync for Libssl {}
 
-/// STUB
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub struct Source {
-    pub id: String,
-    pub path: PathBuf,
-    pub libcrypto: Option<PathBuf>,
-    pub prefix: Option<String>,
-}
-impl Source {
-    pub fn new(id: &str, path: PathBuf) -> Self {
-        Self {
-            id: id.to_owned(),
-            path,
-            libcrypto: None,
-            prefix: None,
-        }
-    }
-}
-/// STUB
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub struct Loaded {
-    pub path: PathBuf,
-    pub version: String,
-    pub libcrypto: String,
-    pub transport: String,
-    pub prefix: Option<String>,
-    pub has: Vec<String>,
-    pub lacks: Vec<String>,
-}
-impl Libssl {
-    pub fn open(source: &Source) -> Result<Self, LoadError> {
-        Self::load(&source.id, &source.path)
-    }
-    pub fn loaded(&self) -> &Loaded {
-        Box::leak(Box::new(Loaded {
-            path: PathBuf::new(),
-            version: String::new(),
-            libcrypto: String::new(),
-            transport: String::new(),
-            prefix: None,
-            has: vec![],
-            lacks: vec![],
-        }))
-    }
-}
-
 /// Why a file could not be loaded as a `libssl`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The dynamic loader refused the file: it is missing, no shared object, for another machine,
-    /// or needs a library that is not there.
+    /// The file, or the libcrypto that was named for it, is no shared object for this machine.
+    #[error("{} could not be loaded: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: NoLibrary,
+    },
+    /// The dynamic loader refused the file.
     #[error("{} could not be loaded: {reason}", path.display())]
     Open {
         /// The file.
@@ -127,17 +104,107 @@ pub enum LoadError {
         /// What the dynamic loader said.
         reason: String,
     },
+    /// The file needs another library, which is nowhere.
+    #[error(
+        "{} needs {missing}, which stands neither where it says, nor beside it, nor where the system looks \
+         ({reason}); {}",
+        path.display(),
+        remedy(missing)
+    )]
+    NoDependency {
+        /// The file.
+        path: PathBuf,
+        /// The name of the library that it needs.
+        missing: String,
+        /// What the dynamic loader said.
+        reason: String,
+    },
+    /// The file needs functions of a libcrypto, but does not say of which.
+    #[error(
+        "{} needs functions of a libcrypto, but does not say of which ({reason}); name the one that goes \
+         with it: --libcrypto PATH",
+        path.display()
+    )]
+    NoLibcrypto {
+        /// The file.
+        path: PathBuf,
+        /// What the dynamic loader said.
+        reason: String,
+    },
+    /// The libcrypto that was named calls itself otherwise than the file needs.
+    #[error(
+        "{} needs {needed}, but {} calls itself {name} (its DT_SONAME): does it go with it?",
+        path.display(),
+        libcrypto.display()
+    )]
+    LibcryptoName {
+        /// The file.
+        path: PathBuf,
+        /// The libcrypto that was named.
+        libcrypto: PathBuf,
+        /// The name that the file needs.
+        needed: String,
+        /// The name that the libcrypto has.
+        name: String,
+    },
+    /// The libcrypto that was named is not the one that the file uses.
+    #[error(
+        "{} was named as the libcrypto of {}, which uses that of {}: leave --libcrypto away if it is inside; \
+         if another library of that name is loaded already, take a process for each",
+        named.display(),
+        path.display(),
+        used.display()
+    )]
+    LibcryptoUnused {
+        /// The file.
+        path: PathBuf,
+        /// The libcrypto that was named.
+        named: PathBuf,
+        /// The file whose functions it uses.
+        used: PathBuf,
+    },
+    /// Another libcrypto of the same name was loaded earlier, and the dynamic loader handed it out.
+    #[error(
+        "{} was given {} as its libcrypto, which this process had loaded under the same name, and not {}: \
+         take a process for each library",
+        path.display(),
+        taken.display(),
+        meant.as_ref().map_or_else(|| "the system's".into(), |path| path.display().to_string())
+    )]
+    NameTaken {
+        /// The file.
+        path: PathBuf,
+        /// The libcrypto that it would get in a process of its own; nothing for the system's.
+        meant: Option<PathBuf>,
+        /// The one that it got.
+        taken: PathBuf,
+    },
+    /// Another file of the same name was loaded earlier, and the dynamic loader handed it out.
+    #[error(
+        "the dynamic loader answered with {} for {}: take a process for each library",
+        answers.display(),
+        path.display()
+    )]
+    OtherFile {
+        /// The file.
+        path: PathBuf,
+        /// The file whose functions were found.
+        answers: PathBuf,
+    },
     /// The file was loaded, but lacks functions without which no connection is possible.
     #[error(
-        "{} lacks {}: is it a libssl (and not, say, a libcrypto)?",
+        "{} lacks {}: {}",
         path.display(),
-        missing.join(", ")
+        missing.join(", "),
+        is_it_a_libssl(prefix.as_deref())
     )]
     Lacks {
         /// The file.
         path: PathBuf,
-        /// The functions that it lacks, by their C names.
+        /// The functions that it lacks, by their C names; of several that would do, the usual one.
         missing: Vec<&'static str>,
+        /// What seems to stand before its functions' names.
+        prefix: Option<String>,
     },
     /// The library did not make a BIO method.
     #[error("{} has BIO_meth_new, but it failed", path.display())]
@@ -147,81 +214,130 @@ pub enum LoadError {
     },
 }
 
+fn remedy(missing: &str) -> &'static str {
+    match missing.contains("crypto") {
+        true => "name it: --libcrypto PATH",
+        false => "put it beside the file, or its folder into LD_LIBRARY_PATH",
+    }
+}
+
+fn is_it_a_libssl(prefix: Option<&str>) -> String {
+    match prefix {
+        Some(prefix) => {
+            format!("its names seem to begin with {prefix}; say so: --symbol-prefix {prefix}")
+        }
+        None => "is it a libssl (and not, say, a libcrypto)?".to_owned(),
+    }
+}
+
 impl Libssl {
     /// The OpenSSL that is linked into this program.
     ///
     /// # Panics
     /// If it has no memory left for a BIO method.
     pub fn linked(id: &str) -> Self {
-        let api = Interface::linked();
-        let path = PathBuf::from("the linked OpenSSL");
-        Self::new(id, "static, through openssl-sys", api, path)
-            .unwrap_or_else(|error| panic!("{error}"))
+        let path = std::env::current_exe().unwrap_or_default();
+        let libcrypto = Libcrypto {
+            path: Some(path.clone()),
+            found: Found::Inside,
+        };
+        Self::new(
+            Source::new(id, path.clone()),
+            Interface::linked(),
+            path,
+            libcrypto,
+            "static, through openssl-sys",
+        )
+        .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The library in the shared object `path`. It is loaded with its symbols to itself, so that
-    /// several libraries with the same symbols can stand side by side, and it is never unloaded:
-    /// a libssl registers handlers that run when the process exits.
+    /// The library in the shared object `path`: [`Libssl::open`], with nothing else said about it.
     ///
     /// # Errors
     /// [`LoadError`], if the file is no libssl.
     pub fn load(id: &str, path: &Path) -> Result<Self, LoadError> {
-        use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-
-        let refused = |reason: String| LoadError::Open {
-            path: path.to_owned(),
-            reason,
-        };
-        if !path.exists() {
-            return Err(refused("there is no such file".to_owned()));
-        }
-        // A bare file name would be looked for in the system's folders.
-        let file = path.canonicalize().map_err(|e| refused(e.to_string()))?;
-        // SAFETY: code of the library runs when it is loaded; that is what the user asked for.
-        let library = unsafe { Library::open(Some(&file), RTLD_NOW | RTLD_LOCAL) }
-            .map_err(|error| refused(error_with_cause(&error)))?;
-        let library: &'static Library = Box::leak(Box::new(library));
-        let find = |name: &'static str| {
-            // SAFETY: only the address is taken here; its type is given where it is used.
-            let symbol = unsafe { library.get::<*mut c_void>(name.as_bytes()) }.ok()?;
-            Some(symbol.into_raw()).filter(|address| !address.is_null())
-        };
-        // SAFETY: the user says that the file is a libssl, and it stays loaded.
-        let api = unsafe { Interface::find(&find) }.map_err(|missing| LoadError::Lacks {
-            path: path.to_owned(),
-            missing,
-        })?;
-        Self::new(
-            id,
-            "shared object, loaded at run time",
-            api,
-            path.to_owned(),
-        )
+        Self::open(&Source::new(id, path))
     }
 
-    fn new(id: &str, how: &str, api: Interface, path: PathBuf) -> Result<Self, LoadError> {
-        if let Some(init) = api.OPENSSL_init_ssl {
-            // No configuration file: what the machine's owner wrote there must not change results.
-            // No cleaning up at exit: other threads may still be inside the library then.
-            let options = number::INIT_NO_LOAD_CONFIG
-                | number::INIT_NO_ATEXIT
-                | number::INIT_LOAD_SSL_STRINGS
-                | number::INIT_LOAD_CRYPTO_STRINGS;
-            // SAFETY: documented to be callable at any time, with no settings.
-            unsafe { init(options, ptr::null()) };
+    /// The library that `source` names. It is loaded with its symbols to itself, so that several libraries
+    /// with the same symbols can stand side by side, and it is never unloaded: a libssl registers
+    /// handlers that run when the process exits.
+    ///
+    /// Two libraries that need different files of one name (`libcrypto.so.3`) cannot stand side by side:
+    /// the second is an error, and needs a process of its own.
+    ///
+    /// # Errors
+    /// [`LoadError`], if the file is no libssl, or something that it needs is missing.
+    pub fn open(source: &Source) -> Result<Self, LoadError> {
+        let opened = Opened::open(source)?;
+        let spelled = |name: &str| {
+            spellings(source.prefix.as_deref(), name)
+                .into_iter()
+                .find_map(|spelling| Some((opened.address(&spelling)?, spelling)))
+        };
+        let find = |name: &str| spelled(name).map(|(address, _)| address);
+        // SAFETY: the user says that the file is a libssl, and it stays loaded.
+        let api = unsafe { Interface::find(&find) }.map_err(|missing| LoadError::Lacks {
+            path: source.path.clone(),
+            prefix: likely_prefix(&missing, &opened),
+            missing,
+        })?;
+        if let Some((address, spelling)) = spelled("SSL_write") {
+            opened.check(&spelling, address)?;
         }
-        let bio = Method::new(&api).ok_or(LoadError::Bio { path })?;
-        let (library, version) = name_and_version(&api);
+        let libcrypto = opened.libcrypto(&find)?;
+        let how = "shared object, loaded at run time";
+        Self::new(source.clone(), api, opened.path, libcrypto, how)
+    }
+
+    /// What was loaded.
+    pub fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    fn new(
+        source: Source,
+        api: Interface,
+        path: PathBuf,
+        libcrypto: Libcrypto,
+        how: &str,
+    ) -> Result<Self, LoadError> {
+        initialise(&api);
+        let (way, transport, how) = match api.bio().map(Method::new) {
+            Some(Some(method)) => (Way::Bio(method), Transport::Bio, how.to_owned()),
+            Some(None) => return Err(LoadError::Bio { path: source.path }),
+            None => {
+                let transport = Transport::SocketPair {
+                    lacks: owned(&api.lacks_for_a_bio()),
+                };
+                (
+                    Way::SocketPair,
+                    transport,
+                    format!("{how}, over a socket pair"),
+                )
+            }
+        };
+        let text = version_text(&api);
+        let (library, version) = name_and_version(text.as_deref());
         Ok(Self {
             about: About {
-                id: id.to_owned(),
+                id: source.id,
                 library,
                 version,
-                how: how.to_owned(),
-                lacks: api.lacks(),
+                how,
+                lacks: owned(&api.cannot()),
+            },
+            loaded: Loaded {
+                path,
+                version: text.unwrap_or_else(|| "unknown".to_owned()),
+                libcrypto,
+                transport,
+                prefix: source.prefix,
+                has: owned(&api.has()),
+                lacks: owned(&api.lacks()),
             },
             api,
-            bio,
+            way,
             contexts: Mutex::default(),
         })
     }
@@ -229,110 +345,9 @@ impl Libssl {
     fn context(&self, setup: &Setup) -> Result<Context, Unsupported> {
         let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
         let known = contexts.entry(*setup);
-        known.or_insert_with(|| self.new_context(setup)).clone()
-    }
-
-    fn new_context(&self, setup: &Setup) -> Result<Context, Unsupported> {
-        let api = &self.api;
-        // SAFETY: TLS_method has no precondition, and its result is what SSL_CTX_new takes.
-        let context = unsafe { (api.SSL_CTX_new)((api.TLS_method)()) };
-        if context.is_null() {
-            return Err(self.refused("SSL_CTX_new"));
-        }
-        self.set_up(context, setup)
-            // SAFETY: `context` is live, and used no more.
-            .inspect_err(|_| unsafe { (api.SSL_CTX_free)(context) })
-            .map(|()| Context(context))
-    }
-
-    fn set_up(&self, context: *mut SslCtx, setup: &Setup) -> Result<(), Unsupported> {
-        let api = &self.api;
-        self.set_version(context, setup.version)?;
-        self.set_cipher(context, setup)?;
-        let (certificate, key) = (&IDENTITY.certificate, &IDENTITY.key);
-        // SAFETY: `context` is live, pointers and lengths belong to the same slices, and the library
-        // copies both.
-        let identified = unsafe {
-            (api.SSL_CTX_use_certificate_ASN1)(context, certificate.len(), certificate.as_ptr())
-                == 1
-                && (api.SSL_CTX_use_PrivateKey_ASN1)(
-                    number::EVP_PKEY_EC,
-                    context,
-                    key.as_ptr(),
-                    c_long::from(length(key)),
-                ) == 1
-        };
-        if !identified {
-            return Err(self.refused("the certificate or its key"));
-        }
-        // A session that is kept would make the second case shorter than the first.
-        // SAFETY: `context` is live; the number is a cache mode.
-        unsafe {
-            if let Some(set) = api.SSL_CTX_set_session_cache_mode {
-                set(context, 0);
-            } else if let Some(ctrl) = api.SSL_CTX_ctrl {
-                ctrl(
-                    context,
-                    number::CTRL_SESS_CACHE_MODE,
-                    number::SESS_CACHE_OFF,
-                    ptr::null_mut(),
-                );
-            }
-        }
-        Ok(())
-    }
-
-    fn set_version(&self, context: *mut SslCtx, version: Version) -> Result<(), Unsupported> {
-        let api = &self.api;
-        let number = version.number();
-        // SAFETY: `context` is live; the numbers are protocol versions.
-        let set = unsafe {
-            match (
-                api.SSL_CTX_set_min_proto_version,
-                api.SSL_CTX_set_max_proto_version,
-                api.SSL_CTX_ctrl,
-            ) {
-                (Some(min), Some(max), _) => min(context, number) == 1 && max(context, number) == 1,
-                (_, _, Some(ctrl)) => [
-                    number::CTRL_MIN_PROTO_VERSION,
-                    number::CTRL_MAX_PROTO_VERSION,
-                ]
-                .iter()
-                .all(|&which| ctrl(context, which, c_long::from(number), ptr::null_mut()) == 1),
-                _ => false,
-            }
-        };
-        match set {
-            true => Ok(()),
-            false => Err(self.refused(version.word())),
-        }
-    }
-
-    fn set_cipher(&self, context: *mut SslCtx, setup: &Setup) -> Result<(), Unsupported> {
-        let api = &self.api;
-        // SAFETY: `context` is live and the strings end with a zero byte.
-        let set = unsafe {
-            match (setup.version, cipher_names(setup.cipher)) {
-                (Version::Tls12, (name, _)) => {
-                    (api.SSL_CTX_set_cipher_list)(context, name.as_ptr()) == 1
-                }
-                // Without SSL_CTX_set_ciphersuites the library chooses for itself.
-                (Version::Tls13, (_, Some(name))) => api
-                    .SSL_CTX_set_ciphersuites
-                    .is_none_or(|set| set(context, name.as_ptr()) == 1),
-                (Version::Tls13, (_, None)) => false,
-            }
-        };
-        match set {
-            true => Ok(()),
-            false => Err(self.refused(setup.cipher.word())),
-        }
-    }
-
-    fn refused(&self, what: &str) -> Unsupported {
-        // SAFETY: no precondition; what the attempt left behind must not stand in the next queue.
-        unsafe { (self.api.ERR_clear_error)() };
-        Unsupported::new(format!("{what} (the library refused it)"))
+        known
+            .or_insert_with(|| Context::new(&self.api, setup))
+            .clone()
     }
 }
 
@@ -343,51 +358,100 @@ impl Backend for Libssl {
 
     fn open(&self, setup: &Setup, link: &Link) -> Result<Box<dyn Endpoint>, Unsupported> {
         let context = self.context(setup)?;
-        LibsslEndpoint::new(&self.api, &self.bio, context.0, setup, link)
-            .map(|endpoint| Box::new(endpoint) as Box<dyn Endpoint>)
-            .ok_or_else(|| self.refused("SSL_new"))
+        let endpoint = LibsslEndpoint::new(&self.api, &self.way, context.0, setup, link)?;
+        Ok(Box::new(endpoint))
     }
 }
 
-/// The names of a cipher for TLS 1.2 and, where it exists there, for TLS 1.3.
-fn cipher_names(cipher: Cipher) -> (&'static CStr, Option<&'static CStr>) {
-    match cipher {
-        Cipher::Aes128Gcm => (
-            c"ECDHE-ECDSA-AES128-GCM-SHA256",
-            Some(c"TLS_AES_128_GCM_SHA256"),
-        ),
-        Cipher::ChaCha20 => (
-            c"ECDHE-ECDSA-CHACHA20-POLY1305",
-            Some(c"TLS_CHACHA20_POLY1305_SHA256"),
-        ),
-        Cipher::Aes128Cbc => (c"ECDHE-ECDSA-AES128-SHA", None),
+/// Lets the library set itself up, in the way of today or of old.
+fn initialise(api: &Interface) {
+    // No configuration file: what the machine's owner wrote there must not change results.
+    // No cleaning up at exit: other threads may still be inside the library then.
+    let options = number::INIT_NO_LOAD_CONFIG
+        | number::INIT_NO_ATEXIT
+        | number::INIT_LOAD_SSL_STRINGS
+        | number::INIT_LOAD_CRYPTO_STRINGS;
+    // SAFETY: documented to be callable at any time, with no settings.
+    unsafe {
+        if let Some(init) = api.OPENSSL_init_ssl {
+            init(options, ptr::null());
+            return;
+        }
+        if let Some(init) = api.SSL_library_init {
+            init();
+        }
+        if let Some(load) = api.SSL_load_error_strings {
+            load();
+        }
     }
+}
+
+/// Empties the error queue, as far as the library lets anybody.
+fn clear_errors(api: &Interface) {
+    // SAFETY: no precondition.
+    unsafe {
+        match (api.ERR_clear_error, api.ERR_get_error) {
+            (Some(clear), _) => clear(),
+            (None, Some(next)) => {
+                for _ in 0..QUEUE_LIMIT {
+                    if next() & CODE_BITS == 0 {
+                        break;
+                    }
+                }
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+/// What seems to stand before the names of a library that lacks a plain `SSL_write`, if it has just one
+/// function whose name ends so.
+fn likely_prefix(missing: &[&str], opened: &Opened) -> Option<String> {
+    const SSL_WRITE: &str = "SSL_write";
+    if !missing.contains(&SSL_WRITE) {
+        return None;
+    }
+    let exports = &opened.object.exports;
+    let mut found = exports
+        .iter()
+        .filter_map(|name| name.strip_suffix(SSL_WRITE));
+    let (before, None) = (found.next()?, found.next()) else {
+        return None;
+    };
+    // `wolfSSL_write` may be `wolf` before `SSL_write`, or `wolfSSL_` before `write`.
+    let named = |prefix: &str| {
+        let there = |name: &&&str| {
+            let mut spellings = spellings(Some(prefix), name).into_iter();
+            spellings.any(|spelling| exports.contains(&spelling))
+        };
+        Interface::NAMES.iter().filter(there).count()
+    };
+    let longer = format!("{before}SSL_");
+    match named(&longer) > named(before) {
+        true => Some(longer),
+        false => Some(before.to_owned()),
+    }
+}
+
+/// All that the library says of its version.
+fn version_text(api: &Interface) -> Option<String> {
+    let version = api.OpenSSL_version.or(api.SSLeay_version)?;
+    // SAFETY: answers null or a string that lives as long as the library.
+    let text = unsafe { version(number::OPENSSL_VERSION) };
+    // SAFETY: as above.
+    let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })?;
+    Some(text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
 }
 
 /// `OpenSSL 1.1.1w  11 Sep 2023` is a name and a version.
-fn name_and_version(api: &Interface) -> (String, String) {
-    let Some(version) = api.OpenSSL_version else {
-        return ("libssl".to_owned(), "unknown version".to_owned());
-    };
-    // SAFETY: answers null or a string that lives as long as the library.
-    let text = unsafe { version(number::OPENSSL_VERSION) };
-    let text = match text.is_null() {
-        true => c"",
-        // SAFETY: as above.
-        false => unsafe { CStr::from_ptr(text) },
-    };
-    let text = text.to_string_lossy();
-    let mut words = text.split_whitespace();
+fn name_and_version(text: Option<&str>) -> (String, String) {
+    let mut words = text.unwrap_or_default().split_whitespace();
     let mut next = |default: &str| words.next().unwrap_or(default).to_owned();
     (next("libssl"), next("unknown version"))
 }
 
-/// The dynamic loader's own words stand in the source of the error.
-fn error_with_cause(error: &libloading::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => cause.to_string(),
-        None => error.to_string(),
-    }
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
 }
 
 fn length(bytes: &[u8]) -> c_int {

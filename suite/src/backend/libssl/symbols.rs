@@ -6,6 +6,8 @@
 //! length for `SSL_CTX_use_certificate_ASN1` is an `int` in the former and a `size_t` in the latter,
 //! so that the wider one is passed; `ERR_get_error` returns an `unsigned long` in the former and a
 //! `uint32_t` in the latter, so that only the lower 32 bits, which hold every code, are looked at.
+//!
+//! Next to nothing is required: without a function, the steps that need it are not applicable.
 
 #![allow(unsafe_code)] // The foreign boundary.
 
@@ -21,8 +23,9 @@ pub(super) type BioRead = unsafe extern "C" fn(*mut Bio, *mut c_char, c_int) -> 
 pub(super) type BioCtrl = unsafe extern "C" fn(*mut Bio, c_int, c_long, *mut c_void) -> c_long;
 
 /// Declares the interface once: a field for each function, how a field is filled by name, and the
-/// names of what is missing. `required` functions must be there, `optional` ones may be missing, and
-/// `elsewhere` ones are macros in the OpenSSL that is linked in, but functions in other libraries.
+/// names of what is there. `required` functions must be there, `optional` ones may be missing, and
+/// `elsewhere` ones are not in the OpenSSL that is linked in (macros there, or gone), but in other
+/// libraries.
 macro_rules! interface {
     (
         required { $($rname:ident($($rarg:ty),*) $(-> $rret:ty)?;)* }
@@ -48,6 +51,13 @@ macro_rules! interface {
         }
 
         impl Interface {
+            /// The C names of all functions that the suite can use, in the order of the declarations.
+            pub(super) const NAMES: &[&str] = &[
+                $(stringify!($rname),)* $(stringify!($oname),)* $(stringify!($ename),)*
+            ];
+
+            const REQUIRED: &[&str] = &[$(stringify!($rname)),*];
+
             /// The functions of the OpenSSL that is linked into this program.
             pub(super) fn linked() -> Self {
                 Self {
@@ -57,21 +67,29 @@ macro_rules! interface {
                 }
             }
 
+            /// The names of the functions that are there.
+            pub(super) fn has(&self) -> Vec<&'static str> {
+                let names = [
+                    $(Some(stringify!($rname)),)*
+                    $(self.$oname.map(|_| stringify!($oname)),)*
+                    $(self.$ename.map(|_| stringify!($ename)),)*
+                ];
+                names.into_iter().flatten().collect()
+            }
+
             /// The functions that `find` finds by name.
             ///
             /// # Errors
-            /// The names of all required functions that it does not find.
+            /// The names of all functions that it does not find, and without which no handshake is
+            /// possible.
             ///
             /// # Safety
             /// What `find` answers is the function of that name in a library that follows the
             /// headers named above, and stays loaded for the rest of the process.
             pub(super) unsafe fn find(
-                find: &dyn Fn(&'static str) -> Option<*mut c_void>,
+                find: &dyn Fn(&str) -> Option<*mut c_void>,
             ) -> Result<Self, Vec<&'static str>> {
-                let missing: Vec<&'static str> = [$(stringify!($rname)),*]
-                    .into_iter()
-                    .filter(|name| find(name).is_none())
-                    .collect();
+                let missing = missing(find);
                 if !missing.is_empty() {
                     return Err(missing);
                 }
@@ -104,44 +122,50 @@ macro_rules! interface {
 
 interface! {
     required {
-        TLS_method() -> *const SslMethod;
         SSL_CTX_new(*const SslMethod) -> *mut SslCtx;
-        SSL_CTX_free(*mut SslCtx);
         SSL_new(*mut SslCtx) -> *mut Ssl;
-        SSL_free(*mut Ssl);
-        SSL_set_bio(*mut Ssl, *mut Bio, *mut Bio);
-        SSL_set_connect_state(*mut Ssl);
-        SSL_set_accept_state(*mut Ssl);
-        SSL_do_handshake(*mut Ssl) -> c_int;
-        SSL_read(*mut Ssl, *mut c_void, c_int) -> c_int;
         SSL_write(*mut Ssl, *const c_void, c_int) -> c_int;
         SSL_get_error(*const Ssl, c_int) -> c_int;
-        SSL_CTX_use_certificate_ASN1(*mut SslCtx, usize, *const c_uchar) -> c_int;
-        SSL_CTX_use_PrivateKey_ASN1(c_int, *mut SslCtx, *const c_uchar, c_long) -> c_int;
-        SSL_CTX_set_cipher_list(*mut SslCtx, *const c_char) -> c_int;
-        ERR_get_error() -> c_ulong;
-        ERR_clear_error();
-        BIO_meth_new(c_int, *const c_char) -> *mut BioMethod;
-        BIO_meth_set_write(*mut BioMethod, BioWrite) -> c_int;
-        BIO_meth_set_read(*mut BioMethod, BioRead) -> c_int;
-        BIO_meth_set_ctrl(*mut BioMethod, BioCtrl) -> c_int;
-        BIO_new(*const BioMethod) -> *mut Bio;
-        BIO_set_init(*mut Bio, c_int);
-        BIO_set_flags(*mut Bio, c_int);
-        BIO_clear_flags(*mut Bio, c_int);
     }
     optional {
         OPENSSL_init_ssl(u64, *const c_void) -> c_int;
         OpenSSL_version(c_int) -> *const c_char;
+        TLS_method() -> *const SslMethod;
+        TLS_client_method() -> *const SslMethod;
+        TLS_server_method() -> *const SslMethod;
+        SSL_CTX_free(*mut SslCtx);
+        SSL_CTX_use_certificate_ASN1(*mut SslCtx, usize, *const c_uchar) -> c_int;
+        SSL_CTX_use_PrivateKey_ASN1(c_int, *mut SslCtx, *const c_uchar, c_long) -> c_int;
+        SSL_CTX_set_cipher_list(*mut SslCtx, *const c_char) -> c_int;
+        SSL_CTX_set_ciphersuites(*mut SslCtx, *const c_char) -> c_int;
+        SSL_CTX_ctrl(*mut SslCtx, c_int, c_long, *mut c_void) -> c_long;
+        SSL_free(*mut Ssl);
+        SSL_set_bio(*mut Ssl, *mut Bio, *mut Bio);
+        SSL_set_fd(*mut Ssl, c_int) -> c_int;
+        SSL_set_connect_state(*mut Ssl);
+        SSL_set_accept_state(*mut Ssl);
+        SSL_do_handshake(*mut Ssl) -> c_int;
+        SSL_connect(*mut Ssl) -> c_int;
+        SSL_accept(*mut Ssl) -> c_int;
+        SSL_read(*mut Ssl, *mut c_void, c_int) -> c_int;
         SSL_write_ex(*mut Ssl, *const c_void, usize, *mut usize) -> c_int;
         SSL_want(*const Ssl) -> c_int;
         SSL_shutdown(*mut Ssl) -> c_int;
         SSL_key_update(*mut Ssl, c_int) -> c_int;
         SSL_renegotiate(*mut Ssl) -> c_int;
         SSL_ctrl(*mut Ssl, c_int, c_long, *mut c_void) -> c_long;
-        SSL_CTX_ctrl(*mut SslCtx, c_int, c_long, *mut c_void) -> c_long;
-        SSL_CTX_set_ciphersuites(*mut SslCtx, *const c_char) -> c_int;
         BIO_get_new_index() -> c_int;
+        BIO_meth_new(c_int, *const c_char) -> *mut BioMethod;
+        BIO_meth_set_write(*mut BioMethod, BioWrite) -> c_int;
+        BIO_meth_set_read(*mut BioMethod, BioRead) -> c_int;
+        BIO_meth_set_ctrl(*mut BioMethod, BioCtrl) -> c_int;
+        BIO_new(*const BioMethod) -> *mut Bio;
+        BIO_free(*mut Bio) -> c_int;
+        BIO_set_init(*mut Bio, c_int);
+        BIO_set_flags(*mut Bio, c_int);
+        BIO_clear_flags(*mut Bio, c_int);
+        ERR_get_error() -> c_ulong;
+        ERR_clear_error();
         ERR_lib_error_string(c_ulong) -> *const c_char;
         ERR_reason_error_string(c_ulong) -> *const c_char;
     }
@@ -152,27 +176,203 @@ interface! {
         SSL_CTX_set_min_proto_version(*mut SslCtx, u16) -> c_int;
         SSL_CTX_set_max_proto_version(*mut SslCtx, u16) -> c_int;
         SSL_CTX_set_session_cache_mode(*mut SslCtx, c_int) -> c_int;
+        SSLv23_method() -> *const SslMethod;
+        SSLv23_client_method() -> *const SslMethod;
+        SSLv23_server_method() -> *const SslMethod;
+        TLSv1_2_method() -> *const SslMethod;
+        TLSv1_2_client_method() -> *const SslMethod;
+        TLSv1_2_server_method() -> *const SslMethod;
+        TLSv1_3_method() -> *const SslMethod;
+        TLSv1_3_client_method() -> *const SslMethod;
+        TLSv1_3_server_method() -> *const SslMethod;
+        SSL_library_init() -> c_int;
+        SSL_load_error_strings();
+        SSLeay_version(c_int) -> *const c_char;
+        BIO_should_retry(*const Bio) -> c_int;
     }
 }
 
-/// Functions without which a step of a scenario cannot be done, and the operation in words.
-impl Interface {
-    pub(super) fn lacks(&self) -> Vec<String> {
-        let can = |present: bool, what: &str| (!present).then(|| what.to_owned());
-        let ctrl = self.SSL_ctrl.is_some();
-        [
-            can(self.SSL_write_ex.is_some(), "SSL_write_ex"),
-            can(self.SSL_shutdown.is_some(), "SSL_shutdown"),
-            can(self.SSL_key_update.is_some(), "SSL_key_update"),
-            can(self.SSL_renegotiate.is_some(), "SSL_renegotiate"),
-            can(ctrl || self.SSL_set_mode.is_some(), "SSL_set_mode"),
-            can(
-                ctrl || self.SSL_set_max_send_fragment.is_some(),
-                "SSL_set_max_send_fragment",
-            ),
-        ]
-        .into_iter()
-        .flatten()
+/// Functions that do the work of others, or make them needless: the former are not lacking where one of
+/// the latter is there.
+const STAND_INS: &[(&[&str], &[&str])] = &[
+    (
+        &[
+            "SSL_set_mode",
+            "SSL_clear_mode",
+            "SSL_set_max_send_fragment",
+        ],
+        &["SSL_ctrl"],
+    ),
+    (&["SSL_ctrl"], &["SSL_set_mode"]),
+    (
+        &[
+            "SSL_CTX_set_min_proto_version",
+            "SSL_CTX_set_max_proto_version",
+            "SSL_CTX_set_session_cache_mode",
+        ],
+        &["SSL_CTX_ctrl"],
+    ),
+    (&["SSL_CTX_ctrl"], &["SSL_CTX_set_max_proto_version"]),
+    (&["TLS_method"], &["SSLv23_method"]),
+    (
+        &[
+            "TLS_client_method",
+            "TLS_server_method",
+            "SSLv23_method",
+            "SSLv23_client_method",
+            "SSLv23_server_method",
+            "TLSv1_2_method",
+            "TLSv1_2_client_method",
+            "TLSv1_2_server_method",
+            "TLSv1_3_method",
+            "TLSv1_3_client_method",
+            "TLSv1_3_server_method",
+        ],
+        &["TLS_method", "SSLv23_method"],
+    ),
+    (&["SSL_connect", "SSL_accept"], &["SSL_do_handshake"]),
+    (
+        &["SSL_library_init", "SSL_load_error_strings"],
+        &["OPENSSL_init_ssl"],
+    ),
+    (&["OPENSSL_init_ssl"], &["SSL_library_init"]),
+    (&["SSLeay_version"], &["OpenSSL_version"]),
+    (&["OpenSSL_version"], &["SSLeay_version"]),
+    (&["SSL_set_fd"], &["BIO_meth_new"]),
+    // A macro in OpenSSL.
+    (&["BIO_should_retry"], &["BIO_set_flags"]),
+];
+
+/// The functions without which no BIO of ours can be made.
+const FOR_A_BIO: [&str; 9] = [
+    "SSL_set_bio",
+    "BIO_meth_new",
+    "BIO_meth_set_write",
+    "BIO_meth_set_read",
+    "BIO_meth_set_ctrl",
+    "BIO_new",
+    "BIO_set_init",
+    "BIO_set_flags",
+    "BIO_clear_flags",
+];
+
+/// The names of the functions that `find` does not find, and without which no handshake is possible. Of
+/// several that would do, the usual one is named.
+fn missing(find: &dyn Fn(&str) -> Option<*mut c_void>) -> Vec<&'static str> {
+    let has = |name: &str| find(name).is_some();
+    let all = |names: &[&str]| names.iter().all(|name| has(name));
+    let method = has("TLS_method")
+        || has("SSLv23_method")
+        || all(&["TLS_client_method", "TLS_server_method"])
+        || all(&["SSLv23_client_method", "SSLv23_server_method"]);
+    let handshake = has("SSL_do_handshake") || all(&["SSL_connect", "SSL_accept"]);
+    let transport = has("SSL_set_fd") || all(&FOR_A_BIO);
+    let required = Interface::REQUIRED.iter().copied();
+    let groups = [
+        (method, "TLS_method"),
+        (handshake, "SSL_do_handshake"),
+        (transport, "SSL_set_fd"),
+    ];
+    required
+        .filter(|name| !has(name))
+        .chain(
+            groups
+                .into_iter()
+                .filter(|(there, _)| !there)
+                .map(|(_, name)| name),
+        )
         .collect()
+}
+
+/// How a function may be spelled in a library whose names begin with `prefix`, the likeliest first.
+pub(super) fn spellings(prefix: Option<&str>, name: &str) -> Vec<String> {
+    let with = prefix.map(|prefix| format!("{prefix}{name}"));
+    // `wolfSSL_BIO_new`, but `wolfSSL_write` and `wolfTLS_client_method`.
+    let without_end = prefix
+        .and_then(|prefix| prefix.strip_suffix("SSL_"))
+        .map(|prefix| format!("{prefix}{name}"));
+    let plain = Some(name.to_owned());
+    [with, without_end, plain].into_iter().flatten().collect()
+}
+
+/// The functions with which a BIO of ours is made and used.
+#[derive(Clone, Copy)]
+pub(super) struct BioInterface {
+    pub(super) set_bio: unsafe extern "C" fn(*mut Ssl, *mut Bio, *mut Bio),
+    pub(super) meth_new: unsafe extern "C" fn(c_int, *const c_char) -> *mut BioMethod,
+    pub(super) meth_set_write: unsafe extern "C" fn(*mut BioMethod, BioWrite) -> c_int,
+    pub(super) meth_set_read: unsafe extern "C" fn(*mut BioMethod, BioRead) -> c_int,
+    pub(super) meth_set_ctrl: unsafe extern "C" fn(*mut BioMethod, BioCtrl) -> c_int,
+    pub(super) new: unsafe extern "C" fn(*const BioMethod) -> *mut Bio,
+    pub(super) set_init: unsafe extern "C" fn(*mut Bio, c_int),
+    pub(super) set_flags: unsafe extern "C" fn(*mut Bio, c_int),
+    pub(super) clear_flags: unsafe extern "C" fn(*mut Bio, c_int),
+    pub(super) new_index: Option<unsafe extern "C" fn() -> c_int>,
+    pub(super) should_retry: Option<unsafe extern "C" fn(*const Bio) -> c_int>,
+    pub(super) free: Option<unsafe extern "C" fn(*mut Bio) -> c_int>,
+}
+
+impl Interface {
+    /// The functions for a BIO of ours, if the library has them all.
+    pub(super) fn bio(&self) -> Option<BioInterface> {
+        Some(BioInterface {
+            set_bio: self.SSL_set_bio?,
+            meth_new: self.BIO_meth_new?,
+            meth_set_write: self.BIO_meth_set_write?,
+            meth_set_read: self.BIO_meth_set_read?,
+            meth_set_ctrl: self.BIO_meth_set_ctrl?,
+            new: self.BIO_new?,
+            set_init: self.BIO_set_init?,
+            set_flags: self.BIO_set_flags?,
+            clear_flags: self.BIO_clear_flags?,
+            new_index: self.BIO_get_new_index,
+            should_retry: self.BIO_should_retry,
+            free: self.BIO_free,
+        })
+    }
+
+    /// The functions that a BIO of ours would need and the library lacks.
+    pub(super) fn lacks_for_a_bio(&self) -> Vec<&'static str> {
+        let has = self.has();
+        FOR_A_BIO
+            .into_iter()
+            .filter(|name| !has.contains(name))
+            .collect()
+    }
+
+    /// The functions that the library lacks and no other one stands in for.
+    pub(super) fn lacks(&self) -> Vec<&'static str> {
+        let has = self.has();
+        let stood_in = |name: &str| {
+            STAND_INS.iter().any(|(names, by)| {
+                names.contains(&name) && by.iter().any(|other| has.contains(other))
+            })
+        };
+        let names = Self::NAMES.iter().copied();
+        names
+            .filter(|name| !has.contains(name) && !stood_in(name))
+            .collect()
+    }
+
+    /// The operations of scenarios that cannot be done, or not be seen, by their C names.
+    pub(super) fn cannot(&self) -> Vec<&'static str> {
+        const OPERATIONS: [&str; 11] = [
+            "SSL_write_ex",
+            "SSL_read",
+            "SSL_shutdown",
+            "SSL_key_update",
+            "SSL_renegotiate",
+            "SSL_set_mode",
+            "SSL_set_max_send_fragment",
+            "SSL_want",
+            "SSL_CTX_use_certificate_ASN1",
+            "SSL_CTX_use_PrivateKey_ASN1",
+            "ERR_get_error",
+        ];
+        let lacks = self.lacks();
+        OPERATIONS
+            .into_iter()
+            .filter(|name| lacks.contains(name))
+            .collect()
     }
 }

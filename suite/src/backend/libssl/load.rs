@@ -1,0 +1,476 @@
+//! Loads a libssl, after the libcrypto that goes with it, and looks which files answer in the end: the
+//! dynamic loader hands out a library that is already there under the same name without a word.
+//!
+//! In flows a [`Source`]; out flow the addresses of functions by name, and where they are from.
+
+#![allow(unsafe_code)] // The dynamic loader is foreign.
+
+use std::ffi::{CStr, OsStr, c_int, c_void};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
+
+use super::LoadError;
+use super::elf::SharedObject;
+use super::source::{Found, Libcrypto, Source};
+
+/// Functions of libcrypto by which its file is known, in the order in which they are asked for.
+const OF_LIBCRYPTO: [&str; 4] = ["ERR_get_error", "BIO_new", "ERR_clear_error", "BIO_free"];
+
+/// How names of libcrypto begin: a libssl that needs such names needs a libcrypto.
+const FAMILIES: [&str; 6] = ["BIO_", "CRYPTO_", "ERR_", "EVP_", "OPENSSL_", "X509_"];
+
+/// Names under which a system may have a libcrypto, for a libssl that does not say which one it needs.
+const OF_SYSTEMS: [&str; 3] = ["libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.so"];
+
+/// Files that were loaded as a libcrypto and are not the system's: no other library may be given one of
+/// them for the system's.
+static NOT_THE_SYSTEMS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Whether a libcrypto has given its names to the whole process: libraries that are loaded later look
+/// at their own ones first.
+static GIVEN_TO_ALL: AtomicBool = AtomicBool::new(false);
+
+/// A libssl that was loaded. Nothing is ever unloaded: a libssl registers handlers that run when the
+/// process exits.
+pub(super) struct Opened {
+    /// What its file says of itself.
+    pub(super) object: SharedObject,
+    /// The file, behind any symbolic link.
+    pub(super) path: PathBuf,
+    libssl: &'static Library,
+    libcrypto: Option<Intended>,
+}
+
+/// The libcrypto that is meant, before anybody has looked which one answers.
+struct Intended {
+    /// Not known for the system's.
+    path: Option<PathBuf>,
+    found: Found,
+    /// Not there if the libssl itself is to load it.
+    library: Option<&'static Library>,
+}
+
+/// Who sees the names of a library.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// Those that ask its handle, or need it by name.
+    Own,
+    /// Everything that is loaded later.
+    Process,
+}
+
+impl Opened {
+    /// Loads what `source` asks for.
+    pub(super) fn open(source: &Source) -> Result<Self, LoadError> {
+        let search = Search::of(source)?;
+        search.others()?;
+        let mut libcrypto = search.libcrypto()?;
+        let mut opened = dlopen(&search.path, Scope::Own);
+        if opened.is_err() && libcrypto.is_none() {
+            // It does not say that it needs one, but may.
+            libcrypto = search.undeclared_libcrypto();
+            if libcrypto.is_some() {
+                opened = dlopen(&search.path, Scope::Own);
+            }
+        }
+        let libssl = opened.map_err(|reason| search.refused(reason))?;
+        Ok(Self {
+            object: search.object,
+            path: search.path,
+            libssl,
+            libcrypto,
+        })
+    }
+
+    /// The address of the function `name`, if the libssl or its libcrypto has it.
+    pub(super) fn address(&self, name: &str) -> Option<*mut c_void> {
+        let crypto = self.libcrypto.as_ref().and_then(|one| one.library);
+        [Some(self.libssl), crypto]
+            .into_iter()
+            .flatten()
+            .find_map(|library| address(library, name))
+    }
+
+    /// Which libcrypto answers, when functions are looked up with `find`.
+    ///
+    /// # Errors
+    /// [`LoadError`], if it is not the one that is meant.
+    pub(super) fn libcrypto(
+        &self,
+        find: &dyn Fn(&str) -> Option<*mut c_void>,
+    ) -> Result<Libcrypto, LoadError> {
+        let seen = OF_LIBCRYPTO
+            .iter()
+            .find_map(|name| find(name))
+            .and_then(file_of);
+        let meant = self.libcrypto.as_ref();
+        let found = match (&seen, meant) {
+            (Some(seen), Some(meant)) => self.compare(seen, meant)?,
+            (Some(seen), None) if same_file(seen, &self.path) => Found::Inside,
+            (Some(_), None) => Found::System,
+            (None, Some(meant)) if meant.found == Found::Named => {
+                return Err(self.unused(meant, None));
+            }
+            (None, _) => Found::Nowhere,
+        };
+        if matches!(found, Found::Named | Found::OwnDependency | Found::Beside) {
+            not_the_systems().extend(seen.clone());
+        }
+        Ok(Libcrypto { path: seen, found })
+    }
+
+    fn compare(&self, seen: &Path, meant: &Intended) -> Result<Found, LoadError> {
+        match (&meant.path, meant.found) {
+            (Some(path), found) if same_file(seen, path) => Ok(found),
+            (Some(_), Found::Named) => Err(self.unused(meant, Some(seen))),
+            (_, _) if same_file(seen, &self.path) => Ok(Found::Inside),
+            (None, found) if !not_the_systems().iter().any(|one| same_file(seen, one)) => Ok(found),
+            (path, _) => Err(LoadError::NameTaken {
+                path: self.path.clone(),
+                meant: path.clone(),
+                taken: seen.to_owned(),
+            }),
+        }
+    }
+
+    fn unused(&self, meant: &Intended, used: Option<&Path>) -> LoadError {
+        LoadError::LibcryptoUnused {
+            path: self.path.clone(),
+            named: meant.path.clone().unwrap_or_default(),
+            used: used.unwrap_or(&self.path).to_owned(),
+        }
+    }
+
+    /// Checks that the function at `address`, which the libssl's file has under the name `name`, is the one
+    /// of this file.
+    ///
+    /// # Errors
+    /// [`LoadError::OtherFile`], if another file answers.
+    pub(super) fn check(&self, name: &str, address: *mut c_void) -> Result<(), LoadError> {
+        match file_of(address) {
+            Some(file) if self.object.exports.contains(name) && !same_file(&file, &self.path) => {
+                Err(LoadError::OtherFile {
+                    path: self.path.clone(),
+                    answers: file,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where the libraries that a libssl needs are looked for.
+struct Search<'s> {
+    source: &'s Source,
+    object: SharedObject,
+    path: PathBuf,
+    /// Its folder, and that of the symbolic link by which it was named.
+    beside: Vec<PathBuf>,
+}
+
+impl<'s> Search<'s> {
+    fn of(source: &'s Source) -> Result<Self, LoadError> {
+        let object = read(&source.path)?;
+        let path = canonical(&source.path)?;
+        let link = source.path.parent().map(|folder| match folder {
+            here if here.as_os_str().is_empty() => PathBuf::from("."),
+            folder => folder.to_owned(),
+        });
+        let own = path.parent().map(Path::to_owned);
+        Ok(Self {
+            source,
+            object,
+            path,
+            beside: [own, link].into_iter().flatten().collect(),
+        })
+    }
+
+    /// The name of the libcrypto that it says it needs.
+    fn needed_libcrypto(&self) -> Option<&str> {
+        let mut names = self.object.needed.iter().map(String::as_str);
+        names.find(|name| name.to_lowercase().contains("crypto"))
+    }
+
+    /// The libcrypto that is to be used; nothing if the libssl does not say that it needs one and none is
+    /// named.
+    fn libcrypto(&self) -> Result<Option<Intended>, LoadError> {
+        let needed = self.needed_libcrypto();
+        if let Some(named) = &self.source.libcrypto {
+            return self.named(named, needed).map(Some);
+        }
+        let Some(name) = needed else {
+            return Ok(None);
+        };
+        if let Some(path) = self.in_own_folders(name) {
+            return Ok(Some(Intended {
+                path: Some(path),
+                found: Found::OwnDependency,
+                library: None,
+            }));
+        }
+        if let Some(path) = self.beside(name) {
+            let library = dlopen(&path, Scope::Own).map_err(|reason| LoadError::Open {
+                path: path.clone(),
+                reason,
+            })?;
+            return Ok(Some(Intended {
+                path: Some(path),
+                found: Found::Beside,
+                library: Some(library),
+            }));
+        }
+        let library = dlopen(Path::new(name), Scope::Own)
+            .map_err(|reason| self.no_dependency(name, reason))?;
+        Ok(Some(Intended {
+            path: None,
+            found: Found::System,
+            library: Some(library),
+        }))
+    }
+
+    fn named(&self, named: &Path, needed: Option<&str>) -> Result<Intended, LoadError> {
+        let object = read(named)?;
+        let path = canonical(named)?;
+        let scope = match needed {
+            // The dynamic loader takes a library that is there already for one of this name.
+            Some(name) if object.soname.as_deref() == Some(name) => Scope::Own,
+            Some(name) => {
+                return Err(LoadError::LibcryptoName {
+                    path: self.path.clone(),
+                    libcrypto: path,
+                    needed: name.to_owned(),
+                    name: object.soname.unwrap_or_else(|| "nothing".to_owned()),
+                });
+            }
+            None => Scope::Process,
+        };
+        let library = dlopen(&path, scope).map_err(|reason| LoadError::Open {
+            path: path.clone(),
+            reason,
+        })?;
+        Ok(Intended {
+            path: Some(path),
+            found: Found::Named,
+            library: Some(library),
+        })
+    }
+
+    /// A libcrypto that has all names that the libssl needs of one, although it does not say that it needs
+    /// one: beside it, or the system's. It is loaded so that the libssl will find its names.
+    fn undeclared_libcrypto(&self) -> Option<Intended> {
+        let names = self.wanted();
+        if names.is_empty() {
+            return None;
+        }
+        let beside = self.beside.iter().flat_map(|folder| {
+            let mut files: Vec<PathBuf> = fs::read_dir(folder)
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .filter(|path| is_libcrypto(path))
+                .collect();
+            files.sort();
+            files
+        });
+        let has_all = |path: &PathBuf| {
+            let object = SharedObject::read(path).ok();
+            object.is_some_and(|object| names.iter().all(|&name| object.exports.contains(name)))
+        };
+        for path in beside.filter(has_all) {
+            let Ok(path) = path.canonicalize() else {
+                continue;
+            };
+            if let Ok(library) = dlopen(&path, Scope::Process) {
+                return Some(Intended {
+                    path: Some(path),
+                    found: Found::Beside,
+                    library: Some(library),
+                });
+            }
+        }
+        for name in OF_SYSTEMS.map(Path::new) {
+            let library = dlopen(name, Scope::Own).ok();
+            if library.is_some_and(|it| names.iter().all(|name| address(it, name).is_some())) {
+                return Some(Intended {
+                    path: None,
+                    found: Found::System,
+                    library: dlopen(name, Scope::Process).ok(),
+                });
+            }
+        }
+        None
+    }
+
+    /// The names of libcrypto that the libssl needs.
+    fn wanted(&self) -> Vec<&str> {
+        let of_libcrypto = |name: &str| {
+            let prefix = self.source.prefix.as_deref().unwrap_or_default();
+            let plain = name.strip_prefix(prefix).unwrap_or(name);
+            FAMILIES.iter().any(|family| plain.starts_with(family))
+        };
+        let names = self.object.undefined.iter().map(String::as_str);
+        names.filter(|name| of_libcrypto(name)).collect()
+    }
+
+    /// Loads what else it needs and only stands beside it: the dynamic loader does not look there.
+    fn others(&self) -> Result<(), LoadError> {
+        let crypto = self.needed_libcrypto();
+        for name in &self.object.needed {
+            let name = name.as_str();
+            if Some(name) == crypto || self.in_own_folders(name).is_some() {
+                continue;
+            }
+            let Some(path) = self.beside(name) else {
+                continue;
+            };
+            if dlopen(Path::new(name), Scope::Own).is_err() {
+                dlopen(&path, Scope::Own).map_err(|reason| LoadError::Open { path, reason })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file of this name in the folders that the libssl names (ld.so(8), "Dynamic string tokens").
+    fn in_own_folders(&self, name: &str) -> Option<PathBuf> {
+        let origin = self.path.parent()?.to_str()?;
+        self.object.folders.iter().find_map(|folder| {
+            let folder = folder
+                .replace("${ORIGIN}", origin)
+                .replace("$ORIGIN", origin);
+            library_at(&Path::new(&folder).join(name))
+        })
+    }
+
+    fn beside(&self, name: &str) -> Option<PathBuf> {
+        self.beside
+            .iter()
+            .find_map(|folder| library_at(&folder.join(name)))
+    }
+
+    /// Why the dynamic loader did not take the libssl, in words that help.
+    fn refused(&self, reason: String) -> LoadError {
+        let missing = self.object.needed.iter().find_map(|name| {
+            let there = self.in_own_folders(name).is_some() || self.beside(name).is_some();
+            let error = dlopen(Path::new(name), Scope::Own).err()?;
+            (!there).then(|| self.no_dependency(name, error))
+        });
+        missing.unwrap_or_else(|| match self.wanted().is_empty() {
+            true => LoadError::Open {
+                path: self.source.path.clone(),
+                reason,
+            },
+            false => LoadError::NoLibcrypto {
+                path: self.source.path.clone(),
+                reason,
+            },
+        })
+    }
+
+    fn no_dependency(&self, name: &str, reason: String) -> LoadError {
+        LoadError::NoDependency {
+            path: self.source.path.clone(),
+            missing: name.to_owned(),
+            reason,
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<SharedObject, LoadError> {
+    SharedObject::read(path).map_err(|problem| LoadError::File {
+        path: path.to_owned(),
+        problem,
+    })
+}
+
+/// A bare file name would be looked for in the system's folders.
+fn canonical(path: &Path) -> Result<PathBuf, LoadError> {
+    path.canonicalize().map_err(|error| LoadError::Open {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// The file behind `path`, if it is a shared object for this machine.
+fn library_at(path: &Path) -> Option<PathBuf> {
+    SharedObject::read(path).ok()?;
+    path.canonicalize().ok()
+}
+
+/// `libcrypto.so`, `libcrypto.so.3`, `libcrypto-2f1b.so.1.1`.
+fn is_libcrypto(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with("libcrypto") && name.contains(".so"))
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
+}
+
+fn not_the_systems() -> MutexGuard<'static, Vec<PathBuf>> {
+    NOT_THE_SYSTEMS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Loads a library for the rest of the process, with all that it needs; a name without a slash is looked
+/// for in the system's folders. What the dynamic loader says if it does not.
+fn dlopen(file: &Path, scope: Scope) -> Result<&'static Library, String> {
+    let flags: c_int = match scope {
+        Scope::Process => {
+            GIVEN_TO_ALL.store(true, Ordering::Relaxed);
+            RTLD_NOW | RTLD_GLOBAL
+        }
+        Scope::Own if GIVEN_TO_ALL.load(Ordering::Relaxed) => {
+            RTLD_NOW | RTLD_LOCAL | libc::RTLD_DEEPBIND
+        }
+        Scope::Own => RTLD_NOW | RTLD_LOCAL,
+    };
+    // SAFETY: code of the library runs when it is loaded; that is what the user asked for.
+    match unsafe { Library::open(Some(file), flags) } {
+        Ok(library) => Ok(Box::leak(Box::new(library))),
+        Err(error) => Err(words(&error)),
+    }
+}
+
+/// The dynamic loader's own words stand in the source of the error.
+fn words(error: &libloading::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => cause.to_string(),
+        None => error.to_string(),
+    }
+}
+
+fn address(library: &Library, name: &str) -> Option<*mut c_void> {
+    // SAFETY: only the address is taken here; its type is given where it is used.
+    let symbol = unsafe { library.get::<*mut c_void>(name.as_bytes()) }.ok()?;
+    Some(symbol.into_raw()).filter(|address| !address.is_null())
+}
+
+/// The file, behind any symbolic link, whose code stands at `address`.
+fn file_of(address: *mut c_void) -> Option<PathBuf> {
+    let mut place = libc::Dl_info {
+        dli_fname: ptr::null(),
+        dli_fbase: ptr::null_mut(),
+        dli_sname: ptr::null(),
+        dli_saddr: ptr::null_mut(),
+    };
+    // SAFETY: any address may be asked about, and `place` has room for the answer.
+    let known = unsafe { libc::dladdr(address, &raw mut place) } != 0;
+    if !known || place.dli_fname.is_null() {
+        return None;
+    }
+    // SAFETY: the name is a string of the dynamic loader's, which stays as long as the library does.
+    let name = unsafe { CStr::from_ptr(place.dli_fname) };
+    let path = PathBuf::from(OsStr::from_bytes(name.to_bytes()));
+    Some(path.canonicalize().unwrap_or(path))
+}

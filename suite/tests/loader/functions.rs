@@ -1,0 +1,238 @@
+//! Libraries that lack functions, or spell them otherwise.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+use writeproof::backend::Backend;
+use writeproof::backend::libssl::{Found, Libssl, LoadError, Source, Transport};
+use writeproof::scenario::{Corpus, Scenario};
+use writeproof::stage;
+
+use crate::shim::{REAL, all_but, compile, error_of, folder, load_error, shim};
+
+/// The functions without which no library is taken: those that one with nothing in it lacks.
+fn required(folder: &TempDir) -> Vec<&'static str> {
+    let path = folder.path().join("empty.so");
+    match load_error(&compile(&path, "int answer(void) { return 42; }\n", &[])) {
+        LoadError::Lacks { missing, .. } => missing,
+        other => panic!("something else went wrong: {other}"),
+    }
+}
+
+fn scenario(id: &str) -> Scenario {
+    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let mut scenarios = corpus.scenarios().cloned();
+    scenarios
+        .find(|scenario| scenario.id.to_string() == id)
+        .expect("a scenario of this name")
+}
+
+/// What the case says is not supported, in its first variant.
+fn unsupported(libssl: &Libssl, id: &str) -> Option<String> {
+    let scenario = scenario(id);
+    let variant = scenario.variants().next().expect("a variant");
+    let trace = stage::run(libssl, &scenario, variant).expect("the suite does its part");
+    trace.unsupported().map(ToOwned::to_owned)
+}
+
+#[test]
+fn a_library_without_anything_of_libssl_is_told_all_that_it_lacks() {
+    let missing = required(&folder());
+    for name in [
+        "SSL_write",
+        "SSL_new",
+        "TLS_method",
+        "SSL_do_handshake",
+        "SSL_set_fd",
+    ] {
+        assert!(missing.contains(&name), "{name} in {missing:?}");
+    }
+    assert!(!missing.contains(&"ERR_get_error"), "{missing:?}");
+}
+
+#[test]
+fn a_library_without_ssl_write_is_told_just_that() {
+    let folder = folder();
+    let path = folder.path().join("nearly.so");
+    let object = shim(&path, all_but(&["SSL_write"]), &[]);
+    let wanted = format!(
+        "{} lacks SSL_write: is it a libssl (and not, say, a libcrypto)?",
+        object.display()
+    );
+    assert_eq!(load_error(&object).to_string(), wanted);
+}
+
+#[test]
+fn the_required_functions_alone_make_a_library() {
+    let folder = folder();
+    let missing = required(&folder);
+    let object = shim(
+        &folder.path().join("bare.so"),
+        |name| missing.contains(&name).then(|| name.to_owned()),
+        &[],
+    );
+    let libssl = Libssl::load("bare", &object).expect("it has all that is required");
+    assert_eq!(libssl.loaded().has.len(), missing.len());
+    assert_eq!(libssl.loaded().version, "unknown");
+    assert_eq!(libssl.about().version, "unknown version");
+    assert_eq!(libssl.loaded().libcrypto.found, Found::Nowhere);
+}
+
+#[test]
+fn a_library_that_makes_no_bio_method_is_refused() {
+    let folder = folder();
+    let functions: String = REAL
+        .loaded()
+        .has
+        .iter()
+        .map(|name| format!("void *{name}(void) {{ return 0; }}\n"))
+        .collect();
+    let object = compile(&folder.path().join("hollow.so"), &functions, &[]);
+    let error = load_error(&object);
+    assert!(matches!(error, LoadError::Bio { .. }), "{error}");
+}
+
+#[test]
+fn openssl_1_1_1_tells_its_version_and_lacks_nothing() {
+    let (about, loaded) = (REAL.about(), REAL.loaded());
+    assert_eq!(
+        (about.library.as_str(), about.version.as_str()),
+        ("OpenSSL", "1.1.1w")
+    );
+    assert_eq!(about.lacks, Vec::<String>::new());
+    assert_eq!(loaded.lacks, Vec::<String>::new());
+    assert!(
+        loaded.version.starts_with("OpenSSL 1.1.1w "),
+        "{}",
+        loaded.version
+    );
+    assert_eq!(loaded.transport, Transport::Bio);
+    assert_eq!(loaded.libcrypto.found, Found::Inside);
+    assert_eq!(loaded.libcrypto.path.as_ref(), Some(&loaded.path));
+}
+
+#[test]
+fn a_missing_function_makes_the_steps_that_need_it_not_applicable() {
+    let folder = folder();
+    let hidden = &["SSL_write_ex", "SSL_shutdown", "ERR_get_error"];
+    let object = shim(&folder.path().join("lesser.so"), all_but(hidden), &[]);
+    let libssl = Libssl::load("lesser", &object).expect("it can do the rest");
+    assert_eq!(
+        libssl.about().lacks,
+        ["SSL_write_ex", "SSL_shutdown", "ERR_get_error"]
+    );
+    let tell = |id| unsupported(&libssl, id);
+    assert_eq!(tell("partial/write-ex").as_deref(), Some("SSL_write_ex"));
+    assert_eq!(
+        tell("closing/after-own-shutdown").as_deref(),
+        Some("SSL_shutdown")
+    );
+    assert_eq!(
+        tell("errors/stale-before-success").as_deref(),
+        Some("a stale error, without ERR_get_error")
+    );
+    assert_eq!(tell("partial/everything-fits"), None);
+}
+
+#[test]
+fn old_spellings_stand_in_for_those_of_today() {
+    let folder = folder();
+    let old = |name: &str| match name {
+        "TLS_method" => Some("SSLv23_method".to_owned()),
+        "OpenSSL_version" => Some("SSLeay_version".to_owned()),
+        "TLS_client_method" | "TLS_server_method" | "SSL_do_handshake" => None,
+        name => Some(name.to_owned()),
+    };
+    let object = shim(&folder.path().join("old.so"), old, &[]);
+    let libssl = Libssl::load("old", &object).expect("old names are names");
+    assert_eq!(libssl.about().version, "1.1.1w");
+    same_traces(&libssl, "partial/everything-fits");
+}
+
+#[test]
+fn a_prefix_is_looked_for_before_the_plain_name() {
+    let folder = folder();
+    // As in AWS-LC, whose libssl has plain names while its libcrypto has not.
+    let prefixed = |name: &str| match name.starts_with("SSL_") {
+        true => Some(name.to_owned()),
+        false => Some(format!("aws_lc_0_47_0_{name}")),
+    };
+    let object = shim(&folder.path().join("prefixed.so"), prefixed, &[]);
+    let source = Source {
+        prefix: Some("aws_lc_0_47_0_".to_owned()),
+        ..Source::new("prefixed", &object)
+    };
+    let libssl = Libssl::open(&source).expect("the prefix is right");
+    assert_eq!(libssl.loaded().prefix, source.prefix);
+    assert_eq!(libssl.loaded().has, REAL.loaded().has);
+    same_traces(&libssl, "partial/everything-fits");
+}
+
+/// The spelling of wolfSSL: `SSL_write` is `wolfSSL_write`, `TLS_method` is `wolfTLS_method`, and all
+/// others begin with `wolfSSL_`.
+fn like_wolfssl(name: &str) -> Option<String> {
+    Some(match name {
+        "SSL_do_handshake" => "wolfSSL_SSL_do_handshake".to_owned(),
+        name if name.starts_with("SSL_") || name.starts_with("TLS_") => format!("wolf{name}"),
+        name => format!("wolfSSL_{name}"),
+    })
+}
+
+#[test]
+fn a_prefix_that_ends_in_ssl_takes_the_place_of_that_in_the_name() {
+    let folder = folder();
+    let object = shim(&folder.path().join("wolf.so"), like_wolfssl, &[]);
+    let source = Source {
+        prefix: Some("wolfSSL_".to_owned()),
+        ..Source::new("wolf", &object)
+    };
+    let libssl = Libssl::open(&source).expect("the prefix is right");
+    assert_eq!(libssl.loaded().has, REAL.loaded().has);
+}
+
+#[test]
+fn a_library_with_prefixed_names_is_told_which_prefix_to_name() {
+    let folder = folder();
+    let of = |name: &str, spell: &dyn Fn(&str) -> Option<String>| {
+        let object = shim(&folder.path().join(name), spell, &[]);
+        load_error(&object).to_string()
+    };
+    let wolf = of("wolf.so", &like_wolfssl);
+    assert!(wolf.ends_with("say so: --symbol-prefix wolfSSL_"), "{wolf}");
+    let other = of("other.so", &|name| Some(format!("my_{name}")));
+    assert!(other.ends_with("say so: --symbol-prefix my_"), "{other}");
+}
+
+#[test]
+fn a_wrong_prefix_is_no_harm_where_names_are_plain() {
+    let folder = folder();
+    let object = shim(&folder.path().join("plain.so"), crate::shim::all, &[]);
+    let source = Source {
+        prefix: Some("nobody_".to_owned()),
+        ..Source::new("plain", &object)
+    };
+    assert!(Libssl::open(&source).is_ok());
+}
+
+/// All variants come to the same as on the real library.
+fn same_traces(libssl: &dyn Backend, id: &str) {
+    let scenario = scenario(id);
+    for variant in scenario.variants() {
+        let digest = |backend: &dyn Backend| {
+            let trace = stage::run(backend, &scenario, variant).expect("the suite does its part");
+            trace.digest()
+        };
+        assert_eq!(digest(libssl), digest(&*REAL), "{id} {variant}");
+    }
+}
+
+#[test]
+fn what_is_named_is_what_an_error_is_about() {
+    let nowhere = Path::new("/nowhere/libcrypto.so");
+    let source = Source {
+        libcrypto: Some(nowhere.to_owned()),
+        ..Source::new("real", writeproof_openssl_1_1_1::LIBSSL)
+    };
+    let error = error_of(&source).to_string();
+    assert!(error.starts_with("/nowhere/libcrypto.so "), "{error}");
+}

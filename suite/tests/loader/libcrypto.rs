@@ -1,0 +1,205 @@
+//! Where the libcrypto of a libssl is found, and what is said if it is not, or if it is another one.
+//!
+//! Each test has names of its own for its libcrypto: the dynamic loader knows one library of a name in a
+//! process, and the tests share one.
+
+use std::path::{Path, PathBuf};
+
+use writeproof::backend::libssl::{Found, Libssl, LoadError, Source};
+
+use crate::shim::{all, compile, error_of, folder, is_crypto, load_error, shim};
+
+/// A libcrypto, the half of a shim.
+fn libcrypto(folder: &Path, name: &str) -> PathBuf {
+    let soname = format!("-Wl,-soname,{name}");
+    let crypto = |function: &str| is_crypto(function).then(|| function.to_owned());
+    std::fs::create_dir_all(folder).expect("the folder is ours");
+    shim(&folder.join(name), crypto, &[&soname])
+}
+
+/// The other half, which says that it needs `libcrypto`.
+fn libssl(folder: &Path, libcrypto: &Path, arguments: &[&str]) -> PathBuf {
+    let ssl = |function: &str| (!is_crypto(function)).then(|| function.to_owned());
+    let file = libcrypto.display().to_string();
+    let mut all = vec!["-Wl,--no-as-needed", &file];
+    all.extend(arguments);
+    std::fs::create_dir_all(folder).expect("the folder is ours");
+    shim(&folder.join("libssl.so"), ssl, &all)
+}
+
+/// The libcrypto that was found, and how.
+fn found(source: &Source) -> (Option<PathBuf>, Found) {
+    let libssl = Libssl::open(source).unwrap_or_else(|error| panic!("{error}"));
+    let libcrypto = libssl.loaded().libcrypto.clone();
+    (libcrypto.path, libcrypto.found)
+}
+
+fn real(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok()
+}
+
+#[test]
+fn a_libcrypto_beside_the_libssl_is_found() {
+    let folder = folder();
+    let crypto = libcrypto(folder.path(), "libcrypto-beside.so.9");
+    let ssl = libssl(folder.path(), &crypto, &[]);
+    assert_eq!(
+        found(&Source::new("beside", ssl)),
+        (real(&crypto), Found::Beside)
+    );
+}
+
+#[test]
+fn a_libcrypto_beside_a_link_to_the_libssl_is_found() {
+    let folder = folder();
+    let crypto = libcrypto(folder.path(), "libcrypto-link.so.9");
+    let ssl = libssl(&folder.path().join("elsewhere"), &crypto, &[]);
+    let link = folder.path().join("libssl-link.so");
+    std::os::unix::fs::symlink(ssl, &link).expect("the folder is ours");
+    assert_eq!(
+        found(&Source::new("link", link)),
+        (real(&crypto), Found::Beside)
+    );
+}
+
+#[test]
+fn a_libcrypto_in_a_folder_that_the_libssl_names_is_found() {
+    for (tag, kind) in [
+        ("-Wl,--enable-new-dtags", "runpath"),
+        ("-Wl,--disable-new-dtags", "rpath"),
+    ] {
+        let folder = folder();
+        let crypto = libcrypto(
+            &folder.path().join("lib"),
+            &format!("libcrypto-{kind}.so.9"),
+        );
+        let ssl = libssl(
+            folder.path(),
+            &crypto,
+            &[tag, "-Wl,-rpath,/nowhere:$ORIGIN/lib"],
+        );
+        assert_eq!(
+            found(&Source::new("own", ssl)),
+            (real(&crypto), Found::OwnDependency),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn a_libcrypto_that_is_named_goes_before_any_other() {
+    let folder = folder();
+    let beside = libcrypto(folder.path(), "libcrypto-named.so.9");
+    let named = libcrypto(&folder.path().join("named"), "libcrypto-named.so.9");
+    let ssl = libssl(folder.path(), &beside, &[]);
+    let source = Source {
+        libcrypto: Some(named.clone()),
+        ..Source::new("named", ssl)
+    };
+    assert_eq!(found(&source), (real(&named), Found::Named));
+}
+
+#[test]
+fn a_libcrypto_that_is_nowhere_is_named_with_the_option_that_helps() {
+    let folder = folder();
+    let crypto = libcrypto(folder.path(), "libcrypto-nowhere.so.9");
+    let ssl = libssl(folder.path(), &crypto, &[]);
+    std::fs::remove_file(crypto).expect("the folder is ours");
+    let error = load_error(&ssl);
+    assert!(matches!(error, LoadError::NoDependency { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(
+        text.contains("needs libcrypto-nowhere.so.9, which") && text.contains("--libcrypto PATH"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_libcrypto_that_was_named_but_is_not_used_is_an_error() {
+    let folder = folder();
+    let crypto = libcrypto(folder.path(), "libcrypto-unused.so.9");
+    let whole = shim(&folder.path().join("whole.so"), all, &[]);
+    let source = Source {
+        libcrypto: Some(crypto),
+        ..Source::new("whole", whole)
+    };
+    let error = error_of(&source);
+    assert!(
+        matches!(error, LoadError::LibcryptoUnused { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_named_libcrypto_that_calls_itself_otherwise_is_an_error() {
+    let folder = folder();
+    let crypto = libcrypto(folder.path(), "libcrypto-right.so.9");
+    let other = libcrypto(folder.path(), "libcrypto-wrong.so.8");
+    let ssl = libssl(folder.path(), &crypto, &[]);
+    let source = Source {
+        libcrypto: Some(other),
+        ..Source::new("other", ssl)
+    };
+    let text = error_of(&source).to_string();
+    assert!(
+        text.contains("needs libcrypto-right.so.9") && text.contains("libcrypto-wrong.so.8"),
+        "{text}"
+    );
+}
+
+#[test]
+fn two_libraries_that_need_different_files_of_one_name_are_not_taken_for_each_other() {
+    let folder = folder();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    let of = |folder: &Path| {
+        let crypto = libcrypto(folder, "libcrypto-twice.so.9");
+        (Source::new("twice", libssl(folder, &crypto, &[])), crypto)
+    };
+    let ((one, its), (other, _)) = (of(&first), of(&second));
+    assert_eq!(found(&one), (real(&its), Found::Beside));
+    match error_of(&other) {
+        LoadError::NameTaken { taken, .. } => assert_eq!(Some(taken), real(&its)),
+        other => panic!("something else went wrong: {other}"),
+    }
+}
+
+#[test]
+fn two_libssls_of_one_name_answer_each_for_itself() {
+    let folder = folder();
+    let of = |name: &str, version: &str| {
+        let path = folder.path().join(name);
+        let text = format!(
+            "-Dversion_of_ours=const char *OpenSSL_version(int i) {{ return \"Shim {version}\"; }}"
+        );
+        let but = |name: &str| (name != "OpenSSL_version").then(|| name.to_owned());
+        let source = ["-Wl,-soname,libssl-same.so.9", "-include"];
+        let header = folder.path().join(format!("{name}.h"));
+        std::fs::write(&header, text.split_once('=').expect("a definition").1)
+            .expect("the folder is ours");
+        let header = header.display().to_string();
+        shim(&path, but, &[source[0], source[1], &header])
+    };
+    for (name, version) in [("one.so", "1"), ("two.so", "2")] {
+        let libssl = Libssl::load("same", &of(name, version)).expect("a libssl");
+        assert_eq!(libssl.loaded().version, format!("Shim {version}"));
+        assert!(libssl.loaded().path.ends_with(name));
+    }
+}
+
+#[test]
+fn another_library_that_only_stands_beside_is_found_too() {
+    let folder = folder();
+    let helper = compile(
+        &folder.path().join("libhelper-of-ours.so.1"),
+        "int helper_of_ours(void) { return 1; }\n",
+        &["-Wl,-soname,libhelper-of-ours.so.1"],
+    );
+    let file = helper.display().to_string();
+    let ssl = folder.path().join("libssl.so");
+    let ssl = shim(&ssl, all, &["-Wl,--no-as-needed", &file]);
+    assert_eq!(
+        found(&Source::new("helped", &ssl)),
+        (real(&ssl), Found::Inside)
+    );
+    std::fs::remove_file(helper).expect("the folder is ours");
+}

@@ -1,0 +1,65 @@
+//! A library that makes no BIO of another's kind is driven over a socket pair, and is never told to have
+//! done what it did not.
+
+use std::collections::BTreeMap;
+
+use writeproof::backend::Backend;
+use writeproof::backend::libssl::{Libssl, Transport};
+use writeproof::scenario::Corpus;
+use writeproof::stage;
+
+use crate::shim::{REAL, all_but, folder, shim};
+
+#[test]
+fn a_library_without_bio_methods_says_so() {
+    let folder = folder();
+    let object = shim(
+        &folder.path().join("said.so"),
+        all_but(&["BIO_meth_new"]),
+        &[],
+    );
+    let libssl = Libssl::load("said", &object).expect("it has SSL_set_fd");
+    let lacks = vec!["BIO_meth_new".to_owned()];
+    assert_eq!(libssl.loaded().transport, Transport::SocketPair { lacks });
+    assert!(libssl.about().how.ends_with("over a socket pair"));
+}
+
+#[test]
+fn every_case_over_a_socket_pair_is_the_same_as_over_a_bio_or_not_applicable() {
+    let folder = folder();
+    let object = shim(
+        &folder.path().join("pair.so"),
+        all_but(&["BIO_meth_new"]),
+        &[],
+    );
+    let libssl = Libssl::load("pair", &object).expect("it has SSL_set_fd");
+    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let mut applicable: BTreeMap<String, usize> = BTreeMap::new();
+    let mut differ = Vec::new();
+    for scenario in corpus.scenarios() {
+        for variant in scenario.variants() {
+            let run = |backend: &dyn Backend| {
+                stage::run(backend, scenario, variant).expect("the suite does its part")
+            };
+            let trace = run(&libssl);
+            if trace
+                .unsupported()
+                .is_some_and(|why| why.contains("over a socket pair"))
+            {
+                continue;
+            }
+            *applicable
+                .entry(scenario.id.family().to_owned())
+                .or_default() += 1;
+            let over_a_bio = run(&*REAL);
+            if trace.digest() != over_a_bio.digest() {
+                differ.push(format!("{} {variant}\n{trace}\n{over_a_bio}", scenario.id));
+            }
+        }
+    }
+    assert_eq!(differ.len(), 0, "{}", differ.join("\n"));
+    assert!(
+        applicable.get("whole").is_some_and(|&cases| cases >= 4),
+        "{applicable:?}"
+    );
+}
