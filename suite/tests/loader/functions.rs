@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use writeproof::backend::Backend;
-use writeproof::backend::libssl::{Found, Libssl, LoadError, Source, Transport};
+use writeproof::backend::libssl::{Found, Libssl, LoadError, Loaded, Source, Transport};
 use writeproof::scenario::{Corpus, Scenario};
 use writeproof::stage;
 
@@ -21,7 +21,7 @@ fn required(folder: &TempDir) -> Vec<&'static str> {
 
 fn scenario(id: &str) -> Scenario {
     let corpus = Corpus::built_in().expect("the scenarios are right");
-    let mut scenarios = corpus.scenarios().cloned();
+    let mut scenarios = corpus.scenarios().iter().cloned();
     scenarios
         .find(|scenario| scenario.id.to_string() == id)
         .expect("a scenario of this name")
@@ -109,6 +109,13 @@ fn openssl_1_1_1_tells_its_version_and_lacks_nothing() {
     assert_eq!(loaded.transport, Transport::Bio);
     assert_eq!(loaded.libcrypto.found, Found::Inside);
     assert_eq!(loaded.libcrypto.path.as_ref(), Some(&loaded.path));
+}
+
+#[test]
+fn what_was_loaded_can_be_told_to_another_process() {
+    let text = serde_json::to_string(REAL.loaded()).expect("plain data");
+    let again: Loaded = serde_json::from_str(&text).expect("what was written");
+    assert_eq!(&again, REAL.loaded());
 }
 
 #[test]

@@ -115,6 +115,34 @@ fn a_libcrypto_that_is_nowhere_is_named_with_the_option_that_helps() {
 }
 
 #[test]
+fn a_libssl_that_does_not_say_which_libcrypto_it_needs_is_given_one_that_has_its_names() {
+    let folder = folder();
+    let header = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("the folder is ours");
+        path.display().to_string()
+    };
+    let has = header("has.h", "long ERR_of_ours(void) { return 1; }\n");
+    let needs = header(
+        "needs.h",
+        "long ERR_of_ours(void);\nlong use(void) { return ERR_of_ours(); }\n",
+    );
+    let crypto = |name: &str| is_crypto(name).then(|| name.to_owned());
+    let ssl = |name: &str| (!is_crypto(name)).then(|| name.to_owned());
+    let ssl = shim(&folder.path().join("libssl.so"), ssl, &["-include", &needs]);
+    let error = load_error(&ssl);
+    assert!(matches!(error, LoadError::NoLibcrypto { .. }), "{error:?}");
+    // One that lacks the name, and one that has it.
+    shim(&folder.path().join("libcrypto.so.1"), crypto, &[]);
+    let right = folder.path().join("libcrypto.so.2");
+    let right = shim(&right, crypto, &["-include", &has]);
+    assert_eq!(
+        found(&Source::new("silent", ssl)),
+        (real(&right), Found::Beside)
+    );
+}
+
+#[test]
 fn a_libcrypto_that_was_named_but_is_not_used_is_an_error() {
     let folder = folder();
     let crypto = libcrypto(folder.path(), "libcrypto-unused.so.9");

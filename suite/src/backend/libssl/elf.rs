@@ -4,6 +4,8 @@
 //! In flows a path; out flows what the file says of itself, or why it is no library. Any bytes are
 //! answered without a panic.
 
+#![forbid(unsafe_code)]
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};

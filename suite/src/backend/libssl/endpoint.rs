@@ -356,9 +356,14 @@ impl Endpoint for LibsslEndpoint {
             .ok_or_else(|| Unsupported::new("SSL_set_max_send_fragment"))?;
         let command = number::CTRL_MAX_SEND_FRAGMENT;
         // SAFETY: the connection is live, and the command takes no pointer.
-        self.call(|_, ssl| unsafe {
+        let call = self.call(|_, ssl| unsafe {
             c_int::try_from(function(ssl, command, bytes.into(), ptr::null_mut())).unwrap_or(-1)
-        })
+        })?;
+        match call.ret {
+            1 => Ok(call),
+            // All lengths that a scenario can have are right: the library does not know the number.
+            _ => Err(refused(&self.api, "SSL_set_max_send_fragment")),
+        }
     }
 
     fn stale_error(&mut self) -> Result<(), Unsupported> {

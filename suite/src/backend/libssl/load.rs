@@ -37,6 +37,13 @@ static NOT_THE_SYSTEMS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 /// at their own ones first.
 static GIVEN_TO_ALL: AtomicBool = AtomicBool::new(false);
 
+/// The flag of dlopen(3) by which a library looks at its own names before those of the process; only the
+/// GNU C library has it.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const OWN_NAMES_FIRST: c_int = libc::RTLD_DEEPBIND;
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+const OWN_NAMES_FIRST: c_int = 0;
+
 /// A libssl that was loaded. Nothing is ever unloaded: a libssl registers handlers that run when the
 /// process exits.
 pub(super) struct Opened {
@@ -53,8 +60,7 @@ struct Intended {
     /// Not known for the system's.
     path: Option<PathBuf>,
     found: Found,
-    /// Not there if the libssl itself is to load it.
-    library: Option<&'static Library>,
+    library: &'static Library,
 }
 
 /// Who sees the names of a library.
@@ -91,7 +97,7 @@ impl Opened {
 
     /// The address of the function `name`, if the libssl or its libcrypto has it.
     pub(super) fn address(&self, name: &str) -> Option<*mut c_void> {
-        let crypto = self.libcrypto.as_ref().and_then(|one| one.library);
+        let crypto = self.libcrypto.as_ref().map(|one| one.library);
         [Some(self.libssl), crypto]
             .into_iter()
             .flatten()
@@ -208,22 +214,19 @@ impl<'s> Search<'s> {
         let Some(name) = needed else {
             return Ok(None);
         };
-        if let Some(path) = self.in_own_folders(name) {
-            return Ok(Some(Intended {
-                path: Some(path),
-                found: Found::OwnDependency,
-                library: None,
-            }));
-        }
-        if let Some(path) = self.beside(name) {
+        let own = self.in_own_folders(name);
+        let found = own.map(|path| (path, Found::OwnDependency));
+        let found = found.or_else(|| Some((self.beside(name)?, Found::Beside)));
+        if let Some((path, found)) = found {
+            // Once it is there, the dynamic loader takes it for the one of this name.
             let library = dlopen(&path, Scope::Own).map_err(|reason| LoadError::Open {
                 path: path.clone(),
                 reason,
             })?;
             return Ok(Some(Intended {
                 path: Some(path),
-                found: Found::Beside,
-                library: Some(library),
+                found,
+                library,
             }));
         }
         let library = dlopen(Path::new(name), Scope::Own)
@@ -231,7 +234,7 @@ impl<'s> Search<'s> {
         Ok(Some(Intended {
             path: None,
             found: Found::System,
-            library: Some(library),
+            library,
         }))
     }
 
@@ -249,6 +252,7 @@ impl<'s> Search<'s> {
                     name: object.soname.unwrap_or_else(|| "nothing".to_owned()),
                 });
             }
+            None if self.wanted().is_empty() => Scope::Own,
             None => Scope::Process,
         };
         let library = dlopen(&path, scope).map_err(|reason| LoadError::Open {
@@ -258,7 +262,7 @@ impl<'s> Search<'s> {
         Ok(Intended {
             path: Some(path),
             found: Found::Named,
-            library: Some(library),
+            library,
         })
     }
 
@@ -291,7 +295,7 @@ impl<'s> Search<'s> {
                 return Some(Intended {
                     path: Some(path),
                     found: Found::Beside,
-                    library: Some(library),
+                    library,
                 });
             }
         }
@@ -301,7 +305,7 @@ impl<'s> Search<'s> {
                 return Some(Intended {
                     path: None,
                     found: Found::System,
-                    library: dlopen(name, Scope::Process).ok(),
+                    library: dlopen(name, Scope::Process).ok()?,
                 });
             }
         }
@@ -431,7 +435,7 @@ fn dlopen(file: &Path, scope: Scope) -> Result<&'static Library, String> {
             RTLD_NOW | RTLD_GLOBAL
         }
         Scope::Own if GIVEN_TO_ALL.load(Ordering::Relaxed) => {
-            RTLD_NOW | RTLD_LOCAL | libc::RTLD_DEEPBIND
+            RTLD_NOW | RTLD_LOCAL | OWN_NAMES_FIRST
         }
         Scope::Own => RTLD_NOW | RTLD_LOCAL,
     };

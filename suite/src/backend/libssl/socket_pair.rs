@@ -6,6 +6,8 @@
 //! the same every time. Where the sockets behaved as the link's script says, the trace is the one that
 //! a BIO of ours would have given; where they cannot, or did not, the call is not applicable.
 
+#![forbid(unsafe_code)]
+
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};

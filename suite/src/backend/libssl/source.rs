@@ -1,6 +1,8 @@
 //! What is to be loaded, and what was: both are data, so that one process can ask another to load a
 //! library and be told what it found.
 
+#![forbid(unsafe_code)]
+
 use std::fmt;
 use std::path::PathBuf;
 
