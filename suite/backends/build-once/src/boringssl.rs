@@ -11,8 +11,7 @@ use crate::{Error, SharedObject, link_shared_object};
 /// With it the headers mark what a shared object is to show; everything else is hidden (`openssl/base.h`).
 const SHOW_INTERFACE: &str = "-DBORINGSSL_SHARED_LIBRARY";
 
-/// What CMake means by a release, and no debug information: the link would strip it, and a quarter of the time goes into
-/// it.
+/// What CMake means by a release, without the debug information that the link would strip.
 const RELEASE: &str = "-O3 -DNDEBUG -g0";
 
 /// A library of this kind.
