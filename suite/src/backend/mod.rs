@@ -22,7 +22,9 @@ pub use memory::Memory;
 pub use rustls::Rustls;
 
 use crate::link::Link;
-use crate::scenario::{Cipher, Function, KeyUpdate, Mode, Role, RoleState, Version};
+use crate::scenario::{
+    Cipher, Function, KeyUpdate, Mode, Role, RoleState, SessionTickets, Version,
+};
 use crate::trace::Call;
 
 /// What is said of a library in reports.
@@ -77,6 +79,8 @@ pub struct Setup {
     pub cipher: Cipher,
     /// Whether it is told its role.
     pub role_state: RoleState,
+    /// Whether it sends session tickets.
+    pub session_tickets: SessionTickets,
 }
 
 /// An operation that the library, or its interface, does not have.
@@ -255,18 +259,27 @@ enum Place {
     Linked,
     Rust,
     /// A shared object that was built with this program, if it was.
-    Built(Option<&'static str>),
+    Built(Option<Object>),
     /// The machine's own `libssl.so.3`, if it is asked for at all.
     System {
         wanted: bool,
     },
 }
 
+/// What a crate in `suite/backends` built.
+struct Object {
+    path: &'static str,
+    version: &'static str,
+}
+
 /// A backend with a crate of its own in `suite/backends`, which a feature of the same name builds in.
 macro_rules! built {
     ($id:literal, $krate:ident) => {{
         #[cfg(feature = $id)]
-        let built = Some($krate::LIBSSL);
+        let built = Some(Object {
+            path: $krate::LIBSSL,
+            version: $krate::VERSION,
+        });
         #[cfg(not(feature = $id))]
         let built = None;
         Known {
@@ -279,6 +292,10 @@ macro_rules! built {
 
 /// All backends, in the order of reports.
 fn known() -> [Known; 8] {
+    let openssl_1_1_1 = Object {
+        path: writeproof_openssl_1_1_1::LIBSSL,
+        version: writeproof_openssl_1_1_1::VERSION,
+    };
     let always = |id, place| Known {
         id,
         feature: None,
@@ -286,10 +303,7 @@ fn known() -> [Known; 8] {
     };
     [
         always(REFERENCE, Place::Linked),
-        always(
-            "openssl-1.1.1",
-            Place::Built(Some(writeproof_openssl_1_1_1::LIBSSL)),
-        ),
+        always("openssl-1.1.1", Place::Built(Some(openssl_1_1_1))),
         always("rustls", Place::Rust),
         built!("openssl-4.0", writeproof_openssl_4_0),
         built!("boringssl", writeproof_boringssl),
@@ -358,7 +372,11 @@ impl Known {
             (Place::Linked, _) => Ok(Home::Linked),
             (Place::Rust, _) => Ok(Home::Rust),
             (Place::Built(_) | Place::System { .. }, Some(path)) => shared(path.into()),
-            (Place::Built(Some(path)), None) => shared(path.into()),
+            (Place::Built(Some(object)), None) => {
+                let mut source = libssl::Source::new(self.id, object.path);
+                source.version = Some(object.version.to_owned());
+                Ok(Home::SharedObject(source))
+            }
             (Place::System { wanted: true }, None) => match system_libssl() {
                 Some(path) => shared(path),
                 None => Err(Unusable::new(

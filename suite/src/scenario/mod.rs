@@ -49,6 +49,8 @@ pub struct Scenario {
     pub role_state: RoleState,
     /// What the peer does when it is asked to renegotiate.
     pub peer_renegotiation: PeerRenegotiation,
+    /// Whether the library under test sends session tickets as a server (TLS 1.3).
+    pub session_tickets: SessionTickets,
     /// What is done, in order; never empty.
     pub steps: Vec<Step>,
 }
@@ -217,6 +219,17 @@ pub enum PeerRenegotiation {
     Allow,
     /// It answers with the warning alert `no_renegotiation`.
     Refuse,
+}
+
+/// Whether the library under test sends session tickets as a server of TLS 1.3. Some libraries send
+/// them with the handshake, some with their first write, where they would take the place of what is
+/// written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum SessionTickets {
+    /// It sends none.
+    None,
+    /// It sends as many as it does when nobody says otherwise.
+    Send,
 }
 
 /// One thing that the caller, the transport or the far end does.

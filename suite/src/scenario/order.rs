@@ -75,6 +75,15 @@ fn whole(scenario: &Scenario, fields: &Fields<'_>) -> Result<(), Fault> {
             "add such a step, or leave the key out",
         ));
     }
+    if let Some(node) = fields.find("session_tickets")
+        && !(scenario.versions.contains(&Version::Tls13) && scenario.roles.contains(&Role::Server))
+    {
+        return Err(Fault::new(
+            node.at(),
+            "\"session_tickets\" without the variant tls1.3/server has no effect",
+            "add that version and role, or leave the key out",
+        ));
+    }
     if let Some(node) = fields.find("steps")
         && too_much(&scenario.steps)
     {

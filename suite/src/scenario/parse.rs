@@ -10,6 +10,7 @@
 //! cipher = "aes128-gcm"                     # or chacha20, aes128-cbc (with tls1.2 alone)
 //! role_state = "set"                        # or unset: no SSL_set_connect_state before
 //! peer_renegotiation = "allow"              # or refuse; only beside a step renegotiate
+//! session_tickets = "none"                  # or send; only where tls1.3/server is a variant
 //!
 //! steps = [                                 # required, at least one write among them
 //!   "handshake",                            # the same as { handshake = {} }
@@ -26,7 +27,8 @@ use toml::de::DeTable;
 
 use super::form::{Fault, Fields, Node};
 use super::{
-    Cipher, Id, PeerRenegotiation, Role, RoleState, Scenario, Version, is_name, order, steps,
+    Cipher, Id, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets, Version, is_name,
+    order, steps,
 };
 
 /// A scenario file that is wrong: where, how, and what would be right.
@@ -76,7 +78,7 @@ pub fn parse(id: Id, path: &str, text: &str) -> Result<Scenario, ParseError> {
 }
 
 fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
-    const KEYS: [&str; 9] = [
+    const KEYS: [&str; 10] = [
         "title",
         "clauses",
         "links",
@@ -85,6 +87,7 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
         "cipher",
         "role_state",
         "peer_renegotiation",
+        "session_tickets",
         "steps",
     ];
     let document = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
@@ -106,6 +109,13 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
             ("refuse", PeerRenegotiation::Refuse),
         ],
     )?;
+    let session_tickets = fields.word_or_first(
+        "session_tickets",
+        [
+            ("none", SessionTickets::None),
+            ("send", SessionTickets::Send),
+        ],
+    )?;
     let (steps, places) = steps::of_file(&fields)?;
     let scenario = Scenario {
         id,
@@ -117,6 +127,7 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
         cipher,
         role_state,
         peer_renegotiation,
+        session_tickets,
         steps,
     };
     order::check(&scenario, &places, &fields)?;

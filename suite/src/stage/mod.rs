@@ -100,6 +100,7 @@ pub fn run_watched(
         version: variant.version,
         cipher: scenario.cipher,
         role_state: scenario.role_state,
+        session_tickets: scenario.session_tickets,
     };
     let endpoint = match backend.open(&setup, &link) {
         Ok(endpoint) => endpoint,

@@ -3,7 +3,7 @@
 use writeproof::link::{Budget, Errno, Inbound, Outbound, Refusal};
 use writeproof::scenario::{
     Buffer, Cipher, Content, Function, Id, KeyUpdate, Mode, PeerAction, PeerRenegotiation, Retry,
-    Role, RoleState, Scenario, Source, Step, Version, Write,
+    Role, RoleState, Scenario, SessionTickets, Source, Step, Version, Write,
 };
 
 use crate::{ALL_OF_TLS13, RENEGOTIATION, SHORTER_BUFFER, read, with_steps};
@@ -37,6 +37,7 @@ fn the_example_of_the_design_is_read() {
         cipher: Cipher::Aes128Gcm,
         role_state: RoleState::Set,
         peer_renegotiation: PeerRenegotiation::Allow,
+        session_tickets: SessionTickets::None,
         steps: vec![
             Step::Handshake,
             Step::Link(blocked),

@@ -80,6 +80,9 @@ cipher = 'aes128-cbc'           => 1:10 does not exist in TLS 1.3 ~ versions = [
 role_state = 'unsett'           => 1:14 did you mean "unset"?
 peer_renegotiation = 'deny'     => 1:22 the values are allow, refuse
 peer_renegotiation = 'refuse'   => 1:22 has no effect ~ add such a step
+session_tickets = 'some'        => 1:19 the values are none, send
+versions = ['tls1.2']\nsession_tickets = 'send' => 2:19 has no effect ~ add that version and role
+roles = ['client']\nsession_tickets = 'send' => 2:19 without the variant tls1.3/server
 "#,
     );
 }

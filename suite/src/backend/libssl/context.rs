@@ -8,7 +8,7 @@ use super::symbols::{Interface, SslCtx, SslMethod};
 use super::{length, number};
 use crate::backend::{Setup, Unsupported};
 use crate::identity::IDENTITY;
-use crate::scenario::{Cipher, Role, RoleState, Version};
+use crate::scenario::{Cipher, Role, RoleState, SessionTickets, Version};
 
 /// A context of the library; connections of all threads share it.
 #[derive(Clone, Copy)]
@@ -93,6 +93,9 @@ impl Setting<'_> {
         self.cipher(setup)?;
         self.identity(setup.role)?;
         self.no_sessions();
+        if setup.session_tickets == SessionTickets::None {
+            self.no_tickets();
+        }
         Ok(())
     }
 
@@ -194,6 +197,13 @@ impl Setting<'_> {
                     ptr::null_mut(),
                 );
             }
+        }
+    }
+
+    fn no_tickets(&self) {
+        if let Some(set) = self.api.SSL_CTX_set_num_tickets {
+            // SAFETY: `context` is live.
+            unsafe { set(self.context, 0) };
         }
     }
 }

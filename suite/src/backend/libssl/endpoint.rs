@@ -148,11 +148,23 @@ impl LibsslEndpoint {
             ret: i64::from(ret),
             written: None,
             error,
-            want: want.map(Want::from_number),
+            want: want.map(|number| self.want(number)),
             queue,
             errno: (error != ErrorClass::None).then(|| Errno::from_raw(errno)),
             data: None,
         })
+    }
+
+    /// What a number of `SSL_want` means: BoringSSL has those of `SSL_get_error` there
+    /// (`openssl/ssl.h`, `SSL_NOTHING` and what follows).
+    fn want(&self, number: c_int) -> Want {
+        match (self.api.is_boringssl(), number) {
+            (true, 0) => Want::Nothing,
+            (true, 2) => Want::Reading,
+            (true, 3) => Want::Writing,
+            (true, number) => Want::Other(number),
+            (false, number) => Want::from_number(number),
+        }
     }
 
     /// Takes the whole error queue, oldest entry first.

@@ -38,6 +38,7 @@ mod number {
     use std::ffi::{c_int, c_long};
 
     pub(super) const OPENSSL_VERSION: c_int = 0;
+    pub(super) const TONGSUO_VERSION: c_int = 11;
     pub(super) const INIT_LOAD_CRYPTO_STRINGS: u64 = 0x2;
     pub(super) const INIT_NO_LOAD_CONFIG: u64 = 0x80;
     pub(super) const INIT_NO_ATEXIT: u64 = 0x0008_0000;
@@ -318,7 +319,7 @@ impl Libssl {
             }
         };
         let text = version_text(&api);
-        let (library, version) = name_and_version(text.as_deref());
+        let (library, version) = name_and_version(text.as_deref(), source.version.as_deref());
         Ok(Self {
             about: About {
                 id: source.id,
@@ -436,18 +437,23 @@ fn likely_prefix(missing: &[&str], opened: &Opened) -> Option<String> {
 /// All that the library says of its version.
 fn version_text(api: &Interface) -> Option<String> {
     let version = api.OpenSSL_version.or(api.SSLeay_version)?;
-    // SAFETY: answers null or a string that lives as long as the library.
-    let text = unsafe { version(number::OPENSSL_VERSION) };
-    // SAFETY: as above.
-    let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })?;
-    Some(text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
+    let told = |which| {
+        // SAFETY: answers null or a string that lives as long as the library.
+        let text = unsafe { version(which) };
+        // SAFETY: as above.
+        let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })?;
+        Some(text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
+    };
+    // Tongsuo says here which OpenSSL it is like; others answer this with something else.
+    let own_name = told(number::TONGSUO_VERSION).filter(|text| text.starts_with("Tongsuo "));
+    own_name.or_else(|| told(number::OPENSSL_VERSION))
 }
 
 /// `OpenSSL 1.1.1w  11 Sep 2023` is a name and a version.
-fn name_and_version(text: Option<&str>) -> (String, String) {
+fn name_and_version(text: Option<&str>, known: Option<&str>) -> (String, String) {
     let mut words = text.unwrap_or_default().split_whitespace();
     let mut next = |default: &str| words.next().unwrap_or(default).to_owned();
-    (next("libssl"), next("unknown version"))
+    (next("libssl"), next(known.unwrap_or("unknown version")))
 }
 
 fn owned(names: &[&str]) -> Vec<String> {

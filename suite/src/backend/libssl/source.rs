@@ -23,6 +23,9 @@ pub struct Source {
     /// looked up with it first, then by its plain name. One that ends in `SSL_` is also tried without
     /// that end, so that `wolfSSL_` finds both `wolfSSL_BIO_new` and `wolfSSL_write`.
     pub prefix: Option<String>,
+    /// Its version, for a library that does not tell it.
+    #[serde(default)]
+    pub version: Option<String>,
 }
 
 impl Source {
@@ -33,6 +36,7 @@ impl Source {
             path: path.into(),
             libcrypto: None,
             prefix: None,
+            version: None,
         }
     }
 }

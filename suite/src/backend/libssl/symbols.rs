@@ -139,6 +139,7 @@ interface! {
         SSL_CTX_set_cipher_list(*mut SslCtx, *const c_char) -> c_int;
         SSL_CTX_set_ciphersuites(*mut SslCtx, *const c_char) -> c_int;
         SSL_CTX_ctrl(*mut SslCtx, c_int, c_long, *mut c_void) -> c_long;
+        SSL_CTX_set_num_tickets(*mut SslCtx, usize) -> c_int;
         SSL_free(*mut Ssl);
         SSL_set_bio(*mut Ssl, *mut Bio, *mut Bio);
         SSL_set_fd(*mut Ssl, c_int) -> c_int;
@@ -189,6 +190,7 @@ interface! {
         SSL_load_error_strings();
         SSLeay_version(c_int) -> *const c_char;
         BIO_should_retry(*const Bio) -> c_int;
+        SSL_set_renegotiate_mode(*mut Ssl, c_int);
     }
 }
 
@@ -239,6 +241,8 @@ const STAND_INS: &[(&[&str], &[&str])] = &[
     (&["SSLeay_version"], &["OpenSSL_version"]),
     (&["OpenSSL_version"], &["SSLeay_version"]),
     (&["SSL_set_fd"], &["BIO_meth_new"]),
+    // BoringSSL's own; only by it the suite knows BoringSSL.
+    (&["SSL_set_renegotiate_mode"], &["SSL_CTX_new"]),
     // A macro in OpenSSL.
     (&["BIO_should_retry"], &["BIO_set_flags"]),
 ];
@@ -313,6 +317,11 @@ pub(super) struct BioInterface {
 }
 
 impl Interface {
+    /// Whether the library descends from BoringSSL, where some numbers are others.
+    pub(super) fn is_boringssl(&self) -> bool {
+        self.SSL_set_renegotiate_mode.is_some()
+    }
+
     /// The functions for a BIO of ours, if the library has them all.
     pub(super) fn bio(&self) -> Option<BioInterface> {
         Some(BioInterface {
