@@ -84,7 +84,7 @@ fn a_file_that_may_not_be_read_is_refused() {
     let folder = folder();
     let path = folder.path().join("libssl.so");
     fs::write(&path, "secret").expect("the folder is ours");
-    fs::set_permissions(&path, Permissions::from_mode(0)).expect("the file is ours");
+    fs::set_permissions(&path, Permissions::from_mode(0o000)).expect("the file is ours");
     let wanted = match fs::read(&path) {
         Ok(_) => NoLibrary::NotElf,
         Err(_) => NoLibrary::NoPermission,
