@@ -393,14 +393,13 @@ mod tests {
     fn no_changed_byte_of_the_headers_is_a_panic() {
         let mut bytes = library();
         // The headers of the file and its segments at its beginning, those of its sections at its end.
-        let end = (bytes.len() - 2048..bytes.len()).step_by(3);
-        for place in (0..1024).chain(end) {
-            for flip in [0x01, 0xff] {
-                bytes[place] ^= flip;
-                // Whatever the answer is, it is one.
-                let _ = SharedObject::parse(&bytes[..], machine());
-                bytes[place] ^= flip;
-            }
+        let end = (bytes.len() - 2048..bytes.len()).step_by(7);
+        for place in (0..800).chain(end) {
+            let flip = [0x01, 0xff][place % 2];
+            bytes[place] ^= flip;
+            // Whatever the answer is, it is one.
+            let _ = SharedObject::parse(&bytes, machine());
+            bytes[place] ^= flip;
         }
     }
 
