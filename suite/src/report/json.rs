@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Checked, Counts, Report};
-use crate::backend::About;
+use crate::backend::{About, Unusable};
 use crate::judge::{Difference, Recorded, Verdict};
 use crate::run::CaseResult;
 use crate::subject::Printed;
@@ -20,6 +20,8 @@ struct Document<'a> {
     writeproof: &'static str,
     reference: &'a str,
     backends: &'a [&'a About],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    missing: &'a [Unusable],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     checked: &'a [Checked<'a>],
     cases: Vec<Case<'a>>,
@@ -70,6 +72,7 @@ impl Report<'_> {
             writeproof: env!("CARGO_PKG_VERSION"),
             reference: self.reference,
             backends: &self.backends,
+            missing: self.missing,
             checked: &self.checked,
             cases: self.results.iter().map(case).collect(),
             summary: Summary {

@@ -1,0 +1,235 @@
+//! `writeproof check`, and `--libssl` in the other commands, on a library that is right: the shared
+//! object of OpenSSL 1.1.1, as if nobody had seen it before.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use rstest::rstest;
+use serde_json::Value;
+use writeproof_openssl_1_1_1::LIBSSL;
+
+fn run(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.args(arguments).stdin(Stdio::null());
+    command.output().expect("the command starts")
+}
+
+#[track_caller]
+fn exits_with(code: i32, arguments: &[&str]) -> (String, String) {
+    let output = run(arguments);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{out}\n{err}");
+    assert!(!err.contains("panicked"), "{err}");
+    (out, err)
+}
+
+#[test]
+fn what_was_loaded_is_told_before_what_differs() {
+    let (text, _) = exits_with(1, &["check", "--libssl", LIBSSL, "--scenario", "closing"]);
+    let real = Path::new(LIBSSL).canonicalize().expect("it was built");
+    let wanted = [
+        "libssl.so: OpenSSL 1.1.1w  11 Sep 2023".to_owned(),
+        format!("file       {}", real.display()),
+        format!("libcrypto  {} (inside the libssl)", real.display()),
+        "transport  a BIO of the suite".to_owned(),
+        "lacks      nothing".to_owned(),
+        "doctor     all 16 proofs hold".to_owned(),
+        "What differs from openssl-3.6, by the first call that does:".to_owned(),
+    ];
+    let mut from = 0;
+    for wanted in &wanted {
+        let at = text[from..].find(wanted.as_str());
+        from += at.unwrap_or_else(|| panic!("{wanted}, in this order, in\n{text}"));
+    }
+}
+
+#[test]
+fn each_group_names_a_command_that_shows_its_trace() {
+    let (text, _) = exits_with(1, &["check", "--libssl", LIBSSL, "--scenario", "closing"]);
+    let commands: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("writeproof "))
+        .collect();
+    assert!(commands.len() > 3, "{text}");
+    let words: Vec<&str> = commands[0].split(' ').collect();
+    let (trace, _) = exits_with(1, &words);
+    let id = words[1];
+    assert!(trace.contains(&format!("{id}  libssl.so")), "{trace}");
+    assert!(trace.contains(&format!("{id}  openssl-3.6")), "{trace}");
+}
+
+#[test]
+fn the_cases_of_all_groups_are_all_that_differ() {
+    let (text, _) = exits_with(1, &["check", "--libssl", LIBSSL]);
+    let number = |text: &str| -> usize {
+        let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+        digits
+            .parse()
+            .unwrap_or_else(|_| panic!("a number: {text}"))
+    };
+    let grouped: usize = text
+        .lines()
+        .filter(|line| line.contains(", e.g. "))
+        .map(|line| number(line.trim()))
+        .sum();
+    let differ = text.split(" same, ").nth(1).expect("a summary");
+    assert_eq!(grouped, number(differ), "{text}");
+    assert!(text.ends_with(" s\n") && text.contains(&format!("{grouped} cases unexpected")));
+}
+
+#[test]
+fn against_itself_nothing_differs() {
+    let (text, _) = exits_with(
+        0,
+        &["check", "--libssl", LIBSSL, "--against", "openssl-1.1.1"],
+    );
+    assert!(text.contains("nothing unexpected"), "{text}");
+    assert!(!text.contains("differ"), "{text}");
+}
+
+#[test]
+fn the_json_report_says_what_was_loaded_and_proved() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/report.schema.json");
+    let schema = std::fs::read_to_string(path).expect("the schema");
+    let schema: Value = serde_json::from_str(&schema).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let arguments = [
+        "check",
+        "--libssl",
+        LIBSSL,
+        "--scenario",
+        "zero",
+        "--format",
+        "json",
+    ];
+    let (text, _) = exits_with(1, &arguments);
+    let report: Value = serde_json::from_str(&text).expect("JSON");
+    let errors: Vec<String> = schema.iter_errors(&report).map(|e| e.to_string()).collect();
+    assert_eq!(errors, Vec::<String>::new());
+    let checked = &report["checked"][0];
+    assert_eq!(checked["id"], "libssl.so");
+    assert_eq!(checked["loaded"]["libcrypto"]["found"], "inside");
+    assert_eq!(checked["proofs"].as_array().map(Vec::len), Some(16));
+    assert!(
+        checked["proofs"]
+            .as_array()
+            .is_some_and(|proofs| { proofs.iter().all(|proof| proof["finding"] == "holds") })
+    );
+    assert!(
+        report["cases"]
+            .as_array()
+            .is_some_and(|cases| { cases.iter().all(|case| case["recorded"] == "stranger") })
+    );
+}
+
+#[test]
+fn in_this_process_or_in_a_worker_the_cases_come_to_the_same() {
+    let cases = |more: &[&str]| {
+        let arguments = ["check", "--libssl", LIBSSL, "--format", "json"];
+        let (text, _) = exits_with(1, &[&arguments[..], more].concat());
+        let report: Value = serde_json::from_str(&text).expect("JSON");
+        report["cases"].clone()
+    };
+    assert_eq!(cases(&[]), cases(&["--in-process"]));
+}
+
+#[test]
+fn a_library_of_the_users_own_is_shown_run_and_compared_by_path() {
+    let id = "closing/transport-returns-zero";
+    let (trace, _) = exits_with(1, &["show", id, "--libssl", LIBSSL, "--name", "mine"]);
+    assert!(
+        trace.contains(&format!("{id}  mine  tls1.2/client")),
+        "{trace}"
+    );
+    assert!(!trace.contains("openssl-3.6"), "{trace}");
+
+    let arguments = [
+        "run",
+        "--scenario",
+        id,
+        "--backend",
+        "rustls",
+        "--libssl",
+        LIBSSL,
+    ];
+    let (text, _) = exits_with(1, &arguments);
+    assert!(
+        text.contains("family   rustls") && text.contains("libssl.so"),
+        "{text}"
+    );
+
+    let arguments = [
+        "diff",
+        "openssl-1.1.1",
+        "--libssl",
+        LIBSSL,
+        "--scenario",
+        id,
+    ];
+    let (text, _) = exits_with(0, &arguments);
+    assert_eq!(text, "openssl-1.1.1 and libssl.so, 4 cases: 4 same\n");
+
+    let arguments = [
+        "diff",
+        "--libssl",
+        LIBSSL,
+        "--libssl",
+        LIBSSL,
+        "--scenario",
+        id,
+    ];
+    let (text, _) = exits_with(0, &arguments);
+    assert_eq!(text, "libssl.so and libssl.so-2, 4 cases: 4 same\n");
+}
+
+#[rstest]
+#[case(&["check"], "nothing to check")]
+#[case(&["check", "--libssl", LIBSSL, "--name", "rustls"], "rustls is the name of a backend")]
+#[case(&["check", "--libssl", LIBSSL, "--name", "a b"], "a name has letters, digits")]
+#[case(&["check", "--libssl", LIBSSL, "--name", "a", "--name", "b"], "--name is given 2 times")]
+#[case(&["check", "--libssl", LIBSSL, "--limit", "0"], "from 0.001 to")]
+#[case(&["check", "--libssl", LIBSSL, "--limit", "NaN"], "from 0.001 to")]
+#[case(&["check", "--libssl", LIBSSL, "--against", "openssl-4"], "did you mean \"openssl-4.0\"?")]
+#[case(&["check", "--name", "mine"], "--libssl")]
+#[case(&["diff", "openssl-3.6"], "two libraries are compared")]
+#[case(&["diff", "openssl-3.6", "rustls", "--libssl", LIBSSL], "two libraries are compared")]
+fn wrong_arguments_are_refused_with_what_would_be_right(
+    #[case] arguments: &[&str],
+    #[case] wanted: &str,
+) {
+    let (_, err) = exits_with(2, arguments);
+    assert!(err.contains(wanted), "{err}");
+}
+
+#[rstest]
+#[case("all", "boringssl")]
+#[case("rustls,boringssl", "boringssl")]
+#[cfg(not(feature = "boringssl"))]
+fn a_backend_that_is_required_and_missing_is_an_error(#[case] required: &str, #[case] named: &str) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.args(["run", "--scenario", "zero"]);
+    command.env("WRITEPROOF_REQUIRE", required);
+    let output = command.output().expect("the command starts");
+    assert_eq!(output.status.code(), Some(3));
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        err.contains("required by WRITEPROOF_REQUIRE, but missing"),
+        "{err}"
+    );
+    assert!(
+        err.contains(&format!("{named}: not built in: --features {named}")),
+        "{err}"
+    );
+}
+
+#[test]
+#[cfg(not(feature = "boringssl"))]
+fn what_is_not_built_in_is_listed_with_how_to_get_it() {
+    let (text, _) = exits_with(0, &["run", "--scenario", "zero"]);
+    let line = text
+        .lines()
+        .find(|line| line.trim().starts_with("boringssl"));
+    let line = line.unwrap_or_else(|| panic!("boringssl in\n{text}"));
+    assert!(line.contains("--features boringssl") && line.contains("WRITEPROOF_BORINGSSL"));
+}
