@@ -13,7 +13,7 @@ use crate::scenario::{
 };
 use crate::stage::StageError;
 use crate::subject::Subject;
-use crate::trace::{Body, Outcome, Protection, Trace};
+use crate::trace::{Body, Outcome, Protection, Segment, Trace};
 
 /// What is proved, in one variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -130,61 +130,93 @@ fn impossible(plain: &Scenario) -> Scenario {
     }
 }
 
-/// How many bytes of the stream the peer read in all; nothing if any of them was not the right one.
-fn read_by_peer(trace: &Trace) -> Option<usize> {
-    let mut read = 0;
+/// Which bytes the peer read, in order.
+fn read_by_peer(trace: &Trace) -> Vec<Segment> {
+    let mut read = Vec::new();
     for entry in &trace.entries {
         if let Outcome::Peer(report) = &entry.result
             && let Some(content) = &report.read
-            && content.len > 0
         {
-            content.continues(read).then_some(())?;
-            read += content.len;
+            read.extend(content.segments.iter().cloned());
         }
     }
-    Some(read)
+    joined(read)
 }
 
-/// How many bytes of the stream were in the records on the wire; nothing if any record was not sealed
-/// application data with the right bytes.
-fn on_the_wire(trace: &Trace) -> Option<usize> {
-    let mut sent = 0;
+/// Which bytes were in the records on the wire, in order; nothing if there was any that was not sealed
+/// application data.
+fn on_the_wire(trace: &Trace) -> Option<Vec<Segment>> {
+    let mut sent = Vec::new();
+    let mut position = 0;
     for record in trace.entries.iter().flat_map(|entry| &entry.sent) {
         match &record.body {
             Body::ApplicationData {
                 plaintext,
-                unexpected: None,
+                unexpected,
                 protection: Protection::Sealed,
                 ..
-            } => sent += plaintext,
+            } => {
+                let following = Segment::Stream {
+                    from: position,
+                    to: position + plaintext,
+                };
+                match unexpected {
+                    Some(content) => sent.extend(content.segments.iter().cloned()),
+                    None => sent.push(following),
+                }
+                if let Some(Segment::Stream { to, .. }) = sent.last() {
+                    position = *to;
+                }
+            }
             Body::ApplicationData { .. } | Body::Sealed { .. } | Body::Garbage | Body::After => {
                 return None;
             }
             _ => {}
         }
     }
-    Some(sent)
+    Some(joined(sent))
+}
+
+/// Runs that follow one another are one.
+fn joined(segments: Vec<Segment>) -> Vec<Segment> {
+    let mut joined: Vec<Segment> = Vec::new();
+    for segment in segments {
+        match (joined.last_mut(), &segment) {
+            (Some(Segment::Stream { to: end, .. }), Segment::Stream { from, to })
+                if end == from =>
+            {
+                *end = *to;
+            }
+            _ => joined.push(segment),
+        }
+    }
+    joined
 }
 
 fn wire_is_read(trace: &Trace) -> Finding {
     if let Some(end) = trace.end() {
         return Finding::Library(end.result.to_string());
     }
-    match (on_the_wire(trace), read_by_peer(trace)) {
-        (Some(wire), Some(peer)) if wire == peer => Finding::Holds,
-        _ => Finding::Fails(last_lines(trace)),
+    match on_the_wire(trace) {
+        Some(wire) if wire == read_by_peer(trace) => Finding::Holds,
+        _ => Finding::Fails(in_one_line(trace)),
     }
 }
 
 fn arrives(trace: &Trace, wire: &Finding) -> Finding {
-    if read_by_peer(trace) == Some(LENGTH) && trace.end().is_none() {
+    let all = Segment::Stream {
+        from: 0,
+        to: LENGTH,
+    };
+    let read = read_by_peer(trace);
+    if read == [all] && trace.end().is_none() {
         return Finding::Holds;
     }
     // Where nothing of the suite's stands between the library and what it did, it is the library's.
     match wire {
         Finding::Library(how) => Finding::Library(how.clone()),
-        Finding::Holds if on_the_wire(trace) != Some(0) => Finding::Library(last_lines(trace)),
-        _ => Finding::Fails(last_lines(trace)),
+        Finding::Holds if !read.is_empty() => Finding::Library(in_one_line(trace)),
+        _ => Finding::Fails(in_one_line(trace)),
     }
 }
 
@@ -193,8 +225,8 @@ fn same(first: &Trace, second: &Trace) -> Finding {
         true => Finding::Holds,
         false => Finding::Fails(format!(
             "first {}; then {}",
-            last_lines(first),
-            last_lines(second)
+            in_one_line(first),
+            in_one_line(second)
         )),
     }
 }
@@ -203,12 +235,12 @@ fn unsupported(trace: &Trace) -> Finding {
     match (trace.unsupported(), trace.end()) {
         (Some(_), _) => Finding::Holds,
         (None, Some(end)) => Finding::Library(end.result.to_string()),
-        (None, None) => Finding::Fails(last_lines(trace)),
+        (None, None) => Finding::Fails(in_one_line(trace)),
     }
 }
 
 /// A trace in one line.
-fn last_lines(trace: &Trace) -> String {
+fn in_one_line(trace: &Trace) -> String {
     let text = trace.to_string();
     let lines: Vec<String> = text
         .lines()
