@@ -70,12 +70,10 @@ impl CaseResult {
 #[non_exhaustive]
 pub enum RunError {
     /// The suite itself could not do its part in a case.
-    #[error("{scenario} {variant} on {backend} could not be run: {source}")]
+    #[error("{scenario} on {backend} could not be run: {source}")]
     Stage {
         /// The scenario.
         scenario: Id,
-        /// Its variant.
-        variant: Variant,
         /// The backend.
         backend: String,
         /// What went wrong.
@@ -85,12 +83,10 @@ pub enum RunError {
     #[error("the library could not be examined: {0}")]
     Doctor(StageError),
     /// The suite has a bug: a case panicked.
-    #[error("{scenario} {variant}: the suite itself panicked, which is a bug in it")]
+    #[error("{scenario}: the suite itself panicked, which is a bug in it")]
     Panic {
         /// The scenario.
         scenario: Id,
-        /// Its variant.
-        variant: Variant,
     },
     /// Somebody stopped the run.
     #[error("interrupted after {done} of {cases} cases; no report was written")]
@@ -118,19 +114,25 @@ impl Progress for Unwatched {
 impl<'c> Plan<'c> {
     /// How many cases there are.
     pub fn cases(&self) -> usize {
-        self.work().len() * self.backends.len()
+        let work = self.work();
+        let variants: usize = work.iter().map(|(_, variants)| variants.len()).sum();
+        variants * self.backends.len()
     }
 
-    /// A scenario in one variant, to be run on all backends by one thread.
-    fn work(&self) -> Vec<(&Selection<'c>, Variant)> {
+    /// A scenario and its variants, to be run on all backends by one thread: what a worker is asked
+    /// for at once costs less than what it is asked for one by one.
+    fn work(&self) -> Vec<(&Selection<'c>, Vec<Variant>)> {
         let wanted =
             |variant: &Variant| self.variants.is_empty() || self.variants.contains(variant);
         self.scenarios
             .iter()
-            .flat_map(|selection| {
-                let variants = selection.scenario.variants().filter(wanted);
-                variants.map(move |variant| (selection, variant))
+            .map(|selection| {
+                (
+                    selection,
+                    selection.scenario.variants().filter(wanted).collect(),
+                )
             })
+            .filter(|(_, variants): &(_, Vec<_>)| !variants.is_empty())
             .collect()
     }
 
@@ -150,10 +152,10 @@ impl<'c> Plan<'c> {
         let take_turns = || {
             while !stop.load(Ordering::Relaxed) {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(&(selection, variant)) = work.get(index) else {
+                let Some((selection, variants)) = work.get(index) else {
                     break;
                 };
-                let result = self.case(selection, variant, recordings);
+                let result = self.cases_of(selection, variants, recordings);
                 let failed = result.is_err();
                 done.lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -161,7 +163,7 @@ impl<'c> Plan<'c> {
                 if failed {
                     next.store(work.len(), Ordering::Relaxed);
                 }
-                progress.advance(self.backends.len());
+                progress.advance(variants.len() * self.backends.len());
             }
         };
         thread::scope(|scope| {
@@ -191,40 +193,46 @@ impl<'c> Plan<'c> {
         }
     }
 
-    /// One scenario in one variant on all backends.
-    fn case(
+    /// One scenario in some variants on all backends: by variant, then by backend.
+    fn cases_of(
         &self,
         selection: &Selection<'_>,
-        variant: Variant,
+        variants: &[Variant],
         recordings: &Recordings,
     ) -> Result<Vec<CaseResult>, RunError> {
         let scenario = &selection.scenario;
         let attempt = || {
-            let reference = self.ran(&self.reference, scenario, variant)?;
-            let others = self.backends.iter().map(|backend| {
+            let reference = self.ran(&self.reference, scenario, variants)?;
+            let mut results = Vec::with_capacity(variants.len() * self.backends.len());
+            for backend in &self.backends {
                 let about = backend.about();
-                let Ran { trace, printed } = match about.id == self.reference.about().id {
+                let ran = match about.id == self.reference.about().id {
                     true => reference.clone(),
-                    false => self.ran(backend, scenario, variant)?,
+                    false => self.ran(backend, scenario, variants)?,
                 };
                 let recorded_as = about.recorded_as();
-                Ok(CaseResult {
-                    scenario: scenario.id.clone(),
-                    variant,
-                    backend: about.id.clone(),
-                    verdict: Verdict::of(&reference.trace, &trace),
-                    recorded: recordings.compare(&scenario.id, &recorded_as, variant, &trace),
-                    origin: selection.origin.clone(),
-                    trace,
-                    printed,
-                })
-            });
-            others.collect::<Result<Vec<_>, _>>()
+                for ((place, &variant), ran) in variants.iter().enumerate().zip(ran) {
+                    let Ran { trace, printed } = ran;
+                    let result = CaseResult {
+                        scenario: scenario.id.clone(),
+                        variant,
+                        backend: about.id.clone(),
+                        verdict: Verdict::of(&reference[place].trace, &trace),
+                        recorded: recordings.compare(&scenario.id, &recorded_as, variant, &trace),
+                        origin: selection.origin.clone(),
+                        trace,
+                        printed,
+                    };
+                    results.push((place, result));
+                }
+            }
+            // Backends stay in their order.
+            results.sort_by_key(|(place, _)| *place);
+            Ok(results.into_iter().map(|(_, result)| result).collect())
         };
         catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
             Err(RunError::Panic {
                 scenario: scenario.id.clone(),
-                variant,
             })
         })
     }
@@ -233,12 +241,11 @@ impl<'c> Plan<'c> {
         &self,
         backend: &Arc<dyn Subject>,
         scenario: &Scenario,
-        variant: Variant,
-    ) -> Result<Ran, RunError> {
-        let ran = backend.run(scenario, variant);
+        variants: &[Variant],
+    ) -> Result<Vec<Ran>, RunError> {
+        let ran = backend.run_all(scenario, variants);
         ran.map_err(|source| RunError::Stage {
             scenario: scenario.id.clone(),
-            variant,
             backend: backend.about().id.clone(),
             source,
         })

@@ -29,6 +29,15 @@ pub trait Subject: Send + Sync {
     /// # Errors
     /// [`StageError`], if the suite itself could not do its part.
     fn run(&self, scenario: &Scenario, variant: Variant) -> Result<Ran, StageError>;
+
+    /// Runs one scenario in several variants, in this order; answers as many results.
+    ///
+    /// # Errors
+    /// [`StageError`], as for one.
+    fn run_all(&self, scenario: &Scenario, variants: &[Variant]) -> Result<Vec<Ran>, StageError> {
+        let run = |variant: &Variant| self.run(scenario, *variant);
+        variants.iter().map(run).collect()
+    }
 }
 
 /// What came of a case.

@@ -39,9 +39,8 @@ fn measure_one(id: &str, corpus: &Corpus) {
     let run = |subject: &Arc<dyn Subject>| {
         timed(|| {
             for scenario in corpus.scenarios() {
-                for variant in scenario.variants() {
-                    subject.run(scenario, variant).expect("a case");
-                }
+                let variants: Vec<_> = scenario.variants().collect();
+                subject.run_all(scenario, &variants).expect("cases");
             }
         })
     };
