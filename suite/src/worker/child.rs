@@ -5,8 +5,9 @@
 
 #![allow(unsafe_code)] // Descriptors by number, and an end without exit handlers.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -16,8 +17,8 @@ use nix::unistd::alarm;
 
 use super::Limits;
 use super::confine::{self, confine, limit_cpu};
-use super::protocol::{Arrived, Case, Reply, Request, receive, send};
-use super::whereabouts::Whereabouts;
+use super::protocol::{Arrived, Case, Received, Reply, Request, receive, send};
+use super::whereabouts::Shared;
 use crate::backend::Backend;
 use crate::backend::libssl::Libssl;
 use crate::link;
@@ -50,14 +51,20 @@ fn leave(status: i32) -> ! {
 }
 
 fn work(whereabouts: RawFd) -> io::Result<()> {
-    let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    // Never closed by us: a library may have done so, and its number may be another's by then.
+    let mut socket = ManuallyDrop::new(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?));
+    let socket = &mut *socket;
     // A library that reads standard input finds nothing there.
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     // SAFETY: the descriptor was handed over for this, and nobody else uses it.
-    let whereabouts = Whereabouts::new(unsafe { File::from_raw_fd(whereabouts) });
+    let whereabouts = Shared::new(unsafe { File::from_raw_fd(whereabouts) })?;
     link::set_last_resort(|| leave(status::SPINNING));
 
-    let Request::Load(source, limits) = receive(&mut socket)? else {
+    let Received {
+        message: Request::Load(source, limits),
+        ..
+    } = receive(socket)?
+    else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     // SAFETY: nothing is run on this signal: a library that prints too much is refused, not ended.
@@ -72,7 +79,7 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
     let before = Surroundings::now();
     let libssl = match Libssl::open(&source) {
         Ok(libssl) => libssl,
-        Err(error) => return send(&mut socket, &Reply::Refused(error.to_string())),
+        Err(error) => return send(socket, &Reply::Refused(error.to_string())),
     };
     let arrived = Arrived {
         about: libssl.about().clone(),
@@ -81,9 +88,9 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
         printed: Printed::default(),
     };
     alarm::cancel();
-    send(&mut socket, &Reply::Loaded(Box::new(arrived)))?;
+    send(socket, &Reply::Loaded(Box::new(arrived)))?;
     loop {
-        let case = match receive(&mut socket) {
+        let case = match receive(socket).map(|received| received.message) {
             Ok(Request::Run(case)) => case,
             Ok(Request::Load(..)) => return Err(io::ErrorKind::InvalidData.into()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
@@ -92,20 +99,21 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
         limit_time(&limits);
         let reply = run(&libssl, &case, &whereabouts, &before);
         alarm::cancel();
-        send(&mut socket, &reply)?;
+        send(socket, &reply)?;
     }
 }
 
 /// Ends this process if the library uses too much processor time, or if it does not come back and the
 /// program that would stop it is gone. Both come after what that program does itself.
 fn limit_time(limits: &Limits) {
-    let seconds = limits.time.as_secs() + 1;
     // Where this process was born with a lower limit, that one holds.
-    let _ = limit_cpu(seconds);
-    alarm::set(u32::try_from(2 * seconds).unwrap_or(u32::MAX));
+    let _ = limit_cpu(limits.time.as_secs() + 1);
+    let seconds = limits.patience().as_secs() + 1;
+    alarm::set(u32::try_from(seconds).unwrap_or(u32::MAX));
 }
 
-fn run(libssl: &Libssl, case: &Case, whereabouts: &Whereabouts, before: &Surroundings) -> Reply {
+fn run(libssl: &Libssl, case: &Case, whereabouts: &Shared, before: &Surroundings) -> Reply {
+    let threads = threads();
     let watch = Looking {
         whereabouts,
         free: case.free,
@@ -117,16 +125,23 @@ fn run(libssl: &Libssl, case: &Case, whereabouts: &Whereabouts, before: &Surroun
     match ran {
         Ok(mut trace) => {
             trace.aside = before.changes();
-            let retire = !trace.aside.is_empty();
+            // A thread that is left behind is nobody's fault, but what it does must not happen to other
+            // cases. Not told: one that is about to end may still be there or not.
+            let retire = !trace.aside.is_empty() || self::threads() > threads;
             Reply::Ran { trace, retire }
         }
         Err(error) => Reply::Failed(error.to_string()),
     }
 }
 
+/// How many threads this process has; 0 where the system does not tell.
+fn threads() -> usize {
+    fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
+}
+
 /// Writes down what the library is called for.
 struct Looking<'a> {
-    whereabouts: &'a Whereabouts,
+    whereabouts: &'a Shared,
     free: bool,
 }
 
@@ -144,17 +159,21 @@ impl Watch for Looking<'_> {
 struct Surroundings {
     blocked: Option<SigSet>,
     folder: Option<PathBuf>,
-    open: [bool; 2],
+    /// Which files standard output and error are, by device and number; nothing if closed.
+    streams: [Option<(u64, u64)>; 2],
 }
 
 impl Surroundings {
     fn now() -> Self {
-        let is_open = |fd: BorrowedFd<'_>| rustix::io::fcntl_getfd(fd).is_ok();
+        let which = |fd: BorrowedFd<'_>| {
+            let file = rustix::fs::fstat(fd).ok()?;
+            Some((file.st_dev, file.st_ino))
+        };
         Self {
             blocked: SigSet::thread_get_mask().ok(),
             folder: std::env::current_dir().ok(),
             // SAFETY: the numbers of standard output and error; a closed one is what is looked for.
-            open: [1, 2].map(|number| is_open(unsafe { BorrowedFd::borrow_raw(number) })),
+            streams: [1, 2].map(|number| which(unsafe { BorrowedFd::borrow_raw(number) })),
         }
     }
 
@@ -169,8 +188,10 @@ impl Surroundings {
             changes.push("changed the working directory".to_owned());
         }
         for (index, name) in ["standard output", "standard error"].iter().enumerate() {
-            if self.open[index] && !now.open[index] {
-                changes.push(format!("closed {name}"));
+            match now.streams[index] {
+                now if now == self.streams[index] => {}
+                None => changes.push(format!("closed {name}")),
+                Some(_) => changes.push(format!("put something else in the place of {name}")),
             }
         }
         changes

@@ -20,12 +20,14 @@ use serde::{Deserialize, Serialize};
 
 pub use child::serve;
 pub use pool::{StartError, Workers};
+pub use process::end_all;
 pub use protocol::Arrived;
 
 /// What a worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Wall time for loading the library and for each case, and processor time of each case.
+    /// Time for loading the library and for each case. A worker that sleeps has so much of wall time; one
+    /// that is busy so much of processor time, so that a loaded machine makes no case hang.
     pub time: Duration,
     /// Memory in bytes; no limit if not named.
     pub memory: Option<u64>,
@@ -37,6 +39,11 @@ impl Limits {
         time: Duration::from_secs(10),
         memory: Some(2 << 30),
     };
+
+    /// How long a worker is waited for in any case, whatever the machine has given it: ten times as long.
+    pub(crate) fn patience(&self) -> Duration {
+        self.time.saturating_mul(10)
+    }
 
     /// How much a library may print in one case, in bytes; further output is refused with `EFBIG`.
     pub const PRINTED: u64 = 1 << 20;

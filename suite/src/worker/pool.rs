@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::Limits;
-use super::process::{Death, End, Process};
+use super::process::{Answer, Death, End, Process};
 use super::protocol::{Arrived, Case, Reply, Request};
 use crate::backend::About;
 use crate::backend::libssl::Source;
@@ -41,13 +41,22 @@ pub enum StartError {
     #[error("{0}")]
     Refused(String),
     /// The library crashed or hung while it was loaded.
-    #[error("{} {how} while it was loaded", path.display())]
+    #[error("{} {how} while it was loaded{}", path.display(), printed(.said))]
     Died {
         /// The file.
         path: PathBuf,
         /// How, as in `crashed (SIGSEGV)`.
         how: String,
+        /// The last line that it printed, if any.
+        said: String,
     },
+}
+
+fn printed(said: &str) -> String {
+    match said {
+        "" => String::new(),
+        said => format!("; it printed {said:?}"),
+    }
 }
 
 impl Workers {
@@ -77,9 +86,12 @@ impl Workers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a case in a worker; the inner error tells how the worker died of it.
-    fn attempt(&self, case: Case<'_>) -> Result<Result<Ran, Death>, StageError> {
-        let idle = self.idle().pop();
+    /// Runs a case in a worker.
+    fn attempt(&self, case: &Case<'_>, worker: Worker) -> Result<Attempt, StageError> {
+        let idle = match worker {
+            Worker::Any => self.idle().pop(),
+            Worker::New => None,
+        };
         let mut process = match idle {
             Some(process) => process,
             None => match load(&self.program, &self.source, self.limits) {
@@ -87,20 +99,35 @@ impl Workers {
                 Err(error @ StartError::Start { .. }) => {
                     return Err(StageError::Worker(error.to_string()));
                 }
-                Err(again) => return Ok(Err(Death::at_loading(&again))),
+                Err(again) => return Ok(Attempt::DiedAlone(Death::at_loading(&again))),
             },
         };
-        match process.ask(&Request::Run(case)) {
-            Err(death) => Ok(Err(death)),
-            Ok((Reply::Ran { mut trace, retire }, printed)) => {
-                if !retire {
+        let used = process.is_used();
+        let Answer {
+            reply,
+            printed,
+            stray,
+        } = match process.ask(&Request::Run(case.clone())) {
+            Ok(answer) => answer,
+            Err(death) if used => return Ok(Attempt::DiedAmongOthers(death)),
+            Err(death) => return Ok(Attempt::DiedAlone(death)),
+        };
+        match reply {
+            Reply::Ran { mut trace, retire } => {
+                tell_printed(&mut trace, &printed);
+                if stray {
+                    trace
+                        .aside
+                        .push("wrote into a descriptor that is not its own".to_owned());
+                }
+                // One that was started for this case alone stays alone.
+                if !retire && !stray && worker == Worker::Any {
                     self.idle().push(process);
                 }
-                tell_printed(&mut trace, &printed);
-                Ok(Ok(Ran { trace, printed }))
+                Ok(Attempt::Ran(Ran { trace, printed }))
             }
-            Ok((Reply::Failed(reason), _)) => Err(StageError::Worker(reason)),
-            Ok((other, _)) => Err(StageError::Worker(format!(
+            Reply::Failed(reason) => Err(StageError::Worker(reason)),
+            other => Err(StageError::Worker(format!(
                 "a reply out of turn: {other:?}"
             ))),
         }
@@ -136,7 +163,7 @@ impl Workers {
                 free: false,
             };
             // If it dies of less the next time, the end is all that can be told.
-            if let Ok(ran) = self.attempt(case)? {
+            if let Attempt::Ran(ran) = self.attempt(&case, Worker::New)? {
                 trace.entries = ran.trace.entries;
             }
         }
@@ -167,11 +194,43 @@ impl Subject for Workers {
             variant,
             free: true,
         };
-        match self.attempt(case)? {
-            Ok(ran) => Ok(ran),
-            Err(death) => self.obituary(scenario, variant, death),
+        let among_others = match self.attempt(&case, Worker::Any)? {
+            Attempt::Ran(ran) => return Ok(ran),
+            Attempt::DiedAlone(death) => return self.obituary(scenario, variant, death),
+            Attempt::DiedAmongOthers(death) => death,
+        };
+        // What an earlier case left behind is not this one's: what it does alone counts. That it died is
+        // told all the same; in which case that happens may differ with how cases meet in workers.
+        match self.attempt(&case, Worker::New)? {
+            Attempt::Ran(mut ran) => {
+                ran.trace.aside.push(format!(
+                    "{among_others} in a process that had run other cases, not in one of its own"
+                ));
+                Ok(ran)
+            }
+            Attempt::DiedAlone(death) | Attempt::DiedAmongOthers(death) => {
+                self.obituary(scenario, variant, death)
+            }
         }
     }
+}
+
+/// Which worker runs a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worker {
+    /// One that is idle, else a new one.
+    Any,
+    /// A new one, which runs no other.
+    New,
+}
+
+/// What came of running a case in a worker.
+enum Attempt {
+    Ran(Ran),
+    /// The worker died, and had run no other case.
+    DiedAlone(Death),
+    /// The worker died, and had run other cases, which may have to do with it.
+    DiedAmongOthers(Death),
 }
 
 /// Starts a worker and has it load the library.
@@ -180,7 +239,8 @@ fn load(program: &Path, source: &Source, limits: Limits) -> Result<(Process, Arr
         program: program.to_owned(),
         source: error,
     })?;
-    match process.ask(&Request::Load(source.clone(), limits)) {
+    let answer = process.ask(&Request::Load(source.clone(), limits));
+    match answer.map(|answer| (answer.reply, answer.printed)) {
         Ok((Reply::Loaded(mut arrived), printed)) => {
             arrived.printed = printed;
             Ok((process, *arrived))
@@ -195,8 +255,19 @@ fn load(program: &Path, source: &Source, limits: Limits) -> Result<(Process, Arr
                 End::Crashed(how) => format!("crashed ({how})"),
                 End::Hung(why) => format!("hung ({why})"),
             },
+            said: last_line(&death.printed),
         }),
     }
+}
+
+fn last_line(printed: &Printed) -> String {
+    let lines = printed
+        .stderr
+        .lines()
+        .rev()
+        .chain(printed.stdout.lines().rev());
+    let mut said = lines.map(str::trim).filter(|line| !line.is_empty());
+    said.next().unwrap_or_default().to_owned()
 }
 
 fn tell_printed(trace: &mut Trace, printed: &Printed) {

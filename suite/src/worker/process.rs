@@ -1,5 +1,7 @@
 //! One worker as the program that started it sees it.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -7,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -18,7 +20,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::Limits;
 use super::child::status;
-use super::protocol::{Reply, Request, receive, send};
+use super::protocol::{Received, Reply, Request, receive, send};
 use super::whereabouts::{Place, Whereabouts};
 use crate::subject::Printed;
 
@@ -33,6 +35,18 @@ pub(super) struct Process {
     stdout: File,
     stderr: File,
     limits: Limits,
+    /// Whether it has been asked to run a case.
+    used: bool,
+}
+
+/// A reply, and what else came of asking.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) reply: Reply,
+    /// What the library printed since the last reply.
+    pub(super) printed: Printed,
+    /// Whether it wrote into the socket, which is none of its business.
+    pub(super) stray: bool,
 }
 
 /// How a worker came to its end instead of replying.
@@ -60,6 +74,16 @@ impl Death {
     }
 }
 
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { step, action } = &self.place;
+        match &self.end {
+            End::Crashed(how) => write!(f, "crashed ({how}, in step {step}, {action})"),
+            End::Hung(why) => write!(f, "hung ({why}, in step {step}, {action})"),
+        }
+    }
+}
+
 /// What happened to a worker, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum End {
@@ -72,6 +96,25 @@ pub(super) enum End {
 /// A descriptor can only be handed over by letting every process inherit it that is started meanwhile.
 static STARTING: Mutex<()> = Mutex::new(());
 
+/// The workers that there are, by their numbers: a descriptor that stands for each, whatever its number
+/// is given to later.
+static ALIVE: Mutex<BTreeMap<u32, OwnedFd>> = Mutex::new(BTreeMap::new());
+
+/// Ends all workers, and lets no more be started: for a program that ends at once, since a library that
+/// has gone astray may not notice. Every later start waits for ever.
+pub fn end_all() {
+    let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    for process in alive().values() {
+        // One that has ended already is what is wanted.
+        let _ = rustix::process::pidfd_send_signal(process, rustix::process::Signal::KILL);
+    }
+    std::mem::forget(starting);
+}
+
+fn alive() -> MutexGuard<'static, BTreeMap<u32, OwnedFd>> {
+    ALIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Process {
     /// Starts a worker; nothing is loaded yet.
     pub(super) fn start(program: &Path, limits: Limits) -> io::Result<Self> {
@@ -80,7 +123,8 @@ impl Process {
         for file in [&stdout, &stderr] {
             rustix::fs::fcntl_setfl(file, OFlags::APPEND)?;
         }
-        let place = memory_file("whereabouts")?;
+        let whereabouts = Whereabouts::new()?;
+        let place = whereabouts.file();
         let mut command = Command::new(program);
         command
             .args(["worker", &place.as_raw_fd().to_string()])
@@ -94,35 +138,53 @@ impl Process {
             .current_dir("/");
         let child = {
             let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-            rustix::io::fcntl_setfd(&place, FdFlags::empty())?;
+            rustix::io::fcntl_setfd(place, FdFlags::empty())?;
             let child = command.spawn();
-            rustix::io::fcntl_setfd(&place, FdFlags::CLOEXEC)?;
-            child?
+            rustix::io::fcntl_setfd(place, FdFlags::CLOEXEC)?;
+            let child = child?;
+            if let Ok(pidfd) = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
+                alive().insert(child.id(), pidfd);
+            }
+            child
         };
         // The command holds our copies of what the worker was given.
         drop(command);
         Ok(Self {
             child,
             socket: ours,
-            whereabouts: Whereabouts::new(place),
+            whereabouts,
             stdout,
             stderr,
             limits,
+            used: false,
         })
     }
 
+    /// Whether it has been asked to run a case.
+    pub(super) fn is_used(&self) -> bool {
+        self.used
+    }
+
     /// Asks, and waits for the reply.
-    pub(super) fn ask(&mut self, request: &Request<'_>) -> Result<(Reply, Printed), Death> {
-        let deadline = Instant::now() + self.limits.time;
+    pub(super) fn ask(&mut self, request: &Request<'_>) -> Result<Answer, Death> {
+        self.used |= matches!(request, Request::Run(_));
+        let mut patience = Patience::new(&self.child, self.limits);
         let reply = send(&mut self.socket, request).and_then(|()| {
             receive(&mut Until {
                 socket: &self.socket,
-                deadline,
+                patience: &mut patience,
             })
         });
         match reply {
-            Ok(reply) => Ok((reply, self.printed())),
-            Err(error) => Err(self.death(&error, deadline)),
+            Ok(Received { message, stray }) => Ok(Answer {
+                reply: message,
+                printed: self.printed(),
+                stray: stray > 0,
+            }),
+            Err(error) => {
+                let deadline = patience.deadline;
+                Err(self.death(&error, deadline))
+            }
         }
     }
 
@@ -137,7 +199,7 @@ impl Process {
     /// Finds out why no reply came.
     fn death(&mut self, error: &io::Error, deadline: Instant) -> Death {
         let place = self.whereabouts.read().unwrap_or_default();
-        let end = match error.kind() {
+        let mut end = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.stop(),
             io::ErrorKind::InvalidData => End::Crashed("replied without sense".to_owned()),
             // The socket is closed, by the end of the process or by the library.
@@ -149,18 +211,25 @@ impl Process {
                 },
             },
         };
+        let mut printed = self.printed();
+        if let End::Crashed(how) = &mut end
+            && let Some(said) = last_words_of_rust(&mut printed.stderr)
+        {
+            *how = format!("{how}: {said}");
+        }
         Death {
             place,
             end,
-            printed: self.printed(),
+            printed,
         }
     }
 
     /// Waits for the end of the process; answers nothing if it does not come in time.
     fn ended_by(&mut self, deadline: Instant) -> Option<ExitStatus> {
-        let pid = Pid::from_child(&self.child);
-        let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok();
-        if let Some(pidfd) = &pidfd {
+        if let Some(pidfd) = alive()
+            .get(&self.child.id())
+            .and_then(|fd| fd.try_clone().ok())
+        {
             let left = deadline.saturating_duration_since(Instant::now());
             let timeout = left.try_into().ok()?;
             let mut polled = [PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)];
@@ -171,7 +240,7 @@ impl Process {
 
     /// Stops a library that does not come back, and says what it was doing.
     fn stop(&mut self) -> End {
-        let doing = match state(&self.child) {
+        let doing = match Doing::of(&self.child).map(|doing| doing.state) {
             Some('R') => ", busy",
             Some('S' | 'D') => ", waiting",
             Some('T') => ", stopped",
@@ -193,23 +262,68 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        alive().remove(&self.child.id());
     }
 }
 
-/// Reads from a socket until a moment.
+/// How long a worker is waited for. The clock on the wall counts, unless the machine has other things to
+/// do: a worker that could run gets its time of a processor, as far as there is patience at all.
+struct Patience {
+    pid: u32,
+    time: Duration,
+    /// Processor time that it had used before.
+    used: Duration,
+    deadline: Instant,
+    end: Instant,
+}
+
+impl Patience {
+    fn new(child: &Child, limits: Limits) -> Self {
+        let now = Instant::now();
+        Self {
+            pid: child.id(),
+            time: limits.time,
+            used: Doing::of(child).map_or(Duration::ZERO, |doing| doing.used),
+            deadline: now + limits.time,
+            end: now + limits.patience(),
+        }
+    }
+
+    /// How long to wait from now on; nothing if that is over.
+    fn left(&mut self) -> Option<Duration> {
+        let now = Instant::now();
+        if now >= self.deadline
+            && now < self.end
+            && let Some(doing) = Doing::of_process(self.pid)
+            && doing.wants_to_run()
+        {
+            let used = doing.used.saturating_sub(self.used);
+            let missing = self.time.saturating_sub(used);
+            self.deadline = (now + missing).min(self.end);
+        }
+        let left = self.deadline.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
+    }
+}
+
+/// Reads from a socket as long as there is patience.
 struct Until<'s> {
     socket: &'s UnixStream,
-    deadline: Instant,
+    patience: &'s mut Patience,
 }
 
 impl Read for Until<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
+        loop {
+            let Some(left) = self.patience.left() else {
+                return Err(io::ErrorKind::TimedOut.into());
+            };
+            self.socket.set_read_timeout(Some(left))?;
+            match self.socket.read(space) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
         }
-        self.socket.set_read_timeout(Some(left))?;
-        self.socket.read(space)
     }
 }
 
@@ -245,10 +359,61 @@ fn seconds(time: Duration) -> String {
     format!("{} s", time.as_secs_f64())
 }
 
-/// The letter with which the system tells what a process is doing (proc(5)); nothing where it does not.
-fn state(child: &Child) -> Option<char> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).ok()?;
-    stat.rsplit_once(") ")?.1.chars().next()
+/// What a process is doing, as the system tells it (proc_pid_stat(5)).
+struct Doing {
+    /// The letter for it.
+    state: char,
+    /// Processor time that it has used, in whole ticks.
+    used: Duration,
+}
+
+impl Doing {
+    /// Nothing where the system does not tell.
+    fn of(child: &Child) -> Option<Self> {
+        Self::of_process(child.id())
+    }
+
+    fn of_process(pid: u32) -> Option<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+        let state = fields.next()?.chars().next()?;
+        // After the state, the third field, come ten others, then utime and stime.
+        let mut ticks = fields.skip(10).map_while(|field| field.parse::<u64>().ok());
+        let used = ticks.next()? + ticks.next()?;
+        let a_second = rustix::param::clock_ticks_per_second();
+        Some(Self {
+            state,
+            used: Duration::from_millis(used * 1000 / a_second.max(1)),
+        })
+    }
+
+    /// Whether it runs, or would if the machine let it: `D` waits for a disk.
+    fn wants_to_run(&self) -> bool {
+        matches!(self.state, 'R' | 'D')
+    }
+}
+
+/// Takes away what Rust's runtime said before it ended the process, which the library did not print, and
+/// tells what the library did.
+fn last_words_of_rust(stderr: &mut String) -> Option<&'static str> {
+    const SAYS: [(&str, &str); 2] = [
+        ("stack overflow", "overflowed its stack"),
+        ("foreign exception", "threw an exception at its caller"),
+    ];
+    let last = stderr.lines().next_back()?;
+    let words = last.strip_prefix("fatal runtime error: ")?;
+    let (_, said) = SAYS.iter().find(|(part, _)| words.contains(part))?;
+    let is_rusts = |line: &str| {
+        line.starts_with("fatal runtime error: ")
+            || line.starts_with("thread ") && line.ends_with(" has overflowed its stack")
+    };
+    let lines: Vec<&str> = stderr.lines().collect();
+    let kept = lines
+        .iter()
+        .rposition(|line| !line.is_empty() && !is_rusts(line));
+    let kept = lines[..kept.map_or(0, |at| at + 1)].iter();
+    *stderr = kept.flat_map(|line| [line, "\n"]).collect();
+    Some(said)
 }
 
 fn memory_file(name: &str) -> io::Result<File> {
@@ -270,4 +435,40 @@ fn take(file: &mut File) -> String {
         text.push_str(&format!("… ({length} bytes in all)"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rust_says_of_a_stack_overflow_is_not_what_the_library_printed() {
+        let mut stderr = "going down\n\nthread 'main' (17) has overflowed its stack\n\
+                          fatal runtime error: stack overflow, aborting\n"
+            .to_owned();
+        assert_eq!(
+            last_words_of_rust(&mut stderr),
+            Some("overflowed its stack")
+        );
+        assert_eq!(stderr, "going down\n");
+    }
+
+    #[test]
+    fn what_others_say_stays() {
+        for text in [
+            "",
+            "FATAL: exception not rethrown\n",
+            "fatal runtime error: new\n",
+        ] {
+            let mut stderr = text.to_owned();
+            assert_eq!(last_words_of_rust(&mut stderr), None);
+            assert_eq!(stderr, text);
+        }
+    }
+
+    #[test]
+    fn this_process_runs() {
+        let doing = Doing::of_process(std::process::id()).expect("the system tells");
+        assert!(matches!(doing.state, 'R' | 'S' | 'D'), "{}", doing.state);
+    }
 }

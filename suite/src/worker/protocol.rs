@@ -1,5 +1,6 @@
-//! What a worker and the program that started it say to each other: messages in JSON, each behind its
-//! length as four bytes, little-endian.
+//! What a worker and the program that started it say to each other: messages in JSON, each behind a
+//! mark and its length as four bytes, little-endian. What stands before a mark is none of ours: a library
+//! wrote it into a descriptor that it has no business with.
 
 use std::io::{self, Read, Write};
 
@@ -12,6 +13,12 @@ use crate::backend::libssl::{Loaded, Source};
 use crate::scenario::{Scenario, Variant};
 use crate::subject::Printed;
 use crate::trace::Trace;
+
+/// Begins every message; nothing that a library writes looks like it by chance.
+const MARK: [u8; 16] = *b"\0\xff\0writeproof\0\xff\0";
+
+/// More than a library writes into the socket by mistake, in bytes.
+const MAX_STRAY: usize = 1 << 20;
 
 /// More than any message has; a longer one comes from a worker that no longer makes sense.
 const MAX_MESSAGE: usize = 256 << 20;
@@ -26,7 +33,7 @@ pub(super) enum Request<'a> {
 }
 
 /// A case for a worker.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Case<'a> {
     pub(super) scenario: std::borrow::Cow<'a, Scenario>,
     pub(super) variant: Variant,
@@ -62,17 +69,28 @@ pub struct Arrived {
     pub printed: Printed,
 }
 
+/// A message that came, and what was before it.
+#[derive(Debug)]
+pub(super) struct Received<M> {
+    pub(super) message: M,
+    /// How many bytes came before it that belong to no message.
+    pub(super) stray: usize,
+}
+
 /// Sends one message.
 pub(super) fn send(to: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
-    let mut bytes = vec![0; 4];
+    const HEAD: usize = MARK.len() + 4;
+    let mut bytes = MARK.to_vec();
+    bytes.resize(HEAD, 0);
     serde_json::to_writer(&mut bytes, message)?;
-    let length = u32::try_from(bytes.len() - 4).map_err(io::Error::other)?;
-    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    let length = u32::try_from(bytes.len() - HEAD).map_err(io::Error::other)?;
+    bytes[MARK.len()..HEAD].copy_from_slice(&length.to_le_bytes());
     to.write_all(&bytes)
 }
 
 /// Waits for one message.
-pub(super) fn receive<M: DeserializeOwned>(from: &mut impl Read) -> io::Result<M> {
+pub(super) fn receive<M: DeserializeOwned>(from: &mut impl Read) -> io::Result<Received<M>> {
+    let stray = skip_to_mark(from)?;
     let mut length = [0; 4];
     from.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length) as usize;
@@ -81,5 +99,70 @@ pub(super) fn receive<M: DeserializeOwned>(from: &mut impl Read) -> io::Result<M
     }
     let mut bytes = vec![0; length];
     from.read_exact(&mut bytes)?;
-    Ok(serde_json::from_slice(&bytes)?)
+    let message = serde_json::from_slice(&bytes)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    Ok(Received { message, stray })
+}
+
+/// Reads up to the end of a mark; answers how many bytes came before it.
+fn skip_to_mark(from: &mut impl Read) -> io::Result<usize> {
+    let mut window = [0; MARK.len()];
+    from.read_exact(&mut window)?;
+    let mut stray = 0;
+    while window != MARK {
+        stray += 1;
+        if stray > MAX_STRAY {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        window.rotate_left(1);
+        from.read_exact(&mut window[MARK.len() - 1..])?;
+    }
+    Ok(stray)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(bytes: &[u8]) -> io::Result<Received<String>> {
+        receive(&mut &bytes[..])
+    }
+
+    fn sent(text: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        send(&mut bytes, &text).expect("memory takes everything");
+        bytes
+    }
+
+    #[test]
+    fn a_message_comes_as_it_was_sent() {
+        let there = received(&sent("hello")).expect("a message");
+        assert_eq!((there.message.as_str(), there.stray), ("hello", 0));
+    }
+
+    #[test]
+    fn what_a_library_wrote_before_a_message_is_counted_and_skipped() {
+        // The beginning of a mark is none.
+        for stray in [&b"{\"steps\":[]}\n"[..], &MARK[..5]] {
+            let there = received(&[stray, &sent("hello")].concat()).expect("a message");
+            assert_eq!(
+                (there.message.as_str(), there.stray),
+                ("hello", stray.len())
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        let mut no_json = sent("hello");
+        let last = no_json.len() - 1;
+        no_json[last] = b'{';
+        let too_long = [&MARK[..], &[0xff; 4]].concat();
+        for bytes in [no_json, too_long, vec![0; MAX_STRAY + MARK.len()]] {
+            let error = received(&bytes).expect_err("no message");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        }
+        let cut_off = received(&sent("hello")[..30]).expect_err("no message");
+        assert_eq!(cut_off.kind(), io::ErrorKind::UnexpectedEof);
+    }
 }
