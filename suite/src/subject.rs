@@ -12,7 +12,7 @@ use crate::backend::{About, Backend, Backends, Home, Rustls, Unusable};
 use crate::scenario::{Scenario, Variant};
 use crate::stage::{self, StageError};
 use crate::trace::Trace;
-use crate::worker::{Arrived, Limits, Workers};
+use crate::worker::{Arrived, Limits, StartError, Workers};
 
 /// A library under test that cases can be run on.
 pub trait Subject: Send + Sync {
@@ -115,6 +115,24 @@ impl Subject for InProcess {
     }
 }
 
+/// Why a library cannot be run on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The library is not usable.
+    #[error("{0}")]
+    Unusable(Unusable),
+    /// The suite could not start a worker; the library was not even looked at.
+    #[error("{0}")]
+    Worker(StartError),
+}
+
+impl From<Unusable> for OpenError {
+    fn from(unusable: Unusable) -> Self {
+        Self::Unusable(unusable)
+    }
+}
+
 /// Where foreign libraries run.
 #[derive(Debug, Clone)]
 pub enum Isolation {
@@ -131,10 +149,10 @@ pub enum Isolation {
 
 impl Isolation {
     /// Opens a built-in backend by name; answers nothing for a name that nobody knows.
-    pub fn open(&self, id: &str) -> Option<Result<Arc<dyn Subject>, Unusable>> {
+    pub fn open(&self, id: &str) -> Option<Result<Arc<dyn Subject>, OpenError>> {
         let home = match Backends::home(id)? {
             Ok(home) => home,
-            Err(unusable) => return Some(Err(unusable)),
+            Err(unusable) => return Some(Err(unusable.into())),
         };
         let here =
             |backend: Arc<dyn Backend>| Ok(Arc::new(InProcess::new(backend)) as Arc<dyn Subject>);
@@ -148,19 +166,19 @@ impl Isolation {
     /// Loads a shared object.
     ///
     /// # Errors
-    /// [`Unusable`], with what went wrong and what would be right.
-    pub fn load(&self, source: &Source) -> Result<Arc<dyn Subject>, Unusable> {
+    /// [`OpenError`], with what went wrong and what would be right.
+    pub fn load(&self, source: &Source) -> Result<Arc<dyn Subject>, OpenError> {
         let id = source.id.as_str();
         match self {
             Self::None => {
                 let libssl = Libssl::open(source).map_err(|error| Unusable::new(id, error))?;
                 Ok(Arc::new(InProcess::loaded(libssl)))
             }
-            Self::Workers { program, limits } => {
-                let workers = Workers::start(program, source, limits)
-                    .map_err(|error| Unusable::new(id, error))?;
-                Ok(Arc::new(workers))
-            }
+            Self::Workers { program, limits } => match Workers::start(program, source, limits) {
+                Ok(workers) => Ok(Arc::new(workers)),
+                Err(error @ StartError::Start { .. }) => Err(OpenError::Worker(error)),
+                Err(error) => Err(Unusable::new(id, error).into()),
+            },
         }
     }
 }

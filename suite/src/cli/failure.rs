@@ -8,6 +8,7 @@ use crate::backend::{Backends, Unusable};
 use crate::judge::Unanswered;
 use crate::run::RunError;
 use crate::scenario::{ParseError, SelectionError, nearest, shortened};
+use crate::subject::OpenError;
 
 /// The exit codes of the command, as `--help` tells them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub(super) enum Failure {
     #[error("no scenario that was named has this variant")]
     NoSuchVariant,
     #[error("{0}")]
-    Unusable(Unusable),
+    Open(#[from] OpenError),
     #[error("required by WRITEPROOF_REQUIRE, but missing:{}", list(.0))]
     Required(Vec<Unusable>),
     #[error("nothing to check: name a shared object with --libssl PATH")]
@@ -109,7 +110,8 @@ impl Failure {
             | Self::Selection(_)
             | Self::Output { .. }
             | Self::StandardOutput(_) => Exit::Usage,
-            Self::Unusable(_) | Self::Required(_) => Exit::Backend,
+            Self::Open(OpenError::Worker(_)) => Exit::Suite,
+            Self::Open(_) | Self::Required(_) => Exit::Backend,
             Self::Run(RunError::Interrupted { .. }) => Exit::Interrupted,
             Self::Run(_)
             | Self::Program(_)

@@ -40,7 +40,7 @@ impl Libraries {
         };
         let mut named = Vec::new();
         for source in sources(arguments)? {
-            let subject = isolation.load(&source).map_err(Failure::Unusable)?;
+            let subject = isolation.load(&source).map_err(Failure::Open)?;
             named.push((source, subject));
         }
         Ok(Self { isolation, named })
@@ -58,7 +58,7 @@ impl Libraries {
             return Ok(Arc::clone(subject));
         }
         match self.isolation.open(name) {
-            Some(opened) => opened.map_err(Failure::Unusable),
+            Some(opened) => opened.map_err(Failure::Open),
             None => Err(Failure::unknown_backend(name)),
         }
     }

@@ -117,7 +117,7 @@ fn list(format: Format) -> Result<Exit, Failure> {
     for id in names {
         match isolation.open(id) {
             Some(Ok(backend)) => backends.push(backend),
-            Some(Err(reason)) => unusable.push(Failure::Unusable(reason)),
+            Some(Err(reason)) => unusable.push(Failure::Open(reason)),
             None => return Err(Failure::unknown_backend(id)),
         }
     }
