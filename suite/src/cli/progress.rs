@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::complain;
 use super::failure::{Exit, Failure};
 use crate::run::Progress;
+use crate::worker;
 
 /// Shows on standard error how many cases are done, if that is a terminal.
 pub(super) struct Bar(ProgressBar);
@@ -53,6 +54,7 @@ pub(super) fn stop_on_interrupt(stop: &'static AtomicBool) -> Result<(), Failure
             let again = stop.swap(true, Ordering::Relaxed);
             if again || !RUNNING.load(Ordering::Relaxed) {
                 complain(&"interrupted; no report was written");
+                worker::end_all();
                 std::process::exit(Exit::Interrupted as i32);
             }
             complain(&"interrupted, the cases under way are brought to their end");
