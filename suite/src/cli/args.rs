@@ -236,7 +236,7 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
         .map_err(|_| "a number of seconds, such as 10 or 0.5".to_owned())?;
-    match seconds >= 0.001 && seconds <= LONGEST {
+    match (0.001..=LONGEST).contains(&seconds) {
         true => Ok(Duration::from_secs_f64(seconds)),
         false => Err(format!("from 0.001 to {LONGEST} seconds")),
     }

@@ -6,9 +6,10 @@
 #![allow(unsafe_code)] // Descriptors by number, and an end without exit handlers.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufReader};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
@@ -17,11 +18,12 @@ use nix::unistd::alarm;
 
 use super::Limits;
 use super::confine::{self, confine, limit_cpu};
-use super::protocol::{Arrived, Case, Received, Reply, Request, receive, send};
+use super::protocol::{Arrived, Cases, Done, Received, Reply, Request, receive, send};
 use super::whereabouts::Shared;
 use crate::backend::Backend;
 use crate::backend::libssl::Libssl;
 use crate::link;
+use crate::scenario::Variant;
 use crate::stage::{self, Watch};
 use crate::subject::Printed;
 
@@ -52,8 +54,10 @@ fn leave(status: i32) -> ! {
 
 fn work(whereabouts: RawFd) -> io::Result<()> {
     // Never closed by us: a library may have done so, and its number may be another's by then.
-    let mut socket = ManuallyDrop::new(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?));
-    let socket = &mut *socket;
+    let socket = ManuallyDrop::new(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?));
+    let mut replies = &*socket;
+    let socket = &mut replies;
+    let mut requests = BufReader::new(*socket);
     // A library that reads standard input finds nothing there.
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     // SAFETY: the descriptor was handed over for this, and nobody else uses it.
@@ -63,7 +67,7 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
     let Received {
         message: Request::Load(source, limits),
         ..
-    } = receive(socket)?
+    } = receive(&mut requests)?
     else {
         return Err(io::ErrorKind::InvalidData.into());
     };
@@ -87,19 +91,30 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
         unconfined,
         printed: Printed::default(),
     };
+    // Threads that it needs it has started by now.
+    let before = Surroundings {
+        threads: Surroundings::now().threads,
+        ..before
+    };
     alarm::cancel();
     send(socket, &Reply::Loaded(Box::new(arrived)))?;
     loop {
-        let case = match receive(socket).map(|received| received.message) {
-            Ok(Request::Run(case)) => case,
+        let cases = match receive(&mut requests).map(|received| received.message) {
+            Ok(Request::Run(cases)) => cases,
             Ok(Request::Load(..)) => return Err(io::ErrorKind::InvalidData.into()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error),
         };
-        limit_time(&limits);
-        let reply = run(&libssl, &case, &whereabouts, &before);
-        alarm::cancel();
-        send(socket, &reply)?;
+        for &variant in cases.variants.iter() {
+            limit_time(&limits);
+            let reply = run(&libssl, &cases, variant, &whereabouts, &before);
+            alarm::cancel();
+            let retire = matches!(&reply, Reply::Ran(Done { retire: true, .. }));
+            send(socket, &reply)?;
+            if retire {
+                break;
+            }
+        }
     }
 }
 
@@ -112,31 +127,38 @@ fn limit_time(limits: &Limits) {
     alarm::set(u32::try_from(seconds).unwrap_or(u32::MAX));
 }
 
-fn run(libssl: &Libssl, case: &Case, whereabouts: &Shared, before: &Surroundings) -> Reply {
-    let threads = threads();
+fn run(
+    libssl: &Libssl,
+    cases: &Cases,
+    variant: Variant,
+    whereabouts: &Shared,
+    before: &Surroundings,
+) -> Reply {
     let watch = Looking {
         whereabouts,
-        free: case.free,
+        free: cases.free,
     };
-    let ran = stage::run_watched(libssl, &case.scenario, case.variant, &watch);
+    let ran = stage::run_watched(libssl, &cases.scenario, variant, &watch);
     // What the C library holds back is printed with the case that it belongs to.
     // SAFETY: no precondition; a null pointer means all streams (fflush(3)).
     unsafe { libc::fflush(std::ptr::null_mut()) };
     match ran {
         Ok(mut trace) => {
-            trace.aside = before.changes();
+            let now = Surroundings::now();
+            trace.aside = before.changes(&now);
             // A thread that is left behind is nobody's fault, but what it does must not happen to other
             // cases. Not told: one that is about to end may still be there or not.
-            let retire = !trace.aside.is_empty() || self::threads() > threads;
-            Reply::Ran { trace, retire }
+            let retire = !trace.aside.is_empty() || now.threads > before.threads;
+            Reply::Ran(Done {
+                trace,
+                retire,
+                printed: now
+                    .streams
+                    .map(|stream| stream.map_or(0, |stream| stream.length)),
+            })
         }
         Err(error) => Reply::Failed(error.to_string()),
     }
-}
-
-/// How many threads this process has; 0 where the system does not tell.
-fn threads() -> usize {
-    fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
 /// Writes down what the library is called for.
@@ -159,27 +181,42 @@ impl Watch for Looking<'_> {
 struct Surroundings {
     blocked: Option<SigSet>,
     folder: Option<PathBuf>,
-    /// Which files standard output and error are, by device and number; nothing if closed.
-    streams: [Option<(u64, u64)>; 2],
+    /// Standard output and error; nothing if closed.
+    streams: [Option<Stream>; 2],
+    /// How many threads this process has, as links of a folder with a folder for each, which has two more
+    /// (proc_pid_task(5)); 0 where the system does not tell.
+    threads: u64,
+}
+
+/// A file that is written to.
+#[derive(Clone, Copy)]
+struct Stream {
+    /// Which file it is: device and number.
+    file: (u64, u64),
+    /// How many bytes it has.
+    length: u64,
 }
 
 impl Surroundings {
     fn now() -> Self {
         let which = |fd: BorrowedFd<'_>| {
             let file = rustix::fs::fstat(fd).ok()?;
-            Some((file.st_dev, file.st_ino))
+            Some(Stream {
+                file: (file.st_dev, file.st_ino),
+                length: u64::try_from(file.st_size).unwrap_or(0),
+            })
         };
         Self {
             blocked: SigSet::thread_get_mask().ok(),
             folder: std::env::current_dir().ok(),
             // SAFETY: the numbers of standard output and error; a closed one is what is looked for.
             streams: [1, 2].map(|number| which(unsafe { BorrowedFd::borrow_raw(number) })),
+            threads: fs::metadata("/proc/self/task").map_or(0, |folder| folder.nlink()),
         }
     }
 
     /// What has changed since, in words that follow "the library".
-    fn changes(&self) -> Vec<String> {
-        let now = Self::now();
+    fn changes(&self, now: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         if now.blocked != self.blocked {
             changes.push("changed the signal mask".to_owned());
@@ -188,8 +225,9 @@ impl Surroundings {
             changes.push("changed the working directory".to_owned());
         }
         for (index, name) in ["standard output", "standard error"].iter().enumerate() {
-            match now.streams[index] {
-                now if now == self.streams[index] => {}
+            let file = |stream: Option<Stream>| stream.map(|stream| stream.file);
+            match file(now.streams[index]) {
+                now if now == file(self.streams[index]) => {}
                 None => changes.push(format!("closed {name}")),
                 Some(_) => changes.push(format!("put something else in the place of {name}")),
             }

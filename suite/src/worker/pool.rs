@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Limits;
 use super::process::{Answer, Death, End, Process};
-use super::protocol::{Arrived, Case, Reply, Request};
+use super::protocol::{Arrived, Cases, Done, Reply};
 use crate::backend::About;
 use crate::backend::libssl::Source;
 use crate::scenario::{Scenario, Variant};
@@ -86,8 +86,8 @@ impl Workers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a case in a worker.
-    fn attempt(&self, case: &Case<'_>, worker: Worker) -> Result<Attempt, StageError> {
+    /// Runs cases in a worker; answers as many results as there are before it dies or must not go on.
+    fn attempt(&self, cases: Cases<'_>, worker: Worker) -> Result<Attempt, StageError> {
         let idle = match worker {
             Worker::Any => self.idle().pop(),
             Worker::New => None,
@@ -99,37 +99,57 @@ impl Workers {
                 Err(error @ StartError::Start { .. }) => {
                     return Err(StageError::Worker(error.to_string()));
                 }
-                Err(again) => return Ok(Attempt::DiedAlone(Death::at_loading(&again))),
+                Err(again) => {
+                    let death = Death::at_loading(&again);
+                    return Ok(Attempt {
+                        ran: Vec::new(),
+                        death: Some((death, Company::Alone)),
+                    });
+                }
             },
         };
         let used = process.is_used();
-        let Answer {
-            reply,
-            printed,
-            stray,
-        } = match process.ask(&Request::Run(case.clone())) {
-            Ok(answer) => answer,
-            Err(death) if used => return Ok(Attempt::DiedAmongOthers(death)),
-            Err(death) => return Ok(Attempt::DiedAlone(death)),
+        let (answers, death) = process.run(cases);
+        let company = match used || !answers.is_empty() {
+            true => Company::Others,
+            false => Company::Alone,
         };
-        match reply {
-            Reply::Ran { mut trace, retire } => {
-                tell_printed(&mut trace, &printed);
-                if stray {
-                    trace
-                        .aside
-                        .push("wrote into a descriptor that is not its own".to_owned());
-                }
-                // One that was started for this case alone stays alone.
-                if !retire && !stray && worker == Worker::Any {
-                    self.idle().push(process);
-                }
-                Ok(Attempt::Ran(Ran { trace, printed }))
+        let mut stays = death.is_none() && worker == Worker::Any;
+        let mut ran = Vec::with_capacity(answers.len());
+        for answer in answers {
+            let (one, retire) = told(answer)?;
+            stays &= !retire;
+            ran.push(one);
+        }
+        // One that was started for this alone stays alone.
+        if stays {
+            self.idle().push(process);
+        }
+        Ok(Attempt {
+            ran,
+            death: death.map(|death| (death, company)),
+        })
+    }
+
+    /// What a case comes to in a worker that has run others, and died of it.
+    fn alone(
+        &self,
+        scenario: &Scenario,
+        variant: Variant,
+        among_others: &Death,
+    ) -> Result<Ran, StageError> {
+        // What an earlier case left behind is not this one's: what it does alone counts. That it died is
+        // told all the same; in which case that happens may differ with how cases meet in workers.
+        let attempt = self.attempt(cases(scenario, &[variant]), Worker::New)?;
+        match (attempt.death, attempt.ran.into_iter().next()) {
+            (Some((death, _)), _) => self.obituary(scenario, variant, death),
+            (None, Some(mut ran)) => {
+                ran.trace.aside.push(format!(
+                    "{among_others} in a process that had run other cases, not in one of its own"
+                ));
+                Ok(ran)
             }
-            Reply::Failed(reason) => Err(StageError::Worker(reason)),
-            other => Err(StageError::Worker(format!(
-                "a reply out of turn: {other:?}"
-            ))),
+            (None, None) => Err(StageError::Worker("no reply and no death".to_owned())),
         }
     }
 
@@ -157,13 +177,14 @@ impl Workers {
                 steps: scenario.steps[..before.min(scenario.steps.len())].to_vec(),
                 ..scenario.clone()
             };
-            let case = Case {
-                scenario: Cow::Borrowed(&shortened),
-                variant,
+            let only = [variant];
+            let cases = Cases {
                 free: false,
+                ..cases(&shortened, &only)
             };
             // If it dies of less the next time, the end is all that can be told.
-            if let Attempt::Ran(ran) = self.attempt(&case, Worker::New)? {
+            let again = self.attempt(cases, Worker::New)?;
+            if let Some(ran) = again.ran.into_iter().next() {
                 trace.entries = ran.trace.entries;
             }
         }
@@ -189,29 +210,26 @@ impl Subject for Workers {
     }
 
     fn run(&self, scenario: &Scenario, variant: Variant) -> Result<Ran, StageError> {
-        let case = Case {
-            scenario: Cow::Borrowed(scenario),
-            variant,
-            free: true,
-        };
-        let among_others = match self.attempt(&case, Worker::Any)? {
-            Attempt::Ran(ran) => return Ok(ran),
-            Attempt::DiedAlone(death) => return self.obituary(scenario, variant, death),
-            Attempt::DiedAmongOthers(death) => death,
-        };
-        // What an earlier case left behind is not this one's: what it does alone counts. That it died is
-        // told all the same; in which case that happens may differ with how cases meet in workers.
-        match self.attempt(&case, Worker::New)? {
-            Attempt::Ran(mut ran) => {
-                ran.trace.aside.push(format!(
-                    "{among_others} in a process that had run other cases, not in one of its own"
-                ));
-                Ok(ran)
-            }
-            Attempt::DiedAlone(death) | Attempt::DiedAmongOthers(death) => {
-                self.obituary(scenario, variant, death)
+        let ran = self.run_all(scenario, &[variant])?;
+        let one = ran.into_iter().next();
+        one.ok_or_else(|| StageError::Worker("no reply".to_owned()))
+    }
+
+    fn run_all(&self, scenario: &Scenario, variants: &[Variant]) -> Result<Vec<Ran>, StageError> {
+        let mut done: Vec<Ran> = Vec::with_capacity(variants.len());
+        // Each round does one case at least.
+        while let left @ [_, ..] = &variants[done.len()..] {
+            let attempt = self.attempt(cases(scenario, left), Worker::Any)?;
+            let died_of = left.get(attempt.ran.len());
+            done.extend(attempt.ran);
+            if let (Some((death, company)), Some(&variant)) = (attempt.death, died_of) {
+                done.push(match company {
+                    Company::Alone => self.obituary(scenario, variant, death)?,
+                    Company::Others => self.alone(scenario, variant, &death)?,
+                });
             }
         }
+        Ok(done)
     }
 }
 
@@ -224,13 +242,53 @@ enum Worker {
     New,
 }
 
-/// What came of running a case in a worker.
-enum Attempt {
-    Ran(Ran),
-    /// The worker died, and had run no other case.
-    DiedAlone(Death),
-    /// The worker died, and had run other cases, which may have to do with it.
-    DiedAmongOthers(Death),
+/// What came of running cases in a worker.
+struct Attempt {
+    ran: Vec<Ran>,
+    /// How the worker died of the next case, if it did, and whether others may have to do with it.
+    death: Option<(Death, Company)>,
+}
+
+/// What a worker had run before the case that it died of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Company {
+    /// Nothing.
+    Alone,
+    /// Other cases.
+    Others,
+}
+
+fn cases<'a>(scenario: &'a Scenario, variants: &'a [Variant]) -> Cases<'a> {
+    Cases {
+        scenario: Cow::Borrowed(scenario),
+        variants: Cow::Borrowed(variants),
+        free: true,
+    }
+}
+
+/// The result in a reply, and whether the worker must not be asked again.
+fn told(answer: Answer) -> Result<(Ran, bool), StageError> {
+    let Answer {
+        reply,
+        printed,
+        stray,
+    } = answer;
+    match reply {
+        Reply::Ran(Done {
+            mut trace, retire, ..
+        }) => {
+            tell_printed(&mut trace, &printed);
+            if stray {
+                let what = "wrote into a descriptor that is not its own";
+                trace.aside.push(what.to_owned());
+            }
+            Ok((Ran { trace, printed }, retire || stray))
+        }
+        Reply::Failed(reason) => Err(StageError::Worker(reason)),
+        other => Err(StageError::Worker(format!(
+            "a reply out of turn: {other:?}"
+        ))),
+    }
 }
 
 /// Starts a worker and has it load the library.
@@ -239,8 +297,10 @@ fn load(program: &Path, source: &Source, limits: Limits) -> Result<(Process, Arr
         program: program.to_owned(),
         source: error,
     })?;
-    let answer = process.ask(&Request::Load(source.clone(), limits));
-    match answer.map(|answer| (answer.reply, answer.printed)) {
+    match process
+        .load(source)
+        .map(|answer| (answer.reply, answer.printed))
+    {
         Ok((Reply::Loaded(mut arrived), printed)) => {
             arrived.printed = printed;
             Ok((process, *arrived))

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -20,8 +21,9 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::Limits;
 use super::child::status;
-use super::protocol::{Received, Reply, Request, receive, send};
+use super::protocol::{Cases, Received, Reply, Request, receive, send};
 use super::whereabouts::{Place, Whereabouts};
+use crate::backend::libssl::Source;
 use crate::subject::Printed;
 
 /// How much of what a library printed is kept, in bytes.
@@ -30,7 +32,7 @@ const KEPT: u64 = 4 << 10;
 /// A running worker. It is killed when it is dropped: there is nothing in it to lose.
 pub(super) struct Process {
     child: Child,
-    socket: UnixStream,
+    socket: BufReader<UnixStream>,
     whereabouts: Whereabouts,
     stdout: File,
     stderr: File,
@@ -48,6 +50,20 @@ pub(super) struct Answer {
     /// Whether it wrote into the socket, which is none of its business.
     pub(super) stray: bool,
 }
+
+impl Answer {
+    /// Whether no other reply to the same request comes.
+    fn is_last(&self) -> bool {
+        match &self.reply {
+            Reply::Ran(done) => done.retire,
+            _ => true,
+        }
+    }
+}
+
+/// How far standard output and standard error were read.
+#[derive(Debug, Clone, Default)]
+struct Places([u64; 2]);
 
 /// How a worker came to its end instead of replying.
 #[derive(Debug)]
@@ -151,7 +167,7 @@ impl Process {
         drop(command);
         Ok(Self {
             child,
-            socket: ours,
+            socket: BufReader::new(ours),
             whereabouts,
             stdout,
             stderr,
@@ -165,45 +181,93 @@ impl Process {
         self.used
     }
 
-    /// Asks, and waits for the reply.
-    pub(super) fn ask(&mut self, request: &Request<'_>) -> Result<Answer, Death> {
-        self.used |= matches!(request, Request::Run(_));
+    /// Asks for the library to be loaded, and waits for the reply.
+    pub(super) fn load(&mut self, source: &Source) -> Result<Answer, Death> {
+        let patience = &mut Patience::new(&self.child, self.limits);
+        let mut printed = Places::default();
+        self.send(&Request::Load(source.clone(), self.limits))
+            .and_then(|()| self.answer(patience, &mut printed))
+            .inspect(|_| self.empty())
+            .map_err(|error| self.death(&error, patience, &printed))
+    }
+
+    /// Asks for cases to be run, and waits for the replies: for as many as come before the worker dies or
+    /// must not go on.
+    pub(super) fn run(&mut self, cases: Cases<'_>) -> (Vec<Answer>, Option<Death>) {
+        self.used = true;
+        let wanted = cases.variants.len();
         let mut patience = Patience::new(&self.child, self.limits);
-        let reply = send(&mut self.socket, request).and_then(|()| {
-            receive(&mut Until {
-                socket: &self.socket,
-                patience: &mut patience,
-            })
-        });
-        match reply {
-            Ok(Received { message, stray }) => Ok(Answer {
-                reply: message,
-                printed: self.printed(),
-                stray: stray > 0,
-            }),
-            Err(error) => {
-                let deadline = patience.deadline;
-                Err(self.death(&error, deadline))
+        let mut printed = Places::default();
+        let mut answers = Vec::with_capacity(wanted);
+        let mut sent = self.send(&Request::Run(cases));
+        while answers.len() < wanted {
+            let answer = std::mem::replace(&mut sent, Ok(()))
+                .and_then(|()| self.answer(&mut patience, &mut printed));
+            match answer {
+                Ok(answer) => {
+                    let is_last = answer.is_last();
+                    answers.push(answer);
+                    if is_last {
+                        break;
+                    }
+                    patience.begin_anew();
+                }
+                Err(error) => {
+                    let death = self.death(&error, &patience, &printed);
+                    return (answers, Some(death));
+                }
             }
+        }
+        self.empty();
+        (answers, None)
+    }
+
+    fn send(&mut self, request: &Request<'_>) -> io::Result<()> {
+        send(self.socket.get_mut(), request)
+    }
+
+    /// Waits for one reply.
+    fn answer(&mut self, patience: &mut Patience, printed: &mut Places) -> io::Result<Answer> {
+        let Received { message, stray } = receive(&mut Until {
+            socket: &mut self.socket,
+            patience,
+        })?;
+        let until = match &message {
+            // The worker may be at the next case already.
+            Reply::Ran(done) if !done.retire => done.printed,
+            _ => [u64::MAX; 2],
+        };
+        Ok(Answer {
+            reply: message,
+            printed: self.printed(printed, until),
+            stray: stray > 0,
+        })
+    }
+
+    /// What the library printed from these places on, up to those.
+    fn printed(&self, from: &mut Places, until: [u64; 2]) -> Printed {
+        let [stdout, stderr] = &mut from.0;
+        Printed {
+            stdout: take(&self.stdout, stdout, until[0]),
+            stderr: take(&self.stderr, stderr, until[1]),
         }
     }
 
-    /// What the library printed since it was last asked for.
-    fn printed(&mut self) -> Printed {
-        Printed {
-            stdout: take(&mut self.stdout),
-            stderr: take(&mut self.stderr),
+    /// Makes room for what the library prints next.
+    fn empty(&self) {
+        for file in [&self.stdout, &self.stderr] {
+            let _ = file.set_len(0);
         }
     }
 
     /// Finds out why no reply came.
-    fn death(&mut self, error: &io::Error, deadline: Instant) -> Death {
+    fn death(&mut self, error: &io::Error, patience: &Patience, printed: &Places) -> Death {
         let place = self.whereabouts.read().unwrap_or_default();
         let mut end = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.stop(),
             io::ErrorKind::InvalidData => End::Crashed("replied without sense".to_owned()),
             // The socket is closed, by the end of the process or by the library.
-            _ => match self.ended_by(deadline) {
+            _ => match self.ended_by(patience.deadline) {
                 Some(status) => told(status, self.limits),
                 None => match self.stop() {
                     End::Hung(how) => End::Hung(format!("closed its descriptors, then {how}")),
@@ -211,7 +275,7 @@ impl Process {
                 },
             },
         };
-        let mut printed = self.printed();
+        let mut printed = self.printed(&mut printed.clone(), [u64::MAX; 2]);
         if let End::Crashed(how) = &mut end
             && let Some(said) = last_words_of_rust(&mut printed.stderr)
         {
@@ -274,6 +338,7 @@ struct Patience {
     /// Processor time that it had used before.
     used: Duration,
     deadline: Instant,
+    patience: Duration,
     end: Instant,
 }
 
@@ -285,8 +350,16 @@ impl Patience {
             time: limits.time,
             used: Doing::of(child).map_or(Duration::ZERO, |doing| doing.used),
             deadline: now + limits.time,
+            patience: limits.patience(),
             end: now + limits.patience(),
         }
+    }
+
+    /// Another case begins.
+    fn begin_anew(&mut self) {
+        let now = Instant::now();
+        self.deadline = now + self.time;
+        self.end = now + self.patience;
     }
 
     /// How long to wait from now on; nothing if that is over.
@@ -308,17 +381,20 @@ impl Patience {
 
 /// Reads from a socket as long as there is patience.
 struct Until<'s> {
-    socket: &'s UnixStream,
+    socket: &'s mut BufReader<UnixStream>,
     patience: &'s mut Patience,
 }
 
 impl Read for Until<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        if !self.socket.buffer().is_empty() {
+            return self.socket.read(space);
+        }
         loop {
             let Some(left) = self.patience.left() else {
                 return Err(io::ErrorKind::TimedOut.into());
             };
-            self.socket.set_read_timeout(Some(left))?;
+            self.socket.get_ref().set_read_timeout(Some(left))?;
             match self.socket.read(space) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return done,
@@ -420,19 +496,19 @@ fn memory_file(name: &str) -> io::Result<File> {
     Ok(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?.into())
 }
 
-/// Takes the beginning of what a file holds, and empties it.
-fn take(file: &mut File) -> String {
+/// Takes the beginning of what a file holds from a place on, up to another, and goes on to that.
+fn take(file: &File, from: &mut u64, until: u64) -> String {
     let length = file.metadata().map_or(0, |metadata| metadata.len());
-    if length == 0 {
-        return String::new();
-    }
-    let mut bytes = Vec::new();
-    let _ = file.seek(SeekFrom::Start(0));
-    let _ = Read::by_ref(file).take(KEPT).read_to_end(&mut bytes);
-    let _ = file.set_len(0);
+    let until = until.min(length);
+    let there = until.saturating_sub(*from);
+    let mut bytes = vec![0; usize::try_from(there.min(KEPT)).unwrap_or(0)];
+    // A file in memory gives what it has.
+    let read = file.read_at(&mut bytes, *from).unwrap_or(0);
+    bytes.truncate(read);
+    *from = until.max(*from);
     let mut text = String::from_utf8_lossy(&bytes).into_owned();
-    if length > KEPT {
-        text.push_str(&format!("… ({length} bytes in all)"));
+    if there > KEPT {
+        text.push_str(&format!("… ({there} bytes in all)"));
     }
     text
 }

@@ -2,6 +2,7 @@
 //! mark and its length as four bytes, little-endian. What stands before a mark is none of ours: a library
 //! wrote it into a descriptor that it has no business with.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 
 use serde::de::DeserializeOwned;
@@ -28,15 +29,16 @@ const MAX_MESSAGE: usize = 256 << 20;
 pub(super) enum Request<'a> {
     /// Load this library; the first message, and only that.
     Load(Source, Limits),
-    /// Run this case.
-    Run(Case<'a>),
+    /// Run these cases, and reply to each.
+    Run(Cases<'a>),
 }
 
-/// A case for a worker.
+/// A scenario for a worker, to be run in several variants: what is asked for at once costs less than what
+/// is asked for one by one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Case<'a> {
-    pub(super) scenario: std::borrow::Cow<'a, Scenario>,
-    pub(super) variant: Variant,
+pub(super) struct Cases<'a> {
+    pub(super) scenario: Cow<'a, Scenario>,
+    pub(super) variants: Cow<'a, [Variant]>,
     /// Whether the connection is freed in the end.
     pub(super) free: bool,
 }
@@ -48,11 +50,22 @@ pub(super) enum Reply {
     Loaded(Box<Arrived>),
     /// It could not be loaded, and why.
     Refused(String),
-    /// The case was run; `retire` says that the library changed what cannot be put back, so that the
-    /// worker must not run another one.
-    Ran { trace: Trace, retire: bool },
+    /// A case was run.
+    Ran(Done),
     /// The suite itself could not do its part.
     Failed(String),
+}
+
+/// A case that was run.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Done {
+    pub(super) trace: Trace,
+    /// The library changed what cannot be put back: the worker runs no other case, also none of those that
+    /// it was asked for with this one.
+    pub(super) retire: bool,
+    /// How much has been printed on standard output and on standard error since the worker was asked, in
+    /// bytes.
+    pub(super) printed: [u64; 2],
 }
 
 /// A library that stands ready in a worker.
