@@ -39,6 +39,21 @@ pub(crate) fn shims() -> Vec<String> {
         .collect()
 }
 
+/// What a library does, in a sentence: the comment that its file begins with.
+pub(crate) fn does(name: &str) -> String {
+    if let Some(("file", kind)) = name.split_once('/') {
+        return format!(
+            "Is no library that could be used: {}.",
+            kind.replace('-', " ")
+        );
+    }
+    let text = fs::read_to_string(sources().join(name).with_extension("c")).expect("a C file");
+    let comment = text
+        .strip_prefix("/* ")
+        .and_then(|text| text.split_once(" */"));
+    comment.expect("a comment").0.to_owned()
+}
+
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile")
 }

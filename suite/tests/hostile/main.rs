@@ -1,146 +1,75 @@
-//! Every hostile library misbehaves as its name says. Each is loaded into a confined process of its
-//! own, this executable started again, which runs one scenario.
+//! Hostile libraries, each in the real command: `writeproof check` tells what it did, with the right exit
+//! code, and every case that it did nothing in is exactly what the unmodified library gives.
+//!
+//! `cargo test --test hostile -- table` prints what each does and what comes of it, as Markdown.
 
 #![cfg(target_os = "linux")]
 
 mod library;
+mod table;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::Read;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::process::{Command, ExitCode, Output, Stdio};
+use std::sync::LazyLock;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use writeproof::backend::libssl::Libssl;
-use writeproof::scenario::{Id, Variant, parse};
-use writeproof::stage;
-use writeproof::worker::confine::{Limits, confine};
+use serde_json::Value;
+use writeproof_openssl_1_1_1::LIBSSL;
 
 use self::library::library;
+use self::table::{Case, Comes, Expected, Others, TABLE, Time};
 
-/// What a process comes to that runs a scenario with such a library.
-enum End {
-    /// This signal ends it.
-    Signal(i32),
-    /// It exits by itself with this code, and says this in its output.
-    Exit(i32, &'static str),
-    /// It does not end.
-    Never,
-}
-
-use self::End::{Exit, Never, Signal};
-
-/// Library, scenario, and what comes of them.
-#[rustfmt::skip]
-const ENDS: &[(&str, &str, End)] = &[
-    ("crash/abort", "whole", Signal(libc::SIGABRT)),
-    ("crash/exception", "whole", Signal(libc::SIGABRT)),
-    ("crash/in-free", "whole", Signal(libc::SIGSEGV)),
-    ("crash/kill", "whole", Signal(libc::SIGKILL)),
-    ("crash/memory", "whole", Signal(libc::SIGSEGV)),
-    ("crash/null", "whole", Signal(libc::SIGSEGV)),
-    ("crash/null", "absent", Exit(0, "write 100  ")),
-    ("crash/read-past-the-buffer", "whole", Signal(libc::SIGSEGV)),
-    // Rust's own handler tells an overflow of the stack from other faults.
-    ("crash/stack", "whole", Signal(libc::SIGABRT)),
-    ("crash/third-time", "whole", Exit(0, "write 1234                        1234  NONE")),
-    ("crash/thread", "whole", Signal(libc::SIGSEGV)),
-    ("crash/trap", "whole", Signal(TRAP)),
-    ("crash/write-past-the-buffer", "whole", Signal(libc::SIGSEGV)),
-
-    ("exit/zero", "whole", Exit(0, "")),
-    ("exit/at-once", "whole", Exit(3, "")),
-    ("exit/thread", "whole", Signal(libc::SIGABRT)),
-
-    ("hang/asleep", "whole", Never),
-    ("hang/busy", "whole", Never),
-    ("hang/deaf", "whole", Never),
-    ("hang/stopped", "whole", Never),
-    ("hang/swallowed-fault", "whole", Never),
-    ("hang/transport", "blocked", Exit(0, "given up: 16777216 calls")),
-    ("hang/transport-for-ever", "blocked", Never),
-
-    ("process/block-signals", "whole", Exit(0, "1234  NONE")),
-    ("process/busy-thread", "whole", Exit(0, "1234  NONE")),
-    ("process/close-descriptors", "whole", Exit(0, "")),
-    ("process/flood", "whole", Exit(0, "1234  NONE")),
-    ("process/fork", "whole", Exit(0, "1234  NONE")),
-    ("process/print", "whole", Exit(0, "write 1234                        1234  NONE\n  handshake")),
-    ("process/print-everywhere", "whole", Exit(0, "{\"steps\":[]}\n  handshake")),
-    ("process/working-directory", "whole", Exit(0, "1234  NONE")),
-
-    ("contract/byte-changed", "whole", Exit(0, "1 byte that nobody offered")),
-    ("contract/byte-lost", "whole", Exit(0, "0..1333, 1334..1534")),
-    ("contract/byte-twice", "whole", Exit(0, "0..1334, 1333..1534")),
-    ("contract/errno-after-failure", "blocked", Exit(0, "errno EINVAL")),
-    // No rule says what errno is then, and no trace tells it.
-    ("contract/errno-after-success", "whole", Exit(0, "write 1234                        1234  NONE\n")),
-    ("contract/error-after-success", "whole", Exit(0, "ssl:internal error")),
-    ("contract/more-than-asked", "whole", Exit(0, "1235  NONE")),
-    ("contract/plaintext", "whole", Exit(0, "1234 bytes that are no record")),
-    ("contract/success-while-blocked", "blocked", Exit(0, "1234  NONE")),
-
-    ("load/crash", "whole", Signal(libc::SIGSEGV)),
-    ("load/exit", "whole", Exit(0, "")),
-    ("load/hang", "whole", Never),
-    ("load/print", "whole", Exit(0, "welcomes you!")),
-    ("load/unresolved", "whole", Exit(REFUSED, "a_function_that_nobody_has")),
-
-    ("end/crash", "whole", Signal(libc::SIGSEGV)),
-    ("end/hang", "whole", Never),
-
-    // The loader maps it whole and reads what is not there.
-    ("file/cut-off", "whole", Signal(libc::SIGBUS)),
-    ("file/device", "whole", Exit(REFUSED, "could not be loaded")),
-    ("file/empty", "whole", Exit(REFUSED, "file too short")),
-    ("file/folder", "whole", Exit(REFUSED, "could not be loaded")),
-    ("file/for-another-machine", "whole", Exit(REFUSED, "could not be loaded")),
-    ("file/forbidden", "whole", Exit(REFUSED, "could not be loaded")),
-    ("file/missing", "whole", Exit(REFUSED, "there is no such file")),
-    ("file/pipe-without-a-writer", "whole", Never),
-    ("file/text", "whole", Exit(REFUSED, "could not be loaded")),
-    ("file/without-bio-meth-new", "whole", Exit(REFUSED, "lacks BIO_meth_new:")),
-    ("file/without-ssl-write", "whole", Exit(REFUSED, "lacks SSL_write:")),
+/// Scenarios of the library that run beside those of the bait. Where nothing is hostile, OpenSSL 1.1.1 does
+/// in all of them what the reference does.
+const OTHERS: &[&str] = &[
+    "key-update/own-in-mid-write",
+    "renegotiation/own-in-mid-write",
+    "retry/shorter-buffer",
+    "zero/write-between-two-others",
 ];
 
-/// What `__builtin_trap` raises.
-const TRAP: i32 = if cfg!(target_arch = "x86_64") {
-    libc::SIGILL
-} else {
-    libc::SIGTRAP
-};
+/// Crashes in whichever case its third call of that kind comes, in whichever process.
+const DEPENDS_ON_OTHER_CASES: &str = "crash/third-time";
 
-/// The exit code of a process that could not load its library.
-const REFUSED: i32 = 70;
+/// What `check` makes of the library that all shims stand before.
+static HONEST: LazyLock<Report> = LazyLock::new(|| {
+    let report = checked(Path::new(LIBSSL), &[]).expect("the honest library is checked");
+    assert_eq!(report.exit, 0, "{}", report.stderr);
+    report
+});
 
-/// The first argument of a process that loads a library; then come its path and the scenario.
-const LOAD: &str = "load";
-
-/// How long a process must go on to count as one that never ends. One that does end is not cut off
-/// before `PATIENCE`.
-const FOR_EVER: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_secs(60);
+static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/report.schema.json");
+    let text = std::fs::read_to_string(path).expect("the schema");
+    let schema = serde_json::from_str(&text).expect("JSON");
+    jsonschema::validator_for(&schema).expect("a schema")
+});
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    if let [LOAD, path, scenario] = arguments[..] {
-        return load(Path::new(path), scenario);
+    if arguments == ["table"] {
+        print_table();
+        return ExitCode::SUCCESS;
     }
-    let mut trials = vec![Trial::test("every hostile library is tried", all_tried)];
-    trials.extend(ENDS.iter().map(|(name, scenario, end)| {
-        let rule = format!("{name} in a scenario {scenario}");
-        Trial::test(rule, move || tried(name, scenario, end))
+    let mut trials = vec![
+        Trial::test("every hostile library is tried", all_tried),
+        Trial::test(
+            "a crash that depends on other cases is told and is nobody's result",
+            depends_on_other_cases,
+        ),
+        Trial::test("the report for a person tells of all of it", for_a_person),
+    ];
+    trials.extend(TABLE.iter().map(|expected| {
+        let rule = format!("{} {}", expected.name, expected.verdict());
+        Trial::test(rule, move || tried(expected))
     }));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 fn all_tried() -> Result<(), Failed> {
-    let tried: BTreeSet<&str> = ENDS.iter().map(|(name, ..)| *name).collect();
+    let mut tried: BTreeSet<&str> = TABLE.iter().map(|expected| expected.name).collect();
+    tried.insert(DEPENDS_ON_OTHER_CASES);
     let not_tried: Vec<String> = library::shims()
         .into_iter()
         .filter(|name| !tried.contains(name.as_str()))
@@ -151,82 +80,284 @@ fn all_tried() -> Result<(), Failed> {
     }
 }
 
-fn tried(name: &str, scenario: &str, end: &End) -> Result<(), Failed> {
-    let mut child = Command::new(std::env::current_exe()?)
-        .arg(LOAD)
-        .arg(library(name))
-        .arg(scenario)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let patience = match end {
-        Never => FOR_EVER,
-        Signal(_) | Exit(..) => PATIENCE,
-    };
-    let text = output(&mut child, patience);
-    let ended = text.is_some();
-    if !ended {
-        child.kill()?;
-    }
-    let status = child.wait()?;
-    let text = text.unwrap_or_default();
-    let as_told = match *end {
-        Never => !ended,
-        Signal(number) => ended && status.signal() == Some(number),
-        Exit(code, words) => ended && status.code() == Some(code) && text.contains(words),
-    };
-    match as_told {
-        true => Ok(()),
-        false => Err(format!("ended: {ended}, {status}\n{text}").into()),
+/// What the command did.
+struct Report {
+    exit: i32,
+    stderr: String,
+    /// The JSON report; null if there was none.
+    json: Value,
+}
+
+impl Report {
+    fn cases(&self) -> &[Value] {
+        self.json["cases"].as_array().map_or(&[], Vec::as_slice)
     }
 }
 
-/// All that it prints until it ends; none if it has not ended by then.
-fn output(child: &mut Child, patience: Duration) -> Option<String> {
-    let (told, both) = mpsc::channel();
-    let pipes: [Box<dyn Read + Send>; 2] = [
-        Box::new(child.stdout.take().expect("a pipe")),
-        Box::new(child.stderr.take().expect("a pipe")),
-    ];
-    for mut pipe in pipes {
-        let told = told.clone();
-        std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            // What came before an error is all that there is.
-            let _ = pipe.read_to_end(&mut bytes);
-            told.send(bytes)
-        });
+/// A command with the scenarios that all are checked with.
+fn check(library: &Path, more: &[&str]) -> Result<Output, Failed> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.args(["check", "--name", "hostile", "--libssl"]);
+    command.arg(library).args(more);
+    let bait = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile/bait");
+    for name in ["absent", "blocked", "whole"] {
+        let file = bait.join(name).with_extension("toml");
+        command.arg("--scenario").arg(file);
     }
-    let first = both.recv_timeout(patience).ok()?;
-    let second = both.recv_timeout(patience).ok()?;
-    let bytes = [first, second].concat();
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    for scenario in OTHERS {
+        command.args(["--scenario", scenario]);
+    }
+    Ok(command.stdin(Stdio::null()).output()?)
 }
 
-/// In the child: loads the library and runs the scenario.
-fn load(path: &Path, scenario: &str) -> ExitCode {
-    let kept = confine(&Limits {
-        // One that hangs must not outlive a test that is interrupted.
-        parent: Some(std::os::unix::process::parent_id()),
-        memory: Some(1 << 30),
-        file_size: 1 << 20,
-    });
-    assert!(kept.is_empty(), "{kept:?}");
-    let libssl = match Libssl::load("hostile", path) {
-        Ok(libssl) => libssl,
-        Err(error) => {
-            println!("{error}");
-            return ExitCode::from(REFUSED as u8);
+/// A report in JSON, which is as the schema says and adds up.
+fn checked(library: &Path, more: &[&str]) -> Result<Report, Failed> {
+    let output = check(library, &[&["--format", "json"], more].concat())?;
+    let report = Report {
+        exit: output.status.code().ok_or("ended by a signal")?,
+        stderr: String::from_utf8(output.stderr)?,
+        json: match output.stdout.as_slice() {
+            [] => Value::Null,
+            bytes => serde_json::from_slice(bytes)?,
+        },
+    };
+    ensure(!report.stderr.contains("panicked"), || {
+        report.stderr.clone()
+    })?;
+    if !report.json.is_null() {
+        let errors: Vec<String> = SCHEMA
+            .iter_errors(&report.json)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        ensure(errors.is_empty(), || errors.join("\n"))?;
+        totals(&report)?;
+    }
+    Ok(report)
+}
+
+/// Every case has one verdict, and the summary counts it.
+fn totals(report: &Report) -> Result<(), Failed> {
+    let summary = &report.json["summary"];
+    let verdicts = ["same", "differs", "not-applicable", "crashed", "hung"];
+    let mut all = 0;
+    for verdict in verdicts {
+        let cases = report.cases().iter().filter(|c| c["verdict"] == verdict);
+        let cases = cases.count();
+        let told = &summary[verdict.replace('-', "_")];
+        ensure(*told == cases, || format!("{cases} {verdict}: {summary}"))?;
+        all += cases;
+    }
+    ensure(
+        all == report.cases().len() && summary["cases"] == all,
+        || format!("{all} in all: {summary}"),
+    )
+}
+
+fn tried(expected: &Expected) -> Result<(), Failed> {
+    let more: &[&str] = match expected.time {
+        // Many at a time: those that sleep need no processor.
+        Time::Hangs => &["--limit", "0.25", "--jobs", "4"],
+        Time::Plenty => &["--limit", "60"],
+    };
+    let report = checked(&library(expected.name), more)?;
+    let (blocked, whole) = match expected.comes {
+        Comes::Refused(words) => {
+            ensure(report.exit == 3, || format!("exit code {}", report.exit))?;
+            ensure(report.json.is_null(), || "there is a report".to_owned())?;
+            return words.iter().try_for_each(|words| {
+                ensure(report.stderr.contains(words), || {
+                    format!("{words:?} in {}", report.stderr)
+                })
+            });
         }
+        Comes::To { blocked, whole } => (blocked, whole),
     };
-    let file =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/hostile/bait/{scenario}.toml"));
-    let text = fs::read_to_string(&file).expect("a scenario of this test");
-    let id = Id::new(&format!("bait/{scenario}")).expect("an id");
-    let scenario = parse(id, "", &text).expect("a right scenario");
-    let variant = Variant::parse("tls1.3/client").expect("a variant");
-    let trace = stage::run(&libssl, &scenario, variant).expect("the stage does its part");
-    println!("{trace}");
-    ExitCode::SUCCESS
+    ensure(report.stderr.is_empty(), || report.stderr.clone())?;
+    let exit = i32::from(blocked != Case::Same || whole != Case::Same);
+    ensure(report.exit == exit, || format!("exit code {}", report.exit))?;
+    let same_cases = report.cases().len() == HONEST.cases().len();
+    ensure(same_cases, || "there are other cases".to_owned())?;
+    for (case, honest) in report.cases().iter().zip(HONEST.cases()) {
+        let done = match case["scenario"].as_str() {
+            Some("bait/blocked") => as_told(case, honest, blocked, expected),
+            Some("bait/whole") => as_told(case, honest, whole, expected),
+            _ => untouched(case, honest, expected.others),
+        };
+        done.map_err(|error| format!("{error}\n{case:#}\nhonest: {honest:#}"))?;
+    }
+    let checked = &report.json["checked"][0];
+    let proofs = checked["proofs"].as_array().ok_or("no proofs")?;
+    let held = proofs.iter().all(|proof| proof["finding"] == "holds");
+    ensure(held && !proofs.is_empty(), || format!("{proofs:#?}"))?;
+    let printed = checked["printed"]["stdout"].as_str().unwrap_or_default();
+    ensure(printed == expected.greeting, || {
+        format!("when loaded: {printed:?}")
+    })
+}
+
+/// A case in which the library misbehaves.
+fn as_told(case: &Value, honest: &Value, to: Case, expected: &Expected) -> Result<(), String> {
+    let verdict = &case["verdict"];
+    let reason = case["reason"].as_str().unwrap_or_default();
+    match to {
+        Case::Same => return untouched(case, honest, expected.others),
+        Case::Crashed(words) => told(verdict == "crashed" && reason.contains(words), words)?,
+        Case::Hung(words) => told(verdict == "hung" && reason.contains(words), words)?,
+        Case::Differs(action, aspect, words) => {
+            let first = &case["differences"][0];
+            let seen = first["seen"].as_str().unwrap_or_default();
+            let right = verdict == "differs" && first["action"] == action;
+            told(
+                right && first["aspect"] == aspect && seen.contains(words),
+                words,
+            )?;
+        }
+        Case::Beside => told(
+            verdict == "differs"
+                && case["steps"] == honest["steps"]
+                && case["differences"].as_array().map(Vec::len) == Some(1),
+            "as ever, but for what it did beside the calls",
+        )?,
+    }
+    let aside = case["aside"].as_array().map_or(&[][..], Vec::as_slice);
+    told(aside == expected.aside, &format!("{:?}", expected.aside))?;
+    for (stream, words) in expected.printed {
+        let printed = case["printed"][stream].as_str().unwrap_or_default();
+        told(printed.contains(words), words)?;
+        told(printed.len() < 5000, "cut")?;
+    }
+    match expected.printed {
+        [] => told(case["printed"].is_null(), "nothing printed"),
+        _ => Ok(()),
+    }
+}
+
+fn told(it_is: bool, words: &str) -> Result<(), String> {
+    match it_is {
+        true => Ok(()),
+        false => Err(format!("not told: {words}")),
+    }
+}
+
+/// A case in which the library does nothing that others do not.
+fn untouched(case: &Value, honest: &Value, others: Others) -> Result<(), String> {
+    match others {
+        Others::MayNotApply if case["verdict"] == "not-applicable" => Ok(()),
+        _ if case == honest => Ok(()),
+        _ => Err("not what the honest library gives".to_owned()),
+    }
+}
+
+fn depends_on_other_cases() -> Result<(), Failed> {
+    const TOLD: &str = "crashed (SIGSEGV, in step 3, write 1234) in a process that had run other \
+                        cases, not in one of its own";
+    let run = || checked(&library(DEPENDS_ON_OTHER_CASES), &["--jobs", "1"]);
+    let report = run()?;
+    ensure(report.exit == 1, || format!("exit code {}", report.exit))?;
+    let mut crashes = 0;
+    for (case, honest) in report.cases().iter().zip(HONEST.cases()) {
+        let same_steps = case["digest"] == honest["digest"] || case["steps"] == honest["steps"];
+        ensure(same_steps, || format!("{case:#}"))?;
+        if case["aside"].is_null() {
+            untouched(case, honest, Others::Apply)?;
+        } else {
+            crashes += 1;
+            ensure(case["aside"] == serde_json::json!([TOLD]), || {
+                format!("{case:#}")
+            })?;
+            ensure(case["verdict"] == "differs", || format!("{case:#}"))?;
+        }
+    }
+    ensure(crashes > 0, || "no crash was told".to_owned())?;
+    ensure(run()?.cases() == report.cases(), || {
+        "another time it was otherwise".to_owned()
+    })
+}
+
+fn for_a_person() -> Result<(), Failed> {
+    for (name, words) in [
+        ("crash/null", "CRASHED: SIGSEGV, in step 3, write 1234"),
+        ("crash/stack", "CRASHED: SIGABRT: overflowed its stack"),
+        ("process/print", "beside the calls: "),
+        ("process/print", "It printed something in 8 cases"),
+        (
+            "process/print",
+            "write 1234                        1234  NONE",
+        ),
+        ("load/print", "The finest of all libraries welcomes you!"),
+        ("end/crash", "nothing unexpected"),
+    ] {
+        let output = check(&library(name), &[])?;
+        let text = String::from_utf8(output.stdout)?;
+        ensure(text.contains(words), || {
+            format!("{name}: {words:?} in\n{text}")
+        })?;
+    }
+    Ok(())
+}
+
+fn ensure(it_is: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
+    match it_is {
+        true => Ok(()),
+        false => Err(otherwise().into()),
+    }
+}
+
+/// What each does, in its own words, and what comes of it, in those of the command.
+fn print_table() {
+    println!("| library | what it does | what `check` says |\n|---|---|---|");
+    for expected in TABLE {
+        let report = match expected.time {
+            Time::Hangs => checked(&library(expected.name), &["--limit", "0.25", "--jobs", "4"]),
+            Time::Plenty => checked(&library(expected.name), &[]),
+        };
+        let report = report.unwrap_or_else(|error| panic!("{}: {error:?}", expected.name));
+        let mut said: Vec<String> = report.cases().iter().filter_map(words).collect();
+        said.extend((!report.stderr.is_empty()).then(|| said_of(&report.stderr)));
+        let printed = report.json["checked"][0]["printed"]["stdout"].as_str();
+        said.extend(printed.map(|text| format!("same; printed when loaded: {}", text.trim_end())));
+        said.sort();
+        said.dedup();
+        let said = match said.is_empty() {
+            true => "same".to_owned(),
+            false => said.join("<br>"),
+        };
+        let does = library::does(expected.name);
+        println!(
+            "| {} | {does} | {said} (exit {}) |",
+            expected.name, report.exit
+        );
+    }
+}
+
+/// A refusal without the path.
+fn said_of(stderr: &str) -> String {
+    let words = stderr.trim_end().split(' ');
+    let words: Vec<&str> = words
+        .map(|word| if word.contains('/') { "…" } else { word })
+        .collect();
+    words.join(" ")
+}
+
+/// What is said of a case of TLS 1.3 and a client, if it is not the same.
+fn words(case: &Value) -> Option<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    if case["variant"] != "tls1.3/client" {
+        return None;
+    }
+    let scenario = text(&case["scenario"]);
+    let said = match case["verdict"].as_str()? {
+        "same" => return None,
+        "differs" => {
+            let first = &case["differences"][0];
+            format!(
+                "differs: {}: {} instead of {}",
+                text(&first["action"]),
+                text(&first["seen"]),
+                text(&first["reference"])
+            )
+        }
+        verdict => format!("{verdict}: {}", text(&case["reason"])),
+    };
+    Some(format!("{scenario} {said}"))
 }

@@ -2,6 +2,6 @@
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {
-    (void)!chdir("/");
+    (void)!chdir("/proc");
     return honest(ssl, bytes, length);
 }

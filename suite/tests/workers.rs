@@ -1,0 +1,190 @@
+//! Workers beside hostile libraries: libraries that are named alike, workers that cannot be started, and
+//! interrupts.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use writeproof_openssl_1_1_1::LIBSSL;
+
+/// A scenario in which OpenSSL puts "bad length" into its error queue.
+const SCENARIO: &str = "zero/negative-length";
+
+fn writeproof(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[track_caller]
+fn assert_exit(output: &Output, code: i32) {
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{out}\n{err}");
+    assert!(!err.contains("panicked"), "{err}");
+}
+
+/// OpenSSL 1.1.1 with other words in it, as `FOLDER/libssl.so`, and with the same soname.
+fn library(folder: &Path, words: &[(&str, &str)]) -> PathBuf {
+    let mut bytes = fs::read(LIBSSL).expect("the built library");
+    for (from, to) in words {
+        assert_eq!(from.len(), to.len());
+        let places: Vec<usize> = (0..bytes.len() - from.len())
+            .filter(|&at| bytes[at..].starts_with(from.as_bytes()))
+            .collect();
+        assert!(!places.is_empty(), "{from:?} is in there");
+        for at in places {
+            bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        }
+    }
+    fs::create_dir_all(folder).expect("the folder is ours");
+    let path = folder.join("libssl.so");
+    fs::write(&path, bytes).expect("the folder is ours");
+    path
+}
+
+#[test]
+fn libraries_of_one_name_do_not_mix() {
+    let folder = TempDir::new().expect("a folder");
+    let folder = |name: &str| folder.path().join(name);
+    let old = library(&folder("old"), &[]);
+    let changed = [
+        ("OpenSSL 1.1.1w", "OpenSSL 1.1.1z"),
+        ("bad length", "odd length"),
+    ];
+    let new = library(&folder("new"), &changed);
+    let (old, new) = (old.to_string_lossy(), new.to_string_lossy());
+    let arguments = ["check", "--format", "json", "--scenario", SCENARIO];
+    let output = writeproof(&arguments)
+        .args(["--libssl", &old, "--libssl", &new])
+        .output()
+        .expect("the command starts");
+    assert_exit(&output, 1);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for (index, id, version, reason) in [
+        (0, "libssl.so", "OpenSSL 1.1.1w", "ssl:bad length"),
+        (1, "libssl.so-2", "OpenSSL 1.1.1z", "ssl:odd length"),
+    ] {
+        let checked = &report["checked"][index];
+        assert_eq!(checked["id"], id);
+        let told = checked["loaded"]["version"].as_str().expect("a version");
+        assert!(told.starts_with(version), "{id}: {told}");
+        let cases = report["cases"].as_array().expect("cases").iter();
+        let queues: Vec<String> = cases
+            .filter(|case| case["backend"] == id)
+            .map(|case| case["steps"].to_string())
+            .collect();
+        assert_eq!(queues.len(), 4, "{id} has a case in each variant");
+        for queue in queues {
+            assert!(queue.contains(reason), "{id}: {reason} in {queue}");
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_cannot_be_started_is_the_suites_failure() {
+    // Too few descriptors for what a worker needs: the library is not to blame.
+    let program = env!("CARGO_BIN_EXE_writeproof");
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -n 8 && exec \"$0\" check --libssl \"$1\""])
+        .args([program, LIBSSL])
+        .output()
+        .expect("a shell");
+    assert_exit(&output, 4);
+    let err = text(&output.stderr);
+    assert!(err.contains("no worker could be started"), "{err}");
+}
+
+#[test]
+fn a_name_that_is_given_twice_is_refused() {
+    let library = ["--libssl", LIBSSL, "--name", "mine"];
+    let output = writeproof(&[&["check"], &library[..], &library[..]].concat())
+        .output()
+        .expect("the command starts");
+    assert_exit(&output, 2);
+    let err = text(&output.stderr);
+    assert!(err.contains("mine"), "{err}");
+}
+
+/// A library that never comes back, whatever signal it gets, from being loaded.
+fn deaf(folder: &Path) -> PathBuf {
+    let source = folder.join("deaf.c");
+    let code = "#include <signal.h>\n\
+                __attribute__((constructor)) static void hang(void) {\n\
+                    sigset_t all;\n\
+                    sigfillset(&all);\n\
+                    sigprocmask(SIG_BLOCK, &all, 0);\n\
+                    for (;;) sigsuspend(&all);\n\
+                }\n";
+    fs::write(&source, code).expect("the folder is ours");
+    let object = folder.join("deaf.so");
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let done = Command::new(compiler)
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&object, &source])
+        .arg("-Wl,--no-as-needed")
+        .arg(LIBSSL)
+        .status();
+    assert!(done.expect("a C compiler").success());
+    object
+}
+
+/// The worker that a command has started, by its number, as soon as it is there.
+fn worker_of(child: &Child) -> String {
+    let id = child.id();
+    loop {
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        if let Some(worker) = children.expect("it runs").split_whitespace().next() {
+            return worker.to_owned();
+        }
+        thread::yield_now();
+    }
+}
+
+/// Whether a process still does anything; one that has ended may wait for its parent to notice.
+fn lives(process: &str) -> bool {
+    match fs::read_to_string(format!("/proc/{process}/stat")) {
+        Ok(stat) => !stat.contains(") Z ") && !stat.contains(") X "),
+        Err(_) => false,
+    }
+}
+
+#[test]
+fn an_interrupt_ends_a_worker_that_would_never_notice() {
+    let folder = TempDir::new().expect("a folder");
+    let library = deaf(folder.path());
+    let child = writeproof(&["check", "--limit", "3600", "--libssl"])
+        .arg(&library)
+        .spawn()
+        .expect("the command starts");
+    let worker = worker_of(&child);
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill").success());
+    let output = child.wait_with_output().expect("the command ends");
+    assert_eq!(output.status.signal(), None);
+    assert_exit(&output, 130);
+    let err = text(&output.stderr);
+    assert_eq!(err, "writeproof: interrupted; no report was written\n");
+    // It was sent SIGKILL before the command ended, and ends as soon as the machine comes to it.
+    let given_up = Instant::now() + Duration::from_secs(60);
+    while lives(&worker) {
+        assert!(Instant::now() < given_up, "the worker lives on");
+        thread::yield_now();
+    }
+}
