@@ -30,6 +30,17 @@ Examples:
   writeproof table                                what the libraries do, at a glance
   writeproof show ./my-scenario.toml              a scenario of your own";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  writeproof check --libssl ./libssl.so.3
+  writeproof check --libssl ./libssl.so.3 --libcrypto ./libcrypto.so.3
+  writeproof check --libssl ./libwolfssl.so --symbol-prefix wolfSSL_
+  writeproof check --libssl ./libssl.so --against openssl-1.1.1 --scenario retry
+  writeproof check --libssl old/libssl.so --name old --libssl new/libssl.so --name new --against old
+
+Exit codes: 0 nothing differs, 1 something differs, crashed or hung, 2 bad usage, 3 the library could
+not be used, or the suite has it not in hand (`doctor` says FAILED). All of them: writeproof --help";
+
 const LONG_HELP: &str = "\
 Scenarios are named by id (retry/shorter-buffer), by pattern (retry, 'closing/*', '*/shorter-*'), or by
 the path of a scenario file anywhere (./my-scenario.toml).
@@ -48,8 +59,8 @@ Examples:
   writeproof table                                what the libraries do, at a glance
   writeproof table --backend openssl-3.6 --backend rustls --format markdown
 
-A shared object that is named with --libssl runs in a process of its own, which may use no network,
-write no file and start no program. A crash, an exit or a hang is the result of its case.
+A shared object, named with --libssl or a backend, runs in processes of its own, which may use no
+network, write no file and start no program. A crash, an exit or a hang is the result of its case.
 
 Exit codes:
   0    nothing unexpected: every trace is as recorded; a library that nothing was recorded of does
@@ -74,10 +85,14 @@ pub(super) enum Command {
     List(ListArguments),
     /// Show what happens in a scenario, call by call and record by record.
     Show(ShowArguments),
-    /// Tell how two backends differ.
+    /// Tell how two libraries differ: two backends by name, a backend and a --libssl, or two --libssl.
     Diff(DiffArguments),
-    /// Check a shared object with the interface of libssl: run every scenario on it, and tell what
-    /// differs from the reference.
+    /// Check a library of your own: a shared object with the functions of libssl.
+    ///
+    /// Loads the library in a process of its own, makes sure that the suite has it in hand (`doctor`), runs
+    /// every scenario on it, and tells what differs from the reference, grouped by the first call that
+    /// differs, each with the command that shows it.
+    #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArguments),
     /// Tell what the libraries do, a question a row, as it was recorded.
     Table(TableArguments),
@@ -92,27 +107,33 @@ pub(super) enum Command {
 /// Shared objects that the user names, and how they are run.
 #[derive(Debug, Args)]
 pub(super) struct LibsslArguments {
-    /// A shared object with the interface of libssl; can be given several times.
+    /// A shared object with the functions of libssl, such as /usr/lib/libssl.so.3; can be given several
+    /// times.
     #[arg(long, value_name = "PATH")]
     pub(super) libssl: Vec<PathBuf>,
-    /// The libcrypto of the last --libssl [default: its own dependency, else the one beside it, else the
-    /// system's].
+    /// The libcrypto that goes with --libssl: once for all of them, or once for each, in their order
+    /// [default: the libssl itself if it holds both, else its own dependency, else the one beside it, else
+    /// the system's].
     #[arg(long, value_name = "PATH", requires = "libssl")]
     pub(super) libcrypto: Vec<PathBuf>,
-    /// A name for it in reports [default: its file name].
+    /// What reports and other options call the library: once for each --libssl, in their order, or for the
+    /// first ones [default: the file name].
     #[arg(long, value_name = "NAME", requires = "libssl", value_parser = parse_name)]
     pub(super) name: Vec<String>,
-    /// What stands before the names of its functions, as in PREFIX_SSL_write.
+    /// What stands before the names of the functions, such as wolfSSL_ for wolfSSL_write: once for all
+    /// --libssl, or once for each.
     #[arg(long, value_name = "PREFIX", requires = "libssl")]
     pub(super) symbol_prefix: Vec<String>,
-    /// Wall time for each case, in seconds, after which a library that has not come back is stopped.
+    /// How long a case may take, in seconds: a library that has not come back by then is stopped, and the
+    /// case has hung. Cases take milliseconds.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub(super) limit: Duration,
-    /// Memory for each process in which a foreign library runs, in MiB; 0 for no limit (sanitizers
-    /// need that).
+    /// How much memory the process of a shared object may have, in MiB; 0 for no limit, as a library
+    /// that was built with a sanitizer needs it.
     #[arg(long, value_name = "MIB", default_value_t = 2048)]
     pub(super) memory: u32,
-    /// Run foreign libraries in this process, for a debugger: a crash then ends the run.
+    /// Run shared objects in this very process, for a debugger: a crash ends the run, and a hang holds
+    /// it up; --limit and --memory mean nothing then.
     #[arg(long)]
     pub(super) in_process: bool,
 }
@@ -121,7 +142,7 @@ pub(super) struct LibsslArguments {
 pub(super) struct CheckArguments {
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
-    /// The backend to compare with.
+    /// What to compare with: a backend (see `writeproof list`), or the --name of another --libssl.
     #[arg(long, value_name = "NAME", default_value = REFERENCE)]
     pub(super) against: String,
     /// A scenario: id, pattern or path of a file [default: all]; can be given several times.

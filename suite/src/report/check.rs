@@ -319,8 +319,10 @@ fn without_numbers(text: &str) -> String {
     kept
 }
 
+/// The first line that says something: a sanitizer begins with a rule.
 fn first_line(text: &str) -> String {
-    cut(text.lines().next().unwrap_or_default())
+    let says = |line: &&str| line.contains(char::is_alphanumeric);
+    cut(text.lines().find(says).unwrap_or_default())
 }
 
 /// What fits; control characters of a library's output do nothing on a terminal.
@@ -360,6 +362,15 @@ mod tests {
             "write n: returns -1 instead of 0; error queue system library:errno"
         );
         assert_ne!(key, without_the_case("write 0: returns -1 instead of 0"));
+    }
+
+    #[test]
+    fn of_what_was_printed_the_first_line_with_words_is_told() {
+        assert_eq!(
+            first_line("=====\n==7==ERROR: here\nthere"),
+            "==7==ERROR: here"
+        );
+        assert_eq!(first_line("===\n"), "");
     }
 
     #[test]
