@@ -13,6 +13,8 @@
 //! connection wants next; `SSL` for an error of rustls itself, whose words stand in the queue;
 //! `SYSCALL` for any other, with errno if it has one. There is no errno else, and no `SSL_want`.
 //!
+//! A server of TLS 1.3 sends tickets where the scenario says so; they are made by `ring`'s `Ticketer`.
+//!
 //! Without counterpart, hence *not supported*: `SSL_write_ex`, null pointers and negative lengths, the
 //! modes, a fragment size after the connection was opened, renegotiation, a key update that requests
 //! none, an unset role, CBC ciphers, an error queue.
@@ -36,7 +38,7 @@ use rustls::{
 use super::{About, Backend, Bytes, Endpoint, Setup, Unsupported};
 use crate::identity::{IDENTITY, NAME};
 use crate::link::{Errno, Link};
-use crate::scenario::{Cipher, Function, KeyUpdate, Role, RoleState, Version};
+use crate::scenario::{Cipher, Function, KeyUpdate, Role, RoleState, SessionTickets, Version};
 use crate::trace::{Call, ErrorClass};
 
 /// rustls, with the cryptography of `ring`.
@@ -150,6 +152,10 @@ fn server_config(
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)?;
     config.session_storage = Arc::new(NoServerSessionStorage {});
+    // With neither a ticketer nor a storage there are no tickets.
+    if setup.version == Version::Tls13 && setup.session_tickets == SessionTickets::Send {
+        config.ticketer = ring::Ticketer::new()?;
+    }
     Ok(config)
 }
 

@@ -206,7 +206,8 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
-    /// From the number that all libraries of the `libssl` kind use (`openssl/ssl.h`).
+    /// From the number of `openssl/ssl.h`: the same in all libraries of the `libssl` kind up to 8, which is
+    /// all that a write can answer without callbacks; above, OpenSSL and BoringSSL mean other things.
     pub fn from_number(number: i32) -> Self {
         match number {
             0 => Self::None,
@@ -254,7 +255,7 @@ pub enum Want {
 }
 
 impl Want {
-    /// From the number that all libraries of the `libssl` kind use (`openssl/ssl.h`).
+    /// From the number of OpenSSL (`openssl/ssl.h`); BoringSSL has others, which its backend translates.
     pub fn from_number(number: i32) -> Self {
         match number {
             1 => Self::Nothing,
