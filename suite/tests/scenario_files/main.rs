@@ -1,8 +1,9 @@
-//! Scenario files: what is read, what is refused and how the message says so, what the documentation says of them, and
+//! Scenario files: what is read, what is refused and how the message says so, what the documentation says of them and of what was recorded, and
 //! how scenarios are picked from the library. Here stand the files that several topics start from.
 
 mod accepted;
 mod damage;
+mod differences;
 mod documentation;
 mod refused;
 mod selection;
