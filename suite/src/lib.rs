@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod identity;
 pub mod judge;
 pub mod link;
+pub mod own;
 pub mod peer;
 pub mod report;
 pub mod run;

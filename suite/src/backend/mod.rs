@@ -43,6 +43,18 @@ pub struct About {
 }
 
 impl About {
+    /// A library that is reached through [`Backend`] alone and lacks nothing worth telling; `id` is
+    /// lower case, and no name of the suite's own backends.
+    pub fn new(id: &str, library: &str, version: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            library: library.to_owned(),
+            version: version.to_owned(),
+            how: "through the trait".to_owned(),
+            lacks: Vec::new(),
+        }
+    }
+
     /// The name under which its traces are recorded: the machine's own library is another one with
     /// each series of versions (`openssl-system-3.0`).
     pub fn recorded_as(&self) -> String {
@@ -104,6 +116,21 @@ pub enum Bytes<'a> {
     Null,
     /// A valid pointer with a negative length.
     Negative(&'a [u8], i32),
+}
+
+impl<'a> Bytes<'a> {
+    /// The bytes, for a library with one function to write, which takes a slice.
+    ///
+    /// # Errors
+    /// [`Unsupported`], if it is another function that is to be called, or with what is no slice.
+    pub fn slice_for(self, function: Function) -> Result<&'a [u8], Unsupported> {
+        match (function, self) {
+            (Function::WriteEx, _) => Err(Unsupported::new("SSL_write_ex")),
+            (Function::Write, Self::Null) => Err(Unsupported::new("a null pointer")),
+            (Function::Write, Self::Negative(..)) => Err(Unsupported::new("a negative length")),
+            (Function::Write, Self::Slice(slice)) => Ok(slice),
+        }
+    }
 }
 
 /// One end of a connection, in the hands of the library under test.

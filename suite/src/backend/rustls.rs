@@ -272,15 +272,9 @@ where
     }
 
     fn write(&mut self, function: Function, bytes: Bytes<'_>) -> Result<Call, Unsupported> {
-        match (function, bytes) {
-            (Function::WriteEx, _) => Err(Unsupported::new("SSL_write_ex")),
-            (_, Bytes::Null) => Err(Unsupported::new("a null pointer")),
-            (_, Bytes::Negative(..)) => Err(Unsupported::new("a negative length")),
-            (Function::Write, Bytes::Slice(slice)) => {
-                let result = self.stream().write(slice).map(count);
-                Ok(self.answer(result))
-            }
-        }
+        let slice = bytes.slice_for(function)?;
+        let result = self.stream().write(slice).map(count);
+        Ok(self.answer(result))
     }
 
     fn holds_back(&self) -> bool {

@@ -5,6 +5,7 @@ mod check;
 mod failure;
 mod libraries;
 mod output;
+mod own;
 mod progress;
 mod table;
 
@@ -24,6 +25,7 @@ pub use self::failure::Exit;
 use self::failure::Failure;
 use self::libraries::{Libraries, default_backends};
 use self::output::Output;
+pub use self::own::own;
 use self::progress::Bar;
 use crate::backend::{About, Backends, REFERENCE, Unusable};
 use crate::judge::{self, Recordings};

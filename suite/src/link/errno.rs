@@ -2,6 +2,7 @@
 //! differ between systems. One whose name is not known here is told as a number.
 
 use std::fmt;
+use std::io;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -41,6 +42,11 @@ impl Errno {
     /// From the number that the C library uses here.
     pub fn from_raw(number: i32) -> Self {
         Self(number)
+    }
+
+    /// Of an error of `std::io`, if it comes from the operating system.
+    pub fn of(error: &io::Error) -> Option<Self> {
+        error.raw_os_error().map(Self)
     }
 
     /// The number that the C library uses here.

@@ -156,6 +156,16 @@ impl Call {
         }
     }
 
+    /// A call that failed with -1, as a binding tells it: what `SSL_get_error` said, the entries of the
+    /// error queue, oldest first ([`queue_entry`]), and the transport's error, where it is known.
+    pub fn failed(number: i32, queue: Vec<String>, errno: Option<Errno>) -> Self {
+        Self {
+            queue,
+            errno,
+            ..Self::failure(ErrorClass::from_number(number))
+        }
+    }
+
     /// How many bytes the call says were written, if it succeeded.
     pub fn accepted(&self) -> Option<usize> {
         match (self.ret, self.written) {
@@ -164,6 +174,13 @@ impl Call {
             (ret, None) => usize::try_from(ret).ok().filter(|&bytes| bytes > 0),
         }
     }
+}
+
+/// An entry of an error queue as a trace names it, from the words of a library of the `libssl` kind:
+/// `SSL routines` and `bad length` are `ssl:bad length`.
+pub fn queue_entry(library: Option<&str>, reason: Option<&str>) -> String {
+    let library = library.unwrap_or_default().trim_end_matches(" routines");
+    format!("{library}:{}", reason.unwrap_or_default()).to_lowercase()
 }
 
 /// What a call stored through a pointer to a number.

@@ -1,0 +1,46 @@
+//! The command for a backend that is no part of the suite: a program of its own, with scenarios as its
+//! arguments.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::failure::{Exit, Failure};
+use super::output::Output;
+use super::{carry_out, complain, processors, progress, report, verdict};
+use crate::backend::{Backend, Backends, REFERENCE};
+use crate::run::Plan;
+use crate::scenario::Corpus;
+use crate::subject::{InProcess, Subject};
+
+/// Runs the scenarios that the program's arguments name, or all, on this backend, in this process;
+/// reports how it differs from the reference, and answers the exit code.
+pub fn own(backend: impl Backend + 'static) -> Exit {
+    let scenarios: Vec<String> = std::env::args().skip(1).collect();
+    let done =
+        progress::stop_on_interrupt(&super::STOP).and_then(|()| run(Arc::new(backend), &scenarios));
+    done.unwrap_or_else(|failure| {
+        complain(&failure);
+        failure.exit()
+    })
+}
+
+fn run(backend: Arc<dyn Backend>, scenarios: &[String]) -> Result<Exit, Failure> {
+    let corpus = Corpus::built_in()?;
+    let reference = match Backends::open(REFERENCE) {
+        Some(opened) => opened.map_err(Failure::Unusable)?,
+        None => return Err(Failure::unknown_backend(REFERENCE)),
+    };
+    let here = |backend| Arc::new(InProcess::new(backend)) as Arc<dyn Subject>;
+    let plan = Plan {
+        scenarios: corpus.select(scenarios)?,
+        backends: vec![here(backend)],
+        reference: here(reference),
+        jobs: processors(),
+        variants: Vec::new(),
+    };
+    let begun = Instant::now();
+    let results = carry_out(&plan)?;
+    let text = report(&plan, &results, &[]).text(begun.elapsed());
+    Output::Standard.write(&text)?;
+    Ok(verdict(&results))
+}
