@@ -7,10 +7,10 @@ use std::time::Instant;
 use super::failure::{Exit, Failure};
 use super::output::Output;
 use super::{carry_out, complain, processors, progress, report, verdict};
-use crate::backend::{Backend, Backends, REFERENCE};
+use crate::backend::{Backend, REFERENCE};
 use crate::run::Plan;
 use crate::scenario::Corpus;
-use crate::subject::{InProcess, Subject};
+use crate::subject::{InProcess, Isolation};
 
 /// Runs the scenarios that the program's arguments name, or all, on this backend, in this process;
 /// reports how it differs from the reference, and answers the exit code.
@@ -26,15 +26,14 @@ pub fn own(backend: impl Backend + 'static) -> Exit {
 
 fn run(backend: Arc<dyn Backend>, scenarios: &[String]) -> Result<Exit, Failure> {
     let corpus = Corpus::built_in()?;
-    let reference = match Backends::open(REFERENCE) {
-        Some(opened) => opened.map_err(Failure::Unusable)?,
+    let reference = match Isolation::None.open(REFERENCE) {
+        Some(opened) => opened?,
         None => return Err(Failure::unknown_backend(REFERENCE)),
     };
-    let here = |backend| Arc::new(InProcess::new(backend)) as Arc<dyn Subject>;
     let plan = Plan {
         scenarios: corpus.select(scenarios)?,
-        backends: vec![here(backend)],
-        reference: here(reference),
+        backends: vec![Arc::new(InProcess::new(backend))],
+        reference,
         jobs: processors(),
         variants: Vec::new(),
     };
