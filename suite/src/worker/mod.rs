@@ -2,8 +2,8 @@
 //! runs cases on it, so that a crash, an exit or a hang is the result of one case and nothing more.
 //!
 //! In flow the file of a library and cases; out flow traces. Over a socket go requests and replies
-//! ([`protocol`]); beside it stands a small file in memory that says what the library was last called
-//! for ([`whereabouts`]), and two that take what it prints. A worker gives up what it does not need
+//! (`protocol`); beside it stands a small file in memory that says what the library was last called
+//! for (`whereabouts`), and two that take what it prints. A worker gives up what it does not need
 //! before it loads the library ([`confine`]).
 
 pub mod confine;
