@@ -144,9 +144,11 @@ fn deaf(folder: &Path) -> PathBuf {
 }
 
 /// The worker that a command has started, by its number, as soon as it is there.
-fn worker_of(child: &Child) -> String {
+fn worker_of(child: &mut Child) -> String {
     let id = child.id();
     loop {
+        let ended = child.try_wait().expect("it is ours");
+        assert_eq!(ended, None, "the command has ended");
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
         if let Some(worker) = children.expect("it runs").split_whitespace().next() {
             return worker.to_owned();
@@ -167,11 +169,11 @@ fn lives(process: &str) -> bool {
 fn an_interrupt_ends_a_worker_that_would_never_notice() {
     let folder = TempDir::new().expect("a folder");
     let library = deaf(folder.path());
-    let child = writeproof(&["check", "--limit", "3600", "--libssl"])
+    let mut child = writeproof(&["check", "--limit", "3600", "--libssl"])
         .arg(&library)
         .spawn()
         .expect("the command starts");
-    let worker = worker_of(&child);
+    let worker = worker_of(&mut child);
     let sent = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();

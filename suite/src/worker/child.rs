@@ -18,12 +18,12 @@ use nix::unistd::alarm;
 
 use super::Limits;
 use super::confine::{self, confine, limit_cpu};
-use super::protocol::{Arrived, Cases, Done, Received, Reply, Request, receive, send};
+use super::protocol::{Arrived, Done, Received, Reply, Request, receive, send};
 use super::whereabouts::Shared;
 use crate::backend::Backend;
 use crate::backend::libssl::Libssl;
 use crate::link;
-use crate::scenario::Variant;
+use crate::scenario::{Scenario, Variant};
 use crate::stage::{self, Watch};
 use crate::subject::Printed;
 
@@ -107,7 +107,12 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
         };
         for &variant in cases.variants.iter() {
             limit_time(&limits);
-            let reply = run(&libssl, &cases, variant, &whereabouts, &before);
+            let watch = Looking {
+                whereabouts: &whereabouts,
+                socket: socket.as_fd(),
+                free: cases.free,
+            };
+            let reply = run(&libssl, &cases.scenario, variant, &watch, &before);
             alarm::cancel();
             let retire = matches!(&reply, Reply::Ran(Done { retire: true, .. }));
             send(socket, &reply)?;
@@ -129,16 +134,12 @@ fn limit_time(limits: &Limits) {
 
 fn run(
     libssl: &Libssl,
-    cases: &Cases,
+    scenario: &Scenario,
     variant: Variant,
-    whereabouts: &Shared,
+    watch: &dyn Watch,
     before: &Surroundings,
 ) -> Reply {
-    let watch = Looking {
-        whereabouts,
-        free: cases.free,
-    };
-    let ran = stage::run_watched(libssl, &cases.scenario, variant, &watch);
+    let ran = stage::run_watched(libssl, scenario, variant, watch);
     // What the C library holds back is printed with the case that it belongs to.
     // SAFETY: no precondition; a null pointer means all streams (fflush(3)).
     unsafe { libc::fflush(std::ptr::null_mut()) };
@@ -164,11 +165,17 @@ fn run(
 /// Writes down what the library is called for.
 struct Looking<'a> {
     whereabouts: &'a Shared,
+    socket: BorrowedFd<'a>,
     free: bool,
 }
 
 impl Watch for Looking<'_> {
     fn about_to(&self, step: usize, action: &str) {
+        // Where it was closed, nobody can be told any more but by the end of this process: now, so that the
+        // last call is the one that did it.
+        if rustix::io::fcntl_getfd(self.socket).is_err() {
+            leave(status::SOCKET_GONE);
+        }
         self.whereabouts.write(step, action);
     }
 

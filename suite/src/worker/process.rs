@@ -262,7 +262,6 @@ impl Process {
 
     /// Finds out why no reply came.
     fn death(&mut self, error: &io::Error, patience: &Patience, printed: &Places) -> Death {
-        let place = self.whereabouts.read().unwrap_or_default();
         let mut end = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.stop(),
             io::ErrorKind::InvalidData => End::Crashed("replied without sense".to_owned()),
@@ -275,6 +274,8 @@ impl Process {
                 },
             },
         };
+        // Not before its end: until then it may go on.
+        let place = self.whereabouts.read().unwrap_or_default();
         let mut printed = self.printed(&mut printed.clone(), [u64::MAX; 2]);
         if let End::Crashed(how) = &mut end
             && let Some(said) = last_words_of_rust(&mut printed.stderr)
@@ -331,51 +332,69 @@ impl Drop for Process {
 }
 
 /// How long a worker is waited for. The clock on the wall counts, unless the machine has other things to
-/// do: a worker that could run gets its time of a processor, as far as there is patience at all.
+/// do: a worker that could run gets its time of a processor, and one that sleeps is looked at again, as
+/// far as there is patience at all.
 struct Patience {
     pid: u32,
-    time: Duration,
+    limits: Limits,
+    begun: Instant,
     /// Processor time that it had used before.
     used: Duration,
     deadline: Instant,
-    patience: Duration,
-    end: Instant,
+    /// What it was doing when the deadline last came.
+    before: Option<Doing>,
 }
+
+/// A worker that sleeps and wakes again and again is waited for so many times the limit: it may wait for a
+/// disk of a machine that has much to do, or play for time.
+const NAPS: u32 = 4;
 
 impl Patience {
     fn new(child: &Child, limits: Limits) -> Self {
-        let now = Instant::now();
+        let begun = Instant::now();
         Self {
             pid: child.id(),
-            time: limits.time,
+            limits,
+            begun,
             used: Doing::of(child).map_or(Duration::ZERO, |doing| doing.used),
-            deadline: now + limits.time,
-            patience: limits.patience(),
-            end: now + limits.patience(),
+            deadline: begun + limits.time,
+            before: None,
         }
     }
 
-    /// Another case begins.
+    /// Another case begins. What it uses of a processor is counted from where the first began: to ask the
+    /// system each time costs more than cases use.
     fn begin_anew(&mut self) {
-        let now = Instant::now();
-        self.deadline = now + self.time;
-        self.end = now + self.patience;
+        self.begun = Instant::now();
+        self.deadline = self.begun + self.limits.time;
+        self.before = None;
     }
 
     /// How long to wait from now on; nothing if that is over.
     fn left(&mut self) -> Option<Duration> {
         let now = Instant::now();
         if now >= self.deadline
-            && now < self.end
             && let Some(doing) = Doing::of_process(self.pid)
-            && doing.wants_to_run()
         {
-            let used = doing.used.saturating_sub(self.used);
-            let missing = self.time.saturating_sub(used);
-            self.deadline = (now + missing).min(self.end);
+            self.deadline = now + self.more(&doing, now - self.begun);
+            self.before = Some(doing);
         }
         let left = self.deadline.saturating_duration_since(now);
         (!left.is_zero()).then_some(left)
+    }
+
+    /// How much longer to wait after so long a time.
+    fn more(&self, doing: &Doing, waited: Duration) -> Duration {
+        let limit = self.limits.time;
+        if doing.wants_to_run() {
+            let missing = limit.saturating_sub(doing.used.saturating_sub(self.used));
+            return missing.min(self.limits.patience().saturating_sub(waited));
+        }
+        let has_slept_since = self.before.as_ref() == Some(doing);
+        match !has_slept_since && waited < limit * NAPS {
+            true => limit / NAPS,
+            false => Duration::ZERO,
+        }
     }
 }
 
@@ -435,12 +454,15 @@ fn seconds(time: Duration) -> String {
     format!("{} s", time.as_secs_f64())
 }
 
-/// What a process is doing, as the system tells it (proc_pid_stat(5)).
+/// What a process is doing, as the system tells it (proc_pid_stat(5), proc_pid_status(5)).
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Doing {
     /// The letter for it.
     state: char,
     /// Processor time that it has used, in whole ticks.
     used: Duration,
+    /// How often its first thread went to sleep; 0 where the system does not tell.
+    sleeps: u64,
 }
 
 impl Doing {
@@ -457,8 +479,14 @@ impl Doing {
         let mut ticks = fields.skip(10).map_while(|field| field.parse::<u64>().ok());
         let used = ticks.next()? + ticks.next()?;
         let a_second = rustix::param::clock_ticks_per_second();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let sleeps = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))
+            .and_then(|number| number.trim().parse().ok());
         Some(Self {
             state,
+            sleeps: sleeps.unwrap_or(0),
             used: Duration::from_millis(used * 1000 / a_second.max(1)),
         })
     }
@@ -540,6 +568,60 @@ mod tests {
             assert_eq!(last_words_of_rust(&mut stderr), None);
             assert_eq!(stderr, text);
         }
+    }
+
+    fn patience(before: Option<Doing>) -> Patience {
+        let limits = Limits {
+            time: Duration::from_secs(8),
+            memory: None,
+        };
+        let begun = Instant::now();
+        Patience {
+            pid: 0,
+            limits,
+            begun,
+            used: Duration::from_secs(1),
+            deadline: begun + limits.time,
+            before,
+        }
+    }
+
+    fn doing(state: char, used: u64) -> Doing {
+        Doing {
+            state,
+            used: Duration::from_secs(used),
+            sleeps: 17,
+        }
+    }
+
+    #[test]
+    fn a_worker_that_the_machine_does_not_let_run_gets_its_time() {
+        let more = |used, waited| {
+            let more = patience(None).more(&doing('R', used), Duration::from_secs(waited));
+            more.as_secs()
+        };
+        assert_eq!(more(1, 8), 8, "it has not run at all");
+        assert_eq!(more(6, 8), 3);
+        assert_eq!(more(9, 8), 0, "it has had its time");
+        assert_eq!(more(1, 79), 1);
+        assert_eq!(more(1, 80), 0, "there is an end of patience");
+    }
+
+    #[test]
+    fn a_worker_that_sleeps_is_looked_at_twice() {
+        let asleep = doing('S', 2);
+        let woken = Doing {
+            sleeps: 16,
+            ..asleep.clone()
+        };
+        let more = |before, waited| {
+            let more = patience(before).more(&asleep, Duration::from_secs(waited));
+            more.as_secs()
+        };
+        assert_eq!(more(None, 8), 2);
+        assert_eq!(more(Some(asleep.clone()), 10), 0);
+        assert_eq!(more(Some(woken.clone()), 10), 2);
+        assert_eq!(more(Some(woken), 32), 0);
     }
 
     #[test]
