@@ -114,9 +114,8 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
             };
             let reply = run(&libssl, &cases.scenario, variant, &watch, &before);
             alarm::cancel();
-            let retire = matches!(&reply, Reply::Ran(Done { retire: true, .. }));
             send(socket, &reply)?;
-            if retire {
+            if matches!(&reply, Reply::Ran(done) if done.is_last()) {
                 break;
             }
         }

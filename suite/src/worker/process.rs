@@ -55,7 +55,7 @@ impl Answer {
     /// Whether no other reply to the same request comes.
     fn is_last(&self) -> bool {
         match &self.reply {
-            Reply::Ran(done) => done.retire,
+            Reply::Ran(done) => done.is_last(),
             _ => true,
         }
     }
