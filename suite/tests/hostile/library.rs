@@ -43,7 +43,7 @@ pub(crate) fn shims() -> Vec<String> {
 pub(crate) fn does(name: &str) -> String {
     if let Some(("file", kind)) = name.split_once('/') {
         return format!(
-            "Is no library that could be used: {}.",
+            "Stands where a library is expected: {}.",
             kind.replace('-', " ")
         );
     }
