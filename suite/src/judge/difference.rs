@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::trace::{Call, Entry, Outcome, PeerReport, RecordSeen, Trace};
+use crate::trace::{Call, Entry, ErrorClass, Outcome, PeerReport, RecordSeen, Trace};
 
 /// One way in which a trace differs from the reference's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -159,11 +159,7 @@ fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, Strin
     if let (Some(theirs), Some(ours)) = (theirs.written, ours.written) {
         note(Aspect::Written, theirs.to_string(), ours.to_string());
     }
-    note(
-        Aspect::ErrorClass,
-        theirs.error.to_string(),
-        ours.error.to_string(),
-    );
+    note(Aspect::ErrorClass, class(theirs.error), class(ours.error));
     // What goes without saying with either error class is told by that.
     let usual = |call: &Call| call.told_want() == call.error.usual_want();
     if theirs.told_want() != ours.told_want() && !(usual(theirs) && usual(ours)) {
@@ -188,6 +184,14 @@ fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, Strin
             .map_or("nothing".to_owned(), ToString::to_string)
     };
     note(Aspect::Data, data(theirs), data(ours));
+}
+
+/// An error class as it follows the word "error".
+fn class(error: ErrorClass) -> String {
+    match error {
+        ErrorClass::Other(number) => number.to_string(),
+        known => known.to_string(),
+    }
 }
 
 /// A value, or that the library has none to tell.

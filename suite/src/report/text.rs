@@ -197,7 +197,21 @@ impl Report<'_> {
             0 if outside > 0 => {}
             0 => text.push_str("everything is as recorded\n"),
             unexpected => {
-                let _ = writeln!(text, "{} not as recorded", count(unexpected, "case"));
+                let stranger =
+                    |r: &&CaseResult| r.is_unexpected() && r.recorded == Recorded::Stranger;
+                let strangers = self.results.iter().filter(stranger).count();
+                if unexpected > strangers {
+                    let cases = count(unexpected - strangers, "case");
+                    let _ = writeln!(text, "{cases} not as recorded");
+                }
+                if strangers > 0 {
+                    let cases = count(strangers, "case");
+                    let _ = writeln!(
+                        text,
+                        "{cases} not like {}, of libraries that nothing was recorded of",
+                        self.reference
+                    );
+                }
             }
         }
         text
