@@ -8,7 +8,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -55,6 +55,7 @@ fn leave(status: i32) -> ! {
 fn work(whereabouts: RawFd) -> io::Result<()> {
     // Never closed by us: a library may have done so, and its number may be another's by then.
     let socket = ManuallyDrop::new(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?));
+    let lifeline = Lifeline::of(&socket)?;
     let mut replies = &*socket;
     let socket = &mut replies;
     let mut requests = BufReader::new(*socket);
@@ -96,6 +97,7 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
         threads: Surroundings::now().threads,
         ..before
     };
+    print_what_is_held_back();
     alarm::cancel();
     send(socket, &Reply::Loaded(Box::new(arrived)))?;
     loop {
@@ -109,13 +111,13 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
             limit_time(&limits);
             let watch = Looking {
                 whereabouts: &whereabouts,
-                socket: socket.as_fd(),
+                lifeline: &lifeline,
                 free: cases.free,
             };
             let reply = run(&libssl, &cases.scenario, variant, &watch, &before);
             alarm::cancel();
             send(socket, &reply)?;
-            if matches!(&reply, Reply::Ran(done) if done.is_last()) {
+            if reply.is_last() {
                 break;
             }
         }
@@ -139,9 +141,7 @@ fn run(
     before: &Surroundings,
 ) -> Reply {
     let ran = stage::run_watched(libssl, scenario, variant, watch);
-    // What the C library holds back is printed with the case that it belongs to.
-    // SAFETY: no precondition; a null pointer means all streams (fflush(3)).
-    unsafe { libc::fflush(std::ptr::null_mut()) };
+    print_what_is_held_back();
     match ran {
         Ok(mut trace) => {
             let now = Surroundings::now();
@@ -152,27 +152,30 @@ fn run(
             Reply::Ran(Done {
                 trace,
                 retire,
-                printed: now
-                    .streams
-                    .map(|stream| stream.map_or(0, |stream| stream.length)),
+                printed: now.streams.iter().flatten().any(|stream| stream.length > 0),
             })
         }
         Err(error) => Reply::Failed(error.to_string()),
     }
 }
 
+/// What the C library holds back is printed with the case, or the loading, that it belongs to.
+fn print_what_is_held_back() {
+    // SAFETY: no precondition; a null pointer means all streams (fflush(3)).
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+}
+
 /// Writes down what the library is called for.
 struct Looking<'a> {
     whereabouts: &'a Shared,
-    socket: BorrowedFd<'a>,
+    lifeline: &'a Lifeline,
     free: bool,
 }
 
 impl Watch for Looking<'_> {
     fn about_to(&self, step: usize, action: &str) {
-        // Where it was closed, nobody can be told any more but by the end of this process: now, so that the
-        // last call is the one that did it.
-        if rustix::io::fcntl_getfd(self.socket).is_err() {
+        // Before anything else is written down: it is the last call that the end is told of.
+        if !self.lifeline.holds() {
             leave(status::SOCKET_GONE);
         }
         self.whereabouts.write(step, action);
@@ -180,6 +183,28 @@ impl Watch for Looking<'_> {
 
     fn frees(&self) -> bool {
         self.free
+    }
+}
+
+/// The socket, as long as no library closes it or puts another file in its place.
+struct Lifeline {
+    number: RawFd,
+    file: (u64, u64),
+}
+
+impl Lifeline {
+    fn of(socket: &UnixStream) -> io::Result<Self> {
+        let file = rustix::fs::fstat(socket)?;
+        Ok(Self {
+            number: socket.as_raw_fd(),
+            file: (file.st_dev, file.st_ino),
+        })
+    }
+
+    fn holds(&self) -> bool {
+        // SAFETY: the number of the socket; whether it still is that is what is looked for.
+        let there = rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(self.number) });
+        there.is_ok_and(|file| (file.st_dev, file.st_ino) == self.file)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
@@ -50,20 +50,6 @@ pub(super) struct Answer {
     /// Whether it wrote into the socket, which is none of its business.
     pub(super) stray: bool,
 }
-
-impl Answer {
-    /// Whether no other reply to the same request comes.
-    fn is_last(&self) -> bool {
-        match &self.reply {
-            Reply::Ran(done) => done.is_last(),
-            _ => true,
-        }
-    }
-}
-
-/// How far standard output and standard error were read.
-#[derive(Debug, Clone, Default)]
-struct Places([u64; 2]);
 
 /// How a worker came to its end instead of replying.
 #[derive(Debug)]
@@ -184,11 +170,10 @@ impl Process {
     /// Asks for the library to be loaded, and waits for the reply.
     pub(super) fn load(&mut self, source: &Source) -> Result<Answer, Death> {
         let patience = &mut Patience::new(&self.child, self.limits);
-        let mut printed = Places::default();
-        self.send(&Request::Load(source.clone(), self.limits))
-            .and_then(|()| self.answer(patience, &mut printed))
+        self.send(&Request::Load(source.clone(), self.limits), patience)
+            .and_then(|()| self.answer(patience))
             .inspect(|_| self.empty())
-            .map_err(|error| self.death(&error, patience, &printed))
+            .map_err(|error| self.death(&error, patience))
     }
 
     /// Asks for cases to be run, and waits for the replies: for as many as come before the worker dies or
@@ -197,15 +182,14 @@ impl Process {
         self.used = true;
         let wanted = cases.variants.len();
         let mut patience = Patience::new(&self.child, self.limits);
-        let mut printed = Places::default();
         let mut answers = Vec::with_capacity(wanted);
-        let mut sent = self.send(&Request::Run(cases));
+        let mut sent = self.send(&Request::Run(cases), &mut patience);
         while answers.len() < wanted {
-            let answer = std::mem::replace(&mut sent, Ok(()))
-                .and_then(|()| self.answer(&mut patience, &mut printed));
+            let answer =
+                std::mem::replace(&mut sent, Ok(())).and_then(|()| self.answer(&mut patience));
             match answer {
                 Ok(answer) => {
-                    let is_last = answer.is_last();
+                    let is_last = answer.reply.is_last();
                     answers.push(answer);
                     if is_last {
                         break;
@@ -213,7 +197,7 @@ impl Process {
                     patience.begin_anew();
                 }
                 Err(error) => {
-                    let death = self.death(&error, &patience, &printed);
+                    let death = self.death(&error, &patience);
                     return (answers, Some(death));
                 }
             }
@@ -222,34 +206,35 @@ impl Process {
         (answers, None)
     }
 
-    fn send(&mut self, request: &Request<'_>) -> io::Result<()> {
-        send(self.socket.get_mut(), request)
+    /// A request may be more than the socket holds, and a library may have stopped its process.
+    fn send(&mut self, request: &Request<'_>, patience: &mut Patience) -> io::Result<()> {
+        let socket = &mut self.socket;
+        send(&mut Until { socket, patience }, request)
     }
 
     /// Waits for one reply.
-    fn answer(&mut self, patience: &mut Patience, printed: &mut Places) -> io::Result<Answer> {
-        let Received { message, stray } = receive(&mut Until {
+    fn answer(&mut self, patience: &mut Patience) -> io::Result<Answer> {
+        let Received { message, stray } = receive::<Reply>(&mut Until {
             socket: &mut self.socket,
             patience,
         })?;
-        let until = match &message {
-            // The worker may be at the next case already.
-            Reply::Ran(done) if !done.retire => done.printed,
-            _ => [u64::MAX; 2],
+        let printed = match message.is_last() {
+            true => self.printed(),
+            // The worker may be at the next case already, and what is there by now be of that.
+            false => Printed::default(),
         };
         Ok(Answer {
             reply: message,
-            printed: self.printed(printed, until),
+            printed,
             stray: stray > 0,
         })
     }
 
-    /// What the library printed from these places on, up to those.
-    fn printed(&self, from: &mut Places, until: [u64; 2]) -> Printed {
-        let [stdout, stderr] = &mut from.0;
+    /// What the library printed since there was room made.
+    fn printed(&self) -> Printed {
         Printed {
-            stdout: take(&self.stdout, stdout, until[0]),
-            stderr: take(&self.stderr, stderr, until[1]),
+            stdout: beginning(&self.stdout),
+            stderr: beginning(&self.stderr),
         }
     }
 
@@ -261,7 +246,7 @@ impl Process {
     }
 
     /// Finds out why no reply came.
-    fn death(&mut self, error: &io::Error, patience: &Patience, printed: &Places) -> Death {
+    fn death(&mut self, error: &io::Error, patience: &Patience) -> Death {
         let mut end = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.stop(),
             io::ErrorKind::InvalidData => End::Crashed("replied without sense".to_owned()),
@@ -276,7 +261,7 @@ impl Process {
         };
         // Not before its end: until then it may go on.
         let place = self.whereabouts.read().unwrap_or_default();
-        let mut printed = self.printed(&mut printed.clone(), [u64::MAX; 2]);
+        let mut printed = self.printed();
         if let End::Crashed(how) = &mut end
             && let Some(said) = last_words_of_rust(&mut printed.stderr)
         {
@@ -356,15 +341,15 @@ impl Patience {
             pid: child.id(),
             limits,
             begun,
-            used: Doing::of(child).map_or(Duration::ZERO, |doing| doing.used),
+            used: Doing::time_of(child.id()),
             deadline: begun + limits.time,
             before: None,
         }
     }
 
-    /// Another case begins. What it uses of a processor is counted from where the first began: to ask the
-    /// system each time costs more than cases use.
+    /// Another case begins; what earlier ones used is not taken from it.
     fn begin_anew(&mut self) {
+        self.used = Doing::time_of(self.pid);
         self.begun = Instant::now();
         self.deadline = self.begun + self.limits.time;
         self.before = None;
@@ -398,7 +383,7 @@ impl Patience {
     }
 }
 
-/// Reads from a socket as long as there is patience.
+/// Reads from a socket, and writes to it, as long as there is patience.
 struct Until<'s> {
     socket: &'s mut BufReader<UnixStream>,
     patience: &'s mut Patience,
@@ -419,6 +404,26 @@ impl Read for Until<'_> {
                 done => return done,
             }
         }
+    }
+}
+
+impl Write for Until<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            let Some(left) = self.patience.left() else {
+                return Err(io::ErrorKind::TimedOut.into());
+            };
+            let socket = self.socket.get_mut();
+            socket.set_write_timeout(Some(left))?;
+            match socket.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -469,6 +474,11 @@ impl Doing {
     /// Nothing where the system does not tell.
     fn of(child: &Child) -> Option<Self> {
         Self::of_process(child.id())
+    }
+
+    /// Processor time that it has used; none where the system does not tell.
+    fn time_of(pid: u32) -> Duration {
+        Self::of_process(pid).map_or(Duration::ZERO, |doing| doing.used)
     }
 
     fn of_process(pid: u32) -> Option<Self> {
@@ -524,19 +534,16 @@ fn memory_file(name: &str) -> io::Result<File> {
     Ok(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?.into())
 }
 
-/// Takes the beginning of what a file holds from a place on, up to another, and goes on to that.
-fn take(file: &File, from: &mut u64, until: u64) -> String {
+/// The beginning of what a file holds, and how much that is if it is more.
+fn beginning(file: &File) -> String {
     let length = file.metadata().map_or(0, |metadata| metadata.len());
-    let until = until.min(length);
-    let there = until.saturating_sub(*from);
-    let mut bytes = vec![0; usize::try_from(there.min(KEPT)).unwrap_or(0)];
+    let mut bytes = vec![0; usize::try_from(length.min(KEPT)).unwrap_or(0)];
     // A file in memory gives what it has.
-    let read = file.read_at(&mut bytes, *from).unwrap_or(0);
+    let read = file.read_at(&mut bytes, 0).unwrap_or(0);
     bytes.truncate(read);
-    *from = until.max(*from);
     let mut text = String::from_utf8_lossy(&bytes).into_owned();
-    if there > KEPT {
-        text.push_str(&format!("… ({there} bytes in all)"));
+    if length > KEPT {
+        text.push_str(&format!("… ({length} bytes in all)"));
     }
     text
 }
@@ -622,6 +629,19 @@ mod tests {
         assert_eq!(more(Some(asleep.clone()), 10), 0);
         assert_eq!(more(Some(woken.clone()), 10), 2);
         assert_eq!(more(Some(woken), 32), 0);
+    }
+
+    #[test]
+    fn the_processor_time_of_earlier_cases_is_not_taken_from_a_later_one() {
+        const SPENT: Duration = Duration::from_millis(30);
+        let mut patience = Patience {
+            pid: std::process::id(),
+            used: Duration::ZERO,
+            ..patience(None)
+        };
+        while Doing::time_of(patience.pid) < SPENT {}
+        patience.begin_anew();
+        assert!(patience.used >= SPENT, "{:?}", patience.used);
     }
 
     #[test]

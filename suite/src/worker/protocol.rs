@@ -63,16 +63,18 @@ pub(super) struct Done {
     /// The library changed what cannot be put back: the worker runs no other case, also none of those that
     /// it was asked for with this one.
     pub(super) retire: bool,
-    /// How much has been printed on standard output and on standard error since the worker was asked, in
-    /// bytes.
-    pub(super) printed: [u64; 2],
+    /// The library printed: the worker runs none of the other cases that it was asked for with this one
+    /// before it is asked again, since how much may be printed is a matter of one case.
+    pub(super) printed: bool,
 }
 
-impl Done {
-    /// Whether the worker leaves the cases that were to come. One that has printed something does: each
-    /// case is to have as much room for that as the first.
+impl Reply {
+    /// Whether no other reply to the same request comes.
     pub(super) fn is_last(&self) -> bool {
-        self.retire || self.printed != [0; 2]
+        match self {
+            Self::Ran(done) => done.retire || done.printed,
+            _ => true,
+        }
     }
 }
 

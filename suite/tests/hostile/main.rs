@@ -32,6 +32,9 @@ const OTHERS: &[&str] = &[
 /// Crashes in whichever case its third call of that kind comes, in whichever process.
 const DEPENDS_ON_OTHER_CASES: &str = "crash/third-time";
 
+/// Stops its process between two cases, or a little later.
+const STOPS_BETWEEN_CASES: &str = "hang/stopped-later";
+
 /// What `check` makes of the library that all shims stand before.
 static HONEST: LazyLock<Report> = LazyLock::new(|| {
     let report = checked(Path::new(LIBSSL), &[]).expect("the honest library is checked");
@@ -58,6 +61,10 @@ fn main() -> ExitCode {
             "a crash that depends on other cases is told and is nobody's result",
             depends_on_other_cases,
         ),
+        Trial::test(
+            "a request that nobody takes is given up like a reply that does not come",
+            stops_between_cases,
+        ),
         Trial::test("the report for a person tells of all of it", for_a_person),
     ];
     trials.extend(TABLE.iter().map(|expected| {
@@ -69,7 +76,7 @@ fn main() -> ExitCode {
 
 fn all_tried() -> Result<(), Failed> {
     let mut tried: BTreeSet<&str> = TABLE.iter().map(|expected| expected.name).collect();
-    tried.insert(DEPENDS_ON_OTHER_CASES);
+    tried.extend([DEPENDS_ON_OTHER_CASES, STOPS_BETWEEN_CASES]);
     let not_tried: Vec<String> = library::shims()
         .into_iter()
         .filter(|name| !tried.contains(name.as_str()))
@@ -272,6 +279,22 @@ fn depends_on_other_cases() -> Result<(), Failed> {
     ensure(run()?.cases() == report.cases(), || {
         "another time it was otherwise".to_owned()
     })
+}
+
+fn stops_between_cases() -> Result<(), Failed> {
+    // More than a socket holds.
+    let text = "x".repeat(1 << 20);
+    let folder = tempfile::tempdir()?;
+    let large = folder.path().join("large.toml");
+    let steps = format!(r#"["handshake", {{ write = {{ text = "{text}" }} }}]"#);
+    std::fs::write(&large, format!("title = \"Large\"\nsteps = {steps}\n"))?;
+    let scenario = large.to_str().ok_or("a path in UTF-8")?;
+    let more = ["--limit", "0.25", "--jobs", "1", "--scenario", scenario];
+    let report = checked(&library(STOPS_BETWEEN_CASES), &more)?;
+    // Which case it meets is a matter of time.
+    ensure(report.exit == 1, || format!("exit code {}", report.exit))?;
+    let told = report.json["cases"].to_string();
+    ensure(told.contains("not back after 0.25 s, stopped"), || told)
 }
 
 fn for_a_person() -> Result<(), Failed> {

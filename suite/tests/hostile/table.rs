@@ -225,6 +225,10 @@ pub(crate) const TABLE: &[Expected] = &[
     both("process/print", Beside)
         .aside(&[WROTE_TO_STDOUT])
         .printed(&[(STDOUT, "write 1234                        1234  NONE\n")]),
+    // All of it, in each case anew.
+    both("process/print-much", Beside)
+        .aside(&[WROTE_TO_STDOUT])
+        .printed(&[(STDOUT, " bytes in all)")]),
     both("process/print-everywhere", Beside)
         .aside(&[
             WROTE_TO_STDOUT,
@@ -300,6 +304,10 @@ pub(crate) const TABLE: &[Expected] = &[
     Expected {
         greeting: "The finest of all libraries welcomes you!\n",
         ..both("load/print", Same)
+    },
+    Expected {
+        greeting: "The most bashful of all libraries welcomes you!\n",
+        ..both("load/print-held-back", Same)
     },
     refused(
         "load/unresolved",
