@@ -3,7 +3,9 @@
 
 #![cfg(target_os = "linux")]
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -94,6 +96,81 @@ fn libraries_of_one_name_do_not_mix() {
             assert!(queue.contains(reason), "{id}: {reason} in {queue}");
         }
     }
+}
+
+/// Runs the commands that a report names, as a person pastes them; answers what they print.
+fn pasted(report: &str, folder: &Path) -> Vec<String> {
+    let lines = report.lines().map(str::trim);
+    lines
+        .filter_map(|line| line.strip_prefix("writeproof "))
+        .map(|arguments| {
+            let output = Command::new("sh")
+                .args(["-c", &format!("\"$0\" {arguments}")])
+                .arg(env!("CARGO_BIN_EXE_writeproof"))
+                .current_dir(folder)
+                .output()
+                .expect("a shell");
+            assert_exit(&output, 1);
+            text(&output.stdout)
+        })
+        .collect()
+}
+
+#[test]
+fn a_command_that_is_told_names_the_scenario_and_both_libraries() {
+    let folder = TempDir::new().expect("a folder");
+    let old = library(&folder.path().join("old"), &[]);
+    let new = library(
+        &folder.path().join("it's new"),
+        &[("bad length", "odd length")],
+    );
+    let steps = r#"["handshake", { write = { len = -1 } }]"#;
+    let scenario = format!("title = \"Negative\"\nsteps = {steps}\n");
+    fs::write(folder.path().join("my own.toml"), scenario).expect("the folder is ours");
+    let output = writeproof(&["check", "--name", "old", "--against", "old", "--libssl"])
+        .arg(&old)
+        .arg("--libssl")
+        .arg(&new)
+        .args(["--scenario", "my own.toml"])
+        .current_dir(folder.path())
+        .output()
+        .expect("the command starts");
+    assert_exit(&output, 1);
+    let traces = pasted(&text(&output.stdout), folder.path());
+    assert_eq!(traces.len(), 1, "{}", text(&output.stdout));
+    assert!(traces[0].contains("ssl:bad length"), "{}", traces[0]);
+    assert!(traces[0].contains("ssl:odd length"), "{}", traces[0]);
+}
+
+#[test]
+fn a_library_that_is_named_twice_is_run_once() {
+    for command in ["run --scenario", "show"] {
+        let words: Vec<&str> = command.split(' ').chain([SCENARIO]).collect();
+        let output = writeproof(&words)
+            .args(["--libssl", LIBSSL, "--backend", "libssl.so"])
+            .output()
+            .expect("the command starts");
+        assert_exit(&output, 0);
+        let out = text(&output.stdout);
+        let once = match words[0] {
+            "run" => out.contains("1 scenario, 4 cases, 1 backend"),
+            _ => out.matches("tls1.3/client").count() == 1,
+        };
+        assert!(once, "{out}");
+    }
+}
+
+#[test]
+fn a_path_that_is_no_utf8_is_refused_with_what_would_be_right() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join(OsStr::from_bytes(b"lib\xff.so"));
+    let output = writeproof(&["check", "--libssl"])
+        .arg(path)
+        .output()
+        .expect("the command starts");
+    assert_exit(&output, 3);
+    let err = text(&output.stderr);
+    assert!(err.contains("is no path in UTF-8"), "{err}");
 }
 
 #[test]

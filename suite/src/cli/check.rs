@@ -44,7 +44,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
         .flat_map(|checked| &checked.proofs)
         .any(|proof| matches!(proof.finding, doctor::Finding::Fails(_)));
     output.write(&match arguments.format {
-        Format::Text => report.check(duration, &|name| libraries.again(name)),
+        Format::Text => report.check(duration, &|name| libraries.again(name, &arguments.against)),
         Format::Json => report.json(duration).map_err(Failure::Json)?,
     })?;
     Ok(match failed {

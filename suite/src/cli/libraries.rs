@@ -89,23 +89,54 @@ impl Libraries {
         }
     }
 
-    /// With which arguments a library is had in another command.
-    pub(super) fn again(&self, name: &str) -> String {
-        let Some((source, _)) = self.named.iter().find(|(source, _)| source.id == name) else {
-            return format!("--backend {name}");
+    /// With which arguments a library, and what it is compared with, are had in another command.
+    pub(super) fn again(&self, name: &str, against: &str) -> String {
+        let source_of = |name: &str| {
+            let mut sources = self.named.iter().map(|(source, _)| source);
+            sources.find(|source| source.id == name)
         };
-        let mut words = format!("--libssl {}", quoted(&source.path));
+        let sources: Vec<&Source> = match name == against {
+            true => source_of(name).into_iter().collect(),
+            false => [name, against].into_iter().filter_map(source_of).collect(),
+        };
+        let mut words = String::new();
         // Writing to a string cannot fail.
-        if let Some(libcrypto) = &source.libcrypto {
-            let _ = write!(words, " --libcrypto {}", quoted(libcrypto));
+        for source in &sources {
+            let _ = write!(words, "--libssl {} ", quoted(&source.path));
         }
-        if let Some(prefix) = &source.prefix {
-            let _ = write!(words, " --symbol-prefix {}", quoted(Path::new(prefix)));
+        // Either all of them have these, or none.
+        for libcrypto in sources
+            .iter()
+            .filter_map(|source| source.libcrypto.as_ref())
+        {
+            let _ = write!(words, "--libcrypto {} ", quoted(libcrypto));
         }
-        if default_name(&source.path) != source.id {
-            let _ = write!(words, " --name {}", source.id);
+        for prefix in sources.iter().filter_map(|source| source.prefix.as_ref()) {
+            let _ = write!(words, "--symbol-prefix {} ", quoted(Path::new(prefix)));
         }
-        words
+        // Names are given to the first ones.
+        if sources
+            .iter()
+            .any(|source| default_name(&source.path) != source.id)
+        {
+            for source in &sources {
+                let _ = write!(words, "--name {} ", source.id);
+            }
+        }
+        match source_of(against) {
+            Some(_) => words.trim_end().to_owned(),
+            None => format!("{words}--backend {against}"),
+        }
+    }
+}
+
+/// Adds libraries, but for those that are there already: what is named twice is meant once.
+pub(super) fn add(subjects: &mut Vec<Arc<dyn Subject>>, more: Vec<Arc<dyn Subject>>) {
+    for subject in more {
+        let id = &subject.about().id;
+        if subjects.iter().all(|known| known.about().id != *id) {
+            subjects.push(subject);
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use clap::Parser;
 use self::args::{Arguments, Command, DiffArguments, Format, RunArguments, ShowArguments};
 pub use self::failure::Exit;
 use self::failure::Failure;
-use self::libraries::{Libraries, default_backends};
+use self::libraries::{Libraries, add, default_backends};
 use self::output::Output;
 pub use self::own::own;
 use self::progress::Bar;
@@ -88,7 +88,7 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
         }
         names => (libraries.all_by_name(names)?, Vec::new()),
     };
-    backends.extend(libraries.named());
+    add(&mut backends, libraries.named());
     let plan = Plan {
         scenarios,
         reference: libraries.among(&backends, REFERENCE)?,
@@ -215,10 +215,10 @@ fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
     let scenarios = corpus.select(std::slice::from_ref(&arguments.scenario))?;
     let libraries = Libraries::open(&arguments.libraries)?;
     let mut backends = libraries.named();
-    if backends.is_empty() && arguments.backend.is_empty() {
+    add(&mut backends, libraries.all_by_name(&arguments.backend)?);
+    if backends.is_empty() {
         backends.push(libraries.by_name(REFERENCE)?);
     }
-    backends.extend(libraries.all_by_name(&arguments.backend)?);
     let plan = Plan {
         scenarios,
         reference: libraries.among(&backends, REFERENCE)?,
@@ -259,15 +259,7 @@ fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
     let scenarios = corpus.select(&arguments.scenario)?;
     let libraries = Libraries::open(&arguments.libraries)?;
     let mut both = libraries.all_by_name(&arguments.backends)?;
-    for named in libraries.named() {
-        // One that was put into its place by its name is meant once.
-        if both
-            .iter()
-            .all(|known| known.about().id != named.about().id)
-        {
-            both.push(named);
-        }
-    }
+    add(&mut both, libraries.named());
     let [a, b] = <[_; 2]>::try_from(both).map_err(|_| Failure::NotTwo)?;
     let plan = Plan {
         scenarios,

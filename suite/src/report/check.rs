@@ -12,6 +12,7 @@ use crate::doctor::{Claim, Finding, Proof};
 use crate::judge::{Difference, Verdict};
 use crate::link::Errno;
 use crate::run::CaseResult;
+use crate::scenario::Origin;
 
 /// More groups than this help nobody at first sight; JSON has every case.
 const TOLD: usize = 60;
@@ -21,7 +22,7 @@ const LINE: usize = 300;
 
 impl Report<'_> {
     /// The report on the libraries that were checked; `again` says, for a backend's name, with which
-    /// arguments it is had again.
+    /// arguments it and the reference are had again.
     pub fn check(&self, duration: Duration, again: &dyn Fn(&str) -> String) -> String {
         let mut parts = Vec::new();
         for checked in &self.checked {
@@ -216,13 +217,13 @@ fn groups(results: &[&CaseResult], reference: &str, again: &dyn Fn(&str) -> Stri
         let result = group.first;
         let _ = writeln!(
             text,
-            "{:3}. {}\n     {}, e.g. {} {}\n     writeproof show {} --variant {} {} --backend {reference}",
+            "{:3}. {}\n     {}, e.g. {} {}\n     writeproof show {} --variant {} {}",
             number + 1,
             cut(&group.text),
             count(group.cases, "case"),
             result.scenario,
             result.variant,
-            result.scenario,
+            named(result),
             result.variant,
             again(&result.backend),
         );
@@ -238,6 +239,14 @@ fn groups(results: &[&CaseResult], reference: &str, again: &dyn Fn(&str) -> Stri
         );
     }
     text
+}
+
+/// How the scenario of a result is named in another command.
+fn named(result: &CaseResult) -> String {
+    match &result.origin {
+        Origin::Library => result.scenario.to_string(),
+        Origin::File(path) => quoted(path),
+    }
 }
 
 fn not_run(results: &[&CaseResult]) -> String {

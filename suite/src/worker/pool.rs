@@ -37,6 +37,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// A worker is told of a file in JSON.
+    #[error("{} is no path in UTF-8: name a symbolic link that is", .0.display())]
+    Path(PathBuf),
     /// The library was not loaded, and why.
     #[error("{0}")]
     Refused(String),
@@ -72,6 +75,10 @@ impl Workers {
             libcrypto: source.libcrypto.as_deref().map(absolute),
             ..source.clone()
         };
+        let paths = [Some(&source.path), source.libcrypto.as_ref()];
+        if let Some(path) = paths.into_iter().flatten().find(|p| p.to_str().is_none()) {
+            return Err(StartError::Path(path.clone()));
+        }
         let (process, arrived) = load(program, &source, *limits)?;
         Ok(Self {
             program: program.to_owned(),
