@@ -209,10 +209,10 @@ fn deaf(folder: &Path) -> PathBuf {
                     for (;;) sigsuspend(&all);\n\
                 }\n";
     fs::write(&source, code).expect("the folder is ours");
-    // Where the loader looks for it, by its soname.
+    let object = folder.join("deaf.so");
+    // By its soname, where the worker finds it: a library that is refused hangs nowhere.
     let real = folder.join("libssl-writeproof-1.1.1.so");
     symlink(LIBSSL, &real).expect("the folder is ours");
-    let object = folder.join("deaf.so");
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let done = Command::new(compiler)
         .args(["-shared", "-fPIC", "-o"])
@@ -238,6 +238,18 @@ fn worker_of(child: &mut Child) -> String {
     }
 }
 
+/// Whether a process has loaded this library and blocks signals.
+fn is_deaf(process: &str, library: &Path) -> bool {
+    let told = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
+    let (Ok(maps), Ok(status)) = (told("maps"), told("status")) else {
+        return false;
+    };
+    let mut lines = status.lines();
+    let blocked = lines.find_map(|line| line.strip_prefix("SigBlk:"));
+    maps.contains(&*library.to_string_lossy())
+        && blocked.is_some_and(|mask| mask.trim().contains(|digit| digit != '0'))
+}
+
 /// Whether a process still does anything; one that has ended may wait for its parent to notice.
 fn lives(process: &str) -> bool {
     match fs::read_to_string(format!("/proc/{process}/stat")) {
@@ -255,6 +267,10 @@ fn an_interrupt_ends_a_worker_that_would_never_notice() {
         .spawn()
         .expect("the command starts");
     let worker = worker_of(&mut child);
+    while !is_deaf(&worker, &library) {
+        assert!(lives(&worker), "the library was not loaded");
+        thread::yield_now();
+    }
     let sent = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();
