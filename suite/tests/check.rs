@@ -192,6 +192,7 @@ fn a_library_of_the_users_own_is_shown_run_and_compared_by_path() {
 #[case(&["check", "--libssl", LIBSSL, "--limit", "NaN"], "from 0.001 to")]
 #[case(&["check", "--libssl", LIBSSL, "--against", "openssl-4"], "did you mean \"openssl-4.0\"?")]
 #[case(&["check", "--name", "mine"], "--libssl")]
+#[case(&["check", "--libssl", LIBSSL, "--name", "a", "--against", "a"], "not compared with itself")]
 #[case(&["diff", "openssl-3.6"], "two libraries are compared")]
 #[case(&["diff", "openssl-3.6", "rustls", "--libssl", LIBSSL], "two libraries are compared")]
 fn wrong_arguments_are_refused_with_what_would_be_right(

@@ -19,10 +19,15 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
     let scenarios = corpus.select(&arguments.scenario)?;
     let output = Output::prepare(arguments.output.as_deref())?;
     let libraries = Libraries::open(&arguments.libraries)?;
+    let mut backends = libraries.named();
+    backends.retain(|subject| subject.about().id != arguments.against);
+    if backends.is_empty() {
+        return Err(Failure::AgainstItself(arguments.against.clone()));
+    }
     let plan = Plan {
         scenarios,
         reference: libraries.by_name(&arguments.against)?,
-        backends: libraries.named(),
+        backends,
         jobs: jobs(arguments.jobs),
         variants: Vec::new(),
     };

@@ -8,6 +8,7 @@ use crate::backend::{Backends, Unusable};
 use crate::judge::Unanswered;
 use crate::run::RunError;
 use crate::scenario::{ParseError, SelectionError, nearest, shortened};
+use crate::stage::StageError;
 use crate::subject::OpenError;
 
 /// The exit codes of the command, as `--help` tells them.
@@ -46,6 +47,10 @@ pub(super) enum Failure {
     Required(Vec<Unusable>),
     #[error("nothing to check: name a shared object with --libssl PATH")]
     NothingToCheck,
+    #[error(
+        "{0} is not compared with itself: name another library with --against, or with --libssl"
+    )]
+    AgainstItself(String),
     #[error(
         "{0} is given {1} times and --libssl {2} times: give it once for each library, or once for all"
     )]
@@ -102,6 +107,7 @@ impl Failure {
         match self {
             Self::UnknownBackend { .. }
             | Self::NothingToCheck
+            | Self::AgainstItself(_)
             | Self::Uneven(..)
             | Self::NameTaken(_)
             | Self::NotTwo
@@ -113,6 +119,13 @@ impl Failure {
             Self::Open(OpenError::Worker(_)) => Exit::Suite,
             Self::Open(_) | Self::Required(_) => Exit::Backend,
             Self::Run(RunError::Interrupted { .. }) => Exit::Interrupted,
+            Self::Run(
+                RunError::Stage {
+                    source: StageError::Changed(_),
+                    ..
+                }
+                | RunError::Doctor(StageError::Changed(_)),
+            ) => Exit::Backend,
             Self::Run(_)
             | Self::Program(_)
             | Self::Json(_)

@@ -13,6 +13,7 @@ use std::any::Any;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 
 use self::far_side::report;
 use self::words::{describe, describe_attempt};
@@ -45,6 +46,10 @@ pub enum StageError {
     /// The operating system gave no memory.
     #[error("no memory for the bytes of a write: {0}")]
     Memory(#[from] io::Error),
+    /// The file of a foreign library was changed or removed while it was in use: what comes after would be
+    /// another library's.
+    #[error("{} was changed or removed during the run", .0.display())]
+    Changed(PathBuf),
     /// A worker process could not do its part.
     #[error("{0}")]
     Worker(String),

@@ -12,9 +12,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
-use nix::unistd::alarm;
+use nix::sys::signal::{SigEvent, SigHandler, SigSet, SigevNotify, Signal, signal};
+use nix::sys::time::TimeSpec;
+use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
+use nix::time::ClockId;
 
 use super::Limits;
 use super::confine::{self, confine, limit_cpu};
@@ -75,12 +78,13 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
     // SAFETY: nothing is run on this signal: a library that prints too much is refused, not ended.
     let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
     let unconfined = confine(&confine::Limits {
-        // The thread that starts a worker may end before it: see `limit_time` for what is done instead.
+        // The thread that starts a worker may end before it: see `Watchdog` for what is done instead.
         parent: None,
         memory: limits.memory,
         file_size: Limits::PRINTED,
     });
-    limit_time(&limits);
+    let mut watchdog = Watchdog::new(limits);
+    watchdog.begin();
     let before = Surroundings::now();
     let libssl = match Libssl::open(&source) {
         Ok(libssl) => libssl,
@@ -98,7 +102,7 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
         ..before
     };
     print_what_is_held_back();
-    alarm::cancel();
+    watchdog.end();
     send(socket, &Reply::Loaded(Box::new(arrived)))?;
     loop {
         let cases = match receive(&mut requests).map(|received| received.message) {
@@ -108,14 +112,14 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
             Err(error) => return Err(error),
         };
         for &variant in cases.variants.iter() {
-            limit_time(&limits);
+            watchdog.begin();
             let watch = Looking {
                 whereabouts: &whereabouts,
                 lifeline: &lifeline,
                 free: cases.free,
             };
             let reply = run(&libssl, &cases.scenario, variant, &watch, &before);
-            alarm::cancel();
+            watchdog.end();
             send(socket, &reply)?;
             if reply.is_last() {
                 break;
@@ -126,11 +130,43 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
 
 /// Ends this process if the library uses too much processor time, or if it does not come back and the
 /// program that would stop it is gone. Both come after what that program does itself.
-fn limit_time(limits: &Limits) {
-    // Where this process was born with a lower limit, that one holds.
-    let _ = limit_cpu(limits.time.as_secs() + 1);
-    let seconds = limits.patience().as_secs() + 1;
-    alarm::set(u32::try_from(seconds).unwrap_or(u32::MAX));
+struct Watchdog {
+    /// By SIGKILL: any other signal can be blocked.
+    timer: Option<Timer>,
+    limits: Limits,
+}
+
+impl Watchdog {
+    /// Where the system gives no timer, processor time alone is limited.
+    fn new(limits: Limits) -> Self {
+        let event = SigEvent::new(SigevNotify::SigevSignal {
+            signal: Signal::SIGKILL,
+            si_value: 0,
+        });
+        Self {
+            timer: Timer::new(ClockId::CLOCK_MONOTONIC, event).ok(),
+            limits,
+        }
+    }
+
+    /// The library is called from now on.
+    fn begin(&mut self) {
+        // Where this process was born with a lower limit, that one holds.
+        let _ = limit_cpu(self.limits.time.as_secs() + 1);
+        self.set(self.limits.patience() + Duration::from_secs(1));
+    }
+
+    /// It has come back.
+    fn end(&mut self) {
+        self.set(Duration::ZERO);
+    }
+
+    fn set(&mut self, time: Duration) {
+        if let Some(timer) = &mut self.timer {
+            let once = Expiration::OneShot(TimeSpec::from_duration(time));
+            let _ = timer.set(once, TimerSetTimeFlags::empty());
+        }
+    }
 }
 
 fn run(

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use super::Limits;
 use super::process::{Answer, Death, End, Process};
@@ -19,6 +21,8 @@ use crate::trace::{Entry, Outcome, Trace};
 pub struct Workers {
     program: PathBuf,
     source: Source,
+    /// The file as it was when it was first loaded.
+    version: Option<FileVersion>,
     limits: Limits,
     arrived: Arrived,
     /// Workers that nobody uses at the moment.
@@ -79,8 +83,10 @@ impl Workers {
         if let Some(path) = paths.into_iter().flatten().find(|p| p.to_str().is_none()) {
             return Err(StartError::Path(path.clone()));
         }
+        let version = FileVersion::of(&source.path);
         let (process, arrived) = load(program, &source, *limits)?;
         Ok(Self {
+            version,
             program: program.to_owned(),
             source,
             limits: *limits,
@@ -101,6 +107,9 @@ impl Workers {
         };
         let mut process = match idle {
             Some(process) => process,
+            None if FileVersion::of(&self.source.path) != self.version => {
+                return Err(StageError::Changed(self.source.path.clone()));
+            }
             None => match load(&self.program, &self.source, self.limits) {
                 Ok((process, _)) => process,
                 Err(error @ StartError::Start { .. }) => {
@@ -237,6 +246,18 @@ impl Subject for Workers {
             }
         }
         Ok(done)
+    }
+}
+
+/// Tells whether a file is still what it was: device, number, size, and when it was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FileVersion(u64, u64, u64, Option<SystemTime>);
+
+impl FileVersion {
+    fn of(path: &Path) -> Option<Self> {
+        let file = std::fs::metadata(path).ok()?;
+        let changed = file.modified().ok();
+        Some(Self(file.dev(), file.ino(), file.len(), changed))
     }
 }
 
