@@ -189,6 +189,7 @@ fn run(
                 trace,
                 retire,
                 printed: now.streams.iter().flatten().any(|stream| stream.length > 0),
+                used: confine::used_processor_time(),
             })
         }
         Err(error) => Reply::Failed(error.to_string()),

@@ -10,6 +10,7 @@
 mod calls;
 
 use std::io;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
@@ -79,14 +80,20 @@ pub fn confine(limits: &Limits) -> Vec<String> {
 /// # Errors
 /// If the limit that this process was born with is lower.
 pub fn limit_cpu(seconds: u64) -> io::Result<()> {
-    let used = clock_gettime(ClockId::ProcessCPUTime).tv_sec;
-    let used_rounded_up = u64::try_from(used).unwrap_or(0) + 1;
+    let used_rounded_up = used_processor_time().as_secs() + 1;
     let limit = Rlimit {
         current: Some(used_rounded_up + seconds),
         // Stays, so that the next call can raise the limit.
         maximum: getrlimit(Resource::Cpu).maximum,
     };
     Ok(setrlimit(Resource::Cpu, limit)?)
+}
+
+/// The processor time that this process has used.
+pub(super) fn used_processor_time() -> Duration {
+    clock_gettime(ClockId::ProcessCPUTime)
+        .try_into()
+        .unwrap_or_default()
 }
 
 /// Lowers a limit for good.

@@ -189,12 +189,12 @@ impl Process {
                 std::mem::replace(&mut sent, Ok(())).and_then(|()| self.answer(&mut patience));
             match answer {
                 Ok(answer) => {
-                    let is_last = answer.reply.is_last();
+                    let goes_on = answer.reply.goes_on_from();
                     answers.push(answer);
-                    if is_last {
-                        break;
+                    match goes_on {
+                        Some(used) => patience.begin_anew(used),
+                        None => break,
                     }
-                    patience.begin_anew();
                 }
                 Err(error) => {
                     let death = self.death(&error, &patience);
@@ -347,9 +347,9 @@ impl Patience {
         }
     }
 
-    /// Another case begins; what earlier ones used is not taken from it.
-    fn begin_anew(&mut self) {
-        self.used = Doing::time_of(self.pid);
+    /// Another case begins; what earlier ones used of a processor is not taken from it.
+    fn begin_anew(&mut self, used: Duration) {
+        self.used = used;
         self.begun = Instant::now();
         self.deadline = self.begun + self.limits.time;
         self.before = None;
@@ -633,15 +633,10 @@ mod tests {
 
     #[test]
     fn the_processor_time_of_earlier_cases_is_not_taken_from_a_later_one() {
-        const SPENT: Duration = Duration::from_millis(30);
-        let mut patience = Patience {
-            pid: std::process::id(),
-            used: Duration::ZERO,
-            ..patience(None)
-        };
-        while Doing::time_of(patience.pid) < SPENT {}
-        patience.begin_anew();
-        assert!(patience.used >= SPENT, "{:?}", patience.used);
+        let mut patience = patience(None);
+        patience.begin_anew(Duration::from_secs(6));
+        let more = patience.more(&doing('R', 7), Duration::from_secs(8));
+        assert_eq!(more.as_secs(), 7, "it has used 1 of 8 seconds");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -66,15 +67,22 @@ pub(super) struct Done {
     /// The library printed: the worker runs none of the other cases that it was asked for with this one
     /// before it is asked again, since how much may be printed is a matter of one case.
     pub(super) printed: bool,
+    /// Processor time that the worker has used in its life.
+    pub(super) used: Duration,
 }
 
 impl Reply {
+    /// How much processor time the worker has used so far, if another reply to the same request comes.
+    pub(super) fn goes_on_from(&self) -> Option<Duration> {
+        match self {
+            Self::Ran(done) => (!done.retire && !done.printed).then_some(done.used),
+            _ => None,
+        }
+    }
+
     /// Whether no other reply to the same request comes.
     pub(super) fn is_last(&self) -> bool {
-        match self {
-            Self::Ran(done) => done.retire || done.printed,
-            _ => true,
-        }
+        self.goes_on_from().is_none()
     }
 }
 
