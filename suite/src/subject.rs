@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::libssl::{Libssl, Source};
-use crate::backend::{About, Backend, Backends, Home, Rustls, Unusable};
+use crate::backend::{About, Backend, Backends, Home, Unusable};
 use crate::scenario::{Scenario, Variant};
 use crate::stage::{self, StageError};
 use crate::trace::Trace;
@@ -150,17 +150,11 @@ pub enum Isolation {
 impl Isolation {
     /// Opens a built-in backend by name; answers nothing for a name that nobody knows.
     pub fn open(&self, id: &str) -> Option<Result<Arc<dyn Subject>, OpenError>> {
-        let home = match Backends::home(id)? {
-            Ok(home) => home,
-            Err(unusable) => return Some(Err(unusable.into())),
-        };
-        let here =
-            |backend: Arc<dyn Backend>| Ok(Arc::new(InProcess::new(backend)) as Arc<dyn Subject>);
-        Some(match home {
-            Home::Linked => here(Arc::new(Libssl::linked(id))),
-            Home::Rust => here(Arc::new(Rustls::new(id))),
-            Home::SharedObject(source) => self.load(&source),
-        })
+        if let Ok(Home::SharedObject(source)) = Backends::home(id)? {
+            return Some(self.load(&source));
+        }
+        let here = |backend| Arc::new(InProcess::new(backend)) as Arc<dyn Subject>;
+        Some(Backends::open(id)?.map(here).map_err(OpenError::from))
     }
 
     /// Loads a shared object.

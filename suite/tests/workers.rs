@@ -258,6 +258,39 @@ fn lives(process: &str) -> bool {
     }
 }
 
+/// The worker that a command has started, as soon as it is deaf.
+fn deaf_worker_of(child: &mut Child, library: &Path) -> String {
+    let worker = worker_of(child);
+    while !is_deaf(&worker, library) {
+        assert!(lives(&worker), "the library was not loaded");
+        thread::yield_now();
+    }
+    worker
+}
+
+/// Waits until a worker has ended.
+fn assert_ends(worker: &str) {
+    let given_up = Instant::now() + Duration::from_secs(60);
+    while lives(worker) {
+        assert!(Instant::now() < given_up, "the worker lives on");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_worker_that_would_never_notice_does_not_outlive_the_program() {
+    let folder = TempDir::new().expect("a folder");
+    let library = deaf(folder.path());
+    let mut child = writeproof(&["check", "--limit", "0.2", "--libssl"])
+        .arg(&library)
+        .spawn()
+        .expect("the command starts");
+    let worker = deaf_worker_of(&mut child, &library);
+    child.kill().expect("it is ours");
+    child.wait().expect("it is ours");
+    assert_ends(&worker);
+}
+
 #[test]
 fn an_interrupt_ends_a_worker_that_would_never_notice() {
     let folder = TempDir::new().expect("a folder");
@@ -266,11 +299,7 @@ fn an_interrupt_ends_a_worker_that_would_never_notice() {
         .arg(&library)
         .spawn()
         .expect("the command starts");
-    let worker = worker_of(&mut child);
-    while !is_deaf(&worker, &library) {
-        assert!(lives(&worker), "the library was not loaded");
-        thread::yield_now();
-    }
+    let worker = deaf_worker_of(&mut child, &library);
     let sent = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();
@@ -281,9 +310,5 @@ fn an_interrupt_ends_a_worker_that_would_never_notice() {
     let err = text(&output.stderr);
     assert_eq!(err, "writeproof: interrupted; no report was written\n");
     // It was sent SIGKILL before the command ended, and ends as soon as the machine comes to it.
-    let given_up = Instant::now() + Duration::from_secs(60);
-    while lives(&worker) {
-        assert!(Instant::now() < given_up, "the worker lives on");
-        thread::yield_now();
-    }
+    assert_ends(&worker);
 }

@@ -138,13 +138,9 @@ pub(super) struct LibsslArguments {
     pub(super) in_process: bool,
 }
 
+/// What is run, and how it is told.
 #[derive(Debug, Args)]
-pub(super) struct CheckArguments {
-    #[command(flatten)]
-    pub(super) libraries: LibsslArguments,
-    /// What to compare with: a backend (see `writeproof list`), or the --name of another --libssl.
-    #[arg(long, value_name = "NAME", default_value = REFERENCE)]
-    pub(super) against: String,
+pub(super) struct ReportArguments {
     /// A scenario: id, pattern or path of a file [default: all]; can be given several times.
     #[arg(long, value_name = "PATTERN")]
     pub(super) scenario: Vec<String>,
@@ -160,24 +156,25 @@ pub(super) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub(super) libraries: LibsslArguments,
+    /// What to compare with: a backend (see `writeproof list`), or the --name of another --libssl.
+    #[arg(long, value_name = "NAME", default_value = REFERENCE)]
+    pub(super) against: String,
+    #[command(flatten)]
+    pub(super) report: ReportArguments,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct RunArguments {
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
     /// A backend to run on [default: all]; can be given several times.
     #[arg(long, value_name = "NAME")]
     pub(super) backend: Vec<String>,
-    /// A scenario: id, pattern or path of a file [default: all]; can be given several times.
-    #[arg(long, value_name = "PATTERN")]
-    pub(super) scenario: Vec<String>,
-    /// How to report.
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) format: Format,
-    /// Write the report to this file, all at once when it is complete.
-    #[arg(long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-    /// How many cases run at a time [default: one for each processor].
-    #[arg(long, value_name = "N")]
-    pub(super) jobs: Option<NonZeroU16>,
+    #[command(flatten)]
+    pub(super) report: ReportArguments,
 }
 
 #[derive(Debug, Args)]

@@ -16,8 +16,8 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
         return Err(Failure::NothingToCheck);
     }
     let corpus = Corpus::built_in()?;
-    let scenarios = corpus.select(&arguments.scenario)?;
-    let output = Output::prepare(arguments.output.as_deref())?;
+    let scenarios = corpus.select(&arguments.report.scenario)?;
+    let output = Output::prepare(arguments.report.output.as_deref())?;
     let libraries = Libraries::open(&arguments.libraries)?;
     let mut backends = libraries.named();
     backends.retain(|subject| subject.about().id != arguments.against);
@@ -28,7 +28,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
         scenarios,
         reference: libraries.by_name(&arguments.against)?,
         backends,
-        jobs: jobs(arguments.jobs),
+        jobs: jobs(arguments.report.jobs),
         variants: Vec::new(),
     };
     let begun = Instant::now();
@@ -48,7 +48,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
         .iter()
         .flat_map(|checked| &checked.proofs)
         .any(|proof| matches!(proof.finding, doctor::Finding::Fails(_)));
-    output.write(&match arguments.format {
+    output.write(&match arguments.report.format {
         Format::Text => report.check(duration, &|name| libraries.again(name, &arguments.against)),
         Format::Json => report.json(duration).map_err(Failure::Json)?,
     })?;

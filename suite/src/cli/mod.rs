@@ -78,8 +78,8 @@ fn complain(what: &dyn Display) {
 fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let corpus = Corpus::built_in()?;
     // Before anything runs: a report that cannot be written is known at once.
-    let output = Output::prepare(arguments.output.as_deref())?;
-    let scenarios = corpus.select(&arguments.scenario)?;
+    let output = Output::prepare(arguments.report.output.as_deref())?;
+    let scenarios = corpus.select(&arguments.report.scenario)?;
     let libraries = Libraries::open(&arguments.libraries)?;
     let (mut backends, missing) = match arguments.backend.as_slice() {
         [] => {
@@ -93,14 +93,14 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
         scenarios,
         reference: libraries.among(&backends, REFERENCE)?,
         backends,
-        jobs: jobs(arguments.jobs),
+        jobs: jobs(arguments.report.jobs),
         variants: Vec::new(),
     };
     let begun = Instant::now();
     let results = carry_out(&plan)?;
     let duration = begun.elapsed();
     let report = report(&plan, &results, &missing);
-    output.write(&match arguments.format {
+    output.write(&match arguments.report.format {
         Format::Text => report.text(duration),
         Format::Json => report.json(duration).map_err(Failure::Json)?,
     })?;

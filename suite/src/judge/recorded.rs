@@ -62,13 +62,11 @@ impl Recordings {
     /// The backends whose traces are recorded, by the names that their recordings have: those that the
     /// suite knows, the reference first, then the machines' own by version.
     pub fn backends(&self) -> Vec<&str> {
-        let (known, others): (Vec<&str>, Vec<&str>) = self
-            .backends
-            .iter()
-            .map(String::as_str)
-            .partition(|name| Backends::all().contains(name));
-        let ordered = Backends::all().into_iter().filter(|id| known.contains(id));
-        ordered.chain(others).collect()
+        let all = Backends::all();
+        let known = all.iter().copied().filter(|id| self.knows(id));
+        let recorded = self.backends.iter().map(String::as_str);
+        let others = recorded.filter(|name| !all.contains(name));
+        known.chain(others).collect()
     }
 
     /// The text of the trace that was recorded for this case: the backend's own, or the

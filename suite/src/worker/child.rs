@@ -78,8 +78,6 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
     // SAFETY: nothing is run on this signal: a library that prints too much is refused, not ended.
     let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
     let unconfined = confine(&confine::Limits {
-        // The thread that starts a worker may end before it: see `Watchdog` for what is done instead.
-        parent: None,
         memory: limits.memory,
         file_size: Limits::PRINTED,
     });

@@ -18,9 +18,6 @@ use rustix::time::{ClockId, clock_gettime};
 /// What a worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The process that started this one and without which it must not go on, by its number. The
-    /// *thread* there that started this process must live as long (`PR_SET_PDEATHSIG(2const)`).
-    pub parent: Option<u32>,
     /// Memory that it may allocate, in bytes; what it had when it was confined counts. More is
     /// refused: `malloc` answers null.
     pub memory: Option<u64>,
@@ -50,9 +47,6 @@ pub fn confine(limits: &Limits) -> Vec<String> {
             kept.push(format!("{what}: {reason}"));
         }
     };
-    if let Some(parent) = limits.parent {
-        note("outliving its parent", end_with(parent));
-    }
     note("new privileges", no_new_privileges());
     note("core dumps", lower(Resource::Core, NO_CORE));
     // RLIMIT_AS would count what is reserved and never used: 64 MiB for each thread that allocates
@@ -108,20 +102,6 @@ fn lower(resource: Resource, wanted: u64) -> Result<(), String> {
 }
 
 #[cfg(target_os = "linux")]
-fn end_with(parent: u32) -> Result<(), String> {
-    use rustix::process::{Pid, Signal, getpid, getppid, kill_process};
-
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(|error| error.to_string())?;
-    let born_of = getppid().map(Pid::as_raw_pid);
-    if born_of.and_then(|pid| u32::try_from(pid).ok()) == Some(parent) {
-        return Ok(());
-    }
-    // It died before the kernel was asked to tell: what would have come a moment later.
-    kill_process(getpid(), Signal::KILL).map_err(|error| error.to_string())
-}
-
-#[cfg(target_os = "linux")]
 fn no_new_privileges() -> Result<(), String> {
     rustix::thread::set_no_new_privs(true).map_err(|error| error.to_string())
 }
@@ -169,11 +149,6 @@ fn filter() -> Result<(), String> {
 )))]
 fn filter() -> Result<(), String> {
     Err("system calls are not filtered on this machine".to_owned())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn end_with(_parent: u32) -> Result<(), String> {
-    Err("only Linux can end a process with its parent".to_owned())
 }
 
 #[cfg(not(target_os = "linux"))]

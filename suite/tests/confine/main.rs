@@ -5,7 +5,6 @@
 #![cfg(target_os = "linux")]
 
 mod attempts;
-mod orphans;
 
 use std::io::{self, Read, Seek};
 use std::os::unix::process::ExitStatusExt;
@@ -30,11 +29,8 @@ const FREE: &str = "free";
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
-        [TRY, name, life] => return try_it(name, life),
-        [orphans::PARENT] => return orphans::parent(),
-        [orphans::CHILD, parent] => return orphans::child(parent),
-        _ => {}
+    if let [TRY, name, life] = arguments[..] {
+        return try_it(name, life);
     }
     let mut trials: Vec<Trial> = attempts::all().into_iter().map(trial).collect();
     trials.extend([
@@ -53,8 +49,6 @@ fn main() -> ExitCode {
             "writing too long a file ends it by SIGXFSZ",
             too_long_a_file,
         ),
-        Trial::test("it ends with its parent", orphans::ends_with_its_parent),
-        Trial::test("it ends if its parent is gone already", orphans::ends_after),
     ]);
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -107,7 +101,6 @@ fn try_it(name: &str, life: &str) -> ExitCode {
 
 fn limits() -> Limits {
     Limits {
-        parent: None,
         memory: Some(MEMORY),
         file_size: FILE_SIZE,
     }

@@ -39,8 +39,6 @@ pub use error::{Error, RecipeError};
 pub use key::Key;
 pub use libssl::Libssl;
 pub use neutral::start_over_in_neutral_profile;
-#[cfg(feature = "boringssl")]
-pub use package::Package;
 pub use shared_object::{SharedObject, link_shared_object};
 pub use shelf::{Shelf, once};
 pub use tools::require_openssl_tools;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The object's file name in its folder.
-const OBJECT: &str = "libssl.so";
+pub(crate) const OBJECT: &str = "libssl.so";
 
 /// A library to build. Everything but the name that the loader uses is part of the [`Key`].
 #[derive(Clone, Copy, Debug)]
@@ -39,18 +39,8 @@ impl Libssl<'_> {
     where
         F: FnOnce(&Path) -> Result<PathBuf, RecipeError>,
     {
-        match self.build(compile) {
-            Ok(object) => {
-                println!("cargo::rerun-if-changed=build.rs");
-                println!("cargo::rustc-env=LIBSSL={}", object.display());
-                println!("cargo::rustc-env=VERSION={}", self.version());
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::FAILURE
-            }
-        }
+        let built = self.build(compile);
+        tell(built.map(|object| (object, self.version().to_owned())))
     }
 
     fn build<F>(&self, compile: F) -> Result<PathBuf, Error>
@@ -83,6 +73,23 @@ impl Libssl<'_> {
         self.source
             .split_once('+')
             .map_or(self.source, |(_, library)| library)
+    }
+}
+
+/// Tells cargo, and through it the crate that is built, the object's path and the library's version; or what went
+/// wrong.
+pub(crate) fn tell(built: Result<(PathBuf, String), Error>) -> ExitCode {
+    match built {
+        Ok((object, version)) => {
+            println!("cargo::rerun-if-changed=build.rs");
+            println!("cargo::rustc-env=LIBSSL={}", object.display());
+            println!("cargo::rustc-env=VERSION={version}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -12,11 +12,11 @@ use crate::Error;
 
 /// A package in the graph of dependencies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Package {
+pub(crate) struct Package {
     /// Its version, as the registry writes it.
-    pub version: String,
+    pub(crate) version: String,
     /// The folder with its `Cargo.toml`. Nothing may be written in there.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl Package {
@@ -27,7 +27,7 @@ impl Package {
     /// # Errors
     ///
     /// This is not a build script, cargo cannot download the package, or nothing depends on one of this name.
-    pub fn find(name: &str) -> Result<Self, Error> {
+    pub(crate) fn find(name: &str) -> Result<Self, Error> {
         let variable = |name| env::var_os(name).ok_or(Error::NotABuildScript { name });
         let cargo = variable("CARGO")?;
         let manifest = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("Cargo.toml");
