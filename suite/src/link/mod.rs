@@ -2,6 +2,9 @@
 //! or clocks. It accepts and delivers what the script says ([`Outbound`], [`Inbound`]), and it
 //! taps every byte both ways.
 //!
+//! A transport that waits ([`Link::wait_for`]) lets the far end act within a call, on the same thread: it
+//! would wait for ever if the far end then had nothing to do, and so ends instead.
+//!
 //! In flow the bytes that either end sends; out flow the same bytes to the other end, and the
 //! [`Tap`] from which the wire view reads records. Knows no library.
 
@@ -11,7 +14,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
@@ -199,6 +202,12 @@ impl Tap {
     }
 }
 
+/// The far end of a transport that waits for it.
+pub trait FarEnd: fmt::Debug {
+    /// Does what it can do at present: reads what has arrived, and answers where it must.
+    fn act(&self);
+}
+
 /// A handle on the transport of one case; clones share it.
 #[derive(Debug, Clone)]
 pub struct Link(Rc<RefCell<State>>);
@@ -223,6 +232,12 @@ struct State {
     still: u64,
     /// The library under test has been told that nothing more will come.
     ended: bool,
+    /// Whom a call waits for; nobody if it never waits.
+    far_end: Option<Weak<dyn FarEnd>>,
+    /// What a call that waited came to, in words, if it was not what it waited for.
+    notes: Vec<String>,
+    /// Why somebody else gave up on the library.
+    abandoned: Option<String>,
 }
 
 impl State {
@@ -241,7 +256,57 @@ impl State {
         }
     }
 
+    /// Takes as many of `bytes` as the script says.
+    fn take(&mut self, bytes: &[u8]) -> Transfer {
+        let fits = bytes
+            .len()
+            .min(self.out_left)
+            .min(self.outbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
+        if fits == 0 && !bytes.is_empty() {
+            return Transfer::Refused(self.outbound.then);
+        }
+        self.out_left = self.outbound.accept.less(self.out_left, fits);
+        self.tap.record(Direction::Out, &bytes[..fits]);
+        if fits > 0 {
+            self.still = 0;
+        }
+        Transfer::Done(fits)
+    }
+
+    /// Whether there is nothing to wait for: something is there, or no more may be handed over.
+    fn needs_no_wait(&self) -> bool {
+        self.in_left == 0 || self.tap.inn.len() > self.library_read
+    }
+
+    /// Hands over as much as fits and the script says.
+    fn hand_over(&mut self, space: &mut [u8]) -> Transfer {
+        let there = self.tap.inn.len() - self.library_read;
+        let fits = space
+            .len()
+            .min(there)
+            .min(self.in_left)
+            .min(self.inbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
+        if fits == 0 {
+            self.ended |= self.inbound.then == Refusal::Zero;
+            return Transfer::Refused(self.inbound.then);
+        }
+        let from = self.library_read;
+        space[..fits].copy_from_slice(&self.tap.inn[from..from + fits]);
+        self.library_read += fits;
+        self.still = 0;
+        self.in_left = self.inbound.deliver.less(self.in_left, fits);
+        Transfer::Done(fits)
+    }
+
+    /// Whom to wait for, if anybody is there.
+    fn far_end(&self) -> Option<Rc<dyn FarEnd>> {
+        self.far_end.as_ref().and_then(Weak::upgrade)
+    }
+
     fn given_up(&self) -> Option<String> {
+        if self.abandoned.is_some() {
+            return self.abandoned.clone();
+        }
         if self.still > STILL_LIMIT {
             return Some(format!(
                 "spins on the transport: {STILL_LIMIT} calls of it in a row moved no byte"
@@ -280,6 +345,9 @@ impl Link {
             calls: 0,
             still: 0,
             ended: false,
+            far_end: None,
+            notes: Vec::new(),
+            abandoned: None,
         })))
     }
 
@@ -307,6 +375,7 @@ impl Link {
         let state = &mut *self.state();
         state.calls = 0;
         state.still = 0;
+        state.abandoned = None;
         if let Budget::EachCall(bytes) = state.outbound.accept {
             state.out_left = bytes;
         }
@@ -362,49 +431,91 @@ impl Link {
         }
     }
 
-    /// The library under test writes `bytes`.
+    /// The library under test writes `bytes`. A transport that waits returns when the far end has taken
+    /// them, or fails with `EPIPE` if it takes no more.
     pub fn write(&self, bytes: &[u8]) -> Transfer {
-        let state = &mut *self.state();
-        if let Err(refusal) = state.count_call() {
-            return Transfer::Refused(refusal);
+        let (transfer, far_end) = {
+            let state = &mut *self.state();
+            if let Err(refusal) = state.count_call() {
+                return Transfer::Refused(refusal);
+            }
+            (state.take(bytes), state.far_end())
+        };
+        match far_end {
+            Some(far_end) => self.wait_until_taken(transfer, &*far_end),
+            None => transfer,
         }
-        let fits = bytes
-            .len()
-            .min(state.out_left)
-            .min(state.outbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
-        if fits == 0 && !bytes.is_empty() {
-            return Transfer::Refused(state.outbound.then);
-        }
-        state.out_left = state.outbound.accept.less(state.out_left, fits);
-        state.tap.record(Direction::Out, &bytes[..fits]);
-        if fits > 0 {
-            state.still = 0;
-        }
-        Transfer::Done(fits)
     }
 
-    /// The library under test reads into `space`.
+    fn wait_until_taken(&self, transfer: Transfer, far_end: &dyn FarEnd) -> Transfer {
+        loop {
+            let before = self.progress().read.out;
+            if before == self.mark().out {
+                return transfer;
+            }
+            far_end.act();
+            if self.progress().read.out == before {
+                self.note("the far end takes nothing more: EPIPE");
+                return Transfer::Refused(Refusal::Fail(Errno::PIPE));
+            }
+        }
+    }
+
+    /// The library under test reads into `space`. A transport that waits returns when something has come,
+    /// or tells of an end of file if nothing can.
     pub fn read(&self, space: &mut [u8]) -> Transfer {
-        let state = &mut *self.state();
-        if let Err(refusal) = state.count_call() {
-            return Transfer::Refused(refusal);
+        let far_end = {
+            let state = &mut *self.state();
+            if let Err(refusal) = state.count_call() {
+                return Transfer::Refused(refusal);
+            }
+            match state.needs_no_wait() {
+                true => None,
+                false => state.far_end(),
+            }
+        };
+        let waits = far_end.is_some();
+        if let Some(far_end) = far_end {
+            far_end.act();
         }
-        let there = state.tap.inn.len() - state.library_read;
-        let fits = space
-            .len()
-            .min(there)
-            .min(state.in_left)
-            .min(state.inbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
-        if fits == 0 {
-            state.ended |= state.inbound.then == Refusal::Zero;
-            return Transfer::Refused(state.inbound.then);
+        let transfer = self.state().hand_over(space);
+        if waits && transfer == Transfer::Refused(Refusal::WouldBlock) {
+            self.state().ended = true;
+            self.note("nothing can come any more: end of file");
+            return Transfer::Refused(Refusal::Zero);
         }
-        let from = state.library_read;
-        space[..fits].copy_from_slice(&state.tap.inn[from..from + fits]);
-        state.library_read += fits;
-        state.still = 0;
-        state.in_left = state.inbound.deliver.less(state.in_left, fits);
-        Transfer::Done(fits)
+        transfer
+    }
+
+    /// From now on each call waits for `far_end`.
+    pub fn wait_for(&self, far_end: Weak<dyn FarEnd>) {
+        self.state().far_end = Some(far_end);
+    }
+
+    /// Whoever calls wait for does what it can do at present.
+    pub fn let_far_end_act(&self) {
+        let far_end = self.state().far_end();
+        if let Some(far_end) = far_end {
+            far_end.act();
+        }
+    }
+
+    /// Something is worth telling of a call that waits; once, however often it comes.
+    fn note(&self, what: &str) {
+        let notes = &mut self.state().notes;
+        if notes.last().is_none_or(|last| last != what) {
+            notes.push(what.to_owned());
+        }
+    }
+
+    /// What is worth telling of the calls since this was last asked.
+    pub fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().notes)
+    }
+
+    /// Somebody who sees more than the link gives up on the library: it waits for what never comes.
+    pub fn give_up(&self, why: &str) {
+        self.state().abandoned = Some(why.to_owned());
     }
 
     /// Whether the library under test has read up to the end of file.
