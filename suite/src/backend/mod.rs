@@ -25,7 +25,7 @@ use crate::link::Link;
 use crate::scenario::{
     Cipher, Function, KeyUpdate, Mode, Role, RoleState, SessionTickets, Transport, Version,
 };
-use crate::trace::Call;
+use crate::trace::{Call, Interface};
 
 /// What is said of a library in reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +72,11 @@ impl About {
 pub trait Backend: Send + Sync {
     /// Its name, version, and how it is reached.
     fn about(&self) -> &About;
+
+    /// Which functions it has, and so which contract binds it.
+    fn interface(&self) -> Interface {
+        Interface::Other
+    }
 
     /// The kinds of transport that a connection can have; a case over another one is not applicable. What
     /// reaches the link through `std::io` alone has those that the link itself can be.

@@ -9,6 +9,7 @@
 //! [`Tap`] from which the wire view reads records. Knows no library.
 
 mod errno;
+mod traffic;
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
@@ -20,6 +21,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 pub use errno::Errno;
+pub use traffic::{Flow, Traffic};
 
 /// How many transport calls one call of the library may cause before the link gives up on it and
 /// fails each further one with `EIO`: nearly four times what the largest write of a scenario needs
@@ -115,7 +117,8 @@ pub enum Transfer {
 }
 
 /// Which way bytes went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// From the library under test to the peer.
     Out,
@@ -223,6 +226,8 @@ struct State {
     /// How far the peer has read `tap.out`, and the library under test `tap.inn`.
     peer_read: usize,
     library_read: usize,
+    /// How many of those that were read for the library it has not taken yet.
+    waiting: usize,
     /// Bytes that the peer reads before anything else: damage on the way.
     noise: Vec<u8>,
     noise_read: usize,
@@ -230,6 +235,9 @@ struct State {
     /// call began.
     calls: u64,
     still: u64,
+    /// How the transport treated the call of the library that runs, and whether all of it is seen here.
+    traffic: Traffic,
+    seen: bool,
     /// The library under test has been told that nothing more will come.
     ended: bool,
     /// Whom a call waits for; nobody if it never waits.
@@ -257,7 +265,10 @@ impl State {
     }
 
     /// Takes as many of `bytes` as the script says.
-    fn take(&mut self, bytes: &[u8]) -> Transfer {
+    fn write(&mut self, bytes: &[u8]) -> Transfer {
+        if let Err(refusal) = self.count_call() {
+            return Transfer::Refused(refusal);
+        }
         let fits = bytes
             .len()
             .min(self.out_left)
@@ -279,7 +290,10 @@ impl State {
     }
 
     /// Hands over as much as fits and the script says.
-    fn hand_over(&mut self, space: &mut [u8]) -> Transfer {
+    fn read(&mut self, space: &mut [u8]) -> Transfer {
+        if let Err(refusal) = self.count_call() {
+            return Transfer::Refused(refusal);
+        }
         let there = self.tap.inn.len() - self.library_read;
         let fits = space
             .len()
@@ -340,10 +354,13 @@ impl Link {
             in_left: usize::MAX,
             peer_read: 0,
             library_read: 0,
+            waiting: 0,
             noise: Vec::new(),
             noise_read: 0,
             calls: 0,
             still: 0,
+            traffic: Traffic::default(),
+            seen: true,
             ended: false,
             far_end: None,
             notes: Vec::new(),
@@ -376,6 +393,7 @@ impl Link {
         state.calls = 0;
         state.still = 0;
         state.abandoned = None;
+        state.traffic = Traffic::default();
         if let Budget::EachCall(bytes) = state.outbound.accept {
             state.out_left = bytes;
         }
@@ -419,6 +437,29 @@ impl Link {
         self.state().tap.mark()
     }
 
+    /// How the transport treated the library since [`Link::begin_call`]; nothing if that is not known.
+    pub fn traffic(&self) -> Option<Traffic> {
+        let state = self.state();
+        state.seen.then_some(state.traffic)
+    }
+
+    /// Something of the library's own, or of the system's, stands between the library and the link: what
+    /// each call met there is not known.
+    pub fn stand_behind_another(&self) {
+        self.state().seen = false;
+    }
+
+    /// How many bytes of the peer the library under test has taken from the transport.
+    pub fn taken(&self) -> usize {
+        let state = self.state();
+        state.library_read.saturating_sub(state.waiting)
+    }
+
+    /// So many of the bytes that were handed over are still in what stands between the library and the link.
+    pub fn are_waiting(&self, bytes: usize) {
+        self.state().waiting = bytes;
+    }
+
     /// Changes whenever a byte moves: taken from either end, or read by it.
     pub fn progress(&self) -> Progress {
         let state = self.state();
@@ -435,16 +476,17 @@ impl Link {
     /// them, or fails with `EPIPE` if it takes no more.
     pub fn write(&self, bytes: &[u8]) -> Transfer {
         let (transfer, far_end) = {
-            let state = &mut *self.state();
-            if let Err(refusal) = state.count_call() {
-                return Transfer::Refused(refusal);
-            }
-            (state.take(bytes), state.far_end())
+            let mut state = self.state();
+            (state.write(bytes), state.far_end())
         };
-        match far_end {
-            Some(far_end) => self.wait_until_taken(transfer, &*far_end),
-            None => transfer,
-        }
+        let transfer = match (transfer, far_end) {
+            (Transfer::Done(_), Some(far_end)) => self.wait_until_taken(transfer, &*far_end),
+            _ => transfer,
+        };
+        let state = &mut *self.state();
+        state.traffic.out.note(bytes.len(), transfer);
+        state.traffic.last = Some(Direction::Out);
+        transfer
     }
 
     fn wait_until_taken(&self, transfer: Transfer, far_end: &dyn FarEnd) -> Transfer {
@@ -465,25 +507,24 @@ impl Link {
     /// or tells of an end of file if nothing can.
     pub fn read(&self, space: &mut [u8]) -> Transfer {
         let far_end = {
-            let state = &mut *self.state();
-            if let Err(refusal) = state.count_call() {
-                return Transfer::Refused(refusal);
-            }
+            let state = self.state();
             match state.needs_no_wait() {
                 true => None,
                 false => state.far_end(),
             }
         };
-        let waits = far_end.is_some();
-        if let Some(far_end) = far_end {
+        if let Some(far_end) = &far_end {
             far_end.act();
         }
-        let transfer = self.state().hand_over(space);
-        if waits && transfer == Transfer::Refused(Refusal::WouldBlock) {
+        let mut transfer = self.state().read(space);
+        if far_end.is_some() && transfer == Transfer::Refused(Refusal::WouldBlock) {
+            transfer = Transfer::Refused(Refusal::Zero);
             self.state().ended = true;
             self.note("nothing can come any more: end of file");
-            return Transfer::Refused(Refusal::Zero);
         }
+        let state = &mut *self.state();
+        state.traffic.inn.note(space.len(), transfer);
+        state.traffic.last = Some(Direction::In);
         transfer
     }
 

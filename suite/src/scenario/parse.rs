@@ -8,7 +8,7 @@
 //! versions = ["tls1.2", "tls1.3"]           # default both
 //! roles = ["client", "server"]              # of the library under test; default both
 //! transports = ["scripted"]                 # or blocking, memory-bio, bio-pair, buffering-bio, socket, blocking-socket
-//! cipher = "aes128-gcm"                     # or chacha20, aes128-cbc (with tls1.2 alone)
+//! cipher = "aes128-gcm"                     # or chacha20; aes128-cbc, aes128-cbc-mac-then-encrypt (with tls1.2 alone)
 //! role_state = "set"                        # or unset: no SSL_set_connect_state before
 //! peer_renegotiation = "allow"              # or refuse; only beside a step renegotiate
 //! session_tickets = "none"                  # or send; only where tls1.3/server is a variant
@@ -32,7 +32,8 @@ use super::{
     is_name, order, steps,
 };
 
-/// A scenario file that is wrong: where, how, and what would be right.
+/// A file that a person edits, a scenario or a page of the manual, and that is wrong: where, how, and what would
+/// be right.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{path}:{line}:{column}: {message}: {help}")]
 #[non_exhaustive]
@@ -50,11 +51,11 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    pub(super) fn at_start(path: &str, message: String, help: &str) -> Self {
+    pub(crate) fn at_start(path: &str, message: String, help: &str) -> Self {
         Self::locate(path, "", Fault::new(0, message, help))
     }
 
-    fn locate(path: &str, text: &str, fault: Fault) -> Self {
+    pub(crate) fn locate(path: &str, text: &str, fault: Fault) -> Self {
         let before = || text.char_indices().take_while(|&(at, _)| at < fault.at);
         let line = before().filter(|&(_, c)| c == '\n').count() + 1;
         let column = before().fold(1, |column, (_, c)| if c == '\n' { 1 } else { column + 1 });
@@ -93,7 +94,7 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
         "steps",
     ];
     let document = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
-    let fields = Fields::of_file(&document).only(&KEYS)?;
+    let fields = Fields::of_file(&document, "the scenario").only(&KEYS)?;
     let title = title(&fields)?;
     let clauses = fields.set_or_none("clauses", "clauses", clause)?;
     let links = fields.set_or_none("links", "addresses", link_address)?;
@@ -138,7 +139,8 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
     Ok(scenario)
 }
 
-fn syntax(text: &str, error: &toml::de::Error) -> Fault {
+/// What stands there is no TOML.
+pub(crate) fn syntax(text: &str, error: &toml::de::Error) -> Fault {
     Fault::new(
         error.span().map_or(text.len(), |span| span.start),
         format!("not TOML: {}", error.message().replace('\n', ", ")),
@@ -162,7 +164,8 @@ fn title(fields: &Fields<'_>) -> Result<String, Fault> {
     }
 }
 
-fn clause(node: Node<'_>) -> Result<String, Fault> {
+/// The id of a clause.
+pub(crate) fn clause(node: Node<'_>) -> Result<String, Fault> {
     let right = |text: &str| {
         text.split_once('.')
             .is_some_and(|(topic, rule)| is_name(topic) && is_name(rule))
@@ -174,7 +177,8 @@ fn clause(node: Node<'_>) -> Result<String, Fault> {
     .map(str::to_owned)
 }
 
-fn link_address(node: Node<'_>) -> Result<String, Fault> {
+/// An address on the web.
+pub(crate) fn link_address(node: Node<'_>) -> Result<String, Fault> {
     let right = |text: &str| {
         let rest = text
             .strip_prefix("https://")
@@ -198,13 +202,11 @@ fn transports(fields: &Fields<'_>) -> Result<Vec<Transport>, Fault> {
 fn cipher(fields: &Fields<'_>, versions: &[Version]) -> Result<Cipher, Fault> {
     let cipher = fields.word_or_first("cipher", Cipher::ALL.map(|c| (c.word(), c)))?;
     match fields.find("cipher") {
-        Some(node) if cipher == Cipher::Aes128Cbc && versions != [Version::Tls12] => {
-            Err(Fault::new(
-                node.at(),
-                "\"aes128-cbc\" does not exist in TLS 1.3",
-                "it needs versions = [\"tls1.2\"]",
-            ))
-        }
+        Some(node) if !cipher.is_aead() && versions != [Version::Tls12] => Err(Fault::new(
+            node.at(),
+            format!("\"{}\" does not exist in TLS 1.3", cipher.word()),
+            "it needs versions = [\"tls1.2\"]",
+        )),
         _ => Ok(cipher),
     }
 }

@@ -4,7 +4,7 @@
 use std::cell::{RefCell, RefMut};
 
 use super::Stage;
-use super::words::describe;
+use super::words::Deed;
 use crate::link::{Budget, Errno, FarEnd, Inbound, Outbound, Refusal};
 use crate::peer::{End, Peer, Undisturbed};
 use crate::scenario::{PeerAction, Step};
@@ -63,13 +63,13 @@ impl Stage<'_> {
     /// Tells what the transport and the peer did in the middle of the call that was told last.
     pub(super) fn tell_meanwhile(&mut self) {
         for note in self.link.take_notes() {
-            self.note("transport".to_owned(), Outcome::Nothing(note));
+            self.note(Deed::other("transport"), Outcome::Nothing(note));
         }
         let Heard { bytes, end } = self.far.heard.take();
         let read = (!bytes.is_empty()).then(|| self.stream.see(&bytes));
         if read.is_some() || end.is_some() {
             let report = report(read, end.unwrap_or(End::Done));
-            self.note(MEANWHILE.to_owned(), Outcome::Peer(report));
+            self.note(Deed::other(MEANWHILE), Outcome::Peer(report));
         }
     }
 
@@ -79,11 +79,10 @@ impl Stage<'_> {
             true => PeerAction::Read,
             false => PeerAction::Handshake,
         };
-        let words = describe(&Step::Peer(action.clone()));
-        self.peer_acts(&action, words);
+        self.peer_acts(&action);
     }
 
-    pub(super) fn peer_acts(&mut self, action: &PeerAction, words: String) {
+    pub(super) fn peer_acts(&mut self, action: &PeerAction) {
         let from = self.link.mark();
         let mut read = None;
         let end = match action {
@@ -118,7 +117,8 @@ impl Stage<'_> {
             (_, end) => end,
         };
         let report = report(read, end);
-        self.push(words, Outcome::Peer(report), from, Shown::Records);
+        let deed = Deed::step(Step::Peer(action.clone()));
+        self.push(deed, Outcome::Peer(report), from, Shown::Records);
     }
 
     fn peer_writes(&mut self, len: usize) -> End {

@@ -3,14 +3,14 @@
 use super::{FREE, Stage, StageError};
 use crate::link::{Direction, Mark, Tap};
 use crate::scenario::{Role, Scenario, Step};
-use crate::trace::{self, Entry, ErrorClass, Outcome, Shown, Trace};
+use crate::trace::{self, Entry, ErrorClass, Outcome, Portion, Shown, Trace};
 use crate::wire;
 
 impl Stage<'_> {
     /// Reads the wire, and makes the trace of the case.
     pub(super) fn into_trace(self, scenario: &Scenario) -> Result<Trace, StageError> {
         let key_log = wire::KeyLog::parse(&self.far.peer().key_log())?;
-        let (library, peer) = match self.variant.role {
+        let (library, peer) = match self.setting.variant.role {
             Role::Client => (wire::Sender::Client, wire::Sender::Server),
             Role::Server => (wire::Sender::Server, wire::Sender::Client),
         };
@@ -21,26 +21,38 @@ impl Stage<'_> {
             });
             wire::read(runs, &key_log)
         });
-        let mut entries = match self.variant.transport.is_of_the_system() {
+        let view = (
+            std::mem::take(&mut view[library]),
+            std::mem::take(&mut view[peer]),
+        );
+        let mut entries = match self.setting.variant.transport.is_of_the_system() {
             true => without_what_the_system_decides(self.entries, &scenario.steps),
             false => self.entries,
         };
         let out: Vec<_> = entries.iter().map(|e| (e.from.out, e.to.out)).collect();
         let inn: Vec<_> = entries.iter().map(|e| (e.from.inn, e.to.inn)).collect();
-        let sent = trace::assign(
-            &std::mem::take(&mut view[library]),
-            self.stream.from_start(),
-            &out,
-        );
-        let peer_sent = trace::assign(
-            &std::mem::take(&mut view[peer]),
-            self.peer_stream.from_start(),
-            &inn,
-        );
-        for ((entry, sent), peer_sent) in entries.iter_mut().zip(sent).zip(peer_sent) {
+        let version = self.setting.variant.version;
+        let mut from = 0;
+        let taken = entries.iter().map(|entry| {
+            let to = entry.taken_to.max(from);
+            (std::mem::replace(&mut from, to), to)
+        });
+        let taken: Vec<_> = taken.collect();
+        let (sent, peer_sent, taken) = self.link.with_tap(|tap| {
+            let (mine, theirs) = (self.stream.from_start(), self.peer_stream.from_start());
+            (
+                trace::assign(&view.0, version, mine, &tap.out, &out),
+                trace::assign(&view.1, version, theirs.clone(), &tap.inn, &inn),
+                trace::assign(&view.1, version, theirs, &tap.inn, &taken),
+            )
+        });
+        let records = sent.into_iter().zip(peer_sent).zip(taken);
+        for (entry, ((sent, peer_sent), mut taken)) in entries.iter_mut().zip(records) {
             if entry.wire == Shown::Records {
+                taken.retain(|record| matches!(record.portion, Portion::Whole | Portion::Last));
                 entry.sent = sent;
                 entry.peer_sent = peer_sent;
+                entry.taken = taken;
             }
         }
         self.watch.about_to(self.step, FREE);
@@ -49,6 +61,7 @@ impl Stage<'_> {
             false => std::mem::forget(self.endpoint),
         }
         Ok(Trace {
+            setting: Some(self.setting),
             entries,
             ..Trace::default()
         })

@@ -49,6 +49,7 @@ impl BioPair {
                 return Err(refused(api, "BIO_new_bio_pair"));
             }
             set_bio(ssl, internal, internal);
+            link.stand_behind_another();
             Ok(Self {
                 link: link.clone(),
                 network: functions.of(half),
@@ -72,6 +73,7 @@ impl Port for BioPair {
     }
 
     fn exchange(&mut self) -> Result<(), Unsupported> {
+        self.link.are_waiting(self.network.bytes(command::WPENDING));
         self.network.drain(&self.link);
         Ok(())
     }

@@ -18,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::thread::gettid;
 
 use super::port::{Port, no_sockets};
-use super::socket::{collect, deliver, has_vanished, pair, vanish};
+use super::socket::{collect, deliver, has_vanished, pair, vanish, waiting};
 use crate::backend::Unsupported;
 use crate::link::Link;
 
@@ -56,6 +56,7 @@ impl Errand<'_> {
 impl BlockingSocket {
     pub(super) fn new(link: &Link) -> io::Result<Self> {
         let (library, ours) = pair()?;
+        link.stand_behind_another();
         Ok(Self {
             link: link.clone(),
             library,
@@ -103,7 +104,10 @@ impl BlockingSocket {
                 asleep = Asleep::default();
             }
             match self.wait(ours, done)? {
-                Event::Done => return collect(&self.link, ours),
+                Event::Done => {
+                    collect(&self.link, ours)?;
+                    return deliver(&self.link, ours);
+                }
                 Event::Bytes => {}
                 Event::Nothing => {
                     if asleep.has_been(caller.load(Ordering::Acquire)) {
@@ -209,6 +213,12 @@ impl Port for BlockingSocket {
         };
         self.link.let_far_end_act();
         self.call(call, ours).map_err(|error| no_sockets(&error))
+    }
+
+    fn exchange(&mut self) -> Result<(), Unsupported> {
+        let waiting = waiting(&self.library).map_err(|error| no_sockets(&error))?;
+        self.link.are_waiting(waiting);
+        Ok(())
     }
 }
 

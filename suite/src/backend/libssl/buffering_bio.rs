@@ -12,6 +12,7 @@ use crate::link::Link;
 
 /// The transport of one connection.
 pub(super) struct BufferingBio {
+    link: Link,
     scripted: bio::Port,
     buffer: OwnBio,
 }
@@ -47,7 +48,9 @@ impl BufferingBio {
             };
             push(buffer, ours);
             set_bio(ssl, buffer, buffer);
+            link.stand_behind_another();
             Ok(Self {
+                link: link.clone(),
                 scripted: method.port(link),
                 buffer: functions.of(buffer),
             })
@@ -64,6 +67,7 @@ impl Port for BufferingBio {
         // What the link does not take stays in the buffer, for the next time.
         self.scripted.during(&mut || {
             self.buffer.ctrl(command::FLUSH, 0);
+            self.link.are_waiting(self.buffer.bytes(command::PENDING));
         })
     }
 

@@ -50,6 +50,7 @@ impl MemoryBio {
                 return Err(refused(api, "BIO_s_mem"));
             }
             set_bio(ssl, bios[0], bios[1]);
+            link.stand_behind_another();
             Ok(Self {
                 link: link.clone(),
                 incoming: functions.of(bios[0]),
@@ -72,6 +73,7 @@ impl Port for MemoryBio {
     }
 
     fn exchange(&mut self) -> Result<(), Unsupported> {
+        self.link.are_waiting(self.incoming.bytes(command::PENDING));
         self.outgoing.drain(&self.link);
         Ok(())
     }

@@ -14,6 +14,7 @@ pub(super) mod command {
 
     pub(in crate::backend::libssl) const PENDING: c_int = 10;
     pub(in crate::backend::libssl) const FLUSH: c_int = 11;
+    pub(in crate::backend::libssl) const WPENDING: c_int = 13;
     pub(in crate::backend::libssl) const SET_BUF_MEM_EOF_RETURN: c_int = 130;
     pub(in crate::backend::libssl) const GET_WRITE_GUARANTEE: c_int = 140;
     pub(in crate::backend::libssl) const SHUTDOWN_WR: c_int = 142;

@@ -37,6 +37,7 @@ pub(super) struct Socket {
 impl Socket {
     pub(super) fn new(link: &Link) -> io::Result<Self> {
         let (library, ours) = pair()?;
+        link.stand_behind_another();
         library.set_nonblocking(true)?;
         Ok(Self {
             link: link.clone(),
@@ -64,6 +65,8 @@ impl Port for Socket {
     }
 
     fn exchange(&mut self) -> Result<(), Unsupported> {
+        let waiting = waiting(&self.library).map_err(|error| no_sockets(&error))?;
+        self.link.are_waiting(waiting);
         let takes = self.link.outbound().accept != Budget::Bytes(0);
         match &self.ours {
             Some(ours) if takes => collect(&self.link, ours).map_err(|error| no_sockets(&error)),
@@ -79,6 +82,12 @@ pub(super) fn pair() -> io::Result<(UnixStream, UnixStream)> {
     sockopt::set_socket_send_buffer_size(&ours, OUR_BUFFER)?;
     ours.set_nonblocking(true)?;
     Ok((library, ours))
+}
+
+/// How many bytes the library has not read yet.
+pub(super) fn waiting(library: &UnixStream) -> io::Result<usize> {
+    let bytes = rustix::io::ioctl_fionread(library)?;
+    Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 /// Whether nobody is at the far end any more.
