@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use writeproof::backend::{Backend, Backends, REFERENCE};
 use writeproof::judge::Judge;
 use writeproof::run::{CaseResult, Plan, Unwatched};
-use writeproof::scenario::{Corpus, Id, Role, Scenario, Step, Variant, Version, parse};
+use writeproof::scenario::{Corpus, Id, Role, Scenario, Step, Transport, Variant, Version, parse};
 use writeproof::stage;
 use writeproof::subject::{InProcess, Subject};
 
@@ -189,9 +189,13 @@ fn report_memory(first: Option<Resident>, last: Option<Resident>) {
 }
 
 pub(crate) fn variants() -> impl Iterator<Item = Variant> {
-    Version::ALL
-        .into_iter()
-        .flat_map(|version| Role::ALL.map(|role| Variant { version, role }))
+    Version::ALL.into_iter().flat_map(|version| {
+        Role::ALL.map(|role| Variant {
+            version,
+            role,
+            transport: Transport::Scripted,
+        })
+    })
 }
 
 pub(crate) fn scenario(id: &str, text: &str) -> Scenario {

@@ -31,7 +31,7 @@ use crate::backend::{About, Backends, REFERENCE, Unusable};
 use crate::judge::{self, Judge, Stale, Verdict};
 use crate::report::{Checked, Report, text};
 use crate::run::{CaseResult, Plan};
-use crate::scenario::{Corpus, Id, Origin};
+use crate::scenario::{Corpus, Id, Origin, Role, Scenario, Transport, Variant, Version};
 use crate::subject::{Isolation, Subject};
 use crate::trace::Trace;
 use crate::worker;
@@ -185,14 +185,9 @@ fn list_text(corpus: &Corpus, backends: &[&About], missing: &[Unusable]) -> Stri
         .scenarios()
         .iter()
         .map(|scenario| {
-            let variants: Vec<String> = scenario.variants().map(|v| v.to_string()).collect();
-            let variants = match variants.len() {
-                4 => "all variants".to_owned(),
-                _ => variants.join(" "),
-            };
             vec![
                 format!("  {}", scenario.id),
-                variants,
+                listed_variants(scenario),
                 scenario.title.clone(),
             ]
         })
@@ -202,6 +197,29 @@ fn list_text(corpus: &Corpus, backends: &[&About], missing: &[Unusable]) -> Stri
         "Backends:\n{backends}\n{number} scenarios:\n{}",
         text::align(&rows)
     )
+}
+
+/// Versions and roles, then the transports, where there are others than the scripted one.
+fn listed_variants(scenario: &Scenario) -> String {
+    let scripted = scenario
+        .variants()
+        .filter(|variant| variant.transport == scenario.transports[0])
+        .map(|variant| Variant {
+            transport: Transport::Scripted,
+            ..variant
+        });
+    let variants: Vec<String> = scripted.map(|variant| variant.to_string()).collect();
+    let variants = match variants.len() == Version::ALL.len() * Role::ALL.len() {
+        true => "all variants".to_owned(),
+        false => variants.join(" "),
+    };
+    match scenario.transports[..] {
+        [Transport::Scripted] => variants,
+        _ => {
+            let words: Vec<_> = scenario.transports.iter().map(|t| t.word()).collect();
+            format!("{variants} over {}", words.join(" "))
+        }
+    }
 }
 
 fn list_json(
