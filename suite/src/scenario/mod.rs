@@ -5,9 +5,9 @@
 //! number is in range and every step stands where it can be done. Knows no library.
 
 mod corpus;
-mod form;
+pub(crate) mod form;
 mod order;
-mod parse;
+pub(crate) mod parse;
 mod pattern;
 mod steps;
 

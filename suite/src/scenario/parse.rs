@@ -31,7 +31,8 @@ use super::{
     order, steps,
 };
 
-/// A scenario file that is wrong: where, how, and what would be right.
+/// A file that a person edits, a scenario or a page of the manual, and that is wrong: where, how, and what would
+/// be right.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{path}:{line}:{column}: {message}: {help}")]
 #[non_exhaustive]
@@ -49,11 +50,11 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    pub(super) fn at_start(path: &str, message: String, help: &str) -> Self {
+    pub(crate) fn at_start(path: &str, message: String, help: &str) -> Self {
         Self::locate(path, "", Fault::new(0, message, help))
     }
 
-    fn locate(path: &str, text: &str, fault: Fault) -> Self {
+    pub(crate) fn locate(path: &str, text: &str, fault: Fault) -> Self {
         let before = || text.char_indices().take_while(|&(at, _)| at < fault.at);
         let line = before().filter(|&(_, c)| c == '\n').count() + 1;
         let column = before().fold(1, |column, (_, c)| if c == '\n' { 1 } else { column + 1 });
@@ -91,7 +92,7 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
         "steps",
     ];
     let document = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
-    let fields = Fields::of_file(&document).only(&KEYS)?;
+    let fields = Fields::of_file(&document, "the scenario").only(&KEYS)?;
     let title = title(&fields)?;
     let clauses = fields.set_or_none("clauses", "clauses", clause)?;
     let links = fields.set_or_none("links", "addresses", link_address)?;
@@ -134,7 +135,8 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
     Ok(scenario)
 }
 
-fn syntax(text: &str, error: &toml::de::Error) -> Fault {
+/// What stands there is no TOML.
+pub(crate) fn syntax(text: &str, error: &toml::de::Error) -> Fault {
     Fault::new(
         error.span().map_or(text.len(), |span| span.start),
         format!("not TOML: {}", error.message().replace('\n', ", ")),
@@ -158,7 +160,8 @@ fn title(fields: &Fields<'_>) -> Result<String, Fault> {
     }
 }
 
-fn clause(node: Node<'_>) -> Result<String, Fault> {
+/// The id of a clause.
+pub(crate) fn clause(node: Node<'_>) -> Result<String, Fault> {
     let right = |text: &str| {
         text.split_once('.')
             .is_some_and(|(topic, rule)| is_name(topic) && is_name(rule))
@@ -170,7 +173,8 @@ fn clause(node: Node<'_>) -> Result<String, Fault> {
     .map(str::to_owned)
 }
 
-fn link_address(node: Node<'_>) -> Result<String, Fault> {
+/// An address on the web.
+pub(crate) fn link_address(node: Node<'_>) -> Result<String, Fault> {
     let right = |text: &str| {
         let rest = text
             .strip_prefix("https://")
