@@ -228,7 +228,13 @@ fn same(first: &Trace, second: &Trace) -> Finding {
     let calls = |trace: &Trace| {
         let entries = trace.entries.clone();
         let aside = Vec::new();
-        Trace { entries, aside }.digest()
+        let setting = trace.setting;
+        Trace {
+            setting,
+            entries,
+            aside,
+        }
+        .digest()
     };
     // What it did beside the calls is nothing of the suite's, such as a greeting at the first handshake.
     match calls(first) == calls(second) {
@@ -262,6 +268,7 @@ mod tests {
 
     fn trace(action: &str, aside: &[&str]) -> Trace {
         Trace {
+            setting: None,
             entries: vec![Entry::new(1, action.to_owned(), Outcome::Done)],
             aside: aside.iter().map(|&what| what.to_owned()).collect(),
         }

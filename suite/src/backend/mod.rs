@@ -25,7 +25,7 @@ use crate::link::Link;
 use crate::scenario::{
     Cipher, Function, KeyUpdate, Mode, Role, RoleState, SessionTickets, Version,
 };
-use crate::trace::Call;
+use crate::trace::{Call, Interface};
 
 /// What is said of a library in reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +72,11 @@ impl About {
 pub trait Backend: Send + Sync {
     /// Its name, version, and how it is reached.
     fn about(&self) -> &About;
+
+    /// Which functions it has, and so which contract binds it.
+    fn interface(&self) -> Interface {
+        Interface::Other
+    }
 
     /// Opens one end of a connection over `link`; the handshake has not begun.
     ///

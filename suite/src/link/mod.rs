@@ -6,6 +6,7 @@
 //! [`Tap`] from which the wire view reads records. Knows no library.
 
 mod errno;
+mod traffic;
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
@@ -17,6 +18,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 pub use errno::Errno;
+pub use traffic::{Flow, Traffic};
 
 /// How many transport calls one call of the library may cause before the link gives up on it and
 /// fails each further one with `EIO`: nearly four times what the largest write of a scenario needs
@@ -112,7 +114,8 @@ pub enum Transfer {
 }
 
 /// Which way bytes went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// From the library under test to the peer.
     Out,
@@ -221,6 +224,8 @@ struct State {
     /// call began.
     calls: u64,
     still: u64,
+    /// How the transport treated the call of the library that runs.
+    traffic: Traffic,
     /// The library under test has been told that nothing more will come.
     ended: bool,
 }
@@ -239,6 +244,47 @@ impl State {
             true => Err(Refusal::Fail(Errno::from_raw(libc::EIO))),
             false => Ok(()),
         }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Transfer {
+        if let Err(refusal) = self.count_call() {
+            return Transfer::Refused(refusal);
+        }
+        let fits = bytes
+            .len()
+            .min(self.out_left)
+            .min(self.outbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
+        if fits == 0 && !bytes.is_empty() {
+            return Transfer::Refused(self.outbound.then);
+        }
+        self.out_left = self.outbound.accept.less(self.out_left, fits);
+        self.tap.record(Direction::Out, &bytes[..fits]);
+        if fits > 0 {
+            self.still = 0;
+        }
+        Transfer::Done(fits)
+    }
+
+    fn read(&mut self, space: &mut [u8]) -> Transfer {
+        if let Err(refusal) = self.count_call() {
+            return Transfer::Refused(refusal);
+        }
+        let there = self.tap.inn.len() - self.library_read;
+        let fits = space
+            .len()
+            .min(there)
+            .min(self.in_left)
+            .min(self.inbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
+        if fits == 0 {
+            self.ended |= self.inbound.then == Refusal::Zero;
+            return Transfer::Refused(self.inbound.then);
+        }
+        let from = self.library_read;
+        space[..fits].copy_from_slice(&self.tap.inn[from..from + fits]);
+        self.library_read += fits;
+        self.still = 0;
+        self.in_left = self.inbound.deliver.less(self.in_left, fits);
+        Transfer::Done(fits)
     }
 
     fn given_up(&self) -> Option<String> {
@@ -279,6 +325,7 @@ impl Link {
             noise_read: 0,
             calls: 0,
             still: 0,
+            traffic: Traffic::default(),
             ended: false,
         })))
     }
@@ -307,6 +354,7 @@ impl Link {
         let state = &mut *self.state();
         state.calls = 0;
         state.still = 0;
+        state.traffic = Traffic::default();
         if let Budget::EachCall(bytes) = state.outbound.accept {
             state.out_left = bytes;
         }
@@ -350,6 +398,16 @@ impl Link {
         self.state().tap.mark()
     }
 
+    /// How the transport treated the library since [`Link::begin_call`].
+    pub fn traffic(&self) -> Traffic {
+        self.state().traffic
+    }
+
+    /// How many bytes of the peer the library under test has taken from the transport.
+    pub fn taken(&self) -> usize {
+        self.state().library_read
+    }
+
     /// Changes whenever a byte moves: taken from either end, or read by it.
     pub fn progress(&self) -> Progress {
         let state = self.state();
@@ -365,48 +423,20 @@ impl Link {
     /// The library under test writes `bytes`.
     pub fn write(&self, bytes: &[u8]) -> Transfer {
         let state = &mut *self.state();
-        if let Err(refusal) = state.count_call() {
-            return Transfer::Refused(refusal);
-        }
-        let fits = bytes
-            .len()
-            .min(state.out_left)
-            .min(state.outbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
-        if fits == 0 && !bytes.is_empty() {
-            return Transfer::Refused(state.outbound.then);
-        }
-        state.out_left = state.outbound.accept.less(state.out_left, fits);
-        state.tap.record(Direction::Out, &bytes[..fits]);
-        if fits > 0 {
-            state.still = 0;
-        }
-        Transfer::Done(fits)
+        let transfer = state.write(bytes);
+        state.traffic.out.note(bytes.len(), transfer);
+        state.traffic.last = Some(Direction::Out);
+        transfer
     }
 
     /// The library under test reads into `space`.
     pub fn read(&self, space: &mut [u8]) -> Transfer {
         let state = &mut *self.state();
-        if let Err(refusal) = state.count_call() {
-            return Transfer::Refused(refusal);
-        }
-        let there = state.tap.inn.len() - state.library_read;
-        let fits = space
-            .len()
-            .min(there)
-            .min(state.in_left)
-            .min(state.inbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
-        if fits == 0 {
-            state.ended |= state.inbound.then == Refusal::Zero;
-            return Transfer::Refused(state.inbound.then);
-        }
-        let from = state.library_read;
-        space[..fits].copy_from_slice(&state.tap.inn[from..from + fits]);
-        state.library_read += fits;
-        state.still = 0;
-        state.in_left = state.inbound.deliver.less(state.in_left, fits);
-        Transfer::Done(fits)
+        let transfer = state.read(space);
+        state.traffic.inn.note(space.len(), transfer);
+        state.traffic.last = Some(Direction::In);
+        transfer
     }
-
     /// Whether the library under test has read up to the end of file.
     pub fn has_ended(&self) -> bool {
         self.state().ended

@@ -1,7 +1,7 @@
 //! What the peer does on the stage, and how the transport vanishes with it.
 
 use super::Stage;
-use super::words::describe;
+use super::words::Deed;
 use crate::link::{Budget, Errno, Inbound, Outbound, Refusal};
 use crate::peer::End;
 use crate::scenario::{PeerAction, Step};
@@ -14,11 +14,10 @@ impl Stage<'_> {
             true => PeerAction::Read,
             false => PeerAction::Handshake,
         };
-        let words = describe(&Step::Peer(action.clone()));
-        self.peer_acts(&action, words);
+        self.peer_acts(&action);
     }
 
-    pub(super) fn peer_acts(&mut self, action: &PeerAction, words: String) {
+    pub(super) fn peer_acts(&mut self, action: &PeerAction) {
         let from = self.link.mark();
         let mut read = None;
         let end = match action {
@@ -53,7 +52,8 @@ impl Stage<'_> {
             (_, end) => end,
         };
         let report = report(read, end);
-        self.push(words, Outcome::Peer(report), from, Shown::Records);
+        let deed = Deed::step(Step::Peer(action.clone()));
+        self.push(deed, Outcome::Peer(report), from, Shown::Records);
     }
 
     fn peer_writes(&mut self, len: usize) -> End {

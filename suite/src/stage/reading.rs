@@ -3,7 +3,7 @@
 use super::{FREE, Stage, StageError};
 use crate::link::{Direction, Mark, Tap};
 use crate::scenario::Role;
-use crate::trace::{self, Shown, Trace};
+use crate::trace::{self, Portion, Shown, Trace};
 use crate::wire;
 
 impl Stage<'_> {
@@ -21,23 +21,35 @@ impl Stage<'_> {
             });
             wire::read(runs, &key_log)
         });
+        let view = (
+            std::mem::take(&mut view[library]),
+            std::mem::take(&mut view[peer]),
+        );
         let mut entries = self.entries;
         let out: Vec<_> = entries.iter().map(|e| (e.from.out, e.to.out)).collect();
         let inn: Vec<_> = entries.iter().map(|e| (e.from.inn, e.to.inn)).collect();
-        let sent = trace::assign(
-            &std::mem::take(&mut view[library]),
-            self.stream.from_start(),
-            &out,
-        );
-        let peer_sent = trace::assign(
-            &std::mem::take(&mut view[peer]),
-            self.peer_stream.from_start(),
-            &inn,
-        );
-        for ((entry, sent), peer_sent) in entries.iter_mut().zip(sent).zip(peer_sent) {
+        let version = self.setting.variant.version;
+        let mut from = 0;
+        let taken = entries.iter().map(|entry| {
+            let to = entry.taken_to.max(from);
+            (std::mem::replace(&mut from, to), to)
+        });
+        let taken: Vec<_> = taken.collect();
+        let (sent, peer_sent, taken) = self.link.with_tap(|tap| {
+            let (mine, theirs) = (self.stream.from_start(), self.peer_stream.from_start());
+            (
+                trace::assign(&view.0, version, mine, &tap.out, &out),
+                trace::assign(&view.1, version, theirs.clone(), &tap.inn, &inn),
+                trace::assign(&view.1, version, theirs, &tap.inn, &taken),
+            )
+        });
+        let records = sent.into_iter().zip(peer_sent).zip(taken);
+        for (entry, ((sent, peer_sent), mut taken)) in entries.iter_mut().zip(records) {
             if entry.wire == Shown::Records {
+                taken.retain(|record| matches!(record.portion, Portion::Whole | Portion::Last));
                 entry.sent = sent;
                 entry.peer_sent = peer_sent;
+                entry.taken = taken;
             }
         }
         self.watch.about_to(self.step, FREE);
@@ -46,6 +58,7 @@ impl Stage<'_> {
             false => std::mem::forget(self.endpoint),
         }
         Ok(Trace {
+            setting: Some(self.setting),
             entries,
             ..Trace::default()
         })

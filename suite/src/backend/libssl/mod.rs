@@ -32,6 +32,7 @@ use self::load::Opened;
 use self::symbols::{Interface, spellings};
 use super::{About, Backend, Endpoint, Setup, Unsupported};
 use crate::link::Link;
+use crate::trace;
 
 /// Numbers of `openssl/ssl.h` and `openssl/crypto.h`, the same since OpenSSL 1.1.0.
 mod number {
@@ -355,6 +356,10 @@ impl Libssl {
 impl Backend for Libssl {
     fn about(&self) -> &About {
         &self.about
+    }
+
+    fn interface(&self) -> trace::Interface {
+        trace::Interface::Libssl
     }
 
     fn open(&self, setup: &Setup, link: &Link) -> Result<Box<dyn Endpoint>, Unsupported> {
