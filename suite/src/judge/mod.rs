@@ -5,6 +5,7 @@
 mod answers;
 mod difference;
 mod lines;
+pub mod monitor;
 mod questions;
 mod recorded;
 
