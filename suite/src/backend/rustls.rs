@@ -170,7 +170,9 @@ fn provider(cipher: Cipher) -> Result<Arc<CryptoProvider>, Unsupported> {
             suite::TLS13_CHACHA20_POLY1305_SHA256,
             suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
         ],
-        Cipher::Aes128Cbc => return Err(Unsupported::new("CBC ciphers")),
+        Cipher::Aes128Cbc | Cipher::Aes128CbcMacThenEncrypt => {
+            return Err(Unsupported::new("CBC ciphers"));
+        }
     };
     Ok(Arc::new(CryptoProvider {
         cipher_suites,

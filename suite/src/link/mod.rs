@@ -224,8 +224,9 @@ struct State {
     /// call began.
     calls: u64,
     still: u64,
-    /// How the transport treated the call of the library that runs.
+    /// How the transport treated the call of the library that runs, and whether all of it is seen here.
     traffic: Traffic,
+    seen: bool,
     /// The library under test has been told that nothing more will come.
     ended: bool,
 }
@@ -326,6 +327,7 @@ impl Link {
             calls: 0,
             still: 0,
             traffic: Traffic::default(),
+            seen: true,
             ended: false,
         })))
     }
@@ -398,9 +400,16 @@ impl Link {
         self.state().tap.mark()
     }
 
-    /// How the transport treated the library since [`Link::begin_call`].
-    pub fn traffic(&self) -> Traffic {
-        self.state().traffic
+    /// How the transport treated the library since [`Link::begin_call`]; nothing if that is not known.
+    pub fn traffic(&self) -> Option<Traffic> {
+        let state = self.state();
+        state.seen.then_some(state.traffic)
+    }
+
+    /// Something of the library's own, or of the system's, stands between the library and the link: what
+    /// each call met there is not known.
+    pub fn stand_behind_another(&self) {
+        self.state().seen = false;
     }
 
     /// How many bytes of the peer the library under test has taken from the transport.

@@ -19,12 +19,6 @@ pub struct Traffic {
     pub last: Option<Direction>,
 }
 
-impl Traffic {
-    pub(crate) fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// How the transport treated one call of the library under test, in one direction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {

@@ -41,6 +41,9 @@ unsafe extern "C" {
 /// `SSL_OP_ALLOW_CLIENT_RENEGOTIATION` of openssl/ssl.h: a server of 3.0 and later refuses without.
 const ALLOW_CLIENT_RENEGOTIATION: u64 = 1 << 8;
 
+/// `SSL_OP_NO_ENCRYPT_THEN_MAC` of openssl/ssl.h: the extension of RFC 7366 is neither sent nor answered.
+const NO_ENCRYPT_THEN_MAC: u64 = 1 << 19;
+
 /// How much the peer reads at once, in bytes: one record.
 const READ_SIZE: usize = 16_384;
 
@@ -256,13 +259,18 @@ fn new_context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
         (Version::Tls12, Cipher::ChaCha20) => {
             context.set_cipher_list("ECDHE-ECDSA-CHACHA20-POLY1305")?;
         }
-        (Version::Tls12, Cipher::Aes128Cbc) => context.set_cipher_list("ECDHE-ECDSA-AES128-SHA")?,
+        (Version::Tls12, Cipher::Aes128Cbc | Cipher::Aes128CbcMacThenEncrypt) => {
+            context.set_cipher_list("ECDHE-ECDSA-AES128-SHA")?;
+        }
         (Version::Tls13, Cipher::ChaCha20) => {
             context.set_ciphersuites("TLS_CHACHA20_POLY1305_SHA256")?;
         }
         (Version::Tls13, _) => context.set_ciphersuites("TLS_AES_128_GCM_SHA256")?,
     }
     context.set_options(renegotiation_options(setup.renegotiation));
+    if setup.cipher == Cipher::Aes128CbcMacThenEncrypt {
+        context.set_options(SslOptions::from_bits_retain(NO_ENCRYPT_THEN_MAC));
+    }
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
     // Tickets are sent when a scenario asks for one, so that nothing unasked is on the wire.
     context.set_num_tickets(0)?;

@@ -184,14 +184,22 @@ pub enum Cipher {
     Aes128Gcm,
     /// ChaCha20 with Poly1305: an AEAD, in both versions.
     ChaCha20,
-    /// AES-128 in CBC mode with HMAC-SHA1, with encrypt-then-MAC where both ends know it
-    /// (RFC 7366); TLS 1.2 only.
+    /// AES-128 in CBC mode with HMAC-SHA1, with encrypt-then-MAC if the library under test knows it
+    /// (RFC 7366), as the peer does; TLS 1.2 only.
     Aes128Cbc,
+    /// The same with MAC-then-encrypt (RFC 5246, section 6.2.3.2), whatever the library under test
+    /// knows: the peer does not agree to anything else; TLS 1.2 only.
+    Aes128CbcMacThenEncrypt,
 }
 
 impl Cipher {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Aes128Gcm, Self::ChaCha20, Self::Aes128Cbc];
+    pub const ALL: [Self; 4] = [
+        Self::Aes128Gcm,
+        Self::ChaCha20,
+        Self::Aes128Cbc,
+        Self::Aes128CbcMacThenEncrypt,
+    ];
 
     /// The word in files.
     pub fn word(self) -> &'static str {
@@ -199,6 +207,15 @@ impl Cipher {
             Self::Aes128Gcm => "aes128-gcm",
             Self::ChaCha20 => "chacha20",
             Self::Aes128Cbc => "aes128-cbc",
+            Self::Aes128CbcMacThenEncrypt => "aes128-cbc-mac-then-encrypt",
+        }
+    }
+
+    /// Whether TLS 1.3 has it, which has AEADs alone (RFC 8446, section 5.2).
+    pub fn is_aead(self) -> bool {
+        match self {
+            Self::Aes128Gcm | Self::ChaCha20 => true,
+            Self::Aes128Cbc | Self::Aes128CbcMacThenEncrypt => false,
         }
     }
 }

@@ -7,7 +7,7 @@
 //! links = ["https://…"]                     # where the behaviour is told; default none
 //! versions = ["tls1.2", "tls1.3"]           # default both
 //! roles = ["client", "server"]              # of the library under test; default both
-//! cipher = "aes128-gcm"                     # or chacha20, aes128-cbc (with tls1.2 alone)
+//! cipher = "aes128-gcm"                     # or chacha20; aes128-cbc, aes128-cbc-mac-then-encrypt (with tls1.2 alone)
 //! role_state = "set"                        # or unset: no SSL_set_connect_state before
 //! peer_renegotiation = "allow"              # or refuse; only beside a step renegotiate
 //! session_tickets = "none"                  # or send; only where tls1.3/server is a variant
@@ -190,13 +190,11 @@ pub(crate) fn link_address(node: Node<'_>) -> Result<String, Fault> {
 fn cipher(fields: &Fields<'_>, versions: &[Version]) -> Result<Cipher, Fault> {
     let cipher = fields.word_or_first("cipher", Cipher::ALL.map(|c| (c.word(), c)))?;
     match fields.find("cipher") {
-        Some(node) if cipher == Cipher::Aes128Cbc && versions != [Version::Tls12] => {
-            Err(Fault::new(
-                node.at(),
-                "\"aes128-cbc\" does not exist in TLS 1.3",
-                "it needs versions = [\"tls1.2\"]",
-            ))
-        }
+        Some(node) if !cipher.is_aead() && versions != [Version::Tls12] => Err(Fault::new(
+            node.at(),
+            format!("\"{}\" does not exist in TLS 1.3", cipher.word()),
+            "it needs versions = [\"tls1.2\"]",
+        )),
         _ => Ok(cipher),
     }
 }

@@ -60,6 +60,7 @@ enum Sending {
 impl SocketPair {
     pub(super) fn new(link: &Link) -> io::Result<Self> {
         let (library, ours) = pair()?;
+        link.stand_behind_another();
         Ok(Self {
             link: link.clone(),
             library: library.into(),

@@ -14,9 +14,7 @@ pub(super) static MONITORS: &[Monitor] = &[
 
 /// Whether the transport is in order for this call, and its error class can be relied on.
 fn is_clear(moment: &Moment<'_>) -> bool {
-    let traffic = &moment.entry.traffic;
-    let failed = traffic.out.has_failed() || traffic.inn.has_failed();
-    !failed && !moment.before.stale_error
+    !moment.before.transport_fails(moment.entry) && !moment.before.stale_error
 }
 
 /// What a right call is: a refusal leaves the write that is under way as it was.

@@ -1,7 +1,7 @@
 //! The course of a case: what each entry of a trace found when it began. It is worked out once for each
 //! trace, and all monitors look at it.
 
-use crate::link::{Budget, Inbound, Outbound};
+use crate::link::{Budget, Inbound, Outbound, Refusal};
 use crate::scenario::{Buffer, Content as Bytes, Function, Mode, PeerAction, Step};
 use crate::trace::{
     Asked, Attempt, Body, Call, Content, Entry, ErrorClass, Interface, Outcome, Portion,
@@ -60,7 +60,7 @@ pub struct State {
     /// How the last call that failed for good ended, with the number of its entry. Calls that change a
     /// setting do not count, nor does a write of nothing, which fails by contract.
     pub dead: Option<Dead>,
-    /// A call met a transport that failed, or had come to its end, for good.
+    /// A call met a transport that failed, or had come to its end, for good; or the peer is gone.
     pub transport_failed: bool,
     /// Something went onto the peer's wire that its library did not send.
     pub meddled: bool,
@@ -201,8 +201,7 @@ impl<'t> Moment<'t> {
     /// Whether nothing happened before or meanwhile that a library might take for the end of writing, and
     /// its error class can be relied on.
     pub fn is_sound(&self) -> bool {
-        let traffic = &self.entry.traffic;
-        let failed = traffic.out.has_failed() || traffic.inn.has_failed();
+        let failed = self.before.transport_fails(self.entry);
         let alerted = self.entry.taken.iter().any(RecordSeen::is_disturbing);
         self.before.is_sound() && !self.before.stale_error && !failed && !alerted
     }
@@ -244,6 +243,19 @@ impl State {
         !self.is_over() && !self.transport_failed && !self.meddled && !self.shut_down
     }
 
+    /// Whether the transport failed, or came to its end, for good in this call; where it is not known what
+    /// the call met, whether it was set to.
+    pub fn transport_fails(&self, entry: &Entry) -> bool {
+        let ends = |refusal| matches!(refusal, Refusal::Fail(_) | Refusal::Zero);
+        match &entry.traffic {
+            Some(traffic) => traffic.out.has_failed() || traffic.inn.has_failed(),
+            None => {
+                let takes_all = self.outbound.accept == Budget::All;
+                (ends(self.outbound.then) && !takes_all) || ends(self.inbound.then)
+            }
+        }
+    }
+
     fn go_on(&mut self, index: usize, entry: &Entry) {
         self.see_records(entry);
         if let Some(step) = entry.asked.step() {
@@ -259,7 +271,7 @@ impl State {
         }
         let is_handshake = matches!(entry.asked.step(), Some(Step::Handshake));
         self.established |= call.error == ErrorClass::None && is_handshake;
-        self.transport_failed |= entry.traffic.out.has_failed() || entry.traffic.inn.has_failed();
+        self.transport_failed |= self.transport_fails(entry);
         if is_deadly(&entry.asked, call) {
             self.dead = Some(Dead {
                 error: call.error,
@@ -299,6 +311,7 @@ impl State {
             Step::Inbound(inbound) => self.inbound = *inbound,
             Step::StaleError => self.stale_error = true,
             Step::Peer(PeerAction::Raw(_)) => self.meddled = true,
+            Step::Peer(PeerAction::Vanish) => self.transport_failed = true,
             Step::Shutdown => self.shut_down = true,
             _ => {}
         }

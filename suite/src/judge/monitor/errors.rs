@@ -72,9 +72,8 @@ fn syscall_means_io_failed(course: &Course<'_>, notes: &mut Notes) {
         if call.error != ErrorClass::Syscall {
             continue;
         }
-        let traffic = &moment.entry.traffic;
-        let failed =
-            traffic.out.has_failed() || traffic.inn.has_failed() || moment.before.transport_failed;
+        let before = &moment.before;
+        let failed = before.transport_fails(moment.entry) || before.transport_failed;
         notes.check(
             failed || !call.queue.is_empty(),
             moment,
@@ -89,7 +88,7 @@ fn syscall_means_io_failed(course: &Course<'_>, notes: &mut Notes) {
 
 /// The error number with which the transport refused the call for good.
 fn failure(moment: &Moment<'_>) -> Option<Errno> {
-    let traffic = &moment.entry.traffic;
+    let traffic = moment.entry.traffic?;
     [traffic.out.refusal, traffic.inn.refusal]
         .into_iter()
         .find_map(|refusal| match refusal {

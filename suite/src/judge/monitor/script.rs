@@ -2,7 +2,7 @@
 
 use super::{Notes, monitors};
 use crate::judge::monitor::Course;
-use crate::link::{Direction, Refusal};
+use crate::link::{Direction, Refusal, Traffic};
 use crate::scenario::{
     Buffer, Cipher, Content, Function, KeyUpdate, Mode, PeerAction, Role, RoleState, Step, Variant,
     Version,
@@ -68,6 +68,7 @@ impl Script {
         let action = format!("{asked:?}");
         self.0.entries.push(Entry {
             asked,
+            traffic: Some(Traffic::default()),
             ..Entry::new(step, action, result)
         });
         self
@@ -171,7 +172,7 @@ impl Script {
 
     /// In the last entry the transport refused once.
     pub(super) fn refused(mut self, direction: Direction, refusal: Refusal) -> Self {
-        let traffic = &mut self.last().traffic;
+        let traffic = self.traffic();
         traffic.last = Some(direction);
         let flow = match direction {
             Direction::Out => &mut traffic.out,
@@ -180,6 +181,11 @@ impl Script {
         flow.refusals += 1;
         flow.refusal = Some(refusal);
         self
+    }
+
+    /// How the transport treated the last entry.
+    pub(super) fn traffic(&mut self) -> &mut Traffic {
+        self.last().traffic.get_or_insert_default()
     }
 
     /// The last entry.

@@ -1,6 +1,7 @@
 //! How a library treats its transport, and that it comes back.
 
 use super::{Course, Monitor, Notes};
+use crate::link::Traffic;
 use crate::trace::{Asked, Outcome};
 
 pub(super) static MONITORS: &[Monitor] = &[
@@ -15,7 +16,9 @@ const MOST_REFUSALS: u32 = 8;
 
 fn bounded_calls(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _) in course.calls() {
-        let (out, inn) = (&moment.entry.traffic.out, &moment.entry.traffic.inn);
+        let Some(Traffic { out, inn, .. }) = &moment.entry.traffic else {
+            continue;
+        };
         if !out.is_used() && !inn.is_used() {
             continue;
         }
@@ -31,7 +34,9 @@ fn bounded_calls(course: &Course<'_>, notes: &mut Notes) {
 
 fn no_empty_writes(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _) in course.calls() {
-        let out = &moment.entry.traffic.out;
+        let Some(Traffic { out, .. }) = &moment.entry.traffic else {
+            continue;
+        };
         if out.is_used() {
             let seen = format_args!("{} calls for no byte", out.empty);
             notes.check(
@@ -68,7 +73,7 @@ mod tests {
         let clause = "transport.bounded-calls";
         let mut script = Script::tls13().blocked_write();
         kept(clause, 1, &script);
-        script.last().traffic.out.refusals = 1000;
+        script.traffic().out.refusals = 1000;
         broken(clause, 2, &script);
         not_exercised(clause, &Script::tls13());
     }
@@ -78,7 +83,7 @@ mod tests {
         let clause = "transport.no-empty-writes";
         let mut script = Script::tls13().blocked_write();
         kept(clause, 1, &script);
-        script.last().traffic.out.empty = 1;
+        script.traffic().out.empty = 1;
         broken(clause, 2, &script);
         let read = Script::tls13().read(wants_read());
         not_exercised(clause, &read.refused(Direction::In, Refusal::WouldBlock));

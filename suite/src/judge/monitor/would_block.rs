@@ -13,7 +13,9 @@ pub(super) static MONITORS: &[Monitor] = &[
 
 fn want_write(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _, call) in course.writes() {
-        let traffic = &moment.entry.traffic;
+        let Some(traffic) = &moment.entry.traffic else {
+            continue;
+        };
         // One that was refused both ways may say either.
         let refused = traffic.out.is_to_be_retried() && !traffic.inn.is_to_be_retried();
         if refused && moment.is_sound() && call.error != ErrorClass::None {
@@ -25,7 +27,9 @@ fn want_write(course: &Course<'_>, notes: &mut Notes) {
 
 fn want_read(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _, call) in course.writes() {
-        let traffic = &moment.entry.traffic;
+        let Some(traffic) = &moment.entry.traffic else {
+            continue;
+        };
         let empty = traffic.inn.is_to_be_retried() && !traffic.out.is_to_be_retried();
         if empty && moment.is_sound() && call.error != ErrorClass::None {
             let kept = call.error == ErrorClass::WantRead;
@@ -46,9 +50,12 @@ fn moves_bytes(asked: &Asked) -> bool {
 
 fn want_write_only(course: &Course<'_>, notes: &mut Notes) {
     for (moment, call) in course.calls() {
+        let Some(traffic) = &moment.entry.traffic else {
+            continue;
+        };
         if call.error == ErrorClass::WantWrite && moves_bytes(&moment.entry.asked) {
             notes.check(
-                moment.entry.traffic.out.is_to_be_retried(),
+                traffic.out.is_to_be_retried(),
                 moment,
                 "WANT_WRITE only when the transport would not take something",
                 "WANT_WRITE, and the transport took all that it was offered",
@@ -59,9 +66,12 @@ fn want_write_only(course: &Course<'_>, notes: &mut Notes) {
 
 fn want_read_only(course: &Course<'_>, notes: &mut Notes) {
     for (moment, call) in course.calls() {
+        let Some(traffic) = &moment.entry.traffic else {
+            continue;
+        };
         if call.error == ErrorClass::WantRead && moves_bytes(&moment.entry.asked) {
             notes.check(
-                moment.entry.traffic.inn.is_to_be_retried(),
+                traffic.inn.is_to_be_retried(),
                 moment,
                 "WANT_READ only when the transport had nothing",
                 "WANT_READ, and the transport was not found empty",
