@@ -156,7 +156,7 @@ fn what(finding: &Finding) -> String {
     }
 }
 
-/// As TOML has a string.
+/// As TOML, and JSON, has a string.
 fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
+    serde_json::Value::from(text).to_string()
 }
