@@ -93,6 +93,7 @@ fn made_once<C>(
     setup: &Setup,
     make: impl FnOnce(&Setup, Arc<CryptoProvider>) -> Result<C, rustls::Error>,
 ) -> Result<Arc<C>, Unsupported> {
+    let setup = &setup.of_any_transport();
     let mut configs = configs.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(config) = configs.get(setup) {
         return Ok(Arc::clone(config));

@@ -2,6 +2,9 @@
 //! or clocks. It accepts and delivers what the script says ([`Outbound`], [`Inbound`]), and it
 //! taps every byte both ways.
 //!
+//! A transport that waits ([`Link::wait_for`]) lets the far end act within a call, on the same thread: it
+//! would wait for ever if the far end then had nothing to do, and so ends instead.
+//!
 //! In flow the bytes that either end sends; out flow the same bytes to the other end, and the
 //! [`Tap`] from which the wire view reads records. Knows no library.
 
@@ -12,7 +15,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
@@ -202,6 +205,12 @@ impl Tap {
     }
 }
 
+/// The far end of a transport that waits for it.
+pub trait FarEnd: fmt::Debug {
+    /// Does what it can do at present: reads what has arrived, and answers where it must.
+    fn act(&self);
+}
+
 /// A handle on the transport of one case; clones share it.
 #[derive(Debug, Clone)]
 pub struct Link(Rc<RefCell<State>>);
@@ -217,6 +226,8 @@ struct State {
     /// How far the peer has read `tap.out`, and the library under test `tap.inn`.
     peer_read: usize,
     library_read: usize,
+    /// How many of those that were read for the library it has not taken yet.
+    waiting: usize,
     /// Bytes that the peer reads before anything else: damage on the way.
     noise: Vec<u8>,
     noise_read: usize,
@@ -229,6 +240,12 @@ struct State {
     seen: bool,
     /// The library under test has been told that nothing more will come.
     ended: bool,
+    /// Whom a call waits for; nobody if it never waits.
+    far_end: Option<Weak<dyn FarEnd>>,
+    /// What a call that waited came to, in words, if it was not what it waited for.
+    notes: Vec<String>,
+    /// Why somebody else gave up on the library.
+    abandoned: Option<String>,
 }
 
 impl State {
@@ -247,6 +264,7 @@ impl State {
         }
     }
 
+    /// Takes as many of `bytes` as the script says.
     fn write(&mut self, bytes: &[u8]) -> Transfer {
         if let Err(refusal) = self.count_call() {
             return Transfer::Refused(refusal);
@@ -266,6 +284,12 @@ impl State {
         Transfer::Done(fits)
     }
 
+    /// Whether there is nothing to wait for: something is there, or no more may be handed over.
+    fn needs_no_wait(&self) -> bool {
+        self.in_left == 0 || self.tap.inn.len() > self.library_read
+    }
+
+    /// Hands over as much as fits and the script says.
     fn read(&mut self, space: &mut [u8]) -> Transfer {
         if let Err(refusal) = self.count_call() {
             return Transfer::Refused(refusal);
@@ -288,7 +312,15 @@ impl State {
         Transfer::Done(fits)
     }
 
+    /// Whom to wait for, if anybody is there.
+    fn far_end(&self) -> Option<Rc<dyn FarEnd>> {
+        self.far_end.as_ref().and_then(Weak::upgrade)
+    }
+
     fn given_up(&self) -> Option<String> {
+        if self.abandoned.is_some() {
+            return self.abandoned.clone();
+        }
         if self.still > STILL_LIMIT {
             return Some(format!(
                 "spins on the transport: {STILL_LIMIT} calls of it in a row moved no byte"
@@ -322,6 +354,7 @@ impl Link {
             in_left: usize::MAX,
             peer_read: 0,
             library_read: 0,
+            waiting: 0,
             noise: Vec::new(),
             noise_read: 0,
             calls: 0,
@@ -329,6 +362,9 @@ impl Link {
             traffic: Traffic::default(),
             seen: true,
             ended: false,
+            far_end: None,
+            notes: Vec::new(),
+            abandoned: None,
         })))
     }
 
@@ -356,6 +392,7 @@ impl Link {
         let state = &mut *self.state();
         state.calls = 0;
         state.still = 0;
+        state.abandoned = None;
         state.traffic = Traffic::default();
         if let Budget::EachCall(bytes) = state.outbound.accept {
             state.out_left = bytes;
@@ -414,7 +451,13 @@ impl Link {
 
     /// How many bytes of the peer the library under test has taken from the transport.
     pub fn taken(&self) -> usize {
-        self.state().library_read
+        let state = self.state();
+        state.library_read.saturating_sub(state.waiting)
+    }
+
+    /// So many of the bytes that were handed over are still in what stands between the library and the link.
+    pub fn are_waiting(&self, bytes: usize) {
+        self.state().waiting = bytes;
     }
 
     /// Changes whenever a byte moves: taken from either end, or read by it.
@@ -429,23 +472,93 @@ impl Link {
         }
     }
 
-    /// The library under test writes `bytes`.
+    /// The library under test writes `bytes`. A transport that waits returns when the far end has taken
+    /// them, or fails with `EPIPE` if it takes no more.
     pub fn write(&self, bytes: &[u8]) -> Transfer {
+        let (transfer, far_end) = {
+            let mut state = self.state();
+            (state.write(bytes), state.far_end())
+        };
+        let transfer = match (transfer, far_end) {
+            (Transfer::Done(_), Some(far_end)) => self.wait_until_taken(transfer, &*far_end),
+            _ => transfer,
+        };
         let state = &mut *self.state();
-        let transfer = state.write(bytes);
         state.traffic.out.note(bytes.len(), transfer);
         state.traffic.last = Some(Direction::Out);
         transfer
     }
 
-    /// The library under test reads into `space`.
+    fn wait_until_taken(&self, transfer: Transfer, far_end: &dyn FarEnd) -> Transfer {
+        loop {
+            let before = self.progress().read.out;
+            if before == self.mark().out {
+                return transfer;
+            }
+            far_end.act();
+            if self.progress().read.out == before {
+                self.note("the far end takes nothing more: EPIPE");
+                return Transfer::Refused(Refusal::Fail(Errno::PIPE));
+            }
+        }
+    }
+
+    /// The library under test reads into `space`. A transport that waits returns when something has come,
+    /// or tells of an end of file if nothing can.
     pub fn read(&self, space: &mut [u8]) -> Transfer {
+        let far_end = {
+            let state = self.state();
+            match state.needs_no_wait() {
+                true => None,
+                false => state.far_end(),
+            }
+        };
+        if let Some(far_end) = &far_end {
+            far_end.act();
+        }
+        let mut transfer = self.state().read(space);
+        if far_end.is_some() && transfer == Transfer::Refused(Refusal::WouldBlock) {
+            transfer = Transfer::Refused(Refusal::Zero);
+            self.state().ended = true;
+            self.note("nothing can come any more: end of file");
+        }
         let state = &mut *self.state();
-        let transfer = state.read(space);
         state.traffic.inn.note(space.len(), transfer);
         state.traffic.last = Some(Direction::In);
         transfer
     }
+
+    /// From now on each call waits for `far_end`.
+    pub fn wait_for(&self, far_end: Weak<dyn FarEnd>) {
+        self.state().far_end = Some(far_end);
+    }
+
+    /// Whoever calls wait for does what it can do at present.
+    pub fn let_far_end_act(&self) {
+        let far_end = self.state().far_end();
+        if let Some(far_end) = far_end {
+            far_end.act();
+        }
+    }
+
+    /// Something is worth telling of a call that waits; once, however often it comes.
+    fn note(&self, what: &str) {
+        let notes = &mut self.state().notes;
+        if notes.last().is_none_or(|last| last != what) {
+            notes.push(what.to_owned());
+        }
+    }
+
+    /// What is worth telling of the calls since this was last asked.
+    pub fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().notes)
+    }
+
+    /// Somebody who sees more than the link gives up on the library: it waits for what never comes.
+    pub fn give_up(&self, why: &str) {
+        self.state().abandoned = Some(why.to_owned());
+    }
+
     /// Whether the library under test has read up to the end of file.
     pub fn has_ended(&self) -> bool {
         self.state().ended

@@ -7,6 +7,7 @@
 //! links = ["https://…"]                     # where the behaviour is told; default none
 //! versions = ["tls1.2", "tls1.3"]           # default both
 //! roles = ["client", "server"]              # of the library under test; default both
+//! transports = ["scripted"]                 # or blocking, memory-bio, bio-pair, buffering-bio, socket, blocking-socket
 //! cipher = "aes128-gcm"                     # or chacha20; aes128-cbc, aes128-cbc-mac-then-encrypt (with tls1.2 alone)
 //! role_state = "set"                        # or unset: no SSL_set_connect_state before
 //! peer_renegotiation = "allow"              # or refuse; only beside a step renegotiate
@@ -27,8 +28,8 @@ use toml::de::DeTable;
 
 use super::form::{Fault, Fields, Node};
 use super::{
-    Cipher, Id, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets, Version, is_name,
-    order, steps,
+    Cipher, Id, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets, Transport, Version,
+    is_name, order, steps,
 };
 
 /// A file that a person edits, a scenario or a page of the manual, and that is wrong: where, how, and what would
@@ -79,12 +80,13 @@ pub fn parse(id: Id, path: &str, text: &str) -> Result<Scenario, ParseError> {
 }
 
 fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
-    const KEYS: [&str; 10] = [
+    const KEYS: [&str; 11] = [
         "title",
         "clauses",
         "links",
         "versions",
         "roles",
+        "transports",
         "cipher",
         "role_state",
         "peer_renegotiation",
@@ -98,6 +100,7 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
     let links = fields.set_or_none("links", "addresses", link_address)?;
     let versions = fields.some_or_all("versions", Version::ALL.map(|v| (v.word(), v)))?;
     let roles = fields.some_or_all("roles", Role::ALL.map(|r| (r.word(), r)))?;
+    let transports = transports(&fields)?;
     let cipher = cipher(&fields, &versions)?;
     let role_state = fields.word_or_first(
         "role_state",
@@ -125,6 +128,7 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
         links,
         versions,
         roles,
+        transports,
         cipher,
         role_state,
         peer_renegotiation,
@@ -185,6 +189,14 @@ pub(crate) fn link_address(node: Node<'_>) -> Result<String, Fault> {
     };
     node.text("an address that starts with https:// or http://", right)
         .map(str::to_owned)
+}
+
+fn transports(fields: &Fields<'_>) -> Result<Vec<Transport>, Fault> {
+    let choices = Transport::ALL.map(|transport| (transport.word(), transport));
+    let some = fields.read("transports", |node| {
+        node.some_of("strings", |element| element.choice(choices))
+    })?;
+    Ok(some.unwrap_or_else(|| vec![Transport::Scripted]))
 }
 
 fn cipher(fields: &Fields<'_>, versions: &[Version]) -> Result<Cipher, Fault> {

@@ -1,8 +1,8 @@
 //! Puts one case's endpoint, link and peer together and runs its steps.
 //!
 //! In flow a scenario, a variant and a backend; out flows the trace. Deterministic: the same case
-//! twice gives the same trace. The peer acts only between calls of the library under test, on the
-//! same thread.
+//! twice gives the same trace. The peer acts between calls of the library under test or, where the
+//! transport waits for it, in the middle of one, on the same thread.
 
 mod far_side;
 mod reading;
@@ -14,12 +14,13 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::rc::Rc;
 
-use self::far_side::report;
+use self::far_side::{FarSide, report};
 use self::words::Deed;
 use self::writing::{State, Writing};
 use crate::backend::{Backend, Endpoint, Memory, Setup, Switch, Unsupported};
-use crate::link::{Link, Mark};
+use crate::link::{FarEnd, Link, Mark};
 use crate::peer::{End, Peer, PeerSetup};
 use crate::scenario::{
     Content as RetryContent, Mode, Retry, Role, Scenario, Source, Step, Variant, Write,
@@ -108,6 +109,7 @@ pub fn run_watched(
         version: variant.version,
         cipher: scenario.cipher,
         role_state: scenario.role_state,
+        transport: variant.transport,
         session_tickets: scenario.session_tickets,
     };
     let setting = Setting {
@@ -116,6 +118,11 @@ pub fn run_watched(
         role_state: scenario.role_state,
         interface: backend.interface(),
     };
+    if !backend.transports().contains(&variant.transport) {
+        let word = variant.transport.word();
+        let why = format!("the transport {word}, which this backend has no BIO for");
+        return Ok(never_opened(setting, Unsupported(why)));
+    }
     let endpoint = match backend.open(&setup, &link) {
         Ok(endpoint) => endpoint,
         Err(unsupported) => return Ok(never_opened(setting, unsupported)),
@@ -129,9 +136,14 @@ pub fn run_watched(
         cipher: scenario.cipher,
         renegotiation: scenario.peer_renegotiation,
     };
+    let far = Rc::new(FarSide::new(Peer::new(&peer_setup, &link)?));
+    if variant.transport.waits() {
+        let far: Rc<dyn FarEnd> = Rc::clone(&far) as _;
+        link.wait_for(Rc::downgrade(&far));
+    }
     let mut stage = Stage {
         watch,
-        peer: Peer::new(&peer_setup, &link)?,
+        far,
         link,
         endpoint,
         entries: Vec::new(),
@@ -141,7 +153,6 @@ pub fn run_watched(
         writing: None,
         kept: Vec::new(),
         last: None,
-        role: variant.role,
         setting,
     };
     for (index, step) in scenario.steps.iter().enumerate() {
@@ -165,7 +176,7 @@ pub fn run_watched(
             Err(Stop::Failed(error)) => return Err(error),
         }
     }
-    stage.into_trace()
+    stage.into_trace(scenario)
 }
 
 fn never_opened(setting: Setting, unsupported: Unsupported) -> Trace {
@@ -222,7 +233,7 @@ enum Repeatable {
 struct Stage<'w> {
     watch: &'w dyn Watch,
     endpoint: Box<dyn Endpoint>,
-    peer: Peer,
+    far: Rc<FarSide>,
     link: Link,
     entries: Vec<Entry>,
     /// The step that runs, counted from 1.
@@ -235,7 +246,6 @@ struct Stage<'w> {
     /// write with that of an earlier one, and no address may be the same by chance.
     kept: Vec<Memory>,
     last: Option<Last>,
-    role: Role,
     setting: Setting,
 }
 
@@ -272,8 +282,11 @@ impl Stage<'_> {
                 })?;
             }
             Step::Link(outbound) => {
+                let from = self.link.mark();
                 self.link.set_outbound(*outbound);
-                self.note(Deed::step(step.clone()), Outcome::Done);
+                self.endpoint.exchange()?;
+                let deed = Deed::step(step.clone());
+                self.push(deed, Outcome::Done, from, Shown::Records);
             }
             Step::Inbound(inbound) => {
                 self.link.set_inbound(*inbound);
@@ -338,6 +351,7 @@ impl Stage<'_> {
         if let Some(entry) = self.entries.last_mut() {
             entry.traffic = self.link.traffic();
         }
+        self.tell_meanwhile();
         self.note_if_given_up()?;
         let error = error?;
         self.last = Some(Last { what, error });
@@ -394,18 +408,19 @@ impl Stage<'_> {
     fn handshake(&mut self) -> Result<(), Stop> {
         let from = self.link.mark();
         self.watch.about_to(self.step, HANDSHAKE);
-        let mut peer_end = End::Idle;
+        let mut peer_end;
         let mut turn = self.link.progress();
         let mut turns = 0;
         let result = loop {
             let result = self.guarded(|end| end.handshake());
-            if !self.peer.is_established() {
-                peer_end = self.peer.handshake();
-            }
+            peer_end = match self.far.is_established() {
+                true => End::Done,
+                false => self.far.peer().handshake(),
+            };
             turns += 1;
             let stuck = self.link.progress() == turn || turns == PATIENCE;
             let goes_on = match &result {
-                Ok(call) if call.error == ErrorClass::None => !self.peer.is_established(),
+                Ok(call) if call.error == ErrorClass::None => !self.far.is_established(),
                 Ok(call) => call.error.is_retry(),
                 Err(_) => false,
             };
@@ -415,7 +430,7 @@ impl Stage<'_> {
             turn = self.link.progress();
         };
         let established = matches!(&result, Ok(call) if call.error == ErrorClass::None)
-            && self.peer.is_established();
+            && self.far.is_established();
         let wire = match established {
             true => Shown::Nothing,
             false => Shown::Records,

@@ -2,15 +2,15 @@
 
 use super::{FREE, Stage, StageError};
 use crate::link::{Direction, Mark, Tap};
-use crate::scenario::Role;
-use crate::trace::{self, Portion, Shown, Trace};
+use crate::scenario::{Role, Scenario, Step};
+use crate::trace::{self, Entry, ErrorClass, Outcome, Portion, Shown, Trace};
 use crate::wire;
 
 impl Stage<'_> {
     /// Reads the wire, and makes the trace of the case.
-    pub(super) fn into_trace(self) -> Result<Trace, StageError> {
-        let key_log = wire::KeyLog::parse(&self.peer.key_log())?;
-        let (library, peer) = match self.role {
+    pub(super) fn into_trace(self, scenario: &Scenario) -> Result<Trace, StageError> {
+        let key_log = wire::KeyLog::parse(&self.far.peer().key_log())?;
+        let (library, peer) = match self.setting.variant.role {
             Role::Client => (wire::Sender::Client, wire::Sender::Server),
             Role::Server => (wire::Sender::Server, wire::Sender::Client),
         };
@@ -25,7 +25,10 @@ impl Stage<'_> {
             std::mem::take(&mut view[library]),
             std::mem::take(&mut view[peer]),
         );
-        let mut entries = self.entries;
+        let mut entries = match self.setting.variant.transport.is_of_the_system() {
+            true => without_what_the_system_decides(self.entries, &scenario.steps),
+            false => self.entries,
+        };
         let out: Vec<_> = entries.iter().map(|e| (e.from.out, e.to.out)).collect();
         let inn: Vec<_> = entries.iter().map(|e| (e.from.inn, e.to.inn)).collect();
         let version = self.setting.variant.version;
@@ -63,6 +66,35 @@ impl Stage<'_> {
             ..Trace::default()
         })
     }
+}
+
+/// How many bytes a socket takes, and hence how often a write is repeated, differs between systems. So the
+/// repetitions of a step `finish` that block are not told, and what a call that blocks has sent is told
+/// with the next one that does not.
+fn without_what_the_system_decides(entries: Vec<Entry>, steps: &[Step]) -> Vec<Entry> {
+    let finishes = |step: usize| step.checked_sub(1).and_then(|index| steps.get(index));
+    let mut told = Vec::with_capacity(entries.len());
+    // Where what has not been told yet begins.
+    let mut untold: Option<usize> = None;
+    for mut entry in entries {
+        let begin = untold.unwrap_or(entry.from.out);
+        match &entry.result {
+            Outcome::Call(call) if call.error == ErrorClass::WantWrite => {
+                untold = Some(begin);
+                if finishes(entry.step) == Some(&Step::Finish) {
+                    continue;
+                }
+            }
+            Outcome::Call(_) => untold = None,
+            _ => {}
+        }
+        if untold.is_some() {
+            entry.to.out = begin;
+        }
+        entry.from.out = begin;
+        told.push(entry);
+    }
+    told
 }
 
 /// The bytes of each run, in the order of the wire.

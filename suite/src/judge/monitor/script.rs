@@ -4,8 +4,8 @@ use super::{Notes, monitors};
 use crate::judge::monitor::Course;
 use crate::link::{Direction, Refusal, Traffic};
 use crate::scenario::{
-    Buffer, Cipher, Content, Function, KeyUpdate, Mode, PeerAction, Role, RoleState, Step, Variant,
-    Version,
+    Buffer, Cipher, Content, Function, KeyUpdate, Mode, PeerAction, Role, RoleState, Step,
+    Transport, Variant, Version,
 };
 use crate::trace::{
     Argument, Asked, Attempt, Body, Call, Entry, ErrorClass, Interface, Outcome, PeerReport,
@@ -34,6 +34,7 @@ impl Script {
                 variant: Variant {
                     version,
                     role: Role::Client,
+                    transport: Transport::Scripted,
                 },
                 cipher: Cipher::Aes128Gcm,
                 role_state: RoleState::Set,
