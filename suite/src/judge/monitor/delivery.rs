@@ -23,35 +23,50 @@ impl RecordSeen {
     }
 }
 
-/// Whether it is a run of what was offered. A record that says which bytes it carries says that they do
-/// not follow those before: they were sent already, or some are left out.
-fn is_of_stream(segment: &&Segment) -> bool {
-    matches!(segment, Segment::Stream { .. })
+/// Where the bytes end that follow those before `position` without a gap and without a repetition; nothing if
+/// they do not follow. Bytes that a repetition changed are told from the others, and follow them.
+fn follow(segments: &[Segment], position: usize) -> Option<usize> {
+    segments
+        .iter()
+        .try_fold(position, |position, segment| match segment {
+            Segment::Stream { from, to } | Segment::Changed { from, to } => {
+                (*from == position).then_some(*to)
+            }
+            // Not in order, but another clause's business.
+            Segment::Left { .. } | Segment::Foreign { .. } => Some(position),
+        })
+}
+
+/// Where the last of these bytes stands in what was offered.
+fn end_of(segments: &[Segment]) -> Option<usize> {
+    segments.iter().rev().find_map(|segment| match segment {
+        Segment::Stream { to, .. } | Segment::Changed { to, .. } => Some(*to),
+        Segment::Left { .. } | Segment::Foreign { .. } => None,
+    })
 }
 
 fn once_and_in_order(course: &Course<'_>, notes: &mut Notes) {
-    let mut read_to = 0;
+    let (mut sent_to, mut read_to) = (0, 0);
     for (index, moment) in course.moments.iter().enumerate() {
-        for record in moment
-            .completed()
-            .filter(|record| record.is_application_data())
-        {
-            match record.unexpected().iter().find(is_of_stream) {
-                Some(_) => notes.violated(moment, "the bytes that follow", record),
-                None => notes.satisfied(),
-            }
+        for record in moment.completed() {
+            let Body::ApplicationData { plaintext, .. } = record.body else {
+                continue;
+            };
+            let unexpected = record.unexpected();
+            let end = match unexpected {
+                [] => Some(sent_to + plaintext),
+                segments => follow(segments, sent_to),
+            };
+            let expected = format_args!("the bytes from {sent_to} on");
+            notes.check(end.is_some(), moment, expected, record);
+            sent_to = end.or(end_of(unexpected)).unwrap_or(sent_to);
         }
         if let Some(content) = moment.delivered().filter(|content| content.len > 0) {
-            let kept =
-                content.continues(read_to) || !content.segments.iter().any(|s| is_of_stream(&s));
+            let end = follow(&content.segments, read_to);
             let expected = format_args!("the bytes from {read_to} on");
-            notes.check(
-                kept,
-                moment,
-                expected,
-                format_args!("{content} at the peer"),
-            );
-            read_to += content.len;
+            let seen = format_args!("{content} at the peer");
+            notes.check(end.is_some(), moment, expected, seen);
+            read_to = end.or(end_of(&content.segments)).unwrap_or(read_to);
         }
         check_flush(moment, course.after(index), notes);
     }
@@ -152,6 +167,12 @@ mod tests {
         broken(clause, 3, &written().peer_read(vec![stream(10, 100)]));
         let again = written().write(50, Call::success(50));
         broken(clause, 3, &again.sent(data_of(vec![stream(0, 50)])));
+        let changed = Segment::Changed { from: 60, to: 100 };
+        kept(
+            clause,
+            2,
+            &written().peer_read(vec![stream(0, 60), changed]),
+        );
         not_exercised(clause, &Script::tls13().blocked_write());
     }
 

@@ -15,18 +15,22 @@ pub(super) static MONITORS: &[Monitor] = &[
     ),
     Monitor::libssl("error.syscall-keeps-errno", syscall_keeps_errno),
     Monitor::libssl("error.ssl-fills-the-queue", ssl_fills_the_queue),
+    Monitor::libssl(
+        "error.dead-connection-tells-the-truth",
+        dead_connection_tells_the_truth,
+    ),
     Monitor::libssl("error.want-agrees", want_agrees),
     Monitor::libssl("error.success-leaves-no-error", success_leaves_no_error),
 ];
 
-/// The writes before which the error queue was empty: with a stale entry in it no class can be relied on
-/// (SSL_get_error(3), DESCRIPTION).
+/// The writes of a caller who has kept to SSL_get_error(3): the error queue was empty before, and no call
+/// had failed for good.
 fn writes<'c, 't>(
     course: &'c Course<'t>,
 ) -> impl Iterator<Item = (&'c Moment<'t>, &'t Attempt, &'t Call)> {
     course
         .writes()
-        .filter(|(moment, ..)| !moment.before.stale_error)
+        .filter(|(moment, ..)| !moment.before.stale_error && moment.before.dead.is_none())
 }
 
 fn get_error_after_failure(course: &Course<'_>, notes: &mut Notes) {
@@ -56,7 +60,9 @@ fn none_on_success(course: &Course<'_>, notes: &mut Notes) {
 fn zero_return(course: &Course<'_>, notes: &mut Notes) {
     for (index, moment) in course.moments.iter().enumerate() {
         let Some(call) = moment.call() else { continue };
-        if call.error == ErrorClass::ZeroReturn && !moment.before.stale_error {
+        let before = &moment.before;
+        let relied_on = !before.stale_error && before.dead.is_none();
+        if call.error == ErrorClass::ZeroReturn && relied_on {
             notes.check(
                 course.after(index).peer_closed,
                 moment,
@@ -67,22 +73,41 @@ fn zero_return(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
+/// Whether the transport failed in this call or before, or the error queue tells what else did.
+fn is_explained(moment: &Moment<'_>, call: &Call) -> bool {
+    let before = &moment.before;
+    before.transport_fails(moment.entry) || before.transport_failed || !call.queue.is_empty()
+}
+
 fn syscall_means_io_failed(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _, call) in writes(course) {
-        if call.error != ErrorClass::Syscall {
+        if call.error == ErrorClass::Syscall {
+            notes.check(
+                is_explained(moment, call),
+                moment,
+                "SYSCALL only when the transport failed, or with the cause in the queue",
+                format_args!(
+                    "{}, the queue is empty and the transport is in order",
+                    Came(call)
+                ),
+            );
+        }
+    }
+}
+
+fn dead_connection_tells_the_truth(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in course.writes() {
+        if moment.before.dead.is_none() || moment.before.stale_error {
             continue;
         }
-        let before = &moment.before;
-        let failed = before.transport_fails(moment.entry) || before.transport_failed;
-        notes.check(
-            failed || !call.queue.is_empty(),
-            moment,
-            "SYSCALL only when the transport failed, or with the cause in the queue",
-            format_args!(
-                "{}, the queue is empty and the transport is in order",
-                Came(call)
-            ),
-        );
+        let kept = match call.error {
+            ErrorClass::Ssl => !call.queue.is_empty(),
+            ErrorClass::Syscall => is_explained(moment, call),
+            ErrorClass::ZeroReturn => moment.before.peer_closed,
+            _ => continue,
+        };
+        let expected = "an error that is so: SSL with a reason, SYSCALL for the transport";
+        notes.check(kept, moment, expected, Came(call));
     }
 }
 
@@ -269,6 +294,39 @@ mod tests {
             &base.clone().write(9, failed(-1, ErrorClass::Ssl)),
         );
         not_exercised(clause, &base.blocked_write());
+    }
+
+    #[test]
+    fn what_a_dead_connection_reports_is_so() {
+        let clause = "error.dead-connection-tells-the-truth";
+        let dead = Script::tls13().write(9, refused("ssl:bad length"));
+        kept(clause, 1, &dead.clone().write(9, refused("ssl:bad length")));
+        broken(
+            clause,
+            3,
+            &dead.clone().write(9, failed(-1, ErrorClass::Ssl)),
+        );
+        broken(
+            clause,
+            3,
+            &dead.clone().write(9, failed(-1, ErrorClass::Syscall)),
+        );
+        broken(
+            clause,
+            3,
+            &dead.clone().write(9, failed(-1, ErrorClass::ZeroReturn)),
+        );
+        not_exercised(
+            clause,
+            &Script::tls13().write(9, failed(-1, ErrorClass::Ssl)),
+        );
+        // Whoever is not dead is judged by other clauses, and the other way round.
+        not_exercised(
+            "error.ssl-fills-the-queue",
+            &Script::tls13().blocked_write(),
+        );
+        let again = dead.write(9, failed(-1, ErrorClass::Ssl));
+        kept("error.ssl-fills-the-queue", 1, &again);
     }
 
     #[test]

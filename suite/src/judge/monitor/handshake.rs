@@ -2,7 +2,7 @@
 
 use super::{Came, Course, Moment, Monitor, Notes, has_succeeded};
 use crate::scenario::{Role, RoleState, Version};
-use crate::trace::{ErrorClass, RecordSeen};
+use crate::trace::{Body, ErrorClass, RecordSeen};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("handshake.transparent", transparent),
@@ -29,6 +29,10 @@ fn role_first(course: &Course<'_>, notes: &mut Notes) {
         return;
     }
     for (moment, attempt, call) in course.writes() {
+        // Nothing can be written without a handshake.
+        if attempt.argument.is_empty() {
+            continue;
+        }
         let sends = !moment.entry.sent.is_empty();
         let failed = !has_succeeded(attempt.function, call) && !call.error.is_retry();
         let seen = match sends {
@@ -97,6 +101,11 @@ fn is_asked(course: &Course<'_>, moment: &Moment<'_>) -> bool {
     moment.before.established && moment.entry.taken.iter().any(|record| has(record, wish))
 }
 
+/// Whether a record is the polite way to stay with the handshake that there is (RFC 5246, section 7.2.2).
+fn refuses(record: &RecordSeen) -> bool {
+    matches!(&record.body, Body::Alert { alert, .. } if alert == "warning no_renegotiation")
+}
+
 fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
     if course.setting.variant.version != Version::Tls12 {
         return;
@@ -112,7 +121,10 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
         begun |= moment
             .begun()
             .any(|record| has(record, "client_hello") || has(record, "server_hello"));
-        if moment.completed().any(|record| has(record, "finished")) {
+        if moment
+            .completed()
+            .any(|record| has(record, "finished") || refuses(record))
+        {
             notes.satisfied();
             asked = false;
         } else if matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {

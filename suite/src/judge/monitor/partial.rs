@@ -70,7 +70,7 @@ fn block_of_16_kb(course: &Course<'_>, notes: &mut Notes) {
         let (Some(accepted), Some(asked)) = (call.accepted(), attempt.argument.len()) else {
             continue;
         };
-        if began_partial && partial && accepted < asked {
+        if began_partial && partial && accepted < asked && moment.is_rightful() {
             let block = moment.before.max_send_fragment;
             notes.check(
                 accepted == block,
