@@ -8,9 +8,7 @@ use std::num::NonZeroUsize;
 
 use serde::Serialize;
 
-use crate::scenario::{
-    Function, Id, ParseError, Role, Scenario, Source, Step, Variant, Version, Write, parse,
-};
+use crate::scenario::{Function, Id, ParseError, Scenario, Source, Step, Write, parse};
 use crate::stage::StageError;
 use crate::subject::Subject;
 use crate::trace::{Body, Outcome, Protection, Segment, Trace};
@@ -80,9 +78,7 @@ steps = ["handshake", { write = { len = 10 } }, { peer = "read" }]
 pub fn examine(subject: &dyn Subject) -> Result<Vec<Proof>, StageError> {
     let plain = plain().map_err(|error| StageError::Worker(error.to_string()))?;
     let impossible = impossible(&plain);
-    let variants = Version::ALL
-        .into_iter()
-        .flat_map(|version| Role::ALL.map(|role| Variant { version, role }));
+    let variants = plain.variants().collect::<Vec<_>>();
     let mut proofs = Vec::new();
     for variant in variants {
         let first = subject.run(&plain, variant)?.trace;
@@ -228,7 +224,13 @@ fn same(first: &Trace, second: &Trace) -> Finding {
     let calls = |trace: &Trace| {
         let entries = trace.entries.clone();
         let aside = Vec::new();
-        Trace { entries, aside }.digest()
+        let setting = trace.setting;
+        Trace {
+            setting,
+            entries,
+            aside,
+        }
+        .digest()
     };
     // What it did beside the calls is nothing of the suite's, such as a greeting at the first handshake.
     match calls(first) == calls(second) {
@@ -262,6 +264,7 @@ mod tests {
 
     fn trace(action: &str, aside: &[&str]) -> Trace {
         Trace {
+            setting: None,
             entries: vec![Entry::new(1, action.to_owned(), Outcome::Done)],
             aside: aside.iter().map(|&what| what.to_owned()).collect(),
         }

@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: a [`scenario`] and a [`backend`] go onto the [`stage`], where the [`link`] and
 //! the [`peer`] stand; out comes a [`trace`], whose records the [`wire`] view read; the [`judge`]
-//! compares traces, and the [`report`] tells the result to a person or a program.
+//! holds it against the [`manual`] and compares traces, and the [`report`] tells the result to a person or a program.
 
 pub mod backend;
 pub mod cli;
@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod identity;
 pub mod judge;
 pub mod link;
+pub mod manual;
 pub mod own;
 pub mod peer;
 pub mod report;

@@ -23,9 +23,9 @@ pub use rustls::Rustls;
 
 use crate::link::Link;
 use crate::scenario::{
-    Cipher, Function, KeyUpdate, Mode, Role, RoleState, SessionTickets, Version,
+    Cipher, Function, KeyUpdate, Mode, Role, RoleState, SessionTickets, Transport, Version,
 };
-use crate::trace::Call;
+use crate::trace::{Call, Interface};
 
 /// What is said of a library in reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +73,17 @@ pub trait Backend: Send + Sync {
     /// Its name, version, and how it is reached.
     fn about(&self) -> &About;
 
+    /// Which functions it has, and so which contract binds it.
+    fn interface(&self) -> Interface {
+        Interface::Other
+    }
+
+    /// The kinds of transport that a connection can have; a case over another one is not applicable. What
+    /// reaches the link through `std::io` alone has those that the link itself can be.
+    fn transports(&self) -> &[Transport] {
+        &[Transport::Scripted, Transport::Blocking]
+    }
+
     /// Opens one end of a connection over `link`; the handshake has not begun.
     ///
     /// # Errors
@@ -91,8 +102,21 @@ pub struct Setup {
     pub cipher: Cipher,
     /// Whether it is told its role.
     pub role_state: RoleState,
+    /// What it sends through and reads from.
+    pub transport: Transport,
     /// Whether it sends session tickets.
     pub session_tickets: SessionTickets,
+}
+
+impl Setup {
+    /// The same over the scripted transport, for what is made once for all of them.
+    #[must_use]
+    pub fn of_any_transport(&self) -> Self {
+        Self {
+            transport: Transport::Scripted,
+            ..*self
+        }
+    }
 }
 
 /// An operation that the library, or its interface, does not have.
@@ -209,6 +233,15 @@ pub trait Endpoint {
     /// [`Unsupported`], as for all calls.
     fn max_send_fragment(&mut self, _bytes: u16) -> Result<Call, Unsupported> {
         Err(Unsupported::new("max send fragment"))
+    }
+
+    /// Moves to the link what the library has sent into a transport of its own and nobody has taken out of
+    /// there. A library that reaches the link itself has none.
+    ///
+    /// # Errors
+    /// [`Unsupported`], as for all calls.
+    fn exchange(&mut self) -> Result<(), Unsupported> {
+        Ok(())
     }
 
     /// Lets the next call find an unrelated entry in the error queue, as an earlier call may have left

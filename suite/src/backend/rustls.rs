@@ -93,6 +93,7 @@ fn made_once<C>(
     setup: &Setup,
     make: impl FnOnce(&Setup, Arc<CryptoProvider>) -> Result<C, rustls::Error>,
 ) -> Result<Arc<C>, Unsupported> {
+    let setup = &setup.of_any_transport();
     let mut configs = configs.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(config) = configs.get(setup) {
         return Ok(Arc::clone(config));
@@ -170,7 +171,9 @@ fn provider(cipher: Cipher) -> Result<Arc<CryptoProvider>, Unsupported> {
             suite::TLS13_CHACHA20_POLY1305_SHA256,
             suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
         ],
-        Cipher::Aes128Cbc => return Err(Unsupported::new("CBC ciphers")),
+        Cipher::Aes128Cbc | Cipher::Aes128CbcMacThenEncrypt => {
+            return Err(Unsupported::new("CBC ciphers"));
+        }
     };
     Ok(Arc::new(CryptoProvider {
         cipher_suites,

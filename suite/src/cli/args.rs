@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::backend::REFERENCE;
-use crate::scenario::Variant;
+use crate::scenario::{Transport, Variant};
 
 /// A conformance and differential suite for implementations of SSL_write.
 ///
@@ -194,8 +194,9 @@ pub(super) struct ShowArguments {
     /// reference]; can be given several times.
     #[arg(long, value_name = "NAME")]
     pub(super) backend: Vec<String>,
-    /// A variant, such as tls1.3/client [default: all]; can be given several times.
-    #[arg(long, value_name = "VERSION/ROLE", value_parser = parse_variant)]
+    /// A variant, such as tls1.3/client, or tls1.3/client/bio-pair where the transport is not the
+    /// scripted one [default: all]; can be given several times.
+    #[arg(long, value_name = "VERSION/ROLE[/TRANSPORT]", value_parser = parse_variant)]
     pub(super) variant: Vec<Variant>,
 }
 
@@ -241,9 +242,15 @@ pub(super) enum Format {
 
 fn parse_variant(text: &str) -> Result<Variant, String> {
     Variant::parse(text).ok_or_else(|| {
-        "a variant is a version and a role: tls1.2/client, tls1.2/server, tls1.3/client, \
-         tls1.3/server"
-            .to_owned()
+        let others = Transport::ALL
+            .into_iter()
+            .filter(|transport| *transport != Transport::Scripted);
+        let others: Vec<_> = others.map(Transport::word).collect();
+        format!(
+            "a variant is a version and a role: tls1.2/client, tls1.2/server, tls1.3/client, tls1.3/server; \
+             behind another slash, a transport that is not the scripted one: {}",
+            others.join(", ")
+        )
     })
 }
 

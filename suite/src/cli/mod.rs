@@ -28,10 +28,10 @@ use self::output::Output;
 pub use self::own::own;
 use self::progress::Bar;
 use crate::backend::{About, Backends, REFERENCE, Unusable};
-use crate::judge::{self, Recordings};
-use crate::report::{Checked, Counts, Report, text};
+use crate::judge::{self, Judge, Stale, Verdict};
+use crate::report::{Checked, Report, text};
 use crate::run::{CaseResult, Plan};
-use crate::scenario::{Corpus, Id};
+use crate::scenario::{Corpus, Id, Origin, Role, Scenario, Transport, Variant, Version};
 use crate::subject::{Isolation, Subject};
 use crate::trace::Trace;
 use crate::worker;
@@ -97,14 +97,36 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
         variants: Vec::new(),
     };
     let begun = Instant::now();
-    let results = carry_out(&plan)?;
+    let judge = Judge::built_in()?;
+    let results = carry_out(&plan, &judge)?;
     let duration = begun.elapsed();
-    let report = report(&plan, &results, &missing);
+    let mut report = report(&plan, &judge, &results, &missing);
+    report.stale = stale(&plan, &judge, &corpus, &results);
     output.write(&match arguments.report.format {
         Format::Text => report.text(duration),
         Format::Json => report.json(duration).map_err(Failure::Json)?,
     })?;
-    Ok(verdict(&results))
+    match report.stale.is_empty() {
+        true => Ok(verdict(&results)),
+        false => Ok(Exit::Unexpected),
+    }
+}
+
+/// The entries of the ledger whose finding did not come.
+fn stale(plan: &Plan<'_>, judge: &Judge, corpus: &Corpus, results: &[CaseResult]) -> Vec<Stale> {
+    let mut stale = Vec::new();
+    for about in plan.backends.iter().map(|backend| backend.about()) {
+        let of_library =
+            |result: &&CaseResult| result.backend == about.id && result.origin == Origin::Library;
+        let ran = results
+            .iter()
+            .filter(of_library)
+            .map(|result| ((&result.scenario, result.variant), &result.findings[..]))
+            .collect();
+        let (library, version) = (about.recorded_as(), &about.version);
+        stale.extend(judge.ledger.stale(corpus, &library, version, &ran));
+    }
+    stale
 }
 
 fn list(format: Format) -> Result<Exit, Failure> {
@@ -163,14 +185,9 @@ fn list_text(corpus: &Corpus, backends: &[&About], missing: &[Unusable]) -> Stri
         .scenarios()
         .iter()
         .map(|scenario| {
-            let variants: Vec<String> = scenario.variants().map(|v| v.to_string()).collect();
-            let variants = match variants.len() {
-                4 => "all variants".to_owned(),
-                _ => variants.join(" "),
-            };
             vec![
                 format!("  {}", scenario.id),
-                variants,
+                listed_variants(scenario),
                 scenario.title.clone(),
             ]
         })
@@ -180,6 +197,29 @@ fn list_text(corpus: &Corpus, backends: &[&About], missing: &[Unusable]) -> Stri
         "Backends:\n{backends}\n{number} scenarios:\n{}",
         text::align(&rows)
     )
+}
+
+/// Versions and roles, then the transports, where there are others than the scripted one.
+fn listed_variants(scenario: &Scenario) -> String {
+    let scripted = scenario
+        .variants()
+        .filter(|variant| variant.transport == scenario.transports[0])
+        .map(|variant| Variant {
+            transport: Transport::Scripted,
+            ..variant
+        });
+    let variants: Vec<String> = scripted.map(|variant| variant.to_string()).collect();
+    let variants = match variants.len() == Version::ALL.len() * Role::ALL.len() {
+        true => "all variants".to_owned(),
+        false => variants.join(" "),
+    };
+    match scenario.transports[..] {
+        [Transport::Scripted] => variants,
+        _ => {
+            let words: Vec<_> = scenario.transports.iter().map(|t| t.word()).collect();
+            format!("{variants} over {}", words.join(" "))
+        }
+    }
 }
 
 fn list_json(
@@ -226,7 +266,7 @@ fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
         jobs: processors(),
         variants: arguments.variant.clone(),
     };
-    let results = carry_out(&plan)?;
+    let results = carry_out(&plan, &Judge::built_in()?)?;
     if results.is_empty() {
         return Err(Failure::NoSuchVariant);
     }
@@ -268,9 +308,9 @@ fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
         jobs: processors(),
         variants: Vec::new(),
     };
-    let results = carry_out(&plan)?;
-    let report = report(&plan, &results, &[]);
-    let counts = Counts::of(&results);
+    let judge = Judge::built_in()?;
+    let results = carry_out(&plan, &judge)?;
+    let report = report(&plan, &judge, &results, &[]);
     let mut text = report.divergences();
     if !text.is_empty() {
         text.push('\n');
@@ -279,25 +319,49 @@ fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
         "{} and {}, {} cases: {}\n",
         plan.reference.about().id,
         plan.backends[0].about().id,
-        counts.cases(),
-        counts.words(),
+        results.len(),
+        compared(&results),
     ));
     text.push_str(&report.surprises());
     Output::Standard.write(&text)?;
     Ok(verdict(&results))
 }
 
+/// How many cases are the same, and how many not, in words.
+fn compared(results: &[CaseResult]) -> String {
+    let of = |wanted: fn(&CaseResult) -> bool| results.iter().filter(|r| wanted(r)).count();
+    let is_other = |result: &CaseResult| match result.verdict {
+        Verdict::NotApplicable(_) | Verdict::Crashed(_) | Verdict::Hung(_) => true,
+        Verdict::Conforms | Verdict::Violates | Verdict::Differs => !result.differences.is_empty(),
+    };
+    let same = results.iter().filter(|result| !is_other(result)).count();
+    let more = [
+        (of(|r| !r.differences.is_empty()), "differ"),
+        (
+            of(|r| matches!(r.verdict, Verdict::NotApplicable(_))),
+            "not applicable",
+        ),
+        (of(|r| matches!(r.verdict, Verdict::Crashed(_))), "CRASHED"),
+        (of(|r| matches!(r.verdict, Verdict::Hung(_))), "HUNG"),
+    ];
+    let more = more.iter().filter(|(number, _)| *number > 0);
+    let more: String = more
+        .map(|(number, word)| format!(", {number} {word}"))
+        .collect();
+    format!("{same} same{more}")
+}
+
 /// Runs a plan with a progress bar, until done or interrupted.
-fn carry_out(plan: &Plan<'_>) -> Result<Vec<CaseResult>, Failure> {
+fn carry_out(plan: &Plan<'_>, judge: &Judge) -> Result<Vec<CaseResult>, Failure> {
     let bar = Bar::new(plan.cases());
-    let recordings = Recordings::built_in();
-    let results = progress::interruptible(|| plan.run(&recordings, &bar, &STOP));
+    let results = progress::interruptible(|| plan.run(judge, &bar, &STOP));
     bar.finish();
     Ok(results?)
 }
 
 fn report<'a>(
     plan: &'a Plan<'_>,
+    judge: &'a Judge,
     results: &'a [CaseResult],
     missing: &'a [Unusable],
 ) -> Report<'a> {
@@ -323,6 +387,8 @@ fn report<'a>(
             .map(|backend| backend.about())
             .collect(),
         reference: &plan.reference.about().id,
+        manual: &judge.manual,
+        stale: Vec::new(),
         results,
     }
 }

@@ -2,21 +2,26 @@
 //! or clocks. It accepts and delivers what the script says ([`Outbound`], [`Inbound`]), and it
 //! taps every byte both ways.
 //!
+//! A transport that waits ([`Link::wait_for`]) lets the far end act within a call, on the same thread: it
+//! would wait for ever if the far end then had nothing to do, and so ends instead.
+//!
 //! In flow the bytes that either end sends; out flow the same bytes to the other end, and the
 //! [`Tap`] from which the wire view reads records. Knows no library.
 
 mod errno;
+mod traffic;
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
 pub use errno::Errno;
+pub use traffic::{Flow, Traffic};
 
 /// How many transport calls one call of the library may cause before the link gives up on it and
 /// fails each further one with `EIO`: nearly four times what the largest write of a scenario needs
@@ -112,7 +117,8 @@ pub enum Transfer {
 }
 
 /// Which way bytes went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// From the library under test to the peer.
     Out,
@@ -199,6 +205,12 @@ impl Tap {
     }
 }
 
+/// The far end of a transport that waits for it.
+pub trait FarEnd: fmt::Debug {
+    /// Does what it can do at present: reads what has arrived, and answers where it must.
+    fn act(&self);
+}
+
 /// A handle on the transport of one case; clones share it.
 #[derive(Debug, Clone)]
 pub struct Link(Rc<RefCell<State>>);
@@ -214,6 +226,8 @@ struct State {
     /// How far the peer has read `tap.out`, and the library under test `tap.inn`.
     peer_read: usize,
     library_read: usize,
+    /// How many of those that were read for the library it has not taken yet.
+    waiting: usize,
     /// Bytes that the peer reads before anything else: damage on the way.
     noise: Vec<u8>,
     noise_read: usize,
@@ -221,8 +235,17 @@ struct State {
     /// call began.
     calls: u64,
     still: u64,
+    /// How the transport treated the call of the library that runs, and whether all of it is seen here.
+    traffic: Traffic,
+    seen: bool,
     /// The library under test has been told that nothing more will come.
     ended: bool,
+    /// Whom a call waits for; nobody if it never waits.
+    far_end: Option<Weak<dyn FarEnd>>,
+    /// What a call that waited came to, in words, if it was not what it waited for.
+    notes: Vec<String>,
+    /// Why somebody else gave up on the library.
+    abandoned: Option<String>,
 }
 
 impl State {
@@ -241,7 +264,63 @@ impl State {
         }
     }
 
+    /// Takes as many of `bytes` as the script says.
+    fn write(&mut self, bytes: &[u8]) -> Transfer {
+        if let Err(refusal) = self.count_call() {
+            return Transfer::Refused(refusal);
+        }
+        let fits = bytes
+            .len()
+            .min(self.out_left)
+            .min(self.outbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
+        if fits == 0 && !bytes.is_empty() {
+            return Transfer::Refused(self.outbound.then);
+        }
+        self.out_left = self.outbound.accept.less(self.out_left, fits);
+        self.tap.record(Direction::Out, &bytes[..fits]);
+        if fits > 0 {
+            self.still = 0;
+        }
+        Transfer::Done(fits)
+    }
+
+    /// Whether there is nothing to wait for: something is there, or no more may be handed over.
+    fn needs_no_wait(&self) -> bool {
+        self.in_left == 0 || self.tap.inn.len() > self.library_read
+    }
+
+    /// Hands over as much as fits and the script says.
+    fn read(&mut self, space: &mut [u8]) -> Transfer {
+        if let Err(refusal) = self.count_call() {
+            return Transfer::Refused(refusal);
+        }
+        let there = self.tap.inn.len() - self.library_read;
+        let fits = space
+            .len()
+            .min(there)
+            .min(self.in_left)
+            .min(self.inbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
+        if fits == 0 {
+            self.ended |= self.inbound.then == Refusal::Zero;
+            return Transfer::Refused(self.inbound.then);
+        }
+        let from = self.library_read;
+        space[..fits].copy_from_slice(&self.tap.inn[from..from + fits]);
+        self.library_read += fits;
+        self.still = 0;
+        self.in_left = self.inbound.deliver.less(self.in_left, fits);
+        Transfer::Done(fits)
+    }
+
+    /// Whom to wait for, if anybody is there.
+    fn far_end(&self) -> Option<Rc<dyn FarEnd>> {
+        self.far_end.as_ref().and_then(Weak::upgrade)
+    }
+
     fn given_up(&self) -> Option<String> {
+        if self.abandoned.is_some() {
+            return self.abandoned.clone();
+        }
         if self.still > STILL_LIMIT {
             return Some(format!(
                 "spins on the transport: {STILL_LIMIT} calls of it in a row moved no byte"
@@ -275,11 +354,17 @@ impl Link {
             in_left: usize::MAX,
             peer_read: 0,
             library_read: 0,
+            waiting: 0,
             noise: Vec::new(),
             noise_read: 0,
             calls: 0,
             still: 0,
+            traffic: Traffic::default(),
+            seen: true,
             ended: false,
+            far_end: None,
+            notes: Vec::new(),
+            abandoned: None,
         })))
     }
 
@@ -307,6 +392,8 @@ impl Link {
         let state = &mut *self.state();
         state.calls = 0;
         state.still = 0;
+        state.abandoned = None;
+        state.traffic = Traffic::default();
         if let Budget::EachCall(bytes) = state.outbound.accept {
             state.out_left = bytes;
         }
@@ -350,6 +437,29 @@ impl Link {
         self.state().tap.mark()
     }
 
+    /// How the transport treated the library since [`Link::begin_call`]; nothing if that is not known.
+    pub fn traffic(&self) -> Option<Traffic> {
+        let state = self.state();
+        state.seen.then_some(state.traffic)
+    }
+
+    /// Something of the library's own, or of the system's, stands between the library and the link: what
+    /// each call met there is not known.
+    pub fn stand_behind_another(&self) {
+        self.state().seen = false;
+    }
+
+    /// How many bytes of the peer the library under test has taken from the transport.
+    pub fn taken(&self) -> usize {
+        let state = self.state();
+        state.library_read.saturating_sub(state.waiting)
+    }
+
+    /// So many of the bytes that were handed over are still in what stands between the library and the link.
+    pub fn are_waiting(&self, bytes: usize) {
+        self.state().waiting = bytes;
+    }
+
     /// Changes whenever a byte moves: taken from either end, or read by it.
     pub fn progress(&self) -> Progress {
         let state = self.state();
@@ -362,49 +472,91 @@ impl Link {
         }
     }
 
-    /// The library under test writes `bytes`.
+    /// The library under test writes `bytes`. A transport that waits returns when the far end has taken
+    /// them, or fails with `EPIPE` if it takes no more.
     pub fn write(&self, bytes: &[u8]) -> Transfer {
+        let (transfer, far_end) = {
+            let mut state = self.state();
+            (state.write(bytes), state.far_end())
+        };
+        let transfer = match (transfer, far_end) {
+            (Transfer::Done(_), Some(far_end)) => self.wait_until_taken(transfer, &*far_end),
+            _ => transfer,
+        };
         let state = &mut *self.state();
-        if let Err(refusal) = state.count_call() {
-            return Transfer::Refused(refusal);
-        }
-        let fits = bytes
-            .len()
-            .min(state.out_left)
-            .min(state.outbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
-        if fits == 0 && !bytes.is_empty() {
-            return Transfer::Refused(state.outbound.then);
-        }
-        state.out_left = state.outbound.accept.less(state.out_left, fits);
-        state.tap.record(Direction::Out, &bytes[..fits]);
-        if fits > 0 {
-            state.still = 0;
-        }
-        Transfer::Done(fits)
+        state.traffic.out.note(bytes.len(), transfer);
+        state.traffic.last = Some(Direction::Out);
+        transfer
     }
 
-    /// The library under test reads into `space`.
+    fn wait_until_taken(&self, transfer: Transfer, far_end: &dyn FarEnd) -> Transfer {
+        loop {
+            let before = self.progress().read.out;
+            if before == self.mark().out {
+                return transfer;
+            }
+            far_end.act();
+            if self.progress().read.out == before {
+                self.note("the far end takes nothing more: EPIPE");
+                return Transfer::Refused(Refusal::Fail(Errno::PIPE));
+            }
+        }
+    }
+
+    /// The library under test reads into `space`. A transport that waits returns when something has come,
+    /// or tells of an end of file if nothing can.
     pub fn read(&self, space: &mut [u8]) -> Transfer {
+        let far_end = {
+            let state = self.state();
+            match state.needs_no_wait() {
+                true => None,
+                false => state.far_end(),
+            }
+        };
+        if let Some(far_end) = &far_end {
+            far_end.act();
+        }
+        let mut transfer = self.state().read(space);
+        if far_end.is_some() && transfer == Transfer::Refused(Refusal::WouldBlock) {
+            transfer = Transfer::Refused(Refusal::Zero);
+            self.state().ended = true;
+            self.note("nothing can come any more: end of file");
+        }
         let state = &mut *self.state();
-        if let Err(refusal) = state.count_call() {
-            return Transfer::Refused(refusal);
+        state.traffic.inn.note(space.len(), transfer);
+        state.traffic.last = Some(Direction::In);
+        transfer
+    }
+
+    /// From now on each call waits for `far_end`.
+    pub fn wait_for(&self, far_end: Weak<dyn FarEnd>) {
+        self.state().far_end = Some(far_end);
+    }
+
+    /// Whoever calls wait for does what it can do at present.
+    pub fn let_far_end_act(&self) {
+        let far_end = self.state().far_end();
+        if let Some(far_end) = far_end {
+            far_end.act();
         }
-        let there = state.tap.inn.len() - state.library_read;
-        let fits = space
-            .len()
-            .min(there)
-            .min(state.in_left)
-            .min(state.inbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
-        if fits == 0 {
-            state.ended |= state.inbound.then == Refusal::Zero;
-            return Transfer::Refused(state.inbound.then);
+    }
+
+    /// Something is worth telling of a call that waits; once, however often it comes.
+    fn note(&self, what: &str) {
+        let notes = &mut self.state().notes;
+        if notes.last().is_none_or(|last| last != what) {
+            notes.push(what.to_owned());
         }
-        let from = state.library_read;
-        space[..fits].copy_from_slice(&state.tap.inn[from..from + fits]);
-        state.library_read += fits;
-        state.still = 0;
-        state.in_left = state.inbound.deliver.less(state.in_left, fits);
-        Transfer::Done(fits)
+    }
+
+    /// What is worth telling of the calls since this was last asked.
+    pub fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().notes)
+    }
+
+    /// Somebody who sees more than the link gives up on the library: it waits for what never comes.
+    pub fn give_up(&self, why: &str) {
+        self.state().abandoned = Some(why.to_owned());
     }
 
     /// Whether the library under test has read up to the end of file.

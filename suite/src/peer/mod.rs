@@ -4,7 +4,8 @@
 //!
 //! It shares the thread's error queue with the reference backend, which is the same library; so it
 //! leaves the queue empty, and never runs between a call of the library under test and the reading
-//! of what that call left behind.
+//! of what that call left behind. Where it acts in the middle of a call, it keeps [`Undisturbed`] what the
+//! call has left there so far.
 
 #![allow(unsafe_code)] // Functions that the `openssl` crate does not wrap.
 
@@ -38,8 +39,67 @@ unsafe extern "C" {
     fn SSL_new_session_ticket(ssl: *mut openssl_sys::SSL) -> c_int;
 }
 
+/// `ERR_STATE` of openssl/err.h: of which nothing but the address is used.
+enum ErrState {}
+
+// SAFETY: the declarations of openssl/err.h, since 3.2, in the library that `openssl-sys` links.
+unsafe extern "C" {
+    fn OSSL_ERR_STATE_new() -> *mut ErrState;
+    fn OSSL_ERR_STATE_save(state: *mut ErrState);
+    fn OSSL_ERR_STATE_restore(state: *const ErrState);
+    fn OSSL_ERR_STATE_free(state: *mut ErrState);
+}
+
+/// The error queue and the errno of a call that the peer acts in the middle of: they come back when this
+/// is dropped, whatever the peer left.
+#[derive(Debug)]
+pub struct Undisturbed {
+    queue: *mut ErrState,
+    errno: errno::Errno,
+}
+
+impl Undisturbed {
+    /// Sets the thread's error queue and errno aside.
+    pub fn new() -> Self {
+        let errno = errno::errno();
+        // SAFETY: no precondition; without memory there is no state, and nothing is saved.
+        let queue = unsafe {
+            let queue = OSSL_ERR_STATE_new();
+            if !queue.is_null() {
+                OSSL_ERR_STATE_save(queue);
+            }
+            queue
+        };
+        Self { queue, errno }
+    }
+}
+
+impl Default for Undisturbed {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Undisturbed {
+    fn drop(&mut self) {
+        if !self.queue.is_null() {
+            // SAFETY: the state was made by `new`, and is freed once. What the peer left in the queue goes
+            // first: restoring adds to it.
+            unsafe {
+                openssl_sys::ERR_clear_error();
+                OSSL_ERR_STATE_restore(self.queue);
+                OSSL_ERR_STATE_free(self.queue);
+            }
+        }
+        errno::set_errno(self.errno);
+    }
+}
+
 /// `SSL_OP_ALLOW_CLIENT_RENEGOTIATION` of openssl/ssl.h: a server of 3.0 and later refuses without.
 const ALLOW_CLIENT_RENEGOTIATION: u64 = 1 << 8;
+
+/// `SSL_OP_NO_ENCRYPT_THEN_MAC` of openssl/ssl.h: the extension of RFC 7366 is neither sent nor answered.
+const NO_ENCRYPT_THEN_MAC: u64 = 1 << 19;
 
 /// How much the peer reads at once, in bytes: one record.
 const READ_SIZE: usize = 16_384;
@@ -256,13 +316,18 @@ fn new_context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
         (Version::Tls12, Cipher::ChaCha20) => {
             context.set_cipher_list("ECDHE-ECDSA-CHACHA20-POLY1305")?;
         }
-        (Version::Tls12, Cipher::Aes128Cbc) => context.set_cipher_list("ECDHE-ECDSA-AES128-SHA")?,
+        (Version::Tls12, Cipher::Aes128Cbc | Cipher::Aes128CbcMacThenEncrypt) => {
+            context.set_cipher_list("ECDHE-ECDSA-AES128-SHA")?;
+        }
         (Version::Tls13, Cipher::ChaCha20) => {
             context.set_ciphersuites("TLS_CHACHA20_POLY1305_SHA256")?;
         }
         (Version::Tls13, _) => context.set_ciphersuites("TLS_AES_128_GCM_SHA256")?,
     }
     context.set_options(renegotiation_options(setup.renegotiation));
+    if setup.cipher == Cipher::Aes128CbcMacThenEncrypt {
+        context.set_options(SslOptions::from_bits_retain(NO_ENCRYPT_THEN_MAC));
+    }
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
     // Tickets are sent when a scenario asks for one, so that nothing unasked is on the wire.
     context.set_num_tickets(0)?;

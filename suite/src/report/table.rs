@@ -5,7 +5,7 @@
 
 use super::text::align;
 use crate::judge::{Answer, Answers, Row};
-use crate::scenario::{Role, Variant, Version};
+use crate::scenario::{Role, Transport, Variant, Version};
 
 /// Answers with the names of their columns.
 #[derive(Debug)]
@@ -179,9 +179,13 @@ fn label(variants: &[Variant], all: &[Variant]) -> String {
     if let Some(version) = Version::ALL.into_iter().find(version) {
         return short(version).to_owned();
     }
-    let each = variants
-        .iter()
-        .map(|variant| format!("{} {}", short(variant.version), variant.role.word()));
+    let each = variants.iter().map(|variant| {
+        let (version, role) = (short(variant.version), variant.role.word());
+        match variant.transport {
+            Transport::Scripted => format!("{version} {role}"),
+            transport => format!("{version} {role} {}", transport.word()),
+        }
+    });
     each.collect::<Vec<_>>().join(", ")
 }
 

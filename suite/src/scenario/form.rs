@@ -1,9 +1,9 @@
-//! How a scenario file is read: views of the TOML tree that hand out values of the wanted kind and
+//! How a file that a person edits is read, a scenario or a page of the manual: views of the TOML tree that hand out values of the wanted kind and
 //! range, or a [`Fault`] that knows its place in the text, what stands there and what would be
 //! right.
 //!
 //! In flows the spanned tree of the `toml` crate; out flow plain values. Which keys and words there
-//! are is the business of [`parse`](super::parse()).
+//! are is the business of [`scenario::parse`](super::parse()) and of [`manual`](crate::manual).
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -14,17 +14,17 @@ use toml::de::{DeTable, DeValue};
 
 /// Something in a file that is not as it must be.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     /// Where in the text, in bytes.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// What is wrong.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// What would be right.
-    pub(super) help: String,
+    pub(crate) help: String,
 }
 
 impl Fault {
-    pub(super) fn new(at: usize, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn new(at: usize, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             at,
             message: message.into(),
@@ -33,7 +33,7 @@ impl Fault {
     }
 
     /// `message` tells of a word that is none of `known`, which are called `kinds`.
-    pub(super) fn unknown(
+    pub(crate) fn unknown(
         at: usize,
         message: String,
         word: &str,
@@ -49,34 +49,43 @@ impl Fault {
     }
 }
 
+/// What messages call a file that has no better name.
+const FILE: &str = "the file";
+
 /// The entries of a table, in the order of the file.
 #[derive(Debug)]
-pub(super) struct Fields<'t> {
+pub(crate) struct Fields<'t> {
     /// What the table is the value of; nothing for the file itself.
     name: Option<&'t str>,
+    /// What messages call the file.
+    file: &'static str,
     at: usize,
     entries: Vec<Entry<'t>>,
 }
 
 /// One `key = value`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry<'t> {
-    pub(super) key: &'t str,
+pub(crate) struct Entry<'t> {
+    pub(crate) key: &'t str,
     /// Where the key stands, in bytes.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     value: &'t Spanned<DeValue<'t>>,
 }
 
 impl<'t> Fields<'t> {
-    /// The top of a file.
-    pub(super) fn of_file(document: &'t Spanned<DeTable<'t>>) -> Self {
-        Self::of_table(None, 0, document.get_ref())
+    /// The top of a file, which messages call `file`.
+    pub(crate) fn of_file(document: &'t Spanned<DeTable<'t>>, file: &'static str) -> Self {
+        Self {
+            file,
+            ..Self::of_table(None, 0, document.get_ref())
+        }
     }
 
     /// A table that was left out: it stands for an empty one.
-    pub(super) fn empty(name: &'t str, at: usize) -> Self {
+    pub(crate) fn empty(name: &'t str, at: usize) -> Self {
         Self {
             name: Some(name),
+            file: FILE,
             at,
             entries: Vec::new(),
         }
@@ -92,15 +101,20 @@ impl<'t> Fields<'t> {
             })
             .collect();
         entries.sort_by_key(|entry| entry.at);
-        Self { name, at, entries }
+        Self {
+            name,
+            file: FILE,
+            at,
+            entries,
+        }
     }
 
     /// Refuses every key that is none of `known`.
-    pub(super) fn only(self, known: &[&str]) -> Result<Self, Fault> {
+    pub(crate) fn only(self, known: &[&str]) -> Result<Self, Fault> {
         match self.entries.iter().find(|e| !known.contains(&e.key)) {
             None => Ok(self),
             Some(entry) => {
-                let within = self.name.unwrap_or("the scenario");
+                let within = self.name.unwrap_or(self.file);
                 let message = format!("unknown key {} in {within}", Shown(entry.key));
                 Err(Fault::unknown(entry.at, message, entry.key, "keys", known))
             }
@@ -108,7 +122,7 @@ impl<'t> Fields<'t> {
     }
 
     /// The one entry of a table that must have exactly one; `advice` says how to write it.
-    pub(super) fn single(&self, advice: &str) -> Result<Entry<'t>, Fault> {
+    pub(crate) fn single(&self, advice: &str) -> Result<Entry<'t>, Fault> {
         match self.entries[..] {
             [entry] => Ok(entry),
             [] => Err(Fault::new(self.at, "an empty table", advice)),
@@ -125,25 +139,25 @@ impl<'t> Fields<'t> {
     }
 
     /// The value of `key`, if it is there.
-    pub(super) fn find(&self, key: &str) -> Option<Node<'t>> {
+    pub(crate) fn find(&self, key: &str) -> Option<Node<'t>> {
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         Some(self.node(*entry))
     }
 
     /// The array of strings at `key`, each there once; empty if the table has none. `wanted` says
     /// in the plural what they are.
-    pub(super) fn set_or_none(
+    pub(crate) fn set_or_none<T: PartialEq>(
         &self,
         key: &str,
         wanted: &str,
-        read: impl Fn(Node<'t>) -> Result<String, Fault>,
-    ) -> Result<Vec<String>, Fault> {
+        read: impl Fn(Node<'t>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
         let set = self.read(key, |node| node.set(wanted, read))?;
         Ok(set.unwrap_or_default())
     }
 
     /// The words of the array at `key`; all `choices` if the table has none.
-    pub(super) fn some_or_all<T: Copy + PartialEq, const N: usize>(
+    pub(crate) fn some_or_all<T: Copy + PartialEq, const N: usize>(
         &self,
         key: &str,
         choices: [(&'static str, T); N],
@@ -155,7 +169,7 @@ impl<'t> Fields<'t> {
     }
 
     /// The word at `key`; the first of `choices` if the table has none.
-    pub(super) fn word_or_first<T: Copy, const N: usize>(
+    pub(crate) fn word_or_first<T: Copy, const N: usize>(
         &self,
         key: &str,
         choices: [(&'static str, T); N],
@@ -165,7 +179,7 @@ impl<'t> Fields<'t> {
     }
 
     /// What `read` makes of the value of `key`, if it is there.
-    pub(super) fn read<T>(
+    pub(crate) fn read<T>(
         &self,
         key: &str,
         read: impl FnOnce(Node<'t>) -> Result<T, Fault>,
@@ -174,7 +188,7 @@ impl<'t> Fields<'t> {
     }
 
     /// The key and value of at most one of `keys`; a second one is refused.
-    pub(super) fn at_most_one(&self, keys: &[&str]) -> Result<Option<(&'t str, Node<'t>)>, Fault> {
+    pub(crate) fn at_most_one(&self, keys: &[&str]) -> Result<Option<(&'t str, Node<'t>)>, Fault> {
         let mut found = self.entries.iter().filter(|e| keys.contains(&e.key));
         let Some(first) = found.next() else {
             return Ok(None);
@@ -190,7 +204,7 @@ impl<'t> Fields<'t> {
     }
 
     /// Where the table starts, in bytes.
-    pub(super) fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
@@ -208,7 +222,7 @@ impl<'t> Fields<'t> {
 
 impl<'t> Entry<'t> {
     /// The value, known by its key alone.
-    pub(super) fn node(self) -> Node<'t> {
+    pub(crate) fn node(self) -> Node<'t> {
         Node {
             name: Name::Key(self.key),
             key: self.key,
@@ -219,7 +233,7 @@ impl<'t> Entry<'t> {
 
 /// A value, and what messages call it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Node<'t> {
+pub(crate) struct Node<'t> {
     name: Name<'t>,
     key: &'t str,
     value: &'t Spanned<DeValue<'t>>,
@@ -245,12 +259,12 @@ impl fmt::Display for Name<'_> {
 
 impl<'t> Node<'t> {
     /// Where the value starts, in bytes.
-    pub(super) fn at(self) -> usize {
+    pub(crate) fn at(self) -> usize {
         self.value.span().start
     }
 
     /// The value is not `wanted`, a phrase that fits "must be …".
-    pub(super) fn refused(self, wanted: impl fmt::Display) -> Fault {
+    pub(crate) fn refused(self, wanted: impl fmt::Display) -> Fault {
         Fault::new(
             self.at(),
             format!("{} is {}", self.name, Described(self.value.get_ref())),
@@ -259,7 +273,7 @@ impl<'t> Node<'t> {
     }
 
     /// The text of a string; nothing for other values.
-    pub(super) fn as_text(self) -> Option<&'t str> {
+    pub(crate) fn as_text(self) -> Option<&'t str> {
         match self.value.get_ref() {
             DeValue::String(text) => Some(text),
             _ => None,
@@ -267,7 +281,7 @@ impl<'t> Node<'t> {
     }
 
     /// A string that `right` accepts; `wanted` says what that is.
-    pub(super) fn text(
+    pub(crate) fn text(
         self,
         wanted: impl fmt::Display,
         right: impl FnOnce(&str) -> bool,
@@ -278,7 +292,7 @@ impl<'t> Node<'t> {
     }
 
     /// A whole number in `range`.
-    pub(super) fn number<N>(self, range: RangeInclusive<N>) -> Result<N, Fault>
+    pub(crate) fn number<N>(self, range: RangeInclusive<N>) -> Result<N, Fault>
     where
         N: TryFrom<i128> + PartialOrd + fmt::Display,
     {
@@ -299,13 +313,13 @@ impl<'t> Node<'t> {
     }
 
     /// A whole number from 1 to `max`.
-    pub(super) fn count(self, max: usize) -> Result<NonZeroUsize, Fault> {
+    pub(crate) fn count(self, max: usize) -> Result<NonZeroUsize, Fault> {
         let number = self.number(1..=max)?;
         Ok(NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN))
     }
 
     /// The value `true`, the only one that says anything where it stands.
-    pub(super) fn yes(self) -> Result<(), Fault> {
+    pub(crate) fn yes(self) -> Result<(), Fault> {
         match self.value.get_ref() {
             DeValue::Boolean(true) => Ok(()),
             _ => Err(self.refused("true, or left out")),
@@ -313,7 +327,7 @@ impl<'t> Node<'t> {
     }
 
     /// The meaning of one of the words in `choices`.
-    pub(super) fn choice<T>(
+    pub(crate) fn choice<T>(
         self,
         choices: impl IntoIterator<Item = (&'static str, T)>,
     ) -> Result<T, Fault> {
@@ -331,7 +345,7 @@ impl<'t> Node<'t> {
     }
 
     /// The bytes that an even number of hexadecimal digits stands for: 1 to `max`.
-    pub(super) fn hex(self, max: usize) -> Result<Vec<u8>, Fault> {
+    pub(crate) fn hex(self, max: usize) -> Result<Vec<u8>, Fault> {
         self.as_text()
             .filter(|text| (1..=max).contains(&text.len().div_ceil(2)))
             .and_then(|text| base16ct::mixed::decode_vec(text).ok())
@@ -343,7 +357,7 @@ impl<'t> Node<'t> {
     }
 
     /// The elements of an array; `wanted` says in the plural what they are.
-    pub(super) fn elements(self, wanted: &str) -> Result<Vec<Node<'t>>, Fault> {
+    pub(crate) fn elements(self, wanted: &str) -> Result<Vec<Node<'t>>, Fault> {
         let DeValue::Array(values) = self.value.get_ref() else {
             return Err(self.refused(format_args!("an array of {wanted}")));
         };
@@ -356,7 +370,7 @@ impl<'t> Node<'t> {
     }
 
     /// The elements of an array, each there once.
-    pub(super) fn set<T: PartialEq>(
+    pub(crate) fn set<T: PartialEq>(
         self,
         wanted: &str,
         read: impl Fn(Node<'t>) -> Result<T, Fault>,
@@ -381,7 +395,7 @@ impl<'t> Node<'t> {
     }
 
     /// The elements of an array, each there once, and at least one.
-    pub(super) fn some_of<T: PartialEq>(
+    pub(crate) fn some_of<T: PartialEq>(
         self,
         wanted: &str,
         read: impl Fn(Node<'t>) -> Result<T, Fault>,
@@ -394,7 +408,7 @@ impl<'t> Node<'t> {
     }
 
     /// The entries of a table, called by the name of the key whose value it is.
-    pub(super) fn fields(self, wanted: &str) -> Result<Fields<'t>, Fault> {
+    pub(crate) fn fields(self, wanted: &str) -> Result<Fields<'t>, Fault> {
         match self.value.get_ref() {
             DeValue::Table(table) => Ok(Fields::of_table(Some(self.key), self.at(), table)),
             _ => Err(self.refused(wanted)),
@@ -402,7 +416,7 @@ impl<'t> Node<'t> {
     }
 
     /// Whether the value is `{}`.
-    pub(super) fn is_empty_table(self) -> bool {
+    pub(crate) fn is_empty_table(self) -> bool {
         matches!(self.value.get_ref(), DeValue::Table(table) if table.is_empty())
     }
 }
@@ -427,7 +441,7 @@ impl fmt::Display for Described<'_> {
 }
 
 /// Text of the file in a message: quoted, escaped and not endless.
-pub(super) struct Shown<'t>(pub(super) &'t str);
+pub(crate) struct Shown<'t>(pub(crate) &'t str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,15 +1,16 @@
 //! What is to be done: a scenario is a list of steps, read from a TOML file or made by a
-//! generator, and run once for each of its variants (protocol version and role).
+//! generator, and run once for each of its variants (protocol version, role and transport).
 //!
 //! In flows the text of a file ([`parse`]); out flows a [`Scenario`] that cannot be wrong: every
 //! number is in range and every step stands where it can be done. Knows no library.
 
 mod corpus;
-mod form;
+pub(crate) mod form;
 mod order;
-mod parse;
+pub(crate) mod parse;
 mod pattern;
 mod steps;
+mod transport;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -21,6 +22,7 @@ pub(crate) use form::{nearest, shortened};
 pub use corpus::{Corpus, Origin, Selection, SelectionError};
 pub use parse::{ParseError, parse};
 pub use pattern::{Pattern, PatternError};
+pub use transport::Transport;
 
 use crate::link::{Inbound, Outbound};
 
@@ -43,6 +45,8 @@ pub struct Scenario {
     pub versions: Vec<Version>,
     /// Roles of the library under test to run with; never empty.
     pub roles: Vec<Role>,
+    /// Kinds of transport to run over; never empty.
+    pub transports: Vec<Transport>,
     /// The kind of cipher that protects the records.
     pub cipher: Cipher,
     /// Whether the library under test is told its role before the first step.
@@ -56,12 +60,16 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Every combination of version and role, in the order of the file.
+    /// Every combination of transport, version and role, in the order of the file.
     pub fn variants(&self) -> impl Iterator<Item = Variant> + '_ {
-        self.versions.iter().flat_map(|&version| {
-            self.roles
-                .iter()
-                .map(move |&role| Variant { version, role })
+        self.transports.iter().flat_map(move |&transport| {
+            self.versions.iter().flat_map(move |&version| {
+                self.roles.iter().map(move |&role| Variant {
+                    version,
+                    role,
+                    transport,
+                })
+            })
         })
     }
 }
@@ -151,29 +159,45 @@ impl Role {
     }
 }
 
-/// One way to run a scenario, written `tls1.3/client`.
+/// One way to run a scenario, written `tls1.3/client`, or `tls1.3/client/bio-pair` where the transport is
+/// not the scripted one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Variant {
     /// The only protocol version that both ends offer.
     pub version: Version,
     /// The role of the library under test.
     pub role: Role,
+    /// What the library under test sends through and reads from.
+    pub transport: Transport,
 }
 
 impl Variant {
-    /// Reads `tls1.3/client`; answers nothing for anything else.
+    /// Reads `tls1.3/client` or `tls1.3/client/bio-pair`; answers nothing for anything else, nor for
+    /// the scripted transport by name, which is not written.
     pub fn parse(text: &str) -> Option<Self> {
-        let (version, role) = text.split_once('/')?;
-        Some(Self {
+        let mut words = text.split('/');
+        let (version, role) = (words.next()?, words.next()?);
+        let transport = match words.next() {
+            None => Transport::Scripted,
+            Some(word) => Transport::ALL
+                .into_iter()
+                .find(|t| t.word() == word && *t != Transport::Scripted)?,
+        };
+        words.next().is_none().then_some(Self {
             version: Version::ALL.into_iter().find(|v| v.word() == version)?,
             role: Role::ALL.into_iter().find(|r| r.word() == role)?,
+            transport,
         })
     }
 }
 
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}/{}", self.version.word(), self.role.word()))
+        let (version, role) = (self.version.word(), self.role.word());
+        match self.transport {
+            Transport::Scripted => f.pad(&format!("{version}/{role}")),
+            transport => f.pad(&format!("{version}/{role}/{}", transport.word())),
+        }
     }
 }
 
@@ -184,14 +208,22 @@ pub enum Cipher {
     Aes128Gcm,
     /// ChaCha20 with Poly1305: an AEAD, in both versions.
     ChaCha20,
-    /// AES-128 in CBC mode with HMAC-SHA1, with encrypt-then-MAC where both ends know it
-    /// (RFC 7366); TLS 1.2 only.
+    /// AES-128 in CBC mode with HMAC-SHA1, with encrypt-then-MAC if the library under test knows it
+    /// (RFC 7366), as the peer does; TLS 1.2 only.
     Aes128Cbc,
+    /// The same with MAC-then-encrypt (RFC 5246, section 6.2.3.2), whatever the library under test
+    /// knows: the peer does not agree to anything else; TLS 1.2 only.
+    Aes128CbcMacThenEncrypt,
 }
 
 impl Cipher {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Aes128Gcm, Self::ChaCha20, Self::Aes128Cbc];
+    pub const ALL: [Self; 4] = [
+        Self::Aes128Gcm,
+        Self::ChaCha20,
+        Self::Aes128Cbc,
+        Self::Aes128CbcMacThenEncrypt,
+    ];
 
     /// The word in files.
     pub fn word(self) -> &'static str {
@@ -199,6 +231,15 @@ impl Cipher {
             Self::Aes128Gcm => "aes128-gcm",
             Self::ChaCha20 => "chacha20",
             Self::Aes128Cbc => "aes128-cbc",
+            Self::Aes128CbcMacThenEncrypt => "aes128-cbc-mac-then-encrypt",
+        }
+    }
+
+    /// Whether TLS 1.3 has it, which has AEADs alone (RFC 8446, section 5.2).
+    pub fn is_aead(self) -> bool {
+        match self {
+            Self::Aes128Gcm | Self::ChaCha20 => true,
+            Self::Aes128Cbc | Self::Aes128CbcMacThenEncrypt => false,
         }
     }
 }

@@ -5,7 +5,8 @@
 
 use super::form::{Fault, Fields};
 use super::steps::{MAX_TIMES, MAX_WRITTEN};
-use super::{PeerAction, Role, RoleState, Scenario, Source, Step, Version, Write};
+use super::{PeerAction, Role, RoleState, Scenario, Source, Step, Transport, Version, Write};
+use crate::link::Refusal;
 
 /// How many bytes all steps together can write, and how many times (each takes pages of its own,
 /// which a system hands out tens of thousands of): twice what one step can.
@@ -129,10 +130,16 @@ impl Place<'_> {
 }
 
 /// Why a step cannot stand where it does, and what would be right.
-struct Objection(&'static str, &'static str);
+struct Objection(String, String);
+
+impl Objection {
+    fn new(message: &str, help: &str) -> Self {
+        Self(message.to_owned(), help.to_owned())
+    }
+}
 
 /// Where a step can stand. Each rule looks at one step and objects or has nothing to say.
-const RULES: [fn(&Place<'_>) -> Option<Objection>; 9] = [
+const RULES: [fn(&Place<'_>) -> Option<Objection>; 10] = [
     one_handshake,
     handshake_needs_a_role,
     repeat_needs_a_write,
@@ -142,33 +149,38 @@ const RULES: [fn(&Place<'_>) -> Option<Objection>; 9] = [
     ticket_needs_a_tls13_client,
     stale_error_needs_a_call,
     nothing_from_a_vanished_peer,
+    each_transport_can,
 ];
 
 fn one_handshake(place: &Place<'_>) -> Option<Objection> {
     let again = *place.step == Step::Handshake && place.before(|s| *s == Step::Handshake);
-    again.then_some(Objection(
-        "a second handshake",
-        "a connection shakes hands once: to repeat the call write \"finish\", for a handshake \
+    again.then(|| {
+        Objection::new(
+            "a second handshake",
+            "a connection shakes hands once: to repeat the call write \"finish\", for a handshake \
          within the connection \"renegotiate\"",
-    ))
+        )
+    })
 }
 
 fn handshake_needs_a_role(place: &Place<'_>) -> Option<Objection> {
     let unset = place.scenario.role_state == RoleState::Unset;
-    (unset && *place.step == Step::Handshake).then_some(Objection(
-        "a handshake with role_state = \"unset\": the library does not know which one to do",
-        "leave the step out and write at once, or leave role_state out",
-    ))
+    (unset && *place.step == Step::Handshake).then(|| {
+        Objection::new(
+            "a handshake with role_state = \"unset\": the library does not know which one to do",
+            "leave the step out and write at once, or leave role_state out",
+        )
+    })
 }
 
 fn repeat_needs_a_write(place: &Place<'_>) -> Option<Objection> {
     let written = || place.before(|step| matches!(step, Step::Write(_)));
     match place.step {
-        Step::Retry(_) if !written() => Some(Objection(
+        Step::Retry(_) if !written() => Some(Objection::new(
             "a retry before any write",
             "a retry repeats a write: put a write before it",
         )),
-        Step::Write(write) if write.source == Source::Rest && !written() => Some(Objection(
+        Step::Write(write) if write.source == Source::Rest && !written() => Some(Objection::new(
             "the rest of a write before any write",
             "put a write before it that can leave something over",
         )),
@@ -180,11 +192,13 @@ fn finish_needs_a_call(place: &Place<'_>) -> Option<Objection> {
     let called = || {
         place.before(|step| is_call(step) || matches!(step, Step::KeyUpdate(_) | Step::Renegotiate))
     };
-    (*place.step == Step::Finish && !called()).then_some(Objection(
-        "finish before any call",
-        "it repeats the last call until that is done: put a handshake, write, read or shutdown \
+    (*place.step == Step::Finish && !called()).then(|| {
+        Objection::new(
+            "finish before any call",
+            "it repeats the last call until that is done: put a handshake, write, read or shutdown \
          before it",
-    ))
+        )
+    })
 }
 
 fn key_update_needs_tls13(place: &Place<'_>) -> Option<Objection> {
@@ -192,10 +206,12 @@ fn key_update_needs_tls13(place: &Place<'_>) -> Option<Objection> {
         place.step,
         Step::KeyUpdate(_) | Step::Peer(PeerAction::KeyUpdate(_))
     );
-    (updates && !place.only_version(Version::Tls13)).then_some(Objection(
-        "a key update, which TLS 1.2 does not have",
-        "it needs versions = [\"tls1.3\"]",
-    ))
+    (updates && !place.only_version(Version::Tls13)).then(|| {
+        Objection::new(
+            "a key update, which TLS 1.2 does not have",
+            "it needs versions = [\"tls1.3\"]",
+        )
+    })
 }
 
 fn renegotiation_needs_tls12(place: &Place<'_>) -> Option<Objection> {
@@ -203,36 +219,65 @@ fn renegotiation_needs_tls12(place: &Place<'_>) -> Option<Objection> {
         place.step,
         Step::Renegotiate | Step::Peer(PeerAction::Renegotiate)
     );
-    (renegotiates && !place.only_version(Version::Tls12)).then_some(Objection(
-        "a renegotiation, which TLS 1.3 does not have",
-        "it needs versions = [\"tls1.2\"]",
-    ))
+    (renegotiates && !place.only_version(Version::Tls12)).then(|| {
+        Objection::new(
+            "a renegotiation, which TLS 1.3 does not have",
+            "it needs versions = [\"tls1.2\"]",
+        )
+    })
 }
 
 fn ticket_needs_a_tls13_client(place: &Place<'_>) -> Option<Objection> {
     let ticket = *place.step == Step::Peer(PeerAction::SessionTicket);
     let fits = place.only_version(Version::Tls13) && place.scenario.roles == [Role::Client];
-    (ticket && !fits).then_some(Objection(
-        "a session ticket from the peer, which only a TLS 1.3 server sends at any time",
-        "it needs versions = [\"tls1.3\"] and roles = [\"client\"]",
-    ))
+    (ticket && !fits).then(|| {
+        Objection::new(
+            "a session ticket from the peer, which only a TLS 1.3 server sends at any time",
+            "it needs versions = [\"tls1.3\"] and roles = [\"client\"]",
+        )
+    })
 }
 
 fn stale_error_needs_a_call(place: &Place<'_>) -> Option<Objection> {
     // At the very end another message is clearer: nothing would see its effect.
     let next = place.next()?;
-    (*place.step == Step::StaleError && !is_call(next)).then_some(Objection(
-        "a stale error that no call follows at once",
-        "put a write, retry, finish, read, shutdown or handshake right after it",
-    ))
+    (*place.step == Step::StaleError && !is_call(next)).then(|| {
+        Objection::new(
+            "a stale error that no call follows at once",
+            "put a write, retry, finish, read, shutdown or handshake right after it",
+        )
+    })
 }
 
 fn nothing_from_a_vanished_peer(place: &Place<'_>) -> Option<Objection> {
     let gone = |step: &Step| *step == Step::Peer(PeerAction::Vanish);
-    (matches!(place.step, Step::Peer(_)) && place.before(gone)).then_some(Objection(
-        "a step of a peer that has vanished",
-        "put it before peer = \"vanish\", or leave it out",
-    ))
+    (matches!(place.step, Step::Peer(_)) && place.before(gone)).then(|| {
+        Objection::new(
+            "a step of a peer that has vanished",
+            "put it before peer = \"vanish\", or leave it out",
+        )
+    })
+}
+
+fn each_transport_can(place: &Place<'_>) -> Option<Objection> {
+    let is_end =
+        |step: &Step| matches!(step, Step::Inbound(inbound) if inbound.then == Refusal::Zero);
+    if matches!(place.step, Step::Inbound(_))
+        && place.scenario.transports.contains(&Transport::BioPair)
+        && place.before(is_end)
+    {
+        return Some(Objection::new(
+            "\"inbound\" after an end of file, which a BIO pair cannot take back",
+            "leave it out, or leave \"bio-pair\" out of transports",
+        ));
+    }
+    let mut transports = place.scenario.transports.iter();
+    let cannot = transports.find_map(|transport| match place.step {
+        Step::Link(link) => transport.refuses_outbound(link),
+        Step::Inbound(inbound) => transport.refuses_inbound(inbound),
+        _ => None,
+    })?;
+    Some(Objection(cannot.message, cannot.help))
 }
 
 /// Whether a step calls a function of the library that reads or writes.

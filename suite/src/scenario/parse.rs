@@ -7,7 +7,8 @@
 //! links = ["https://…"]                     # where the behaviour is told; default none
 //! versions = ["tls1.2", "tls1.3"]           # default both
 //! roles = ["client", "server"]              # of the library under test; default both
-//! cipher = "aes128-gcm"                     # or chacha20, aes128-cbc (with tls1.2 alone)
+//! transports = ["scripted"]                 # or blocking, memory-bio, bio-pair, buffering-bio, socket, blocking-socket
+//! cipher = "aes128-gcm"                     # or chacha20; aes128-cbc, aes128-cbc-mac-then-encrypt (with tls1.2 alone)
 //! role_state = "set"                        # or unset: no SSL_set_connect_state before
 //! peer_renegotiation = "allow"              # or refuse; only beside a step renegotiate
 //! session_tickets = "none"                  # or send; only where tls1.3/server is a variant
@@ -27,11 +28,12 @@ use toml::de::DeTable;
 
 use super::form::{Fault, Fields, Node};
 use super::{
-    Cipher, Id, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets, Version, is_name,
-    order, steps,
+    Cipher, Id, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets, Transport, Version,
+    is_name, order, steps,
 };
 
-/// A scenario file that is wrong: where, how, and what would be right.
+/// A file that a person edits, a scenario or a page of the manual, and that is wrong: where, how, and what would
+/// be right.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{path}:{line}:{column}: {message}: {help}")]
 #[non_exhaustive]
@@ -49,11 +51,11 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    pub(super) fn at_start(path: &str, message: String, help: &str) -> Self {
+    pub(crate) fn at_start(path: &str, message: String, help: &str) -> Self {
         Self::locate(path, "", Fault::new(0, message, help))
     }
 
-    fn locate(path: &str, text: &str, fault: Fault) -> Self {
+    pub(crate) fn locate(path: &str, text: &str, fault: Fault) -> Self {
         let before = || text.char_indices().take_while(|&(at, _)| at < fault.at);
         let line = before().filter(|&(_, c)| c == '\n').count() + 1;
         let column = before().fold(1, |column, (_, c)| if c == '\n' { 1 } else { column + 1 });
@@ -78,12 +80,13 @@ pub fn parse(id: Id, path: &str, text: &str) -> Result<Scenario, ParseError> {
 }
 
 fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
-    const KEYS: [&str; 10] = [
+    const KEYS: [&str; 11] = [
         "title",
         "clauses",
         "links",
         "versions",
         "roles",
+        "transports",
         "cipher",
         "role_state",
         "peer_renegotiation",
@@ -91,12 +94,13 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
         "steps",
     ];
     let document = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
-    let fields = Fields::of_file(&document).only(&KEYS)?;
+    let fields = Fields::of_file(&document, "the scenario").only(&KEYS)?;
     let title = title(&fields)?;
     let clauses = fields.set_or_none("clauses", "clauses", clause)?;
     let links = fields.set_or_none("links", "addresses", link_address)?;
     let versions = fields.some_or_all("versions", Version::ALL.map(|v| (v.word(), v)))?;
     let roles = fields.some_or_all("roles", Role::ALL.map(|r| (r.word(), r)))?;
+    let transports = transports(&fields)?;
     let cipher = cipher(&fields, &versions)?;
     let role_state = fields.word_or_first(
         "role_state",
@@ -124,6 +128,7 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
         links,
         versions,
         roles,
+        transports,
         cipher,
         role_state,
         peer_renegotiation,
@@ -134,7 +139,8 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
     Ok(scenario)
 }
 
-fn syntax(text: &str, error: &toml::de::Error) -> Fault {
+/// What stands there is no TOML.
+pub(crate) fn syntax(text: &str, error: &toml::de::Error) -> Fault {
     Fault::new(
         error.span().map_or(text.len(), |span| span.start),
         format!("not TOML: {}", error.message().replace('\n', ", ")),
@@ -158,7 +164,8 @@ fn title(fields: &Fields<'_>) -> Result<String, Fault> {
     }
 }
 
-fn clause(node: Node<'_>) -> Result<String, Fault> {
+/// The id of a clause.
+pub(crate) fn clause(node: Node<'_>) -> Result<String, Fault> {
     let right = |text: &str| {
         text.split_once('.')
             .is_some_and(|(topic, rule)| is_name(topic) && is_name(rule))
@@ -170,7 +177,8 @@ fn clause(node: Node<'_>) -> Result<String, Fault> {
     .map(str::to_owned)
 }
 
-fn link_address(node: Node<'_>) -> Result<String, Fault> {
+/// An address on the web.
+pub(crate) fn link_address(node: Node<'_>) -> Result<String, Fault> {
     let right = |text: &str| {
         let rest = text
             .strip_prefix("https://")
@@ -183,16 +191,22 @@ fn link_address(node: Node<'_>) -> Result<String, Fault> {
         .map(str::to_owned)
 }
 
+fn transports(fields: &Fields<'_>) -> Result<Vec<Transport>, Fault> {
+    let choices = Transport::ALL.map(|transport| (transport.word(), transport));
+    let some = fields.read("transports", |node| {
+        node.some_of("strings", |element| element.choice(choices))
+    })?;
+    Ok(some.unwrap_or_else(|| vec![Transport::Scripted]))
+}
+
 fn cipher(fields: &Fields<'_>, versions: &[Version]) -> Result<Cipher, Fault> {
     let cipher = fields.word_or_first("cipher", Cipher::ALL.map(|c| (c.word(), c)))?;
     match fields.find("cipher") {
-        Some(node) if cipher == Cipher::Aes128Cbc && versions != [Version::Tls12] => {
-            Err(Fault::new(
-                node.at(),
-                "\"aes128-cbc\" does not exist in TLS 1.3",
-                "it needs versions = [\"tls1.2\"]",
-            ))
-        }
+        Some(node) if !cipher.is_aead() && versions != [Version::Tls12] => Err(Fault::new(
+            node.at(),
+            format!("\"{}\" does not exist in TLS 1.3", cipher.word()),
+            "it needs versions = [\"tls1.2\"]",
+        )),
         _ => Ok(cipher),
     }
 }

@@ -1,41 +1,105 @@
-//! What the peer does on the stage, and how the transport vanishes with it.
+//! What the peer does on the stage, between the calls of the library under test or, where the transport
+//! waits, in the middle of one; and how the transport vanishes with it.
+
+use std::cell::{RefCell, RefMut};
 
 use super::Stage;
-use super::words::describe;
-use crate::link::{Budget, Errno, Inbound, Outbound, Refusal};
-use crate::peer::End;
+use super::words::Deed;
+use crate::link::{Budget, Errno, FarEnd, Inbound, Outbound, Refusal};
+use crate::peer::{End, Peer, Undisturbed};
 use crate::scenario::{PeerAction, Step};
 use crate::trace::{Content, Outcome, Pattern, PeerReport, Shown};
 
+/// What the peer does in the middle of a call, in words.
+const MEANWHILE: &str = "peer, meanwhile";
+
+/// The peer, and what it has read in the middle of a call.
+#[derive(Debug)]
+pub(super) struct FarSide {
+    peer: RefCell<Peer>,
+    heard: RefCell<Heard>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    bytes: Vec<u8>,
+    /// How it ended, if there is more to say than that it is done.
+    end: Option<End>,
+}
+
+impl FarSide {
+    pub(super) fn new(peer: Peer) -> Self {
+        Self {
+            peer: RefCell::new(peer),
+            heard: RefCell::default(),
+        }
+    }
+
+    pub(super) fn peer(&self) -> RefMut<'_, Peer> {
+        self.peer.borrow_mut()
+    }
+
+    /// Whether the peer has completed a handshake.
+    pub(super) fn is_established(&self) -> bool {
+        self.peer().is_established()
+    }
+}
+
+impl FarEnd for FarSide {
+    fn act(&self) {
+        let _call = Undisturbed::new();
+        let (mut peer, mut heard) = (self.peer(), self.heard.borrow_mut());
+        let end = match peer.is_established() {
+            true => peer.read(|part| heard.bytes.extend_from_slice(part)),
+            false => peer.handshake(),
+        };
+        if !matches!(end, End::Idle | End::Done) {
+            heard.end.get_or_insert(end);
+        }
+    }
+}
+
 impl Stage<'_> {
+    /// Tells what the transport and the peer did in the middle of the call that was told last.
+    pub(super) fn tell_meanwhile(&mut self) {
+        for note in self.link.take_notes() {
+            self.note(Deed::other("transport"), Outcome::Nothing(note));
+        }
+        let Heard { bytes, end } = self.far.heard.take();
+        let read = (!bytes.is_empty()).then(|| self.stream.see(&bytes));
+        if read.is_some() || end.is_some() {
+            let report = report(read, end.unwrap_or(End::Done));
+            self.note(Deed::other(MEANWHILE), Outcome::Peer(report));
+        }
+    }
+
     /// The peer does what is to be done before the library under test can go on.
     pub(super) fn peer_goes_on(&mut self) {
-        let action = match self.peer.is_established() {
+        let action = match self.far.is_established() {
             true => PeerAction::Read,
             false => PeerAction::Handshake,
         };
-        let words = describe(&Step::Peer(action.clone()));
-        self.peer_acts(&action, words);
+        self.peer_acts(&action);
     }
 
-    pub(super) fn peer_acts(&mut self, action: &PeerAction, words: String) {
+    pub(super) fn peer_acts(&mut self, action: &PeerAction) {
         let from = self.link.mark();
         let mut read = None;
         let end = match action {
             PeerAction::Read => {
                 let expected = self.stream.accepted().saturating_sub(self.stream.seen());
                 let mut bytes = Vec::with_capacity(expected);
-                let end = self.peer.read(|part| bytes.extend_from_slice(part));
+                let end = self.far.peer().read(|part| bytes.extend_from_slice(part));
                 read = Some(self.stream.see(&bytes));
                 end
             }
             PeerAction::Write(len) => self.peer_writes(len.get()),
-            PeerAction::Handshake => self.peer.handshake(),
-            PeerAction::KeyUpdate(request) => self.peer.key_update(*request),
-            PeerAction::Renegotiate => self.peer.renegotiate(),
-            PeerAction::CloseNotify => self.peer.close_notify(),
-            PeerAction::FatalAlert => self.peer.fatal_alert(),
-            PeerAction::SessionTicket => self.peer.session_ticket(),
+            PeerAction::Handshake => self.far.peer().handshake(),
+            PeerAction::KeyUpdate(request) => self.far.peer().key_update(*request),
+            PeerAction::Renegotiate => self.far.peer().renegotiate(),
+            PeerAction::CloseNotify => self.far.peer().close_notify(),
+            PeerAction::FatalAlert => self.far.peer().fatal_alert(),
+            PeerAction::SessionTicket => self.far.peer().session_ticket(),
             PeerAction::Raw(bytes) => {
                 self.link.peer_write(bytes);
                 End::Done
@@ -53,12 +117,13 @@ impl Stage<'_> {
             (_, end) => end,
         };
         let report = report(read, end);
-        self.push(words, Outcome::Peer(report), from, Shown::Records);
+        let deed = Deed::step(Step::Peer(action.clone()));
+        self.push(deed, Outcome::Peer(report), from, Shown::Records);
     }
 
     fn peer_writes(&mut self, len: usize) -> End {
         let bytes = Pattern::Peer.bytes(self.peer_stream.accepted(), len);
-        let end = self.peer.write(&bytes);
+        let end = self.far.peer().write(&bytes);
         if end == End::Done {
             self.peer_stream.offer(&bytes);
             self.peer_stream.accept(len);

@@ -1,8 +1,8 @@
 //! Puts one case's endpoint, link and peer together and runs its steps.
 //!
 //! In flow a scenario, a variant and a backend; out flows the trace. Deterministic: the same case
-//! twice gives the same trace. The peer acts only between calls of the library under test, on the
-//! same thread.
+//! twice gives the same trace. The peer acts between calls of the library under test or, where the
+//! transport waits for it, in the middle of one, on the same thread.
 
 mod far_side;
 mod reading;
@@ -14,17 +14,21 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::rc::Rc;
 
-use self::far_side::report;
-use self::words::{describe, describe_attempt};
-use self::writing::{Argument, State, Writing};
+use self::far_side::{FarSide, report};
+use self::words::Deed;
+use self::writing::{State, Writing};
 use crate::backend::{Backend, Endpoint, Memory, Setup, Switch, Unsupported};
-use crate::link::{Link, Mark};
+use crate::link::{FarEnd, Link, Mark};
 use crate::peer::{End, Peer, PeerSetup};
 use crate::scenario::{
     Content as RetryContent, Mode, Retry, Role, Scenario, Source, Step, Variant, Write,
 };
-use crate::trace::{Call, Entry, ErrorClass, Outcome, Pattern, Shown, Stream, Trace};
+use crate::trace::{
+    Argument, Attempt, Call, Entry, ErrorClass, Outcome, Pattern, Setting, Shown, Stream, Trace,
+    Verb,
+};
 use crate::wire;
 
 /// How often a call is repeated at most by `finish`, and how many turns a handshake takes at most:
@@ -105,11 +109,23 @@ pub fn run_watched(
         version: variant.version,
         cipher: scenario.cipher,
         role_state: scenario.role_state,
+        transport: variant.transport,
         session_tickets: scenario.session_tickets,
     };
+    let setting = Setting {
+        variant,
+        cipher: scenario.cipher,
+        role_state: scenario.role_state,
+        interface: backend.interface(),
+    };
+    if !backend.transports().contains(&variant.transport) {
+        let word = variant.transport.word();
+        let why = format!("the transport {word}, which this backend has no BIO for");
+        return Ok(never_opened(setting, Unsupported(why)));
+    }
     let endpoint = match backend.open(&setup, &link) {
         Ok(endpoint) => endpoint,
-        Err(unsupported) => return Ok(never_opened(unsupported)),
+        Err(unsupported) => return Ok(never_opened(setting, unsupported)),
     };
     let peer_setup = PeerSetup {
         role: match variant.role {
@@ -120,9 +136,14 @@ pub fn run_watched(
         cipher: scenario.cipher,
         renegotiation: scenario.peer_renegotiation,
     };
+    let far = Rc::new(FarSide::new(Peer::new(&peer_setup, &link)?));
+    if variant.transport.waits() {
+        let far: Rc<dyn FarEnd> = Rc::clone(&far) as _;
+        link.wait_for(Rc::downgrade(&far));
+    }
     let mut stage = Stage {
         watch,
-        peer: Peer::new(&peer_setup, &link)?,
+        far,
         link,
         endpoint,
         entries: Vec::new(),
@@ -132,7 +153,7 @@ pub fn run_watched(
         writing: None,
         kept: Vec::new(),
         last: None,
-        role: variant.role,
+        setting,
     };
     for (index, step) in scenario.steps.iter().enumerate() {
         stage.step = index + 1;
@@ -146,17 +167,21 @@ pub fn run_watched(
             Ok(()) => {}
             Err(Stop::Told) => break,
             Err(Stop::Unsupported(unsupported)) => {
-                stage.note(describe(step), Outcome::Unsupported(unsupported.0));
+                stage.note(
+                    Deed::step(step.clone()),
+                    Outcome::Unsupported(unsupported.0),
+                );
                 break;
             }
             Err(Stop::Failed(error)) => return Err(error),
         }
     }
-    stage.into_trace()
+    stage.into_trace(scenario)
 }
 
-fn never_opened(unsupported: Unsupported) -> Trace {
+fn never_opened(setting: Setting, unsupported: Unsupported) -> Trace {
     Trace {
+        setting: Some(setting),
         entries: vec![Entry::new(
             0,
             OPEN.to_owned(),
@@ -208,7 +233,7 @@ enum Repeatable {
 struct Stage<'w> {
     watch: &'w dyn Watch,
     endpoint: Box<dyn Endpoint>,
-    peer: Peer,
+    far: Rc<FarSide>,
     link: Link,
     entries: Vec<Entry>,
     /// The step that runs, counted from 1.
@@ -221,7 +246,7 @@ struct Stage<'w> {
     /// write with that of an earlier one, and no address may be the same by chance.
     kept: Vec<Memory>,
     last: Option<Last>,
-    role: Role,
+    setting: Setting,
 }
 
 impl Stage<'_> {
@@ -233,75 +258,85 @@ impl Stage<'_> {
             Step::Finish => self.finish()?,
             Step::Read(max) => self.read(*max)?,
             Step::Shutdown => {
-                self.call(describe(step), Repeatable::Shutdown, |end| end.shutdown())?;
+                self.call(Deed::step(step.clone()), Repeatable::Shutdown, |end| {
+                    end.shutdown()
+                })?;
             }
             Step::KeyUpdate(request) => {
                 let request = *request;
-                self.call(describe(step), Repeatable::Once, |end| {
+                self.call(Deed::step(step.clone()), Repeatable::Once, |end| {
                     end.key_update(request)
                 })?;
             }
             Step::Renegotiate => {
-                self.call(describe(step), Repeatable::Once, |end| end.renegotiate())?;
+                self.call(Deed::step(step.clone()), Repeatable::Once, |end| {
+                    end.renegotiate()
+                })?;
             }
             Step::SetModes(modes) => self.switch(step, modes, Switch::On)?,
             Step::ClearModes(modes) => self.switch(step, modes, Switch::Off)?,
             Step::MaxSendFragment(bytes) => {
                 let bytes = *bytes;
-                self.call(describe(step), Repeatable::Once, |end| {
+                self.call(Deed::step(step.clone()), Repeatable::Once, |end| {
                     end.max_send_fragment(bytes)
                 })?;
             }
             Step::Link(outbound) => {
+                let from = self.link.mark();
                 self.link.set_outbound(*outbound);
-                self.note(describe(step), Outcome::Done);
+                self.endpoint.exchange()?;
+                let deed = Deed::step(step.clone());
+                self.push(deed, Outcome::Done, from, Shown::Records);
             }
             Step::Inbound(inbound) => {
                 self.link.set_inbound(*inbound);
-                self.note(describe(step), Outcome::Done);
+                self.note(Deed::step(step.clone()), Outcome::Done);
             }
-            Step::Peer(action) => self.peer_acts(action, describe(step)),
+            Step::Peer(action) => self.peer_acts(action),
             Step::StaleError => {
-                self.watch.about_to(self.step, &describe(step));
+                self.watch
+                    .about_to(self.step, &Deed::step(step.clone()).words);
                 self.endpoint.stale_error()?;
-                self.note(describe(step), Outcome::Done);
+                self.note(Deed::step(step.clone()), Outcome::Done);
             }
         }
         Ok(())
     }
 
     /// An entry during which nothing goes over the wire.
-    fn note(&mut self, action: String, result: Outcome) {
+    fn note(&mut self, deed: Deed, result: Outcome) {
         let here = self.link.mark();
-        self.push(action, result, here, Shown::Records);
+        self.push(deed, result, here, Shown::Records);
     }
 
-    fn push(&mut self, action: String, result: Outcome, from: Mark, wire: Shown) {
+    fn push(&mut self, deed: Deed, result: Outcome, from: Mark, wire: Shown) {
         self.entries.push(Entry {
+            asked: deed.asked,
             from,
             to: self.link.mark(),
+            taken_to: self.link.taken(),
             wire,
-            ..Entry::new(self.step, action, result)
+            ..Entry::new(self.step, deed.words, result)
         });
     }
 
     /// One call of the library under test.
     fn call(
         &mut self,
-        action: String,
+        deed: Deed,
         what: Repeatable,
         run: impl FnOnce(&mut dyn Endpoint) -> Result<Call, Unsupported>,
     ) -> Result<ErrorClass, Stop> {
         let from = self.link.mark();
-        self.watch.about_to(self.step, &action);
+        self.watch.about_to(self.step, &deed.words);
         let result = self.guarded(run);
-        self.tell(action, what, result, from, Shown::Records)
+        self.tell(deed, what, result, from, Shown::Records)
     }
 
     /// Tells what a call came to, and ends the case if that was none.
     fn tell(
         &mut self,
-        action: String,
+        deed: Deed,
         what: Repeatable,
         result: Result<Call, Outcome>,
         from: Mark,
@@ -312,7 +347,11 @@ impl Stage<'_> {
             .map(|call| call.error)
             .map_err(|_| Stop::Told);
         let outcome = result.map_or_else(|instead| instead, Outcome::Call);
-        self.push(action, outcome, from, wire);
+        self.push(deed, outcome, from, wire);
+        if let Some(entry) = self.entries.last_mut() {
+            entry.traffic = self.link.traffic();
+        }
+        self.tell_meanwhile();
         self.note_if_given_up()?;
         let error = error?;
         self.last = Some(Last { what, error });
@@ -325,7 +364,7 @@ impl Stage<'_> {
         match self.link.has_given_up() {
             None => Ok(()),
             Some(why) => {
-                self.note("transport".to_owned(), Outcome::Hung(why));
+                self.note(Deed::other("transport"), Outcome::Hung(why));
                 Err(Stop::Told)
             }
         }
@@ -358,10 +397,10 @@ impl Stage<'_> {
     }
 
     fn switch(&mut self, step: &Step, modes: &[Mode], to: Switch) -> Result<(), Stop> {
-        let action = describe(step);
-        self.watch.about_to(self.step, &action);
+        let deed = Deed::step(step.clone());
+        self.watch.about_to(self.step, &deed.words);
         self.endpoint.switch(modes, to)?;
-        self.note(action, Outcome::Done);
+        self.note(deed, Outcome::Done);
         Ok(())
     }
 
@@ -369,18 +408,19 @@ impl Stage<'_> {
     fn handshake(&mut self) -> Result<(), Stop> {
         let from = self.link.mark();
         self.watch.about_to(self.step, HANDSHAKE);
-        let mut peer_end = End::Idle;
+        let mut peer_end;
         let mut turn = self.link.progress();
         let mut turns = 0;
         let result = loop {
             let result = self.guarded(|end| end.handshake());
-            if !self.peer.is_established() {
-                peer_end = self.peer.handshake();
-            }
+            peer_end = match self.far.is_established() {
+                true => End::Done,
+                false => self.far.peer().handshake(),
+            };
             turns += 1;
             let stuck = self.link.progress() == turn || turns == PATIENCE;
             let goes_on = match &result {
-                Ok(call) if call.error == ErrorClass::None => !self.peer.is_established(),
+                Ok(call) if call.error == ErrorClass::None => !self.far.is_established(),
                 Ok(call) => call.error.is_retry(),
                 Err(_) => false,
             };
@@ -390,13 +430,13 @@ impl Stage<'_> {
             turn = self.link.progress();
         };
         let established = matches!(&result, Ok(call) if call.error == ErrorClass::None)
-            && self.peer.is_established();
+            && self.far.is_established();
         let wire = match established {
             true => Shown::Nothing,
             false => Shown::Records,
         };
         self.tell(
-            HANDSHAKE.to_owned(),
+            Deed::step(Step::Handshake),
             Repeatable::Handshake,
             result,
             from,
@@ -404,7 +444,7 @@ impl Stage<'_> {
         )?;
         if peer_end != End::Done {
             let outcome = Outcome::Peer(report(None, peer_end));
-            self.note("peer handshake".to_owned(), outcome);
+            self.note(Deed::other("peer handshake"), outcome);
         }
         Ok(())
     }
@@ -427,7 +467,7 @@ impl Stage<'_> {
                     let rest = self.writing.as_ref().map_or(&[][..], Writing::rest);
                     if rest.is_empty() {
                         let why = "nothing is left to write".to_owned();
-                        self.note("write rest".to_owned(), Outcome::Nothing(why));
+                        self.note(Deed::other("write rest"), Outcome::Nothing(why));
                         return self.flush().map(|_| ());
                     }
                     (Argument::Bytes(rest.len()), rest.to_vec())
@@ -445,7 +485,7 @@ impl Stage<'_> {
             let before = self.writing.replace(writing);
             self.kept.extend(before.map(Writing::into_memory));
             drop(bytes);
-            self.attempt("write", &Retry::default())?;
+            self.attempt(Verb::Write, &Retry::default())?;
         }
         Ok(())
     }
@@ -453,19 +493,26 @@ impl Stage<'_> {
     fn retry(&mut self, retry: &Retry) -> Result<(), Stop> {
         match &self.writing {
             Some(writing) if writing.state == State::Succeeded => {
-                let function = retry.function.unwrap_or(writing.function);
-                let argument = writing.argument_of(retry);
-                let action = describe_attempt("retry", function, argument, retry);
+                let attempt = Attempt {
+                    verb: Verb::Retry,
+                    function: retry.function.unwrap_or(writing.function),
+                    argument: writing.argument_of(retry),
+                    buffer: retry.buffer,
+                    content: retry.content,
+                };
                 let why = "not done: the write has succeeded".to_owned();
-                self.note(action, Outcome::Nothing(why));
+                self.note(
+                    Deed::other(Deed::attempt(attempt, retry).words),
+                    Outcome::Nothing(why),
+                );
                 self.flush().map(|_| ())
             }
-            _ => self.attempt("retry", retry),
+            _ => self.attempt(Verb::Retry, retry),
         }
     }
 
     /// Calls the write function for the write under way, as `retry` changes it.
-    fn attempt(&mut self, verb: &str, retry: &Retry) -> Result<(), Stop> {
+    fn attempt(&mut self, verb: Verb, retry: &Retry) -> Result<(), Stop> {
         let Some(mut writing) = self.writing.take() else {
             return Ok(());
         };
@@ -474,10 +521,23 @@ impl Stage<'_> {
             self.stream.offer(writing.offered(attempt.argument));
         }
         let (function, argument) = (attempt.function, attempt.argument);
-        let action = describe_attempt(verb, function, argument, retry);
-        let result = self.call(action, Repeatable::Write, |end| {
+        let asked = Attempt {
+            verb,
+            function,
+            argument,
+            buffer: retry.buffer,
+            content: attempt.content,
+        };
+        let deed = Deed::attempt(asked, retry);
+        let stood = writing.offered(argument).to_vec();
+        let result = self.call(deed, Repeatable::Write, |end| {
             end.write(function, writing.bytes(argument))
         });
+        if *writing.offered(argument) != *stood
+            && let Some(entry) = self.entries.last_mut()
+        {
+            entry.scribbled = true;
+        }
         let error = match result {
             Ok(error) => error,
             Err(stop) => {
@@ -508,7 +568,7 @@ impl Stage<'_> {
         if !self.endpoint.holds_back() {
             return Ok(false);
         }
-        self.call("flush".to_owned(), Repeatable::Flush, |end| end.flush())?;
+        self.call(Deed::flush(), Repeatable::Flush, |end| end.flush())?;
         Ok(true)
     }
 
@@ -526,7 +586,7 @@ impl Stage<'_> {
                             continue;
                         }
                         let why = "given up: a success, but of no bytes".to_owned();
-                        self.note("finish".to_owned(), Outcome::Nothing(why));
+                        self.note(Deed::other("finish"), Outcome::Nothing(why));
                         return Ok(());
                     }
                     if self.flush()? {
@@ -542,12 +602,12 @@ impl Stage<'_> {
             let again = self.last.is_some_and(|now| now.error == last.error);
             if again && self.link.progress() == before {
                 let why = "given up: nothing moves any more".to_owned();
-                self.note("finish".to_owned(), Outcome::Nothing(why));
+                self.note(Deed::other("finish"), Outcome::Nothing(why));
                 return Ok(());
             }
         }
         let why = format!("given up: repeated {PATIENCE} times");
-        self.note("finish".to_owned(), Outcome::Nothing(why));
+        self.note(Deed::other("finish"), Outcome::Nothing(why));
         Ok(())
     }
 
@@ -559,12 +619,12 @@ impl Stage<'_> {
     fn repeat(&mut self, what: Repeatable) -> Result<(), Stop> {
         match what {
             Repeatable::Handshake => self
-                .call(HANDSHAKE.to_owned(), what, |end| end.handshake())
+                .call(Deed::step(Step::Handshake), what, |end| end.handshake())
                 .map(|_| ()),
-            Repeatable::Write => self.attempt("retry", &Retry::default()),
+            Repeatable::Write => self.attempt(Verb::Retry, &Retry::default()),
             Repeatable::Read(max) => self.read(max),
             Repeatable::Shutdown => self
-                .call("shutdown".to_owned(), what, |end| end.shutdown())
+                .call(Deed::step(Step::Shutdown), what, |end| end.shutdown())
                 .map(|_| ()),
             Repeatable::Flush => self.flush().map(|_| ()),
             Repeatable::Once => Ok(()),
@@ -590,8 +650,9 @@ impl Stage<'_> {
 
     fn read(&mut self, max: NonZeroUsize) -> Result<(), Stop> {
         let mut space = vec![0; max.get()];
-        let action = format!("read {max}");
-        self.call(action, Repeatable::Read(max), |end| end.read(&mut space))?;
+        self.call(Deed::step(Step::Read(max)), Repeatable::Read(max), |end| {
+            end.read(&mut space)
+        })?;
         let Some(ret) = self.last_call().map(|call| call.ret) else {
             return Ok(());
         };

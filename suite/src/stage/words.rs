@@ -1,20 +1,56 @@
 //! What is done on the stage, in the words of a trace.
 
-use super::writing::Argument;
 use crate::scenario::{Buffer, Content, Function, KeyUpdate, Mode, PeerAction, Retry, Step};
+use crate::trace::{Argument, Asked, Attempt};
+
+/// Something that is done, in the words of a trace and as a judge has to know it.
+#[derive(Debug)]
+pub(super) struct Deed {
+    pub(super) words: String,
+    pub(super) asked: Asked,
+}
+
+impl Deed {
+    /// A step that is no write.
+    pub(super) fn step(step: Step) -> Self {
+        Self {
+            words: describe(&step),
+            asked: Asked::Step(step),
+        }
+    }
+
+    /// A call of the write function, made as `retry` says.
+    pub(super) fn attempt(attempt: Attempt, retry: &Retry) -> Self {
+        Self {
+            words: describe_attempt(&attempt, retry),
+            asked: Asked::Write(attempt),
+        }
+    }
+
+    /// The library sends what it holds back.
+    pub(super) fn flush() -> Self {
+        Self {
+            words: "flush".to_owned(),
+            asked: Asked::Flush,
+        }
+    }
+
+    /// Something that no judge asks about.
+    pub(super) fn other(words: impl Into<String>) -> Self {
+        Self {
+            words: words.into(),
+            asked: Asked::Nothing,
+        }
+    }
+}
 
 /// A call of the write function, as in `retry 20000 moved`.
-pub(super) fn describe_attempt(
-    verb: &str,
-    function: Function,
-    argument: Argument,
-    retry: &Retry,
-) -> String {
-    let mut words = verb.to_owned();
-    if function == Function::WriteEx {
+fn describe_attempt(attempt: &Attempt, retry: &Retry) -> String {
+    let mut words = attempt.verb.word().to_owned();
+    if attempt.function == Function::WriteEx {
         words.push_str(" with SSL_write_ex");
     }
-    match argument {
+    match attempt.argument {
         Argument::Bytes(len) => words.push_str(&format!(" {len}")),
         Argument::Null => words.push_str(" null"),
         Argument::Negative(len) => words.push_str(&format!(" {len}")),
@@ -29,7 +65,7 @@ pub(super) fn describe_attempt(
 }
 
 /// A step in the words of a trace; writes and retries are told by what they are called with.
-pub(super) fn describe(step: &Step) -> String {
+fn describe(step: &Step) -> String {
     let modes = |modes: &[Mode]| {
         modes
             .iter()

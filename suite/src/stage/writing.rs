@@ -4,10 +4,7 @@ use std::io;
 
 use crate::backend::{Bytes, Memory};
 use crate::scenario::{Buffer, Content, Function, Retry};
-use crate::trace::Pattern;
-
-/// What the memory of a moved buffer holds once its owner has taken it away.
-const POISON: u8 = 0xa5;
+use crate::trace::{Argument, LEFT, Pattern};
 
 /// A write and how it stands.
 #[derive(Debug)]
@@ -24,17 +21,6 @@ pub(super) struct Writing {
     memory: Memory,
 }
 
-/// The pointer and length that a write is called with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Argument {
-    /// The first so many bytes of the memory.
-    Bytes(usize),
-    /// A null pointer with length 0.
-    Null,
-    /// The memory with this negative length.
-    Negative(i32),
-}
-
 /// How a write stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -46,7 +32,7 @@ pub(super) enum State {
 
 /// A retry on its way: what it offers, and how the memory was before.
 #[derive(Debug)]
-pub(super) struct Attempt {
+pub(super) struct Prepared {
     pub(super) function: Function,
     pub(super) argument: Argument,
     /// Whether the bytes are those that the write was made with.
@@ -106,7 +92,7 @@ impl Writing {
     }
 
     /// Makes ready for a retry: moves the bytes or changes them where the retry says so.
-    pub(super) fn prepare(&mut self, retry: &Retry) -> io::Result<Attempt> {
+    pub(super) fn prepare(&mut self, retry: &Retry) -> io::Result<Prepared> {
         let before = match retry.content {
             Content::Same => None,
             Content::Changed => {
@@ -121,11 +107,11 @@ impl Writing {
                 let moved = Memory::holding(self.memory.bytes())?;
                 let mut left = std::mem::replace(&mut self.memory, moved);
                 let stood = left.bytes().to_vec();
-                left.bytes_mut().fill(POISON);
+                left.bytes_mut().fill(LEFT);
                 Some((left, stood))
             }
         };
-        Ok(Attempt {
+        Ok(Prepared {
             function: retry.function.unwrap_or(self.function),
             argument: self.argument_of(retry),
             content: match self.content {
@@ -139,7 +125,7 @@ impl Writing {
 
     /// The library took the attempt, at least for later: it is the write from now on. Answers the
     /// memory that it left.
-    pub(super) fn take_over(&mut self, attempt: Attempt) -> Option<Memory> {
+    pub(super) fn take_over(&mut self, attempt: Prepared) -> Option<Memory> {
         self.function = attempt.function;
         self.argument = attempt.argument;
         self.content = attempt.content;
@@ -148,7 +134,7 @@ impl Writing {
 
     /// The library refused the attempt: the memory is again as the write had it, so that the right
     /// retry can still be made. Answers the memory that the attempt used instead.
-    pub(super) fn take_back(&mut self, attempt: Attempt) -> Option<Memory> {
+    pub(super) fn take_back(&mut self, attempt: Prepared) -> Option<Memory> {
         let unused = attempt.left.map(|(mut left, stood)| {
             left.bytes_mut().copy_from_slice(&stood);
             std::mem::replace(&mut self.memory, left)

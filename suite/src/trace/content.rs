@@ -75,6 +75,9 @@ impl Pattern {
     }
 }
 
+/// What stands in memory once its owner has taken the bytes of a write elsewhere.
+pub const LEFT: u8 = 0xa5;
+
 /// Bytes that a reader saw, told by where they come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
@@ -114,6 +117,11 @@ pub enum Segment {
         /// Position after the last.
         to: usize,
     },
+    /// Bytes of memory that a moved retry has left, [`LEFT`] each.
+    Left {
+        /// How many.
+        len: usize,
+    },
     /// Bytes that the sender never offered.
     Foreign {
         /// How many.
@@ -126,7 +134,7 @@ impl Segment {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Stream { from, to } | Self::Changed { from, to } => to - from,
-            Self::Foreign { len } => *len,
+            Self::Left { len } | Self::Foreign { len } => *len,
         }
     }
 }
@@ -136,6 +144,7 @@ impl fmt::Display for Segment {
         match self {
             Self::Stream { from, to } => write!(f, "{from}..{to}"),
             Self::Changed { from, to } => write!(f, "changed {from}..{to}"),
+            Self::Left { len } => write!(f, "{len} bytes of memory that was left"),
             Self::Foreign { len: 1 } => f.write_str("1 byte that nobody offered"),
             Self::Foreign { len } => write!(f, "{len} bytes that nobody offered"),
         }

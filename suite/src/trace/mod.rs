@@ -6,6 +6,7 @@
 //! so that the same case gives the same trace every time. Knows no library.
 
 mod content;
+mod evidence;
 mod record;
 mod stream;
 mod text;
@@ -16,15 +17,19 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-pub use content::{Content, Pattern, Segment};
-pub use record::{Body, Portion, Protection, RecordSeen, assign};
+pub use content::{Content, LEFT, Pattern, Segment};
+pub use evidence::{Argument, Asked, Attempt, Interface, Setting, Verb};
+pub use record::{Body, Flaw, Portion, Protection, RecordSeen, assign};
 pub use stream::Stream;
 
-use crate::link::{Errno, Mark};
+use crate::link::{Errno, Mark, Traffic};
 
 /// Everything that happened in one case.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Trace {
+    /// How the case was set up; nothing for a trace that was put together by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setting: Option<Setting>,
     /// What was done, in order.
     pub entries: Vec<Entry>,
     /// What the library did to its process beside what it was asked for, as in `wrote to standard
@@ -48,6 +53,20 @@ pub struct Entry {
     /// Records that the peer put onto the wire meanwhile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peer_sent: Vec<RecordSeen>,
+    /// Records of the peer whose last byte the library under test took from the transport meanwhile. That
+    /// it has read them does not say that it has looked at them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<RecordSeen>,
+    /// What was done, as a judge has to know it.
+    #[serde(default, skip_serializing_if = "Asked::is_nothing")]
+    pub asked: Asked,
+    /// How the transport treated the call, where that is known; of the many calls of a handshake step,
+    /// the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
+    /// Whether the call changed the bytes that it was to write, which are the caller's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scribbled: bool,
     /// Which stretch of the wire belongs to this entry; lengths of handshake messages differ from
     /// run to run, so this is no part of what is compared.
     #[serde(skip)]
@@ -55,6 +74,9 @@ pub struct Entry {
     /// The end of that stretch.
     #[serde(skip)]
     pub to: Mark,
+    /// How many bytes of the peer the library had taken from the transport in the end.
+    #[serde(skip)]
+    pub taken_to: usize,
     /// Whether the records of this entry are shown: a whole handshake is summed up by its result.
     #[serde(skip)]
     pub wire: Shown,
@@ -69,8 +91,13 @@ impl Entry {
             result,
             sent: Vec::new(),
             peer_sent: Vec::new(),
+            taken: Vec::new(),
+            asked: Asked::Nothing,
+            traffic: None,
+            scribbled: false,
             from: Mark::default(),
             to: Mark::default(),
+            taken_to: 0,
             wire: Shown::Records,
         }
     }
@@ -107,6 +134,13 @@ pub enum Outcome {
     Peer(PeerReport),
     /// There was nothing to do, and why.
     Nothing(String),
+}
+
+impl Outcome {
+    /// Whether the library did not return from the call.
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::Crashed(_) | Self::Hung(_) | Self::Panicked(_))
+    }
 }
 
 /// What one call of the library under test returned and left behind.
@@ -315,11 +349,9 @@ impl Trace {
         })
     }
 
-    /// The entry that tells that the library under test crashed or hung, if it did.
+    /// The entry that tells that the library under test crashed, panicked or hung, if it did.
     pub fn end(&self) -> Option<&Entry> {
-        self.entries
-            .iter()
-            .find(|entry| matches!(entry.result, Outcome::Crashed(_) | Outcome::Hung(_)))
+        self.entries.iter().find(|entry| entry.result.is_end())
     }
 
     /// The entries of each step.
@@ -331,11 +363,16 @@ impl Trace {
         steps
     }
 
-    /// SHA-256 over the trace, in hexadecimal, so that two runs can be compared.
+    /// SHA-256 over the trace, in hexadecimal, so that two runs can be compared. How the transport treated
+    /// each call is left out: where it is not known, what came of it can be the same.
     pub fn digest(&self) -> String {
+        let mut compared = self.clone();
+        for entry in &mut compared.entries {
+            entry.traffic = None;
+        }
         let mut hash = Sha256::new();
         // Writing JSON into a hash can only fail if serialising does, and nothing here can.
-        serde_json::to_writer(HashWriter(&mut hash), self).unwrap_or_default();
+        serde_json::to_writer(HashWriter(&mut hash), &compared).unwrap_or_default();
         base16ct::lower::encode_string(&hash.finalize())
     }
 }

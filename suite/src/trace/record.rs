@@ -9,7 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::content::Content;
 use super::stream::Stream;
+use crate::scenario::Version;
 use crate::wire;
+
+/// The version in the header of a record under protection, in TLS 1.2 and 1.3.
+const PROTECTED: u16 = 0x0303;
+
+/// The longest content of a record, in bytes.
+const MAX_CONTENT: usize = 1 << 14;
 
 /// A record, or a part of one, that went over the wire while one thing was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +33,43 @@ pub struct RecordSeen {
     /// Bytes of it that went out so far, if it is not completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub so_far: Option<usize>,
+    /// What no record may be, whatever is in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flaws: Vec<Flaw>,
+}
+
+/// What no record may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flaw {
+    /// It was sealed with a nonce or an initialisation vector of an earlier record.
+    NonceRepeated,
+    /// Though under protection, its header says another version than 0x0303 (RFC 8446, section 5.2;
+    /// RFC 5246, section 6.2.1).
+    Version(u16),
+    /// So many bytes of what was offered to be written stand in it in clear, at least.
+    InClear(usize),
+    /// It stands in clear, although an earlier record of the same sender was under protection.
+    Unprotected,
+    /// Its content, with the type and the padding that TLS 1.3 has inside, is longer than 2^14 bytes (and, in
+    /// TLS 1.3, the byte of the type: RFC 8446, section 5.4; RFC 5246, section 6.2.1).
+    ContentTooLong,
+    /// What its header announces is longer than 2^14 + 256 bytes (TLS 1.3: RFC 8446, section 5.2) or 2^14 + 2048
+    /// (TLS 1.2: RFC 5246, section 6.2.3).
+    TooLong,
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NonceRepeated => f.write_str("under a nonce that an earlier record had"),
+            Self::Version(version) => write!(f, "version 0x{version:04x}"),
+            Self::InClear(bytes) => write!(f, "{bytes} bytes of what was to be written in clear"),
+            Self::Unprotected => f.write_str("in clear behind a record under protection"),
+            Self::ContentTooLong => f.write_str("with more than 2^14 bytes of content"),
+            Self::TooLong => f.write_str("longer than the version allows"),
+        }
+    }
 }
 
 /// What a record is.
@@ -131,20 +175,29 @@ pub enum Portion {
 }
 
 /// Tells for each stretch of one direction's wire (from, to; in order) the records that went over it.
-/// `stream` is what the sender offered to send, for telling whether application data are in order.
+/// `stream` is what the sender offered to send, for telling whether application data are in order; `raw` is
+/// that direction's wire.
 pub fn assign(
     records: &[wire::Record],
+    version: Version,
     mut stream: Stream,
+    raw: &[u8],
     stretches: &[(usize, usize)],
 ) -> Vec<Vec<RecordSeen>> {
     let mut seen: Vec<Vec<RecordSeen>> = stretches.iter().map(|_| Vec::new()).collect();
     let mut first = 0;
+    let mut inspector = Inspector {
+        version,
+        protected: false,
+    };
     for (record, reach) in readable(records) {
         let start = usize::try_from(record.start).unwrap_or(usize::MAX);
         let (end, body) = match reach {
             Reach::Record => (start + record.received, body(record, &mut stream)),
             Reach::ToTheEnd => (usize::MAX, Body::After),
         };
+        let bytes = raw.get(start..end.min(raw.len())).unwrap_or(&[]);
+        let flaws = inspector.flaws(record, &stream, bytes);
         while first < stretches.len() && stretches[first].1 <= start {
             first += 1;
         }
@@ -159,7 +212,11 @@ pub fn assign(
                 true => body.clone(),
                 false => body.before_completion(record),
             };
-            seen[index].push(RecordSeen::part(body, part, (start, end), complete));
+            let mut told = RecordSeen::part(body, part, (start, end), complete);
+            if part.1 == end.min(raw.len()) {
+                told.flaws.clone_from(&flaws);
+            }
+            seen[index].push(told);
         }
     }
     seen
@@ -209,7 +266,65 @@ impl RecordSeen {
             portion,
             now: now.filter(|_| told),
             so_far: so_far.filter(|_| told),
+            flaws: Vec::new(),
         }
+    }
+}
+
+/// Looks at one record after the other of one direction.
+struct Inspector {
+    version: Version,
+    /// Whether a record was under protection.
+    protected: bool,
+}
+
+impl Inspector {
+    /// What is wrong with the record itself; its bytes are looked into where they should be sealed, but no
+    /// cipher vouches for it.
+    fn flaws(&mut self, record: &wire::Record, stream: &Stream, raw: &[u8]) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        let protection = record.is_protected();
+        if record.nonce == wire::Nonce::Repeated {
+            flaws.push(Flaw::NonceRepeated);
+        }
+        if let Some(header) = record.header
+            && protection == Some(true)
+        {
+            if header.version != PROTECTED {
+                flaws.push(Flaw::Version(header.version));
+            }
+            let limit = match self.version {
+                Version::Tls12 => MAX_CONTENT + 2048,
+                Version::Tls13 => MAX_CONTENT + 256,
+            };
+            if usize::from(header.length) > limit {
+                flaws.push(Flaw::TooLong);
+            }
+        }
+        if let Some(fragment) = record.fragment()
+            && fragment.plaintext.len() + fragment.padding > MAX_CONTENT
+        {
+            flaws.push(Flaw::ContentTooLong);
+        }
+        let mut vouched = matches!(
+            record.content,
+            wire::Content::Opened(_) | wire::Content::NoKey
+        );
+        if let wire::Content::Plain(fragment) = &record.content {
+            vouched = fragment.content_type != wire::ContentType::ApplicationData;
+            // TLS 1.3 has these in clear wherever they come (RFC 8446, section 5).
+            let is_filler = fragment.content_type == wire::ContentType::ChangeCipherSpec
+                && self.version == Version::Tls13;
+            if self.protected && !is_filler {
+                flaws.push(Flaw::Unprotected);
+            }
+        }
+        if !vouched {
+            let bytes = stream.in_clear(raw);
+            flaws.extend((bytes > 0).then_some(Flaw::InClear(bytes)));
+        }
+        self.protected |= protection == Some(true);
+        flaws
     }
 }
 

@@ -1,7 +1,9 @@
 //! What one end has offered to send, and which of it a reader has seen. Nothing that was offered is
 //! forgotten: a write that is refused may have been sent in part all the same.
 
-use super::content::{Content, Pattern, Segment};
+use std::collections::HashSet;
+
+use super::content::{Content, LEFT, Pattern, Segment};
 
 /// What one end has offered to send so far, and how much of it the reader has seen.
 #[derive(Debug, Clone, Default)]
@@ -92,6 +94,10 @@ impl Stream {
         if let Some(segment) = self.expected(bytes) {
             return segment;
         }
+        let left = bytes.iter().take_while(|&&byte| byte == LEFT).count();
+        if left >= RECOGNISABLE {
+            return Segment::Left { len: left };
+        }
         if let Some((offer, at)) = self.elsewhere(bytes) {
             let from = offer.position + at;
             let to = from + common_prefix(bytes, &offer.bytes[at..]);
@@ -121,6 +127,28 @@ impl Stream {
         let changed = Pattern::Changed.common_prefix(from, bytes);
         let to = from + changed;
         (changed >= enough).then_some(Segment::Changed { from, to })
+    }
+
+    /// How many of these bytes, as they stood on the wire, are a part of what was offered; runs that are
+    /// too short to tell do not count.
+    pub(super) fn in_clear(&self, raw: &[u8]) -> usize {
+        if raw.len() < RECOGNISABLE {
+            return 0;
+        }
+        let offers = self.offers.iter();
+        let offered: HashSet<&[u8]> = offers
+            .flat_map(|offer| offer.bytes.windows(RECOGNISABLE))
+            .collect();
+        let mut bytes = 0;
+        let mut counted = 0;
+        for (at, window) in raw.windows(RECOGNISABLE).enumerate() {
+            if offered.contains(window) {
+                let end = at + RECOGNISABLE;
+                bytes += end - at.max(counted);
+                counted = end;
+            }
+        }
+        bytes
     }
 
     /// Where else in all that was offered `bytes` begin, if there are enough of them to tell.

@@ -13,6 +13,9 @@ use super::suites::Cipher;
 /// The length of the tag of each AEAD here, in bytes.
 const TAG: usize = 16;
 
+/// The length of the part of a nonce that stands in the record, in bytes (RFC 5288, section 3).
+const EXPLICIT: usize = 8;
+
 /// The cipher of one direction, and how its nonces are made.
 pub(super) struct Aead {
     key: AeadKey,
@@ -55,12 +58,20 @@ impl Aead {
         })
     }
 
+    /// The part of its nonce that a record shows, if it shows any.
+    pub(super) fn shown_nonce<'f>(&self, frame: &Frame<'f>) -> Option<&'f [u8]> {
+        match self.nonce {
+            Nonce::Tls12Explicit(_) => frame.body.get(..EXPLICIT),
+            Nonce::Tls12Implicit(_) | Nonce::Tls13(_) => None,
+        }
+    }
+
     /// Opens the record that has this number.
     pub(super) fn open(&self, sequence: u64, frame: &Frame<'_>) -> Option<Fragment> {
         let (sealed, &tag) = frame.body.split_last_chunk::<TAG>()?;
         let (nonce, sealed) = match self.nonce {
             Nonce::Tls12Explicit(salt) => {
-                let (explicit, sealed) = sealed.split_first_chunk::<8>()?;
+                let (explicit, sealed) = sealed.split_first_chunk::<EXPLICIT>()?;
                 (explicit_nonce(salt, *explicit), sealed)
             }
             Nonce::Tls12Implicit(iv) | Nonce::Tls13(iv) => (xor_sequence(iv, sequence), sealed),
@@ -121,7 +132,7 @@ impl AeadKey {
     }
 }
 
-fn explicit_nonce([a, b, c, d]: [u8; 4], explicit: [u8; 8]) -> [u8; 12] {
+fn explicit_nonce([a, b, c, d]: [u8; 4], explicit: [u8; EXPLICIT]) -> [u8; 12] {
     let mut nonce = [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0];
     nonce[4..].copy_from_slice(&explicit);
     nonce

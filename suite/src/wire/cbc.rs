@@ -71,6 +71,14 @@ impl Cbc {
         }
     }
 
+    /// The IV that a record shows, if it shows its own.
+    pub(super) fn shown_iv<'f>(&self, frame: &Frame<'f>) -> Option<&'f [u8]> {
+        match self.next_iv {
+            Some(_) => None,
+            None => frame.body.get(..BLOCK),
+        }
+    }
+
     /// The IV, and what it encrypts; `None` if there is not even one block.
     fn split_iv<'b>(&mut self, bytes: &'b [u8]) -> Option<([u8; BLOCK], &'b [u8])> {
         match &mut self.next_iv {

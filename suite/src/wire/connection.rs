@@ -8,7 +8,7 @@ use super::cbc::MacOrder;
 use super::handshake::{Event, Message, Reassembly, ServerHello};
 use super::keylog::{KeyLog, Random, TrafficSecrets};
 use super::opener::Opener;
-use super::record::{Content, ContentType, Fragment, Frame};
+use super::record::{Content, ContentType, Fragment, Frame, Nonce};
 use super::schedule::{TrafficKeys, key_block, updated_secret};
 use super::suites::{Suite, Version};
 use super::{Pair, Sender};
@@ -87,8 +87,13 @@ impl<'k> Connection<'k> {
     }
 
     /// Reads the next record that completed in either direction.
-    pub(super) fn read(&mut self, sender: Sender, frame: &Frame<'_>) -> Content {
+    pub(super) fn read(&mut self, sender: Sender, frame: &Frame<'_>) -> (Content, Nonce) {
         let mut content = self.open(sender, frame);
+        let nonce = match (&content, &mut self.halves[sender].protection) {
+            (Content::Opened(_), Protection::Keys { opener, .. }) => opener.nonce(frame),
+            (Content::Unopened, Protection::Keys { opener, .. }) => opener.nonce_of_unopened(frame),
+            _ => Nonce::New,
+        };
         if let Content::Plain(fragment) | Content::Opened(fragment) = &mut content {
             match fragment.content_type {
                 ContentType::ChangeCipherSpec => self.on_change_cipher_spec(sender),
@@ -98,7 +103,7 @@ impl<'k> Connection<'k> {
                 _ => {}
             }
         }
-        content
+        (content, nonce)
     }
 
     fn is_tls13(&self) -> bool {

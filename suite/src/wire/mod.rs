@@ -33,7 +33,9 @@ use std::ops::{Index, IndexMut};
 pub use alert::{Alert, AlertDescription, AlertLevel};
 pub use handshake::{HandshakeType, KeyUpdateRequest, Message};
 pub use keylog::{KeyLog, KeyLogError};
-pub use record::{Content, ContentType, Fragment, HEADER_LEN, Header, MAX_FRAGMENT_LEN, Record};
+pub use record::{
+    Content, ContentType, Fragment, HEADER_LEN, Header, MAX_FRAGMENT_LEN, Nonce, Record,
+};
 
 use connection::Connection;
 use record::Framer;
@@ -90,13 +92,14 @@ pub fn read<'a>(events: impl IntoIterator<Item = (Sender, &'a [u8])>, keylog: &K
     let mut view = View::default();
     for (sender, mut bytes) in events {
         while let Some(frame) = framers[sender].next_frame(&mut bytes) {
-            let content = connection.read(sender, &frame);
+            let (content, nonce) = connection.read(sender, &frame);
             let received = frame.header.record_len();
             view[sender].push(Record {
                 start: frame.start,
                 header: Some(frame.header),
                 received,
                 content,
+                nonce,
             });
         }
     }

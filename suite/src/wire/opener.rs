@@ -1,10 +1,12 @@
 //! Record protection of one direction, from a change of keys to the next. Keys and one [`Frame`] after the other go in;
 //! out comes each one's fragment, or nothing when authentication fails.
 
+use std::collections::HashSet;
+
 use super::aead::Aead;
 use super::cbc::{Cbc, MacOrder};
 use super::mac::MacKey;
-use super::record::{Fragment, Frame};
+use super::record::{Fragment, Frame, Nonce};
 use super::schedule::{ShareOfKeyBlock, TrafficKeys};
 use super::suites::{Cipher, Suite};
 
@@ -12,7 +14,14 @@ use super::suites::{Cipher, Suite};
 pub(super) struct Opener {
     method: Method,
     sequence: u64,
+    /// What the records so far showed of their nonces or initialisation vectors.
+    shown: HashSet<Vec<u8>>,
+    /// Whether a record has not opened: of the next ones nothing more is asked.
+    lost: bool,
 }
+
+/// So many numbers back it is tried whether a record that does not open has one of them.
+const BACK: u64 = 32;
 
 enum Method {
     Aead(Box<Aead>),
@@ -49,6 +58,8 @@ impl Opener {
         Self {
             method,
             sequence: 0,
+            shown: HashSet::new(),
+            lost: false,
         }
     }
 
@@ -66,6 +77,39 @@ impl Opener {
             }
         };
         Some(Fragment::new(frame.header.content_type, plaintext))
+    }
+
+    /// Whether the nonce of the record that was opened last is new: what is made from its number is.
+    pub(super) fn nonce(&mut self, frame: &Frame<'_>) -> Nonce {
+        let shown = match &self.method {
+            Method::Aead(aead) => aead.shown_nonce(frame),
+            Method::Cbc(cbc) => cbc.shown_iv(frame),
+            Method::Null(_) => None,
+        };
+        match shown {
+            Some(shown) if !self.shown.insert(shown.to_vec()) => Nonce::Repeated,
+            _ => Nonce::New,
+        }
+    }
+
+    /// Whether the record, which did not open, opens with the number of an earlier one, and so with its nonce.
+    pub(super) fn nonce_of_unopened(&mut self, frame: &Frame<'_>) -> Nonce {
+        let Method::Aead(aead) = &self.method else {
+            return Nonce::New;
+        };
+        if std::mem::replace(&mut self.lost, true) {
+            return Nonce::New;
+        }
+        // The last number is the record's own.
+        let own = self.sequence.saturating_sub(1);
+        let earlier = own.saturating_sub(BACK)..own;
+        match earlier
+            .rev()
+            .any(|number| aead.open(number, frame).is_some())
+        {
+            true => Nonce::Repeated,
+            false => Nonce::New,
+        }
     }
 
     /// Takes the last record's number back, for a record that was sent under other keys.

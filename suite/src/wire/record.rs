@@ -68,6 +68,19 @@ pub struct Record {
     pub received: usize,
     /// What is in it.
     pub content: Content,
+    /// Whether it was sealed with a nonce, or an initialisation vector, that an earlier record under the same
+    /// keys had. Of a record that does not open this is known only if it opens under the number of an earlier one.
+    pub nonce: Nonce,
+}
+
+/// Whether a nonce is new to its keys (RFC 5116, section 2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nonce {
+    /// It is, as far as can be seen.
+    #[default]
+    New,
+    /// An earlier record had it.
+    Repeated,
 }
 
 /// What a record turned out to hold.
@@ -238,6 +251,7 @@ impl Framer {
             header,
             received,
             content,
+            nonce: Nonce::New,
         })
     }
 }

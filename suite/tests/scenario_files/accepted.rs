@@ -3,7 +3,7 @@
 use writeproof::link::{Budget, Errno, Inbound, Outbound, Refusal};
 use writeproof::scenario::{
     Buffer, Cipher, Content, Function, Id, KeyUpdate, Mode, PeerAction, PeerRenegotiation, Retry,
-    Role, RoleState, Scenario, SessionTickets, Source, Step, Version, Write,
+    Role, RoleState, Scenario, SessionTickets, Source, Step, Transport, Version, Write,
 };
 
 use crate::{ALL_OF_TLS13, RENEGOTIATION, SHORTER_BUFFER, read, with_steps};
@@ -34,6 +34,7 @@ fn the_example_of_the_design_is_read() {
         links: vec![],
         versions: vec![Version::Tls12, Version::Tls13],
         roles: vec![Role::Client, Role::Server],
+        transports: vec![Transport::Scripted],
         cipher: Cipher::Aes128Gcm,
         role_state: RoleState::Set,
         peer_renegotiation: PeerRenegotiation::Allow,

@@ -76,7 +76,9 @@ roles = []                      => 1:9 "roles" is an empty array
 roles = ['server', 'server']    => 1:20 stands twice
 cipher = 'aes'                  => 1:10 unknown value "aes" for "cipher" ~ aes128-gcm
 cipher = true                   => 1:10 "cipher" is true ~ must be one of aes128-gcm, chacha20
-cipher = 'aes128-cbc'           => 1:10 does not exist in TLS 1.3 ~ versions = ["tls1.2"]
+cipher = 'aes128-cbc'           => 1:10 "aes128-cbc" does not exist in TLS 1.3 ~ versions = ["tls1.2"]
+cipher = 'aes128-cbc-mac-then-encrypt' => 1:10 "aes128-cbc-mac-then-encrypt" does not exist in TLS 1.3 ~ versions = ["tls1.2"]
+cipher = 'aes128-cbc-mac-then-encript' => 1:10 did you mean "aes128-cbc-mac-then-encrypt"?
 role_state = 'unsett'           => 1:14 did you mean "unset"?
 peer_renegotiation = 'deny'     => 1:22 the values are allow, refuse
 peer_renegotiation = 'refuse'   => 1:22 has no effect ~ add such a step

@@ -5,7 +5,9 @@ use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::ptr::NonNull;
 
+use super::port;
 use super::symbols::{Bio, BioInterface, BioMethod, Ssl};
+use crate::backend::Unsupported;
 use crate::link::{Errno, Link, Refusal, Transfer};
 
 /// Numbers of `openssl/bio.h`, the same in all libraries of the kind.
@@ -133,7 +135,8 @@ impl Method {
         true
     }
 
-    fn bio(&self) -> Option<*mut Bio> {
+    /// A BIO of our kind, which belongs to nobody yet; nothing if the library gives none.
+    pub(super) fn bio(&self) -> Option<*mut Bio> {
         // SAFETY: the method belongs to the same library, and the result is checked.
         unsafe {
             let bio = (self.api.new)(self.method);
@@ -156,9 +159,9 @@ impl Method {
     }
 }
 
-impl Port {
+impl port::Port for Port {
     /// Runs a call of the library whose BIO callbacks use this port.
-    pub(super) fn during<T>(&self, call: impl FnOnce() -> T) -> T {
+    fn during(&self, call: &mut dyn FnMut()) -> Result<(), Unsupported> {
         /// Puts back what was there, whether the call returns or panics.
         struct Restore(Option<NonNull<Port>>);
         impl Drop for Restore {
@@ -167,7 +170,13 @@ impl Port {
             }
         }
         let _restore = Restore(CURRENT.replace(Some(NonNull::from(self))));
-        call()
+        call();
+        Ok(())
+    }
+
+    fn free(&self, free: &mut dyn FnMut()) {
+        // The callbacks of a BIO that is freed are called too.
+        let _ = port::Port::during(self, free);
     }
 }
 

@@ -274,6 +274,6 @@ fn cipher_names(cipher: Cipher) -> (&'static CStr, Option<&'static CStr>) {
             c"ECDHE-ECDSA-CHACHA20-POLY1305",
             Some(c"TLS_CHACHA20_POLY1305_SHA256"),
         ),
-        Cipher::Aes128Cbc => (c"ECDHE-ECDSA-AES128-SHA", None),
+        Cipher::Aes128Cbc | Cipher::Aes128CbcMacThenEncrypt => (c"ECDHE-ECDSA-AES128-SHA", None),
     }
 }

@@ -3,9 +3,8 @@
 use std::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use std::ptr;
 
-use super::bio;
 use super::context::{general_method, refused};
-use super::socket_pair::{SocketPair, Staged};
+use super::port::{self, Port};
 use super::symbols::{Interface, Ssl, SslCtx};
 use super::{CODE_BITS, QUEUE_LIMIT, Way, clear_errors, number};
 use crate::backend::{Bytes, Endpoint, Setup, Switch, Unsupported};
@@ -18,44 +17,18 @@ use crate::trace::{Call, ErrorClass, Stored, Want};
 const UNTOUCHED: usize = usize::MAX;
 
 pub(super) struct LibsslEndpoint {
+    connection: Connection,
+    port: Box<dyn Port>,
+}
+
+/// A connection, without its transport: a call of it may be made by another thread than the one that has
+/// the link.
+struct Connection {
     api: Interface,
     ssl: *mut Ssl,
     setup: Setup,
-    port: Port,
     /// The next call finds a stale entry in the error queue.
     stale: bool,
-}
-
-/// The transport of the connection.
-enum Port {
-    Bio(bio::Port),
-    SocketPair(SocketPair),
-}
-
-impl Port {
-    /// What is to be done before a call of the library.
-    fn before(&mut self) -> Result<Option<Staged>, Unsupported> {
-        match self {
-            Self::Bio(_) => Ok(None),
-            Self::SocketPair(pair) => pair.before().map(Some),
-        }
-    }
-
-    /// Runs a call of the library.
-    fn during<T>(&self, call: impl FnOnce() -> T) -> T {
-        match self {
-            Self::Bio(port) => port.during(call),
-            Self::SocketPair(_) => call(),
-        }
-    }
-
-    /// What is to be done after it.
-    fn after(&mut self, staged: Option<&Staged>) -> Result<(), Unsupported> {
-        match (self, staged) {
-            (Self::SocketPair(pair), Some(staged)) => pair.after(staged),
-            _ => Ok(()),
-        }
-    }
 }
 
 impl LibsslEndpoint {
@@ -66,60 +39,27 @@ impl LibsslEndpoint {
         setup: &Setup,
         link: &Link,
     ) -> Result<Self, Unsupported> {
-        let port = match way {
-            Way::Bio(method) => Port::Bio(method.port(link)),
-            Way::SocketPair => {
-                let pair = SocketPair::new(link);
-                Port::SocketPair(
-                    pair.map_err(|error| Unsupported::new(format!("a socket pair ({error})")))?,
-                )
-            }
-        };
         // SAFETY: `context` is live, and the result is checked.
         let ssl = unsafe { (api.SSL_new)(context) };
         if ssl.is_null() {
             return Err(refused(api, "SSL_new"));
         }
-        // From here on the connection is freed when the endpoint is dropped.
-        let end = Self {
+        let connection = Connection {
             api: *api,
             ssl,
             setup: *setup,
-            port,
             stale: false,
         };
-        end.connect_transport(way)?;
-        // SAFETY: the connection is live. Without such a function its method tells the role.
-        unsafe {
-            let tell = match (setup.role_state, setup.role) {
-                (RoleState::Unset, _) => None,
-                (RoleState::Set, Role::Client) => api.SSL_set_connect_state,
-                (RoleState::Set, Role::Server) => api.SSL_set_accept_state,
-            };
-            if let Some(tell) = tell {
-                tell(ssl);
-            }
-        }
-        Ok(end)
-    }
-
-    /// Hands the transport to the connection.
-    fn connect_transport(&self, way: &Way) -> Result<(), Unsupported> {
-        // SAFETY: the connection is live and of the same library as the BIO method; the socket stays
-        // open longer than the connection lives.
-        let done = unsafe {
-            match (way, &self.port, self.api.SSL_set_fd) {
-                (Way::Bio(method), _, _) => method.give(self.ssl),
-                (Way::SocketPair, Port::SocketPair(pair), Some(set)) => {
-                    set(self.ssl, pair.number()) == 1
-                }
-                _ => false,
+        // SAFETY: the connection is live and has no transport; it is freed before the port is dropped.
+        let port = match unsafe { port::give(api, way, setup.transport, link, ssl) } {
+            Ok(port) => port,
+            Err(unsupported) => {
+                connection.free();
+                return Err(unsupported);
             }
         };
-        match done {
-            true => Ok(()),
-            false => Err(refused(&self.api, "a transport of the suite")),
-        }
+        connection.tell_role();
+        Ok(Self { connection, port })
     }
 
     /// Runs one call that returns an `int`, and reads what it left behind.
@@ -127,14 +67,71 @@ impl LibsslEndpoint {
         &mut self,
         run: impl FnOnce(&Interface, *mut Ssl) -> c_int,
     ) -> Result<Call, Unsupported> {
-        let staged = self.port.before()?;
+        self.port.before()?;
+        let (mut run, mut call) = (Some(run), None);
+        let connection = &mut self.connection;
+        self.port.during(&mut || {
+            call = run.take().map(|run| connection.call(run));
+        })?;
+        self.port.after()?;
+        call.ok_or_else(|| Unsupported::new("the transport made no call"))
+    }
+
+    fn write_once(&mut self, pointer: *const c_void, length: c_int) -> Result<Call, Unsupported> {
+        // SAFETY: the connection is live, and the memory holds `length` bytes: a null pointer comes with
+        // none, and a negative length, which the scenario asks for, is refused before any is read.
+        self.call(|api, ssl| unsafe { (api.SSL_write)(ssl, pointer, length) })
+    }
+
+    fn write_ex(&mut self, pointer: *const c_void, length: usize) -> Result<Call, Unsupported> {
+        let function = self
+            .connection
+            .api
+            .SSL_write_ex
+            .ok_or_else(|| Unsupported::new("SSL_write_ex"))?;
+        let mut stored = UNTOUCHED;
+        let place = &raw mut stored;
+        // SAFETY: as for `write_once`, with a place for the number.
+        let mut call = self.call(|_, ssl| unsafe { function(ssl, pointer, length, place) })?;
+        call.written = Some(match stored {
+            UNTOUCHED => Stored::Untouched,
+            bytes => Stored::Bytes(bytes),
+        });
+        Ok(call)
+    }
+}
+
+impl Connection {
+    fn tell_role(&self) {
+        let tell = match (self.setup.role_state, self.setup.role) {
+            (RoleState::Unset, _) => None,
+            (RoleState::Set, Role::Client) => self.api.SSL_set_connect_state,
+            (RoleState::Set, Role::Server) => self.api.SSL_set_accept_state,
+        };
+        // Without such a function its method tells the role.
+        if let Some(tell) = tell {
+            // SAFETY: the connection is live.
+            unsafe { tell(self.ssl) };
+        }
+    }
+
+    fn free(&self) {
+        if let Some(free) = self.api.SSL_free {
+            // SAFETY: the connection is freed once, and its BIO with it: by the endpoint when it is dropped,
+            // or before there is one.
+            unsafe { free(self.ssl) };
+        }
+    }
+
+    /// One call, and what it left behind: on one thread, since the error queue and errno are that thread's.
+    fn call(&mut self, run: impl FnOnce(&Interface, *mut Ssl) -> c_int) -> Call {
         clear_errors(&self.api);
         if std::mem::take(&mut self.stale) {
             // Only now: what the peer does in between, with the same library, would take it away.
             self.leave_stale_entry();
         }
         errno::set_errno(errno::Errno(0));
-        let ret = self.port.during(|| run(&self.api, self.ssl));
+        let ret = run(&self.api, self.ssl);
         let errno = errno::errno().0;
         // SAFETY: directly after the call, on the same thread, as SSL_get_error(3) asks.
         let (error, want) = unsafe {
@@ -142,17 +139,15 @@ impl LibsslEndpoint {
             (error, self.api.SSL_want.map(|want| want(self.ssl)))
         };
         let error = ErrorClass::from_number(error);
-        let queue = self.drain_queue();
-        self.port.after(staged.as_ref())?;
-        Ok(Call {
+        Call {
             ret: i64::from(ret),
             written: None,
             error,
             want: want.map(|number| self.want(number)),
-            queue,
+            queue: self.drain_queue(),
             errno: (error != ErrorClass::None).then(|| Errno::from_raw(errno)),
             data: None,
-        })
+        }
     }
 
     /// What a number of `SSL_want` means: BoringSSL has those of `SSL_get_error` there
@@ -197,28 +192,6 @@ impl LibsslEndpoint {
         format!("{library}:{reason}")
     }
 
-    fn write_once(&mut self, pointer: *const c_void, length: c_int) -> Result<Call, Unsupported> {
-        // SAFETY: the connection is live, and the memory holds `length` bytes: a null pointer comes with
-        // none, and a negative length, which the scenario asks for, is refused before any is read.
-        self.call(|api, ssl| unsafe { (api.SSL_write)(ssl, pointer, length) })
-    }
-
-    fn write_ex(&mut self, pointer: *const c_void, length: usize) -> Result<Call, Unsupported> {
-        let function = self
-            .api
-            .SSL_write_ex
-            .ok_or_else(|| Unsupported::new("SSL_write_ex"))?;
-        let mut stored = UNTOUCHED;
-        let place = &raw mut stored;
-        // SAFETY: as for `write_once`, with a place for the number.
-        let mut call = self.call(|_, ssl| unsafe { function(ssl, pointer, length, place) })?;
-        call.written = Some(match stored {
-            UNTOUCHED => Stored::Untouched,
-            bytes => Stored::Bytes(bytes),
-        });
-        Ok(call)
-    }
-
     /// Leaves an entry in the error queue, by asking for a cipher that nobody knows on a context that
     /// nobody uses; answers whether the library refused it.
     fn leave_stale_entry(&self) -> bool {
@@ -254,12 +227,13 @@ impl LibsslEndpoint {
 impl Endpoint for LibsslEndpoint {
     fn handshake(&mut self) -> Result<Call, Unsupported> {
         // The two others are told no role before: they have one.
-        let of_role = match self.setup.role {
-            _ if self.setup.role_state == RoleState::Unset => None,
-            Role::Client => self.api.SSL_connect,
-            Role::Server => self.api.SSL_accept,
+        let of_role = match self.connection.setup.role {
+            _ if self.connection.setup.role_state == RoleState::Unset => None,
+            Role::Client => self.connection.api.SSL_connect,
+            Role::Server => self.connection.api.SSL_accept,
         };
         let function = self
+            .connection
             .api
             .SSL_do_handshake
             .or(of_role)
@@ -291,6 +265,7 @@ impl Endpoint for LibsslEndpoint {
     fn read(&mut self, space: &mut [u8]) -> Result<Call, Unsupported> {
         let (pointer, length) = (space.as_mut_ptr(), super::length(space));
         let function = self
+            .connection
             .api
             .SSL_read
             .ok_or_else(|| Unsupported::new("SSL_read"))?;
@@ -300,6 +275,7 @@ impl Endpoint for LibsslEndpoint {
 
     fn shutdown(&mut self) -> Result<Call, Unsupported> {
         let function = self
+            .connection
             .api
             .SSL_shutdown
             .ok_or_else(|| Unsupported::new("SSL_shutdown"))?;
@@ -309,6 +285,7 @@ impl Endpoint for LibsslEndpoint {
 
     fn key_update(&mut self, request: KeyUpdate) -> Result<Call, Unsupported> {
         let function = self
+            .connection
             .api
             .SSL_key_update
             .ok_or_else(|| Unsupported::new("SSL_key_update"))?;
@@ -323,6 +300,7 @@ impl Endpoint for LibsslEndpoint {
 
     fn renegotiate(&mut self) -> Result<Call, Unsupported> {
         let function = self
+            .connection
             .api
             .SSL_renegotiate
             .ok_or_else(|| Unsupported::new("SSL_renegotiate"))?;
@@ -333,17 +311,18 @@ impl Endpoint for LibsslEndpoint {
     fn switch(&mut self, modes: &[Mode], to: Switch) -> Result<(), Unsupported> {
         let bits = modes.iter().fold(0, |bits, &mode| bits | mode_bit(mode));
         let (function, command) = match to {
-            Switch::On => (self.api.SSL_set_mode, number::CTRL_MODE),
-            Switch::Off => (self.api.SSL_clear_mode, number::CTRL_CLEAR_MODE),
+            Switch::On => (self.connection.api.SSL_set_mode, number::CTRL_MODE),
+            Switch::Off => (self.connection.api.SSL_clear_mode, number::CTRL_CLEAR_MODE),
         };
         if let Some(function) = function {
             // SAFETY: the connection is live.
-            unsafe { function(self.ssl, bits) };
+            unsafe { function(self.connection.ssl, bits) };
             return Ok(());
         }
         // Answers the modes that are on now; a library that gives the number another meaning, or none,
         // answers something else.
         let now = self
+            .connection
             .ctrl(command, c_long::from(bits))
             .ok_or_else(|| Unsupported::new("SSL_set_mode"))?;
         let on = now & c_long::from(bits);
@@ -353,16 +332,17 @@ impl Endpoint for LibsslEndpoint {
         };
         match done {
             true => Ok(()),
-            false => Err(refused(&self.api, "SSL_set_mode")),
+            false => Err(refused(&self.connection.api, "SSL_set_mode")),
         }
     }
 
     fn max_send_fragment(&mut self, bytes: u16) -> Result<Call, Unsupported> {
-        if let Some(function) = self.api.SSL_set_max_send_fragment {
+        if let Some(function) = self.connection.api.SSL_set_max_send_fragment {
             // SAFETY: the connection is live.
             return self.call(|_, ssl| unsafe { function(ssl, bytes.into()) });
         }
         let function = self
+            .connection
             .api
             .SSL_ctrl
             .ok_or_else(|| Unsupported::new("SSL_set_max_send_fragment"))?;
@@ -374,15 +354,19 @@ impl Endpoint for LibsslEndpoint {
         match call.ret {
             1 => Ok(call),
             // All lengths that a scenario can have are right: the library does not know the number.
-            _ => Err(refused(&self.api, "SSL_set_max_send_fragment")),
+            _ => Err(refused(&self.connection.api, "SSL_set_max_send_fragment")),
         }
+    }
+
+    fn exchange(&mut self) -> Result<(), Unsupported> {
+        self.port.exchange()
     }
 
     fn stale_error(&mut self) -> Result<(), Unsupported> {
         for (there, name) in [
-            (self.api.ERR_get_error.is_some(), "ERR_get_error"),
+            (self.connection.api.ERR_get_error.is_some(), "ERR_get_error"),
             (
-                self.api.SSL_CTX_set_cipher_list.is_some(),
+                self.connection.api.SSL_CTX_set_cipher_list.is_some(),
                 "SSL_CTX_set_cipher_list",
             ),
         ] {
@@ -390,9 +374,9 @@ impl Endpoint for LibsslEndpoint {
                 return Err(Unsupported::new(format!("a stale error, without {name}")));
             }
         }
-        self.stale = self.leave_stale_entry();
-        clear_errors(&self.api);
-        match self.stale {
+        self.connection.stale = self.connection.leave_stale_entry();
+        clear_errors(&self.connection.api);
+        match self.connection.stale {
             true => Ok(()),
             false => Err(Unsupported::new(
                 "a stale error (the library took an unknown cipher)",
@@ -401,17 +385,13 @@ impl Endpoint for LibsslEndpoint {
     }
 
     fn forget_stale_error(&mut self) {
-        self.stale = false;
+        self.connection.stale = false;
     }
 }
 
 impl Drop for LibsslEndpoint {
     fn drop(&mut self) {
-        let Some(free) = self.api.SSL_free else {
-            return;
-        };
-        // SAFETY: the connection is freed once, and its BIO with it.
-        self.port.during(|| unsafe { free(self.ssl) });
+        self.port.free(&mut || self.connection.free());
     }
 }
 

@@ -8,10 +8,17 @@
 #![allow(unsafe_code)] // The foreign boundary.
 
 mod bio;
+mod bio_pair;
+mod blocking_socket;
+mod buffering_bio;
 mod context;
 mod elf;
 mod endpoint;
 mod load;
+mod memory_bio;
+mod own_bio;
+mod port;
+mod socket;
 mod socket_pair;
 mod source;
 mod symbols;
@@ -32,6 +39,7 @@ use self::load::Opened;
 use self::symbols::{Interface, spellings};
 use super::{About, Backend, Endpoint, Setup, Unsupported};
 use crate::link::Link;
+use crate::{scenario, trace};
 
 /// Numbers of `openssl/ssl.h` and `openssl/crypto.h`, the same since OpenSSL 1.1.0.
 mod number {
@@ -71,7 +79,7 @@ pub struct Libssl {
     contexts: Mutex<HashMap<Setup, Result<Context, Unsupported>>>,
 }
 
-/// How connections reach the link.
+/// How connections reach the link over the scripted transport.
 enum Way {
     /// Through a BIO of this kind.
     Bio(Method),
@@ -345,9 +353,10 @@ impl Libssl {
 
     fn context(&self, setup: &Setup) -> Result<Context, Unsupported> {
         let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = contexts.entry(*setup);
+        let setup = setup.of_any_transport();
+        let known = contexts.entry(setup);
         known
-            .or_insert_with(|| Context::new(&self.api, setup))
+            .or_insert_with(|| Context::new(&self.api, &setup))
             .clone()
     }
 }
@@ -355,6 +364,15 @@ impl Libssl {
 impl Backend for Libssl {
     fn about(&self) -> &About {
         &self.about
+    }
+
+    fn interface(&self) -> trace::Interface {
+        trace::Interface::Libssl
+    }
+
+    fn transports(&self) -> &[scenario::Transport] {
+        // What a library lacks for one of them is told by name.
+        &scenario::Transport::ALL
     }
 
     fn open(&self, setup: &Setup, link: &Link) -> Result<Box<dyn Endpoint>, Unsupported> {

@@ -16,6 +16,7 @@ use std::os::unix::net::UnixStream;
 use rustix::io::{DupFlags, dup3};
 use rustix::net::{SendFlags, send, sockopt};
 
+use super::port::Port;
 use crate::backend::Unsupported;
 use crate::link::{Errno, Inbound, Link, Outbound, Refusal};
 
@@ -34,10 +35,12 @@ pub(super) struct SocketPair {
     ours: UnixStream,
     /// A direction was shut, which cannot be undone: the next call gets another pair.
     spent: bool,
+    /// What was done for the call that runs.
+    staged: Option<Staged>,
 }
 
 /// What the script said when a call began, and what was done for it.
-pub(super) struct Staged {
+struct Staged {
     outbound: Outbound,
     inbound: Inbound,
     /// Bytes that the library can read, and whether the link had more than the buffer holds.
@@ -60,22 +63,19 @@ enum Sending {
 impl SocketPair {
     pub(super) fn new(link: &Link) -> io::Result<Self> {
         let (library, ours) = pair()?;
+        link.stand_behind_another();
         Ok(Self {
             link: link.clone(),
             library: library.into(),
             ours,
             spent: false,
+            staged: None,
         })
     }
 
     /// The number by which the library knows its end.
     pub(super) fn number(&self) -> RawFd {
         self.library.as_raw_fd()
-    }
-
-    /// Does what the link's script says before a call of the library begins.
-    pub(super) fn before(&mut self) -> Result<Staged, Unsupported> {
-        self.stage().map_err(|error| failed(&error))
     }
 
     fn stage(&mut self) -> io::Result<Staged> {
@@ -109,28 +109,6 @@ impl SocketPair {
         })
     }
 
-    /// Hands to the link what the call of the library did.
-    ///
-    /// # Errors
-    /// [`Unsupported`], if sockets cannot do what the script says and the call depended on it.
-    pub(super) fn after(&mut self, staged: &Staged) -> Result<(), Unsupported> {
-        let full = staged.sending == Sending::Taken
-            && is_full(&self.library).map_err(|error| failed(&error))?;
-        let mut sent = take(&self.ours).map_err(|error| failed(&error))?;
-        match staged.sending {
-            Sending::Blocked(filler) => drop(sent.drain(..filler.min(sent.len()))),
-            // The byte by which `is_full` tried.
-            Sending::Taken if !full => drop(sent.pop()),
-            _ => {}
-        }
-        let unread = take_back(&self.library).map_err(|error| failed(&error))?;
-        let read = staged.delivered.saturating_sub(unread);
-        staged.outbound_is_kept(sent.len(), full)?;
-        staged.inbound_is_kept(read, unread)?;
-        self.hand_over(&sent, read);
-        Ok(())
-    }
-
     fn hand_over(&self, mut sent: &[u8], read: usize) {
         use crate::link::Transfer::Done;
 
@@ -146,6 +124,40 @@ impl SocketPair {
         {
             sent = &sent[bytes..];
         }
+    }
+}
+
+impl Port for SocketPair {
+    /// Does what the link's script says before a call of the library begins.
+    fn before(&mut self) -> Result<(), Unsupported> {
+        let staged = self.stage().map_err(|error| failed(&error))?;
+        self.staged = Some(staged);
+        Ok(())
+    }
+
+    /// Hands to the link what the call of the library did.
+    ///
+    /// # Errors
+    /// [`Unsupported`], if sockets cannot do what the script says and the call depended on it.
+    fn after(&mut self) -> Result<(), Unsupported> {
+        let Some(staged) = self.staged.take() else {
+            return Ok(());
+        };
+        let full = staged.sending == Sending::Taken
+            && is_full(&self.library).map_err(|error| failed(&error))?;
+        let mut sent = take(&self.ours).map_err(|error| failed(&error))?;
+        match staged.sending {
+            Sending::Blocked(filler) => drop(sent.drain(..filler.min(sent.len()))),
+            // The byte by which `is_full` tried.
+            Sending::Taken if !full => drop(sent.pop()),
+            _ => {}
+        }
+        let unread = take_back(&self.library).map_err(|error| failed(&error))?;
+        let read = staged.delivered.saturating_sub(unread);
+        staged.outbound_is_kept(sent.len(), full)?;
+        staged.inbound_is_kept(read, unread)?;
+        self.hand_over(&sent, read);
+        Ok(())
     }
 }
 

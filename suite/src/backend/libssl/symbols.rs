@@ -165,6 +165,13 @@ interface! {
         BIO_set_init(*mut Bio, c_int);
         BIO_set_flags(*mut Bio, c_int);
         BIO_clear_flags(*mut Bio, c_int);
+        BIO_s_mem() -> *const BioMethod;
+        BIO_f_buffer() -> *const BioMethod;
+        BIO_new_bio_pair(*mut *mut Bio, usize, *mut *mut Bio, usize) -> c_int;
+        BIO_push(*mut Bio, *mut Bio) -> *mut Bio;
+        BIO_read(*mut Bio, *mut c_void, c_int) -> c_int;
+        BIO_write(*mut Bio, *const c_void, c_int) -> c_int;
+        BIO_ctrl(*mut Bio, c_int, c_long, *mut c_void) -> c_long;
         ERR_get_error() -> c_ulong;
         ERR_clear_error();
         ERR_lib_error_string(c_ulong) -> *const c_char;

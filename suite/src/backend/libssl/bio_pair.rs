@@ -1,0 +1,87 @@
+//! The library's BIO pair as a transport: what the connection writes into its half stays in a small buffer
+//! until it is read out of the other half, before which the connection cannot go on (BIO_s_bio(3)).
+
+use std::ptr;
+
+use super::context::refused;
+use super::own_bio::{OwnBio, command};
+use super::port::Port;
+use super::symbols::{Bio, Interface, Ssl};
+use crate::backend::Unsupported;
+use crate::link::{Link, Refusal};
+
+/// How many bytes each half holds: less than a full record, more than a flight of a handshake.
+const BUFFER: usize = 4096;
+
+/// The transport of one connection.
+pub(super) struct BioPair {
+    link: Link,
+    network: OwnBio,
+    /// The half that is ours, and how to free it.
+    half: *mut Bio,
+    free: unsafe extern "C" fn(*mut Bio) -> i32,
+    /// The other half has been told that nothing more comes.
+    ended: bool,
+}
+
+impl BioPair {
+    /// Gives the connection one half of a pair.
+    ///
+    /// # Safety
+    /// `ssl` is a live connection of the library of `api`.
+    pub(super) unsafe fn give(
+        api: &Interface,
+        link: &Link,
+        ssl: *mut Ssl,
+    ) -> Result<Self, Unsupported> {
+        let functions = OwnBio::none(api)?;
+        let lacking = |name| move || Unsupported::new(name);
+        let new = api
+            .BIO_new_bio_pair
+            .ok_or_else(lacking("BIO_new_bio_pair"))?;
+        let free = api.BIO_free.ok_or_else(lacking("BIO_free"))?;
+        let set_bio = api.SSL_set_bio.ok_or_else(lacking("SSL_set_bio"))?;
+        let (mut internal, mut half) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: the functions belong to one library. SSL_set_bio takes over the one reference to the
+        // internal half for both directions; the other half is freed when the port is dropped.
+        unsafe {
+            if new(&raw mut internal, BUFFER, &raw mut half, BUFFER) != 1 {
+                return Err(refused(api, "BIO_new_bio_pair"));
+            }
+            set_bio(ssl, internal, internal);
+            link.stand_behind_another();
+            Ok(Self {
+                link: link.clone(),
+                network: functions.of(half),
+                half,
+                free,
+                ended: false,
+            })
+        }
+    }
+}
+
+impl Port for BioPair {
+    fn before(&mut self) -> Result<(), Unsupported> {
+        let room = self.network.bytes(command::GET_WRITE_GUARANTEE);
+        self.network.fill(&self.link, room);
+        let ends = self.link.inbound().then == Refusal::Zero && self.link.readable().is_empty();
+        if ends && !std::mem::replace(&mut self.ended, true) {
+            self.network.ctrl(command::SHUTDOWN_WR, 0);
+        }
+        Ok(())
+    }
+
+    fn exchange(&mut self) -> Result<(), Unsupported> {
+        self.link.are_waiting(self.network.bytes(command::WPENDING));
+        self.network.drain(&self.link);
+        Ok(())
+    }
+}
+
+impl Drop for BioPair {
+    fn drop(&mut self) {
+        // SAFETY: freed once; a half outlives the other, which the connection may have freed by now.
+        unsafe { (self.free)(self.half) };
+    }
+}

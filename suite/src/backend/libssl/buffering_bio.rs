@@ -1,0 +1,77 @@
+//! The library's buffering BIO in front of the scripted one, as a transport: a write goes into a buffer of
+//! 4096 bytes first (BIO_f_buffer(3)), so that it succeeds before the link has seen anything of it. The
+//! buffer is flushed after each call of the connection, as an application would.
+
+use super::bio::{self, Method};
+use super::context::refused;
+use super::own_bio::{OwnBio, command};
+use super::port::Port;
+use super::symbols::{Interface, Ssl};
+use crate::backend::Unsupported;
+use crate::link::Link;
+
+/// The transport of one connection.
+pub(super) struct BufferingBio {
+    link: Link,
+    scripted: bio::Port,
+    buffer: OwnBio,
+}
+
+impl BufferingBio {
+    /// Gives the connection a buffering BIO with one of ours behind it, for both directions.
+    ///
+    /// # Safety
+    /// `ssl` is a live connection of the library of `api` and `method`, and outlives every call of the port.
+    pub(super) unsafe fn give(
+        api: &Interface,
+        method: &Method,
+        link: &Link,
+        ssl: *mut Ssl,
+    ) -> Result<Self, Unsupported> {
+        let functions = OwnBio::none(api)?;
+        let lacking = |name| move || Unsupported::new(name);
+        let kind = api.BIO_f_buffer.ok_or_else(lacking("BIO_f_buffer"))?;
+        let new = api.BIO_new.ok_or_else(lacking("BIO_new"))?;
+        let push = api.BIO_push.ok_or_else(lacking("BIO_push"))?;
+        let free = api.BIO_free.ok_or_else(lacking("BIO_free"))?;
+        let set_bio = api.SSL_set_bio.ok_or_else(lacking("SSL_set_bio"))?;
+        // SAFETY: the functions belong to one library; SSL_set_bio takes over the one reference to the
+        // chain for both directions, and the chain lives as long as the connection.
+        unsafe {
+            let buffer = new(kind());
+            if buffer.is_null() {
+                return Err(refused(api, "BIO_f_buffer"));
+            }
+            let Some(ours) = method.bio() else {
+                free(buffer);
+                return Err(refused(api, "a transport of the suite"));
+            };
+            push(buffer, ours);
+            set_bio(ssl, buffer, buffer);
+            link.stand_behind_another();
+            Ok(Self {
+                link: link.clone(),
+                scripted: method.port(link),
+                buffer: functions.of(buffer),
+            })
+        }
+    }
+}
+
+impl Port for BufferingBio {
+    fn during(&self, call: &mut dyn FnMut()) -> Result<(), Unsupported> {
+        self.scripted.during(call)
+    }
+
+    fn exchange(&mut self) -> Result<(), Unsupported> {
+        // What the link does not take stays in the buffer, for the next time.
+        self.scripted.during(&mut || {
+            self.buffer.ctrl(command::FLUSH, 0);
+            self.link.are_waiting(self.buffer.bytes(command::PENDING));
+        })
+    }
+
+    fn free(&self, free: &mut dyn FnMut()) {
+        self.scripted.free(free);
+    }
+}

@@ -1,0 +1,417 @@
+//! The course of a case: what each entry of a trace found when it began. It is worked out once for each
+//! trace, and all monitors look at it.
+
+use crate::link::{Budget, Inbound, Outbound, Refusal};
+use crate::scenario::{Buffer, Content as Bytes, Function, Mode, PeerAction, Step};
+use crate::trace::{
+    Asked, Attempt, Body, Call, Content, Entry, ErrorClass, Interface, Outcome, Portion,
+    RecordSeen, Setting, Trace, Verb,
+};
+
+/// A trace, with what was the case before each of its entries.
+#[derive(Debug)]
+pub struct Course<'t> {
+    /// How the case was set up.
+    pub setting: &'t Setting,
+    /// The entries, in order.
+    pub moments: Vec<Moment<'t>>,
+    /// What was the case in the end.
+    pub end: State,
+}
+
+/// An entry of a trace.
+#[derive(Debug)]
+pub struct Moment<'t> {
+    /// The entry.
+    pub entry: &'t Entry,
+    /// What was the case when it began.
+    pub before: State,
+}
+
+/// What is the case at some moment.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Modes that are switched on.
+    pub modes: Vec<Mode>,
+    /// The longest plaintext of a record, in bytes, as it was set last.
+    pub max_send_fragment: usize,
+    /// What the transport takes; a number of bytes is that of the step that set it.
+    pub outbound: Outbound,
+    /// What the transport hands over.
+    pub inbound: Inbound,
+    /// The handshake is done.
+    pub established: bool,
+    /// The write that is not over: it was told to be repeated.
+    pub pending: Option<Pending>,
+    /// The next call finds an entry of another call in the error queue.
+    pub stale_error: bool,
+    /// Bytes that writes have accepted.
+    pub accepted: usize,
+    /// Bytes of content in the complete records of application data so far.
+    pub sealed: usize,
+    /// The library has sent close_notify, all of it.
+    pub closed: bool,
+    /// The library has sent a fatal alert, all of it.
+    pub failed: bool,
+    /// The library has taken the peer's close_notify from the transport.
+    pub peer_closed: bool,
+    /// The library has taken a fatal alert of the peer from the transport.
+    pub peer_failed: bool,
+    /// How the last call that failed for good ended, with the number of its entry. Calls that change a
+    /// setting do not count, nor does a write of nothing, which fails by contract.
+    pub dead: Option<Dead>,
+    /// A call met a transport that failed, or had come to its end, for good; or the peer is gone.
+    pub transport_failed: bool,
+    /// Something went onto the peer's wire that its library did not send.
+    pub meddled: bool,
+    /// The library was asked to shut down.
+    pub shut_down: bool,
+}
+
+/// A write that was told to be repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pending {
+    /// The call that began it, or the last that was told to be repeated.
+    pub attempt: Attempt,
+    /// How many bytes it asked for, at first.
+    pub len: usize,
+    /// `WANT_READ` or `WANT_WRITE`.
+    pub error: ErrorClass,
+    /// Whether any of its bytes is in a record that began to go out.
+    pub begun: bool,
+}
+
+/// A call that failed for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dead {
+    /// How it failed.
+    pub error: ErrorClass,
+    /// Its place among the entries of the trace.
+    pub entry: usize,
+}
+
+/// The longest plaintext of a record, in bytes (RFC 8446, section 5.1; RFC 5246, section 6.2.1).
+pub const MAX_PLAINTEXT: usize = 1 << 14;
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            modes: Vec::new(),
+            max_send_fragment: MAX_PLAINTEXT,
+            outbound: Outbound::OPEN,
+            inbound: Inbound::OPEN,
+            established: false,
+            pending: None,
+            stale_error: false,
+            accepted: 0,
+            sealed: 0,
+            closed: false,
+            failed: false,
+            peer_closed: false,
+            peer_failed: false,
+            dead: None,
+            transport_failed: false,
+            meddled: false,
+            shut_down: false,
+        }
+    }
+}
+
+impl<'t> Course<'t> {
+    /// The course of this trace; nothing for one that does not tell how its case was set up.
+    pub fn of(trace: &'t Trace) -> Option<Self> {
+        let setting = trace.setting.as_ref()?;
+        let mut state = State::default();
+        let mut moments = Vec::with_capacity(trace.entries.len());
+        for (index, entry) in trace.entries.iter().enumerate() {
+            let before = state.clone();
+            state.go_on(index, entry);
+            moments.push(Moment { entry, before });
+        }
+        Some(Self {
+            setting,
+            moments,
+            end: state,
+        })
+    }
+
+    /// Whether the library has `SSL_write`, and its manual binds it.
+    pub fn is_libssl(&self) -> bool {
+        self.setting.interface == Interface::Libssl
+    }
+
+    /// The calls of the write function that returned.
+    pub fn writes(&self) -> impl Iterator<Item = (&Moment<'t>, &'t Attempt, &'t Call)> {
+        self.moments
+            .iter()
+            .filter_map(|moment| Some((moment, moment.attempt()?, moment.call()?)))
+    }
+
+    /// All calls of the library that returned.
+    pub fn calls(&self) -> impl Iterator<Item = (&Moment<'t>, &'t Call)> {
+        self.moments
+            .iter()
+            .filter_map(|moment| Some((moment, moment.call()?)))
+    }
+
+    /// What was the case when this entry was over.
+    pub fn after(&self, index: usize) -> &State {
+        self.moments
+            .get(index + 1)
+            .map_or(&self.end, |next| &next.before)
+    }
+}
+
+impl<'t> Moment<'t> {
+    /// What the library returned, if the entry is a call that returned.
+    pub fn call(&self) -> Option<&'t Call> {
+        match &self.entry.result {
+            Outcome::Call(call) => Some(call),
+            _ => None,
+        }
+    }
+
+    /// The call of the write function, if the entry is one.
+    pub fn attempt(&self) -> Option<&'t Attempt> {
+        self.entry.asked.attempt()
+    }
+
+    /// The step, if the entry is one that is no write.
+    pub fn step(&self) -> Option<&'t Step> {
+        self.entry.asked.step()
+    }
+
+    /// Whether a caller who keeps to the contract may make this call of the write function, for one byte or
+    /// more: a new write if none is under way, or the repetition of the one that is, with the same arguments.
+    pub fn is_rightful(&self) -> bool {
+        let Some(attempt) = self.attempt() else {
+            return false;
+        };
+        let asks = attempt.argument.len().is_some_and(|len| len > 0);
+        let Some(pending) = &self.before.pending else {
+            return asks && attempt.content == Bytes::Same;
+        };
+        let moved = attempt.buffer == Buffer::Moved && !self.before.has(Mode::MovingBuffer);
+        asks && attempt.verb == Verb::Retry
+            && attempt.argument == pending.attempt.argument
+            && attempt.content == Bytes::Same
+            && !moved
+    }
+
+    /// Whether nothing happened before or meanwhile that a library might take for the end of writing, and
+    /// its error class can be relied on.
+    pub fn is_sound(&self) -> bool {
+        let failed = self.before.transport_fails(self.entry);
+        let alerted = self.entry.taken.iter().any(RecordSeen::is_disturbing);
+        self.before.is_sound() && !self.before.stale_error && !failed && !alerted
+    }
+
+    /// The records that began to go out meanwhile.
+    pub fn begun(&self) -> impl Iterator<Item = &'t RecordSeen> {
+        let begins = |record: &&RecordSeen| record.begins();
+        self.entry.sent.iter().filter(begins)
+    }
+
+    /// The records that went out to their last byte meanwhile.
+    pub fn completed(&self) -> impl Iterator<Item = &'t RecordSeen> {
+        let is_complete = |record: &&RecordSeen| record.is_complete();
+        self.entry.sent.iter().filter(is_complete)
+    }
+
+    /// What the peer read, if it was to read.
+    pub fn delivered(&self) -> Option<&'t Content> {
+        match &self.entry.result {
+            Outcome::Peer(report) => report.read.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl State {
+    /// Whether this mode is on.
+    pub fn has(&self, mode: Mode) -> bool {
+        self.modes.contains(&mode)
+    }
+
+    /// Whether a call has failed for good, or either side has said that the connection is over.
+    pub fn is_over(&self) -> bool {
+        self.dead.is_some() || self.closed || self.failed || self.peer_failed
+    }
+
+    /// Whether nothing has happened that a library might take for the end of writing.
+    pub fn is_sound(&self) -> bool {
+        !self.is_over() && !self.transport_failed && !self.meddled && !self.shut_down
+    }
+
+    /// Whether the transport failed, or came to its end, for good in this call; where it is not known what
+    /// the call met, whether it was set to.
+    pub fn transport_fails(&self, entry: &Entry) -> bool {
+        let ends = |refusal| matches!(refusal, Refusal::Fail(_) | Refusal::Zero);
+        match &entry.traffic {
+            Some(traffic) => traffic.out.has_failed() || traffic.inn.has_failed(),
+            None => {
+                let takes_all = self.outbound.accept == Budget::All;
+                (ends(self.outbound.then) && !takes_all) || ends(self.inbound.then)
+            }
+        }
+    }
+
+    fn go_on(&mut self, index: usize, entry: &Entry) {
+        self.see_records(entry);
+        if let Some(step) = entry.asked.step() {
+            self.follow(step);
+        }
+        let Outcome::Call(call) = &entry.result else {
+            return;
+        };
+        // A call that failed may have left its own entries, but the queue is emptied after each.
+        self.stale_error = false;
+        if let Some(attempt) = entry.asked.attempt() {
+            self.written(attempt, call, entry);
+        }
+        let is_handshake = matches!(entry.asked.step(), Some(Step::Handshake));
+        self.established |= call.error == ErrorClass::None && is_handshake;
+        self.transport_failed |= self.transport_fails(entry);
+        if is_deadly(&entry.asked, call) {
+            self.dead = Some(Dead {
+                error: call.error,
+                entry: index,
+            });
+        }
+    }
+
+    fn see_records(&mut self, entry: &Entry) {
+        for record in entry.sent.iter().filter(|record| record.is_complete()) {
+            match &record.body {
+                Body::ApplicationData { plaintext, .. } => self.sealed += plaintext,
+                Body::Alert { alert, .. } => {
+                    self.closed |= is_close_notify(alert);
+                    self.failed |= is_fatal(alert);
+                }
+                _ => {}
+            }
+        }
+        for record in entry.taken.iter().filter(|record| record.is_complete()) {
+            if let Body::Alert { alert, .. } = &record.body {
+                self.peer_closed |= is_close_notify(alert);
+                self.peer_failed |= is_fatal(alert);
+            }
+        }
+    }
+
+    fn follow(&mut self, step: &Step) {
+        match step {
+            Step::SetModes(modes) => {
+                self.modes.extend(modes);
+                self.modes.dedup();
+            }
+            Step::ClearModes(modes) => self.modes.retain(|mode| !modes.contains(mode)),
+            Step::MaxSendFragment(bytes) => self.max_send_fragment = usize::from(*bytes),
+            Step::Link(outbound) => self.outbound = *outbound,
+            Step::Inbound(inbound) => self.inbound = *inbound,
+            Step::StaleError => self.stale_error = true,
+            Step::Peer(PeerAction::Raw(_)) => self.meddled = true,
+            Step::Peer(PeerAction::Vanish) => self.transport_failed = true,
+            Step::Shutdown => self.shut_down = true,
+            _ => {}
+        }
+    }
+
+    fn written(&mut self, attempt: &Attempt, call: &Call, entry: &Entry) {
+        self.accepted += call.accepted().unwrap_or(0);
+        // A write that gets through has shaken hands, if that was still to be done.
+        self.established |= call.accepted().is_some();
+        if !call.error.is_retry() {
+            self.pending = None;
+            return;
+        }
+        let begun = entry.sent.iter().any(RecordSeen::is_application_data);
+        let before = self.pending.filter(|_| attempt.verb == Verb::Retry);
+        self.pending = Some(Pending {
+            attempt: *attempt,
+            len: before.map_or_else(|| attempt.argument.len().unwrap_or(0), |before| before.len),
+            error: call.error,
+            begun: begun || before.is_some_and(|before| before.begun),
+        });
+    }
+}
+
+impl RecordSeen {
+    /// Whether it went out to its last byte.
+    pub fn is_complete(&self) -> bool {
+        matches!(self.portion, Portion::Whole | Portion::Last)
+    }
+
+    /// Whether its first byte went out.
+    pub fn begins(&self) -> bool {
+        matches!(self.portion, Portion::Whole | Portion::First)
+    }
+
+    /// Whether one who takes it from the peer might end the connection for it.
+    fn is_disturbing(&self) -> bool {
+        match &self.body {
+            Body::Alert { alert, .. } => !is_close_notify(alert),
+            Body::Sealed { .. } | Body::Garbage | Body::After => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it is one that cannot be read where it should be.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.body, Body::Sealed { .. } | Body::Garbage | Body::After)
+    }
+
+    /// The handshake messages in it.
+    pub fn messages(&self) -> &[String] {
+        match &self.body {
+            Body::Handshake { messages } => messages,
+            _ => &[],
+        }
+    }
+
+    /// Whether it carries application data, or can, as far as it has come.
+    pub fn is_application_data(&self) -> bool {
+        match &self.body {
+            Body::ApplicationData { .. } => true,
+            Body::Incomplete { content_type, .. } => content_type == "application_data",
+            _ => false,
+        }
+    }
+}
+
+/// Whether this end of a call can mean the end of the connection.
+fn is_deadly(asked: &Asked, call: &Call) -> bool {
+    if !matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
+        return false;
+    }
+    match asked {
+        Asked::Write(attempt) => !attempt.argument.is_empty() || !call.queue.is_empty(),
+        Asked::Flush | Asked::Step(Step::Handshake | Step::Read(_)) => true,
+        // One that has sent close_notify and waits for the peer's returns 0 (SSL_shutdown(3)).
+        Asked::Step(Step::Shutdown) => call.ret < 0,
+        Asked::Nothing | Asked::Step(_) => false,
+    }
+}
+
+/// Whether a transport that was set like this refuses the next call at once.
+pub fn takes_nothing(outbound: &Outbound) -> bool {
+    matches!(outbound.accept, Budget::Bytes(0) | Budget::EachCall(0))
+}
+
+/// Whether a call of this function succeeded, by its own return value (SSL_write(3), RETURN VALUES).
+pub fn has_succeeded(function: Function, call: &Call) -> bool {
+    match function {
+        Function::Write => call.ret > 0,
+        Function::WriteEx => call.ret == 1,
+    }
+}
+
+/// Whether an alert, as a trace names it, is close_notify.
+pub fn is_close_notify(alert: &str) -> bool {
+    alert.ends_with("close_notify")
+}
+
+/// Whether an alert, as a trace names it, is fatal.
+pub fn is_fatal(alert: &str) -> bool {
+    alert.starts_with("fatal ")
+}

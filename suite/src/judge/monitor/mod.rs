@@ -1,0 +1,182 @@
+//! What the contract says of a trace: a monitor for each clause that a trace can show.
+//!
+//! In flows a trace, from a run, a file or a fuzzer; out flows, for each clause, whether it was kept and
+//! how often, where it was broken, or that nothing in the trace has to do with it. Pure functions: no
+//! monitor has access to a library.
+
+mod closing;
+mod connection;
+mod course;
+mod delivery;
+mod errors;
+mod handshake;
+mod key_update;
+mod memory;
+mod partial;
+mod records;
+mod retry;
+mod returns;
+#[cfg(test)]
+mod script;
+mod transport;
+mod would_block;
+mod zero;
+
+use std::fmt;
+
+pub use course::{
+    Course, Dead, MAX_PLAINTEXT, Moment, Pending, State, has_succeeded, is_close_notify, is_fatal,
+    takes_nothing,
+};
+
+use crate::manual::Binds;
+use crate::trace::{Call, Trace};
+
+/// One clause's monitor.
+pub struct Monitor {
+    /// The clause that it watches.
+    pub clause: &'static str,
+    /// Which libraries it watches.
+    pub binds: Binds,
+    watch: fn(&Course<'_>, &mut Notes),
+}
+
+/// All monitors, in the order of the topics.
+static TOPICS: &[&[Monitor]] = &[
+    returns::MONITORS,
+    errors::MONITORS,
+    would_block::MONITORS,
+    retry::MONITORS,
+    partial::MONITORS,
+    zero::MONITORS,
+    delivery::MONITORS,
+    records::MONITORS,
+    key_update::MONITORS,
+    handshake::MONITORS,
+    closing::MONITORS,
+    connection::MONITORS,
+    memory::MONITORS,
+    transport::MONITORS,
+];
+
+/// What a monitor has seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// How often the clause was kept.
+    pub satisfied: usize,
+    /// Where it was broken.
+    pub violations: Vec<Violation>,
+}
+
+/// A place where a clause is broken.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Violation {
+    /// The step of the scenario, counted from 1.
+    pub step: usize,
+    /// What was done.
+    pub action: String,
+    /// What the clause asks for there.
+    pub expected: String,
+    /// What was seen instead.
+    pub seen: String,
+}
+
+impl Notes {
+    /// The clause was kept once.
+    pub fn satisfied(&mut self) {
+        self.satisfied += 1;
+    }
+
+    /// The clause was broken in this entry.
+    pub fn violated(
+        &mut self,
+        moment: &Moment<'_>,
+        expected: impl fmt::Display,
+        seen: impl fmt::Display,
+    ) {
+        self.violations.push(Violation {
+            step: moment.entry.step,
+            action: moment.entry.action.clone(),
+            expected: expected.to_string(),
+            seen: seen.to_string(),
+        });
+    }
+
+    /// The clause was kept in this entry if `kept`, and broken if not.
+    pub fn check(
+        &mut self,
+        kept: bool,
+        moment: &Moment<'_>,
+        expected: impl fmt::Display,
+        seen: impl fmt::Display,
+    ) {
+        match kept {
+            true => self.satisfied(),
+            false => self.violated(moment, expected, seen),
+        }
+    }
+
+    /// Whether anything in the trace has to do with the clause.
+    pub fn is_exercised(&self) -> bool {
+        self.satisfied > 0 || !self.violations.is_empty()
+    }
+}
+
+impl Monitor {
+    /// A monitor of a clause that binds every library.
+    const fn all(clause: &'static str, watch: fn(&Course<'_>, &mut Notes)) -> Self {
+        Self {
+            clause,
+            binds: Binds::All,
+            watch,
+        }
+    }
+
+    /// A monitor of a clause that binds a library with `SSL_write` and its kin.
+    const fn libssl(clause: &'static str, watch: fn(&Course<'_>, &mut Notes)) -> Self {
+        Self {
+            clause,
+            binds: Binds::Libssl,
+            watch,
+        }
+    }
+
+    /// What it sees in this course; nothing if the clause does not bind the library.
+    pub fn watch(&self, course: &Course<'_>) -> Notes {
+        let mut notes = Notes::default();
+        if self.binds == Binds::All || course.is_libssl() {
+            (self.watch)(course, &mut notes);
+        }
+        notes
+    }
+}
+
+/// What a call came to, as a violation tells it: `-1 SSL (ssl:bad length)`.
+struct Came<'c>(&'c Call);
+
+impl fmt::Display for Came<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Call { ret, error, .. } = self.0;
+        write!(f, "{ret} {error}")?;
+        match self.0.queue.is_empty() {
+            true => Ok(()),
+            false => write!(f, " ({})", self.0.queue.join(", ")),
+        }
+    }
+}
+
+/// All monitors.
+pub fn monitors() -> impl Iterator<Item = &'static Monitor> {
+    TOPICS.iter().copied().flatten()
+}
+
+/// What all monitors see in a trace, but for those that it has nothing to do with.
+pub fn watch(trace: &Trace) -> Vec<(&'static str, Notes)> {
+    let Some(course) = Course::of(trace) else {
+        return Vec::new();
+    };
+    monitors()
+        .map(|monitor| (monitor.clause, monitor.watch(&course)))
+        .filter(|(_, notes)| notes.is_exercised())
+        .collect()
+}

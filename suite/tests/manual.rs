@@ -1,0 +1,97 @@
+//! The manual that is built in: that it is whole, and that what speaks of its clauses speaks of clauses that exist.
+
+use std::collections::BTreeSet;
+
+use writeproof::judge::monitor::monitors;
+use writeproof::manual::{Binds, Manual, Strength};
+use writeproof::scenario::Corpus;
+
+fn manual() -> Manual {
+    Manual::built_in().expect("fixtures/manual is right")
+}
+
+#[test]
+fn every_clause_that_a_scenario_names_exists_and_can_be_observed() {
+    let manual = manual();
+    let corpus = Corpus::built_in().expect("fixtures/scenarios is right");
+    for scenario in corpus.scenarios() {
+        for id in &scenario.clauses {
+            let clause = manual
+                .get(id)
+                .unwrap_or_else(|| panic!("{} names {id}, which no page has", scenario.id));
+            assert_eq!(
+                clause.unobservable, None,
+                "{} names {id}, which nothing shows",
+                scenario.id
+            );
+        }
+    }
+}
+
+#[test]
+fn the_contract_is_not_thin() {
+    let manual = manual();
+    assert!(manual.clauses().len() >= 55, "{}", manual.clauses().len());
+    assert!(manual.observable().count() >= 45);
+    let kinds: BTreeSet<_> = manual
+        .observable()
+        .map(|clause| clause.binds.word())
+        .collect();
+    assert_eq!(
+        kinds,
+        BTreeSet::from([Binds::Libssl.word(), Binds::All.word()])
+    );
+}
+
+#[test]
+fn statements_are_sentences_and_no_two_say_the_same() {
+    let manual = manual();
+    let mut said = BTreeSet::new();
+    for clause in manual.clauses() {
+        let statement = &clause.statement;
+        assert!(statement.ends_with('.'), "{}: {statement}", clause.id);
+        assert!(statement.len() <= 300, "{}: too long to be read", clause.id);
+        assert!(said.insert(statement), "{}: said before", clause.id);
+    }
+}
+
+#[test]
+fn what_can_be_broken_is_told_to_be_kept() {
+    for clause in manual().observable() {
+        let strength = clause.strength;
+        let binding = matches!(strength, Strength::Must | Strength::Should);
+        assert!(binding, "{}: {}", clause.id, strength.word());
+        assert!(
+            clause.until.is_none() || clause.until > clause.since,
+            "{}",
+            clause.id
+        );
+    }
+}
+
+/// Each observable clause has one monitor, and each monitor a clause that it can break, for the same libraries.
+#[test]
+fn every_observable_clause_has_exactly_one_monitor() {
+    let manual = manual();
+    let watched: Vec<_> = monitors()
+        .map(|monitor| (monitor.clause, monitor.binds))
+        .collect();
+    for clause in manual.observable() {
+        let binds: Vec<_> = watched
+            .iter()
+            .filter(|(id, _)| *id == clause.id)
+            .map(|(_, binds)| *binds)
+            .collect();
+        assert_eq!(binds, [clause.binds], "{}", clause.id);
+    }
+    let observable: BTreeSet<_> = manual
+        .observable()
+        .map(|clause| clause.id.as_str())
+        .collect();
+    for (id, _) in watched {
+        assert!(
+            observable.contains(id),
+            "{id} is watched, and no page has it"
+        );
+    }
+}
