@@ -3,7 +3,9 @@
 mod args;
 mod check;
 mod failure;
+mod ledger;
 mod libraries;
+mod manual;
 mod output;
 mod own;
 mod progress;
@@ -63,6 +65,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(arguments) => check::check(&arguments),
         Command::Worker { whereabouts } => worker::serve(whereabouts),
         Command::Table(arguments) => table::table(&arguments),
+        Command::Manual(arguments) => manual::manual(&arguments),
+        Command::Ledger(arguments) => ledger::ledger(&arguments),
     });
     done.unwrap_or_else(|failure| {
         complain(&failure);
@@ -81,13 +85,7 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let output = Output::prepare(arguments.report.output.as_deref())?;
     let scenarios = corpus.select(&arguments.report.scenario)?;
     let libraries = Libraries::open(&arguments.libraries)?;
-    let (mut backends, missing) = match arguments.backend.as_slice() {
-        [] => {
-            let (names, missing) = default_backends()?;
-            (libraries.all_by_name(&names)?, missing)
-        }
-        names => (libraries.all_by_name(names)?, Vec::new()),
-    };
+    let (mut backends, missing) = chosen(&libraries, &arguments.backend)?;
     add(&mut backends, libraries.named());
     let plan = Plan {
         scenarios,
@@ -109,6 +107,20 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     match report.stale.is_empty() {
         true => Ok(verdict(&results)),
         false => Ok(Exit::Unexpected),
+    }
+}
+
+/// The backends of these names, or all that are here, and those that are not.
+fn chosen(
+    libraries: &Libraries,
+    names: &[String],
+) -> Result<(Vec<Arc<dyn Subject>>, Vec<Unusable>), Failure> {
+    match names {
+        [] => {
+            let (names, missing) = default_backends()?;
+            Ok((libraries.all_by_name(&names)?, missing))
+        }
+        names => Ok((libraries.all_by_name(names)?, Vec::new())),
     }
 }
 

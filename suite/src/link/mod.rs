@@ -196,6 +196,18 @@ impl Tap {
         }
     }
 
+    /// The last so many bytes from the library under test were not sent after all.
+    fn take_back(&mut self, bytes: usize) {
+        self.out.truncate(self.out.len() - bytes);
+        let mut left = bytes;
+        let sent = |run: &&mut (Direction, usize)| run.0 == Direction::Out;
+        for (_, length) in self.runs.iter_mut().rev().filter(sent) {
+            let part = left.min(*length);
+            *length -= part;
+            left -= part;
+        }
+    }
+
     /// How far both directions have come.
     pub fn mark(&self) -> Mark {
         Mark {
@@ -473,14 +485,14 @@ impl Link {
     }
 
     /// The library under test writes `bytes`. A transport that waits returns when the far end has taken
-    /// them, or fails with `EPIPE` if it takes no more.
+    /// them, or as many as it takes; it fails with `EPIPE` if that is none.
     pub fn write(&self, bytes: &[u8]) -> Transfer {
         let (transfer, far_end) = {
             let mut state = self.state();
             (state.write(bytes), state.far_end())
         };
         let transfer = match (transfer, far_end) {
-            (Transfer::Done(_), Some(far_end)) => self.wait_until_taken(transfer, &*far_end),
+            (Transfer::Done(sent), Some(far_end)) => self.wait_until_taken(sent, &*far_end),
             _ => transfer,
         };
         let state = &mut *self.state();
@@ -489,16 +501,22 @@ impl Link {
         transfer
     }
 
-    fn wait_until_taken(&self, transfer: Transfer, far_end: &dyn FarEnd) -> Transfer {
+    /// So many bytes are on their way: waits until the far end has them. What it does not take was not sent.
+    fn wait_until_taken(&self, sent: usize, far_end: &dyn FarEnd) -> Transfer {
         loop {
             let before = self.progress().read.out;
-            if before == self.mark().out {
-                return transfer;
+            let unread = self.mark().out - before;
+            if unread == 0 {
+                return Transfer::Done(sent);
             }
             far_end.act();
             if self.progress().read.out == before {
+                self.state().tap.take_back(unread);
                 self.note("the far end takes nothing more: EPIPE");
-                return Transfer::Refused(Refusal::Fail(Errno::PIPE));
+                return match sent.saturating_sub(unread) {
+                    0 => Transfer::Refused(Refusal::Fail(Errno::PIPE)),
+                    taken => Transfer::Done(taken),
+                };
             }
         }
     }

@@ -2,6 +2,7 @@
 //! program ([`json`]); and what the libraries do at a glance ([`table`]).
 
 pub mod check;
+pub mod clauses;
 pub mod json;
 pub mod table;
 pub mod text;

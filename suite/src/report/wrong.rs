@@ -16,7 +16,8 @@ const TOLD: usize = 40;
 /// Findings that are alike.
 struct Group<'r> {
     first: (&'r CaseResult, &'r Finding),
-    cases: usize,
+    /// How many cases each library has.
+    cases: BTreeMap<&'r str, usize>,
     scenarios: usize,
     /// The case that was counted last.
     last: &'r CaseResult,
@@ -38,11 +39,10 @@ pub(super) fn wrong(
         let (result, finding) = group.first;
         let _ = writeln!(
             text,
-            "{:3}. {}\n     {}, {} of {}, e.g. {} {}, step {}, {}:\n{}     writeproof show {} --variant {} {}",
+            "{:3}. {}\n     {}; {}, e.g. {} {}, step {}, {}:\n{}     writeproof show {} --variant {} {}",
             number + 1,
             headline(finding, manual),
-            result.backend,
-            count(group.cases, "case"),
+            group.who(),
             count(group.scenarios, "scenario"),
             result.scenario,
             result.variant,
@@ -55,7 +55,7 @@ pub(super) fn wrong(
         );
     }
     if groups.len() > TOLD {
-        let left: usize = groups[TOLD..].iter().map(|group| group.cases).sum();
+        let left: usize = groups[TOLD..].iter().map(Group::all).sum();
         let _ = writeln!(
             text,
             "     … and {} more, of {}; --format json has them all",
@@ -105,7 +105,6 @@ fn groups<'r>(results: &[&'r CaseResult]) -> Vec<Group<'r>> {
             let key = (
                 finding.rank(),
                 finding.clause.as_deref(),
-                result.backend.as_str(),
                 without_the_case(&words),
             );
             match groups.get_mut(&key) {
@@ -117,7 +116,7 @@ fn groups<'r>(results: &[&'r CaseResult]) -> Vec<Group<'r>> {
         }
     }
     let mut groups: Vec<Group<'_>> = groups.into_values().collect();
-    groups.sort_by_key(|group| (group.first.1.rank(), std::cmp::Reverse(group.cases)));
+    groups.sort_by_key(|group| (group.first.1.rank(), std::cmp::Reverse(group.all())));
     groups
 }
 
@@ -125,16 +124,34 @@ impl<'r> Group<'r> {
     fn new(result: &'r CaseResult, finding: &'r Finding) -> Self {
         Self {
             first: (result, finding),
-            cases: 1,
+            cases: BTreeMap::from([(result.backend.as_str(), 1)]),
             scenarios: 1,
             last: result,
         }
     }
 
     fn add(&mut self, result: &'r CaseResult) {
-        self.cases += usize::from(!std::ptr::eq(self.last, result));
+        if !std::ptr::eq(self.last, result) {
+            *self.cases.entry(&result.backend).or_default() += 1;
+        }
         self.scenarios += usize::from(self.last.scenario != result.scenario);
         self.last = result;
+    }
+}
+
+impl Group<'_> {
+    fn all(&self) -> usize {
+        self.cases.values().sum()
+    }
+
+    /// Which libraries, and in how many cases.
+    fn who(&self) -> String {
+        let told: Vec<String> = self
+            .cases
+            .iter()
+            .map(|(backend, cases)| format!("{backend} in {}", count(*cases, "case")))
+            .collect();
+        told.join(", ")
     }
 }
 
@@ -145,9 +162,8 @@ fn headline(finding: &Finding, manual: &Manual) -> String {
         (Kind::Crash, _) => "CRASHED".to_owned(),
         (Kind::Hang, _) => "HUNG".to_owned(),
         (_, Some(clause)) => format!(
-            "{}: {} breaks {}\n     “{}” ({}, {})",
+            "{}: breaks {}\n     “{}” ({}, {})",
             consequence(clause.severity),
-            "this",
             clause.id,
             clause.statement,
             clause.source.page,

@@ -1,7 +1,7 @@
 //! What the peer does on the stage, between the calls of the library under test or, where the transport
 //! waits, in the middle of one; and how the transport vanishes with it.
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 
 use super::Stage;
 use super::words::Deed;
@@ -18,6 +18,8 @@ const MEANWHILE: &str = "peer, meanwhile";
 pub(super) struct FarSide {
     peer: RefCell<Peer>,
     heard: RefCell<Heard>,
+    /// It has come to an end in the middle of a call: it does nothing more of its own accord.
+    over: Cell<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +34,7 @@ impl FarSide {
         Self {
             peer: RefCell::new(peer),
             heard: RefCell::default(),
+            over: Cell::new(false),
         }
     }
 
@@ -47,6 +50,9 @@ impl FarSide {
 
 impl FarEnd for FarSide {
     fn act(&self) {
+        if self.over.get() {
+            return;
+        }
         let _call = Undisturbed::new();
         let (mut peer, mut heard) = (self.peer(), self.heard.borrow_mut());
         let end = match peer.is_established() {
@@ -54,7 +60,8 @@ impl FarEnd for FarSide {
             false => peer.handshake(),
         };
         if !matches!(end, End::Idle | End::Done) {
-            heard.end.get_or_insert(end);
+            heard.end = Some(end);
+            self.over.set(true);
         }
     }
 }

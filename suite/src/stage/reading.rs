@@ -70,7 +70,7 @@ impl Stage<'_> {
 
 /// How many bytes a socket takes, and hence how often a write is repeated, differs between systems. So the
 /// repetitions of a step `finish` that block are not told, and what a call that blocks has sent is told
-/// with the next one that does not.
+/// with the next one that gets further; never, if none does.
 fn without_what_the_system_decides(entries: Vec<Entry>, steps: &[Step]) -> Vec<Entry> {
     let finishes = |step: usize| step.checked_sub(1).and_then(|index| steps.get(index));
     let mut told = Vec::with_capacity(entries.len());
@@ -85,7 +85,10 @@ fn without_what_the_system_decides(entries: Vec<Entry>, steps: &[Step]) -> Vec<E
                     continue;
                 }
             }
-            Outcome::Call(_) => untold = None,
+            // A call that fails for good may have sent anything, or nothing.
+            Outcome::Call(call) if untold.is_none() || is_done_or_waits(call.error) => {
+                untold = None
+            }
             _ => {}
         }
         if untold.is_some() {
@@ -95,6 +98,11 @@ fn without_what_the_system_decides(entries: Vec<Entry>, steps: &[Step]) -> Vec<E
         told.push(entry);
     }
     told
+}
+
+/// Whether a call with this class has sent all that it had to send.
+fn is_done_or_waits(error: ErrorClass) -> bool {
+    matches!(error, ErrorClass::None | ErrorClass::WantRead)
 }
 
 /// The bytes of each run, in the order of the wire.

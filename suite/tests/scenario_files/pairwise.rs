@@ -1,9 +1,9 @@
 //! What the scenarios put together: for any two of the dimensions below, each value of the one meets each value of the other in some logical
 //! write of some case. The files go in; out comes a failure that lists the pairs that never meet, or those said to be impossible that do.
 //!
-//! A *logical write* is a write with its retries, up to the next write that is not the rest of a short one. A link or a mode counts if it was
-//! in force at one of its calls. What is *beside* it happened since the logical write before: at the library under test, or at the peer, and then
-//! read by the library, as it cannot know of anything else.
+//! A *logical write* is a write with its retries, up to the next write that is not the rest of a short one. A mode counts if it was in force at
+//! one of its calls; so does a link, if it takes fewer bytes than are offered. What is *beside* it happened since the logical write before: at the
+//! library under test, or at the peer, and then read by the library, as it cannot know of anything else.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -222,6 +222,8 @@ struct Walk {
     modes: Vec<Mode>,
     fragment: &'static str,
     link: Outbound,
+    /// What the last write offered, in bytes.
+    offered: usize,
     /// The peer has sent it, the library under test has not read it.
     unread: BTreeSet<&'static str>,
     /// Since the last call that wrote.
@@ -236,6 +238,7 @@ fn logical_writes(scenario: &Scenario) -> Vec<LogicalWrite> {
         modes: vec![Mode::AutoRetry],
         fragment: "default",
         link: Outbound::OPEN,
+        offered: 0,
         unread: BTreeSet::new(),
         beside: BTreeSet::new(),
         writing: false,
@@ -251,6 +254,7 @@ impl Walk {
             Step::Write(write) => {
                 if write.source != Source::Rest {
                     self.done.push(LogicalWrite::default());
+                    self.offered = write.bytes();
                 }
                 self.call_that_writes();
             }
@@ -312,7 +316,7 @@ impl Walk {
         let write = self.done.last_mut().unwrap();
         write.settings.extend(modes);
         write.settings.insert(Value(FRAGMENT, self.fragment));
-        write.links.extend(links(&self.link));
+        write.links.extend(links(&self.link, self.offered));
         write.beside.append(&mut self.beside);
     }
 }
@@ -325,14 +329,18 @@ fn fragment(bytes: u16) -> &'static str {
     }
 }
 
-/// What a link can do to a write; several at once.
-fn links(link: &Outbound) -> Vec<&'static str> {
-    let refuses = match (link.accept, link.then) {
-        (Budget::All, _) => None,
-        (_, Refusal::WouldBlock) => Some("would-block"),
-        (_, Refusal::Fail(_)) => Some("error"),
-        (_, Refusal::Zero | Refusal::ZeroRetry) => Some("zero"),
+/// What a link does to a write of so many bytes; several things at once. On the wire they are more, so that a
+/// smaller budget is used up.
+fn links(link: &Outbound, offered: usize) -> Vec<&'static str> {
+    let is_used_up = match link.accept {
+        Budget::All => false,
+        Budget::Bytes(budget) | Budget::EachCall(budget) => budget < offered,
     };
+    let refuses = is_used_up.then_some(match link.then {
+        Refusal::WouldBlock => "would-block",
+        Refusal::Fail(_) => "error",
+        Refusal::Zero | Refusal::ZeroRetry => "zero",
+    });
     let portions = link.at_most.map(|_| "small portions");
     match (refuses, portions) {
         (None, None) => vec!["open"],

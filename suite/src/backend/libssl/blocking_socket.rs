@@ -18,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::thread::gettid;
 
 use super::port::{Port, no_sockets};
-use super::socket::{collect, deliver, has_vanished, pair, vanish, waiting};
+use super::socket::{Reading, collect, deliver, has_vanished, pair, vanish, waiting};
 use crate::backend::Unsupported;
 use crate::link::Link;
 
@@ -98,32 +98,31 @@ impl BlockingSocket {
         let mut asleep = Asleep::default();
         loop {
             let before = self.link.progress();
-            collect(&self.link, ours)?;
+            let reading = collect(&self.link, ours)?;
             deliver(&self.link, ours)?;
             if self.link.progress() != before {
                 asleep = Asleep::default();
             }
-            match self.wait(ours, done)? {
+            match self.wait(ours, reading, done)? {
                 Event::Done => {
                     collect(&self.link, ours)?;
                     return deliver(&self.link, ours);
                 }
                 Event::Bytes => {}
-                Event::Nothing => {
-                    if asleep.has_been(caller.load(Ordering::Acquire)) {
-                        self.link
-                            .give_up("waits on a blocking socket for what never comes");
-                        ours.shutdown(Shutdown::Both)?;
-                        asleep = Asleep::default();
-                    }
+                Event::Nothing if asleep.has_been(caller.load(Ordering::Acquire)) => {
+                    self.link
+                        .give_up("waits on a blocking socket for what never comes");
+                    ours.shutdown(Shutdown::Both)?;
+                    asleep = Asleep::default();
                 }
+                Event::Nothing => {}
             }
         }
     }
 
     /// Waits until something comes from the library, there is room again for what goes to it, or the call
     /// is done; at most for a look.
-    fn wait(&self, ours: &UnixStream, done: &PipeReader) -> io::Result<Event> {
+    fn wait(&self, ours: &UnixStream, reading: Reading, done: &PipeReader) -> io::Result<Event> {
         let room = match self.link.readable().is_empty() {
             true => PollFlags::empty(),
             false => PollFlags::OUT,
@@ -132,11 +131,10 @@ impl BlockingSocket {
             PollFd::from_borrowed_fd(done.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(ours.as_fd(), PollFlags::IN | room),
         ];
-        // A socket that was shut is always ready.
-        let shut = self.link.has_given_up().is_some();
-        let polled = match shut {
-            true => &mut polled[..1],
-            false => &mut polled[..],
+        // What is over is ready for ever.
+        let polled = match reading {
+            Reading::GoesOn => &mut polled[..],
+            Reading::Over => &mut polled[..1],
         };
         let look = Timespec {
             tv_sec: 0,

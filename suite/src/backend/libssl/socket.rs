@@ -69,7 +69,9 @@ impl Port for Socket {
         self.link.are_waiting(waiting);
         let takes = self.link.outbound().accept != Budget::Bytes(0);
         match &self.ours {
-            Some(ours) if takes => collect(&self.link, ours).map_err(|error| no_sockets(&error)),
+            Some(ours) if takes => collect(&self.link, ours)
+                .map(|_| ())
+                .map_err(|error| no_sockets(&error)),
             _ => Ok(()),
         }
     }
@@ -131,18 +133,28 @@ pub(super) fn deliver(link: &Link, mut ours: &UnixStream) -> io::Result<()> {
     }
 }
 
+/// Whether somebody still reads what the library sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Somebody does.
+    GoesOn,
+    /// Nobody does: sending fails from now on.
+    Over,
+}
+
 /// Hands to the link all that has come from the library.
-pub(super) fn collect(link: &Link, mut ours: &UnixStream) -> io::Result<()> {
+pub(super) fn collect(link: &Link, mut ours: &UnixStream) -> io::Result<Reading> {
     let mut space = [0; PORTION];
     loop {
         match ours.read(&mut space) {
-            Ok(0) => return Ok(()),
+            Ok(0) => return Ok(Reading::Over),
             Ok(read) => {
                 if let Transfer::Refused(_) = link.write(&space[..read]) {
-                    return Ok(());
+                    ours.shutdown(Shutdown::Read)?;
+                    return Ok(Reading::Over);
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Reading::GoesOn),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
