@@ -48,19 +48,24 @@ fn moves_bytes(asked: &Asked) -> bool {
     }
 }
 
+/// Of another call than a write, one that is under way and was refused may be the reason: its record has to
+/// go first.
 fn want_write_only(course: &Course<'_>, notes: &mut Notes) {
     for (moment, call) in course.calls() {
         let Some(traffic) = &moment.entry.traffic else {
             continue;
         };
-        if call.error == ErrorClass::WantWrite && moves_bytes(&moment.entry.asked) {
-            notes.check(
-                traffic.out.is_to_be_retried(),
-                moment,
-                "WANT_WRITE only when the transport would not take something",
-                "WANT_WRITE, and the transport took all that it was offered",
-            );
+        if call.error != ErrorClass::WantWrite || !moves_bytes(&moment.entry.asked) {
+            continue;
         }
+        let pending = moment.before.pending.filter(|_| moment.attempt().is_none());
+        let waits = pending.is_some_and(|pending| pending.error == ErrorClass::WantWrite);
+        notes.check(
+            traffic.out.is_to_be_retried() || waits,
+            moment,
+            "WANT_WRITE only when the transport would not take something",
+            "WANT_WRITE, and the transport took all that it was offered",
+        );
     }
 }
 
@@ -117,6 +122,7 @@ mod tests {
         kept(clause, 1, &base.clone().blocked_write());
         broken(clause, 2, &base.clone().write(9, wants_write()));
         broken(clause, 2, &base.clone().read(wants_write()));
+        kept(clause, 2, &base.clone().blocked_write().read(wants_write()));
         not_exercised(clause, &base.write(9, Call::success(9)));
     }
 
