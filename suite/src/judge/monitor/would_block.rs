@@ -7,6 +7,7 @@ use crate::trace::{Asked, ErrorClass};
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("would-block.want-write", want_write),
     Monitor::libssl("would-block.want-read", want_read),
+    Monitor::libssl("bio.blocking-returns-when-done", blocking_returns_when_done),
     Monitor::all("would-block.want-write-only-when-refused", want_write_only),
     Monitor::all("would-block.want-read-only-when-empty", want_read_only),
 ];
@@ -35,6 +36,16 @@ fn want_read(course: &Course<'_>, notes: &mut Notes) {
             let kept = call.error == ErrorClass::WantRead;
             notes.check(kept, moment, "WANT_READ", Came(call));
         }
+    }
+}
+
+fn blocking_returns_when_done(course: &Course<'_>, notes: &mut Notes) {
+    if !course.setting.variant.transport.waits() {
+        return;
+    }
+    for (moment, _, call) in course.writes() {
+        let kept = !call.error.is_retry();
+        notes.check(kept, moment, "done, or failed", Came(call));
     }
 }
 
@@ -93,6 +104,7 @@ mod tests {
     use super::super::script::*;
     use crate::link::Direction::{In, Out};
     use crate::link::Refusal::{WouldBlock, ZeroRetry};
+    use crate::scenario::Transport;
     use crate::trace::{Call, ErrorClass};
 
     #[test]
@@ -113,6 +125,17 @@ mod tests {
         kept(clause, 1, &write(wants_read()));
         broken(clause, 2, &write(refused("ssl:bad length")));
         not_exercised(clause, &base.clone().blocked_write());
+    }
+
+    #[test]
+    fn over_a_transport_that_waits_a_call_is_done() {
+        let clause = "bio.blocking-returns-when-done";
+        let done = Script::tls13().write(9, Call::success(9));
+        kept(clause, 1, &done.clone().over(Transport::Blocking));
+        let again = Script::tls13().blocked_write();
+        broken(clause, 2, &again.clone().over(Transport::BlockingSocket));
+        not_exercised(clause, &again);
+        not_exercised(clause, &done.over(Transport::Socket));
     }
 
     #[test]
