@@ -1,4 +1,4 @@
-//! Puts the scenario files, the clauses of the manual and the recorded traces into the program, so that it needs no checkout to
+//! Puts the scenario files, the clauses of the manual, the ledger and the recorded traces into the program, so that it needs no checkout to
 //! run, and so that a new file is enough to have a scenario run: cargo looks at these folders, and
 //! builds anew whatever reads them when one changes.
 
@@ -14,6 +14,8 @@ fn main() -> io::Result<()> {
     fs::write(out.join("scenarios.rs"), scenarios)?;
     let manual = embed(&root, "fixtures/manual", "toml")?;
     fs::write(out.join("manual.rs"), manual)?;
+    let ledger = embed(&root, "fixtures/ledger", "toml")?;
+    fs::write(out.join("ledger.rs"), ledger)?;
     let snapshots = embed(&root, "snapshots", "snap")?;
     fs::write(out.join("snapshots.rs"), snapshots)?;
     println!("cargo::rerun-if-changed=build.rs");

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::judge::{Recorded, Recordings, Verdict};
+use crate::backend::REFERENCE;
+use crate::judge::{Difference, Finding, Judge, Judgement, Kind, Place, Recorded, Verdict};
 use crate::scenario::{Id, Origin, Scenario, Selection, Variant};
 use crate::stage::StageError;
 use crate::subject::{Printed, Ran, Subject};
@@ -42,8 +43,14 @@ pub struct CaseResult {
     pub trace: Trace,
     /// What the library printed meanwhile.
     pub printed: Printed,
-    /// What is said of it.
+    /// What is said of it, in a word.
     pub verdict: Verdict,
+    /// What is to be said of it, the most serious first.
+    pub findings: Vec<Finding>,
+    /// How the trace differs from the reference's.
+    pub differences: Vec<Difference>,
+    /// The clauses that something in the trace has to do with.
+    pub exercised: Vec<&'static str>,
     /// How it stands to what was recorded.
     pub recorded: Recorded,
     /// Where the scenario comes from.
@@ -51,17 +58,25 @@ pub struct CaseResult {
 }
 
 impl CaseResult {
-    /// Whether nobody expected this: another trace was recorded, or none was although the scenario
-    /// belongs to the library; of a library that nothing was ever recorded of, that it is not like the
-    /// reference. A crash or a hang is never expected.
+    /// Whether nobody expected this: something was found that the ledger does not know; another trace was
+    /// recorded, or none was although the scenario belongs to the library. Of a scenario outside the library
+    /// nobody can know how the libraries differ.
     pub fn is_unexpected(&self) -> bool {
-        match (&self.verdict, self.recorded) {
-            (Verdict::Crashed(_) | Verdict::Hung(_), _) => true,
-            (verdict, Recorded::Stranger) => matches!(verdict, Verdict::Differs(_)),
-            (_, Recorded::AsRecorded) => false,
-            (_, Recorded::Changed) => true,
-            (_, Recorded::Never) => self.origin == Origin::Library,
-        }
+        let matters = |finding: &&Finding| {
+            finding.kind != Kind::Difference
+                || self.origin == Origin::Library
+                || self.recorded == Recorded::Stranger
+        };
+        let mut unknown = self
+            .findings
+            .iter()
+            .filter(|finding| finding.known.is_none());
+        unknown.any(|finding| matters(&finding))
+            || match self.recorded {
+                Recorded::AsRecorded | Recorded::Stranger => false,
+                Recorded::Changed => true,
+                Recorded::Never => self.origin == Origin::Library,
+            }
     }
 }
 
@@ -142,7 +157,7 @@ impl<'c> Plan<'c> {
     /// [`RunError`], if the suite could not do its part or `stop` was set meanwhile.
     pub fn run(
         &self,
-        recordings: &Recordings,
+        judge: &Judge,
         progress: &dyn Progress,
         stop: &AtomicBool,
     ) -> Result<Vec<CaseResult>, RunError> {
@@ -155,7 +170,7 @@ impl<'c> Plan<'c> {
                 let Some((selection, variants)) = work.get(index) else {
                     break;
                 };
-                let result = self.cases_of(selection, variants, recordings);
+                let result = self.cases_of(selection, variants, judge);
                 let failed = result.is_err();
                 done.lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -198,7 +213,7 @@ impl<'c> Plan<'c> {
         &self,
         selection: &Selection<'_>,
         variants: &[Variant],
-        recordings: &Recordings,
+        judge: &Judge,
     ) -> Result<Vec<CaseResult>, RunError> {
         let scenario = &selection.scenario;
         let attempt = || {
@@ -213,12 +228,35 @@ impl<'c> Plan<'c> {
                 let recorded_as = about.recorded_as();
                 for ((place, &variant), ran) in variants.iter().enumerate().zip(ran) {
                     let Ran { trace, printed } = ran;
+                    let at = Place {
+                        library: &recorded_as,
+                        version: &about.version,
+                        scenario: &scenario.id,
+                        variant,
+                    };
+                    let Judgement {
+                        verdict,
+                        mut findings,
+                        differences,
+                        exercised,
+                    } = judge.judge(&reference[place].trace, &trace, &at);
+                    let recorded =
+                        judge
+                            .recordings
+                            .compare(&scenario.id, &recorded_as, variant, &trace);
+                    // How the suite's own libraries differ from another one is on nobody's record.
+                    let is_on_record =
+                        recorded == Recorded::Stranger || self.reference.about().id == REFERENCE;
+                    findings.retain(|found| found.kind != Kind::Difference || is_on_record);
                     let result = CaseResult {
                         scenario: scenario.id.clone(),
                         variant,
                         backend: about.id.clone(),
-                        verdict: Verdict::of(&reference[place].trace, &trace),
-                        recorded: recordings.compare(&scenario.id, &recorded_as, variant, &trace),
+                        verdict,
+                        findings,
+                        differences,
+                        exercised,
+                        recorded,
                         origin: selection.origin.clone(),
                         trace,
                         printed,

@@ -73,7 +73,7 @@ fn the_cases_of_all_groups_are_all_that_differ() {
         .filter(|line| line.contains(", e.g. "))
         .map(|line| number(line.trim()))
         .sum();
-    let differ = text.split(" same, ").nth(1).expect("a summary");
+    let differ = text.split(" conform, ").nth(1).expect("a summary");
     assert_eq!(grouped, number(differ), "{text}");
     assert!(text.ends_with(" s\n") && text.contains(&format!("{grouped} cases unexpected")));
 }

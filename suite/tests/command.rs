@@ -397,7 +397,14 @@ fn the_report_holds_at_least_60_scenarios_and_500_cases() {
     assert_eq!(number("unexpected"), 0);
     let backends = report["backends"].as_array().expect("backends").len();
     assert_eq!(backends, Backends::here().len());
-    let verdicts = ["same", "differs", "not_applicable", "crashed", "hung"];
+    let verdicts = [
+        "conforms",
+        "violates",
+        "differs",
+        "not_applicable",
+        "crashed",
+        "hung",
+    ];
     let parts: u64 = verdicts.iter().map(|verdict| number(verdict)).sum();
     assert_eq!(number("cases"), parts, "the totals add up");
 }

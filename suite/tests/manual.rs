@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use writeproof::judge::monitor::monitors;
 use writeproof::manual::{Binds, Manual, Strength};
 use writeproof::scenario::Corpus;
 
@@ -64,6 +65,33 @@ fn what_can_be_broken_is_told_to_be_kept() {
             clause.until.is_none() || clause.until > clause.since,
             "{}",
             clause.id
+        );
+    }
+}
+
+/// Each observable clause has one monitor, and each monitor a clause that it can break, for the same libraries.
+#[test]
+fn every_observable_clause_has_exactly_one_monitor() {
+    let manual = manual();
+    let watched: Vec<_> = monitors()
+        .map(|monitor| (monitor.clause, monitor.binds))
+        .collect();
+    for clause in manual.observable() {
+        let binds: Vec<_> = watched
+            .iter()
+            .filter(|(id, _)| *id == clause.id)
+            .map(|(_, binds)| *binds)
+            .collect();
+        assert_eq!(binds, [clause.binds], "{}", clause.id);
+    }
+    let observable: BTreeSet<_> = manual
+        .observable()
+        .map(|clause| clause.id.as_str())
+        .collect();
+    for (id, _) in watched {
+        assert!(
+            observable.contains(id),
+            "{id} is watched, and no page has it"
         );
     }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use writeproof::backend::{About, Backend, Backends, Bytes, Endpoint, Setup, Unsupported};
-use writeproof::judge::{Recordings, Verdict};
+use writeproof::judge::{Judge, Place, Verdict};
 use writeproof::link::Link;
 use writeproof::run::{Plan, Unwatched};
 use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
 use writeproof::stage;
 use writeproof::subject::{InProcess, Subject};
-use writeproof::trace::{Call, Outcome};
+use writeproof::trace::{Call, Outcome, Trace};
 
 /// A library that writes by panicking.
 struct Panics(About);
@@ -63,6 +63,21 @@ fn scenario(steps: &str) -> Scenario {
     parse(id, "own/backend.toml", &text).expect("a right scenario")
 }
 
+fn judge() -> Judge {
+    Judge::built_in().expect("right fixtures")
+}
+
+fn verdict(reference: &Trace, trace: &Trace) -> Verdict {
+    let id = Id::new("own/backend").expect("an id");
+    let at = Place {
+        library: "own",
+        version: "1",
+        scenario: &id,
+        variant: variant(),
+    };
+    judge().judge(reference, trace, &at).verdict
+}
+
 fn variant() -> Variant {
     Variant::parse("tls1.3/client").expect("a variant")
 }
@@ -82,8 +97,10 @@ fn a_panic_is_the_result_of_its_case_and_ends_it() {
     let reference = Backends::open(writeproof::backend::REFERENCE);
     let reference = reference.expect("it is built in").expect("it can be used");
     let expected = stage::run(reference.as_ref(), &scenario, variant()).expect("it runs");
-    let verdict = Verdict::of(&expected, &trace);
-    assert!(matches!(verdict, Verdict::Differs(_)), "{verdict:?}");
+    assert_eq!(
+        verdict(&expected, &trace),
+        Verdict::Crashed("panicked: 10 bytes are too many, in step 1, write 10".to_owned())
+    );
 }
 
 #[test]
@@ -92,7 +109,7 @@ fn an_operation_that_a_backend_does_not_name_is_not_applicable() {
     let trace = stage::run(&Panics::new(), &scenario, variant()).expect("the stage does its part");
     assert_eq!(trace.unsupported(), Some("mode partial-write"));
     assert_eq!(
-        Verdict::of(&trace, &trace),
+        verdict(&trace, &trace),
         Verdict::NotApplicable("mode partial-write".to_owned())
     );
 }
@@ -110,7 +127,7 @@ fn a_run_that_is_stopped_says_how_far_it_came() {
         jobs: 2,
         variants: Vec::new(),
     };
-    let stopped = plan.run(&Recordings::default(), &Unwatched, &AtomicBool::new(true));
+    let stopped = plan.run(&judge(), &Unwatched, &AtomicBool::new(true));
     let error = stopped.expect_err("it was stopped").to_string();
     let wanted = format!(
         "interrupted after 0 of {} cases; no report was written",

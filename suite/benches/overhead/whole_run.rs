@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use writeproof::backend::{Backend, Backends, REFERENCE};
-use writeproof::judge::Recordings;
+use writeproof::judge::Judge;
 use writeproof::run::{CaseResult, Plan, Unwatched};
 use writeproof::scenario::{Corpus, Id, Role, Scenario, Step, Transport, Variant, Version, parse};
 use writeproof::stage;
@@ -36,7 +36,7 @@ const HANDSHAKES: usize = 5;
 pub(crate) struct Suite {
     corpus: Corpus,
     backends: Vec<Arc<dyn Backend>>,
-    recordings: Recordings,
+    judge: Judge,
 }
 
 impl Suite {
@@ -53,7 +53,7 @@ impl Suite {
         Self {
             corpus: Corpus::built_in().expect("right scenario files"),
             backends: backends.collect(),
-            recordings: Recordings::built_in(),
+            judge: Judge::built_in().expect("right fixtures"),
         }
     }
 
@@ -77,7 +77,7 @@ impl Suite {
             jobs,
             variants: Vec::new(),
         };
-        plan.run(&self.recordings, &Unwatched, &AtomicBool::new(false))
+        plan.run(&self.judge, &Unwatched, &AtomicBool::new(false))
             .expect("a run")
     }
 

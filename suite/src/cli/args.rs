@@ -12,7 +12,8 @@ use crate::scenario::{Transport, Variant};
 /// A conformance and differential suite for implementations of SSL_write.
 ///
 /// Runs the same write scenarios against several TLS libraries, records what every call returned
-/// and which records went onto the wire, and tells what differs.
+/// and which records went onto the wire, holds that against the contract, clause by clause, and tells
+/// what is wrong and what differs.
 #[derive(Debug, Parser)]
 #[command(name = "writeproof", version, after_help = EXAMPLES, after_long_help = LONG_HELP)]
 pub(super) struct Arguments {
@@ -38,8 +39,26 @@ Examples:
   writeproof check --libssl ./libssl.so --against openssl-1.1.1 --scenario retry
   writeproof check --libssl old/libssl.so --name old --libssl new/libssl.so --name new --against old
 
-Exit codes: 0 nothing differs, 1 something differs, crashed or hung, 2 bad usage, 3 the library could
+Exit codes: 0 nothing is wrong or differs, 1 something is, or crashed or hung, 2 bad usage, 3 the library could
 not be used, or the suite has it not in hand (`doctor` says FAILED). All of them: writeproof --help";
+
+const MANUAL_EXAMPLES: &str = "\
+Examples:
+  writeproof manual                               a line for each clause
+  writeproof manual retry.same-arguments          all of one clause
+  writeproof manual --backend boringssl --format json
+
+Exit codes: 0 each clause was put to the test, 1 one was not, 2 bad usage. All of them: writeproof --help";
+
+const LEDGER_EXAMPLES: &str = "\
+Examples:
+  writeproof ledger                               all that is known, and why
+  writeproof ledger --backend openssl-3.6
+  writeproof ledger --check                       run everything, and compare
+  writeproof ledger --propose >> fixtures/ledger/openssl-3.6.toml
+
+Exit codes: 0 the ledger is complete and up to date, 1 it is not, 2 bad usage. All of them: writeproof
+--help";
 
 const LONG_HELP: &str = "\
 Scenarios are named by id (retry/shorter-buffer), by pattern (retry, 'closing/*', '*/shorter-*'), or by
@@ -58,15 +77,19 @@ Examples:
   writeproof diff --libssl old/libssl.so --libssl new/libssl.so
   writeproof table                                what the libraries do, at a glance
   writeproof table --backend openssl-3.6 --backend rustls --format markdown
+  writeproof manual                               the clauses of the contract, and who breaks them
+  writeproof ledger --backend openssl-3.6         what is known of a library already, and why
 
 A shared object, named with --libssl or a backend, runs in processes of its own, which may use no
 network, write no file and start no program. A crash, an exit or a hang is the result of its case.
 
 Exit codes:
-  0    nothing unexpected: every trace is as recorded; a library that nothing was recorded of does
+  0    nothing unexpected: every trace is as recorded, and whatever breaks the contract or differs from
+       the reference is in the ledger; a library that nothing is known of keeps the contract and does
        what the reference does
-  1    something unexpected: a trace is not as recorded, or was never recorded; a library that nothing
-       was recorded of differs from the reference; a crash or a hang
+  1    something unexpected: a clause of the contract is broken, a trace differs, crashed or hung, and
+       the ledger does not know; a trace is not as recorded, or was never recorded; the ledger knows of
+       something that does not come any more
   2    bad usage, a bad input file, or a report that cannot be written
   3    a backend, or a library that was named, could not be used
   4    the suite itself failed: a bug in it, or the machine gave no memory
@@ -96,6 +119,18 @@ pub(super) enum Command {
     Check(CheckArguments),
     /// Tell what the libraries do, a question a row, as it was recorded.
     Table(TableArguments),
+    /// Tell the clauses of the contract: how many cases put each to the test, and which libraries break it.
+    ///
+    /// Runs everything. With clauses as arguments, tells all of these: what they say, where that is said, who
+    /// breaks them and how, with the command that shows it.
+    #[command(after_help = MANUAL_EXAMPLES)]
+    Manual(ManualArguments),
+    /// Tell what is known of the libraries already, and why; check it, or propose entries.
+    ///
+    /// Whatever a library does against the contract, and however it differs from the reference, has an entry
+    /// in the ledger, or is unexpected.
+    #[command(after_help = LEDGER_EXAMPLES)]
+    Ledger(LedgerArguments),
     /// Serve as the process in which a foreign library runs; not to be called by hand.
     #[command(hide = true)]
     Worker {
@@ -210,6 +245,37 @@ pub(super) struct DiffArguments {
     /// A scenario: id, pattern or path of a file [default: all]; can be given several times.
     #[arg(long, value_name = "PATTERN")]
     pub(super) scenario: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManualArguments {
+    /// A clause, such as retry.same-arguments, to be told in full [default: a line for each].
+    pub(super) clause: Vec<String>,
+    #[command(flatten)]
+    pub(super) libraries: LibsslArguments,
+    /// A backend to run on [default: all]; can be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(super) backend: Vec<String>,
+    /// How to report.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LedgerArguments {
+    /// A library to tell of, by the name of its file below fixtures/ledger/; with --check or --propose a
+    /// backend [default: all]; can be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(super) backend: Vec<String>,
+    /// Run everything, and tell whether each entry still holds and nothing is missing.
+    #[arg(long)]
+    pub(super) check: bool,
+    /// Run everything, and write an entry for all that is found and not known, for a person to complete:
+    /// class, reason and link are theirs.
+    #[arg(long, conflicts_with = "check")]
+    pub(super) propose: bool,
+    #[command(flatten)]
+    pub(super) libraries: LibsslArguments,
 }
 
 #[derive(Debug, Args)]

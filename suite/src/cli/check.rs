@@ -8,6 +8,7 @@ use super::libraries::Libraries;
 use super::output::Output;
 use super::{carry_out, jobs, report, verdict};
 use crate::doctor;
+use crate::judge::Judge;
 use crate::run::{Plan, RunError};
 use crate::scenario::Corpus;
 
@@ -31,15 +32,16 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
         jobs: jobs(arguments.report.jobs),
         variants: Vec::new(),
     };
+    let judge = Judge::built_in()?;
     let begun = Instant::now();
     let mut proofs = Vec::new();
     for subject in &plan.backends {
         let examined = doctor::examine(subject.as_ref());
         proofs.push(examined.map_err(RunError::Doctor)?);
     }
-    let results = carry_out(&plan)?;
+    let results = carry_out(&plan, &judge)?;
     let duration = begun.elapsed();
-    let mut report = report(&plan, &results, &[]);
+    let mut report = report(&plan, &judge, &results, &[]);
     for (checked, proofs) in report.checked.iter_mut().zip(proofs) {
         checked.proofs = proofs;
     }

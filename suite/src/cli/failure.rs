@@ -39,6 +39,8 @@ impl Termination for Exit {
 pub(super) enum Failure {
     #[error("there is no backend {name:?}: {hint}")]
     UnknownBackend { name: String, hint: String },
+    #[error("there is no clause {name:?}: {hint}")]
+    UnknownClause { name: String, hint: String },
     #[error("no scenario that was named has this variant")]
     NoSuchVariant,
     #[error("{0}")]
@@ -103,9 +105,23 @@ impl Failure {
         }
     }
 
+    /// A clause that there is not, with the nearest one.
+    pub(super) fn unknown_clause(name: &str, all: &[&str]) -> Self {
+        let nearest = nearest(name, all.iter().map(|id| (*id, *id)), 1);
+        let hint = match nearest.first() {
+            Some(id) => format!("did you mean {id:?}? (`writeproof manual` tells all)"),
+            None => "`writeproof manual` tells all".to_owned(),
+        };
+        Self::UnknownClause {
+            name: shortened(name),
+            hint,
+        }
+    }
+
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::UnknownBackend { .. }
+            | Self::UnknownClause { .. }
             | Self::NothingToCheck
             | Self::AgainstItself(_)
             | Self::Uneven(..)

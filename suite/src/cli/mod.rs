@@ -3,7 +3,9 @@
 mod args;
 mod check;
 mod failure;
+mod ledger;
 mod libraries;
+mod manual;
 mod output;
 mod own;
 mod progress;
@@ -28,10 +30,10 @@ use self::output::Output;
 pub use self::own::own;
 use self::progress::Bar;
 use crate::backend::{About, Backends, REFERENCE, Unusable};
-use crate::judge::{self, Recordings};
-use crate::report::{Checked, Counts, Report, text};
+use crate::judge::{self, Judge, Stale, Verdict};
+use crate::report::{Checked, Report, text};
 use crate::run::{CaseResult, Plan};
-use crate::scenario::{Corpus, Id, Role, Scenario, Transport, Variant, Version};
+use crate::scenario::{Corpus, Id, Origin, Role, Scenario, Transport, Variant, Version};
 use crate::subject::{Isolation, Subject};
 use crate::trace::Trace;
 use crate::worker;
@@ -63,6 +65,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(arguments) => check::check(&arguments),
         Command::Worker { whereabouts } => worker::serve(whereabouts),
         Command::Table(arguments) => table::table(&arguments),
+        Command::Manual(arguments) => manual::manual(&arguments),
+        Command::Ledger(arguments) => ledger::ledger(&arguments),
     });
     done.unwrap_or_else(|failure| {
         complain(&failure);
@@ -81,13 +85,7 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let output = Output::prepare(arguments.report.output.as_deref())?;
     let scenarios = corpus.select(&arguments.report.scenario)?;
     let libraries = Libraries::open(&arguments.libraries)?;
-    let (mut backends, missing) = match arguments.backend.as_slice() {
-        [] => {
-            let (names, missing) = default_backends()?;
-            (libraries.all_by_name(&names)?, missing)
-        }
-        names => (libraries.all_by_name(names)?, Vec::new()),
-    };
+    let (mut backends, missing) = chosen(&libraries, &arguments.backend)?;
     add(&mut backends, libraries.named());
     let plan = Plan {
         scenarios,
@@ -97,14 +95,50 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
         variants: Vec::new(),
     };
     let begun = Instant::now();
-    let results = carry_out(&plan)?;
+    let judge = Judge::built_in()?;
+    let results = carry_out(&plan, &judge)?;
     let duration = begun.elapsed();
-    let report = report(&plan, &results, &missing);
+    let mut report = report(&plan, &judge, &results, &missing);
+    report.stale = stale(&plan, &judge, &corpus, &results);
     output.write(&match arguments.report.format {
         Format::Text => report.text(duration),
         Format::Json => report.json(duration).map_err(Failure::Json)?,
     })?;
-    Ok(verdict(&results))
+    match report.stale.is_empty() {
+        true => Ok(verdict(&results)),
+        false => Ok(Exit::Unexpected),
+    }
+}
+
+/// The backends of these names, or all that are here, and those that are not.
+fn chosen(
+    libraries: &Libraries,
+    names: &[String],
+) -> Result<(Vec<Arc<dyn Subject>>, Vec<Unusable>), Failure> {
+    match names {
+        [] => {
+            let (names, missing) = default_backends()?;
+            Ok((libraries.all_by_name(&names)?, missing))
+        }
+        names => Ok((libraries.all_by_name(names)?, Vec::new())),
+    }
+}
+
+/// The entries of the ledger whose finding did not come.
+fn stale(plan: &Plan<'_>, judge: &Judge, corpus: &Corpus, results: &[CaseResult]) -> Vec<Stale> {
+    let mut stale = Vec::new();
+    for about in plan.backends.iter().map(|backend| backend.about()) {
+        let of_library =
+            |result: &&CaseResult| result.backend == about.id && result.origin == Origin::Library;
+        let ran = results
+            .iter()
+            .filter(of_library)
+            .map(|result| ((&result.scenario, result.variant), &result.findings[..]))
+            .collect();
+        let (library, version) = (about.recorded_as(), &about.version);
+        stale.extend(judge.ledger.stale(corpus, &library, version, &ran));
+    }
+    stale
 }
 
 fn list(format: Format) -> Result<Exit, Failure> {
@@ -244,7 +278,7 @@ fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
         jobs: processors(),
         variants: arguments.variant.clone(),
     };
-    let results = carry_out(&plan)?;
+    let results = carry_out(&plan, &Judge::built_in()?)?;
     if results.is_empty() {
         return Err(Failure::NoSuchVariant);
     }
@@ -286,9 +320,9 @@ fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
         jobs: processors(),
         variants: Vec::new(),
     };
-    let results = carry_out(&plan)?;
-    let report = report(&plan, &results, &[]);
-    let counts = Counts::of(&results);
+    let judge = Judge::built_in()?;
+    let results = carry_out(&plan, &judge)?;
+    let report = report(&plan, &judge, &results, &[]);
     let mut text = report.divergences();
     if !text.is_empty() {
         text.push('\n');
@@ -297,25 +331,49 @@ fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
         "{} and {}, {} cases: {}\n",
         plan.reference.about().id,
         plan.backends[0].about().id,
-        counts.cases(),
-        counts.words(),
+        results.len(),
+        compared(&results),
     ));
     text.push_str(&report.surprises());
     Output::Standard.write(&text)?;
     Ok(verdict(&results))
 }
 
+/// How many cases are the same, and how many not, in words.
+fn compared(results: &[CaseResult]) -> String {
+    let of = |wanted: fn(&CaseResult) -> bool| results.iter().filter(|r| wanted(r)).count();
+    let is_other = |result: &CaseResult| match result.verdict {
+        Verdict::NotApplicable(_) | Verdict::Crashed(_) | Verdict::Hung(_) => true,
+        Verdict::Conforms | Verdict::Violates | Verdict::Differs => !result.differences.is_empty(),
+    };
+    let same = results.iter().filter(|result| !is_other(result)).count();
+    let more = [
+        (of(|r| !r.differences.is_empty()), "differ"),
+        (
+            of(|r| matches!(r.verdict, Verdict::NotApplicable(_))),
+            "not applicable",
+        ),
+        (of(|r| matches!(r.verdict, Verdict::Crashed(_))), "CRASHED"),
+        (of(|r| matches!(r.verdict, Verdict::Hung(_))), "HUNG"),
+    ];
+    let more = more.iter().filter(|(number, _)| *number > 0);
+    let more: String = more
+        .map(|(number, word)| format!(", {number} {word}"))
+        .collect();
+    format!("{same} same{more}")
+}
+
 /// Runs a plan with a progress bar, until done or interrupted.
-fn carry_out(plan: &Plan<'_>) -> Result<Vec<CaseResult>, Failure> {
+fn carry_out(plan: &Plan<'_>, judge: &Judge) -> Result<Vec<CaseResult>, Failure> {
     let bar = Bar::new(plan.cases());
-    let recordings = Recordings::built_in();
-    let results = progress::interruptible(|| plan.run(&recordings, &bar, &STOP));
+    let results = progress::interruptible(|| plan.run(judge, &bar, &STOP));
     bar.finish();
     Ok(results?)
 }
 
 fn report<'a>(
     plan: &'a Plan<'_>,
+    judge: &'a Judge,
     results: &'a [CaseResult],
     missing: &'a [Unusable],
 ) -> Report<'a> {
@@ -341,6 +399,8 @@ fn report<'a>(
             .map(|backend| backend.about())
             .collect(),
         reference: &plan.reference.about().id,
+        manual: &judge.manual,
+        stale: Vec::new(),
         results,
     }
 }

@@ -8,6 +8,7 @@ use super::failure::{Exit, Failure};
 use super::output::Output;
 use super::{carry_out, complain, processors, progress, report, verdict};
 use crate::backend::{Backend, REFERENCE};
+use crate::judge::Judge;
 use crate::run::Plan;
 use crate::scenario::Corpus;
 use crate::subject::{InProcess, Isolation};
@@ -38,8 +39,9 @@ fn run(backend: Arc<dyn Backend>, scenarios: &[String]) -> Result<Exit, Failure>
         variants: Vec::new(),
     };
     let begun = Instant::now();
-    let results = carry_out(&plan)?;
-    let text = report(&plan, &results, &[]).text(begun.elapsed());
+    let judge = Judge::built_in()?;
+    let results = carry_out(&plan, &judge)?;
+    let text = report(&plan, &judge, &results, &[]).text(begun.elapsed());
     Output::Standard.write(&text)?;
     Ok(verdict(&results))
 }

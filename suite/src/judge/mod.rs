@@ -4,6 +4,8 @@
 
 mod answers;
 mod difference;
+mod finding;
+mod ledger;
 mod lines;
 pub mod monitor;
 mod questions;
@@ -11,18 +13,24 @@ mod recorded;
 
 pub use answers::{Answer, Answers, Row, Unanswered, answers};
 pub use difference::{Aspect, Difference, differences};
+pub use finding::{Finding, Kind, Known};
+pub use ledger::{Class, Entry, Expected, Ledger, Place, Stale};
 pub use questions::{Asks, Question, Section, questions};
 pub use recorded::{Recorded, Recordings, file_stem, render};
 
+use crate::manual::Manual;
+use crate::scenario::ParseError;
 use crate::trace::{Outcome, Trace};
 
 /// What is said of one case on one backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The trace is the reference's.
-    Same,
-    /// The trace differs from the reference's in these ways; never empty.
-    Differs(Vec<Difference>),
+    /// The contract is kept, and the trace is the reference's.
+    Conforms,
+    /// A clause of the contract is broken.
+    Violates,
+    /// The contract is kept, and the trace is not the reference's.
+    Differs,
     /// The backend, or the reference, lacks an operation that the scenario needs: which one.
     NotApplicable(String),
     /// The library ended its process: how, and in which step.
@@ -32,40 +40,121 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Judges a trace against the reference's of the same case.
-    pub fn of(reference: &Trace, trace: &Trace) -> Self {
-        if let Some(end) = trace.end() {
-            let told = |what: &str| format!("{what}, in step {}, {}", end.step, end.action);
-            return match &end.result {
-                Outcome::Hung(why) => Self::Hung(told(why)),
-                Outcome::Crashed(how) => Self::Crashed(told(how)),
-                other => Self::Crashed(told(&other.to_string())),
-            };
-        }
-        if let Some(lack) = trace.unsupported() {
-            return Self::NotApplicable(lack.to_owned());
-        }
-        if let Some(lack) = reference.unsupported() {
-            return Self::NotApplicable(format!("{lack} (the other backend lacks it)"));
-        }
-        if let Some(end) = reference.end() {
-            return Self::NotApplicable(format!("{} (the other backend)", end.result));
-        }
-        let differences = differences(reference, trace);
-        match differences.is_empty() {
-            true => Self::Same,
-            false => Self::Differs(differences),
-        }
-    }
-
     /// The word in reports.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Same => "same",
-            Self::Differs(_) => "differs",
+            Self::Conforms => "conforms",
+            Self::Violates => "violates",
+            Self::Differs => "differs",
             Self::NotApplicable(_) => "not-applicable",
             Self::Crashed(_) => "crashed",
             Self::Hung(_) => "hung",
         }
     }
+}
+
+/// All that is said of one case on one backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// In a word.
+    pub verdict: Verdict,
+    /// What is to be said of it, the most serious first.
+    pub findings: Vec<Finding>,
+    /// How the trace differs from the reference's.
+    pub differences: Vec<Difference>,
+    /// The clauses that something in the trace has to do with.
+    pub exercised: Vec<&'static str>,
+}
+
+/// All that a trace is held against.
+#[derive(Debug)]
+pub struct Judge {
+    /// The contract.
+    pub manual: Manual,
+    /// What is known already.
+    pub ledger: Ledger,
+    /// What was recorded.
+    pub recordings: Recordings,
+}
+
+impl Judge {
+    /// With the manual, the ledger and the recordings that are built into this program.
+    ///
+    /// # Errors
+    /// One of the files that it was built from is wrong.
+    pub fn built_in() -> Result<Self, ParseError> {
+        Ok(Self {
+            manual: Manual::built_in()?,
+            ledger: Ledger::built_in()?,
+            recordings: Recordings::built_in(),
+        })
+    }
+
+    /// Judges a trace by the contract, and against the reference's of the same case.
+    pub fn judge(&self, reference: &Trace, trace: &Trace, at: &Place<'_>) -> Judgement {
+        let watched = monitor::watch(trace);
+        let exercised = watched.iter().map(|(clause, _)| *clause).collect();
+        let mut findings = self.violations(watched);
+        let violates = !findings.is_empty();
+        findings.extend(Finding::of_end(trace));
+        let lack = lack(reference, trace);
+        let differences = match (trace.end(), &lack) {
+            (None, None) => differences(reference, trace),
+            _ => Vec::new(),
+        };
+        findings.extend(Finding::difference(&differences));
+        for finding in &mut findings {
+            finding.known = self.ledger.find(at, finding).map(Entry::known);
+        }
+        findings.sort_by_key(Finding::rank);
+        let verdict = match (end(trace), lack) {
+            (Some(end), _) => end,
+            (None, _) if violates => Verdict::Violates,
+            (None, Some(lack)) => Verdict::NotApplicable(lack),
+            (None, None) if differences.is_empty() => Verdict::Conforms,
+            (None, None) => Verdict::Differs,
+        };
+        Judgement {
+            verdict,
+            findings,
+            differences,
+            exercised,
+        }
+    }
+
+    /// The clauses that the trace breaks.
+    fn violations(&self, watched: Vec<(&'static str, monitor::Notes)>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (id, notes) in watched {
+            let Some(clause) = self.manual.get(id) else {
+                continue;
+            };
+            let violations = notes.violations.into_iter();
+            findings.extend(violations.map(|violation| Finding::violation(clause, violation)));
+        }
+        findings
+    }
+}
+
+/// How the library ended the case, if it crashed or hung.
+fn end(trace: &Trace) -> Option<Verdict> {
+    let end = trace.end()?;
+    let told = |what: &str| format!("{what}, in step {}, {}", end.step, end.action);
+    Some(match &end.result {
+        Outcome::Hung(why) => Verdict::Hung(told(why)),
+        Outcome::Crashed(how) => Verdict::Crashed(told(how)),
+        other => Verdict::Crashed(told(&other.to_string())),
+    })
+}
+
+/// What one of the two lacks, so that there is nothing to compare.
+fn lack(reference: &Trace, trace: &Trace) -> Option<String> {
+    if let Some(lack) = trace.unsupported() {
+        return Some(lack.to_owned());
+    }
+    if let Some(lack) = reference.unsupported() {
+        return Some(format!("{lack} (the other backend lacks it)"));
+    }
+    let end = reference.end()?;
+    Some(format!("{} (the other backend)", end.result))
 }

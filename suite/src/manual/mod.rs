@@ -8,6 +8,8 @@ mod parse;
 
 use std::fmt;
 
+use serde::Serialize;
+
 pub use crate::scenario::ParseError;
 
 /// The clauses of the contract, in the order of their files, and in each file in its own.
@@ -160,7 +162,8 @@ impl Binds {
 }
 
 /// What a broken clause does to a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Data are lost, doubled or leaked.
     Data,

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::text::{align, count};
-use super::{Checked, Counts, Report};
-use crate::doctor::{Claim, Finding, Proof};
-use crate::judge::{Difference, Verdict};
+use super::{Checked, Counts, Report, wrong};
+use crate::doctor::{self, Claim, Proof};
+use crate::judge::{Finding, Kind, Verdict};
 use crate::link::Errno;
 use crate::run::CaseResult;
 use crate::scenario::Origin;
@@ -33,11 +33,16 @@ impl Report<'_> {
                 .collect();
             parts.push(loaded(checked));
             parts.push(self.summary_of(checked.id, &results));
+            parts.push(wrong::wrong(&results, self.manual, &|result| {
+                again(&result.backend)
+            }));
+            parts.push(wrong::known(&results));
             parts.push(groups(&results, self.reference, again));
             parts.push(not_run(&results));
             parts.push(printed(&results));
         }
         let unexpected = self.results.iter().filter(|r| r.is_unexpected()).count();
+        parts.push(self.stale());
         parts.push(match unexpected {
             0 => format!("nothing unexpected, in {:.2} s\n", duration.as_secs_f64()),
             cases => format!(
@@ -97,7 +102,7 @@ fn loaded(checked: &Checked<'_>) -> String {
         }
     }
     rows.extend(
-        doctor(&checked.proofs)
+        examined(&checked.proofs)
             .into_iter()
             .map(|told| ("doctor", told)),
     );
@@ -109,20 +114,20 @@ fn loaded(checked: &Checked<'_>) -> String {
 }
 
 /// One line if everything holds; else one for each claim that does not.
-fn doctor(proofs: &[Proof]) -> Vec<String> {
+fn examined(proofs: &[Proof]) -> Vec<String> {
     let mut lines: BTreeMap<(Claim, String), Vec<&str>> = BTreeMap::new();
     let mut held = 0;
     for proof in proofs {
         let told = match &proof.finding {
-            Finding::Holds => {
+            doctor::Finding::Holds => {
                 held += 1;
                 continue;
             }
-            Finding::NotApplicable(why) => format!("not asked: {why}"),
-            Finding::Fails(seen) => {
+            doctor::Finding::NotApplicable(why) => format!("not asked: {why}"),
+            doctor::Finding::Fails(seen) => {
                 format!("FAILED, which is the adapter's problem, not the library's: {seen}")
             }
-            Finding::Library(seen) => format!("not so, by the library's own doing: {seen}"),
+            doctor::Finding::Library(seen) => format!("not so, by the library's own doing: {seen}"),
         };
         lines
             .entry((proof.claim, told))
@@ -146,37 +151,6 @@ fn doctor(proofs: &[Proof]) -> Vec<String> {
     told
 }
 
-/// What a case came to, as a reader tells it, and the same without what differs from case to case.
-struct Told {
-    text: String,
-    key: String,
-}
-
-impl Told {
-    /// The first call that differs: what comes later mostly follows from it.
-    fn of(verdict: &Verdict) -> Option<Self> {
-        let same = |text: String| {
-            let key = without_the_case(&text);
-            Some(Self { text, key })
-        };
-        match verdict {
-            Verdict::Same | Verdict::NotApplicable(_) => None,
-            Verdict::Crashed(how) => same(format!("CRASHED: {how}")),
-            Verdict::Hung(why) => same(format!("HUNG: {why}")),
-            Verdict::Differs(differences) => {
-                let first = differences.first()?;
-                let of_first = |d: &&Difference| d.step == first.step && d.action == first.action;
-                let aspects: Vec<String> = differences
-                    .iter()
-                    .take_while(of_first)
-                    .map(ToString::to_string)
-                    .collect();
-                same(format!("{}: {}", first.action, aspects.join("; ")))
-            }
-        }
-    }
-}
-
 /// Cases that came to the same.
 struct Group<'r> {
     first: &'r CaseResult,
@@ -184,20 +158,24 @@ struct Group<'r> {
     cases: usize,
 }
 
-/// Crashes and hangs first, then what most cases have in common.
+/// What most cases have in common first.
 fn groups(results: &[&CaseResult], reference: &str, again: &dyn Fn(&str) -> String) -> String {
     let mut groups: Vec<(String, Group<'_>)> = Vec::new();
     for &result in results {
-        let Some(told) = Told::of(&result.verdict) else {
+        let differs =
+            |finding: &&Finding| finding.kind == Kind::Difference && finding.known.is_none();
+        let Some(finding) = result.findings.iter().find(differs) else {
             continue;
         };
-        match groups.iter_mut().find(|(key, _)| *key == told.key) {
+        let text = format!("{}: {}", finding.action, finding.seen);
+        let found = without_the_case(&text);
+        match groups.iter_mut().find(|(key, _)| *key == found) {
             Some((_, group)) => group.cases += 1,
             None => groups.push((
-                told.key,
+                found,
                 Group {
                     first: result,
-                    text: told.text,
+                    text,
                     cases: 1,
                 },
             )),
@@ -206,12 +184,7 @@ fn groups(results: &[&CaseResult], reference: &str, again: &dyn Fn(&str) -> Stri
     if groups.is_empty() {
         return String::new();
     }
-    let rank = |verdict: &Verdict| match verdict {
-        Verdict::Crashed(_) => 0,
-        Verdict::Hung(_) => 1,
-        _ => 2,
-    };
-    groups.sort_by_key(|(_, group)| (rank(&group.first.verdict), std::cmp::Reverse(group.cases)));
+    groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.cases));
     let mut text = format!("What differs from {reference}, by the first call that does:\n");
     for (number, (_, group)) in groups.iter().enumerate().take(TOLD) {
         let result = group.first;
@@ -242,7 +215,7 @@ fn groups(results: &[&CaseResult], reference: &str, again: &dyn Fn(&str) -> Stri
 }
 
 /// How the scenario of a result is named in another command.
-fn named(result: &CaseResult) -> String {
+pub(super) fn named(result: &CaseResult) -> String {
     match &result.origin {
         Origin::Library => result.scenario.to_string(),
         Origin::File(path) => quoted(path),
@@ -286,7 +259,7 @@ fn printed(results: &[&CaseResult]) -> String {
 
 /// What differs, without what belongs to the case: a retry is a write again, the transport's error is
 /// the scenario's, and so is every number but 0 and 1.
-fn without_the_case(text: &str) -> String {
+pub(super) fn without_the_case(text: &str) -> String {
     let words = text.split(' ').map(|word| match word {
         "retry" => "write",
         "moved" | "changed" => "",
@@ -335,7 +308,7 @@ fn first_line(text: &str) -> String {
 }
 
 /// What fits; control characters of a library's output do nothing on a terminal.
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     let mut shown: String = text
         .chars()
         .take(LINE)

@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use super::{Checked, Counts, Report};
 use crate::backend::{About, Unusable};
-use crate::judge::{Difference, Recorded, Verdict};
+use crate::judge::{Difference, Finding, Recorded, Stale, Verdict};
 use crate::run::CaseResult;
 use crate::subject::Printed;
 use crate::trace::Entry;
 
 /// The version of the format; it grows when a reader of the old one could misread the new one.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -25,6 +25,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     checked: &'a [Checked<'a>],
     cases: Vec<Case<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    stale: &'a [Stale],
     summary: Summary,
 }
 
@@ -39,6 +41,8 @@ struct Case<'a> {
     recorded: &'static str,
     digest: String,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    findings: &'a [Finding],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     differences: &'a [Difference],
     steps: &'a [Entry],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -51,7 +55,8 @@ struct Case<'a> {
 struct Summary {
     scenarios: usize,
     cases: usize,
-    same: usize,
+    conforms: usize,
+    violates: usize,
     differs: usize,
     not_applicable: usize,
     crashed: usize,
@@ -75,10 +80,12 @@ impl Report<'_> {
             missing: self.missing,
             checked: &self.checked,
             cases: self.results.iter().map(case).collect(),
+            stale: &self.stale,
             summary: Summary {
                 scenarios: self.scenarios(),
                 cases: counts.cases(),
-                same: counts.same,
+                conforms: counts.conforms,
+                violates: counts.violates,
                 differs: counts.differs,
                 not_applicable: counts.not_applicable,
                 crashed: counts.crashed,
@@ -94,11 +101,10 @@ impl Report<'_> {
 }
 
 fn case(result: &CaseResult) -> Case<'_> {
-    let (reason, differences) = match &result.verdict {
-        Verdict::Same => (None, &[][..]),
-        Verdict::Differs(differences) => (None, differences.as_slice()),
+    let reason = match &result.verdict {
+        Verdict::Conforms | Verdict::Violates | Verdict::Differs => None,
         Verdict::NotApplicable(reason) | Verdict::Crashed(reason) | Verdict::Hung(reason) => {
-            (Some(reason.as_str()), &[][..])
+            Some(reason.as_str())
         }
     };
     Case {
@@ -114,7 +120,8 @@ fn case(result: &CaseResult) -> Case<'_> {
             Recorded::Stranger => "stranger",
         },
         digest: result.trace.digest(),
-        differences,
+        findings: &result.findings,
+        differences: &result.differences,
         steps: &result.trace.entries,
         aside: &result.trace.aside,
         printed: &result.printed,

@@ -2,15 +2,19 @@
 //! program ([`json`]); and what the libraries do at a glance ([`table`]).
 
 pub mod check;
+pub mod clauses;
 pub mod json;
 pub mod table;
 pub mod text;
+mod wrong;
 
 use serde::Serialize;
 
 use crate::backend::libssl::Loaded;
 use crate::backend::{About, Unusable};
 use crate::doctor::Proof;
+use crate::judge::Stale;
+use crate::manual::Manual;
 use crate::run::CaseResult;
 use crate::subject::Printed;
 
@@ -21,6 +25,10 @@ pub struct Report<'a> {
     pub backends: Vec<&'a About>,
     /// The name of the backend that all were compared with.
     pub reference: &'a str,
+    /// The contract that they were held against.
+    pub manual: &'a Manual,
+    /// Entries of the ledger whose finding did not come.
+    pub stale: Vec<Stale>,
     /// The results, in the order of the run.
     pub results: &'a [CaseResult],
     /// Backends that the suite knows, that were wanted, and that are not here.
@@ -50,9 +58,11 @@ pub struct Checked<'a> {
 /// How many cases came to which verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// The trace is the reference's.
-    pub same: usize,
-    /// The trace differs from it.
+    /// The contract is kept, and the trace is the reference's.
+    pub conforms: usize,
+    /// A clause of the contract is broken.
+    pub violates: usize,
+    /// The contract is kept, and the trace differs from the reference's.
     pub differs: usize,
     /// The backend lacks an operation.
     pub not_applicable: usize,
@@ -71,8 +81,9 @@ impl Counts {
         let mut counts = Self::default();
         for result in results {
             match result.verdict {
-                Verdict::Same => counts.same += 1,
-                Verdict::Differs(_) => counts.differs += 1,
+                Verdict::Conforms => counts.conforms += 1,
+                Verdict::Violates => counts.violates += 1,
+                Verdict::Differs => counts.differs += 1,
                 Verdict::NotApplicable(_) => counts.not_applicable += 1,
                 Verdict::Crashed(_) => counts.crashed += 1,
                 Verdict::Hung(_) => counts.hung += 1,
@@ -82,9 +93,10 @@ impl Counts {
         counts
     }
 
-    /// All counts that are not 0, in words; `same` always.
+    /// All counts that are not 0, in words; those that conform always.
     pub fn words(&self) -> String {
         let more = [
+            (self.violates, "violate"),
             (self.differs, "differ"),
             (self.not_applicable, "not applicable"),
             (self.crashed, "CRASHED"),
@@ -94,11 +106,16 @@ impl Counts {
         let more: String = more
             .map(|(number, word)| format!(", {number} {word}"))
             .collect();
-        format!("{} same{more}", self.same)
+        format!("{} conform{more}", self.conforms)
     }
 
     /// All cases.
     pub fn cases(&self) -> usize {
-        self.same + self.differs + self.not_applicable + self.crashed + self.hung
+        self.conforms
+            + self.violates
+            + self.differs
+            + self.not_applicable
+            + self.crashed
+            + self.hung
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Counts, Report};
-use crate::judge::{Difference, Recorded, Verdict};
+use super::{Counts, Report, wrong};
+use crate::judge::{Difference, Finding, Kind, Recorded, Verdict};
 use crate::run::CaseResult;
 use crate::scenario::Variant;
 
@@ -14,16 +14,43 @@ impl Report<'_> {
     /// The whole report.
     pub fn text(&self, duration: Duration) -> String {
         let parts = [
+            self.wrong(),
+            self.known(),
             self.table(),
             self.divergences(),
-            self.ends(),
             self.lacks(),
             self.missing(),
             self.surprises(),
+            self.stale(),
             self.summary(duration),
         ];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join("\n")
+    }
+
+    /// What is wrong and not known.
+    pub fn wrong(&self) -> String {
+        let results: Vec<&CaseResult> = self.results.iter().collect();
+        let again = |result: &CaseResult| format!("--backend {}", result.backend);
+        wrong::wrong(&results, self.manual, &again)
+    }
+
+    /// What is wrong and known.
+    fn known(&self) -> String {
+        let results: Vec<&CaseResult> = self.results.iter().collect();
+        wrong::known(&results)
+    }
+
+    /// Entries of the ledger whose finding did not come.
+    pub fn stale(&self) -> String {
+        let mut text = String::new();
+        for stale in &self.stale {
+            let _ = writeln!(text, "  {stale}");
+        }
+        match text.is_empty() {
+            true => text,
+            false => format!("In the ledger, but not found any more:\n{text}"),
+        }
     }
 
     /// How many scenarios there are.
@@ -76,13 +103,14 @@ impl Report<'_> {
     fn grouped(&self) -> Vec<(&CaseResult, Vec<Variant>, &[Difference])> {
         let mut groups: Vec<(&CaseResult, Vec<Variant>, &[Difference])> = Vec::new();
         for result in self.results {
-            let Verdict::Differs(differences) = &result.verdict else {
+            let differences = result.differences.as_slice();
+            if differences.is_empty() {
                 continue;
-            };
+            }
             let like = groups.iter_mut().find(|(first, _, known)| {
                 first.scenario == result.scenario
                     && first.backend == result.backend
-                    && *known == differences.as_slice()
+                    && *known == differences
             });
             match like {
                 Some((_, variants, _)) => variants.push(result.variant),
@@ -107,22 +135,6 @@ impl Report<'_> {
         match text.is_empty() {
             true => text,
             false => format!("What could not be run, for want of an operation:\n{text}"),
-        }
-    }
-
-    /// Cases in which a library crashed or hung, and how.
-    fn ends(&self) -> String {
-        let mut text = String::new();
-        for result in self.results {
-            if let Verdict::Crashed(how) | Verdict::Hung(how) = &result.verdict {
-                let (id, variant, backend) = (&result.scenario, result.variant, &result.backend);
-                let word = result.verdict.word();
-                let _ = writeln!(text, "  {id} {variant} on {backend} {word}: {how}");
-            }
-        }
-        match text.is_empty() {
-            true => text,
-            false => format!("What crashed or hung:\n{text}"),
         }
     }
 
@@ -160,12 +172,16 @@ impl Report<'_> {
         }
         let mut text = String::from("Unexpected:\n");
         for (result, variants) in lines.iter().take(TOLD) {
+            let unknown = |finding: &&Finding| finding.known.is_none();
+            let worst = result.findings.iter().find(unknown).map(|found| found.kind);
             let why = match (&result.verdict, result.recorded) {
                 (Verdict::Crashed(_), _) => "crashed",
                 (Verdict::Hung(_), _) => "hung",
+                _ if worst == Some(Kind::Violation) => "breaks the contract",
                 (_, Recorded::Changed) => "is not as recorded",
                 (_, Recorded::Never) => "was never recorded",
-                (_, Recorded::Stranger | Recorded::AsRecorded) => "differs",
+                (_, Recorded::Stranger) => "differs",
+                (_, Recorded::AsRecorded) => "differs, which the ledger does not know",
             };
             let (id, backend) = (&result.scenario, &result.backend);
             let _ = writeln!(text, "  {id} on {backend} {why}: {}", variants.join(" "));
@@ -195,14 +211,15 @@ impl Report<'_> {
         }
         match counts.unexpected {
             0 if outside > 0 => {}
-            0 => text.push_str("everything is as recorded\n"),
+            0 if self.stale.is_empty() => text.push_str("everything is as recorded and known\n"),
+            0 => text.push_str("the ledger is not up to date\n"),
             unexpected => {
                 let stranger =
                     |r: &&CaseResult| r.is_unexpected() && r.recorded == Recorded::Stranger;
                 let strangers = self.results.iter().filter(stranger).count();
                 if unexpected > strangers {
                     let cases = count(unexpected - strangers, "case");
-                    let _ = writeln!(text, "{cases} not as recorded");
+                    let _ = writeln!(text, "{cases} not as recorded, or not known");
                 }
                 if strangers > 0 {
                     let cases = count(strangers, "case");
@@ -221,7 +238,8 @@ impl Report<'_> {
 fn cell_text(counts: Counts) -> String {
     let part = |number: usize, word: &str| (number > 0).then(|| format!("{number} {word}"));
     let parts: Vec<String> = [
-        part(counts.same, "same"),
+        part(counts.conforms, "conform"),
+        part(counts.violates, "violate"),
         part(counts.differs, "differ"),
         part(counts.not_applicable, "n/a"),
         part(counts.crashed, "CRASHED"),

@@ -146,12 +146,12 @@ impl<'t> Fields<'t> {
 
     /// The array of strings at `key`, each there once; empty if the table has none. `wanted` says
     /// in the plural what they are.
-    pub(crate) fn set_or_none(
+    pub(crate) fn set_or_none<T: PartialEq>(
         &self,
         key: &str,
         wanted: &str,
-        read: impl Fn(Node<'t>) -> Result<String, Fault>,
-    ) -> Result<Vec<String>, Fault> {
+        read: impl Fn(Node<'t>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
         let set = self.read(key, |node| node.set(wanted, read))?;
         Ok(set.unwrap_or_default())
     }

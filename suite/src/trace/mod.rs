@@ -136,6 +136,13 @@ pub enum Outcome {
     Nothing(String),
 }
 
+impl Outcome {
+    /// Whether the library did not return from the call.
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::Crashed(_) | Self::Hung(_) | Self::Panicked(_))
+    }
+}
+
 /// What one call of the library under test returned and left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
@@ -342,11 +349,9 @@ impl Trace {
         })
     }
 
-    /// The entry that tells that the library under test crashed or hung, if it did.
+    /// The entry that tells that the library under test crashed, panicked or hung, if it did.
     pub fn end(&self) -> Option<&Entry> {
-        self.entries
-            .iter()
-            .find(|entry| matches!(entry.result, Outcome::Crashed(_) | Outcome::Hung(_)))
+        self.entries.iter().find(|entry| entry.result.is_end())
     }
 
     /// The entries of each step.

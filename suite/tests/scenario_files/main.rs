@@ -5,6 +5,7 @@ mod accepted;
 mod damage;
 mod differences;
 mod documentation;
+mod pairwise;
 mod refused;
 mod selection;
 

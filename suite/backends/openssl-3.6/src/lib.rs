@@ -29,6 +29,12 @@ const FEATURES: [(&str, bool); 9] = [
     ("weak-crypto", cfg!(feature = "weak-crypto")),
 ];
 
+/// The folder of OpenSSL's sources, as they come with the published crate.
+#[must_use]
+pub fn source_dir() -> PathBuf {
+    openssl_src_published::source_dir()
+}
+
 /// A build of OpenSSL, as static libraries.
 #[derive(Debug)]
 pub struct Build {

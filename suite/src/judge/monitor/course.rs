@@ -1,11 +1,11 @@
 //! The course of a case: what each entry of a trace found when it began. It is worked out once for each
 //! trace, and all monitors look at it.
 
-use crate::link::{Budget, Inbound, Outbound};
-use crate::scenario::{Function, Mode, Step};
+use crate::link::{Budget, Inbound, Outbound, Refusal};
+use crate::scenario::{Buffer, Content as Bytes, Function, Mode, PeerAction, Step};
 use crate::trace::{
-    Attempt, Body, Call, Content, Entry, ErrorClass, Interface, Outcome, Portion, RecordSeen,
-    Setting, Trace, Verb,
+    Asked, Attempt, Body, Call, Content, Entry, ErrorClass, Interface, Outcome, Portion,
+    RecordSeen, Setting, Trace, Verb,
 };
 
 /// A trace, with what was the case before each of its entries.
@@ -57,8 +57,15 @@ pub struct State {
     pub peer_closed: bool,
     /// The library has taken a fatal alert of the peer from the transport.
     pub peer_failed: bool,
-    /// How the last call that failed for good ended, with the number of its entry.
+    /// How the last call that failed for good ended, with the number of its entry. Calls that change a
+    /// setting do not count, nor does a write of nothing, which fails by contract.
     pub dead: Option<Dead>,
+    /// A call met a transport that failed, or had come to its end, for good; or the peer is gone.
+    pub transport_failed: bool,
+    /// Something went onto the peer's wire that its library did not send.
+    pub meddled: bool,
+    /// The library was asked to shut down.
+    pub shut_down: bool,
 }
 
 /// A write that was told to be repeated.
@@ -103,6 +110,9 @@ impl Default for State {
             peer_closed: false,
             peer_failed: false,
             dead: None,
+            transport_failed: false,
+            meddled: false,
+            shut_down: false,
         }
     }
 }
@@ -171,6 +181,43 @@ impl<'t> Moment<'t> {
         self.entry.asked.step()
     }
 
+    /// Whether a caller who keeps to the contract may make this call of the write function, for one byte or
+    /// more: a new write if none is under way, or the repetition of the one that is, with the same arguments.
+    pub fn is_rightful(&self) -> bool {
+        let Some(attempt) = self.attempt() else {
+            return false;
+        };
+        let asks = attempt.argument.len().is_some_and(|len| len > 0);
+        let Some(pending) = &self.before.pending else {
+            return asks && attempt.content == Bytes::Same;
+        };
+        let moved = attempt.buffer == Buffer::Moved && !self.before.has(Mode::MovingBuffer);
+        asks && attempt.verb == Verb::Retry
+            && attempt.argument == pending.attempt.argument
+            && attempt.content == Bytes::Same
+            && !moved
+    }
+
+    /// Whether nothing happened before or meanwhile that a library might take for the end of writing, and
+    /// its error class can be relied on.
+    pub fn is_sound(&self) -> bool {
+        let failed = self.before.transport_fails(self.entry);
+        let alerted = self.entry.taken.iter().any(RecordSeen::is_disturbing);
+        self.before.is_sound() && !self.before.stale_error && !failed && !alerted
+    }
+
+    /// The records that began to go out meanwhile.
+    pub fn begun(&self) -> impl Iterator<Item = &'t RecordSeen> {
+        let begins = |record: &&RecordSeen| record.begins();
+        self.entry.sent.iter().filter(begins)
+    }
+
+    /// The records that went out to their last byte meanwhile.
+    pub fn completed(&self) -> impl Iterator<Item = &'t RecordSeen> {
+        let is_complete = |record: &&RecordSeen| record.is_complete();
+        self.entry.sent.iter().filter(is_complete)
+    }
+
     /// What the peer read, if it was to read.
     pub fn delivered(&self) -> Option<&'t Content> {
         match &self.entry.result {
@@ -191,6 +238,24 @@ impl State {
         self.dead.is_some() || self.closed || self.failed || self.peer_failed
     }
 
+    /// Whether nothing has happened that a library might take for the end of writing.
+    pub fn is_sound(&self) -> bool {
+        !self.is_over() && !self.transport_failed && !self.meddled && !self.shut_down
+    }
+
+    /// Whether the transport failed, or came to its end, for good in this call; where it is not known what
+    /// the call met, whether it was set to.
+    pub fn transport_fails(&self, entry: &Entry) -> bool {
+        let ends = |refusal| matches!(refusal, Refusal::Fail(_) | Refusal::Zero);
+        match &entry.traffic {
+            Some(traffic) => traffic.out.has_failed() || traffic.inn.has_failed(),
+            None => {
+                let takes_all = self.outbound.accept == Budget::All;
+                (ends(self.outbound.then) && !takes_all) || ends(self.inbound.then)
+            }
+        }
+    }
+
     fn go_on(&mut self, index: usize, entry: &Entry) {
         self.see_records(entry);
         if let Some(step) = entry.asked.step() {
@@ -206,7 +271,8 @@ impl State {
         }
         let is_handshake = matches!(entry.asked.step(), Some(Step::Handshake));
         self.established |= call.error == ErrorClass::None && is_handshake;
-        if matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
+        self.transport_failed |= self.transport_fails(entry);
+        if is_deadly(&entry.asked, call) {
             self.dead = Some(Dead {
                 error: call.error,
                 entry: index,
@@ -244,6 +310,9 @@ impl State {
             Step::Link(outbound) => self.outbound = *outbound,
             Step::Inbound(inbound) => self.inbound = *inbound,
             Step::StaleError => self.stale_error = true,
+            Step::Peer(PeerAction::Raw(_)) => self.meddled = true,
+            Step::Peer(PeerAction::Vanish) => self.transport_failed = true,
+            Step::Shutdown => self.shut_down = true,
             _ => {}
         }
     }
@@ -273,6 +342,33 @@ impl RecordSeen {
         matches!(self.portion, Portion::Whole | Portion::Last)
     }
 
+    /// Whether its first byte went out.
+    pub fn begins(&self) -> bool {
+        matches!(self.portion, Portion::Whole | Portion::First)
+    }
+
+    /// Whether one who takes it from the peer might end the connection for it.
+    fn is_disturbing(&self) -> bool {
+        match &self.body {
+            Body::Alert { alert, .. } => !is_close_notify(alert),
+            Body::Sealed { .. } | Body::Garbage | Body::After => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it is one that cannot be read where it should be.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.body, Body::Sealed { .. } | Body::Garbage | Body::After)
+    }
+
+    /// The handshake messages in it.
+    pub fn messages(&self) -> &[String] {
+        match &self.body {
+            Body::Handshake { messages } => messages,
+            _ => &[],
+        }
+    }
+
     /// Whether it carries application data, or can, as far as it has come.
     pub fn is_application_data(&self) -> bool {
         match &self.body {
@@ -280,6 +376,20 @@ impl RecordSeen {
             Body::Incomplete { content_type, .. } => content_type == "application_data",
             _ => false,
         }
+    }
+}
+
+/// Whether this end of a call can mean the end of the connection.
+fn is_deadly(asked: &Asked, call: &Call) -> bool {
+    if !matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
+        return false;
+    }
+    match asked {
+        Asked::Write(attempt) => !attempt.argument.is_empty() || !call.queue.is_empty(),
+        Asked::Flush | Asked::Step(Step::Handshake | Step::Read(_)) => true,
+        // One that has sent close_notify and waits for the peer's returns 0 (SSL_shutdown(3)).
+        Asked::Step(Step::Shutdown) => call.ret < 0,
+        Asked::Nothing | Asked::Step(_) => false,
     }
 }
 

@@ -4,7 +4,23 @@
 //! how often, where it was broken, or that nothing in the trace has to do with it. Pure functions: no
 //! monitor has access to a library.
 
+mod closing;
+mod connection;
 mod course;
+mod delivery;
+mod errors;
+mod handshake;
+mod key_update;
+mod memory;
+mod partial;
+mod records;
+mod retry;
+mod returns;
+#[cfg(test)]
+mod script;
+mod transport;
+mod would_block;
+mod zero;
 
 use std::fmt;
 
@@ -13,17 +29,35 @@ pub use course::{
     takes_nothing,
 };
 
-use crate::trace::Trace;
+use crate::manual::Binds;
+use crate::trace::{Call, Trace};
 
 /// One clause's monitor.
 pub struct Monitor {
     /// The clause that it watches.
     pub clause: &'static str,
+    /// Which libraries it watches.
+    pub binds: Binds,
     watch: fn(&Course<'_>, &mut Notes),
 }
 
 /// All monitors, in the order of the topics.
-static TOPICS: &[&[Monitor]] = &[];
+static TOPICS: &[&[Monitor]] = &[
+    returns::MONITORS,
+    errors::MONITORS,
+    would_block::MONITORS,
+    retry::MONITORS,
+    partial::MONITORS,
+    zero::MONITORS,
+    delivery::MONITORS,
+    records::MONITORS,
+    key_update::MONITORS,
+    handshake::MONITORS,
+    closing::MONITORS,
+    connection::MONITORS,
+    memory::MONITORS,
+    transport::MONITORS,
+];
 
 /// What a monitor has seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -89,16 +123,45 @@ impl Notes {
 }
 
 impl Monitor {
-    /// A monitor of this clause.
-    pub const fn new(clause: &'static str, watch: fn(&Course<'_>, &mut Notes)) -> Self {
-        Self { clause, watch }
+    /// A monitor of a clause that binds every library.
+    const fn all(clause: &'static str, watch: fn(&Course<'_>, &mut Notes)) -> Self {
+        Self {
+            clause,
+            binds: Binds::All,
+            watch,
+        }
     }
 
-    /// What it sees in this course.
+    /// A monitor of a clause that binds a library with `SSL_write` and its kin.
+    const fn libssl(clause: &'static str, watch: fn(&Course<'_>, &mut Notes)) -> Self {
+        Self {
+            clause,
+            binds: Binds::Libssl,
+            watch,
+        }
+    }
+
+    /// What it sees in this course; nothing if the clause does not bind the library.
     pub fn watch(&self, course: &Course<'_>) -> Notes {
         let mut notes = Notes::default();
-        (self.watch)(course, &mut notes);
+        if self.binds == Binds::All || course.is_libssl() {
+            (self.watch)(course, &mut notes);
+        }
         notes
+    }
+}
+
+/// What a call came to, as a violation tells it: `-1 SSL (ssl:bad length)`.
+struct Came<'c>(&'c Call);
+
+impl fmt::Display for Came<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Call { ret, error, .. } = self.0;
+        write!(f, "{ret} {error}")?;
+        match self.0.queue.is_empty() {
+            true => Ok(()),
+            false => write!(f, " ({})", self.0.queue.join(", ")),
+        }
     }
 }
 

@@ -1,0 +1,48 @@
+//! `writeproof manual`: the clauses of the contract, and what becomes of them when everything is run.
+
+use super::args::{Format, ManualArguments};
+use super::failure::{Exit, Failure};
+use super::libraries::Libraries;
+use super::output::Output;
+use super::{carry_out, chosen, jobs};
+use crate::backend::REFERENCE;
+use crate::judge::Judge;
+use crate::report::clauses::Clauses;
+use crate::run::Plan;
+use crate::scenario::Corpus;
+
+pub(super) fn manual(arguments: &ManualArguments) -> Result<Exit, Failure> {
+    let judge = Judge::built_in()?;
+    for clause in &arguments.clause {
+        let known = judge.manual.clauses().iter();
+        let known: Vec<&str> = known.map(|clause| clause.id.as_str()).collect();
+        if !known.contains(&clause.as_str()) {
+            return Err(Failure::unknown_clause(clause, &known));
+        }
+    }
+    let corpus = Corpus::built_in()?;
+    let libraries = Libraries::open(&arguments.libraries)?;
+    let (backends, _) = chosen(&libraries, &arguments.backend)?;
+    let plan = Plan {
+        scenarios: corpus.select(&[])?,
+        reference: libraries.among(&backends, REFERENCE)?,
+        backends,
+        jobs: jobs(None),
+        variants: Vec::new(),
+    };
+    let results = carry_out(&plan, &judge)?;
+    let mut clauses = Clauses::of(&judge.manual, &results);
+    let exit = match clauses.unexercised().is_empty() {
+        true => Exit::Expected,
+        false => Exit::Unexpected,
+    };
+    if !arguments.clause.is_empty() {
+        clauses.retain(|id| arguments.clause.iter().any(|wanted| wanted == id));
+    }
+    Output::Standard.write(&match (arguments.format, arguments.clause.as_slice()) {
+        (Format::Json, _) => clauses.json().map_err(Failure::Json)?,
+        (Format::Text, []) => clauses.text(),
+        (Format::Text, _) => clauses.details(),
+    })?;
+    Ok(exit)
+}

@@ -1,0 +1,120 @@
+//! Whether a connection lives or is dead, and whether the library keeps to what it said.
+
+use super::{Came, Course, Moment, Monitor, Notes};
+use crate::scenario::{Buffer, Content};
+use crate::trace::{Argument, ErrorClass, RecordSeen, Verb};
+
+pub(super) static MONITORS: &[Monitor] = &[
+    Monitor::all("connection.recovers-or-stays-dead", recovers_or_stays_dead),
+    Monitor::all(
+        "connection.refused-call-sends-nothing",
+        refused_call_sends_nothing,
+    ),
+];
+
+/// Whether the transport is in order for this call, and its error class can be relied on.
+fn is_clear(moment: &Moment<'_>) -> bool {
+    !moment.before.transport_fails(moment.entry) && !moment.before.stale_error
+}
+
+/// What a right call is: a refusal leaves the write that is under way as it was.
+#[derive(Default)]
+struct UnderWay(Option<Argument>);
+
+impl UnderWay {
+    fn allows(&self, moment: &Moment<'_>) -> bool {
+        let Some(attempt) = moment.attempt() else {
+            return false;
+        };
+        let asks = attempt.argument.len().is_some_and(|len| len > 0);
+        let same = attempt.buffer == Buffer::Same && attempt.content == Content::Same;
+        let right = match (attempt.verb, self.0) {
+            (Verb::Write, under_way) => under_way.is_none(),
+            (Verb::Retry, None) => true,
+            (Verb::Retry, Some(argument)) => argument == attempt.argument,
+        };
+        asks && same && right
+    }
+
+    fn go_on(&mut self, moment: &Moment<'_>) {
+        let (Some(attempt), Some(call)) = (moment.attempt(), moment.call()) else {
+            return;
+        };
+        match call.error {
+            ErrorClass::None => self.0 = None,
+            error if error.is_retry() => self.0 = Some(attempt.argument),
+            _ => {}
+        }
+    }
+}
+
+fn recovers_or_stays_dead(course: &Course<'_>, notes: &mut Notes) {
+    let mut under_way = UnderWay::default();
+    let mut refused_a_right_call = false;
+    for (moment, _, call) in course.writes() {
+        let right = under_way.allows(moment) && is_clear(moment);
+        under_way.go_on(moment);
+        if moment.before.dead.is_none() || !right {
+            continue;
+        }
+        let lives = call.error == ErrorClass::None || call.error.is_retry();
+        let expected = "a connection that refused a right call stays dead";
+        notes.check(
+            !(lives && refused_a_right_call),
+            moment,
+            expected,
+            Came(call),
+        );
+        refused_a_right_call |= !lives;
+    }
+}
+
+fn refused_call_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in course.writes() {
+        if call.error != ErrorClass::Ssl || !is_clear(moment) {
+            continue;
+        }
+        let is_data = |record: &&RecordSeen| record.is_application_data();
+        match moment.begun().find(is_data) {
+            None => notes.satisfied(),
+            Some(record) => notes.violated(moment, "no application data", record),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::*;
+    use crate::link::{Direction, Errno, Refusal};
+    use crate::trace::{Call, ErrorClass};
+
+    #[test]
+    fn a_connection_recovers_or_stays_dead() {
+        let clause = "connection.recovers-or-stays-dead";
+        let base = Script::tls13()
+            .blocked_write()
+            .retry(9, refused("ssl:bad length"));
+        let dead = || failed(-1, ErrorClass::Ssl);
+        kept(clause, 1, &base.clone().retry(1000, Call::success(1000)));
+        let stays = base.clone().retry(1000, dead());
+        kept(clause, 2, &stays.clone().retry(1000, dead()));
+        broken(clause, 5, &stays.retry(1000, Call::success(1000)));
+        not_exercised(clause, &Script::tls13().write(9, Call::success(9)));
+        // While the transport fails, no call is held against it.
+        let reset = Script::tls13().write(9, failed(-1, ErrorClass::Syscall));
+        let reset = reset.refused(Direction::Out, Refusal::Fail(Errno::PIPE));
+        kept(clause, 1, &reset.retry(9, Call::success(9)));
+    }
+
+    #[test]
+    fn a_refused_call_sends_nothing() {
+        let clause = "connection.refused-call-sends-nothing";
+        let base = Script::tls13().write(9, refused("ssl:bad length"));
+        kept(clause, 1, &base);
+        broken(clause, 2, &base.sent(data(9)));
+        not_exercised(
+            clause,
+            &Script::tls13().write(9, Call::success(9)).sent(data(9)),
+        );
+    }
+}

@@ -1,0 +1,219 @@
+//! Which bytes went out, and which of them came to the peer.
+
+use super::{Course, Moment, Monitor, Notes, State};
+use crate::trace::{Asked, Body, Call, ErrorClass, RecordSeen, Segment};
+
+pub(super) static MONITORS: &[Monitor] = &[
+    Monitor::all("delivery.once-and-in-order", once_and_in_order),
+    Monitor::all("delivery.only-what-was-offered", only_what_was_offered),
+    Monitor::all("delivery.no-more-than-offered", no_more_than_offered),
+    Monitor::libssl("success.bytes-are-on-the-wire", bytes_are_on_the_wire),
+];
+
+impl RecordSeen {
+    /// Which bytes it carries, where they do not simply follow those before.
+    pub(super) fn unexpected(&self) -> &[Segment] {
+        match &self.body {
+            Body::ApplicationData {
+                unexpected: Some(content),
+                ..
+            } => &content.segments,
+            _ => &[],
+        }
+    }
+}
+
+/// Where the bytes end that follow those before `position` without a gap and without a repetition; nothing if
+/// they do not follow. Bytes that a repetition changed are told from the others, and follow them.
+fn follow(segments: &[Segment], position: usize) -> Option<usize> {
+    segments
+        .iter()
+        .try_fold(position, |position, segment| match segment {
+            Segment::Stream { from, to } | Segment::Changed { from, to } => {
+                (*from == position).then_some(*to)
+            }
+            // Not in order, but another clause's business.
+            Segment::Left { .. } | Segment::Foreign { .. } => Some(position),
+        })
+}
+
+/// Where the last of these bytes stands in what was offered.
+fn end_of(segments: &[Segment]) -> Option<usize> {
+    segments.iter().rev().find_map(|segment| match segment {
+        Segment::Stream { to, .. } | Segment::Changed { to, .. } => Some(*to),
+        Segment::Left { .. } | Segment::Foreign { .. } => None,
+    })
+}
+
+fn once_and_in_order(course: &Course<'_>, notes: &mut Notes) {
+    let (mut sent_to, mut read_to) = (0, 0);
+    for (index, moment) in course.moments.iter().enumerate() {
+        for record in moment.completed() {
+            let Body::ApplicationData { plaintext, .. } = record.body else {
+                continue;
+            };
+            let unexpected = record.unexpected();
+            let end = match unexpected {
+                [] => Some(sent_to + plaintext),
+                segments => follow(segments, sent_to),
+            };
+            let expected = format_args!("the bytes from {sent_to} on");
+            notes.check(end.is_some(), moment, expected, record);
+            sent_to = end.or(end_of(unexpected)).unwrap_or(sent_to);
+        }
+        if let Some(content) = moment.delivered().filter(|content| content.len > 0) {
+            let end = follow(&content.segments, read_to);
+            let expected = format_args!("the bytes from {read_to} on");
+            let seen = format_args!("{content} at the peer");
+            notes.check(end.is_some(), moment, expected, seen);
+            read_to = end.or(end_of(&content.segments)).unwrap_or(read_to);
+        }
+        check_flush(moment, course.after(index), notes);
+    }
+}
+
+/// A library that holds back what it has accepted has sent it when it says so.
+fn check_flush(moment: &Moment<'_>, after: &State, notes: &mut Notes) {
+    let done = matches!(moment.call(), Some(call) if call.error == ErrorClass::None);
+    if moment.entry.asked == Asked::Flush && done && after.is_sound() {
+        notes.check(
+            after.sealed >= after.accepted,
+            moment,
+            format_args!("all {} bytes are sent", after.accepted),
+            format_args!("{} bytes are", after.sealed),
+        );
+    }
+}
+
+fn only_what_was_offered(course: &Course<'_>, notes: &mut Notes) {
+    let is_foreign = |segment: &&Segment| matches!(segment, Segment::Foreign { .. });
+    for moment in &course.moments {
+        for record in moment
+            .completed()
+            .filter(|record| record.is_application_data())
+        {
+            match record.unexpected().iter().find(is_foreign) {
+                Some(foreign) => notes.violated(moment, "bytes of a write", foreign),
+                None => notes.satisfied(),
+            }
+        }
+    }
+}
+
+fn no_more_than_offered(course: &Course<'_>, notes: &mut Notes) {
+    // How far the offers reach that may still be on their way.
+    let mut offered_to = 0;
+    for (index, moment) in course.moments.iter().enumerate() {
+        let after = course.after(index);
+        if let Some(attempt) = moment.attempt() {
+            let len = attempt.argument.len().unwrap_or(0);
+            let succeeded = moment.call().is_some_and(|call| call.accepted().is_some());
+            offered_to = match succeeded {
+                true => after.accepted,
+                false => offered_to.max(moment.before.accepted + len),
+            };
+        }
+        if moment.completed().any(RecordSeen::is_application_data) {
+            notes.check(
+                after.sealed <= offered_to.max(after.accepted),
+                moment,
+                format_args!(
+                    "at most {} bytes on the wire",
+                    offered_to.max(after.accepted)
+                ),
+                format_args!("{} bytes", after.sealed),
+            );
+        }
+    }
+}
+
+fn bytes_are_on_the_wire(course: &Course<'_>, notes: &mut Notes) {
+    let mut readable = true;
+    for (index, moment) in course.moments.iter().enumerate() {
+        readable &= !moment.entry.sent.iter().any(RecordSeen::is_unreadable);
+        let accepted = moment.call().and_then(Call::accepted).unwrap_or(0);
+        if moment.attempt().is_none() || accepted == 0 || !readable {
+            continue;
+        }
+        let after = course.after(index);
+        notes.check(
+            after.sealed >= after.accepted,
+            moment,
+            format_args!("{} bytes in records that went out", after.accepted),
+            format_args!("{} bytes", after.sealed),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::*;
+    use crate::trace::{Call, Segment};
+
+    fn stream(from: usize, to: usize) -> Segment {
+        Segment::Stream { from, to }
+    }
+
+    fn written() -> Script {
+        Script::tls13()
+            .write(100, Call::success(100))
+            .sent(data(100))
+    }
+
+    #[test]
+    fn bytes_come_once_and_in_order() {
+        let clause = "delivery.once-and-in-order";
+        kept(clause, 2, &written().peer_read(vec![stream(0, 100)]));
+        broken(clause, 3, &written().peer_read(vec![stream(10, 100)]));
+        let again = written().write(50, Call::success(50));
+        broken(clause, 3, &again.sent(data_of(vec![stream(0, 50)])));
+        let changed = Segment::Changed { from: 60, to: 100 };
+        kept(
+            clause,
+            2,
+            &written().peer_read(vec![stream(0, 60), changed]),
+        );
+        not_exercised(clause, &Script::tls13().blocked_write());
+    }
+
+    #[test]
+    fn what_goes_out_was_offered() {
+        let clause = "delivery.only-what-was-offered";
+        kept(clause, 1, &written());
+        let foreign = data_of(vec![Segment::Foreign { len: 9 }]);
+        broken(
+            clause,
+            2,
+            &Script::tls13().write(9, Call::success(9)).sent(foreign),
+        );
+        not_exercised(clause, &Script::tls13().blocked_write());
+    }
+
+    #[test]
+    fn no_more_goes_out_than_was_offered() {
+        let clause = "delivery.no-more-than-offered";
+        let base = Script::tls13();
+        kept(clause, 1, &written());
+        kept(
+            clause,
+            1,
+            &base.clone().write(20000, wants_write()).sent(data(16384)),
+        );
+        broken(
+            clause,
+            2,
+            &base.clone().write(50, Call::success(50)).sent(data(100)),
+        );
+        not_exercised(clause, &base.blocked_write());
+    }
+
+    #[test]
+    fn what_is_reported_is_on_the_wire() {
+        let clause = "success.bytes-are-on-the-wire";
+        kept(clause, 1, &written());
+        broken(clause, 2, &Script::tls13().write(9, Call::success(9)));
+        not_exercised(clause, &Script::tls13().blocked_write());
+        let other = Script::tls13().other_interface();
+        not_exercised(clause, &other.write(9, Call::success(9)));
+    }
+}

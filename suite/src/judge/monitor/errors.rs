@@ -1,0 +1,359 @@
+//! What `SSL_get_error`, `SSL_want`, the error queue and errno say of a write.
+
+use super::{Came, Course, Moment, Monitor, Notes, has_succeeded};
+use crate::link::{Errno, Refusal};
+use crate::trace::{Attempt, Call, ErrorClass, Want};
+
+pub(super) static MONITORS: &[Monitor] = &[
+    Monitor::libssl("error.get-error-after-failure", get_error_after_failure),
+    Monitor::libssl("error.none-on-success", none_on_success),
+    Monitor::libssl("error.zero-return-means-peer-closed", zero_return),
+    Monitor::libssl("error.syscall-means-io-failed", syscall_means_io_failed),
+    Monitor::libssl(
+        "error.failed-transport-is-syscall",
+        failed_transport_is_syscall,
+    ),
+    Monitor::libssl("error.syscall-keeps-errno", syscall_keeps_errno),
+    Monitor::libssl("error.ssl-fills-the-queue", ssl_fills_the_queue),
+    Monitor::libssl(
+        "error.dead-connection-tells-the-truth",
+        dead_connection_tells_the_truth,
+    ),
+    Monitor::libssl("error.want-agrees", want_agrees),
+    Monitor::libssl("error.success-leaves-no-error", success_leaves_no_error),
+];
+
+/// The writes of a caller who has kept to SSL_get_error(3): the error queue was empty before, and no call
+/// had failed for good.
+fn writes<'c, 't>(
+    course: &'c Course<'t>,
+) -> impl Iterator<Item = (&'c Moment<'t>, &'t Attempt, &'t Call)> {
+    course
+        .writes()
+        .filter(|(moment, ..)| !moment.before.stale_error && moment.before.dead.is_none())
+}
+
+fn get_error_after_failure(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in course.writes() {
+        if !has_succeeded(attempt.function, call) {
+            let kept = !matches!(call.error, ErrorClass::None | ErrorClass::Other(_));
+            notes.check(
+                kept,
+                moment,
+                "a reason that SSL_get_error(3) has",
+                Came(call),
+            );
+        }
+    }
+}
+
+fn none_on_success(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in course.writes() {
+        if has_succeeded(attempt.function, call) {
+            let kept = call.error == ErrorClass::None;
+            notes.check(kept, moment, "NONE", Came(call));
+        }
+    }
+}
+
+/// Every call that can answer it is looked at: a read answers it by contract.
+fn zero_return(course: &Course<'_>, notes: &mut Notes) {
+    for (index, moment) in course.moments.iter().enumerate() {
+        let Some(call) = moment.call() else { continue };
+        let before = &moment.before;
+        let relied_on = !before.stale_error && before.dead.is_none();
+        if call.error == ErrorClass::ZeroReturn && relied_on {
+            notes.check(
+                course.after(index).peer_closed,
+                moment,
+                "ZERO_RETURN only when the peer has sent close_notify",
+                format_args!("{}, and the peer has not", Came(call)),
+            );
+        }
+    }
+}
+
+/// Whether the transport failed in this call or before, or the error queue tells what else did.
+fn is_explained(moment: &Moment<'_>, call: &Call) -> bool {
+    let before = &moment.before;
+    before.transport_fails(moment.entry) || before.transport_failed || !call.queue.is_empty()
+}
+
+fn syscall_means_io_failed(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in writes(course) {
+        if call.error == ErrorClass::Syscall {
+            notes.check(
+                is_explained(moment, call),
+                moment,
+                "SYSCALL only when the transport failed, or with the cause in the queue",
+                format_args!(
+                    "{}, the queue is empty and the transport is in order",
+                    Came(call)
+                ),
+            );
+        }
+    }
+}
+
+fn dead_connection_tells_the_truth(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in course.writes() {
+        if moment.before.dead.is_none() || moment.before.stale_error {
+            continue;
+        }
+        let kept = match call.error {
+            ErrorClass::Ssl => !call.queue.is_empty(),
+            ErrorClass::Syscall => is_explained(moment, call),
+            ErrorClass::ZeroReturn => moment.before.peer_closed,
+            _ => continue,
+        };
+        let expected = "an error that is so: SSL with a reason, SYSCALL for the transport";
+        notes.check(kept, moment, expected, Came(call));
+    }
+}
+
+/// The error number with which the transport refused the call for good.
+fn failure(moment: &Moment<'_>) -> Option<Errno> {
+    let traffic = moment.entry.traffic?;
+    [traffic.out.refusal, traffic.inn.refusal]
+        .into_iter()
+        .find_map(|refusal| match refusal {
+            Some(Refusal::Fail(errno)) => Some(errno),
+            _ => None,
+        })
+}
+
+fn failed_transport_is_syscall(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in writes(course) {
+        // Behind damage, or an alert, it is the alert in answer that the transport did not take.
+        if has_succeeded(attempt.function, call) || !moment.before.is_sound() {
+            continue;
+        }
+        if let Some(errno) = failure(moment) {
+            let kept = call.error == ErrorClass::Syscall;
+            let expected = format_args!("SYSCALL, as the transport failed with {errno}");
+            notes.check(kept, moment, expected, Came(call));
+        }
+    }
+}
+
+fn syscall_keeps_errno(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in writes(course) {
+        let (Some(errno), Some(told)) = (failure(moment), call.errno) else {
+            continue;
+        };
+        if call.error != ErrorClass::Syscall {
+            continue;
+        }
+        let name = errno.to_string();
+        let kept = told == errno || call.queue.iter().any(|entry| entry.ends_with(&name));
+        notes.check(
+            kept,
+            moment,
+            format_args!("errno {errno}, or an entry in the queue that names it"),
+            format_args!("errno {told}, {}", Came(call)),
+        );
+    }
+}
+
+fn ssl_fills_the_queue(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in writes(course) {
+        if call.error == ErrorClass::Ssl {
+            let kept = !call.queue.is_empty();
+            notes.check(kept, moment, "an entry in the queue", "the queue is empty");
+        }
+    }
+}
+
+fn want_agrees(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in writes(course) {
+        let expected = match call.error {
+            ErrorClass::WantWrite => Want::Writing,
+            ErrorClass::WantRead => Want::Reading,
+            _ => continue,
+        };
+        if let Some(want) = call.want {
+            let seen = format_args!("{}, and SSL_want says {want}", Came(call));
+            notes.check(
+                want == expected,
+                moment,
+                format_args!("SSL_want says {expected}"),
+                seen,
+            );
+        }
+    }
+}
+
+fn success_leaves_no_error(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in writes(course) {
+        if has_succeeded(attempt.function, call) {
+            let kept = call.queue.is_empty();
+            notes.check(kept, moment, "an empty queue", Came(call));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::*;
+    use crate::link::{Direction, Errno, Refusal};
+    use crate::scenario::{PeerAction, Step};
+    use crate::trace::{Call, ErrorClass, Want};
+
+    #[test]
+    fn a_failure_has_a_reason() {
+        let clause = "error.get-error-after-failure";
+        let base = Script::tls13();
+        kept(clause, 1, &base.clone().blocked_write());
+        broken(
+            clause,
+            2,
+            &base.clone().write(9, failed(-1, ErrorClass::None)),
+        );
+        not_exercised(clause, &base.write(9, Call::success(9)));
+    }
+
+    #[test]
+    fn a_success_has_no_reason() {
+        let clause = "error.none-on-success";
+        let base = Script::tls13();
+        kept(clause, 1, &base.clone().write(9, Call::success(9)));
+        broken(
+            clause,
+            2,
+            &base.clone().write(9, failed(9, ErrorClass::WantWrite)),
+        );
+        not_exercised(clause, &base.blocked_write());
+    }
+
+    #[test]
+    fn zero_return_means_that_the_peer_has_closed() {
+        let clause = "error.zero-return-means-peer-closed";
+        let base = Script::tls13();
+        let close = || alert("warning close_notify");
+        let read = failed(0, ErrorClass::ZeroReturn);
+        kept(clause, 1, &base.clone().read(read.clone()).taken(close()));
+        broken(clause, 2, &base.clone().write(9, read));
+        not_exercised(
+            clause,
+            &base.peer(PeerAction::CloseNotify).read(wants_read()),
+        );
+    }
+
+    #[test]
+    fn syscall_means_that_the_transport_failed() {
+        let clause = "error.syscall-means-io-failed";
+        let base = Script::tls13();
+        let write = base.clone().write(9, failed(-1, ErrorClass::Syscall));
+        let reset = Refusal::Fail(Errno::PIPE);
+        kept(clause, 1, &write.clone().refused(Direction::Out, reset));
+        broken(clause, 2, &write);
+        not_exercised(clause, &base.clone().blocked_write());
+        let stale = base.step(Step::StaleError);
+        not_exercised(clause, &stale.write(9, failed(-1, ErrorClass::Syscall)));
+    }
+
+    #[test]
+    fn a_transport_that_fails_is_syscall() {
+        let clause = "error.failed-transport-is-syscall";
+        let base = Script::tls13();
+        let fails = |call| {
+            let script = base.clone().write(9, call);
+            script.refused(Direction::Out, Refusal::Fail(Errno::PIPE))
+        };
+        kept(clause, 1, &fails(failed(-1, ErrorClass::Syscall)));
+        broken(clause, 2, &fails(wants_write()));
+        not_exercised(clause, &base.clone().blocked_write());
+    }
+
+    #[test]
+    fn syscall_keeps_errno() {
+        let clause = "error.syscall-keeps-errno";
+        let fails = |errno, queue: &[&str]| {
+            let call = Call {
+                errno: Some(errno),
+                queue: queue.iter().map(|&entry| entry.to_owned()).collect(),
+                ..failed(-1, ErrorClass::Syscall)
+            };
+            let script = Script::tls13().write(9, call);
+            script.refused(Direction::Out, Refusal::Fail(Errno::PIPE))
+        };
+        kept(clause, 1, &fails(Errno::PIPE, &[]));
+        kept(clause, 1, &fails(Errno::NONE, &["system library:EPIPE"]));
+        broken(clause, 2, &fails(Errno::NONE, &[]));
+        not_exercised(clause, &Script::tls13().blocked_write());
+    }
+
+    #[test]
+    fn ssl_fills_the_queue() {
+        let clause = "error.ssl-fills-the-queue";
+        let base = Script::tls13();
+        kept(clause, 1, &base.clone().write(9, refused("ssl:bad length")));
+        broken(
+            clause,
+            2,
+            &base.clone().write(9, failed(-1, ErrorClass::Ssl)),
+        );
+        not_exercised(clause, &base.blocked_write());
+    }
+
+    #[test]
+    fn what_a_dead_connection_reports_is_so() {
+        let clause = "error.dead-connection-tells-the-truth";
+        let dead = Script::tls13().write(9, refused("ssl:bad length"));
+        kept(clause, 1, &dead.clone().write(9, refused("ssl:bad length")));
+        broken(
+            clause,
+            3,
+            &dead.clone().write(9, failed(-1, ErrorClass::Ssl)),
+        );
+        broken(
+            clause,
+            3,
+            &dead.clone().write(9, failed(-1, ErrorClass::Syscall)),
+        );
+        broken(
+            clause,
+            3,
+            &dead.clone().write(9, failed(-1, ErrorClass::ZeroReturn)),
+        );
+        not_exercised(
+            clause,
+            &Script::tls13().write(9, failed(-1, ErrorClass::Ssl)),
+        );
+        // Whoever is not dead is judged by other clauses, and the other way round.
+        not_exercised(
+            "error.ssl-fills-the-queue",
+            &Script::tls13().blocked_write(),
+        );
+        let again = dead.write(9, failed(-1, ErrorClass::Ssl));
+        kept("error.ssl-fills-the-queue", 1, &again);
+    }
+
+    #[test]
+    fn want_agrees_with_get_error() {
+        let clause = "error.want-agrees";
+        let says = |want| {
+            let call = Call {
+                want,
+                ..wants_write()
+            };
+            Script::tls13().write(9, call)
+        };
+        kept(clause, 1, &says(Some(Want::Writing)));
+        broken(clause, 2, &says(Some(Want::Nothing)));
+        not_exercised(clause, &says(None));
+    }
+
+    #[test]
+    fn a_success_leaves_no_error() {
+        let clause = "error.success-leaves-no-error";
+        let left = Call {
+            queue: vec!["ssl:bad length".to_owned()],
+            ..Call::success(9)
+        };
+        let base = Script::tls13();
+        kept(clause, 1, &base.clone().write(9, Call::success(9)));
+        broken(clause, 2, &base.clone().write(9, left.clone()));
+        not_exercised(clause, &base.step(Step::StaleError).write(9, left));
+    }
+}

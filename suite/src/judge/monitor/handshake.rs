@@ -1,0 +1,252 @@
+//! Handshakes that a write does, first and later ones.
+
+use super::{Came, Course, Moment, Monitor, Notes, has_succeeded};
+use crate::scenario::{Role, RoleState, Version};
+use crate::trace::{Body, ErrorClass, RecordSeen};
+
+pub(super) static MONITORS: &[Monitor] = &[
+    Monitor::libssl("handshake.transparent", transparent),
+    Monitor::libssl("handshake.role-first", role_first),
+    Monitor::all("handshake.failed-stays-failed", failed_stays_failed),
+    Monitor::all("handshake.no-data-before-finished", no_data_before_finished),
+    Monitor::libssl("renegotiation.transparent", renegotiation),
+];
+
+fn transparent(course: &Course<'_>, notes: &mut Notes) {
+    if course.setting.role_state == RoleState::Unset {
+        return;
+    }
+    for (moment, _, call) in course.writes() {
+        if !moment.before.established && moment.is_rightful() && moment.is_sound() {
+            let kept = call.error == ErrorClass::None || call.error.is_retry();
+            notes.check(kept, moment, "the handshake goes on", Came(call));
+        }
+    }
+}
+
+fn role_first(course: &Course<'_>, notes: &mut Notes) {
+    if course.setting.role_state == RoleState::Set {
+        return;
+    }
+    for (moment, attempt, call) in course.writes() {
+        // Nothing can be written without a handshake.
+        if attempt.argument.is_empty() {
+            continue;
+        }
+        let sends = !moment.entry.sent.is_empty();
+        let failed = !has_succeeded(attempt.function, call) && !call.error.is_retry();
+        let seen = match sends {
+            true => "something went out".to_owned(),
+            false => Came(call).to_string(),
+        };
+        notes.check(
+            failed && !sends,
+            moment,
+            "an error, and nothing on the wire",
+            seen,
+        );
+    }
+}
+
+fn failed_stays_failed(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in course.writes() {
+        let before = &moment.before;
+        let alerted = before.failed || before.peer_failed;
+        if before.established || before.dead.is_none() || !alerted || attempt.argument.is_empty() {
+            continue;
+        }
+        let sends = moment.begun().any(RecordSeen::is_application_data);
+        let kept = !has_succeeded(attempt.function, call) && !sends;
+        let expected = "a failure, and no application data";
+        notes.check(kept, moment, expected, Came(call));
+    }
+}
+
+/// Whether a record has this handshake message.
+fn has(record: &RecordSeen, message: &str) -> bool {
+    record
+        .messages()
+        .iter()
+        .any(|name| name.starts_with(message))
+}
+
+/// Only where the handshake is told record by record, which is where a write did it.
+fn no_data_before_finished(course: &Course<'_>, notes: &mut Notes) {
+    let (mut hellos, mut finished) = (false, false);
+    for moment in &course.moments {
+        if moment.step() == Some(&crate::scenario::Step::Handshake) {
+            return;
+        }
+        for record in moment.begun() {
+            hellos |= has(record, "client_hello") || has(record, "server_hello");
+            finished |= has(record, "finished");
+            if record.is_application_data() && hellos {
+                notes.check(finished, moment, "finished before application data", record);
+                if finished {
+                    // What follows the first record is behind finished too.
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Whether the peer's wish to renegotiate is among what the library took: a server asks by hello_request, a
+/// client begins.
+fn is_asked(course: &Course<'_>, moment: &Moment<'_>) -> bool {
+    let wish = match course.setting.variant.role {
+        Role::Client => "hello_request",
+        Role::Server => "client_hello",
+    };
+    moment.before.established && moment.entry.taken.iter().any(|record| has(record, wish))
+}
+
+/// Whether a record is the polite way to stay with the handshake that there is (RFC 5246, section 7.2.2).
+fn refuses(record: &RecordSeen) -> bool {
+    matches!(&record.body, Body::Alert { alert, .. } if alert == "warning no_renegotiation")
+}
+
+fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
+    if course.setting.variant.version != Version::Tls12 {
+        return;
+    }
+    let (mut asked, mut begun, mut looked) = (false, false, false);
+    for moment in &course.moments {
+        if is_asked(course, moment) {
+            (asked, begun, looked) = (true, false, false);
+        }
+        let Some(call) = moment.call().filter(|_| asked) else {
+            continue;
+        };
+        begun |= moment
+            .begun()
+            .any(|record| has(record, "client_hello") || has(record, "server_hello"));
+        if moment
+            .completed()
+            .any(|record| has(record, "finished") || refuses(record))
+        {
+            notes.satisfied();
+            asked = false;
+        } else if matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
+            if moment.is_sound() {
+                notes.violated(moment, "the renegotiation is carried out", Came(call));
+            }
+            asked = false;
+        } else if looked && !begun && moment.begun().any(RecordSeen::is_application_data) {
+            let seen = "the write goes on without it";
+            notes.violated(moment, "the renegotiation is carried out first", seen);
+            asked = false;
+        }
+        looked |= call.error == ErrorClass::WantRead;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::*;
+    use crate::scenario::Version;
+    use crate::trace::{Call, ErrorClass};
+
+    #[test]
+    fn a_first_write_shakes_hands() {
+        let clause = "handshake.transparent";
+        let base = Script::new(Version::Tls13);
+        let driven = base.clone().write(9, wants_read());
+        kept(clause, 2, &driven.retry(9, Call::success(9)));
+        broken(
+            clause,
+            1,
+            &base.clone().write(9, refused("ssl:uninitialized")),
+        );
+        not_exercised(clause, &Script::tls13().write(9, Call::success(9)));
+        not_exercised(
+            clause,
+            &base.without_role().write(9, refused("ssl:uninitialized")),
+        );
+    }
+
+    #[test]
+    fn a_write_without_a_role_fails() {
+        let clause = "handshake.role-first";
+        let base = Script::new(Version::Tls13).without_role();
+        kept(
+            clause,
+            1,
+            &base.clone().write(9, refused("ssl:uninitialized")),
+        );
+        broken(clause, 1, &base.clone().write(9, wants_read()));
+        let sends = base.write(9, refused("ssl:uninitialized"));
+        broken(clause, 1, &sends.sent(messages(&["client_hello"])));
+        not_exercised(clause, &Script::tls13().write(9, Call::success(9)));
+    }
+
+    #[test]
+    fn a_failed_handshake_stays_failed() {
+        let clause = "handshake.failed-stays-failed";
+        let base = Script::new(Version::Tls13).write(9, refused("ssl:alert"));
+        let base = base.taken(alert("fatal handshake_failure"));
+        kept(
+            clause,
+            1,
+            &base.clone().write(9, failed(-1, ErrorClass::Ssl)),
+        );
+        broken(clause, 2, &base.clone().write(9, Call::success(9)));
+        broken(
+            clause,
+            2,
+            &base.write(9, failed(-1, ErrorClass::Ssl)).sent(data(9)),
+        );
+        not_exercised(clause, &Script::tls13().write(9, Call::success(9)));
+    }
+
+    #[test]
+    fn data_come_behind_finished() {
+        let clause = "handshake.no-data-before-finished";
+        let hello = Script::new(Version::Tls13).write(9, wants_read());
+        let hello = hello.sent(messages(&["client_hello"]));
+        let write = hello.retry(9, Call::success(9));
+        kept(
+            clause,
+            1,
+            &write.clone().sent(messages(&["finished"])).sent(data(9)),
+        );
+        broken(
+            clause,
+            2,
+            &write.sent(data(9)).sent(messages(&["finished"])),
+        );
+        not_exercised(
+            clause,
+            &Script::tls13().write(9, Call::success(9)).sent(data(9)),
+        );
+    }
+
+    #[test]
+    fn a_renegotiation_that_was_read_is_carried_out() {
+        let clause = "renegotiation.transparent";
+        let asked = Script::tls12()
+            .read(wants_read())
+            .taken(messages(&["hello_request"]));
+        let begun = asked
+            .clone()
+            .write(9, wants_read())
+            .sent(messages(&["client_hello"]));
+        kept(
+            clause,
+            1,
+            &begun
+                .retry(9, Call::success(9))
+                .sent(messages(&["finished"])),
+        );
+        broken(
+            clause,
+            3,
+            &asked.clone().write(9, refused("ssl:no renegotiation")),
+        );
+        broken(clause, 3, &asked.write(9, Call::success(9)).sent(data(9)));
+        not_exercised(
+            clause,
+            &Script::tls12().write(9, Call::success(9)).sent(data(9)),
+        );
+    }
+}

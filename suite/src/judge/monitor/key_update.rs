@@ -1,0 +1,334 @@
+//! Key updates of TLS 1.3, one's own and those that the peer asks for (RFC 8446, section 4.6.3).
+
+use super::{Course, Moment, Monitor, Notes};
+use crate::scenario::{KeyUpdate, Step};
+use crate::trace::{ErrorClass, RecordSeen};
+
+pub(super) static MONITORS: &[Monitor] = &[
+    Monitor::libssl("keyupdate.before-data", before_data),
+    Monitor::all("keyupdate.answer-before-data", answer_before_data),
+    Monitor::all("keyupdate.answer-does-not-ask", answer_does_not_ask),
+    Monitor::all("keyupdate.answer-only-when-asked", answer_only_when_asked),
+    Monitor::all("keyupdate.one-answer", one_answer),
+    Monitor::all("keyupdate.under-the-old-key", under_the_old_key),
+    Monitor::all("keyupdate.pending-record-first", pending_record_first),
+];
+
+/// Whether a record holds a key update of this kind; of any kind if none is named.
+fn is_update(record: &RecordSeen, request: Option<KeyUpdate>) -> bool {
+    let word = match request {
+        None => "key_update",
+        Some(KeyUpdate::Requested) => "key_update (update_requested)",
+        Some(KeyUpdate::NotRequested) => "key_update (update_not_requested)",
+    };
+    record
+        .messages()
+        .iter()
+        .any(|message| message.starts_with(word))
+}
+
+/// How many key updates of the peer that ask for one the library took.
+fn requests(moment: &Moment<'_>) -> usize {
+    let asks = |record: &&RecordSeen| is_update(record, Some(KeyUpdate::Requested));
+    moment.entry.taken.iter().filter(asks).count()
+}
+
+/// Whether the caller's own key update was taken, and of which kind.
+fn own(moment: &Moment<'_>) -> Option<KeyUpdate> {
+    match (moment.step(), moment.call()) {
+        (Some(Step::KeyUpdate(request)), Some(call)) if call.error == ErrorClass::None => {
+            Some(*request)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a read came to the end of what the library had taken: it has looked at all of it.
+fn has_looked(moment: &Moment<'_>) -> bool {
+    let is_read = matches!(moment.step(), Some(Step::Read(_)));
+    is_read
+        && moment
+            .call()
+            .is_some_and(|call| call.error == ErrorClass::WantRead)
+}
+
+/// Something that is due before the next record of application data.
+#[derive(Default)]
+struct Due {
+    is_due: bool,
+    /// A record may have been sealed before that, and have begun to go out, or not.
+    sealed: bool,
+}
+
+impl Due {
+    /// From now on it is due; a write that is under way may have a record that is sealed already, and has
+    /// not begun.
+    fn is_from(&mut self, moment: &Moment<'_>) {
+        if !self.is_due {
+            let pending = moment.before.pending;
+            self.sealed = pending.is_some_and(|pending| !pending.begun);
+        }
+        self.is_due = true;
+    }
+
+    /// What begins to go out: whether it keeps to the order, if it has to do with it.
+    fn see(&mut self, record: &RecordSeen) -> Option<bool> {
+        if !self.is_due {
+            return None;
+        }
+        if is_update(record, None) {
+            self.is_due = false;
+            return Some(true);
+        }
+        if record.is_application_data() && !std::mem::take(&mut self.sealed) {
+            // Said once, not for each record that follows.
+            self.is_due = false;
+            return Some(false);
+        }
+        None
+    }
+}
+
+fn before_data(course: &Course<'_>, notes: &mut Notes) {
+    let mut due = Due::default();
+    for moment in &course.moments {
+        for record in moment.begun() {
+            if let Some(kept) = due.see(record) {
+                notes.check(kept, moment, "the key update that was asked for", record);
+            }
+        }
+        if own(moment).is_some() {
+            due.is_from(moment);
+        }
+    }
+}
+
+fn answer_before_data(course: &Course<'_>, notes: &mut Notes) {
+    let mut due = Due::default();
+    let mut asked = false;
+    for moment in &course.moments {
+        let answered = moment.begun().any(|record| is_update(record, None));
+        let asks = requests(moment) > 0;
+        // What the same call sends may answer it.
+        asked |= asks && !answered;
+        for record in moment.begun() {
+            if let Some(kept) = due.see(record) {
+                asked &= !kept;
+                notes.check(kept, moment, "the answer to the peer's key update", record);
+            }
+        }
+        if asked && has_looked(moment) {
+            due.is_from(moment);
+            asked = false;
+        }
+    }
+}
+
+fn answer_does_not_ask(course: &Course<'_>, notes: &mut Notes) {
+    let (mut own_requests, mut asked) = (0_usize, false);
+    for moment in &course.moments {
+        asked |= requests(moment) > 0;
+        own_requests += usize::from(own(moment) == Some(KeyUpdate::Requested));
+        for record in moment.begun().filter(|record| is_update(record, None)) {
+            if !is_update(record, Some(KeyUpdate::Requested)) {
+                if asked {
+                    notes.satisfied();
+                }
+            } else if own_requests > 0 {
+                own_requests -= 1;
+            } else {
+                notes.violated(moment, "a key update that does not ask for one", record);
+            }
+        }
+    }
+}
+
+fn answer_only_when_asked(course: &Course<'_>, notes: &mut Notes) {
+    let mut wanted = 0_usize;
+    let mut peer_updated = false;
+    for moment in &course.moments {
+        wanted += requests(moment) + usize::from(own(moment).is_some());
+        peer_updated |= moment
+            .entry
+            .taken
+            .iter()
+            .any(|record| is_update(record, None));
+        for record in moment.begun().filter(|record| is_update(record, None)) {
+            let kept = wanted > 0;
+            wanted = wanted.saturating_sub(1);
+            notes.check(
+                kept,
+                moment,
+                "no key update, as nobody asked for one",
+                record,
+            );
+        }
+        // One that the peer sent without asking is not answered.
+        let sends = moment.begun().any(RecordSeen::is_application_data);
+        if peer_updated && sends && wanted == 0 {
+            notes.satisfied();
+            peer_updated = false;
+        }
+    }
+}
+
+/// Answers are counted from one record of application data to the next: in between, nothing was sent.
+fn one_answer(course: &Course<'_>, notes: &mut Notes) {
+    let (mut asked, mut answers) = (0_usize, 0_usize);
+    for moment in &course.moments {
+        asked += requests(moment);
+        for record in moment.begun() {
+            if is_update(record, Some(KeyUpdate::NotRequested)) {
+                answers += 1;
+            } else if record.is_application_data() {
+                if asked > 1 && answers > 0 {
+                    let expected = format_args!("one answer to {asked} requests");
+                    let seen = format_args!("{answers} answers");
+                    notes.check(answers == 1, moment, expected, seen);
+                }
+                asked = if answers > 0 { 0 } else { asked };
+                answers = 0;
+            }
+        }
+    }
+}
+
+fn under_the_old_key(course: &Course<'_>, notes: &mut Notes) {
+    let mut updated = false;
+    for moment in &course.moments {
+        for record in moment.completed() {
+            if updated {
+                let kept = !record.is_unreadable();
+                notes.check(kept, moment, "a record under the next key", record);
+            }
+            updated = is_update(record, None);
+        }
+    }
+}
+
+fn pending_record_first(course: &Course<'_>, notes: &mut Notes) {
+    // Whether a record has begun and not ended, and whether an update became due meanwhile.
+    let (mut is_open, mut due) = (false, false);
+    for moment in &course.moments {
+        for record in &moment.entry.sent {
+            if record.is_complete() || record.is_unreadable() {
+                if is_open && due && !record.begins() {
+                    let kept = record.is_application_data() && !record.is_unreadable();
+                    notes.check(kept, moment, "the rest of the record that waited", record);
+                }
+                is_open = false;
+                due = false;
+            } else {
+                is_open = record.is_application_data();
+            }
+        }
+        due |= is_open && (own(moment).is_some() || requests(moment) > 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::*;
+    use crate::link::{Direction, Refusal};
+    use crate::scenario::KeyUpdate::{NotRequested, Requested};
+    use crate::trace::{Call, Portion, RecordSeen};
+
+    const ASKS: &str = "key_update (update_requested)";
+    const TELLS: &str = "key_update (update_not_requested)";
+
+    fn update(kind: &str) -> RecordSeen {
+        messages(&[kind])
+    }
+
+    /// The library reads the peer's request.
+    fn asked(script: Script) -> Script {
+        let script = script.read(wants_read()).taken(update(ASKS));
+        script.refused(Direction::In, Refusal::WouldBlock)
+    }
+
+    fn write(script: Script) -> Script {
+        script.write(9, Call::success(9))
+    }
+
+    #[test]
+    fn an_update_that_was_asked_for_comes_before_data() {
+        let clause = "keyupdate.before-data";
+        let base = Script::tls13().key_update(NotRequested);
+        let write = |script| write(script);
+        kept(
+            clause,
+            1,
+            &write(base.clone()).sent(update(TELLS)).sent(data(9)),
+        );
+        broken(clause, 3, &write(base).sent(data(9)));
+        not_exercised(clause, &write(Script::tls13()).sent(data(9)));
+        // What was sealed before goes out first.
+        let pending = Script::tls13().blocked_write().key_update(NotRequested);
+        let pending = pending.retry(1000, Call::success(1000)).sent(rest(1000));
+        not_exercised(clause, &pending);
+    }
+
+    #[test]
+    fn an_answer_comes_before_data() {
+        let clause = "keyupdate.answer-before-data";
+        let base = asked(Script::tls13());
+        kept(
+            clause,
+            1,
+            &write(base.clone()).sent(update(TELLS)).sent(data(9)),
+        );
+        broken(clause, 3, &write(base).sent(data(9)));
+        not_exercised(clause, &write(Script::tls13()).sent(data(9)));
+    }
+
+    #[test]
+    fn an_answer_does_not_ask() {
+        let clause = "keyupdate.answer-does-not-ask";
+        let base = asked(Script::tls13());
+        kept(clause, 1, &write(base.clone()).sent(update(TELLS)));
+        broken(clause, 3, &write(base).sent(update(ASKS)));
+        let own = Script::tls13().key_update(Requested);
+        not_exercised(clause, &write(own).sent(update(ASKS)));
+    }
+
+    #[test]
+    fn nobody_updates_unasked() {
+        let clause = "keyupdate.answer-only-when-asked";
+        let told = Script::tls13().read(wants_read()).taken(update(TELLS));
+        kept(clause, 1, &write(told.clone()).sent(data(9)));
+        broken(clause, 3, &write(told).sent(update(TELLS)));
+        not_exercised(clause, &write(Script::tls13()).sent(data(9)));
+    }
+
+    #[test]
+    fn several_requests_get_one_answer() {
+        let clause = "keyupdate.one-answer";
+        let base = asked(asked(Script::tls13()));
+        let once = write(base.clone()).sent(update(TELLS));
+        kept(clause, 1, &once.clone().sent(data(9)));
+        broken(clause, 4, &once.sent(update(TELLS)).sent(data(9)));
+        let single = write(asked(Script::tls13())).sent(update(TELLS));
+        not_exercised(clause, &single.sent(data(9)));
+    }
+
+    #[test]
+    fn what_follows_an_update_opens() {
+        let clause = "keyupdate.under-the-old-key";
+        let base = write(Script::tls13()).sent(update(TELLS));
+        kept(clause, 1, &base.clone().sent(data(9)));
+        broken(clause, 2, &base.sent(sealed(Portion::Whole)));
+        not_exercised(clause, &write(Script::tls13()).sent(data(9)));
+    }
+
+    #[test]
+    fn a_record_that_waits_goes_first() {
+        let clause = "keyupdate.pending-record-first";
+        let base = asked(Script::tls13().blocked_write());
+        let retry = base.retry(1000, Call::success(1000));
+        kept(clause, 1, &retry.clone().sent(rest(1000)));
+        broken(clause, 4, &retry.sent(sealed(Portion::Last)));
+        let undisturbed = Script::tls13().blocked_write();
+        let retry = undisturbed.retry(1000, Call::success(1000));
+        not_exercised(clause, &retry.sent(rest(1000)));
+    }
+}

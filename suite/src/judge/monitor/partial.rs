@@ -1,0 +1,136 @@
+//! Writes in partial mode.
+
+use super::{Came, Course, Monitor, Notes, has_succeeded};
+use crate::scenario::Mode;
+use crate::trace::{ErrorClass, Verb};
+
+pub(super) static MONITORS: &[Monitor] = &[
+    Monitor::libssl("partial.at-least-one-byte", at_least_one_byte),
+    Monitor::libssl("partial.failure-means-no-bytes", failure_means_no_bytes),
+    Monitor::libssl("partial.rest-in-a-new-write", rest_in_a_new_write),
+    Monitor::libssl("partial.block-of-16-kb", block_of_16_kb),
+];
+
+fn at_least_one_byte(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in course.writes() {
+        let asked = attempt.argument.len().filter(|&asked| asked > 0);
+        let partial = moment.before.has(Mode::PartialWrite);
+        let (Some(asked), true) = (asked, partial && has_succeeded(attempt.function, call)) else {
+            continue;
+        };
+        let accepted = call.accepted().unwrap_or(0);
+        notes.check(
+            (1..=asked).contains(&accepted),
+            moment,
+            format_args!("1 to {asked} bytes"),
+            format_args!("{accepted} bytes"),
+        );
+    }
+}
+
+fn failure_means_no_bytes(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in course.writes() {
+        if !moment.before.has(Mode::PartialWrite) || !call.error.is_retry() {
+            continue;
+        }
+        let is_data = |record: &&crate::trace::RecordSeen| record.is_application_data();
+        match moment.completed().find(is_data) {
+            None => notes.satisfied(),
+            Some(record) => notes.violated(
+                moment,
+                "success, as a record was completed",
+                format_args!("{}, and {record} went out", Came(call)),
+            ),
+        }
+    }
+}
+
+fn rest_in_a_new_write(course: &Course<'_>, notes: &mut Notes) {
+    let mut was_short = false;
+    for (moment, attempt, call) in course.writes() {
+        if was_short && attempt.verb == Verb::Write && moment.is_sound() {
+            let kept = call.error == ErrorClass::None || call.error.is_retry();
+            notes.check(kept, moment, "a new write", Came(call));
+        }
+        let accepted = call.accepted().unwrap_or(0);
+        was_short =
+            has_succeeded(attempt.function, call) && Some(accepted) < attempt.argument.len();
+    }
+}
+
+/// Only of writes that were partial from the beginning: what has gone out before the mode was switched on
+/// is reported with the next block.
+fn block_of_16_kb(course: &Course<'_>, notes: &mut Notes) {
+    let mut began_partial = false;
+    for (moment, attempt, call) in course.writes() {
+        let partial = moment.before.has(Mode::PartialWrite);
+        if moment.before.pending.is_none() {
+            began_partial = partial;
+        }
+        let (Some(accepted), Some(asked)) = (call.accepted(), attempt.argument.len()) else {
+            continue;
+        };
+        if began_partial && partial && accepted < asked && moment.is_rightful() {
+            let block = moment.before.max_send_fragment;
+            notes.check(
+                accepted == block,
+                moment,
+                format_args!("one block of {block} bytes"),
+                format_args!("{accepted} bytes"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::*;
+    use crate::scenario::{Mode, Step};
+    use crate::trace::{Call, ErrorClass, Stored};
+
+    fn partial() -> Script {
+        Script::tls13().modes(&[Mode::PartialWrite])
+    }
+
+    #[test]
+    fn a_success_has_written_something() {
+        let clause = "partial.at-least-one-byte";
+        kept(clause, 1, &partial().write(20000, Call::success(16384)));
+        let nothing = ex(1, ErrorClass::None, Stored::Bytes(0));
+        broken(clause, 3, &partial().write_ex(20000, nothing));
+        not_exercised(clause, &Script::tls13().write(9, Call::success(9)));
+    }
+
+    #[test]
+    fn a_failure_has_completed_no_record() {
+        let clause = "partial.failure-means-no-bytes";
+        let blocked = partial().blocked_write();
+        kept(clause, 1, &blocked);
+        broken(clause, 3, &blocked.sent(data(16384)));
+        not_exercised(clause, &Script::tls13().blocked_write().sent(data(16384)));
+    }
+
+    #[test]
+    fn the_rest_is_a_new_write() {
+        let clause = "partial.rest-in-a-new-write";
+        let short = partial().write(20000, Call::success(16384));
+        kept(clause, 1, &short.clone().write(3616, Call::success(3616)));
+        broken(
+            clause,
+            4,
+            &short.write(3616, refused("ssl:bad write retry")),
+        );
+        let whole = partial().write(100, Call::success(100));
+        not_exercised(clause, &whole.write(100, Call::success(100)));
+    }
+
+    #[test]
+    fn a_short_success_is_one_block() {
+        let clause = "partial.block-of-16-kb";
+        kept(clause, 1, &partial().write(20000, Call::success(16384)));
+        broken(clause, 3, &partial().write(20000, Call::success(16383)));
+        let small = partial().called(Step::MaxSendFragment(512), Call::success(1));
+        kept(clause, 1, &small.write(20000, Call::success(512)));
+        not_exercised(clause, &partial().write(100, Call::success(100)));
+    }
+}

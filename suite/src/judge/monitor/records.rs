@@ -1,0 +1,375 @@
+//! The records that go out, each by itself: length, type, protection.
+
+use super::{Course, MAX_PLAINTEXT, Moment, Monitor, Notes, is_close_notify};
+use crate::scenario::Version;
+use crate::trace::{Body, Flaw, Protection, RecordSeen};
+
+pub(super) static MONITORS: &[Monitor] = &[
+    Monitor::all("record.at-most-2-14", at_most_2_14),
+    Monitor::all("record.expansion-limit", expansion_limit),
+    Monitor::libssl(
+        "record.at-most-max-send-fragment",
+        at_most_max_send_fragment,
+    ),
+    Monitor::all("record.known-content-type", known_content_type),
+    Monitor::all("record.no-empty-handshake", no_empty_handshake),
+    Monitor::all("record.one-alert", one_alert),
+    Monitor::all("record.handshake-not-interleaved", not_interleaved),
+    Monitor::all(
+        "record.key-change-ends-the-record",
+        key_change_ends_the_record,
+    ),
+    Monitor::all("record.version-field", version_field),
+    Monitor::all("record.opens", opens),
+    Monitor::all("record.nonce-unique", nonce_unique),
+    Monitor::all("record.no-data-in-clear", no_data_in_clear),
+    Monitor::all("alert.errors-are-fatal", errors_are_fatal),
+];
+
+/// The records that went out whole, in order, each with the entry in which its last byte did.
+fn completed<'c, 't>(
+    course: &'c Course<'t>,
+) -> impl Iterator<Item = (&'c Moment<'t>, &'t RecordSeen)> {
+    course
+        .moments
+        .iter()
+        .flat_map(|moment| moment.completed().map(move |record| (moment, record)))
+}
+
+/// Whether it was under protection, as far as can be told: a record that does not open should have been.
+fn is_protected(record: &RecordSeen) -> bool {
+    match &record.body {
+        Body::ApplicationData { protection, .. } | Body::Alert { protection, .. } => {
+            *protection == Protection::Sealed
+        }
+        Body::Sealed { .. } => true,
+        _ => false,
+    }
+}
+
+/// Checks of every record that went out, or began to, that it does not have this flaw; it was at stake
+/// where `concerns` says so.
+fn without(
+    course: &Course<'_>,
+    notes: &mut Notes,
+    is_flaw: fn(&Flaw) -> bool,
+    concerns: fn(&RecordSeen) -> bool,
+    expected: &str,
+) {
+    for moment in &course.moments {
+        for record in &moment.entry.sent {
+            match record.flaws.iter().find(|&flaw| is_flaw(flaw)) {
+                Some(flaw) => notes.violated(moment, expected, format_args!("{record} {flaw}")),
+                None if record.is_complete() && concerns(record) => notes.satisfied(),
+                None => {}
+            }
+        }
+    }
+}
+
+fn at_most_2_14(course: &Course<'_>, notes: &mut Notes) {
+    let is_flaw = |flaw: &Flaw| *flaw == Flaw::ContentTooLong;
+    let concerns = |record: &RecordSeen| record.is_application_data();
+    without(
+        course,
+        notes,
+        is_flaw,
+        concerns,
+        "at most 2^14 bytes of content",
+    );
+}
+
+fn expansion_limit(course: &Course<'_>, notes: &mut Notes) {
+    let is_flaw = |flaw: &Flaw| *flaw == Flaw::TooLong;
+    without(
+        course,
+        notes,
+        is_flaw,
+        is_protected,
+        "a record that is not too long",
+    );
+}
+
+/// What was sealed before the limit was changed is as long as it was.
+fn at_most_max_send_fragment(course: &Course<'_>, notes: &mut Notes) {
+    let mut limit = MAX_PLAINTEXT;
+    for moment in &course.moments {
+        if moment.before.pending.is_none() {
+            limit = moment.before.max_send_fragment;
+        }
+        limit = limit.max(moment.before.max_send_fragment);
+        for record in moment.completed() {
+            if let Body::ApplicationData { plaintext, .. } = record.body
+                && limit < MAX_PLAINTEXT
+            {
+                let expected = format_args!("at most {limit} bytes of content");
+                notes.check(plaintext <= limit, moment, expected, record);
+            }
+        }
+    }
+}
+
+fn known_content_type(course: &Course<'_>, notes: &mut Notes) {
+    for moment in &course.moments {
+        for record in &moment.entry.sent {
+            let known = match &record.body {
+                Body::Other { content_type } => content_type == "change_cipher_spec",
+                Body::Garbage => false,
+                _ if !record.is_complete() => continue,
+                _ => true,
+            };
+            notes.check(
+                known,
+                moment,
+                "a record of a type that TLS has here",
+                record,
+            );
+        }
+    }
+}
+
+fn no_empty_handshake(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, record) in completed(course) {
+        if let Body::Handshake { messages } = &record.body {
+            let expected = "a message, or a part of one";
+            notes.check(!messages.is_empty(), moment, expected, "an empty record");
+        }
+    }
+}
+
+fn one_alert(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, record) in completed(course) {
+        if let Body::Alert { alert, .. } = &record.body {
+            notes.check(alert != "malformed", moment, "one whole alert", record);
+        }
+    }
+}
+
+/// How the wire view names a message that began in an earlier record.
+const CONTINUED: &str = ", continued";
+
+fn not_interleaved(course: &Course<'_>, notes: &mut Notes) {
+    let mut before: Option<&RecordSeen> = None;
+    for (moment, record) in completed(course) {
+        let goes_on = |message: &String| message.ends_with(CONTINUED);
+        if record.messages().first().is_some_and(goes_on) {
+            let kept = before.is_none_or(|before| !before.messages().is_empty());
+            let seen = before.map_or_else(String::new, ToString::to_string);
+            notes.check(kept, moment, "a handshake message in one piece", seen);
+        } else if !record.messages().is_empty() {
+            notes.satisfied();
+        }
+        before = Some(record);
+    }
+}
+
+/// In TLS 1.3 keys change behind these (RFC 8446, sections 4.1.3, 4.4.4, 4.6.3); in TLS 1.2 behind
+/// `change_cipher_spec`, which is a record of its own.
+const KEY_CHANGES: [&str; 3] = ["server_hello", "finished", "key_update"];
+
+fn key_change_ends_the_record(course: &Course<'_>, notes: &mut Notes) {
+    if course.setting.variant.version != Version::Tls13 {
+        return;
+    }
+    for (moment, record) in completed(course) {
+        let names: Vec<&str> = record
+            .messages()
+            .iter()
+            .map(|message| message.split([' ', ',']).next().unwrap_or(message))
+            .collect();
+        if let Some(at) = names.iter().position(|name| KEY_CHANGES.contains(name)) {
+            let expected = format_args!("{} ends its record", names[at]);
+            notes.check(at + 1 == names.len(), moment, expected, record);
+        }
+    }
+}
+
+fn version_field(course: &Course<'_>, notes: &mut Notes) {
+    let is_flaw = |flaw: &Flaw| matches!(flaw, Flaw::Version(_));
+    without(
+        course,
+        notes,
+        is_flaw,
+        is_protected,
+        "version 0x0303 in the header",
+    );
+}
+
+fn opens(course: &Course<'_>, notes: &mut Notes) {
+    for moment in &course.moments {
+        for record in &moment.entry.sent {
+            let unprotected = record.flaws.contains(&Flaw::Unprotected);
+            // What follows a record that does not open is not told apart; it is broken once.
+            let broken = matches!(record.body, Body::Sealed { .. }) || unprotected;
+            match (broken, is_protected(record) && record.is_complete()) {
+                (true, _) => notes.violated(moment, "a record that opens", record),
+                (false, true) => notes.satisfied(),
+                (false, false) => {}
+            }
+        }
+    }
+}
+
+fn nonce_unique(course: &Course<'_>, notes: &mut Notes) {
+    let is_flaw = |flaw: &Flaw| *flaw == Flaw::NonceRepeated;
+    without(course, notes, is_flaw, is_protected, "a nonce of its own");
+}
+
+fn no_data_in_clear(course: &Course<'_>, notes: &mut Notes) {
+    let is_flaw = |flaw: &Flaw| matches!(flaw, Flaw::InClear(_));
+    let concerns = |record: &RecordSeen| record.is_application_data();
+    without(
+        course,
+        notes,
+        is_flaw,
+        concerns,
+        "nothing of a write in clear",
+    );
+    for (moment, record) in completed(course) {
+        if let Body::ApplicationData {
+            protection: Protection::Clear,
+            ..
+        } = record.body
+        {
+            notes.violated(moment, "application data under protection", record);
+        }
+    }
+}
+
+fn errors_are_fatal(course: &Course<'_>, notes: &mut Notes) {
+    if course.setting.variant.version != Version::Tls13 {
+        return;
+    }
+    for (moment, record) in completed(course) {
+        let Body::Alert { alert, .. } = &record.body else {
+            continue;
+        };
+        if !is_close_notify(alert) && !alert.ends_with("user_canceled") {
+            notes.check(alert.starts_with("fatal "), moment, "a fatal alert", record);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::*;
+    use crate::scenario::Step;
+    use crate::trace::{Body, Call, Flaw, Portion, Protection, RecordSeen};
+
+    fn sends(record: RecordSeen) -> Script {
+        Script::tls13().write(9, Call::success(9)).sent(record)
+    }
+
+    /// A record that has this flaw breaks the clause, one without keeps it, and where there is none it is
+    /// not exercised.
+    #[track_caller]
+    fn about_flaw(clause: &str, flaw: Flaw) {
+        let flawed = RecordSeen {
+            flaws: vec![flaw],
+            ..data(9)
+        };
+        kept(clause, 1, &sends(data(9)));
+        broken(clause, 2, &sends(flawed));
+        not_exercised(clause, &Script::tls13().blocked_write());
+    }
+
+    #[test]
+    fn records_without_a_flaw() {
+        about_flaw("record.at-most-2-14", Flaw::ContentTooLong);
+        about_flaw("record.expansion-limit", Flaw::TooLong);
+        about_flaw("record.version-field", Flaw::Version(0x0301));
+        about_flaw("record.nonce-unique", Flaw::NonceRepeated);
+        about_flaw("record.no-data-in-clear", Flaw::InClear(16));
+        about_flaw("record.opens", Flaw::Unprotected);
+    }
+
+    #[test]
+    fn application_data_are_not_sent_in_clear() {
+        let clear = RecordSeen {
+            body: Body::ApplicationData {
+                plaintext: 9,
+                wire: 14,
+                unexpected: None,
+                protection: Protection::Clear,
+            },
+            ..data(9)
+        };
+        broken("record.no-data-in-clear", 2, &sends(clear));
+    }
+
+    #[test]
+    fn a_record_that_does_not_open_breaks_the_sequence() {
+        broken("record.opens", 2, &sends(sealed(Portion::Whole)));
+    }
+
+    #[test]
+    fn records_keep_to_the_maximum_that_was_set() {
+        let clause = "record.at-most-max-send-fragment";
+        let small = Script::tls13().called(Step::MaxSendFragment(512), Call::success(1));
+        let write = |len| small.clone().write(len, Call::success(1)).sent(data(len));
+        kept(clause, 1, &write(512));
+        broken(clause, 3, &write(513));
+        not_exercised(clause, &sends(data(16384)));
+        // What was sealed before is as long as it was.
+        let later = Script::tls13().blocked_write();
+        let later = later.called(Step::MaxSendFragment(512), Call::success(1));
+        not_exercised(
+            clause,
+            &later.retry(1000, Call::success(1000)).sent(rest(1000)),
+        );
+    }
+
+    #[test]
+    fn types_are_known() {
+        let clause = "record.known-content-type";
+        kept(clause, 1, &sends(data(9)));
+        kept(clause, 1, &sends(other("change_cipher_spec")));
+        broken(clause, 2, &sends(other("heartbeat")));
+        not_exercised(clause, &Script::tls13().blocked_write());
+    }
+
+    #[test]
+    fn handshake_records_are_not_empty() {
+        let clause = "record.no-empty-handshake";
+        kept(clause, 1, &sends(messages(&["finished"])));
+        broken(clause, 2, &sends(messages(&[])));
+        not_exercised(clause, &sends(data(9)));
+    }
+
+    #[test]
+    fn an_alert_record_is_one_alert() {
+        let clause = "record.one-alert";
+        kept(clause, 1, &sends(alert("warning close_notify")));
+        broken(clause, 2, &sends(alert("malformed")));
+        not_exercised(clause, &sends(data(9)));
+    }
+
+    #[test]
+    fn handshake_messages_are_not_interrupted() {
+        let clause = "record.handshake-not-interleaved";
+        let begun = sends(messages(&["certificate"]));
+        let goes_on = || messages(&["certificate, continued"]);
+        kept(clause, 2, &begun.clone().sent(goes_on()));
+        broken(clause, 2, &begun.sent(data(9)).sent(goes_on()));
+        not_exercised(clause, &sends(data(9)));
+    }
+
+    #[test]
+    fn a_key_change_ends_its_record() {
+        let clause = "record.key-change-ends-the-record";
+        kept(clause, 1, &sends(messages(&["certificate", "finished"])));
+        let update = "key_update (update_not_requested)";
+        broken(clause, 2, &sends(messages(&[update, "new_session_ticket"])));
+        not_exercised(clause, &sends(messages(&["client_hello"])));
+    }
+
+    #[test]
+    fn errors_are_fatal_in_tls13() {
+        let clause = "alert.errors-are-fatal";
+        kept(clause, 1, &sends(alert("fatal decode_error")));
+        broken(clause, 2, &sends(alert("warning decode_error")));
+        not_exercised(clause, &sends(alert("warning close_notify")));
+        let tls12 = Script::tls12().write(9, Call::success(9));
+        not_exercised(clause, &tls12.sent(alert("warning no_renegotiation")));
+    }
+}

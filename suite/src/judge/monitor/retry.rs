@@ -1,0 +1,244 @@
+//! The repetition of a write, rightly and wrongly.
+
+use super::{Came, Course, Moment, Monitor, Notes, State};
+use crate::scenario::{Buffer, Content, Mode, Step};
+use crate::trace::{Attempt, Call, ErrorClass, Segment, Verb};
+
+pub(super) static MONITORS: &[Monitor] = &[
+    Monitor::libssl("retry.same-arguments", same_arguments),
+    Monitor::libssl("retry.moving-buffer", moving_buffer),
+    Monitor::libssl("retry.moved-without-the-mode", moved_without_the_mode),
+    Monitor::libssl("retry.shorter-is-refused", shorter_is_refused),
+    Monitor::libssl("retry.read-in-between", read_in_between),
+    Monitor::all("retry.moved-bytes-are-sent", moved_bytes_are_sent),
+];
+
+/// Whether a call goes on, or has succeeded.
+fn goes_on(call: &Call) -> bool {
+    call.error == ErrorClass::None || call.error.is_retry()
+}
+
+/// The right repetitions of writes that are under way, on connections with which nothing is wrong.
+fn right_repetitions<'c, 't>(
+    course: &'c Course<'t>,
+) -> impl Iterator<Item = (&'c Moment<'t>, &'t Attempt, &'t Call)> {
+    course.writes().filter(|(moment, ..)| {
+        moment.before.pending.is_some() && moment.is_rightful() && moment.is_sound()
+    })
+}
+
+fn same_arguments(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in right_repetitions(course) {
+        if attempt.buffer == Buffer::Same {
+            notes.check(goes_on(call), moment, "the write goes on", Came(call));
+        }
+    }
+}
+
+fn moving_buffer(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in right_repetitions(course) {
+        if attempt.buffer == Buffer::Moved {
+            notes.check(goes_on(call), moment, "the write goes on", Came(call));
+        }
+    }
+}
+
+fn moved_without_the_mode(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in course.writes() {
+        let Some(pending) = &moment.before.pending else {
+            continue;
+        };
+        let moved = attempt.verb == Verb::Retry
+            && attempt.buffer == Buffer::Moved
+            && attempt.argument == pending.attempt.argument
+            && attempt.content == Content::Same;
+        // Before a record of the write has begun, there is nothing that a library could hold the pointer against.
+        if moved && pending.begun && !moment.before.has(Mode::MovingBuffer) && moment.is_sound() {
+            notes.check(
+                !goes_on(call),
+                moment,
+                "the repetition is refused",
+                Came(call),
+            );
+        }
+    }
+}
+
+/// How many bytes of the write under way are in records that have begun to go out, if these are as long
+/// as they can be.
+fn under_way(before: &State, len: usize) -> usize {
+    let out = before.sealed.saturating_sub(before.accepted);
+    let next = before.max_send_fragment.min(len.saturating_sub(out));
+    out + next
+}
+
+fn shorter_is_refused(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in course.writes() {
+        let (Some(pending), Some(len)) = (&moment.before.pending, attempt.argument.len()) else {
+            continue;
+        };
+        let bytes = under_way(&moment.before, pending.len);
+        let shorter = attempt.verb == Verb::Retry && (1..bytes).contains(&len);
+        if shorter && pending.begun && moment.is_sound() {
+            notes.check(
+                !goes_on(call),
+                moment,
+                format_args!("{len} of {bytes} bytes that are under way are refused"),
+                Came(call),
+            );
+        }
+    }
+}
+
+/// A read that finds the peer's renegotiation may have reasons of its own to fail.
+fn is_plain_read(moment: &Moment<'_>) -> bool {
+    let is_hello = |message: &String| message.contains("hello");
+    let renegotiates = moment
+        .entry
+        .taken
+        .iter()
+        .any(|record| record.messages().iter().any(is_hello));
+    matches!(moment.step(), Some(Step::Read(_))) && moment.is_sound() && !renegotiates
+}
+
+fn read_in_between(course: &Course<'_>, notes: &mut Notes) {
+    let mut was_read = false;
+    for moment in &course.moments {
+        let Some(call) = moment.call() else { continue };
+        if moment.before.pending.is_none() {
+            was_read = false;
+            continue;
+        }
+        if is_plain_read(moment) {
+            was_read = true;
+            if matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
+                notes.violated(moment, "a read does the write no harm", Came(call));
+            }
+        } else if was_read && moment.is_rightful() && moment.is_sound() {
+            notes.check(goes_on(call), moment, "the write goes on", Came(call));
+        }
+    }
+}
+
+fn moved_bytes_are_sent(course: &Course<'_>, notes: &mut Notes) {
+    let mut moved = false;
+    for moment in &course.moments {
+        if let (Some(attempt), Some(call)) = (moment.attempt(), moment.call()) {
+            moved |= attempt.buffer == Buffer::Moved && goes_on(call);
+        }
+        if !moved {
+            continue;
+        }
+        for record in moment
+            .completed()
+            .filter(|record| record.is_application_data())
+        {
+            let is_left = |segment: &&Segment| matches!(segment, Segment::Left { .. });
+            match record.unexpected().iter().find(is_left) {
+                Some(left) => notes.violated(moment, "bytes of the new buffer", left),
+                None => notes.satisfied(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::*;
+    use crate::scenario::{Mode, PeerAction};
+    use crate::trace::{Call, ErrorClass, Segment};
+
+    #[test]
+    fn a_right_repetition_is_not_refused() {
+        let clause = "retry.same-arguments";
+        let base = Script::tls13().blocked_write();
+        let on = base.clone().retry(1000, wants_write());
+        kept(clause, 2, &on.retry(1000, Call::success(1000)));
+        broken(
+            clause,
+            3,
+            &base.clone().retry(1000, refused("ssl:bad write retry")),
+        );
+        not_exercised(clause, &base.clone().retry(999, refused("ssl:bad length")));
+        let dead = base.peer(PeerAction::FatalAlert).read(refused("ssl:alert"));
+        let dead = dead.taken(alert("fatal bad_record_mac"));
+        not_exercised(clause, &dead.retry(1000, failed(-1, ErrorClass::Ssl)));
+    }
+
+    #[test]
+    fn a_moved_repetition_goes_on_with_the_mode() {
+        let clause = "retry.moving-buffer";
+        let base = Script::tls13();
+        let moving = base.clone().modes(&[Mode::MovingBuffer]).blocked_write();
+        kept(
+            clause,
+            1,
+            &moving.clone().attempt(moved(1000), Call::success(1000)),
+        );
+        broken(
+            clause,
+            4,
+            &moving.attempt(moved(1000), refused("ssl:bad write retry")),
+        );
+        let plain = base.blocked_write();
+        not_exercised(
+            clause,
+            &plain.attempt(moved(1000), refused("ssl:bad write retry")),
+        );
+    }
+
+    #[test]
+    fn a_moved_repetition_is_refused_without_the_mode() {
+        let clause = "retry.moved-without-the-mode";
+        let base = Script::tls13();
+        let plain = base.clone().blocked_write();
+        kept(
+            clause,
+            1,
+            &plain
+                .clone()
+                .attempt(moved(1000), refused("ssl:bad write retry")),
+        );
+        broken(clause, 3, &plain.attempt(moved(1000), Call::success(1000)));
+        let moving = base.modes(&[Mode::MovingBuffer]).blocked_write();
+        not_exercised(clause, &moving.attempt(moved(1000), Call::success(1000)));
+    }
+
+    #[test]
+    fn a_shorter_repetition_is_refused() {
+        let clause = "retry.shorter-is-refused";
+        let base = Script::tls13().blocked_write();
+        kept(
+            clause,
+            1,
+            &base.clone().retry(999, refused("ssl:bad length")),
+        );
+        broken(clause, 3, &base.clone().retry(999, Call::success(999)));
+        not_exercised(clause, &base.retry(1000, Call::success(1000)));
+    }
+
+    #[test]
+    fn a_read_in_between_does_no_harm() {
+        let clause = "retry.read-in-between";
+        let base = Script::tls13().blocked_write();
+        let read = base.clone().read(wants_read());
+        kept(clause, 1, &read.clone().retry(1000, Call::success(1000)));
+        broken(clause, 4, &read.retry(1000, refused("ssl:bad write retry")));
+        broken(clause, 3, &base.clone().read(refused("ssl:bad length")));
+        not_exercised(clause, &base.retry(1000, Call::success(1000)));
+    }
+
+    #[test]
+    fn what_is_sent_comes_from_the_new_buffer() {
+        let clause = "retry.moved-bytes-are-sent";
+        let moving = Script::tls13().modes(&[Mode::MovingBuffer]).blocked_write();
+        let again = moving.clone().attempt(moved(1000), Call::success(1000));
+        kept(clause, 1, &again.clone().sent(rest(1000)));
+        let left = data_of(vec![Segment::Left { len: 1000 }]);
+        broken(clause, 4, &again.sent(left));
+        not_exercised(
+            clause,
+            &moving.retry(1000, Call::success(1000)).sent(rest(1000)),
+        );
+    }
+}

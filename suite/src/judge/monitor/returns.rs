@@ -1,0 +1,235 @@
+//! What the write functions return, and what they store.
+
+use super::{Came, Course, Monitor, Notes, has_succeeded};
+use crate::scenario::{Function, Mode};
+use crate::trace::{Argument, Stored};
+
+pub(super) static MONITORS: &[Monitor] = &[
+    Monitor::all("return.at-most-asked", at_most_asked),
+    Monitor::libssl("return.ex-one-or-zero", ex_one_or_zero),
+    Monitor::libssl("return.negative-length-is-refused", negative_length),
+    Monitor::libssl("written.stored-on-success", stored_on_success),
+    Monitor::libssl("written.untouched-on-failure", untouched_on_failure),
+    Monitor::libssl("success.means-all-bytes", success_means_all_bytes),
+    Monitor::libssl("failure.means-not-all-bytes", failure_means_not_all_bytes),
+];
+
+fn at_most_asked(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in course.writes() {
+        if !has_succeeded(attempt.function, call) {
+            continue;
+        }
+        let asked = attempt.argument.len().unwrap_or(0);
+        let accepted = call.accepted().unwrap_or(0);
+        // SSL_write_ex of nothing succeeds with nothing.
+        let nothing_of_nothing = asked == 0 && attempt.function == Function::WriteEx;
+        let kept = accepted <= asked && (accepted > 0 || nothing_of_nothing);
+        notes.check(
+            kept,
+            moment,
+            format_args!("1 to {asked} bytes"),
+            format_args!("{accepted} bytes"),
+        );
+    }
+}
+
+fn ex_one_or_zero(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in course.writes() {
+        if attempt.function == Function::WriteEx {
+            let kept = matches!(call.ret, 0 | 1);
+            notes.check(kept, moment, "1 or 0", Came(call));
+        }
+    }
+}
+
+fn negative_length(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in course.writes() {
+        if !matches!(attempt.argument, Argument::Negative(_)) {
+            continue;
+        }
+        let sends = moment.begun().any(|record| record.is_application_data());
+        let seen = match sends {
+            true => "application data went out".to_owned(),
+            false => Came(call).to_string(),
+        };
+        notes.check(call.ret <= 0 && !sends, moment, "an error", seen);
+    }
+}
+
+fn stored_on_success(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in course.writes() {
+        if attempt.function == Function::WriteEx && call.ret == 1 {
+            let kept = matches!(call.written, Some(Stored::Bytes(_)));
+            notes.check(
+                kept,
+                moment,
+                "a number of bytes is stored",
+                "nothing is stored",
+            );
+        }
+    }
+}
+
+fn untouched_on_failure(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in course.writes() {
+        if attempt.function != Function::WriteEx || call.ret == 1 {
+            continue;
+        }
+        match call.written {
+            Some(Stored::Bytes(bytes)) if bytes > 0 => notes.violated(
+                moment,
+                "a failure stores nothing, or 0",
+                format_args!("{bytes} bytes are stored"),
+            ),
+            _ => notes.satisfied(),
+        }
+    }
+}
+
+fn success_means_all_bytes(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, attempt, call) in course.writes() {
+        let Some(asked) = attempt.argument.len().filter(|&asked| asked > 0) else {
+            continue;
+        };
+        if !has_succeeded(attempt.function, call) || moment.before.has(Mode::PartialWrite) {
+            continue;
+        }
+        let accepted = call.accepted().unwrap_or(0);
+        notes.check(
+            accepted == asked,
+            moment,
+            format_args!("all {asked} bytes"),
+            format_args!("{accepted} bytes"),
+        );
+    }
+}
+
+/// A call that asks to be repeated has not yet put all its bytes into records that went out.
+fn failure_means_not_all_bytes(course: &Course<'_>, notes: &mut Notes) {
+    for (index, moment) in course.moments.iter().enumerate() {
+        let (Some(attempt), Some(call)) = (moment.attempt(), moment.call()) else {
+            continue;
+        };
+        let partial = moment.before.has(Mode::PartialWrite);
+        let Some(asked) = attempt.argument.len().filter(|&asked| asked > 0) else {
+            continue;
+        };
+        if !call.error.is_retry() || partial {
+            continue;
+        }
+        let after = course.after(index);
+        let out = after.sealed.saturating_sub(after.accepted);
+        notes.check(
+            out < asked,
+            moment,
+            format_args!("fewer than {asked} bytes have gone out"),
+            format_args!("{out} bytes have gone out, {}", Came(call)),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::*;
+    use crate::scenario::Mode;
+    use crate::trace::{Argument, Attempt, Call, ErrorClass, Stored, Verb};
+
+    #[test]
+    fn a_success_reports_no_more_than_was_asked() {
+        let clause = "return.at-most-asked";
+        let base = Script::tls13();
+        kept(clause, 1, &base.clone().write(100, Call::success(100)));
+        broken(clause, 2, &base.clone().write(100, Call::success(101)));
+        let nothing = ex(1, ErrorClass::None, Stored::Bytes(0));
+        broken(clause, 2, &base.clone().write_ex(100, nothing.clone()));
+        kept(clause, 1, &base.clone().write_ex(0, nothing));
+        not_exercised(clause, &base.blocked_write());
+    }
+
+    #[test]
+    fn write_ex_returns_one_or_zero() {
+        let clause = "return.ex-one-or-zero";
+        let base = Script::tls13();
+        let success = ex(1, ErrorClass::None, Stored::Bytes(9));
+        let failure = ex(-1, ErrorClass::WantWrite, Stored::Untouched);
+        kept(clause, 1, &base.clone().write_ex(9, success));
+        broken(clause, 2, &base.clone().write_ex(9, failure));
+        not_exercised(clause, &base.write(9, Call::success(9)));
+    }
+
+    #[test]
+    fn a_negative_length_is_refused_and_sends_nothing() {
+        let clause = "return.negative-length-is-refused";
+        let negative = Attempt {
+            argument: Argument::Negative(-1),
+            ..attempt(Verb::Write, 0)
+        };
+        let base = Script::tls13();
+        let refused = base.clone().attempt(negative, refused("ssl:bad length"));
+        kept(clause, 1, &refused);
+        broken(clause, 2, &refused.sent(data(1)));
+        broken(clause, 2, &base.clone().attempt(negative, Call::success(1)));
+        not_exercised(clause, &base.write(1, Call::success(1)));
+    }
+
+    #[test]
+    fn a_success_of_write_ex_stores_a_number() {
+        let clause = "written.stored-on-success";
+        let base = Script::tls13();
+        let stored = |written| ex(1, ErrorClass::None, written);
+        kept(
+            clause,
+            1,
+            &base.clone().write_ex(9, stored(Stored::Bytes(9))),
+        );
+        broken(
+            clause,
+            2,
+            &base.clone().write_ex(9, stored(Stored::Untouched)),
+        );
+        not_exercised(clause, &base.write(9, Call::success(9)));
+    }
+
+    #[test]
+    fn a_failure_of_write_ex_stores_no_number() {
+        let clause = "written.untouched-on-failure";
+        let base = Script::tls13();
+        let stored = |written| ex(0, ErrorClass::WantWrite, written);
+        kept(
+            clause,
+            1,
+            &base.clone().write_ex(9, stored(Stored::Untouched)),
+        );
+        kept(
+            clause,
+            1,
+            &base.clone().write_ex(9, stored(Stored::Bytes(0))),
+        );
+        broken(
+            clause,
+            2,
+            &base.clone().write_ex(9, stored(Stored::Bytes(5))),
+        );
+        not_exercised(clause, &base.write(9, Call::success(9)));
+    }
+
+    #[test]
+    fn a_success_means_all_bytes_unless_writes_are_partial() {
+        let clause = "success.means-all-bytes";
+        let base = Script::tls13();
+        kept(clause, 1, &base.clone().write(100, Call::success(100)));
+        broken(clause, 2, &base.clone().write(100, Call::success(99)));
+        let partial = base.modes(&[Mode::PartialWrite]);
+        not_exercised(clause, &partial.write(100, Call::success(99)));
+    }
+
+    #[test]
+    fn a_call_to_be_repeated_has_not_sent_all_its_bytes() {
+        let clause = "failure.means-not-all-bytes";
+        let base = Script::tls13();
+        kept(clause, 1, &base.clone().blocked_write());
+        let sent = base.clone().write(1000, wants_write()).sent(data(1000));
+        broken(clause, 2, &sent);
+        not_exercised(clause, &base.write(1000, Call::success(1000)));
+    }
+}

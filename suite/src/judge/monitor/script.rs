@@ -1,0 +1,384 @@
+//! Traces written by hand, for the tests of monitors: each says in a few words what was done and what came of it.
+
+use super::{Notes, monitors};
+use crate::judge::monitor::Course;
+use crate::link::{Direction, Refusal, Traffic};
+use crate::scenario::{
+    Buffer, Cipher, Content, Function, KeyUpdate, Mode, PeerAction, Role, RoleState, Step,
+    Transport, Variant, Version,
+};
+use crate::trace::{
+    Argument, Asked, Attempt, Body, Call, Entry, ErrorClass, Interface, Outcome, PeerReport,
+    Portion, Protection, RecordSeen, Segment, Setting, Stored, Trace, Verb,
+};
+
+/// A trace that grows.
+#[derive(Clone)]
+pub(super) struct Script(pub(super) Trace);
+
+impl Script {
+    /// A connection of a libssl whose handshake is done.
+    pub(super) fn tls13() -> Self {
+        Self::new(Version::Tls13).established()
+    }
+
+    /// The same in TLS 1.2.
+    pub(super) fn tls12() -> Self {
+        Self::new(Version::Tls12).established()
+    }
+
+    /// A client of a libssl that has done nothing yet.
+    pub(super) fn new(version: Version) -> Self {
+        Self(Trace {
+            setting: Some(Setting {
+                variant: Variant {
+                    version,
+                    role: Role::Client,
+                    transport: Transport::Scripted,
+                },
+                cipher: Cipher::Aes128Gcm,
+                role_state: RoleState::Set,
+                interface: Interface::Libssl,
+            }),
+            ..Trace::default()
+        })
+    }
+
+    /// Nobody told the library its role.
+    pub(super) fn without_role(mut self) -> Self {
+        if let Some(setting) = &mut self.0.setting {
+            setting.role_state = RoleState::Unset;
+        }
+        self
+    }
+
+    /// The library has other functions than `SSL_write`.
+    pub(super) fn other_interface(mut self) -> Self {
+        if let Some(setting) = &mut self.0.setting {
+            setting.interface = Interface::Other;
+        }
+        self
+    }
+
+    fn established(self) -> Self {
+        self.called(Step::Handshake, Call::success(1))
+    }
+
+    fn entry(mut self, asked: Asked, result: Outcome) -> Self {
+        let step = self.0.entries.len() + 1;
+        let action = format!("{asked:?}");
+        self.0.entries.push(Entry {
+            asked,
+            traffic: Some(Traffic::default()),
+            ..Entry::new(step, action, result)
+        });
+        self
+    }
+
+    /// A step that comes to nothing that a trace tells.
+    pub(super) fn step(self, step: Step) -> Self {
+        self.entry(Asked::Step(step), Outcome::Done)
+    }
+
+    /// These modes are switched on.
+    pub(super) fn modes(self, modes: &[Mode]) -> Self {
+        self.step(Step::SetModes(modes.to_vec()))
+    }
+
+    /// A step that calls the library.
+    pub(super) fn called(self, step: Step, call: Call) -> Self {
+        self.entry(Asked::Step(step), Outcome::Call(call))
+    }
+
+    /// A read.
+    pub(super) fn read(self, call: Call) -> Self {
+        let max = std::num::NonZeroUsize::new(16384).unwrap();
+        self.called(Step::Read(max), call)
+    }
+
+    /// A shutdown whose alert went out.
+    pub(super) fn shutdown(self) -> Self {
+        self.called(Step::Shutdown, failed(0, ErrorClass::Syscall))
+            .sent(alert("warning close_notify"))
+    }
+
+    /// The library's own key update is asked for, and taken.
+    pub(super) fn key_update(self, request: KeyUpdate) -> Self {
+        self.called(Step::KeyUpdate(request), Call::success(1))
+    }
+
+    /// The peer acts.
+    pub(super) fn peer(self, action: PeerAction) -> Self {
+        let report = PeerReport {
+            read: None,
+            end: None,
+        };
+        self.entry(Asked::Step(Step::Peer(action)), Outcome::Peer(report))
+    }
+
+    /// The peer reads these segments.
+    pub(super) fn peer_read(self, segments: Vec<Segment>) -> Self {
+        let report = PeerReport {
+            read: Some(content(segments)),
+            end: None,
+        };
+        self.entry(
+            Asked::Step(Step::Peer(PeerAction::Read)),
+            Outcome::Peer(report),
+        )
+    }
+
+    /// The write function is called as `attempt` says.
+    pub(super) fn attempt(self, attempt: Attempt, call: Call) -> Self {
+        self.entry(Asked::Write(attempt), Outcome::Call(call))
+    }
+
+    /// A new write of so many bytes by `SSL_write`.
+    pub(super) fn write(self, len: usize, call: Call) -> Self {
+        self.attempt(attempt(Verb::Write, len), call)
+    }
+
+    /// A repetition of so many bytes by `SSL_write`.
+    pub(super) fn retry(self, len: usize, call: Call) -> Self {
+        self.attempt(attempt(Verb::Retry, len), call)
+    }
+
+    /// A new write of so many bytes by `SSL_write_ex`.
+    pub(super) fn write_ex(self, len: usize, call: Call) -> Self {
+        let attempt = Attempt {
+            function: Function::WriteEx,
+            ..attempt(Verb::Write, len)
+        };
+        self.attempt(attempt, call)
+    }
+
+    /// A write of 1000 bytes of which a part has gone out, so that it has to be repeated.
+    pub(super) fn blocked_write(self) -> Self {
+        self.write(1000, wants_write())
+            .sent(begun())
+            .refused(Direction::Out, Refusal::WouldBlock)
+    }
+
+    /// The last entry put this record onto the wire.
+    pub(super) fn sent(mut self, record: RecordSeen) -> Self {
+        self.last().sent.push(record);
+        self
+    }
+
+    /// In the last entry the library took this record of the peer.
+    pub(super) fn taken(mut self, record: RecordSeen) -> Self {
+        self.last().taken.push(record);
+        self
+    }
+
+    /// In the last entry the transport refused once.
+    pub(super) fn refused(mut self, direction: Direction, refusal: Refusal) -> Self {
+        let traffic = self.traffic();
+        traffic.last = Some(direction);
+        let flow = match direction {
+            Direction::Out => &mut traffic.out,
+            Direction::In => &mut traffic.inn,
+        };
+        flow.refusals += 1;
+        flow.refusal = Some(refusal);
+        self
+    }
+
+    /// How the transport treated the last entry.
+    pub(super) fn traffic(&mut self) -> &mut Traffic {
+        self.last().traffic.get_or_insert_default()
+    }
+
+    /// The last entry.
+    pub(super) fn last(&mut self) -> &mut Entry {
+        self.0.entries.last_mut().expect("an entry")
+    }
+
+    /// The last entry came to this instead of a return.
+    pub(super) fn ended(mut self, result: Outcome) -> Self {
+        self.last().result = result;
+        self
+    }
+}
+
+/// A call of `SSL_write` for so many bytes, as a right caller makes it.
+pub(super) fn attempt(verb: Verb, len: usize) -> Attempt {
+    Attempt {
+        verb,
+        function: Function::Write,
+        argument: Argument::Bytes(len),
+        buffer: Buffer::Same,
+        content: Content::Same,
+    }
+}
+
+/// The same from another address.
+pub(super) fn moved(len: usize) -> Attempt {
+    Attempt {
+        buffer: Buffer::Moved,
+        ..attempt(Verb::Retry, len)
+    }
+}
+
+pub(super) fn wants_write() -> Call {
+    Call::failure(ErrorClass::WantWrite)
+}
+
+pub(super) fn wants_read() -> Call {
+    Call::failure(ErrorClass::WantRead)
+}
+
+/// A failure with this return value, and nothing in the queue.
+pub(super) fn failed(ret: i64, error: ErrorClass) -> Call {
+    Call {
+        ret,
+        ..Call::failure(error)
+    }
+}
+
+/// A failure with `SSL_ERROR_SSL` and this entry in the queue.
+pub(super) fn refused(entry: &str) -> Call {
+    Call {
+        queue: vec![entry.to_owned()],
+        ..Call::failure(ErrorClass::Ssl)
+    }
+}
+
+/// What `SSL_write_ex` came to.
+pub(super) fn ex(ret: i64, error: ErrorClass, written: Stored) -> Call {
+    Call {
+        written: Some(written),
+        ..failed(ret, error)
+    }
+}
+
+fn record(body: Body, portion: Portion) -> RecordSeen {
+    RecordSeen {
+        body,
+        portion,
+        now: None,
+        so_far: None,
+        flaws: Vec::new(),
+    }
+}
+
+fn application_data(plaintext: usize, unexpected: Option<crate::trace::Content>) -> Body {
+    const OVERHEAD: usize = 22;
+    Body::ApplicationData {
+        plaintext,
+        wire: plaintext + OVERHEAD,
+        unexpected,
+        protection: Protection::Sealed,
+    }
+}
+
+/// A whole record of application data, its bytes in order.
+pub(super) fn data(plaintext: usize) -> RecordSeen {
+    record(application_data(plaintext, None), Portion::Whole)
+}
+
+/// A whole record of application data that are not what is due.
+pub(super) fn data_of(segments: Vec<Segment>) -> RecordSeen {
+    let content = content(segments);
+    let body = application_data(content.len, Some(content));
+    record(body, Portion::Whole)
+}
+
+/// The beginning of a record of 1000 bytes of application data.
+pub(super) fn begun() -> RecordSeen {
+    record(
+        Body::Incomplete {
+            content_type: "application_data".to_owned(),
+            wire: 1022,
+        },
+        Portion::First,
+    )
+}
+
+/// The rest of a record of so many bytes.
+pub(super) fn rest(plaintext: usize) -> RecordSeen {
+    record(application_data(plaintext, None), Portion::Last)
+}
+
+/// A record that does not open, its last part if it began before.
+pub(super) fn sealed(portion: Portion) -> RecordSeen {
+    record(
+        Body::Sealed {
+            content_type: "application_data".to_owned(),
+            wire: 1022,
+            reason: "it does not open".to_owned(),
+        },
+        portion,
+    )
+}
+
+pub(super) fn alert(alert: &str) -> RecordSeen {
+    record(
+        Body::Alert {
+            alert: alert.to_owned(),
+            protection: Protection::Sealed,
+        },
+        Portion::Whole,
+    )
+}
+
+pub(super) fn messages(messages: &[&str]) -> RecordSeen {
+    record(
+        Body::Handshake {
+            messages: messages.iter().map(|&m| m.to_owned()).collect(),
+        },
+        Portion::Whole,
+    )
+}
+
+pub(super) fn other(content_type: &str) -> RecordSeen {
+    record(
+        Body::Other {
+            content_type: content_type.to_owned(),
+        },
+        Portion::Whole,
+    )
+}
+
+fn content(segments: Vec<Segment>) -> crate::trace::Content {
+    let len = segments
+        .iter()
+        .map(|segment| match segment {
+            Segment::Stream { from, to } | Segment::Changed { from, to } => to - from,
+            Segment::Left { len } | Segment::Foreign { len } => *len,
+        })
+        .sum();
+    crate::trace::Content { len, segments }
+}
+
+/// What the monitor of a clause sees in a script.
+fn notes(clause: &str, script: &Script) -> Notes {
+    let course = Course::of(&script.0).expect("a script has a setting");
+    let mut watching = monitors().filter(|monitor| monitor.clause == clause);
+    let monitor = watching
+        .next()
+        .unwrap_or_else(|| panic!("nobody watches {clause}"));
+    monitor.watch(&course)
+}
+
+/// The clause was kept, so often.
+#[track_caller]
+pub(super) fn kept(clause: &str, times: usize, script: &Script) {
+    let notes = notes(clause, script);
+    assert_eq!(notes.violations, [], "{clause} was broken");
+    assert_eq!(notes.satisfied, times, "{clause}");
+}
+
+/// The clause was broken, for the first time in this step.
+#[track_caller]
+pub(super) fn broken(clause: &str, step: usize, script: &Script) {
+    let notes = notes(clause, script);
+    let first = notes.violations.first().map(|violation| violation.step);
+    assert_eq!(first, Some(step), "{clause}");
+}
+
+/// Nothing has to do with the clause.
+#[track_caller]
+pub(super) fn not_exercised(clause: &str, script: &Script) {
+    assert_eq!(notes(clause, script), Notes::default(), "{clause}");
+}

@@ -1,0 +1,101 @@
+//! How a library treats its transport, and that it comes back.
+
+use super::{Course, Monitor, Notes};
+use crate::link::Traffic;
+use crate::trace::{Asked, Outcome};
+
+pub(super) static MONITORS: &[Monitor] = &[
+    Monitor::all("transport.bounded-calls", bounded_calls),
+    Monitor::all("transport.no-empty-writes", no_empty_writes),
+    Monitor::all("call.returns", returns),
+];
+
+/// How often a call may be refused by the transport before it returns: once each way is enough; a library
+/// that flushes, reads and tells an alert has a few more reasons to ask.
+const MOST_REFUSALS: u32 = 8;
+
+fn bounded_calls(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _) in course.calls() {
+        let Some(Traffic { out, inn, .. }) = &moment.entry.traffic else {
+            continue;
+        };
+        if !out.is_used() && !inn.is_used() {
+            continue;
+        }
+        let fruitless = out.refusals + out.empty + inn.refusals + inn.empty;
+        notes.check(
+            fruitless <= MOST_REFUSALS,
+            moment,
+            format_args!("at most {MOST_REFUSALS} calls of the transport that come to nothing"),
+            format_args!("{fruitless} calls"),
+        );
+    }
+}
+
+fn no_empty_writes(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _) in course.calls() {
+        let Some(Traffic { out, .. }) = &moment.entry.traffic else {
+            continue;
+        };
+        if out.is_used() {
+            let seen = format_args!("{} calls for no byte", out.empty);
+            notes.check(
+                out.empty == 0,
+                moment,
+                "calls of the transport for bytes",
+                seen,
+            );
+        }
+    }
+}
+
+fn returns(course: &Course<'_>, notes: &mut Notes) {
+    for moment in &course.moments {
+        match &moment.entry.result {
+            Outcome::Call(_) if moment.entry.asked != Asked::Nothing => notes.satisfied(),
+            Outcome::Panicked(how) | Outcome::Crashed(how) | Outcome::Hung(how) => {
+                notes.violated(moment, "the call comes back", how);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::*;
+    use crate::link::{Direction, Refusal};
+    use crate::scenario::PeerAction;
+    use crate::trace::{Call, Outcome};
+
+    #[test]
+    fn a_call_does_not_go_on_asking() {
+        let clause = "transport.bounded-calls";
+        let mut script = Script::tls13().blocked_write();
+        kept(clause, 1, &script);
+        script.traffic().out.refusals = 1000;
+        broken(clause, 2, &script);
+        not_exercised(clause, &Script::tls13());
+    }
+
+    #[test]
+    fn the_transport_is_not_asked_to_send_nothing() {
+        let clause = "transport.no-empty-writes";
+        let mut script = Script::tls13().blocked_write();
+        kept(clause, 1, &script);
+        script.traffic().out.empty = 1;
+        broken(clause, 2, &script);
+        let read = Script::tls13().read(wants_read());
+        not_exercised(clause, &read.refused(Direction::In, Refusal::WouldBlock));
+    }
+
+    #[test]
+    fn a_call_comes_back() {
+        let clause = "call.returns";
+        let write = Script::tls13().write(9, Call::success(9));
+        kept(clause, 2, &write);
+        broken(clause, 2, &write.ended(Outcome::Hung("spins".to_owned())));
+        let peer = Script::new(crate::scenario::Version::Tls13).peer(PeerAction::Read);
+        not_exercised(clause, &peer);
+    }
+}

@@ -1,0 +1,133 @@
+//! When a call has to be repeated, and what for.
+
+use super::{Came, Course, Monitor, Notes};
+use crate::scenario::Step;
+use crate::trace::{Asked, ErrorClass};
+
+pub(super) static MONITORS: &[Monitor] = &[
+    Monitor::libssl("would-block.want-write", want_write),
+    Monitor::libssl("would-block.want-read", want_read),
+    Monitor::all("would-block.want-write-only-when-refused", want_write_only),
+    Monitor::all("would-block.want-read-only-when-empty", want_read_only),
+];
+
+fn want_write(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in course.writes() {
+        let Some(traffic) = &moment.entry.traffic else {
+            continue;
+        };
+        // One that was refused both ways may say either.
+        let refused = traffic.out.is_to_be_retried() && !traffic.inn.is_to_be_retried();
+        if refused && moment.is_sound() && call.error != ErrorClass::None {
+            let kept = call.error == ErrorClass::WantWrite;
+            notes.check(kept, moment, "WANT_WRITE", Came(call));
+        }
+    }
+}
+
+fn want_read(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in course.writes() {
+        let Some(traffic) = &moment.entry.traffic else {
+            continue;
+        };
+        let empty = traffic.inn.is_to_be_retried() && !traffic.out.is_to_be_retried();
+        if empty && moment.is_sound() && call.error != ErrorClass::None {
+            let kept = call.error == ErrorClass::WantRead;
+            notes.check(kept, moment, "WANT_READ", Came(call));
+        }
+    }
+}
+
+/// Whether it is a call that puts bytes onto the wire or takes them from there: of others
+/// SSL_get_error(3) does not speak.
+fn moves_bytes(asked: &Asked) -> bool {
+    match asked {
+        Asked::Write(_) | Asked::Flush => true,
+        Asked::Step(step) => matches!(step, Step::Handshake | Step::Read(_) | Step::Shutdown),
+        Asked::Nothing => false,
+    }
+}
+
+fn want_write_only(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, call) in course.calls() {
+        let Some(traffic) = &moment.entry.traffic else {
+            continue;
+        };
+        if call.error == ErrorClass::WantWrite && moves_bytes(&moment.entry.asked) {
+            notes.check(
+                traffic.out.is_to_be_retried(),
+                moment,
+                "WANT_WRITE only when the transport would not take something",
+                "WANT_WRITE, and the transport took all that it was offered",
+            );
+        }
+    }
+}
+
+/// A read may say it after any record that was none of application data (SSL_get_error(3), and
+/// SSL_CTX_set_mode(3), SSL_MODE_AUTO_RETRY).
+fn want_read_only(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, call) in course.calls() {
+        let Some(traffic) = &moment.entry.traffic else {
+            continue;
+        };
+        let is_read = matches!(moment.step(), Some(Step::Read(_)));
+        if call.error == ErrorClass::WantRead && moves_bytes(&moment.entry.asked) && !is_read {
+            notes.check(
+                traffic.inn.is_to_be_retried(),
+                moment,
+                "WANT_READ only when the transport had nothing",
+                "WANT_READ, and the transport was not found empty",
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::*;
+    use crate::link::Direction::{In, Out};
+    use crate::link::Refusal::{WouldBlock, ZeroRetry};
+    use crate::trace::{Call, ErrorClass};
+
+    #[test]
+    fn a_transport_that_takes_no_more_is_want_write() {
+        let clause = "would-block.want-write";
+        let base = Script::tls13();
+        kept(clause, 1, &base.clone().blocked_write());
+        let dead = base.clone().write(9, failed(-1, ErrorClass::Syscall));
+        broken(clause, 2, &dead.refused(Out, ZeroRetry));
+        not_exercised(clause, &base.write(9, Call::success(9)));
+    }
+
+    #[test]
+    fn a_transport_that_has_nothing_is_want_read() {
+        let clause = "would-block.want-read";
+        let base = Script::tls13();
+        let write = |call| base.clone().write(9, call).refused(In, WouldBlock);
+        kept(clause, 1, &write(wants_read()));
+        broken(clause, 2, &write(refused("ssl:bad length")));
+        not_exercised(clause, &base.clone().blocked_write());
+    }
+
+    #[test]
+    fn want_write_is_not_said_without_a_reason() {
+        let clause = "would-block.want-write-only-when-refused";
+        let base = Script::tls13();
+        kept(clause, 1, &base.clone().blocked_write());
+        broken(clause, 2, &base.clone().write(9, wants_write()));
+        broken(clause, 2, &base.clone().read(wants_write()));
+        not_exercised(clause, &base.write(9, Call::success(9)));
+    }
+
+    #[test]
+    fn want_read_is_not_said_without_a_reason() {
+        let clause = "would-block.want-read-only-when-empty";
+        let base = Script::tls13();
+        let write = base.clone().write(9, wants_read());
+        kept(clause, 1, &write.clone().refused(In, WouldBlock));
+        broken(clause, 2, &write);
+        not_exercised(clause, &base.clone().read(wants_read()));
+        not_exercised(clause, &base.blocked_write());
+    }
+}

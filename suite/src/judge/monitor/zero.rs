@@ -1,0 +1,102 @@
+//! Writes of nothing.
+
+use super::{Came, Course, Moment, Monitor, Notes};
+use crate::scenario::Function;
+use crate::trace::{Call, ErrorClass};
+
+pub(super) static MONITORS: &[Monitor] = &[
+    Monitor::libssl("zero.write-is-an-error", write_is_an_error),
+    Monitor::libssl("zero.write-ex-is-allowed", write_ex_is_allowed),
+    Monitor::libssl("zero.write-ex-sends-nothing", write_ex_sends_nothing),
+];
+
+/// The calls of this function that ask for nothing to be written.
+fn of_nothing<'c, 't>(
+    course: &'c Course<'t>,
+    function: Function,
+) -> impl Iterator<Item = (&'c Moment<'t>, &'t Call)> {
+    course
+        .writes()
+        .filter(move |(_, attempt, _)| attempt.function == function && attempt.argument.is_empty())
+        .map(|(moment, _, call)| (moment, call))
+}
+
+fn write_is_an_error(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, call) in of_nothing(course, Function::Write) {
+        let kept = call.ret <= 0 && call.error != ErrorClass::None;
+        notes.check(kept, moment, "an error", Came(call));
+    }
+}
+
+/// Whether another write, of more than nothing, is under way.
+fn is_amid_another(moment: &Moment<'_>) -> bool {
+    let pending = moment.before.pending;
+    pending.is_some_and(|pending| !pending.attempt.argument.is_empty())
+}
+
+fn write_ex_is_allowed(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, call) in of_nothing(course, Function::WriteEx) {
+        if moment.is_sound() && !is_amid_another(moment) {
+            let kept = call.error == ErrorClass::None || call.error.is_retry();
+            notes.check(kept, moment, "no failure for good", Came(call));
+        }
+    }
+}
+
+/// What goes out while another write is under way may be that write's.
+fn write_ex_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _) in of_nothing(course, Function::WriteEx) {
+        if is_amid_another(moment) {
+            continue;
+        }
+        match moment.begun().find(|record| record.is_application_data()) {
+            None => notes.satisfied(),
+            Some(record) => notes.violated(moment, "no application data", record),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::*;
+    use crate::trace::{Call, ErrorClass, Stored};
+
+    #[test]
+    fn ssl_write_of_nothing_is_an_error() {
+        let clause = "zero.write-is-an-error";
+        let base = Script::tls13();
+        kept(
+            clause,
+            1,
+            &base.clone().write(0, failed(0, ErrorClass::Syscall)),
+        );
+        broken(
+            clause,
+            2,
+            &base.clone().write(0, failed(0, ErrorClass::None)),
+        );
+        not_exercised(clause, &base.write(1, Call::success(1)));
+    }
+
+    #[test]
+    fn write_ex_of_nothing_is_allowed() {
+        let clause = "zero.write-ex-is-allowed";
+        let base = Script::tls13();
+        let done = ex(1, ErrorClass::None, Stored::Bytes(0));
+        let dead = ex(0, ErrorClass::Syscall, Stored::Untouched);
+        kept(clause, 1, &base.clone().write_ex(0, done));
+        broken(clause, 2, &base.clone().write_ex(0, dead.clone()));
+        not_exercised(clause, &base.blocked_write().write_ex(0, dead));
+    }
+
+    #[test]
+    fn write_ex_of_nothing_sends_nothing() {
+        let clause = "zero.write-ex-sends-nothing";
+        let base = Script::tls13();
+        let done = ex(1, ErrorClass::None, Stored::Bytes(0));
+        let of_nothing = base.clone().write_ex(0, done);
+        kept(clause, 1, &of_nothing);
+        broken(clause, 2, &of_nothing.sent(data(0)));
+        not_exercised(clause, &base.write(1, Call::success(1)));
+    }
+}

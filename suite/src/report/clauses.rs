@@ -1,0 +1,249 @@
+//! The clauses of the contract: how many cases of a run have to do with each, and which libraries break
+//! it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::text::{align, count};
+use crate::judge::Kind;
+use crate::manual::{Clause, Manual};
+use crate::run::CaseResult;
+
+/// What became of all clauses in a run.
+#[derive(Debug, Serialize)]
+pub struct Clauses<'a> {
+    schema: u32,
+    writeproof: &'static str,
+    clauses: Vec<Row<'a>>,
+}
+
+/// What became of a clause.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    statement: &'a str,
+    source: String,
+    address: &'a str,
+    strength: &'static str,
+    binds: &'static str,
+    severity: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unobservable: Option<&'a str>,
+    /// Cases that have to do with it.
+    cases: usize,
+    /// For each library that breaks it, in how many cases, and one of them.
+    violated: BTreeMap<&'a str, Broken>,
+}
+
+#[derive(Debug, Serialize)]
+struct Broken {
+    cases: usize,
+    scenario: String,
+    variant: String,
+    step: usize,
+    expected: String,
+    seen: String,
+    /// What the ledger says; nothing if it does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known: Option<&'static str>,
+}
+
+impl<'a> Clauses<'a> {
+    /// From the results of a run.
+    pub fn of(manual: &'a Manual, results: &'a [CaseResult]) -> Self {
+        let mut exercised: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut violated: BTreeMap<&str, BTreeMap<&str, Broken>> = BTreeMap::new();
+        for result in results {
+            for clause in &result.exercised {
+                *exercised.entry(clause).or_default() += 1;
+            }
+            note_violations(result, &mut violated);
+        }
+        let row = |clause: &'a Clause| Row {
+            id: &clause.id,
+            statement: &clause.statement,
+            source: clause.source.to_string(),
+            address: &clause.source.address,
+            strength: clause.strength.word(),
+            binds: clause.binds.word(),
+            severity: clause.severity.word(),
+            since: clause.since.map(|release| release.to_string()),
+            until: clause.until.map(|release| release.to_string()),
+            unobservable: clause.unobservable.as_deref(),
+            cases: exercised.get(clause.id.as_str()).copied().unwrap_or(0),
+            violated: violated.remove(clause.id.as_str()).unwrap_or_default(),
+        };
+        Self {
+            schema: super::json::SCHEMA,
+            writeproof: env!("CARGO_PKG_VERSION"),
+            clauses: manual.clauses().iter().map(row).collect(),
+        }
+    }
+
+    /// The clauses that a trace could show and none did.
+    pub fn unexercised(&self) -> Vec<&str> {
+        let rows = self.clauses.iter();
+        rows.filter(|row| row.unobservable.is_none() && row.cases == 0)
+            .map(|row| row.id)
+            .collect()
+    }
+
+    /// Only the clauses that `wanted` says.
+    pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.clauses.retain(|row| wanted(row.id));
+    }
+
+    /// A line for each clause, then those that no trace can show, with the reason.
+    pub fn text(&self) -> String {
+        let mut rows = vec![
+            ["clause", "strength", "cases", "broken by"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
+        let observable = self.clauses.iter().filter(|row| row.unobservable.is_none());
+        rows.extend(observable.map(|row| {
+            vec![
+                row.id.to_owned(),
+                row.strength.to_owned(),
+                row.cases.to_string(),
+                row.broken_by(),
+            ]
+        }));
+        let observable = rows.len() - 1;
+        let mut text = align(&rows);
+        let hidden: Vec<_> = self
+            .clauses
+            .iter()
+            .filter_map(|row| Some((row.id, row.unobservable?)))
+            .collect();
+        if !hidden.is_empty() {
+            text.push_str("\nWhat no trace can show:\n");
+            let rows: Vec<Vec<String>> = hidden
+                .iter()
+                .map(|(id, why)| vec![format!("  {id}"), (*why).to_owned()])
+                .collect();
+            text.push_str(&align(&rows));
+        }
+        let never = self.unexercised();
+        let _ = writeln!(
+            text,
+            "\n{}, {observable} that a trace can show; {}",
+            count(self.clauses.len(), "clause"),
+            match never.as_slice() {
+                [] => "each has been put to the test".to_owned(),
+                never => format!("never put to the test: {}", never.join(", ")),
+            }
+        );
+        text
+    }
+
+    /// All that there is to say of each clause.
+    pub fn details(&self) -> String {
+        let parts: Vec<String> = self.clauses.iter().map(Row::details).collect();
+        parts.join("\n")
+    }
+
+    /// For a program.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        Ok(format!("{}\n", serde_json::to_string_pretty(self)?))
+    }
+}
+
+fn note_violations<'r>(
+    result: &'r CaseResult,
+    violated: &mut BTreeMap<&'r str, BTreeMap<&'r str, Broken>>,
+) {
+    let mut counted: Vec<&str> = Vec::new();
+    for finding in result.findings.iter().filter(|f| f.kind == Kind::Violation) {
+        let Some(clause) = finding.clause.as_deref() else {
+            continue;
+        };
+        if counted.contains(&clause) {
+            continue;
+        }
+        counted.push(clause);
+        let backends = violated.entry(clause).or_default();
+        backends
+            .entry(&result.backend)
+            .or_insert_with(|| Broken {
+                cases: 0,
+                scenario: result.scenario.to_string(),
+                variant: result.variant.to_string(),
+                step: finding.step,
+                expected: finding.expected.clone(),
+                seen: finding.seen.clone(),
+                known: finding.known.as_ref().map(|known| known.class.word()),
+            })
+            .cases += 1;
+    }
+}
+
+impl Row<'_> {
+    fn broken_by(&self) -> String {
+        let told: Vec<String> = self
+            .violated
+            .iter()
+            .map(|(backend, broken)| {
+                let known = broken.known.unwrap_or("UNKNOWN");
+                format!("{backend} {} ({known})", broken.cases)
+            })
+            .collect();
+        told.join(", ")
+    }
+
+    fn details(&self) -> String {
+        let Self {
+            id,
+            statement,
+            source,
+            address,
+            strength,
+            binds,
+            severity,
+            cases,
+            ..
+        } = self;
+        let since = self.since.as_ref().map(|r| format!(", since {r}"));
+        let until = self.until.as_ref().map(|r| format!(", until {r}"));
+        let mut text = format!(
+            "{id}\n  {statement}\n  {source}{}{}\n  {address}\n  {strength}; binds {binds}; breaking it is about: {severity}\n",
+            since.unwrap_or_default(),
+            until.unwrap_or_default(),
+        );
+        match self.unobservable {
+            Some(why) => {
+                let _ = writeln!(text, "  no trace can show it: {why}");
+            }
+            None => {
+                let _ = writeln!(text, "  {} have to do with it", count(*cases, "case"));
+            }
+        }
+        for (backend, broken) in &self.violated {
+            let Broken {
+                cases,
+                scenario,
+                variant,
+                step,
+                expected,
+                seen,
+                known,
+            } = broken;
+            let _ = writeln!(
+                text,
+                "  broken by {backend} in {} ({}), e.g. in step {step} of {scenario}:\n    expected: {expected}\n    seen:     {seen}\n    writeproof show {scenario} --variant {variant} --backend {backend}",
+                count(*cases, "case"),
+                known.unwrap_or("UNKNOWN"),
+            );
+        }
+        text
+    }
+}

@@ -1,0 +1,192 @@
+//! What is wrong, the most serious first: crashes, hangs, and the clauses of the contract that are broken,
+//! each in words, with the step, and with the command that shows it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::check::{cut, named, without_the_case};
+use super::text::count;
+use crate::judge::{Class, Finding, Kind};
+use crate::manual::{Manual, Severity};
+use crate::run::CaseResult;
+
+/// More groups than this help nobody at first sight; JSON has every case.
+const TOLD: usize = 40;
+
+/// Findings that are alike.
+struct Group<'r> {
+    first: (&'r CaseResult, &'r Finding),
+    /// How many cases each library has.
+    cases: BTreeMap<&'r str, usize>,
+    scenarios: usize,
+    /// The case that was counted last.
+    last: &'r CaseResult,
+}
+
+/// What the ledger does not know; `again` says with which arguments the libraries of a result are had
+/// again.
+pub(super) fn wrong(
+    results: &[&CaseResult],
+    manual: &Manual,
+    again: &dyn Fn(&CaseResult) -> String,
+) -> String {
+    let groups = groups(results);
+    if groups.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("What is wrong, the most serious first:\n");
+    for (number, group) in groups.iter().enumerate().take(TOLD) {
+        let (result, finding) = group.first;
+        let _ = writeln!(
+            text,
+            "{:3}. {}\n     {}; {}, e.g. {} {}, step {}, {}:\n{}     writeproof show {} --variant {} {}",
+            number + 1,
+            headline(finding, manual),
+            group.who(),
+            count(group.scenarios, "scenario"),
+            result.scenario,
+            result.variant,
+            finding.step,
+            finding.action,
+            told(finding),
+            named(result),
+            result.variant,
+            again(result),
+        );
+    }
+    if groups.len() > TOLD {
+        let left: usize = groups[TOLD..].iter().map(Group::all).sum();
+        let _ = writeln!(
+            text,
+            "     … and {} more, of {}; --format json has them all",
+            count(groups.len() - TOLD, "group"),
+            count(left, "case")
+        );
+    }
+    text
+}
+
+/// What the ledger knows: a line for each clause and class.
+pub(super) fn known(results: &[&CaseResult]) -> String {
+    let mut rows: BTreeMap<(Kind, &str, Class), BTreeMap<&str, usize>> = BTreeMap::new();
+    for result in results {
+        for finding in &result.findings {
+            let (Some(known), true) = (&finding.known, finding.kind != Kind::Difference) else {
+                continue;
+            };
+            let what = finding.clause.as_deref().unwrap_or(finding.kind.word());
+            let backends = rows.entry((finding.kind, what, known.class)).or_default();
+            *backends.entry(&result.backend).or_default() += 1;
+        }
+    }
+    let mut text = String::new();
+    for ((_, what, class), backends) in rows {
+        let backends: Vec<String> = backends
+            .iter()
+            .map(|(backend, times)| format!("{backend} {times}"))
+            .collect();
+        let _ = writeln!(text, "  {what} ({}): {}", class.word(), backends.join(", "));
+    }
+    match text.is_empty() {
+        true => text,
+        false => {
+            format!("What is wrong and known, how often; `writeproof ledger` says why:\n{text}")
+        }
+    }
+}
+
+fn groups<'r>(results: &[&'r CaseResult]) -> Vec<Group<'r>> {
+    let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
+    for &result in results {
+        let wrong =
+            |finding: &&Finding| finding.kind != Kind::Difference && finding.known.is_none();
+        for finding in result.findings.iter().filter(wrong) {
+            let words = format!("{} {}", finding.expected, finding.seen);
+            let key = (
+                finding.rank(),
+                finding.clause.as_deref(),
+                without_the_case(&words),
+            );
+            match groups.get_mut(&key) {
+                Some(group) => group.add(result),
+                None => {
+                    groups.insert(key, Group::new(result, finding));
+                }
+            }
+        }
+    }
+    let mut groups: Vec<Group<'_>> = groups.into_values().collect();
+    groups.sort_by_key(|group| (group.first.1.rank(), std::cmp::Reverse(group.all())));
+    groups
+}
+
+impl<'r> Group<'r> {
+    fn new(result: &'r CaseResult, finding: &'r Finding) -> Self {
+        Self {
+            first: (result, finding),
+            cases: BTreeMap::from([(result.backend.as_str(), 1)]),
+            scenarios: 1,
+            last: result,
+        }
+    }
+
+    fn add(&mut self, result: &'r CaseResult) {
+        if !std::ptr::eq(self.last, result) {
+            *self.cases.entry(&result.backend).or_default() += 1;
+        }
+        self.scenarios += usize::from(self.last.scenario != result.scenario);
+        self.last = result;
+    }
+}
+
+impl Group<'_> {
+    fn all(&self) -> usize {
+        self.cases.values().sum()
+    }
+
+    /// Which libraries, and in how many cases.
+    fn who(&self) -> String {
+        let told: Vec<String> = self
+            .cases
+            .iter()
+            .map(|(backend, cases)| format!("{backend} in {}", count(*cases, "case")))
+            .collect();
+        told.join(", ")
+    }
+}
+
+/// What it means for a user, and what the clause says.
+fn headline(finding: &Finding, manual: &Manual) -> String {
+    let clause = finding.clause.as_deref().and_then(|id| manual.get(id));
+    match (finding.kind, clause) {
+        (Kind::Crash, _) => "CRASHED".to_owned(),
+        (Kind::Hang, _) => "HUNG".to_owned(),
+        (_, Some(clause)) => format!(
+            "{}: breaks {}\n     “{}” ({}, {})",
+            consequence(clause.severity),
+            clause.id,
+            clause.statement,
+            clause.source.page,
+            clause.strength.word(),
+        ),
+        (_, None) => finding.kind.word().to_owned(),
+    }
+}
+
+/// What a broken clause of this severity does to a user, in words.
+fn consequence(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Data => "DATA lost, doubled or leaked",
+        Severity::Connection => "CONNECTION wrongly dead or wrongly alive",
+        Severity::Report => "WRONG REPORT",
+        Severity::Other => "OTHER",
+    }
+}
+
+fn told(finding: &Finding) -> String {
+    format!(
+        "     expected: {}\n     seen:     {}\n",
+        cut(&finding.expected),
+        cut(&finding.seen)
+    )
+}

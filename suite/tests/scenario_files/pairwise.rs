@@ -1,0 +1,384 @@
+//! What the scenarios put together: for any two of the dimensions below, each value of the one meets each value of the other in some logical
+//! write of some case. The files go in; out comes a failure that lists the pairs that never meet, or those said to be impossible that do.
+//!
+//! A *logical write* is a write with its retries, up to the next write that is not the rest of a short one. A mode counts if it was in force at
+//! one of its calls; so does a link, if it takes fewer bytes than are offered. What is *beside* it happened since the logical write before: at the
+//! library under test, or at the peer, and then read by the library, as it cannot know of anything else.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use writeproof::link::{Budget, Outbound, Refusal};
+use writeproof::scenario::{
+    Cipher, Corpus, Mode, PeerAction, Role, Scenario, Source, Step, Variant, Version,
+};
+
+const ROLE: &str = "role";
+const VERSION: &str = "version";
+const CIPHER: &str = "cipher";
+const PARTIAL: &str = "partial-write";
+const MOVING: &str = "moving-buffer";
+const AUTO_RETRY: &str = "auto-retry";
+const RELEASE: &str = "release-buffers";
+const FRAGMENT: &str = "max send fragment";
+const LINK: &str = "link";
+const BESIDE: &str = "beside";
+
+const ON: &str = "on";
+const OFF: &str = "off";
+
+/// The dimensions and all their values.
+const DIMENSIONS: [(&str, &[&str]); 10] = [
+    (ROLE, &["client", "server"]),
+    (VERSION, &["tls1.2", "tls1.3"]),
+    (
+        CIPHER,
+        &[
+            "aes128-gcm",
+            "chacha20",
+            "aes128-cbc",
+            "aes128-cbc-mac-then-encrypt",
+        ],
+    ),
+    (PARTIAL, &[OFF, ON]),
+    (MOVING, &[OFF, ON]),
+    (AUTO_RETRY, &[OFF, ON]),
+    (RELEASE, &[OFF, ON]),
+    (FRAGMENT, &["default", "smaller"]),
+    (
+        LINK,
+        &["open", "would-block", "small portions", "error", "zero"],
+    ),
+    (
+        BESIDE,
+        &[
+            "nothing",
+            "peer writes",
+            "peer reads",
+            "key update by the peer",
+            "own key update",
+            "renegotiation by the peer",
+            "own renegotiation",
+            "session ticket",
+            "own shutdown",
+            "close_notify by the peer",
+            "fatal alert by the peer",
+            "peer vanishes",
+        ],
+    ),
+];
+
+/// The pairs that cannot meet, and why.
+const IMPOSSIBLE: [(Value, &[Value], &str); 5] = [
+    (
+        Value(VERSION, "tls1.3"),
+        &[
+            Value(CIPHER, "aes128-cbc"),
+            Value(CIPHER, "aes128-cbc-mac-then-encrypt"),
+            Value(BESIDE, "renegotiation by the peer"),
+            Value(BESIDE, "own renegotiation"),
+        ],
+        "TLS 1.3 has AEADs alone, and no renegotiation (RFC 8446, sections 5.2 and 4.1.2)",
+    ),
+    (
+        Value(VERSION, "tls1.2"),
+        &[
+            Value(BESIDE, "key update by the peer"),
+            Value(BESIDE, "own key update"),
+            Value(BESIDE, "session ticket"),
+        ],
+        "messages after the handshake came with TLS 1.3 (RFC 8446, section 4.6)",
+    ),
+    (
+        Value(CIPHER, "aes128-cbc"),
+        &[
+            Value(BESIDE, "key update by the peer"),
+            Value(BESIDE, "own key update"),
+            Value(BESIDE, "session ticket"),
+        ],
+        "the cipher exists in TLS 1.2 alone, the message in TLS 1.3 alone",
+    ),
+    (
+        Value(CIPHER, "aes128-cbc-mac-then-encrypt"),
+        &[
+            Value(BESIDE, "key update by the peer"),
+            Value(BESIDE, "own key update"),
+            Value(BESIDE, "session ticket"),
+        ],
+        "the cipher exists in TLS 1.2 alone, the message in TLS 1.3 alone",
+    ),
+    (
+        Value(ROLE, "server"),
+        &[Value(BESIDE, "session ticket")],
+        "only a server sends tickets, and here that is the peer (RFC 8446, section 4.6.1)",
+    ),
+];
+
+/// A value of a dimension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Value(&'static str, &'static str);
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, self.1)
+    }
+}
+
+/// Two values of different dimensions, in the order of the alphabet.
+type Pair = (Value, Value);
+
+fn pair(one: Value, other: Value) -> Pair {
+    (one.min(other), one.max(other))
+}
+
+fn all_pairs() -> BTreeSet<Pair> {
+    let values: Vec<Value> = DIMENSIONS
+        .iter()
+        .flat_map(|&(dimension, words)| words.iter().map(move |&word| Value(dimension, word)))
+        .collect();
+    pairs_of(&values).collect()
+}
+
+fn pairs_of(values: &[Value]) -> impl Iterator<Item = Pair> + '_ {
+    let of_others = |one: Value| values.iter().filter(move |other| other.0 != one.0);
+    values
+        .iter()
+        .flat_map(move |&one| of_others(one).map(move |&other| pair(one, other)))
+}
+
+fn impossible() -> BTreeSet<Pair> {
+    IMPOSSIBLE
+        .iter()
+        .flat_map(|&(one, others, _)| others.iter().map(move |&other| pair(one, other)))
+        .collect()
+}
+
+fn covered() -> BTreeSet<Pair> {
+    let corpus = Corpus::built_in().unwrap();
+    let mut covered = BTreeSet::new();
+    for scenario in corpus.scenarios() {
+        for write in logical_writes(scenario) {
+            for variant in scenario.variants() {
+                let of_case = of_case(scenario, variant);
+                let values: Vec<Value> = of_case.into_iter().chain(write.values()).collect();
+                covered.extend(pairs_of(&values));
+            }
+        }
+    }
+    covered
+}
+
+/// What does not change within a case.
+fn of_case(scenario: &Scenario, variant: Variant) -> [Value; 3] {
+    let role = match variant.role {
+        Role::Client => "client",
+        Role::Server => "server",
+    };
+    let version = match variant.version {
+        Version::Tls12 => "tls1.2",
+        Version::Tls13 => "tls1.3",
+    };
+    let cipher = match scenario.cipher {
+        Cipher::Aes128Gcm => "aes128-gcm",
+        Cipher::ChaCha20 => "chacha20",
+        Cipher::Aes128Cbc => "aes128-cbc",
+        Cipher::Aes128CbcMacThenEncrypt => "aes128-cbc-mac-then-encrypt",
+    };
+    [
+        Value(ROLE, role),
+        Value(VERSION, version),
+        Value(CIPHER, cipher),
+    ]
+}
+
+/// What was in force at the calls of one logical write, and what happened beside it.
+#[derive(Debug, Clone, Default)]
+struct LogicalWrite {
+    settings: BTreeSet<Value>,
+    links: BTreeSet<&'static str>,
+    beside: BTreeSet<&'static str>,
+}
+
+impl LogicalWrite {
+    fn values(&self) -> impl Iterator<Item = Value> {
+        let mut links = self.links.clone();
+        if links.len() > 1 {
+            // A link that was opened for a retry was not open to the write.
+            links.remove("open");
+        }
+        let mut beside = self.beside.clone();
+        if beside.is_empty() {
+            beside.insert("nothing");
+        }
+        let links = links.into_iter().map(|word| Value(LINK, word));
+        let beside = beside.into_iter().map(|word| Value(BESIDE, word));
+        self.settings.clone().into_iter().chain(links).chain(beside)
+    }
+}
+
+/// The caller's side of a scenario while its steps go by.
+#[derive(Debug)]
+struct Walk {
+    modes: Vec<Mode>,
+    fragment: &'static str,
+    link: Outbound,
+    /// What the last write offered, in bytes.
+    offered: usize,
+    /// The peer has sent it, the library under test has not read it.
+    unread: BTreeSet<&'static str>,
+    /// Since the last call that wrote.
+    beside: BTreeSet<&'static str>,
+    /// The last call was one that writes, so that `finish` goes on with it.
+    writing: bool,
+    done: Vec<LogicalWrite>,
+}
+
+fn logical_writes(scenario: &Scenario) -> Vec<LogicalWrite> {
+    let mut walk = Walk {
+        modes: vec![Mode::AutoRetry],
+        fragment: "default",
+        link: Outbound::OPEN,
+        offered: 0,
+        unread: BTreeSet::new(),
+        beside: BTreeSet::new(),
+        writing: false,
+        done: Vec::new(),
+    };
+    scenario.steps.iter().for_each(|step| walk.take(step));
+    walk.done
+}
+
+impl Walk {
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Write(write) => {
+                if write.source != Source::Rest {
+                    self.done.push(LogicalWrite::default());
+                    self.offered = write.bytes();
+                }
+                self.call_that_writes();
+            }
+            Step::Retry(_) => self.call_that_writes(),
+            Step::Finish if self.writing => self.call_that_writes(),
+            Step::Finish | Step::StaleError => {}
+            Step::Handshake => self.writing = false,
+            Step::Read(_) => {
+                self.writing = false;
+                self.beside.append(&mut self.unread);
+            }
+            Step::Shutdown => self.own("own shutdown"),
+            Step::KeyUpdate(_) => self.own("own key update"),
+            Step::Renegotiate => self.own("own renegotiation"),
+            Step::SetModes(modes) => self.modes.extend(modes),
+            Step::ClearModes(modes) => self.modes.retain(|mode| !modes.contains(mode)),
+            Step::MaxSendFragment(bytes) => self.fragment = fragment(*bytes),
+            Step::Link(outbound) => self.link = *outbound,
+            Step::Inbound(_) => {}
+            Step::Peer(action) => self.peer(action),
+        }
+    }
+
+    fn own(&mut self, what: &'static str) {
+        self.writing = false;
+        self.beside.insert(what);
+    }
+
+    fn peer(&mut self, action: &PeerAction) {
+        let (seen_without_a_read, what) = match action {
+            PeerAction::Read => (true, "peer reads"),
+            PeerAction::Vanish => (true, "peer vanishes"),
+            PeerAction::Write(_) => (false, "peer writes"),
+            PeerAction::KeyUpdate(_) => (false, "key update by the peer"),
+            PeerAction::Renegotiate => (false, "renegotiation by the peer"),
+            PeerAction::SessionTicket => (false, "session ticket"),
+            PeerAction::CloseNotify => (false, "close_notify by the peer"),
+            PeerAction::FatalAlert => (false, "fatal alert by the peer"),
+            PeerAction::Handshake | PeerAction::Raw(_) => return,
+        };
+        match seen_without_a_read {
+            true => self.beside.insert(what),
+            false => self.unread.insert(what),
+        };
+    }
+
+    fn call_that_writes(&mut self) {
+        self.writing = true;
+        let modes = [
+            (PARTIAL, Mode::PartialWrite),
+            (MOVING, Mode::MovingBuffer),
+            (AUTO_RETRY, Mode::AutoRetry),
+            (RELEASE, Mode::ReleaseBuffers),
+        ];
+        let modes = modes.map(|(dimension, mode)| {
+            Value(dimension, if self.modes.contains(&mode) { ON } else { OFF })
+        });
+        // A file cannot repeat a write before there is one.
+        let write = self.done.last_mut().unwrap();
+        write.settings.extend(modes);
+        write.settings.insert(Value(FRAGMENT, self.fragment));
+        write.links.extend(links(&self.link, self.offered));
+        write.beside.append(&mut self.beside);
+    }
+}
+
+fn fragment(bytes: u16) -> &'static str {
+    const LONGEST: u16 = 16384;
+    match bytes {
+        LONGEST => "default",
+        _ => "smaller",
+    }
+}
+
+/// What a link does to a write of so many bytes; several things at once. On the wire they are more, so that a
+/// smaller budget is used up.
+fn links(link: &Outbound, offered: usize) -> Vec<&'static str> {
+    let is_used_up = match link.accept {
+        Budget::All => false,
+        Budget::Bytes(budget) | Budget::EachCall(budget) => budget < offered,
+    };
+    let refuses = is_used_up.then_some(match link.then {
+        Refusal::WouldBlock => "would-block",
+        Refusal::Fail(_) => "error",
+        Refusal::Zero | Refusal::ZeroRetry => "zero",
+    });
+    let portions = link.at_most.map(|_| "small portions");
+    match (refuses, portions) {
+        (None, None) => vec!["open"],
+        _ => refuses.into_iter().chain(portions).collect(),
+    }
+}
+
+fn listed<'p>(pairs: impl Iterator<Item = &'p Pair>) -> String {
+    pairs
+        .map(|(one, other)| format!("  {one}  with  {other}\n"))
+        .collect()
+}
+
+#[test]
+fn any_two_things_that_can_come_together_do_so_in_some_write() {
+    let (all, impossible, covered) = (all_pairs(), impossible(), covered());
+    let possible = || all.iter().filter(|pair| !impossible.contains(pair));
+
+    let missing: Vec<&Pair> = possible().filter(|pair| !covered.contains(pair)).collect();
+
+    assert!(
+        missing.is_empty(),
+        "{} of {} pairs are in no scenario:\n{}",
+        missing.len(),
+        possible().count(),
+        listed(missing.into_iter())
+    );
+}
+
+#[test]
+fn nothing_that_is_said_to_be_impossible_is_done() {
+    let (all, impossible, covered) = (all_pairs(), impossible(), covered());
+
+    assert!(impossible.is_subset(&all), "a pair of unknown values");
+    let done: BTreeSet<Pair> = impossible.intersection(&covered).copied().collect();
+    assert!(
+        done.is_empty(),
+        "in a scenario, though said to be impossible:\n{}",
+        listed(done.iter())
+    );
+}

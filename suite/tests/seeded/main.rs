@@ -1,0 +1,124 @@
+//! Bugs that libraries really had are sown into the reference, one at a time, and the suite sees each; what the
+//! contract leaves open is sown too, and nobody is blamed for it. The faults are those of `suite/backends/faulty`.
+//!
+//! `cargo test --test seeded -- table` prints what each does and where it is seen, as Markdown.
+//! `cargo test --test seeded -- --ignored` runs each fault in all cases, not only in those that reach it.
+
+#![cfg(target_os = "linux")]
+
+mod object;
+mod right;
+mod sown;
+mod table;
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use writeproof_faulty::{Fault, Kind, faults};
+
+use self::right::Right;
+use self::sown::{Extent, Seen, Sown};
+
+/// Bugs that no trace shows so far.
+const NOT_SEEN: [&str; 1] = ["explicit-nonce-repeated"];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let faults: &'static [Fault] = match faults() {
+        Ok(faults) => faults.leak(),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if arguments == ["table"] {
+        return match table::print(faults) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let mut trials = vec![
+        Trial::test("without a fault every trace is the reference's", || {
+            Ok(Right::get()?.is_the_references()?)
+        }),
+        Trial::test(
+            "the object has the faults of the table, and no others",
+            || the_same_faults(faults),
+        ),
+    ];
+    for (index, fault) in faults.iter().enumerate() {
+        let rule = match fault.kind {
+            Kind::Bug if NOT_SEEN.contains(&fault.name.as_str()) => "is not seen yet",
+            Kind::Bug => "is seen",
+            Kind::Harmless => "is nobody's fault",
+        };
+        trials.push(Trial::test(format!("{} {rule}", fault.name), move || {
+            let sown = Sown::run(index, fault, Extent::Reached)?;
+            judged(fault, &sown)
+        }));
+        let everywhere = format!("{} is seen only where it is reached", fault.name);
+        let everywhere = Trial::test(everywhere, move || only_where_reached(index, fault));
+        trials.push(everywhere.with_ignored_flag(true));
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn the_same_faults(faults: &[Fault]) -> Result<(), Failed> {
+    let known = sown::known_to_the_object()?;
+    let in_table: Vec<&str> = faults.iter().map(|fault| fault.name.as_str()).collect();
+    ensure(known == in_table, || {
+        format!("in the object {known:?}\nin the table {in_table:?}")
+    })
+}
+
+fn judged(fault: &Fault, sown: &Sown) -> Result<(), Failed> {
+    let seen = sown.seen();
+    match fault.kind {
+        Kind::Bug if NOT_SEEN.contains(&fault.name.as_str()) => {
+            ensure(seen.cases == 0 && !sown.cases.is_empty(), || {
+                "it is seen now".to_owned()
+            })
+        }
+        Kind::Bug => ensure(seen.cases > 0, || {
+            format!(
+                "seen in none of the {} cases that reach it",
+                sown.cases.len()
+            )
+        }),
+        Kind::Harmless => {
+            let ended = sown
+                .cases
+                .iter()
+                .find(|case| matches!(case.seen, Seen::Ended(_)));
+            ensure(ended.is_none(), || format!("{ended:?}"))?;
+            // One that does nothing would prove nothing.
+            ensure(!sown.cases.is_empty(), || "no case reaches it".to_owned())
+        }
+    }
+}
+
+/// That only the cases are run which reach a fault leaves nothing out.
+fn only_where_reached(index: usize, fault: &Fault) -> Result<(), Failed> {
+    let seen_in = |extent| -> Result<BTreeSet<String>, Failed> {
+        let sown = Sown::run(index, fault, extent)?;
+        let seen = sown
+            .cases
+            .iter()
+            .filter(|case| !matches!(case.seen, Seen::Same));
+        Ok(seen.map(ToString::to_string).collect())
+    };
+    let (reached, all) = (seen_in(Extent::Reached)?, seen_in(Extent::Everything)?);
+    let missed: Vec<_> = all.difference(&reached).collect();
+    ensure(missed.is_empty(), || format!("{missed:?}"))
+}
+
+fn ensure(it_is: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
+    match it_is {
+        true => Ok(()),
+        false => Err(otherwise().into()),
+    }
+}

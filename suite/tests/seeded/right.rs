@@ -1,0 +1,119 @@
+//! What the right library does in every case, and which faults each case would reach.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::thread;
+
+use writeproof::backend::{Backends, REFERENCE};
+use writeproof::judge::differences;
+use writeproof::scenario::{Corpus, Scenario, Variant};
+use writeproof::subject::{InProcess, Subject};
+use writeproof::trace::Trace;
+
+use crate::object::Object;
+
+/// All cases, by scenario and variant.
+pub(crate) struct Right {
+    pub(crate) cases: Vec<Case>,
+}
+
+/// One case with the right library.
+pub(crate) struct Case {
+    pub(crate) scenario: &'static Scenario,
+    pub(crate) variant: Variant,
+    /// What the reference does.
+    pub(crate) trace: Trace,
+    /// What the object does without a fault.
+    unharmed: Trace,
+    /// The faults that it reaches, by their places in the table.
+    reached: Vec<usize>,
+}
+
+static RIGHT: LazyLock<Result<Right, String>> = LazyLock::new(Right::run);
+
+impl Right {
+    /// What was run, once.
+    pub(crate) fn get() -> Result<&'static Self, String> {
+        RIGHT.as_ref().map_err(Clone::clone)
+    }
+
+    fn run() -> Result<Self, String> {
+        let corpus = Corpus::built_in().map_err(|error| error.to_string())?;
+        let corpus: &'static Corpus = Box::leak(Box::new(corpus));
+        let cases: Vec<_> = corpus
+            .scenarios()
+            .iter()
+            .flat_map(|scenario| scenario.variants().map(move |variant| (scenario, variant)))
+            .collect();
+        let reference = Backends::open(REFERENCE).ok_or("there is no reference")?;
+        let reference = InProcess::new(reference.map_err(|error| error.to_string())?);
+        let object = Object::load()?;
+        let run = |&(scenario, variant): &(&'static Scenario, Variant)| {
+            let trace = |subject: &dyn Subject| {
+                let ran = subject.run(scenario, variant);
+                ran.map(|ran| ran.trace).map_err(|error| error.to_string())
+            };
+            object.reached();
+            let unharmed = trace(object.subject.as_ref())?;
+            Ok(Case {
+                scenario,
+                variant,
+                reached: object.reached(),
+                unharmed,
+                trace: trace(&reference)?,
+            })
+        };
+        Ok(Self {
+            cases: in_parallel(&cases, run)
+                .into_iter()
+                .collect::<Result<_, String>>()?,
+        })
+    }
+
+    /// Without a fault the object is the reference.
+    pub(crate) fn is_the_references(&self) -> Result<(), String> {
+        let other = self.cases.iter().find(|case| {
+            case.unharmed.to_string() != case.trace.to_string()
+                || !differences(&case.trace, &case.unharmed).is_empty()
+        });
+        match other {
+            None => Ok(()),
+            Some(case) => Err(format!(
+                "{} {}: {}instead of {}",
+                case.scenario.id, case.variant, case.unharmed, case.trace
+            )),
+        }
+    }
+}
+
+impl Case {
+    /// Whether the fault would make any difference, as far as the right library shows.
+    pub(crate) fn reaches(&self, fault: usize) -> bool {
+        self.reached.contains(&fault)
+    }
+}
+
+/// Does all the work on all processors; the results are in the order of the work.
+pub(crate) fn in_parallel<W: Sync, R: Send>(work: &[W], run: impl Fn(&W) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(work.len()));
+    let take_turns = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(one) = work.get(index) else { break };
+            let result = run(one);
+            done.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((index, result));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(take_turns);
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}

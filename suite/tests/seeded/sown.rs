@@ -1,0 +1,196 @@
+//! Runs cases with one fault active, in worker processes, and compares them with those of the right library.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use writeproof::judge::Verdict;
+use writeproof::scenario::{Scenario, Variant};
+use writeproof::subject::{Isolation, Subject};
+use writeproof::worker::Limits;
+use writeproof_faulty::{Fault, VARIABLE, faults};
+
+use crate::object;
+use crate::right::{self, Right};
+
+/// Of processor time, many times what any case needs, as long as it is not held up.
+const LIMITS: Limits = Limits {
+    time: Duration::from_secs(1),
+    ..Limits::DEFAULT
+};
+
+/// The command, for the faults that are only asked for by name.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_writeproof");
+
+/// A name that no fault has.
+const NO_FAULT: &str = "there-is-no-such-fault";
+
+/// In which cases a fault is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// In those in which the right library comes to its place.
+    Reached,
+    /// In all.
+    Everything,
+}
+
+/// What came of a fault.
+pub(crate) struct Sown {
+    pub(crate) cases: Vec<Case>,
+}
+
+/// What came of it in one case.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) scenario: &'static Scenario,
+    pub(crate) variant: Variant,
+    pub(crate) seen: Seen,
+}
+
+/// What is seen of a fault in a case.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    /// What the right library does.
+    Same,
+    /// This first.
+    Differs(String),
+    /// The library ended the case, in these words.
+    Ended(String),
+}
+
+/// How widely a fault is seen.
+pub(crate) struct Extents {
+    pub(crate) cases: usize,
+    pub(crate) scenarios: BTreeSet<&'static str>,
+}
+
+impl Sown {
+    /// Runs the fault that stands at `index` in the table.
+    pub(crate) fn run(index: usize, fault: &Fault, extent: Extent) -> Result<Self, String> {
+        let right = Right::get()?;
+        let launcher = LAUNCHERS.as_ref().map_err(Clone::clone)?.join(&fault.name);
+        let workers = Isolation::Workers {
+            program: launcher,
+            limits: LIMITS,
+        };
+        let workers = workers.load(&object::source());
+        let workers = workers.map_err(|error| error.to_string())?;
+        let wanted = |case: &&right::Case| extent == Extent::Everything || case.reaches(index);
+        let wanted: Vec<_> = right.cases.iter().filter(wanted).collect();
+        let mut cases = Vec::with_capacity(wanted.len());
+        for of_scenario in wanted.chunk_by(|one, next| one.scenario.id == next.scenario.id) {
+            cases.extend(compared(workers.as_ref(), of_scenario)?);
+        }
+        Ok(Self { cases })
+    }
+
+    pub(crate) fn seen(&self) -> Extents {
+        let seen = || {
+            self.cases
+                .iter()
+                .filter(|case| !matches!(case.seen, Seen::Same))
+        };
+        Extents {
+            cases: seen().count(),
+            scenarios: seen().map(|case| case.scenario.id.as_str()).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.scenario.id, self.variant)
+    }
+}
+
+/// Cases of one scenario. A fault that ends the first does so in the others too, which would take much time: a process
+/// is needed to see it, and several to tell what came before.
+fn compared(workers: &dyn Subject, cases: &[&'static right::Case]) -> Result<Vec<Case>, String> {
+    let (first, others) = cases.split_at(cases.len().min(1));
+    let mut compared = at_once(workers, first)?;
+    if !matches!(
+        compared.as_slice(),
+        [Case {
+            seen: Seen::Ended(_),
+            ..
+        }]
+    ) {
+        compared.extend(at_once(workers, others)?);
+    }
+    Ok(compared)
+}
+
+/// Cases of one scenario, run by one request.
+fn at_once(workers: &dyn Subject, cases: &[&'static right::Case]) -> Result<Vec<Case>, String> {
+    let Some(first) = cases.first() else {
+        return Ok(Vec::new());
+    };
+    let variants: Vec<Variant> = cases.iter().map(|case| case.variant).collect();
+    let ran = workers.run_all(first.scenario, &variants);
+    let ran = ran.map_err(|error| format!("{}: {error}", first.scenario.id))?;
+    let compare = |(right, ran): (&&'static right::Case, writeproof::subject::Ran)| Case {
+        scenario: right.scenario,
+        variant: right.variant,
+        seen: match Verdict::of(&right.trace, &ran.trace) {
+            Verdict::Same | Verdict::NotApplicable(_) => Seen::Same,
+            Verdict::Differs(differences) => Seen::Differs(
+                differences
+                    .first()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+            ),
+            Verdict::Crashed(how) | Verdict::Hung(how) => Seen::Ended(how),
+        },
+    };
+    Ok(cases.iter().zip(ran).map(compare).collect())
+}
+
+/// A folder with a program for each fault, which is the command with that fault. All are written before any is started:
+/// a program that somebody has open for writing cannot be.
+static LAUNCHERS: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
+    let told = |path: &Path| {
+        let path = path.display().to_string();
+        move |error| format!("{path}: {error}")
+    };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("seeded");
+    fs::create_dir_all(&folder).map_err(told(&folder))?;
+    // Other processes may do the same at this time; what they write is the same.
+    let new = tempfile::tempdir_in(&folder).map_err(told(&folder))?.keep();
+    for fault in faults().map_err(|error| error.to_string())? {
+        let path = new.join(&fault.name);
+        let text = format!(
+            "#!/bin/sh\n{VARIABLE}={} exec '{PROGRAM}' \"$@\"\n",
+            fault.name
+        );
+        fs::write(&path, text).map_err(told(&path))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(told(&path))?;
+    }
+    Ok(new)
+});
+
+/// The names of all faults that the object has, as it tells them to somebody who asks for another.
+pub(crate) fn known_to_the_object() -> Result<Vec<String>, String> {
+    let output = Command::new(PROGRAM)
+        .args([
+            "check",
+            "--in-process",
+            "--libssl",
+            writeproof_faulty::LIBSSL,
+        ])
+        .env(VARIABLE, NO_FAULT)
+        .output()
+        .map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let (before, names) = said
+        .split_once("there are:\n")
+        .ok_or_else(|| format!("{}: {said}", output.status))?;
+    match before.contains(NO_FAULT) && !output.status.success() {
+        true => Ok(names.lines().map(str::to_owned).collect()),
+        false => Err(said.into_owned()),
+    }
+}
