@@ -2,7 +2,7 @@
 
 use super::{Came, Course, Monitor, Notes, has_succeeded, is_close_notify, is_fatal};
 use crate::scenario::Version;
-use crate::trace::{Body, ErrorClass, RecordSeen};
+use crate::trace::{Asked, Body, ErrorClass, RecordSeen};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("closing.no-write-after-shutdown", no_write_after_shutdown),
@@ -65,11 +65,13 @@ fn nothing_after_close_notify(course: &Course<'_>, notes: &mut Notes) {
 }
 
 /// Of one that was received, only when the library has failed over it: bytes that it took it may not have
-/// looked at yet. An alert in answer is not told.
+/// looked at yet. An alert in answer is not told, nor what was sealed before and is sent because the caller
+/// asks for it.
 fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
     nothing_after(course, notes, is_fatal);
     for moment in &course.moments {
-        if !moment.before.peer_failed || moment.before.dead.is_none() || moment.call().is_none() {
+        let over = moment.before.peer_failed && moment.before.dead.is_some();
+        if !over || moment.call().is_none() || moment.entry.asked == Asked::Flush {
             continue;
         }
         match moment.begun().find(|record| alert(record).is_none()) {

@@ -96,8 +96,10 @@ fn syscall_means_io_failed(course: &Course<'_>, notes: &mut Notes) {
 }
 
 fn dead_connection_tells_the_truth(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _, call) in course.writes() {
-        if moment.before.dead.is_none() || moment.before.stale_error {
+    for (moment, attempt, call) in course.writes() {
+        let dead = moment.before.dead.is_some() && !moment.before.stale_error;
+        // A write of nothing fails by contract, dead or not.
+        if !dead || attempt.argument.is_empty() {
             continue;
         }
         let kept = match call.error {

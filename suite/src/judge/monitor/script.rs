@@ -52,6 +52,17 @@ impl Script {
         self
     }
 
+    /// The library sends through another transport, of which nothing is known but what came of it.
+    pub(super) fn over(mut self, transport: Transport) -> Self {
+        if let Some(setting) = &mut self.0.setting {
+            setting.variant.transport = transport;
+        }
+        for entry in &mut self.0.entries {
+            entry.traffic = None;
+        }
+        self
+    }
+
     /// The library has other functions than `SSL_write`.
     pub(super) fn other_interface(mut self) -> Self {
         if let Some(setting) = &mut self.0.setting {

@@ -7,6 +7,7 @@ use crate::trace::{Asked, ErrorClass};
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("would-block.want-write", want_write),
     Monitor::libssl("would-block.want-read", want_read),
+    Monitor::libssl("bio.blocking-returns-when-done", blocking_returns_when_done),
     Monitor::all("would-block.want-write-only-when-refused", want_write_only),
     Monitor::all("would-block.want-read-only-when-empty", want_read_only),
 ];
@@ -38,6 +39,16 @@ fn want_read(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
+fn blocking_returns_when_done(course: &Course<'_>, notes: &mut Notes) {
+    if !course.setting.variant.transport.waits() {
+        return;
+    }
+    for (moment, _, call) in course.writes() {
+        let kept = !call.error.is_retry();
+        notes.check(kept, moment, "done, or failed", Came(call));
+    }
+}
+
 /// Whether it is a call that puts bytes onto the wire or takes them from there: of others
 /// SSL_get_error(3) does not speak.
 fn moves_bytes(asked: &Asked) -> bool {
@@ -48,19 +59,24 @@ fn moves_bytes(asked: &Asked) -> bool {
     }
 }
 
+/// Of another call than a write, one that is under way and was refused may be the reason: its record has to
+/// go first.
 fn want_write_only(course: &Course<'_>, notes: &mut Notes) {
     for (moment, call) in course.calls() {
         let Some(traffic) = &moment.entry.traffic else {
             continue;
         };
-        if call.error == ErrorClass::WantWrite && moves_bytes(&moment.entry.asked) {
-            notes.check(
-                traffic.out.is_to_be_retried(),
-                moment,
-                "WANT_WRITE only when the transport would not take something",
-                "WANT_WRITE, and the transport took all that it was offered",
-            );
+        if call.error != ErrorClass::WantWrite || !moves_bytes(&moment.entry.asked) {
+            continue;
         }
+        let pending = moment.before.pending.filter(|_| moment.attempt().is_none());
+        let waits = pending.is_some_and(|pending| pending.error == ErrorClass::WantWrite);
+        notes.check(
+            traffic.out.is_to_be_retried() || waits,
+            moment,
+            "WANT_WRITE only when the transport would not take something",
+            "WANT_WRITE, and the transport took all that it was offered",
+        );
     }
 }
 
@@ -88,6 +104,7 @@ mod tests {
     use super::super::script::*;
     use crate::link::Direction::{In, Out};
     use crate::link::Refusal::{WouldBlock, ZeroRetry};
+    use crate::scenario::Transport;
     use crate::trace::{Call, ErrorClass};
 
     #[test]
@@ -111,12 +128,24 @@ mod tests {
     }
 
     #[test]
+    fn over_a_transport_that_waits_a_call_is_done() {
+        let clause = "bio.blocking-returns-when-done";
+        let done = Script::tls13().write(9, Call::success(9));
+        kept(clause, 1, &done.clone().over(Transport::Blocking));
+        let again = Script::tls13().blocked_write();
+        broken(clause, 2, &again.clone().over(Transport::BlockingSocket));
+        not_exercised(clause, &again);
+        not_exercised(clause, &done.over(Transport::Socket));
+    }
+
+    #[test]
     fn want_write_is_not_said_without_a_reason() {
         let clause = "would-block.want-write-only-when-refused";
         let base = Script::tls13();
         kept(clause, 1, &base.clone().blocked_write());
         broken(clause, 2, &base.clone().write(9, wants_write()));
         broken(clause, 2, &base.clone().read(wants_write()));
+        kept(clause, 2, &base.clone().blocked_write().read(wants_write()));
         not_exercised(clause, &base.write(9, Call::success(9)));
     }
 
