@@ -216,6 +216,19 @@ fn wrong_usage_exits_with_2_and_says_what_would_be_right(
 }
 
 #[test]
+fn show_tells_a_variant_over_another_transport() {
+    let variant = "tls1.3/client/bio-pair";
+    let output = run(&["show", "transport/whole", "--variant", variant]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(
+        text.contains(&format!("transport/whole  openssl-3.6  {variant}\n")),
+        "{text}"
+    );
+    assert!(text.contains("WANT_WRITE"), "{text}");
+}
+
+#[test]
 fn a_variant_that_a_scenario_does_not_have_exits_with_2() {
     let folder = TempDir::new().expect("a folder");
     let text = format!("versions = [\"tls1.2\"]\n{RIGHT}");

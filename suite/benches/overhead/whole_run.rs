@@ -1,6 +1,7 @@
 //! The whole run over all scenario files and built-in backends: cases per second, the handshake's
 //! share of it, and the memory that it needs.
 
+use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use writeproof::backend::{Backend, Backends, REFERENCE};
-use writeproof::judge::Judge;
+use writeproof::judge::{Judge, Place};
 use writeproof::run::{CaseResult, Plan, Unwatched};
 use writeproof::scenario::{Corpus, Id, Role, Scenario, Step, Transport, Variant, Version, parse};
 use writeproof::stage;
@@ -28,6 +29,9 @@ const FLAT_KIB: u64 = 1 << 10;
 
 /// How long runs with one thread are repeated at least.
 const LONG_ENOUGH: Duration = Duration::from_secs(2);
+
+/// What judging may take, as a share of the whole run with one thread.
+const JUDGING_LIMIT: f64 = 0.10;
 
 /// Repeats of a case that is nothing but a handshake, after each run.
 const HANDSHAKES: usize = 5;
@@ -99,6 +103,7 @@ impl Suite {
         report_memory(ends.0.flatten(), ends.1.flatten());
 
         let (mut with_one, mut handshakes, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+        let mut judging = Vec::new();
         let begun = Instant::now();
         let cases = loop {
             let (time, results) = self.timed(1);
@@ -106,6 +111,7 @@ impl Suite {
             with_one.push(time);
             handshakes.push(sum / number as f64);
             shares.push(sum / time);
+            judging.push(self.judging(&results) / time);
             if begun.elapsed() >= LONG_ENOUGH && with_one.len() >= 3 {
                 break results.len();
             }
@@ -125,6 +131,39 @@ impl Suite {
             median(&mut shares) * 100.0,
             median(&mut handshakes) * 1e6,
         );
+        let judging = median(&mut judging);
+        println!(
+            "judging   ratio {judging:.3} of the run with jobs 1 (limit {JUDGING_LIMIT:.2}, {})",
+            crate::verdict(judging <= JUDGING_LIMIT),
+        );
+    }
+
+    /// How long it takes to judge all these results once more, in seconds: clauses, differences, the ledger,
+    /// and what was recorded.
+    fn judging(&self, results: &[CaseResult]) -> f64 {
+        let begun = Instant::now();
+        let same_case =
+            |a: &CaseResult, b: &CaseResult| a.scenario == b.scenario && a.variant == b.variant;
+        for case in results.chunk_by(same_case) {
+            let reference = case.iter().find(|result| result.backend == REFERENCE);
+            let reference = reference.expect("the reference is in the run");
+            for result in case {
+                let at = Place {
+                    library: &result.backend,
+                    version: "",
+                    scenario: &result.scenario,
+                    variant: result.variant,
+                };
+                black_box(self.judge.judge(&reference.trace, &result.trace, &at));
+                black_box(self.judge.recordings.compare(
+                    &result.scenario,
+                    &result.backend,
+                    result.variant,
+                    &result.trace,
+                ));
+            }
+        }
+        begun.elapsed().as_secs_f64()
     }
 
     fn timed(&self, jobs: usize) -> (f64, Vec<CaseResult>) {

@@ -38,6 +38,7 @@ Examples:
   writeproof check --libssl ./libwolfssl.so --symbol-prefix wolfSSL_
   writeproof check --libssl ./libssl.so --against openssl-1.1.1 --scenario retry
   writeproof check --libssl old/libssl.so --name old --libssl new/libssl.so --name new --against old
+  writeproof check --libssl ./libssl.so --ledger ./known.toml
 
 Exit codes: 0 nothing is wrong or differs, 1 something is, or crashed or hung, 2 bad usage, 3 the library could
 not be used, or the suite has it not in hand (`doctor` says FAILED). All of them: writeproof --help";
@@ -56,6 +57,7 @@ Examples:
   writeproof ledger --backend openssl-3.6
   writeproof ledger --check                       run everything, and compare
   writeproof ledger --propose >> fixtures/ledger/openssl-3.6.toml
+  writeproof ledger --propose --libssl ./libssl.so > known.toml
 
 Exit codes: 0 the ledger is complete and up to date, 1 it is not, 2 bad usage. All of them: writeproof
 --help";
@@ -188,6 +190,10 @@ pub(super) struct ReportArguments {
     /// How many cases run at a time [default: one for each processor].
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<NonZeroU16>,
+    /// What is known already of the libraries that are named with --libssl: a ledger, as those below
+    /// fixtures/ledger/; can be given several times. `writeproof ledger --propose --libssl PATH` begins one.
+    #[arg(long, value_name = "FILE", requires = "libssl")]
+    pub(super) ledger: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

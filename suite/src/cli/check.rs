@@ -6,9 +6,8 @@ use super::args::{CheckArguments, Format};
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{carry_out, jobs, report, verdict};
+use super::{carry_out, jobs, judge_with, report, stale, verdict};
 use crate::doctor;
-use crate::judge::Judge;
 use crate::run::{Plan, RunError};
 use crate::scenario::Corpus;
 
@@ -32,7 +31,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
         jobs: jobs(arguments.report.jobs),
         variants: Vec::new(),
     };
-    let judge = Judge::built_in()?;
+    let judge = judge_with(&arguments.report.ledger, &libraries)?;
     let begun = Instant::now();
     let mut proofs = Vec::new();
     for subject in &plan.backends {
@@ -45,6 +44,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
     for (checked, proofs) in report.checked.iter_mut().zip(proofs) {
         checked.proofs = proofs;
     }
+    report.stale = stale(&plan, &judge, &corpus, &results);
     let failed = report
         .checked
         .iter()
@@ -54,8 +54,9 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
         Format::Text => report.check(duration, &|name| libraries.again(name, &arguments.against)),
         Format::Json => report.json(duration).map_err(Failure::Json)?,
     })?;
-    Ok(match failed {
-        true => Exit::Backend,
-        false => verdict(&results),
+    Ok(match (failed, report.stale.as_slice()) {
+        (true, _) => Exit::Backend,
+        (false, []) => verdict(&results),
+        (false, _) => Exit::Unexpected,
     })
 }

@@ -71,6 +71,8 @@ pub(super) enum Failure {
     Selection(#[from] SelectionError),
     #[error("{0}")]
     Run(#[from] RunError),
+    #[error("the ledger {} cannot be read: {source}", path.display())]
+    Ledger { path: PathBuf, source: io::Error },
     #[error("the report cannot be written to {}: {source}", path.display())]
     Output { path: PathBuf, source: io::Error },
     #[error("the report cannot be written: {0}")]
@@ -130,6 +132,7 @@ impl Failure {
             | Self::NoSuchVariant
             | Self::Scenario(_)
             | Self::Selection(_)
+            | Self::Ledger { .. }
             | Self::Output { .. }
             | Self::StandardOutput(_) => Exit::Usage,
             Self::Open(OpenError::Worker(_)) => Exit::Suite,

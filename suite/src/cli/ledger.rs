@@ -8,7 +8,7 @@ use super::args::LedgerArguments;
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{carry_out, chosen, jobs, stale};
+use super::{add, carry_out, chosen, jobs, stale};
 use crate::backend::REFERENCE;
 use crate::judge::{Expected, Finding, Judge, Kind, Ledger};
 use crate::run::{CaseResult, Plan};
@@ -32,7 +32,15 @@ pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     }
     let corpus = Corpus::built_in()?;
     let libraries = Libraries::open(&arguments.libraries)?;
-    let (backends, _) = chosen(&libraries, &arguments.backend)?;
+    let named = libraries.named();
+    let backends = match (arguments.backend.as_slice(), named.is_empty()) {
+        ([], false) => named,
+        (names, _) => {
+            let (mut backends, _) = chosen(&libraries, names)?;
+            add(&mut backends, named);
+            backends
+        }
+    };
     let plan = Plan {
         scenarios: corpus.select(&[])?,
         reference: libraries.among(&backends, REFERENCE)?,

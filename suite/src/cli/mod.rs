@@ -13,8 +13,10 @@ mod table;
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, Write as _};
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::available_parallelism;
@@ -85,6 +87,7 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let output = Output::prepare(arguments.report.output.as_deref())?;
     let scenarios = corpus.select(&arguments.report.scenario)?;
     let libraries = Libraries::open(&arguments.libraries)?;
+    let judge = judge_with(&arguments.report.ledger, &libraries)?;
     let (mut backends, missing) = chosen(&libraries, &arguments.backend)?;
     add(&mut backends, libraries.named());
     let plan = Plan {
@@ -95,7 +98,6 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
         variants: Vec::new(),
     };
     let begun = Instant::now();
-    let judge = Judge::built_in()?;
     let results = carry_out(&plan, &judge)?;
     let duration = begun.elapsed();
     let mut report = report(&plan, &judge, &results, &missing);
@@ -108,6 +110,22 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
         true => Ok(verdict(&results)),
         false => Ok(Exit::Unexpected),
     }
+}
+
+/// The judge that also knows what these files say of the libraries that the user named.
+fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<Judge, Failure> {
+    let mut judge = Judge::built_in()?;
+    for path in ledgers {
+        let text = fs::read_to_string(path).map_err(|source| Failure::Ledger {
+            path: path.clone(),
+            source,
+        })?;
+        for subject in libraries.named() {
+            let name = &subject.about().id;
+            judge.ledger.add(name, &path.to_string_lossy(), &text)?;
+        }
+    }
+    Ok(judge)
 }
 
 /// The backends of these names, or all that are here, and those that are not.

@@ -74,22 +74,29 @@ impl Stage<'_> {
 fn without_what_the_system_decides(entries: Vec<Entry>, steps: &[Step]) -> Vec<Entry> {
     let finishes = |step: usize| step.checked_sub(1).and_then(|index| steps.get(index));
     let mut told = Vec::with_capacity(entries.len());
-    // Where what has not been told yet begins.
+    // Where what has not been told yet begins, and the call that is told when it gets further.
     let mut untold: Option<usize> = None;
+    let mut left_out: Option<Entry> = None;
     for mut entry in entries {
         let begin = untold.unwrap_or(entry.from.out);
         match &entry.result {
             Outcome::Call(call) if call.error == ErrorClass::WantWrite => {
                 untold = Some(begin);
                 if finishes(entry.step) == Some(&Step::Finish) {
+                    left_out.get_or_insert(entry);
                     continue;
                 }
             }
             // A call that fails for good may have sent anything, or nothing.
             Outcome::Call(call) if untold.is_none() || is_done_or_waits(call.error) => {
-                untold = None
+                untold = None;
             }
             _ => {}
+        }
+        if let (Outcome::Call(_), Some(first)) = (&entry.result, left_out.take()) {
+            // Whether the first attempt went through at once is the system's business too.
+            entry.action = first.action;
+            entry.asked = first.asked;
         }
         if untold.is_some() {
             entry.to.out = begin;
@@ -117,4 +124,78 @@ fn runs(tap: &Tap) -> impl Iterator<Item = (Direction, &[u8])> {
         *position += length;
         (direction, bytes)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Call;
+
+    /// A call in this step, with the bytes that had gone out when it ended.
+    fn call(step: usize, action: &str, error: ErrorClass, to: usize) -> Entry {
+        let call = match error {
+            ErrorClass::None => Call::success(300),
+            error => Call::failure(error),
+        };
+        let mut entry = Entry::new(step, action.to_owned(), Outcome::Call(call));
+        entry.to.out = to;
+        entry
+    }
+
+    fn told(mut entries: Vec<Entry>) -> Vec<(usize, String, usize, usize)> {
+        let mut from = 0;
+        for entry in &mut entries {
+            entry.from.out = std::mem::replace(&mut from, entry.to.out);
+        }
+        let steps = [Step::Renegotiate, Step::Finish];
+        let told = without_what_the_system_decides(entries, &steps);
+        let told = told.into_iter();
+        told.map(|e| (e.step, e.action, e.from.out, e.to.out))
+            .collect()
+    }
+
+    #[test]
+    fn how_often_a_socket_blocks_and_how_much_it_takes_is_not_told() {
+        use ErrorClass::{None, WantWrite};
+
+        let many = told(vec![
+            call(1, "write", WantWrite, 80),
+            call(2, "retry", WantWrite, 160),
+            call(2, "retry", WantWrite, 240),
+            call(2, "retry", None, 300),
+        ]);
+        let few = told(vec![
+            call(1, "write", WantWrite, 200),
+            call(2, "retry", None, 300),
+        ]);
+        assert_eq!(many, few);
+        let [blocked, done] = &many[..] else {
+            panic!("{many:?}");
+        };
+        assert_eq!(*blocked, (1, "write".to_owned(), 0, 0));
+        assert_eq!(*done, (2, "retry".to_owned(), 0, 300));
+    }
+
+    #[test]
+    fn whether_the_rest_of_a_write_blocks_at_first_is_not_told() {
+        use ErrorClass::{None, WantWrite};
+
+        let at_once = told(vec![call(2, "write 100", None, 300)]);
+        let blocked = told(vec![
+            call(2, "write 100", WantWrite, 100),
+            call(2, "retry 100", None, 300),
+        ]);
+        assert_eq!(at_once, blocked);
+    }
+
+    #[test]
+    fn what_went_before_a_call_failed_for_good_is_not_told() {
+        let entries = |taken| {
+            told(vec![
+                call(1, "write", ErrorClass::WantWrite, taken),
+                call(1, "retry", ErrorClass::Syscall, taken + 10),
+            ])
+        };
+        assert_eq!(entries(80), entries(200));
+    }
 }

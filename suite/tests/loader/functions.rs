@@ -243,3 +243,63 @@ fn what_is_named_is_what_an_error_is_about() {
     let error = error_of(&source).to_string();
     assert!(error.starts_with("/nowhere/libcrypto.so "), "{error}");
 }
+
+#[test]
+fn what_a_transport_is_made_of_and_a_library_lacks_is_told_for_that_transport_alone() {
+    let folder = folder();
+    for (hidden, variant, told) in [
+        (&["BIO_s_mem"], "tls1.3/client/memory-bio", "BIO_s_mem"),
+        (
+            &["BIO_new_bio_pair"],
+            "tls1.3/client/bio-pair",
+            "BIO_new_bio_pair",
+        ),
+        (
+            &["BIO_f_buffer"],
+            "tls1.3/client/buffering-bio",
+            "BIO_f_buffer",
+        ),
+        (&["SSL_set_fd"], "tls1.3/client/socket", "SSL_set_fd"),
+        (
+            &["BIO_meth_new"],
+            "tls1.3/client/blocking",
+            "the transport blocking, without BIO_meth_new",
+        ),
+    ] as [(&'static [&'static str; 1], _, _); 5]
+    {
+        let object = shim(
+            &folder.path().join(format!("{}.so", hidden[0])),
+            all_but(hidden),
+            &[],
+        );
+        let libssl = Libssl::load("lacking", &object).expect("it can do the rest");
+        let scenario = scenario("transport/far-end-vanishes");
+        for other in scenario
+            .variants()
+            .filter(|v| v.to_string().starts_with("tls1.3/client"))
+        {
+            let trace = stage::run(&libssl, &scenario, other).expect("the suite does its part");
+            match other.to_string() == variant {
+                true => assert_eq!(trace.unsupported(), Some(told), "{other}"),
+                false if needs(hidden[0], &other.to_string()) => {
+                    assert!(
+                        trace.unsupported().is_some(),
+                        "{other} without {}",
+                        hidden[0]
+                    );
+                }
+                false => assert_eq!(trace.unsupported(), None, "{other} without {}", hidden[0]),
+            }
+        }
+    }
+}
+
+/// Whether another transport than the one that is looked at needs the function too.
+fn needs(function: &str, variant: &str) -> bool {
+    let transport = variant.rsplit('/').next().unwrap_or_default();
+    match function {
+        "SSL_set_fd" => transport == "blocking-socket",
+        "BIO_meth_new" => transport == "buffering-bio",
+        _ => false,
+    }
+}

@@ -212,3 +212,36 @@ fn a_bare_name_and_an_empty_table_say_the_same() {
     );
     assert_eq!(bare, tables);
 }
+
+#[test]
+fn each_transport_makes_variants_of_its_own_which_are_read_again() {
+    use writeproof::scenario::Variant;
+
+    let words = Transport::ALL.map(|transport| format!("'{}'", transport.word()));
+    let text = format!(
+        "title = 't'\ntransports = [{}]\nsteps = ['handshake', {{ write = {{ len = 1 }} }}]\n",
+        words.join(", ")
+    );
+    let variants: Vec<_> = read(&text).unwrap().variants().collect();
+    assert_eq!(variants.len(), 4 * Transport::ALL.len());
+    for variant in &variants {
+        assert_eq!(Variant::parse(&variant.to_string()), Some(*variant));
+    }
+    let written: Vec<_> = variants.iter().map(ToString::to_string).collect();
+    assert_eq!(written[0], "tls1.2/client");
+    assert!(written.contains(&"tls1.3/server/blocking-socket".to_owned()));
+    for wrong in [
+        "tls1.3/client/scripted",
+        "tls1.3/client/",
+        "tls1.3/client/pigeon",
+        "tls1.3/client/socket/socket",
+    ] {
+        assert_eq!(Variant::parse(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn without_a_word_on_transports_there_is_the_scripted_one_alone() {
+    let scenario = read(SHORTER_BUFFER).unwrap();
+    assert_eq!(scenario.transports, [Transport::Scripted]);
+}

@@ -245,3 +245,49 @@ title = 't'\n[[steps]]\nretry = {}                   => 3:1 a retry before any w
 "#,
     );
 }
+
+#[test]
+fn a_wrong_transport_is_refused() {
+    check_refused(
+        |keys| format!("title = 't'\n{keys}\nsteps = ['handshake', {{ write = {{ len = 1 }} }}]\n"),
+        r#"
+transports = 'socket'             => 2:14 "transports" is "socket" ~ an array of strings
+transports = []                   => 2:14 "transports" is an empty array ~ one or more strings
+transports = ['biopair']          => 2:15 unknown value "biopair" for an element of "transports" ~ did you mean "bio-pair"?
+transports = ['socket', 'pigeon'] => 2:25 the values are scripted, blocking, memory-bio, bio-pair, buffering-bio, socket, blocking-socket
+transports = ['socket', 'socket'] => 2:25 "socket" stands twice in "transports"
+transport = ['socket']            => 2:1 did you mean "transports"?
+"#,
+    );
+}
+
+/// A file with these words as its transports and its third step; the step stands in line 4.
+fn over(transports_and_step: &str) -> String {
+    let (transports, step) = transports_and_step.split_once(": ").unwrap();
+    format!(
+        "title = 't'\ntransports = [{transports}]\nsteps = ['handshake',\n{step},\n{{ write = {{ len = 1 }} }}]\n"
+    )
+}
+
+#[test]
+fn a_step_that_a_transport_cannot_do_is_refused() {
+    check_refused(
+        over,
+        r#"
+'blocking': { link = 'blocked' }                                => 4:3 "link accept 0", which the transport "blocking" cannot do: it never says would-block ~ leave "blocking" out of transports
+'blocking': { link = { accept = 5, then = 'zero-retry' } }      => 4:3 the transport "blocking" cannot do
+'blocking': { inbound = 'hold' }                                => 4:3 "inbound deliver 0", which the transport "blocking" cannot do
+'blocking': { inbound = { deliver = 5 } }                       => 4:3 the transport "blocking" cannot do
+'memory-bio': { link = { fail = 'EPIPE' } }                     => 4:3 the transport "memory-bio" cannot do ~ without at_most
+'memory-bio': { link = { accept = 5, at_most = 1 } }            => 4:3 the transport "memory-bio" cannot do
+'memory-bio': { inbound = { fail = 'EPIPE' } }                  => 4:3 the transport "memory-bio" cannot do
+'bio-pair': { link = { accept = 5, then = 'zero' } }            => 4:3 the transport "bio-pair" cannot do
+'bio-pair': { inbound = 'eof' },\n{ inbound = 'open' }          => 5:3 a BIO pair cannot take back
+'scripted', 'socket': { link = { accept = 5 } }                 => 4:3 the transport "socket" cannot do ~ leave "socket" out of transports
+'socket': { link = { at_most = 5 } }                            => 4:3 the transport "socket" cannot do
+'socket': { inbound = 'eof' }                                   => 4:3 the transport "socket" cannot do
+'blocking-socket': { link = 'blocked' }                         => 4:3 the transport "blocking-socket" cannot do
+'blocking-socket': { inbound = 'hold' }                         => 4:3 the transport "blocking-socket" cannot do
+"#,
+    );
+}

@@ -95,6 +95,8 @@ fn judged(fault: &Fault, sown: &Sown) -> Result<(), Failed> {
                 .iter()
                 .find(|case| matches!(case.seen, Seen::Ended(_)));
             ensure(ended.is_none(), || format!("{ended:?}"))?;
+            let blamed = sown.cases.iter().find(|case| !case.broken.is_empty());
+            ensure(blamed.is_none(), || format!("{blamed:?} {:?}", seen.broken))?;
             // One that does nothing would prove nothing.
             ensure(!sown.cases.is_empty(), || "no case reaches it".to_owned())
         }
@@ -105,10 +107,7 @@ fn judged(fault: &Fault, sown: &Sown) -> Result<(), Failed> {
 fn only_where_reached(index: usize, fault: &Fault) -> Result<(), Failed> {
     let seen_in = |extent| -> Result<BTreeSet<String>, Failed> {
         let sown = Sown::run(index, fault, extent)?;
-        let seen = sown
-            .cases
-            .iter()
-            .filter(|case| !matches!(case.seen, Seen::Same));
+        let seen = sown.cases.iter().filter(|case| case.is_seen());
         Ok(seen.map(ToString::to_string).collect())
     };
     let (reached, all) = (seen_in(Extent::Reached)?, seen_in(Extent::Everything)?);

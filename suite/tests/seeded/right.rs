@@ -1,11 +1,12 @@
 //! What the right library does in every case, and which faults each case would reach.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 
 use writeproof::backend::{Backends, REFERENCE};
-use writeproof::judge::differences;
+use writeproof::judge::{differences, monitor};
 use writeproof::scenario::{Corpus, Scenario, Variant};
 use writeproof::subject::{InProcess, Subject};
 use writeproof::trace::Trace;
@@ -23,6 +24,8 @@ pub(crate) struct Case {
     pub(crate) variant: Variant,
     /// What the reference does.
     pub(crate) trace: Trace,
+    /// The clauses that the reference itself breaks, each with the step.
+    broken: BTreeSet<(&'static str, usize)>,
     /// What the object does without a fault.
     unharmed: Trace,
     /// The faults that it reaches, by their places in the table.
@@ -55,12 +58,15 @@ impl Right {
             };
             object.reached();
             let unharmed = trace(object.subject.as_ref())?;
+            let reached = object.reached();
+            let trace = trace(&reference)?;
             Ok(Case {
                 scenario,
                 variant,
-                reached: object.reached(),
+                broken: broken(&trace),
+                trace,
                 unharmed,
-                trace: trace(&reference)?,
+                reached,
             })
         };
         Ok(Self {
@@ -87,10 +93,26 @@ impl Right {
 }
 
 impl Case {
+    /// The clauses that a trace of this case breaks, and the reference does not in that step.
+    pub(crate) fn broken_by(&self, trace: &Trace) -> BTreeSet<&'static str> {
+        let new = broken(trace).into_iter();
+        let new = new.filter(|broken| !self.broken.contains(broken));
+        new.map(|(clause, _)| clause).collect()
+    }
+
     /// Whether the fault would make any difference, as far as the right library shows.
     pub(crate) fn reaches(&self, fault: usize) -> bool {
         self.reached.contains(&fault)
     }
+}
+
+fn broken(trace: &Trace) -> BTreeSet<(&'static str, usize)> {
+    let watched = monitor::watch(trace).into_iter();
+    let broken = watched.flat_map(|(clause, notes)| {
+        let steps = notes.violations.into_iter().map(|violation| violation.step);
+        steps.map(move |step| (clause, step))
+    });
+    broken.collect()
 }
 
 /// Does all the work on all processors; the results are in the order of the work.

@@ -1,6 +1,6 @@
 //! Runs cases with one fault active, in worker processes, and compares them with those of the right library.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,9 +9,10 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use writeproof::judge::Verdict;
+use writeproof::judge::differences;
 use writeproof::scenario::{Scenario, Variant};
-use writeproof::subject::{Isolation, Subject};
+use writeproof::subject::{Isolation, Ran, Subject};
+use writeproof::trace::Trace;
 use writeproof::worker::Limits;
 use writeproof_faulty::{Fault, VARIABLE, faults};
 
@@ -50,6 +51,8 @@ pub(crate) struct Case {
     pub(crate) scenario: &'static Scenario,
     pub(crate) variant: Variant,
     pub(crate) seen: Seen,
+    /// The clauses that are broken, and that the right library keeps.
+    pub(crate) broken: BTreeSet<&'static str>,
 }
 
 /// What is seen of a fault in a case.
@@ -67,6 +70,20 @@ pub(crate) enum Seen {
 pub(crate) struct Extents {
     pub(crate) cases: usize,
     pub(crate) scenarios: BTreeSet<&'static str>,
+    /// Each clause that is broken, with the scenarios that show it.
+    pub(crate) broken: BTreeMap<&'static str, BTreeSet<&'static str>>,
+}
+
+impl Seen {
+    fn of(right: &Trace, trace: &Trace) -> Self {
+        if let Some(end) = trace.end() {
+            return Self::Ended(format!("step {}, {}: {}", end.step, end.action, end.result));
+        }
+        match differences(right, trace).first() {
+            None => Self::Same,
+            Some(difference) => Self::Differs(difference.to_string()),
+        }
+    }
 }
 
 impl Sown {
@@ -90,15 +107,26 @@ impl Sown {
     }
 
     pub(crate) fn seen(&self) -> Extents {
-        let seen = || {
-            self.cases
-                .iter()
-                .filter(|case| !matches!(case.seen, Seen::Same))
-        };
+        let mut broken: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for case in &self.cases {
+            for clause in &case.broken {
+                let scenarios = broken.entry(*clause).or_default();
+                scenarios.insert(case.scenario.id.as_str());
+            }
+        }
+        let seen = || self.cases.iter().filter(|case| case.is_seen());
         Extents {
             cases: seen().count(),
             scenarios: seen().map(|case| case.scenario.id.as_str()).collect(),
+            broken,
         }
+    }
+}
+
+impl Case {
+    /// Whether anything is to be said of it.
+    pub(crate) fn is_seen(&self) -> bool {
+        !matches!(self.seen, Seen::Same) || !self.broken.is_empty()
     }
 }
 
@@ -133,19 +161,11 @@ fn at_once(workers: &dyn Subject, cases: &[&'static right::Case]) -> Result<Vec<
     let variants: Vec<Variant> = cases.iter().map(|case| case.variant).collect();
     let ran = workers.run_all(first.scenario, &variants);
     let ran = ran.map_err(|error| format!("{}: {error}", first.scenario.id))?;
-    let compare = |(right, ran): (&&'static right::Case, writeproof::subject::Ran)| Case {
+    let compare = |(right, ran): (&&'static right::Case, Ran)| Case {
         scenario: right.scenario,
         variant: right.variant,
-        seen: match Verdict::of(&right.trace, &ran.trace) {
-            Verdict::Same | Verdict::NotApplicable(_) => Seen::Same,
-            Verdict::Differs(differences) => Seen::Differs(
-                differences
-                    .first()
-                    .map(ToString::to_string)
-                    .unwrap_or_default(),
-            ),
-            Verdict::Crashed(how) | Verdict::Hung(how) => Seen::Ended(how),
-        },
+        seen: Seen::of(&right.trace, &ran.trace),
+        broken: right.broken_by(&ran.trace),
     };
     Ok(cases.iter().zip(ran).map(compare).collect())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use writeproof::judge::monitor;
 use writeproof_faulty::{Fault, Kind};
 
 use crate::right::{Right, in_parallel};
@@ -16,8 +17,10 @@ pub(crate) fn print(faults: &[Fault]) -> Result<(), String> {
     });
     let sown: Vec<Sown> = sown.into_iter().collect::<Result<_, _>>()?;
     for kind in [Kind::Bug, Kind::Harmless] {
-        println!("\n| {kind:?} | what it does | repeats | reached in | seen in | first seen as |");
-        println!("|---|---|---|---|---|---|");
+        println!(
+            "\n| {kind:?} | what it does | repeats | reached in | seen in | breaks (scenarios) | first seen as |"
+        );
+        println!("|---|---|---|---|---|---|---|");
         for (fault, sown) in faults
             .iter()
             .zip(&sown)
@@ -26,6 +29,7 @@ pub(crate) fn print(faults: &[Fault]) -> Result<(), String> {
             row(fault, sown);
         }
     }
+    monitors(faults, &sown);
     alone(faults, &sown);
     idle(right, faults, &sown);
     Ok(())
@@ -33,12 +37,17 @@ pub(crate) fn print(faults: &[Fault]) -> Result<(), String> {
 
 fn row(fault: &Fault, sown: &Sown) {
     let seen = sown.seen();
+    let broken = seen.broken.iter().map(|(clause, in_scenarios)| {
+        let scenarios = in_scenarios.len();
+        format!("{clause} ({scenarios})")
+    });
+    let broken: Vec<_> = broken.collect();
     let first = sown.cases.iter().find_map(|case| match &case.seen {
         Seen::Same => None,
         Seen::Differs(words) | Seen::Ended(words) => Some(format!("{case}: {words}")),
     });
     println!(
-        "| {} | {} | [{}]({}) | {} cases | {} cases, {} scenarios | {} |",
+        "| {} | {} | [{}]({}) | {} cases | {} cases, {} scenarios | {} | {} |",
         fault.name,
         fault.does,
         fault.repeats,
@@ -46,8 +55,49 @@ fn row(fault: &Fault, sown: &Sown) {
         sown.cases.len(),
         seen.cases,
         seen.scenarios.len(),
+        broken.join(", "),
         first.unwrap_or_default().replace('|', "/"),
     );
+}
+
+/// Each monitor, with the bugs that it catches and those that no other does; and the bugs that none does.
+fn monitors(faults: &[Fault], sown: &[Sown]) {
+    let bugs = || {
+        faults
+            .iter()
+            .zip(sown)
+            .filter(|(fault, _)| fault.kind == Kind::Bug)
+    };
+    let broken: Vec<_> = bugs()
+        .map(|(fault, sown)| (&*fault.name, sown.seen().broken))
+        .collect();
+    println!("\n| monitor | catches | alone |\n|---|---|---|");
+    for monitor in monitor::monitors() {
+        let caught = || {
+            broken
+                .iter()
+                .filter(|(_, broken)| broken.contains_key(monitor.clause))
+        };
+        let alone = caught().filter(|(_, broken)| broken.len() == 1);
+        let alone: Vec<_> = alone.map(|(name, _)| *name).collect();
+        let caught: Vec<_> = caught().map(|(name, _)| *name).collect();
+        println!(
+            "| {} | {} | {} |",
+            monitor.clause,
+            list(&caught),
+            list(&alone)
+        );
+    }
+    let none = broken.iter().filter(|(_, broken)| broken.is_empty());
+    let none: Vec<_> = none.map(|(name, _)| *name).collect();
+    println!("\nBugs that no monitor catches: {}", list(&none));
+}
+
+fn list(names: &[&str]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names => names.join(", "),
+    }
 }
 
 /// Scenarios without which a bug would not be seen.
@@ -78,11 +128,5 @@ fn idle(right: &Right, faults: &[Fault], sown: &[Sown]) {
         .map(|case| case.scenario.id.as_str())
         .collect();
     let idle: Vec<_> = all.difference(&busy).copied().collect();
-    println!(
-        "\nScenarios in which no bug is seen: {}",
-        match idle.as_slice() {
-            [] => "none".to_owned(),
-            idle => idle.join(", "),
-        }
-    );
+    println!("\nScenarios in which no bug is seen: {}", list(&idle));
 }

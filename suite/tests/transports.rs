@@ -1,0 +1,200 @@
+//! The transports: the same traces whoever runs the cases, and no library that waits for ever in one of
+//! them ends or holds up the run.
+
+#![cfg(target_os = "linux")]
+
+#[path = "hostile/library.rs"]
+#[expect(dead_code, reason = "the rest is for the tests beside it")]
+mod library;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use writeproof::scenario::{Corpus, Id, Scenario, Transport, Variant, parse};
+use writeproof::subject::{Isolation, Subject};
+use writeproof::trace::{Outcome, Trace};
+use writeproof::worker::Limits;
+use writeproof_openssl_1_1_1::LIBSSL;
+
+/// A read to which nothing ever comes.
+const NOTHING_COMES: &str = r#"
+title = "A read to which nothing ever comes"
+versions = ["tls1.3"]
+roles = ["client"]
+transports = ["blocking-socket", "blocking"]
+steps = ["handshake", { write = { len = 100 } }, "read"]
+"#;
+
+/// A write that a hostile library waits for, over the transports that wait.
+const BAIT: &str = r#"
+title = "A write that a hostile library waits for"
+versions = ["tls1.3"]
+roles = ["client"]
+transports = ["blocking-socket", "blocking", "memory-bio"]
+steps = ["handshake", { write = { len = 1234 } }]
+"#;
+
+fn scenario(text: &str) -> Scenario {
+    let id = Id::new("local/case").expect("an id");
+    parse(id, "case.toml", text).expect("a scenario")
+}
+
+fn open(isolation: &Isolation, id: &str) -> std::sync::Arc<dyn Subject> {
+    let subject = isolation
+        .open(id)
+        .expect("a backend")
+        .map_err(|e| e.to_string());
+    subject.expect("it can be used")
+}
+
+fn variant(text: &str) -> Variant {
+    Variant::parse(text).expect("a variant")
+}
+
+fn ran(subject: &dyn Subject, scenario: &Scenario, name: &str) -> Trace {
+    let ran = subject.run(scenario, variant(name));
+    ran.expect("the suite does its part").trace
+}
+
+#[test]
+fn a_worker_comes_to_the_same_traces_as_this_process() {
+    let workers = Isolation::Workers {
+        program: env!("CARGO_BIN_EXE_writeproof").into(),
+        limits: Limits::DEFAULT,
+    };
+    let worker = open(&workers, "openssl-1.1.1");
+    let here = open(&Isolation::None, "openssl-1.1.1");
+    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let mut cases = 0;
+    for scenario in corpus.scenarios() {
+        let others = |v: &Variant| v.transport != Transport::Scripted;
+        for variant in scenario.variants().filter(others) {
+            let run = |subject: &dyn Subject| {
+                let ran = subject.run(scenario, variant);
+                ran.expect("the suite does its part").trace
+            };
+            let (in_worker, here) = (run(&*worker), run(&*here));
+            assert_eq!(
+                in_worker.digest(),
+                here.digest(),
+                "{} {variant}\n{in_worker}\n{here}",
+                scenario.id
+            );
+            cases += 1;
+        }
+    }
+    assert!(cases > 200, "{cases} cases over other transports");
+}
+
+/// The cases of a run, in JSON.
+fn cases(arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_writeproof"))
+        .args(arguments)
+        .args(["--format", "json"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("the command starts");
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let cases = report["cases"].as_array().expect("cases").clone();
+    (output.status.code(), cases)
+}
+
+#[test]
+fn the_number_of_threads_that_run_cases_makes_no_difference() {
+    let run = |jobs| {
+        let backend = ["--backend", "openssl-1.1.1"];
+        cases(
+            &[
+                &["run", "--scenario", "transport", "--jobs", jobs][..],
+                &backend,
+            ]
+            .concat(),
+        )
+    };
+    let (exit, one) = run("1");
+    assert_eq!(exit, Some(0));
+    assert!(
+        one.iter()
+            .any(|case| case["variant"] == "tls1.3/client/socket")
+    );
+    assert_eq!(run("2"), (Some(0), one));
+}
+
+#[test]
+fn a_library_that_waits_on_a_socket_for_what_never_comes_is_told_as_hung() {
+    let scenario = scenario(NOTHING_COMES);
+    let reference = open(&Isolation::None, "openssl-3.6");
+    let trace = ran(&*reference, &scenario, "tls1.3/client/blocking-socket");
+    let end = trace.end().expect("it hung");
+    assert_eq!((end.step, end.action.as_str()), (3, "transport"), "{trace}");
+    let never = "waits on a blocking socket for what never comes";
+    assert_eq!(end.result, Outcome::Hung(never.to_owned()));
+}
+
+#[test]
+fn where_the_suite_sees_each_wait_it_ends_it_and_tells_so() {
+    let scenario = scenario(NOTHING_COMES);
+    let reference = open(&Isolation::None, "openssl-3.6");
+    let trace = ran(&*reference, &scenario, "tls1.3/client/blocking");
+    assert!(trace.end().is_none(), "{trace}");
+    let told = trace.entries.iter().any(|entry| {
+        let end = "nothing can come any more: end of file";
+        entry.result == Outcome::Nothing(end.to_owned())
+    });
+    assert!(told, "{trace}");
+}
+
+/// What `check` says of the library in this scenario, in little time, by variant.
+fn verdicts(library: &Path, scenario: &str) -> Vec<(String, String, String)> {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("case.toml");
+    fs::write(&file, scenario).expect("the folder is ours");
+    let path = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
+    let (library, file) = (path(library), path(&file));
+    let arguments = [
+        "check",
+        "--limit",
+        "0.5",
+        "--libssl",
+        &library,
+        "--scenario",
+        &file,
+    ];
+    let (exit, cases) = cases(&arguments);
+    assert_eq!(exit, Some(1), "what hangs is unexpected");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let told = cases.iter().map(|case| {
+        let end = case["steps"].as_array().and_then(|steps| steps.last());
+        let end = end.map(|entry| entry["result"].to_string());
+        (
+            text(&case["variant"]),
+            text(&case["verdict"]),
+            end.unwrap_or_default(),
+        )
+    });
+    told.collect()
+}
+
+#[test]
+fn a_foreign_library_that_waits_for_what_never_comes_is_told_as_hung_and_the_run_goes_on() {
+    let told = verdicts(Path::new(LIBSSL), NOTHING_COMES);
+    let [(_, first, end), (_, second, _)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!((first.as_str(), second.as_str()), ("hung", "differs"));
+    assert!(end.contains("never comes"), "{told:?}");
+}
+
+#[test]
+fn a_library_that_sleeps_over_a_transport_that_waits_is_stopped_with_its_worker() {
+    let told = verdicts(&library::library("hang/asleep"), BAIT);
+    assert_eq!(told.len(), 3, "{told:?}");
+    for (variant, verdict, end) in &told {
+        assert_eq!(verdict, "hung", "{variant}");
+        assert!(end.contains("not back after 0.5 s"), "{variant}: {end}");
+    }
+}
