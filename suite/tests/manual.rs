@@ -12,18 +12,16 @@ fn manual() -> Manual {
     Manual::built_in().expect("fixtures/manual is right")
 }
 
+/// Also one that no trace can show: a scenario can be about what the manual leaves open.
 #[test]
-fn every_clause_that_a_scenario_names_exists_and_can_be_observed() {
+fn every_clause_that_a_scenario_names_exists() {
     let manual = manual();
     let corpus = Corpus::built_in().expect("fixtures/scenarios is right");
     for scenario in corpus.scenarios() {
         for id in &scenario.clauses {
-            let clause = manual
-                .get(id)
-                .unwrap_or_else(|| panic!("{} names {id}, which no page has", scenario.id));
-            assert_eq!(
-                clause.unobservable, None,
-                "{} names {id}, which nothing shows",
+            assert!(
+                manual.get(id).is_some(),
+                "{} names {id}, which no page has",
                 scenario.id
             );
         }
