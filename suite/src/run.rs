@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crate::backend::REFERENCE;
-use crate::judge::{Difference, Finding, Judge, Judgement, Kind, Place, Recorded, Verdict};
-use crate::scenario::{Id, Origin, Scenario, Selection, Variant};
+use crate::judge::{Difference, Finding, Judge, Judgement, Kind, Place, Recorded, Stale, Verdict};
+use crate::scenario::{Corpus, Id, Origin, Scenario, Selection, Variant};
 use crate::stage::StageError;
 use crate::subject::{Printed, Ran, Subject};
 use crate::trace::Trace;
@@ -273,6 +273,24 @@ impl<'c> Plan<'c> {
                 scenario: scenario.id.clone(),
             })
         })
+    }
+
+    /// The entries of the ledger whose finding did not come in these results, as far as they can tell.
+    pub fn stale(&self, judge: &Judge, corpus: &Corpus, results: &[CaseResult]) -> Vec<Stale> {
+        let mut stale = Vec::new();
+        for about in self.backends.iter().map(|backend| backend.about()) {
+            let of_library = |result: &&CaseResult| {
+                result.backend == about.id && result.origin == Origin::Library
+            };
+            let ran = results
+                .iter()
+                .filter(of_library)
+                .map(|result| ((&result.scenario, result.variant), &result.findings[..]))
+                .collect();
+            let (library, version) = (about.recorded_as(), &about.version);
+            stale.extend(judge.ledger.stale(corpus, &library, version, &ran));
+        }
+        stale
     }
 
     fn ran(

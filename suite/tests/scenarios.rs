@@ -9,11 +9,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, OnceLock};
+use std::thread::available_parallelism;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use writeproof::backend::{Backends, REFERENCE};
 use writeproof::judge::{Judge, Place, Recordings, Verdict, differences, file_stem, render};
+use writeproof::run::{Plan, Unwatched};
 use writeproof::scenario::{Corpus, Id, Scenario, Variant};
 use writeproof::subject::{Isolation, Subject};
 use writeproof::trace::Trace;
@@ -51,6 +54,10 @@ fn main() {
         Trial::test("every backend that is required is here", required),
         Trial::test("the same case twice gives the same trace", same_twice),
         Trial::test("what ran before makes no difference", whatever_ran_before),
+        Trial::test(
+            "whatever is found is in the ledger, and whatever is in the ledger is found",
+            known,
+        ),
         Trial::test(
             "two backends compared either way come to the same counts",
             either_way,
@@ -253,6 +260,44 @@ fn texts_and_differences() -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+fn known() -> Result<(), Failed> {
+    let corpus = corpus()?;
+    let judge = Judge::built_in().map_err(|error| error.to_string())?;
+    let opened =
+        (0..IDS.len()).map(
+            |index| match BACKENDS[index].get_or_init(|| open(IDS[index])) {
+                Ok(backend) => Ok(Arc::clone(backend)),
+                Err(reason) => Err(reason.clone()),
+            },
+        );
+    let mut backends = opened.collect::<Result<Vec<_>, String>>()?;
+    let reference = Arc::clone(backends.first().ok_or("no reference")?);
+    backends.retain(|backend| is_recorded(backend.as_ref()));
+    let plan = Plan {
+        scenarios: corpus.select(&[])?,
+        backends,
+        reference,
+        jobs: available_parallelism().map_or(1, usize::from),
+        variants: Vec::new(),
+    };
+    let results = plan.run(&judge, &Unwatched, &AtomicBool::new(false))?;
+    let unknown = results.iter().flat_map(|result| {
+        let unknown = result.findings.iter().filter(|found| found.known.is_none());
+        unknown.map(move |found| {
+            let (id, variant, backend) = (&result.scenario, result.variant, &result.backend);
+            format!("{id} {variant} on {backend}: {found:?}")
+        })
+    });
+    let stale = plan.stale(&judge, corpus, &results);
+    let told: Vec<String> = unknown
+        .chain(stale.iter().map(ToString::to_string))
+        .collect();
+    match told.is_empty() {
+        true => Ok(()),
+        false => Err(told.join("\n").into()),
+    }
 }
 
 /// Every case, in the order of the library and in the other, on one thread each.

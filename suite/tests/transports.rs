@@ -115,13 +115,11 @@ fn the_number_of_threads_that_run_cases_makes_no_difference() {
             .concat(),
         )
     };
-    let (exit, one) = run("1");
-    assert_eq!(exit, Some(0));
-    assert!(
-        one.iter()
-            .any(|case| case["variant"] == "tls1.3/client/socket")
-    );
-    assert_eq!(run("2"), (Some(0), one));
+    let (_, one) = run("1");
+    let over_sockets = |case: &&Value| case["variant"] == "tls1.3/client/socket";
+    assert!(one.iter().filter(over_sockets).count() > 10);
+    let (_, two) = run("2");
+    assert_eq!(one, two);
 }
 
 #[test]

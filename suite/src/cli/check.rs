@@ -6,7 +6,7 @@ use super::args::{CheckArguments, Format};
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{carry_out, jobs, judge_with, report, stale, verdict};
+use super::{carry_out, jobs, judge_with, report, verdict};
 use crate::doctor;
 use crate::report::check::shown_by;
 use crate::run::{Plan, RunError};
@@ -45,7 +45,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
     for (checked, proofs) in report.checked.iter_mut().zip(proofs) {
         checked.proofs = proofs;
     }
-    report.stale = stale(&plan, &judge, &corpus, &results);
+    report.stale = plan.stale(&judge, &corpus, &results);
     let failed = report
         .checked
         .iter()

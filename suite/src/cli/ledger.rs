@@ -8,7 +8,7 @@ use super::args::LedgerArguments;
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{add, carry_out, chosen, jobs, stale};
+use super::{add, carry_out, chosen, jobs};
 use crate::backend::REFERENCE;
 use crate::judge::{Expected, Finding, Judge, Kind, Ledger};
 use crate::run::{CaseResult, Plan};
@@ -49,7 +49,7 @@ pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
         variants: Vec::new(),
     };
     let results = carry_out(&plan, &judge)?;
-    let stale = stale(&plan, &judge, &corpus, &results);
+    let stale = plan.stale(&judge, &corpus, &results);
     let proposals = proposals(&results);
     let mut text = String::new();
     for entry in &stale {

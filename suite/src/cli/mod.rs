@@ -32,11 +32,11 @@ use self::output::Output;
 pub use self::own::own;
 use self::progress::Bar;
 use crate::backend::{About, Backends, REFERENCE, Unusable};
-use crate::judge::{self, Judge, Stale, Verdict};
+use crate::judge::{self, Judge, Verdict};
 use crate::report::check::shown_by;
 use crate::report::{Checked, Report, text};
 use crate::run::{CaseResult, Plan};
-use crate::scenario::{Corpus, Id, Origin, Role, Scenario, Transport, Variant, Version};
+use crate::scenario::{Corpus, Id, Role, Scenario, Transport, Variant, Version};
 use crate::subject::{Isolation, Subject};
 use crate::trace::Trace;
 use crate::worker;
@@ -102,7 +102,7 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let results = carry_out(&plan, &judge)?;
     let duration = begun.elapsed();
     let mut report = report(&plan, &judge, &results, &missing);
-    report.stale = stale(&plan, &judge, &corpus, &results);
+    report.stale = plan.stale(&judge, &corpus, &results);
     output.write(&match arguments.report.format {
         Format::Text => report.text(duration, &|result| {
             shown_by(result, &libraries.again(&[&result.backend]))
@@ -143,23 +143,6 @@ fn chosen(
         }
         names => Ok((libraries.all_by_name(names)?, Vec::new())),
     }
-}
-
-/// The entries of the ledger whose finding did not come.
-fn stale(plan: &Plan<'_>, judge: &Judge, corpus: &Corpus, results: &[CaseResult]) -> Vec<Stale> {
-    let mut stale = Vec::new();
-    for about in plan.backends.iter().map(|backend| backend.about()) {
-        let of_library =
-            |result: &&CaseResult| result.backend == about.id && result.origin == Origin::Library;
-        let ran = results
-            .iter()
-            .filter(of_library)
-            .map(|result| ((&result.scenario, result.variant), &result.findings[..]))
-            .collect();
-        let (library, version) = (about.recorded_as(), &about.version);
-        stale.extend(judge.ledger.stale(corpus, &library, version, &ran));
-    }
-    stale
 }
 
 fn list(format: Format) -> Result<Exit, Failure> {

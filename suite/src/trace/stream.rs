@@ -135,9 +135,12 @@ impl Stream {
         if raw.len() < RECOGNISABLE {
             return 0;
         }
+        // Next to nothing of much that was offered stands in a record that is sealed, as most are.
+        let sieve = Sieve::of(raw);
         let offers = self.offers.iter();
         let offered: HashSet<&[u8]> = offers
             .flat_map(|offer| offer.bytes.windows(RECOGNISABLE))
+            .filter(|window| sieve.lets_through(window))
             .collect();
         let mut bytes = 0;
         let mut counted = 0;
@@ -158,6 +161,40 @@ impl Stream {
             let mut windows = offer.bytes.windows(RECOGNISABLE);
             Some((offer, windows.position(|other| other == window)?))
         })
+    }
+}
+
+/// Lets through all windows of some bytes, and few others.
+struct Sieve(Vec<u64>);
+
+impl Sieve {
+    /// Sixty times as many as a record has windows.
+    const BITS: u32 = 20;
+
+    fn of(bytes: &[u8]) -> Self {
+        let mut words = vec![0; 1 << (Self::BITS - u64::BITS.trailing_zeros())];
+        for window in bytes.windows(RECOGNISABLE) {
+            let (word, bit) = Self::place(window);
+            words[word] |= bit;
+        }
+        Self(words)
+    }
+
+    fn lets_through(&self, window: &[u8]) -> bool {
+        let (word, bit) = Self::place(window);
+        self.0[word] & bit != 0
+    }
+
+    /// The word and the bit that stand for a window: the highest bits of a multiplicative hash.
+    fn place(window: &[u8]) -> (usize, u64) {
+        /// 2 to the 64th, divided by the golden ratio.
+        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+        let number = window
+            .iter()
+            .fold(0, |number, &byte| number << u8::BITS | u64::from(byte));
+        let place = number.wrapping_mul(FACTOR) >> (u64::BITS - Self::BITS);
+        let word = usize::try_from(place / u64::from(u64::BITS)).unwrap_or(0);
+        (word, 1 << (place % u64::from(u64::BITS)))
     }
 }
 

@@ -20,9 +20,6 @@ use writeproof_faulty::{Fault, Kind, faults};
 use self::right::Right;
 use self::sown::{Extent, Seen, Sown};
 
-/// Bugs that no trace shows so far.
-const NOT_SEEN: [&str; 1] = ["explicit-nonce-repeated"];
-
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let faults: &'static [Fault] = match faults() {
@@ -52,12 +49,11 @@ fn main() -> ExitCode {
     ];
     for (index, fault) in faults.iter().enumerate() {
         let rule = match fault.kind {
-            Kind::Bug if NOT_SEEN.contains(&fault.name.as_str()) => "is not seen yet",
             Kind::Bug => "is seen",
             Kind::Harmless => "is nobody's fault",
         };
         trials.push(Trial::test(format!("{} {rule}", fault.name), move || {
-            let sown = Sown::run(index, fault, Extent::Reached)?;
+            let sown = Sown::run(index, fault, Extent::Enough)?;
             judged(fault, &sown)
         }));
         let everywhere = format!("{} is seen only where it is reached", fault.name);
@@ -78,11 +74,6 @@ fn the_same_faults(faults: &[Fault]) -> Result<(), Failed> {
 fn judged(fault: &Fault, sown: &Sown) -> Result<(), Failed> {
     let seen = sown.seen();
     match fault.kind {
-        Kind::Bug if NOT_SEEN.contains(&fault.name.as_str()) => {
-            ensure(seen.cases == 0 && !sown.cases.is_empty(), || {
-                "it is seen now".to_owned()
-            })
-        }
         Kind::Bug => ensure(seen.cases > 0, || {
             format!(
                 "seen in none of the {} cases that reach it",
@@ -110,7 +101,7 @@ fn only_where_reached(index: usize, fault: &Fault) -> Result<(), Failed> {
         let seen = sown.cases.iter().filter(|case| case.is_seen());
         Ok(seen.map(ToString::to_string).collect())
     };
-    let (reached, all) = (seen_in(Extent::Reached)?, seen_in(Extent::Everything)?);
+    let (reached, all) = (seen_in(Extent::Enough)?, seen_in(Extent::Everything)?);
     let missed: Vec<_> = all.difference(&reached).collect();
     ensure(missed.is_empty(), || format!("{missed:?}"))
 }

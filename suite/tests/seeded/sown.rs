@@ -14,7 +14,7 @@ use writeproof::scenario::{Scenario, Variant};
 use writeproof::subject::{Isolation, Ran, Subject};
 use writeproof::trace::Trace;
 use writeproof::worker::Limits;
-use writeproof_faulty::{Fault, VARIABLE, faults};
+use writeproof_faulty::{Fault, Kind, VARIABLE, faults};
 
 use crate::object;
 use crate::right::{self, Right};
@@ -34,8 +34,9 @@ const NO_FAULT: &str = "there-is-no-such-fault";
 /// In which cases a fault is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// In those in which the right library comes to its place.
-    Reached,
+    /// In those in which the right library comes to its place: a harmless one in all of these, a bug in each scenario
+    /// until it breaks a clause or ends the process.
+    Enough,
     /// In all.
     Everything,
 }
@@ -101,7 +102,11 @@ impl Sown {
         let wanted: Vec<_> = right.cases.iter().filter(wanted).collect();
         let mut cases = Vec::with_capacity(wanted.len());
         for of_scenario in wanted.chunk_by(|one, next| one.scenario.id == next.scenario.id) {
-            cases.extend(compared(workers.as_ref(), of_scenario)?);
+            let run = match (fault.kind, extent) {
+                (Kind::Bug, Extent::Enough) => until_caught,
+                (Kind::Harmless, _) | (_, Extent::Everything) => at_once,
+            };
+            cases.extend(run(workers.as_ref(), of_scenario)?);
         }
         Ok(Self { cases })
     }
@@ -124,6 +129,11 @@ impl Sown {
 }
 
 impl Case {
+    /// Whether a clause is broken or the process ended.
+    pub(crate) fn is_caught(&self) -> bool {
+        !self.broken.is_empty() || matches!(self.seen, Seen::Ended(_))
+    }
+
     /// Whether anything is to be said of it.
     pub(crate) fn is_seen(&self) -> bool {
         !matches!(self.seen, Seen::Same) || !self.broken.is_empty()
@@ -136,19 +146,17 @@ impl fmt::Display for Case {
     }
 }
 
-/// Cases of one scenario. A fault that ends the first does so in the others too, which would take much time: a process
-/// is needed to see it, and several to tell what came before.
-fn compared(workers: &dyn Subject, cases: &[&'static right::Case]) -> Result<Vec<Case>, String> {
-    let (first, others) = cases.split_at(cases.len().min(1));
-    let mut compared = at_once(workers, first)?;
-    if !matches!(
-        compared.as_slice(),
-        [Case {
-            seen: Seen::Ended(_),
-            ..
-        }]
-    ) {
-        compared.extend(at_once(workers, others)?);
+/// Cases of one scenario, one after the other until there is enough to be said of the fault.
+fn until_caught(
+    workers: &dyn Subject,
+    cases: &[&'static right::Case],
+) -> Result<Vec<Case>, String> {
+    let mut compared = Vec::new();
+    for case in cases {
+        compared.extend(at_once(workers, std::slice::from_ref(case))?);
+        if compared.last().is_some_and(Case::is_caught) {
+            break;
+        }
     }
     Ok(compared)
 }
