@@ -8,6 +8,7 @@ use super::libraries::Libraries;
 use super::output::Output;
 use super::{carry_out, jobs, judge_with, report, verdict};
 use crate::doctor;
+use crate::report::check::shown_by;
 use crate::run::{Plan, RunError};
 use crate::scenario::Corpus;
 
@@ -51,7 +52,12 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
         .flat_map(|checked| &checked.proofs)
         .any(|proof| matches!(proof.finding, doctor::Finding::Fails(_)));
     output.write(&match arguments.report.format {
-        Format::Text => report.check(duration, &|name| libraries.again(name, &arguments.against)),
+        Format::Text => report.check(duration, &|result| {
+            shown_by(
+                result,
+                &libraries.again(&[&result.backend, &arguments.against]),
+            )
+        }),
         Format::Json => report.json(duration).map_err(Failure::Json)?,
     })?;
     Ok(match (failed, report.stale.as_slice()) {

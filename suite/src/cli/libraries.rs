@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +12,9 @@ use crate::backend::{Backends, Unusable};
 use crate::report::check::quoted;
 use crate::subject::{Isolation, Subject};
 use crate::worker::Limits;
+
+/// In bytes.
+const MEBIBYTE: u64 = 1 << 20;
 
 /// Everything that can be opened in one command.
 pub(super) struct Libraries {
@@ -28,7 +30,7 @@ impl Libraries {
             time: arguments.limit,
             memory: match arguments.memory {
                 0 => None,
-                mebibytes => Some(u64::from(mebibytes) << 20),
+                mebibytes => Some(u64::from(mebibytes) * MEBIBYTE),
             },
         };
         let isolation = match arguments.in_process {
@@ -89,45 +91,62 @@ impl Libraries {
         }
     }
 
-    /// With which arguments a library, and what it is compared with, are had in another command.
-    pub(super) fn again(&self, name: &str, against: &str) -> String {
-        let source_of = |name: &str| {
-            let mut sources = self.named.iter().map(|(source, _)| source);
-            sources.find(|source| source.id == name)
-        };
-        let sources: Vec<&Source> = match name == against {
-            true => source_of(name).into_iter().collect(),
-            false => [name, against].into_iter().filter_map(source_of).collect(),
-        };
-        let mut words = String::new();
-        // Writing to a string cannot fail.
-        for source in &sources {
-            let _ = write!(words, "--libssl {} ", quoted(&source.path));
-        }
-        // Either all of them have these, or none.
-        for libcrypto in sources
-            .iter()
-            .filter_map(|source| source.libcrypto.as_ref())
-        {
-            let _ = write!(words, "--libcrypto {} ", quoted(libcrypto));
-        }
-        for prefix in sources.iter().filter_map(|source| source.prefix.as_ref()) {
-            let _ = write!(words, "--symbol-prefix {} ", quoted(Path::new(prefix)));
-        }
-        // Names are given to the first ones.
-        if sources
-            .iter()
-            .any(|source| default_name(&source.path) != source.id)
-        {
-            for source in &sources {
-                let _ = write!(words, "--name {} ", source.id);
+    /// With which arguments these libraries are had in another command, run as they were in this one.
+    pub(super) fn again(&self, names: &[&str]) -> String {
+        let mut sources: Vec<&Source> = Vec::new();
+        let mut backends: Vec<&str> = Vec::new();
+        for name in names {
+            match self.named.iter().find(|(source, _)| source.id == *name) {
+                Some((source, _)) => sources.push(source),
+                None => backends.push(name),
             }
         }
-        match source_of(against) {
-            Some(_) => words.trim_end().to_owned(),
-            None => format!("{words}--backend {against}"),
-        }
+        let mut words = named_again(&sources);
+        words.extend(backends.iter().map(|name| format!("--backend {name}")));
+        words.extend(isolated_again(&self.isolation));
+        words.join(" ")
     }
+}
+
+/// The arguments that name these shared objects.
+fn named_again(sources: &[&Source]) -> Vec<String> {
+    let mut words = Vec::new();
+    for source in sources {
+        words.push(format!("--libssl {}", quoted(&source.path)));
+    }
+    // Either all of them have these, or none.
+    for libcrypto in sources
+        .iter()
+        .filter_map(|source| source.libcrypto.as_ref())
+    {
+        words.push(format!("--libcrypto {}", quoted(libcrypto)));
+    }
+    for prefix in sources.iter().filter_map(|source| source.prefix.as_ref()) {
+        words.push(format!("--symbol-prefix {}", quoted(Path::new(prefix))));
+    }
+    // Names are given to the first ones.
+    let is_renamed = |source: &&Source| default_name(&source.path) != source.id;
+    if sources.iter().any(is_renamed) {
+        words.extend(sources.iter().map(|source| format!("--name {}", source.id)));
+    }
+    words
+}
+
+/// The arguments that say how libraries are run, where that is not left to the command.
+fn isolated_again(isolation: &Isolation) -> Vec<String> {
+    let limits = match isolation {
+        Isolation::None => return vec!["--in-process".to_owned()],
+        Isolation::Workers { limits, .. } => limits,
+    };
+    let mut words = Vec::new();
+    if limits.time != Limits::DEFAULT.time {
+        words.push(format!("--limit {}", limits.time.as_secs_f64()));
+    }
+    if limits.memory != Limits::DEFAULT.memory {
+        let mebibytes = limits.memory.unwrap_or(0) / MEBIBYTE;
+        words.push(format!("--memory {mebibytes}"));
+    }
+    words
 }
 
 /// Adds libraries, but for those that are there already: what is named twice is meant once.

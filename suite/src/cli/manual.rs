@@ -4,9 +4,10 @@ use super::args::{Format, ManualArguments};
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{carry_out, chosen, jobs};
+use super::{add, carry_out, chosen, jobs};
 use crate::backend::REFERENCE;
 use crate::judge::Judge;
+use crate::report::check::shown_by;
 use crate::report::clauses::Clauses;
 use crate::run::Plan;
 use crate::scenario::Corpus;
@@ -22,7 +23,8 @@ pub(super) fn manual(arguments: &ManualArguments) -> Result<Exit, Failure> {
     }
     let corpus = Corpus::built_in()?;
     let libraries = Libraries::open(&arguments.libraries)?;
-    let (backends, _) = chosen(&libraries, &arguments.backend)?;
+    let (mut backends, _) = chosen(&libraries, &arguments.backend)?;
+    add(&mut backends, libraries.named());
     let plan = Plan {
         scenarios: corpus.select(&[])?,
         reference: libraries.among(&backends, REFERENCE)?,
@@ -31,7 +33,9 @@ pub(super) fn manual(arguments: &ManualArguments) -> Result<Exit, Failure> {
         variants: Vec::new(),
     };
     let results = carry_out(&plan, &judge)?;
-    let mut clauses = Clauses::of(&judge.manual, &results);
+    let mut clauses = Clauses::of(&judge.manual, &results, &|result| {
+        shown_by(result, &libraries.again(&[&result.backend]))
+    });
     let exit = match clauses.unexercised().is_empty() {
         true => Exit::Expected,
         false => Exit::Unexpected,

@@ -33,6 +33,7 @@ pub use self::own::own;
 use self::progress::Bar;
 use crate::backend::{About, Backends, REFERENCE, Unusable};
 use crate::judge::{self, Judge, Verdict};
+use crate::report::check::shown_by;
 use crate::report::{Checked, Report, text};
 use crate::run::{CaseResult, Plan};
 use crate::scenario::{Corpus, Id, Role, Scenario, Transport, Variant, Version};
@@ -103,7 +104,9 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let mut report = report(&plan, &judge, &results, &missing);
     report.stale = plan.stale(&judge, &corpus, &results);
     output.write(&match arguments.report.format {
-        Format::Text => report.text(duration),
+        Format::Text => report.text(duration, &|result| {
+            shown_by(result, &libraries.again(&[&result.backend]))
+        }),
         Format::Json => report.json(duration).map_err(Failure::Json)?,
     })?;
     match report.stale.is_empty() {

@@ -1,6 +1,7 @@
 //! The command for a backend that is no part of the suite: a program of its own, with scenarios as its
 //! arguments.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,7 +10,8 @@ use super::output::Output;
 use super::{carry_out, complain, processors, progress, report, verdict};
 use crate::backend::{Backend, REFERENCE};
 use crate::judge::Judge;
-use crate::run::Plan;
+use crate::report::check::quoted;
+use crate::run::{CaseResult, Plan};
 use crate::scenario::Corpus;
 use crate::subject::{InProcess, Isolation};
 
@@ -41,7 +43,10 @@ fn run(backend: Arc<dyn Backend>, scenarios: &[String]) -> Result<Exit, Failure>
     let begun = Instant::now();
     let judge = Judge::built_in()?;
     let results = carry_out(&plan, &judge)?;
-    let text = report(&plan, &judge, &results, &[]).text(begun.elapsed());
+    let program = std::env::args_os().next().unwrap_or_default();
+    let program = quoted(Path::new(&program));
+    let again = |result: &CaseResult| format!("{program} {}", result.scenario);
+    let text = report(&plan, &judge, &results, &[]).text(begun.elapsed(), &again);
     Output::Standard.write(&text)?;
     Ok(verdict(&results))
 }

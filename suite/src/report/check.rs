@@ -21,9 +21,9 @@ const TOLD: usize = 60;
 const LINE: usize = 300;
 
 impl Report<'_> {
-    /// The report on the libraries that were checked; `again` says, for a backend's name, with which
-    /// arguments it and the reference are had again.
-    pub fn check(&self, duration: Duration, again: &dyn Fn(&str) -> String) -> String {
+    /// The report on the libraries that were checked; `again` says which command shows a result once
+    /// more, beside the reference's.
+    pub fn check(&self, duration: Duration, again: &dyn Fn(&CaseResult) -> String) -> String {
         let mut parts = Vec::new();
         for checked in &self.checked {
             let results: Vec<&CaseResult> = self
@@ -33,9 +33,7 @@ impl Report<'_> {
                 .collect();
             parts.push(loaded(checked));
             parts.push(self.summary_of(checked.id, &results));
-            parts.push(wrong::wrong(&results, self.manual, &|result| {
-                again(&result.backend)
-            }));
+            parts.push(wrong::wrong(&results, self.manual, again));
             parts.push(wrong::known(&results));
             parts.push(groups(&results, self.reference, again));
             parts.push(not_run(&results));
@@ -159,7 +157,11 @@ struct Group<'r> {
 }
 
 /// What most cases have in common first.
-fn groups(results: &[&CaseResult], reference: &str, again: &dyn Fn(&str) -> String) -> String {
+fn groups(
+    results: &[&CaseResult],
+    reference: &str,
+    again: &dyn Fn(&CaseResult) -> String,
+) -> String {
     let mut groups: Vec<(String, Group<'_>)> = Vec::new();
     for &result in results {
         let differs =
@@ -190,15 +192,13 @@ fn groups(results: &[&CaseResult], reference: &str, again: &dyn Fn(&str) -> Stri
         let result = group.first;
         let _ = writeln!(
             text,
-            "{:3}. {}\n     {}, e.g. {} {}\n     writeproof show {} --variant {} {}",
+            "{:3}. {}\n     {}, e.g. {} {}\n     {}",
             number + 1,
             cut(&group.text),
             count(group.cases, "case"),
             result.scenario,
             result.variant,
-            named(result),
-            result.variant,
-            again(&result.backend),
+            again(result),
         );
     }
     if groups.len() > TOLD {
@@ -214,12 +214,14 @@ fn groups(results: &[&CaseResult], reference: &str, again: &dyn Fn(&str) -> Stri
     text
 }
 
-/// How the scenario of a result is named in another command.
-pub(super) fn named(result: &CaseResult) -> String {
-    match &result.origin {
+/// The command that shows a result once more, where `libraries` are the arguments that name its library.
+pub fn shown_by(result: &CaseResult, libraries: &str) -> String {
+    let scenario = match &result.origin {
         Origin::Library => result.scenario.to_string(),
         Origin::File(path) => quoted(path),
-    }
+    };
+    let variant = result.variant;
+    format!("writeproof show {scenario} --variant {variant} {libraries}")
 }
 
 fn not_run(results: &[&CaseResult]) -> String {

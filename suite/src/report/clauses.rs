@@ -52,18 +52,24 @@ struct Broken {
     /// What the ledger says; nothing if it does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
     known: Option<&'static str>,
+    /// The command that shows it.
+    show: String,
 }
 
 impl<'a> Clauses<'a> {
-    /// From the results of a run.
-    pub fn of(manual: &'a Manual, results: &'a [CaseResult]) -> Self {
+    /// From the results of a run; `again` says which command shows a result once more.
+    pub fn of(
+        manual: &'a Manual,
+        results: &'a [CaseResult],
+        again: &dyn Fn(&CaseResult) -> String,
+    ) -> Self {
         let mut exercised: BTreeMap<&str, usize> = BTreeMap::new();
         let mut violated: BTreeMap<&str, BTreeMap<&str, Broken>> = BTreeMap::new();
         for result in results {
             for clause in &result.exercised {
                 *exercised.entry(clause).or_default() += 1;
             }
-            note_violations(result, &mut violated);
+            note_violations(result, &mut violated, again);
         }
         let row = |clause: &'a Clause| Row {
             id: &clause.id,
@@ -161,6 +167,7 @@ impl<'a> Clauses<'a> {
 fn note_violations<'r>(
     result: &'r CaseResult,
     violated: &mut BTreeMap<&'r str, BTreeMap<&'r str, Broken>>,
+    again: &dyn Fn(&CaseResult) -> String,
 ) {
     let mut counted: Vec<&str> = Vec::new();
     for finding in result.findings.iter().filter(|f| f.kind == Kind::Violation) {
@@ -182,6 +189,7 @@ fn note_violations<'r>(
                 expected: finding.expected.clone(),
                 seen: finding.seen.clone(),
                 known: finding.known.as_ref().map(|known| known.class.word()),
+                show: again(result),
             })
             .cases += 1;
     }
@@ -236,10 +244,11 @@ impl Row<'_> {
                 expected,
                 seen,
                 known,
+                show,
             } = broken;
             let _ = writeln!(
                 text,
-                "  broken by {backend} in {} ({}), e.g. in step {step} of {scenario}:\n    expected: {expected}\n    seen:     {seen}\n    writeproof show {scenario} --variant {variant} --backend {backend}",
+                "  broken by {backend} in {} ({}), e.g. in step {step} of {scenario} {variant}:\n    expected: {expected}\n    seen:     {seen}\n    {show}",
                 count(*cases, "case"),
                 known.unwrap_or("UNKNOWN"),
             );

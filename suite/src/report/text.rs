@@ -11,10 +11,10 @@ use crate::run::CaseResult;
 use crate::scenario::Variant;
 
 impl Report<'_> {
-    /// The whole report.
-    pub fn text(&self, duration: Duration) -> String {
+    /// The whole report; `again` says which command shows a result once more.
+    pub fn text(&self, duration: Duration, again: &dyn Fn(&CaseResult) -> String) -> String {
         let parts = [
-            self.wrong(),
+            self.wrong(again),
             self.known(),
             self.table(),
             self.divergences(),
@@ -29,10 +29,9 @@ impl Report<'_> {
     }
 
     /// What is wrong and not known.
-    pub fn wrong(&self) -> String {
+    fn wrong(&self, again: &dyn Fn(&CaseResult) -> String) -> String {
         let results: Vec<&CaseResult> = self.results.iter().collect();
-        let again = |result: &CaseResult| format!("--backend {}", result.backend);
-        wrong::wrong(&results, self.manual, &again)
+        wrong::wrong(&results, self.manual, again)
     }
 
     /// What is wrong and known.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::check::{cut, named, without_the_case};
+use super::check::{cut, without_the_case};
 use super::text::count;
 use crate::judge::{Class, Finding, Kind};
 use crate::manual::{Manual, Severity};
@@ -23,8 +23,7 @@ struct Group<'r> {
     last: &'r CaseResult,
 }
 
-/// What the ledger does not know; `again` says with which arguments the libraries of a result are had
-/// again.
+/// What the ledger does not know; `again` says which command shows a result once more.
 pub(super) fn wrong(
     results: &[&CaseResult],
     manual: &Manual,
@@ -39,7 +38,7 @@ pub(super) fn wrong(
         let (result, finding) = group.first;
         let _ = writeln!(
             text,
-            "{:3}. {}\n     {}; {}, e.g. {} {}, step {}, {}:\n{}     writeproof show {} --variant {} {}",
+            "{:3}. {}\n     {}; {}, e.g. {} {}, step {}, {}:\n{}     {}",
             number + 1,
             headline(finding, manual),
             group.who(),
@@ -49,8 +48,6 @@ pub(super) fn wrong(
             finding.step,
             finding.action,
             told(finding),
-            named(result),
-            result.variant,
             again(result),
         );
     }
