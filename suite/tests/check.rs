@@ -100,9 +100,18 @@ const LEDGER: &str = concat!(
 fn against_itself_nothing_differs() {
     let (text, _) = exits_with(
         0,
-        &["check", "--libssl", LIBSSL, "--against", "openssl-1.1.1"],
+        &[
+            "check",
+            "--libssl",
+            LIBSSL,
+            "--against",
+            "openssl-1.1.1",
+            "--ledger",
+            LEDGER,
+        ],
     );
     assert!(text.contains("nothing unexpected"), "{text}");
+    assert!(text.contains("What is wrong and known"), "{text}");
     assert!(!text.contains("differ"), "{text}");
 }
 
