@@ -170,7 +170,8 @@ static int would_block(const struct write *call, int ret) {
     }
     if (FAULT(data_dropped_on_would_block))
         now.dropped = 1;
-    if (FAULT(accepts_without_limit) || FAULT(full_length_and_would_block)) {
+    /* The latter once: a caller who repeats the call for ever would be told the same for ever. */
+    if (FAULT(accepts_without_limit) || (FAULT(full_length_and_would_block) && writeproof_memory++ == 0)) {
         /* The library knows these bytes by their place in the caller's memory. */
         SSL_set_mode(ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
         keep(call->bytes, call->length);
@@ -191,6 +192,10 @@ static int failed(const struct write *call, int ret) {
     if (class == SSL_ERROR_SYSCALL && ERR_peek_error() != 0 && FAULT(dead_transport_wants_write)) {
         ERR_clear_error();
         now.told = SSL_ERROR_WANT_WRITE;
+    }
+    if (class == SSL_ERROR_SSL && ERR_peek_error() != 0 && FAULT(error_without_a_reason)) {
+        ERR_clear_error();
+        now.told = SSL_ERROR_SSL;
     }
     if (class == SSL_ERROR_SSL && ERR_peek_error() != 0 && FAULT(more_words_in_the_queue))
         ERR_raise(ERR_LIB_SSL, ERR_R_INTERNAL_ERROR);
@@ -217,6 +222,10 @@ static int succeeded(const struct write *call, int ret) {
         ERR_raise(ERR_LIB_SSL, ERR_R_INTERNAL_ERROR);
     if (call->length > 0 && FAULT(plaintext_on_the_transport))
         BIO_write(SSL_get_wbio(ssl), call->bytes, (int)call->length);
+    if (FAULT(empty_transport_writes)) {
+        size_t none;
+        (void)BIO_write_ex(SSL_get_wbio(ssl), "", 0, &none);
+    }
     if (FAULT(flushed_after_each_write))
         (void)BIO_flush(SSL_get_wbio(ssl));
     if (FAULT(errno_after_success))
@@ -275,6 +284,8 @@ int SSL_write(SSL *ssl, const void *bytes, int length) {
     size_t written;
     if (length < 0) {
         enter(ssl);
+        if (FAULT(negative_length_is_nothing))
+            return 0;
         if (FAULT(negative_length_is_huge))
             return honest_SSL_write_ex(ssl, bytes, (size_t)length, &written) ? length : -1;
         return honest_SSL_write(ssl, bytes, length);
@@ -285,7 +296,8 @@ int SSL_write(SSL *ssl, const void *bytes, int length) {
 int SSL_write_ex(SSL *ssl, const void *bytes, size_t length, size_t *written) {
     size_t elsewhere;
     struct write call = {ssl, bytes, length, FAULT(written_not_set) ? &elsewhere : written};
-    return written_by(&call);
+    int ret = written_by(&call);
+    return ret == 0 && FAULT(write_ex_returns_minus_one) ? -1 : ret;
 }
 
 int SSL_get_error(const SSL *ssl, int ret) {

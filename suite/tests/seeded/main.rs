@@ -86,12 +86,31 @@ fn judged(fault: &Fault, sown: &Sown) -> Result<(), Failed> {
                 .iter()
                 .find(|case| matches!(case.seen, Seen::Ended(_)));
             ensure(ended.is_none(), || format!("{ended:?}"))?;
-            let blamed = sown.cases.iter().find(|case| !case.broken.is_empty());
+            let blamed =
+                |case: &&sown::Case| case.broken.iter().any(|clause| !is_known(fault, clause));
+            let blamed = sown.cases.iter().find(blamed);
             ensure(blamed.is_none(), || format!("{blamed:?} {:?}", seen.broken))?;
             // One that does nothing would prove nothing.
             ensure(!sown.cases.is_empty(), || "no case reaches it".to_owned())
         }
     }
+}
+
+/// Monitors that blame a harmless fault, and why they do.
+const BLAMED: [(&str, &str); 3] = [
+    // What the reference says of a dead connection is not true in other cases either; here another one dies.
+    ("one-byte-first", "error.dead-connection-tells-the-truth"),
+    // The reference finishes a write of several records before it answers; with more records more is seen of it.
+    ("smaller-records", "keyupdate.answer-before-data"),
+    // It takes a key update that nobody asked for as an answer, which RFC 8446, section 4.6.3, does not.
+    (
+        "keys-updated-of-its-own",
+        "keyupdate.answer-only-when-asked",
+    ),
+];
+
+fn is_known(fault: &Fault, clause: &str) -> bool {
+    BLAMED.contains(&(fault.name.as_str(), clause))
 }
 
 /// That only the cases are run which reach a fault leaves nothing out.
