@@ -8,7 +8,6 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("keyupdate.before-data", before_data),
     Monitor::all("keyupdate.answer-before-data", answer_before_data),
     Monitor::all("keyupdate.answer-does-not-ask", answer_does_not_ask),
-    Monitor::all("keyupdate.answer-only-when-asked", answer_only_when_asked),
     Monitor::all("keyupdate.one-answer", one_answer),
     Monitor::all("keyupdate.under-the-old-key", under_the_old_key),
     Monitor::all("keyupdate.pending-record-first", pending_record_first),
@@ -143,35 +142,6 @@ fn answer_does_not_ask(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn answer_only_when_asked(course: &Course<'_>, notes: &mut Notes) {
-    let mut wanted = 0_usize;
-    let mut peer_updated = false;
-    for moment in &course.moments {
-        wanted += requests(moment) + usize::from(own(moment).is_some());
-        peer_updated |= moment
-            .entry
-            .taken
-            .iter()
-            .any(|record| is_update(record, None));
-        for record in moment.begun().filter(|record| is_update(record, None)) {
-            let kept = wanted > 0;
-            wanted = wanted.saturating_sub(1);
-            notes.check(
-                kept,
-                moment,
-                "no key update, as nobody asked for one",
-                record,
-            );
-        }
-        // One that the peer sent without asking is not answered.
-        let sends = moment.begun().any(RecordSeen::is_application_data);
-        if peer_updated && sends && wanted == 0 {
-            notes.satisfied();
-            peer_updated = false;
-        }
-    }
-}
-
 /// Answers are counted from one record of application data to the next: in between, nothing was sent.
 fn one_answer(course: &Course<'_>, notes: &mut Notes) {
     let (mut asked, mut answers) = (0_usize, 0_usize);
@@ -289,15 +259,6 @@ mod tests {
         broken(clause, 3, &write(base).sent(update(ASKS)));
         let own = Script::tls13().key_update(Requested);
         not_exercised(clause, &write(own).sent(update(ASKS)));
-    }
-
-    #[test]
-    fn nobody_updates_unasked() {
-        let clause = "keyupdate.answer-only-when-asked";
-        let told = Script::tls13().read(wants_read()).taken(update(TELLS));
-        kept(clause, 1, &write(told.clone()).sent(data(9)));
-        broken(clause, 3, &write(told).sent(update(TELLS)));
-        not_exercised(clause, &write(Script::tls13()).sent(data(9)));
     }
 
     #[test]
