@@ -4,6 +4,7 @@
  * inside. Remembers one connection for each thread, the one that was made last.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -239,6 +240,8 @@ static int written_by(struct write *call) {
     int ret, began_in_init;
 
     enter(ssl);
+    if (asked > 0 && FAULT(reads_one_byte_too_many))
+        (void)((const volatile char *)call->bytes)[asked];
     if (!write_kept(ssl)) {
         if (FAULT(full_length_and_would_block))
             return failure(call);
@@ -284,6 +287,8 @@ int SSL_write(SSL *ssl, const void *bytes, int length) {
     size_t written;
     if (length < 0) {
         enter(ssl);
+        if (length > INT_MIN && FAULT(negative_length_loses_its_sign))
+            return honest_SSL_write(ssl, bytes, -length);
         if (FAULT(negative_length_is_nothing))
             return 0;
         if (FAULT(negative_length_is_huge))

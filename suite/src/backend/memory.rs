@@ -5,7 +5,8 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// A stretch of bytes that ends at an inaccessible page.
 ///
@@ -15,6 +16,7 @@ use std::ptr::NonNull;
 pub struct Memory {
     pages: Pages,
     len: usize,
+    guard: &'static Guard,
 }
 
 /// How many mappings a thread keeps for later.
@@ -43,6 +45,7 @@ impl Memory {
             None => Pages::map(bytes.len())?,
         };
         let mut memory = Self {
+            guard: Guard::of(&pages),
             pages,
             len: bytes.len(),
         };
@@ -64,6 +67,12 @@ impl Memory {
         unsafe { std::slice::from_raw_parts_mut(self.start(), self.len) }
     }
 
+    /// Whether this address lies in the inaccessible page of any memory that there is, whichever thread has
+    /// it. It may be asked in a signal handler: it takes no lock and allocates nothing.
+    pub(crate) fn is_guarded(address: usize) -> bool {
+        Guard::all().any(|guard| guard.covers(address))
+    }
+
     fn start(&self) -> *mut u8 {
         // SAFETY: `len` is at most `usable`, so that the result stays inside the mapping.
         unsafe { self.pages.start.as_ptr().add(self.pages.usable - self.len) }
@@ -72,6 +81,7 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
+        self.guard.page.store(NO_PAGE, Ordering::Release);
         let pages = std::mem::replace(&mut self.pages, Pages::NONE);
         if pages.usable > KEEP {
             return;
@@ -83,6 +93,68 @@ impl Drop for Memory {
                 pool.push(pages);
             }
         });
+    }
+}
+
+/// The address of an inaccessible page of memory that there is. All of these form a list that only grows, since
+/// a signal handler may be looking at it; one that is free is taken again, so that it has no more than there
+/// ever was memory at once.
+#[derive(Debug)]
+struct Guard {
+    /// Where the page begins; `NO_PAGE` while this is free.
+    page: AtomicUsize,
+    next: *const Guard,
+}
+
+/// Nothing is at this address.
+const NO_PAGE: usize = 0;
+
+/// The guard that was added last.
+static GUARDS: AtomicPtr<Guard> = AtomicPtr::new(ptr::null_mut());
+
+// SAFETY: `next` is not changed once others see it, and what it points to is never freed.
+unsafe impl Sync for Guard {}
+
+impl Guard {
+    /// Stands for the inaccessible page of these from now on.
+    fn of(pages: &Pages) -> &'static Self {
+        let page = pages.start.as_ptr().addr() + pages.usable;
+        let take = |guard: &&Self| {
+            let taken = (Ordering::AcqRel, Ordering::Relaxed);
+            let free = &guard.page;
+            free.compare_exchange(NO_PAGE, page, taken.0, taken.1)
+                .is_ok()
+        };
+        Self::all().find(take).unwrap_or_else(|| Self::add(page))
+    }
+
+    fn add(page: usize) -> &'static Self {
+        let mut last = GUARDS.load(Ordering::Acquire);
+        let guard = Box::into_raw(Box::new(Self {
+            page: AtomicUsize::new(page),
+            next: last,
+        }));
+        while let Err(added) =
+            GUARDS.compare_exchange(last, guard, Ordering::AcqRel, Ordering::Acquire)
+        {
+            last = added;
+            // SAFETY: nobody else knows of it yet.
+            unsafe { (*guard).next = last };
+        }
+        // SAFETY: it was made above, and is never freed nor, from now on, changed but for its atomic.
+        unsafe { &*guard }
+    }
+
+    fn all() -> impl Iterator<Item = &'static Self> {
+        // SAFETY: what the list points to is null or was put into it by `add`, and is never freed.
+        let at = |guard: *const Self| unsafe { guard.as_ref() };
+        let last = at(GUARDS.load(Ordering::Acquire));
+        std::iter::successors(last, move |guard| at(guard.next))
+    }
+
+    fn covers(&self, address: usize) -> bool {
+        let page = self.page.load(Ordering::Acquire);
+        page != NO_PAGE && address.checked_sub(page).is_some_and(|at| at < page_size())
     }
 }
 
@@ -165,6 +237,21 @@ mod tests {
             let end = memory.bytes().as_ptr().addr() + len;
             assert_eq!(end % page_size(), 0, "{len} bytes end at a border");
         }
+    }
+
+    #[test]
+    fn the_page_behind_the_bytes_is_known_as_long_as_they_are_there() {
+        let memory = Memory::holding(&[7; 5000]).expect("pages");
+        let another = Memory::holding(b"").expect("pages");
+        let behind = memory.bytes().as_ptr_range().end.addr();
+        assert!(Memory::is_guarded(behind));
+        assert!(Memory::is_guarded(behind + page_size() - 1));
+        assert!(!Memory::is_guarded(behind - 1), "the last byte");
+        assert!(Memory::is_guarded(another.bytes().as_ptr().addr()));
+        assert!(!Memory::is_guarded(0));
+        // It goes back to the pool of this thread, from which nobody else takes it.
+        drop(memory);
+        assert!(!Memory::is_guarded(behind));
     }
 
     #[test]

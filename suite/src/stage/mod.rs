@@ -26,8 +26,8 @@ use crate::scenario::{
     Content as RetryContent, Mode, Retry, Role, Scenario, Source, Step, Variant, Write,
 };
 use crate::trace::{
-    Argument, Attempt, Call, Entry, ErrorClass, Outcome, Pattern, Setting, Shown, Stream, Trace,
-    Verb,
+    Argument, Asked, Attempt, Call, Entry, ErrorClass, Outcome, Pattern, Setting, Shown, Stream,
+    Trace, Verb,
 };
 use crate::wire;
 
@@ -35,10 +35,9 @@ use crate::wire;
 /// more than a write of one record needs when a byte goes at a time.
 const PATIENCE: usize = 20_000;
 
-/// What is done before the first step, after the last one, and by turns with the peer, in words.
+/// What is done before the first step and after the last one, in words.
 const OPEN: &str = "open";
 pub(crate) const FREE: &str = "free";
-const HANDSHAKE: &str = "handshake";
 
 /// Why a case could not be run at all; never the fault of the library under test.
 #[derive(Debug, thiserror::Error)]
@@ -64,8 +63,8 @@ pub enum StageError {
 
 /// Looks on while a case runs, to know what the library was asked for if it never comes back.
 pub trait Watch {
-    /// The library under test is now called, in this step, to do this.
-    fn about_to(&self, step: usize, action: &str);
+    /// The library under test is now called, in this step, to do this; in words, and as a judge knows it.
+    fn about_to(&self, step: usize, action: &str, asked: &Asked);
 
     /// Whether the connection is freed in the end; if not, it stays as it is for good.
     fn frees(&self) -> bool {
@@ -77,7 +76,7 @@ pub trait Watch {
 struct Unwatched;
 
 impl Watch for Unwatched {
-    fn about_to(&self, _step: usize, _action: &str) {}
+    fn about_to(&self, _step: usize, _action: &str, _asked: &Asked) {}
 }
 
 /// Runs one case.
@@ -103,7 +102,7 @@ pub fn run_watched(
     watch: &dyn Watch,
 ) -> Result<Trace, StageError> {
     let link = Link::new();
-    watch.about_to(0, OPEN);
+    watch.about_to(0, OPEN, &Asked::Nothing);
     let setup = Setup {
         role: variant.role,
         version: variant.version,
@@ -294,10 +293,10 @@ impl Stage<'_> {
             }
             Step::Peer(action) => self.peer_acts(action),
             Step::StaleError => {
-                self.watch
-                    .about_to(self.step, &Deed::step(step.clone()).words);
+                let deed = Deed::step(step.clone());
+                self.announce(&deed);
                 self.endpoint.stale_error()?;
-                self.note(Deed::step(step.clone()), Outcome::Done);
+                self.note(deed, Outcome::Done);
             }
         }
         Ok(())
@@ -320,6 +319,11 @@ impl Stage<'_> {
         });
     }
 
+    /// The library under test is now called.
+    fn announce(&self, deed: &Deed) {
+        self.watch.about_to(self.step, &deed.words, &deed.asked);
+    }
+
     /// One call of the library under test.
     fn call(
         &mut self,
@@ -328,7 +332,7 @@ impl Stage<'_> {
         run: impl FnOnce(&mut dyn Endpoint) -> Result<Call, Unsupported>,
     ) -> Result<ErrorClass, Stop> {
         let from = self.link.mark();
-        self.watch.about_to(self.step, &deed.words);
+        self.announce(&deed);
         let result = self.guarded(run);
         self.tell(deed, what, result, from, Shown::Records)
     }
@@ -398,7 +402,7 @@ impl Stage<'_> {
 
     fn switch(&mut self, step: &Step, modes: &[Mode], to: Switch) -> Result<(), Stop> {
         let deed = Deed::step(step.clone());
-        self.watch.about_to(self.step, &deed.words);
+        self.announce(&deed);
         self.endpoint.switch(modes, to)?;
         self.note(deed, Outcome::Done);
         Ok(())
@@ -407,7 +411,8 @@ impl Stage<'_> {
     /// Both ends take turns until both are done, one fails, or neither has anything to say.
     fn handshake(&mut self) -> Result<(), Stop> {
         let from = self.link.mark();
-        self.watch.about_to(self.step, HANDSHAKE);
+        let deed = Deed::step(Step::Handshake);
+        self.announce(&deed);
         let mut peer_end;
         let mut turn = self.link.progress();
         let mut turns = 0;
@@ -435,13 +440,7 @@ impl Stage<'_> {
             true => Shown::Nothing,
             false => Shown::Records,
         };
-        self.tell(
-            Deed::step(Step::Handshake),
-            Repeatable::Handshake,
-            result,
-            from,
-            wire,
-        )?;
+        self.tell(deed, Repeatable::Handshake, result, from, wire)?;
         if peer_end != End::Done {
             let outcome = Outcome::Peer(report(None, peer_end));
             self.note(Deed::other("peer handshake"), outcome);

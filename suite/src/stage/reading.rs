@@ -3,7 +3,7 @@
 use super::{FREE, Stage, StageError};
 use crate::link::{Direction, Mark, Tap};
 use crate::scenario::{Role, Scenario, Step};
-use crate::trace::{self, Entry, ErrorClass, Outcome, Portion, Shown, Trace};
+use crate::trace::{self, Asked, Entry, ErrorClass, Outcome, Portion, Shown, Trace};
 use crate::wire;
 
 impl Stage<'_> {
@@ -55,7 +55,7 @@ impl Stage<'_> {
                 entry.taken = taken;
             }
         }
-        self.watch.about_to(self.step, FREE);
+        self.watch.about_to(self.step, FREE, &Asked::Nothing);
         match self.watch.frees() {
             true => drop(self.endpoint),
             false => std::mem::forget(self.endpoint),

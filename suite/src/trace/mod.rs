@@ -136,6 +136,10 @@ pub enum Outcome {
     Nothing(String),
 }
 
+/// Ends the words of [`Outcome::Crashed`] if the library touched the inaccessible page behind the bytes of a write
+/// that the suite had given it, and that was its end. It is only known of a library in a process of its own.
+pub const TOUCHED_GUARD: &str = "touched the page behind the bytes of a write";
+
 impl Outcome {
     /// Whether the library did not return from the call.
     pub fn is_end(&self) -> bool {

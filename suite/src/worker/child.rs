@@ -29,6 +29,7 @@ use crate::link;
 use crate::scenario::{Scenario, Variant};
 use crate::stage::{self, Watch};
 use crate::subject::Printed;
+use crate::trace::Asked;
 
 /// How a worker ends when it cannot say why: its socket is gone, or the library has to be stopped in
 /// the middle of a call.
@@ -66,6 +67,7 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     // SAFETY: the descriptor was handed over for this, and nobody else uses it.
     let whereabouts = Shared::new(unsafe { File::from_raw_fd(whereabouts) })?;
+    whereabouts.note_touched_guards()?;
     link::set_last_resort(|| leave(status::SPINNING));
 
     let Received {
@@ -208,12 +210,12 @@ struct Looking<'a> {
 }
 
 impl Watch for Looking<'_> {
-    fn about_to(&self, step: usize, action: &str) {
+    fn about_to(&self, step: usize, action: &str, asked: &Asked) {
         // Before anything else is written down: it is the last call that the end is told of.
         if !self.lifeline.holds() {
             leave(status::SOCKET_GONE);
         }
-        self.whereabouts.write(step, action);
+        self.whereabouts.write(step, action, asked);
     }
 
     fn frees(&self) -> bool {

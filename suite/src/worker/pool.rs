@@ -15,7 +15,7 @@ use crate::backend::libssl::Source;
 use crate::scenario::{Scenario, Variant};
 use crate::stage::StageError;
 use crate::subject::{Printed, Ran, Subject};
-use crate::trace::{Entry, Outcome, Trace};
+use crate::trace::{Entry, Interface, Outcome, Setting, Trace};
 
 /// A foreign library in worker processes.
 pub struct Workers {
@@ -187,7 +187,17 @@ impl Workers {
             true => scenario.steps.len(),
             false => place.step.saturating_sub(1),
         };
-        let mut trace = Trace::default();
+        let setting = Setting {
+            variant,
+            cipher: scenario.cipher,
+            role_state: scenario.role_state,
+            // Nothing else runs in a worker.
+            interface: Interface::Libssl,
+        };
+        let mut trace = Trace {
+            setting: Some(setting),
+            ..Trace::default()
+        };
         if before > 0 {
             let shortened = Scenario {
                 steps: scenario.steps[..before.min(scenario.steps.len())].to_vec(),
@@ -208,9 +218,10 @@ impl Workers {
             End::Crashed(how) => Outcome::Crashed(how),
             End::Hung(why) => Outcome::Hung(why),
         };
-        trace
-            .entries
-            .push(Entry::new(place.step, place.action, outcome));
+        trace.entries.push(Entry {
+            asked: place.asked,
+            ..Entry::new(place.step, place.action, outcome)
+        });
         tell_printed(&mut trace, &printed);
         Ok(Ran { trace, printed })
     }

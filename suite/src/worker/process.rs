@@ -25,6 +25,7 @@ use super::protocol::{Cases, Received, Reply, Request, receive, send};
 use super::whereabouts::{Place, Whereabouts};
 use crate::backend::libssl::Source;
 use crate::subject::Printed;
+use crate::trace::TOUCHED_GUARD;
 
 /// How much of what a library printed is kept, in bytes.
 const KEPT: u64 = 4 << 10;
@@ -69,6 +70,7 @@ impl Death {
             place: Place {
                 step: 0,
                 action: "load again".to_owned(),
+                ..Place::default()
             },
             end: End::Crashed(again.to_string()),
             printed: Printed::default(),
@@ -78,7 +80,7 @@ impl Death {
 
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { step, action } = &self.place;
+        let Place { step, action, .. } = &self.place;
         match &self.end {
             End::Crashed(how) => write!(f, "crashed ({how}, in step {step}, {action})"),
             End::Hung(why) => write!(f, "hung ({why}, in step {step}, {action})"),
@@ -266,6 +268,11 @@ impl Process {
             && let Some(said) = last_words_of_rust(&mut printed.stderr)
         {
             *how = format!("{how}: {said}");
+        }
+        if let End::Crashed(how) = &mut end
+            && place.touched_guard
+        {
+            *how = format!("{how}: {TOUCHED_GUARD}");
         }
         Death {
             place,

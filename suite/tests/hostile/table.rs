@@ -143,7 +143,7 @@ pub(crate) const TABLE: &[Expected] = &[
     both("crash/null", Crashed("SIGSEGV, in step 3, write 1234")),
     both(
         "crash/read-past-the-buffer",
-        Crashed("SIGSEGV, in step 3, write 1234"),
+        Crashed("SIGSEGV: touched the page behind the bytes of a write, in step 3, write 1234"),
     ),
     both(
         "crash/stack",
@@ -153,7 +153,7 @@ pub(crate) const TABLE: &[Expected] = &[
     both("crash/trap", Crashed(TRAP)),
     both(
         "crash/write-past-the-buffer",
-        Crashed("SIGSEGV, in step 3, write 1234"),
+        Crashed("SIGSEGV: touched the page behind the bytes of a write, in step 3, write 1234"),
     ),
     both(
         "exit/zero",

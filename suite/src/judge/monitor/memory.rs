@@ -1,30 +1,22 @@
 //! The caller's buffer.
 
 use super::{Course, Monitor, Notes};
-use crate::trace::{Argument, Outcome};
+use crate::trace::{Outcome, TOUCHED_GUARD};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("memory.guard-page", guard_page),
     Monitor::all("memory.buffer-unchanged", buffer_unchanged),
 ];
 
-/// The signals of one that touches memory that it must not touch.
-const OUT_OF_BOUNDS: [&str; 2] = ["SIGSEGV", "SIGBUS"];
-
-/// A buffer ends where an inaccessible page begins: who reads on ends the process.
+/// A buffer ends where an inaccessible page begins: who reads on ends the process, in a write or, with the bytes of
+/// one that is not over, in any other call.
 fn guard_page(course: &Course<'_>, notes: &mut Notes) {
     for moment in &course.moments {
-        let Some(attempt) = moment.attempt() else {
-            continue;
-        };
-        if !matches!(attempt.argument, Argument::Bytes(len) if len > 0) {
-            continue;
-        }
         match &moment.entry.result {
-            Outcome::Call(_) => notes.satisfied(),
-            Outcome::Crashed(how) if OUT_OF_BOUNDS.iter().any(|signal| how.contains(signal)) => {
+            Outcome::Crashed(how) if how.ends_with(TOUCHED_GUARD) => {
                 notes.violated(moment, "no byte behind the buffer is read", how);
             }
+            Outcome::Call(_) if moment.attempt().is_some() => notes.satisfied(),
             _ => {}
         }
     }
@@ -42,17 +34,21 @@ fn buffer_unchanged(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::trace::{Call, Outcome};
+    use crate::trace::{Call, Outcome, TOUCHED_GUARD};
 
     #[test]
     fn no_byte_behind_the_buffer_is_read() {
         let clause = "memory.guard-page";
         let write = Script::tls13().write(9, Call::success(9));
         kept(clause, 1, &write);
-        let crash = Outcome::Crashed("killed by SIGSEGV".to_owned());
-        broken(clause, 2, &write.clone().ended(crash));
-        let exits = Outcome::Crashed("ended its process with exit code 1".to_owned());
-        not_exercised(clause, &write.ended(exits));
+        let crash = |how: &str| write.clone().ended(Outcome::Crashed(how.to_owned()));
+        let touched = format!("SIGSEGV: {TOUCHED_GUARD}");
+        broken(clause, 2, &crash(&touched));
+        not_exercised(clause, &crash("SIGSEGV"));
+        not_exercised(clause, &crash("ended its process with exit code 1"));
+        let mut later = Script::tls13().blocked_write().shutdown();
+        later.last().result = Outcome::Crashed(touched);
+        broken(clause, 3, &later);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Came, Course, Monitor, Notes, has_succeeded};
 use crate::scenario::{Function, Mode};
-use crate::trace::{Argument, Stored};
+use crate::trace::{Argument, Attempt, Stored};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("return.at-most-asked", at_most_asked),
@@ -43,16 +43,28 @@ fn ex_one_or_zero(course: &Course<'_>, notes: &mut Notes) {
 }
 
 fn negative_length(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
-        if !matches!(attempt.argument, Argument::Negative(_)) {
+    for moment in &course.moments {
+        let is_negative = |attempt: &Attempt| matches!(attempt.argument, Argument::Negative(_));
+        if !moment.attempt().is_some_and(is_negative) {
             continue;
         }
+        let expected = "an error with a reason";
+        let result = &moment.entry.result;
+        let Some(call) = moment.call() else {
+            if result.is_end() {
+                notes.violated(moment, expected, result);
+            }
+            continue;
+        };
         let sends = moment.begun().any(|record| record.is_application_data());
+        // Without a reason it is what a write of nothing comes to.
+        let says_why = !call.queue.is_empty() || call.error.is_retry();
         let seen = match sends {
             true => "application data went out".to_owned(),
             false => Came(call).to_string(),
         };
-        notes.check(call.ret <= 0 && !sends, moment, "an error", seen);
+        let kept = call.ret <= 0 && says_why && !sends;
+        notes.check(kept, moment, expected, seen);
     }
 }
 
@@ -132,7 +144,7 @@ fn failure_means_not_all_bytes(course: &Course<'_>, notes: &mut Notes) {
 mod tests {
     use super::super::script::*;
     use crate::scenario::Mode;
-    use crate::trace::{Argument, Attempt, Call, ErrorClass, Stored, Verb};
+    use crate::trace::{Argument, Attempt, Call, ErrorClass, Outcome, Stored, Verb};
 
     #[test]
     fn a_success_reports_no_more_than_was_asked() {
@@ -169,6 +181,12 @@ mod tests {
         kept(clause, 1, &refused);
         broken(clause, 2, &refused.sent(data(1)));
         broken(clause, 2, &base.clone().attempt(negative, Call::success(1)));
+        let nothing = failed(0, ErrorClass::Syscall);
+        broken(clause, 2, &base.clone().attempt(negative, nothing));
+        let crash = Outcome::Crashed("SIGSEGV".to_owned());
+        let mut crashes = base.clone().attempt(negative, Call::success(1));
+        crashes.last().result = crash;
+        broken(clause, 2, &crashes);
         not_exercised(clause, &base.write(1, Call::success(1)));
     }
 
