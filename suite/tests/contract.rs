@@ -141,7 +141,7 @@ fn of_a_clause_that_is_named_everything_is_told_and_of_no_other() {
         clause.source.to_string(),
         clause.source.address.clone(),
         format!("{}; binds {}", clause.strength.word(), clause.binds.word()),
-        " have to do with it\n".to_owned(),
+        " have to do with it; by transport: ".to_owned(),
     ] {
         assert!(TOLD.contains(&wanted), "{wanted} in\n{}", *TOLD);
     }

@@ -156,8 +156,16 @@ impl Group<'_> {
 fn headline(finding: &Finding, manual: &Manual) -> String {
     let clause = finding.clause.as_deref().and_then(|id| manual.get(id));
     match (finding.kind, clause) {
-        (Kind::Crash, _) => "CRASHED".to_owned(),
-        (Kind::Hang, _) => "HUNG".to_owned(),
+        (Kind::Crash | Kind::Hang, _) => {
+            let word = match finding.kind {
+                Kind::Crash => "CRASHED",
+                _ => "HUNG",
+            };
+            let Finding {
+                seen, step, action, ..
+            } = finding;
+            cut(&format!("{word}: {seen}, in step {step}, {action}"))
+        }
         (_, Some(clause)) => format!(
             "{}: breaks {}\n     “{}” ({}, {})",
             consequence(clause.severity),
@@ -180,10 +188,14 @@ fn consequence(severity: Severity) -> &'static str {
     }
 }
 
+/// What was seen; of a crash and a hang the headline says it.
 fn told(finding: &Finding) -> String {
-    format!(
-        "     expected: {}\n     seen:     {}\n",
-        cut(&finding.expected),
-        cut(&finding.seen)
-    )
+    match finding.kind {
+        Kind::Crash | Kind::Hang => String::new(),
+        Kind::Violation | Kind::Difference => format!(
+            "     expected: {}\n     seen:     {}\n",
+            cut(&finding.expected),
+            cut(&finding.seen)
+        ),
+    }
 }
