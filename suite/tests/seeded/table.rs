@@ -13,7 +13,7 @@ pub(crate) fn print(faults: &[Fault]) -> Result<(), String> {
     let right = Right::get()?;
     let numbered: Vec<_> = faults.iter().enumerate().collect();
     let sown = in_parallel(&numbered, |&(index, fault)| {
-        Sown::run(index, fault, Extent::Enough)
+        Sown::run(index, fault, Extent::Reached)
     });
     let sown: Vec<Sown> = sown.into_iter().collect::<Result<_, _>>()?;
     for kind in [Kind::Bug, Kind::Harmless] {
@@ -32,6 +32,7 @@ pub(crate) fn print(faults: &[Fault]) -> Result<(), String> {
     monitors(faults, &sown);
     alone(faults, &sown);
     idle(right, faults, &sown);
+    summary(faults, &sown);
     Ok(())
 }
 
@@ -113,6 +114,22 @@ fn alone(faults: &[Fault], sown: &[Sown]) {
     for (scenario, bugs) in alone {
         println!("| {scenario} | {} |", bugs.join(", "));
     }
+}
+
+/// All of it in one line.
+fn summary(faults: &[Fault], sown: &[Sown]) {
+    let all = || faults.iter().zip(sown);
+    let bugs = || all().filter(|(fault, _)| fault.kind == Kind::Bug);
+    let seen = bugs().filter(|(_, sown)| sown.seen().cases > 0).count();
+    let by_monitor = bugs().filter(|(_, sown)| !sown.seen().broken.is_empty());
+    let loud = all().filter(|(fault, sown)| crate::blames(fault, sown).is_some());
+    let loud: Vec<_> = loud.map(|(fault, _)| fault.name.as_str()).collect();
+    println!(
+        "\n{seen} of {} bugs caught, {} by a monitor; harmless faults that are blamed: {}",
+        bugs().count(),
+        by_monitor.count(),
+        list(&loud)
+    );
 }
 
 /// Scenarios in which no bug is seen.
