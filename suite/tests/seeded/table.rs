@@ -29,7 +29,7 @@ pub(crate) fn print(faults: &[Fault]) -> Result<(), String> {
             row(fault, sown);
         }
     }
-    monitors(faults, &sown);
+    monitors(right, faults, &sown);
     alone(faults, &sown);
     idle(right, faults, &sown);
     summary(faults, &sown);
@@ -61,8 +61,9 @@ fn row(fault: &Fault, sown: &Sown) {
     );
 }
 
-/// Each monitor, with the bugs that it catches and those that no other does; and the bugs that none does.
-fn monitors(faults: &[Fault], sown: &[Sown]) {
+/// Each monitor, with the bugs that it catches, those that no other does, and the cases in which the reference itself
+/// breaks its clause, where a bug that does the same is no news; and the bugs that none catches.
+fn monitors(right: &Right, faults: &[Fault], sown: &[Sown]) {
     let bugs = || {
         faults
             .iter()
@@ -72,7 +73,7 @@ fn monitors(faults: &[Fault], sown: &[Sown]) {
     let broken: Vec<_> = bugs()
         .map(|(fault, sown)| (&*fault.name, sown.seen().broken))
         .collect();
-    println!("\n| monitor | catches | alone |\n|---|---|---|");
+    println!("\n| monitor | catches | alone | broken by the reference |\n|---|---|---|---|");
     for monitor in monitor::monitors() {
         let caught = || {
             broken
@@ -82,11 +83,14 @@ fn monitors(faults: &[Fault], sown: &[Sown]) {
         let alone = caught().filter(|(_, broken)| broken.len() == 1);
         let alone: Vec<_> = alone.map(|(name, _)| *name).collect();
         let caught: Vec<_> = caught().map(|(name, _)| *name).collect();
+        let by_reference = right.cases.iter();
+        let by_reference = by_reference.filter(|case| case.reference_breaks(monitor.clause));
         println!(
-            "| {} | {} | {} |",
+            "| {} | {} | {} | {} cases |",
             monitor.clause,
             list(&caught),
-            list(&alone)
+            list(&alone),
+            by_reference.count()
         );
     }
     let none = broken.iter().filter(|(_, broken)| broken.is_empty());
