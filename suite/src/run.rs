@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crate::backend::REFERENCE;
-use crate::judge::{Difference, Finding, Judge, Judgement, Kind, Place, Recorded, Stale, Verdict};
+use crate::judge::{
+    Compared, Difference, Finding, Judge, Judgement, Kind, Place, Recorded, Stale, Verdict,
+};
 use crate::scenario::{Corpus, Id, Origin, Scenario, Selection, Variant};
 use crate::stage::StageError;
 use crate::subject::{Printed, Ran, Subject};
@@ -277,6 +279,10 @@ impl<'c> Plan<'c> {
 
     /// The entries of the ledger whose finding did not come in these results, as far as they can tell.
     pub fn stale(&self, judge: &Judge, corpus: &Corpus, results: &[CaseResult]) -> Vec<Stale> {
+        let with = match self.reference.about().id.as_str() {
+            REFERENCE => Compared::Reference,
+            _ => Compared::Another,
+        };
         let mut stale = Vec::new();
         for about in self.backends.iter().map(|backend| backend.about()) {
             let of_library = |result: &&CaseResult| {
@@ -288,7 +294,7 @@ impl<'c> Plan<'c> {
                 .map(|result| ((&result.scenario, result.variant), &result.findings[..]))
                 .collect();
             let (library, version) = (about.recorded_as(), &about.version);
-            stale.extend(judge.ledger.stale(corpus, &library, version, &ran));
+            stale.extend(judge.ledger.stale(with, corpus, &library, version, &ran));
         }
         stale
     }

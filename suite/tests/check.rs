@@ -1,6 +1,7 @@
 //! `writeproof check`, and `--libssl` in the other commands, on a library that is right: the shared
 //! object of OpenSSL 1.1.1, as if nobody had seen it before.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -59,51 +60,78 @@ fn each_group_names_a_command_that_shows_its_trace() {
     assert!(trace.contains(&format!("{id}  openssl-3.6")), "{trace}");
 }
 
-#[test]
-fn the_cases_of_all_groups_are_all_that_differ() {
-    let (text, _) = exits_with(1, &["check", "--libssl", LIBSSL]);
-    let number = |text: &str| -> usize {
-        let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
-        digits
-            .parse()
-            .unwrap_or_else(|_| panic!("a number: {text}"))
-    };
-    let (_, differences) = text
-        .split_once("What differs from openssl-3.6")
-        .expect("differences");
-    let grouped: usize = differences
-        .lines()
-        .filter(|line| line.contains(", e.g. "))
-        .map(|line| number(line.trim()))
-        .sum();
-    let (json, _) = exits_with(1, &["check", "--libssl", LIBSSL, "--format", "json"]);
-    let report: Value = serde_json::from_str(&json).expect("JSON");
-    let cases = report["cases"].as_array().expect("cases");
-    let differs = |case: &&Value| {
-        let findings = case["findings"].as_array().into_iter().flatten();
-        findings
-            .into_iter()
-            .any(|found| found["kind"] == "difference")
-    };
-    assert_eq!(grouped, cases.iter().filter(differs).count(), "{text}");
-    let unexpected = &report["summary"]["unexpected"];
-    assert!(text.ends_with(" s\n") && text.contains(&format!("{unexpected} cases unexpected")));
+#[rstest]
+#[case(&["--limit", "2.5", "--memory", "0", "--name", "mine"], "--name mine --backend openssl-3.6 --limit 2.5 --memory 0")]
+#[case(&["--in-process"], "--backend openssl-3.6 --in-process")]
+fn the_command_that_shows_a_trace_runs_the_library_as_it_was_run(
+    #[case] given: &[&str],
+    #[case] wanted: &str,
+) {
+    let arguments = ["check", "--libssl", LIBSSL, "--scenario", "closing"];
+    let (text, _) = exits_with(1, &[&arguments[..], given].concat());
+    let commands = text.lines().map(str::trim);
+    let commands: Vec<_> = commands
+        .filter(|line| line.starts_with("writeproof show "))
+        .collect();
+    assert!(!commands.is_empty(), "{text}");
+    for command in commands {
+        assert!(
+            command.ends_with(&format!("--libssl {LIBSSL} {wanted}")),
+            "{command}"
+        );
+    }
 }
 
-/// What is known of OpenSSL 1.1.1.
-const LEDGER: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../fixtures/ledger/openssl-1.1.1.toml"
-);
+#[test]
+fn the_groups_are_all_that_is_wrong_or_differs() {
+    let arguments = ["check", "--libssl", LIBSSL, "--scenario", "closing"];
+    let (text, _) = exits_with(1, &arguments);
+    let (report, _) = exits_with(1, &[&arguments[..], &["--format", "json"]].concat());
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let cases = report["cases"].as_array().expect("cases");
+    let findings = |case: &Value| case["findings"].as_array().cloned().unwrap_or_default();
+    let is = |finding: &Value, kind: &str| finding["kind"] == kind;
+
+    let differ = cases
+        .iter()
+        .filter(|case| findings(case).iter().any(|found| is(found, "difference")));
+    let grouped: usize = text.lines().filter_map(cases_of_group).sum();
+    assert_eq!(grouped, differ.count(), "{text}");
+
+    let broken: BTreeSet<String> = cases
+        .iter()
+        .flat_map(findings)
+        .filter(|finding| is(finding, "violation"))
+        .map(|finding| finding["clause"].as_str().expect("a clause").to_owned())
+        .collect();
+    let told = text.lines().filter_map(|line| line.split_once(": breaks "));
+    let told: BTreeSet<String> = told.map(|(_, clause)| clause.to_owned()).collect();
+    assert!(!broken.is_empty() && grouped > 0, "{text}");
+    assert_eq!(told, broken, "{text}");
+
+    let unexpected = cases.iter().filter(|case| !findings(case).is_empty());
+    let last = format!("\n{} cases unexpected, in ", unexpected.count());
+    assert!(text.contains(&last), "{last} in\n{text}");
+}
+
+/// `12 cases, e.g. …`: of the cases that differ alike.
+fn cases_of_group(line: &str) -> Option<usize> {
+    let (number, rest) = line.trim().split_once(' ')?;
+    match rest.starts_with("case, e.g. ") || rest.starts_with("cases, e.g. ") {
+        true => number.parse().ok(),
+        false => None,
+    }
+}
 
 #[test]
-fn against_itself_nothing_differs() {
-    let (text, _) = exits_with(
-        0,
-        &["check", "--libssl", LIBSSL, "--against", "openssl-1.1.1"],
-    );
-    assert!(text.contains("nothing unexpected"), "{text}");
+fn against_itself_nothing_differs_and_what_is_wrong_still_is() {
+    let arguments = ["check", "--libssl", LIBSSL, "--against", "openssl-1.1.1"];
+    let (text, _) = exits_with(1, &arguments);
     assert!(!text.contains("differ"), "{text}");
+    assert!(
+        text.contains("\nWhat is wrong, the most serious first:\n"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::args::LedgerArguments;
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{add, carry_out, chosen, jobs};
+use super::{Chosen, add, carry_out, jobs};
 use crate::backend::REFERENCE;
 use crate::judge::{Expected, Finding, Judge, Kind, Ledger};
 use crate::run::{CaseResult, Plan};
@@ -36,7 +36,7 @@ pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     let backends = match (arguments.backend.as_slice(), named.is_empty()) {
         ([], false) => named,
         (names, _) => {
-            let (mut backends, _) = chosen(&libraries, names)?;
+            let Chosen { mut backends, .. } = Chosen::of(&libraries, names)?;
             add(&mut backends, named);
             backends
         }

@@ -4,7 +4,7 @@ use super::args::{Format, ManualArguments};
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{add, carry_out, chosen, jobs};
+use super::{Chosen, add, carry_out, jobs};
 use crate::backend::REFERENCE;
 use crate::judge::Judge;
 use crate::report::check::shown_by;
@@ -23,7 +23,7 @@ pub(super) fn manual(arguments: &ManualArguments) -> Result<Exit, Failure> {
     }
     let corpus = Corpus::built_in()?;
     let libraries = Libraries::open(&arguments.libraries)?;
-    let (mut backends, _) = chosen(&libraries, &arguments.backend)?;
+    let Chosen { mut backends, .. } = Chosen::of(&libraries, &arguments.backend)?;
     add(&mut backends, libraries.named());
     let plan = Plan {
         scenarios: corpus.select(&[])?,

@@ -89,7 +89,10 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let scenarios = corpus.select(&arguments.report.scenario)?;
     let libraries = Libraries::open(&arguments.libraries)?;
     let judge = judge_with(&arguments.report.ledger, &libraries)?;
-    let (mut backends, missing) = chosen(&libraries, &arguments.backend)?;
+    let Chosen {
+        mut backends,
+        missing,
+    } = Chosen::of(&libraries, &arguments.backend)?;
     add(&mut backends, libraries.named());
     let plan = Plan {
         scenarios,
@@ -131,17 +134,24 @@ fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<Judge, Failu
     Ok(judge)
 }
 
-/// The backends of these names, or all that are here, and those that are not.
-fn chosen(
-    libraries: &Libraries,
-    names: &[String],
-) -> Result<(Vec<Arc<dyn Subject>>, Vec<Unusable>), Failure> {
-    match names {
-        [] => {
-            let (names, missing) = default_backends()?;
-            Ok((libraries.all_by_name(&names)?, missing))
-        }
-        names => Ok((libraries.all_by_name(names)?, Vec::new())),
+/// The backends to run on.
+struct Chosen {
+    backends: Vec<Arc<dyn Subject>>,
+    /// Those that the suite knows, that were wanted, and that are not here.
+    missing: Vec<Unusable>,
+}
+
+impl Chosen {
+    /// The backends of these names, or all that are here.
+    fn of(libraries: &Libraries, names: &[String]) -> Result<Self, Failure> {
+        let (backends, missing) = match names {
+            [] => {
+                let (names, missing) = default_backends()?;
+                (libraries.all_by_name(&names)?, missing)
+            }
+            names => (libraries.all_by_name(names)?, Vec::new()),
+        };
+        Ok(Self { backends, missing })
     }
 }
 

@@ -226,6 +226,15 @@ pub struct Stale {
     pub why: String,
 }
 
+/// What a library was compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    /// The suite's reference, of which the ledger speaks.
+    Reference,
+    /// Another library.
+    Another,
+}
+
 impl fmt::Display for Stale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -241,17 +250,22 @@ impl fmt::Display for Stale {
 
 impl Ledger {
     /// The entries on this library, in this version, whose finding does not come, by what was found in the
-    /// cases that were run. Of an entry some of whose cases were not run nothing can be said.
+    /// cases that were run. Of an entry some of whose cases were not run nothing can be said, nor of a
+    /// difference from the reference if the library was compared `with` another one.
     pub fn stale(
         &self,
+        with: Compared,
         corpus: &Corpus,
         library: &str,
         version: &str,
         ran: &BTreeMap<(&Id, Variant), &[Finding]>,
     ) -> Vec<Stale> {
         let mut stale = Vec::new();
-        let entries = self.of(library).iter();
-        for entry in entries.filter(|entry| entry.is_of_version(version)) {
+        let says = |entry: &&Entry| {
+            let differs = matches!(entry.finding, Expected::Differs(_));
+            entry.is_of_version(version) && (with == Compared::Reference || !differs)
+        };
+        for entry in self.of(library).iter().filter(says) {
             for pattern in &entry.scenarios {
                 let why = entry.why_stale(pattern, corpus, ran);
                 stale.extend(why.map(|why| Stale {

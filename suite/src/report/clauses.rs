@@ -37,6 +37,8 @@ struct Row<'a> {
     unobservable: Option<&'a str>,
     /// Cases that have to do with it.
     cases: usize,
+    /// The same by transport.
+    transports: BTreeMap<&'static str, usize>,
     /// For each library that breaks it, in how many cases, and one of them.
     violated: BTreeMap<&'a str, Broken>,
 }
@@ -63,27 +65,34 @@ impl<'a> Clauses<'a> {
         results: &'a [CaseResult],
         again: &dyn Fn(&CaseResult) -> String,
     ) -> Self {
-        let mut exercised: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut exercised: BTreeMap<&str, BTreeMap<&'static str, usize>> = BTreeMap::new();
         let mut violated: BTreeMap<&str, BTreeMap<&str, Broken>> = BTreeMap::new();
         for result in results {
             for clause in &result.exercised {
-                *exercised.entry(clause).or_default() += 1;
+                let transports = exercised.entry(clause).or_default();
+                *transports
+                    .entry(result.variant.transport.word())
+                    .or_default() += 1;
             }
             note_violations(result, &mut violated, again);
         }
-        let row = |clause: &'a Clause| Row {
-            id: &clause.id,
-            statement: &clause.statement,
-            source: clause.source.to_string(),
-            address: &clause.source.address,
-            strength: clause.strength.word(),
-            binds: clause.binds.word(),
-            severity: clause.severity.word(),
-            since: clause.since.map(|release| release.to_string()),
-            until: clause.until.map(|release| release.to_string()),
-            unobservable: clause.unobservable.as_deref(),
-            cases: exercised.get(clause.id.as_str()).copied().unwrap_or(0),
-            violated: violated.remove(clause.id.as_str()).unwrap_or_default(),
+        let row = |clause: &'a Clause| {
+            let transports = exercised.remove(clause.id.as_str()).unwrap_or_default();
+            Row {
+                id: &clause.id,
+                statement: &clause.statement,
+                source: clause.source.to_string(),
+                address: &clause.source.address,
+                strength: clause.strength.word(),
+                binds: clause.binds.word(),
+                severity: clause.severity.word(),
+                since: clause.since.map(|release| release.to_string()),
+                until: clause.until.map(|release| release.to_string()),
+                unobservable: clause.unobservable.as_deref(),
+                cases: transports.values().sum(),
+                transports,
+                violated: violated.remove(clause.id.as_str()).unwrap_or_default(),
+            }
         };
         Self {
             schema: super::json::SCHEMA,
@@ -179,19 +188,21 @@ fn note_violations<'r>(
         }
         counted.push(clause);
         let backends = violated.entry(clause).or_default();
-        backends
-            .entry(&result.backend)
-            .or_insert_with(|| Broken {
-                cases: 0,
-                scenario: result.scenario.to_string(),
-                variant: result.variant.to_string(),
-                step: finding.step,
-                expected: finding.expected.clone(),
-                seen: finding.seen.clone(),
-                known: finding.known.as_ref().map(|known| known.class.word()),
-                show: again(result),
-            })
-            .cases += 1;
+        let broken = backends.entry(&result.backend).or_insert_with(|| Broken {
+            cases: 0,
+            scenario: result.scenario.to_string(),
+            variant: result.variant.to_string(),
+            step: finding.step,
+            expected: finding.expected.clone(),
+            seen: finding.seen.clone(),
+            known: finding.known.as_ref().map(|known| known.class.word()),
+            show: again(result),
+        });
+        broken.cases += 1;
+        // What the ledger does not know of one case, it does not know.
+        if finding.known.is_none() {
+            broken.known = None;
+        }
     }
 }
 
@@ -232,7 +243,13 @@ impl Row<'_> {
                 let _ = writeln!(text, "  no trace can show it: {why}");
             }
             None => {
-                let _ = writeln!(text, "  {} have to do with it", count(*cases, "case"));
+                let over: Vec<String> = self
+                    .transports
+                    .iter()
+                    .map(|(transport, cases)| format!("{transport} {cases}"))
+                    .collect();
+                let (cases, over) = (count(*cases, "case"), over.join(", "));
+                let _ = writeln!(text, "  {cases} have to do with it; by transport: {over}");
             }
         }
         for (backend, broken) in &self.violated {

@@ -15,7 +15,14 @@ use super::Id;
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
-    matcher: GlobMatcher,
+    matcher: Matcher,
+}
+
+#[derive(Debug, Clone)]
+enum Matcher {
+    /// The one id that the text is: the ledger is full of these, and a glob costs thousands of times as much.
+    Id,
+    Glob(GlobMatcher),
 }
 
 impl Pattern {
@@ -31,6 +38,12 @@ impl Pattern {
         } else {
             format!("{family}/*")
         };
+        if !glob.contains(['*', '?', '[', ']', '{', '}', '\\']) {
+            return Ok(Self {
+                text: glob,
+                matcher: Matcher::Id,
+            });
+        }
         let refused = |source: globset::Error| PatternError {
             text: text.to_owned(),
             reason: source.kind().to_string(),
@@ -43,13 +56,16 @@ impl Pattern {
             .compile_matcher();
         Ok(Self {
             text: text.to_owned(),
-            matcher,
+            matcher: Matcher::Glob(matcher),
         })
     }
 
     /// Whether `id` is one of those that are meant.
     pub fn matches(&self, id: &Id) -> bool {
-        self.matcher.is_match(id.as_str())
+        match &self.matcher {
+            Matcher::Id => self.text == id.as_str(),
+            Matcher::Glob(glob) => glob.is_match(id.as_str()),
+        }
     }
 
     /// The pattern as it was typed.

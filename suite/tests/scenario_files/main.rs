@@ -3,7 +3,6 @@
 
 mod accepted;
 mod damage;
-mod differences;
 mod documentation;
 mod pairwise;
 mod refused;

@@ -116,7 +116,8 @@ fn success_means_all_bytes(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-/// A call that asks to be repeated has not yet put all its bytes into records that went out.
+/// A call that asks to be repeated has not yet put all its bytes into records that went out. One that gives
+/// fewer bytes than are under way is wrong itself.
 fn failure_means_not_all_bytes(course: &Course<'_>, notes: &mut Notes) {
     for (index, moment) in course.moments.iter().enumerate() {
         let (Some(attempt), Some(call)) = (moment.attempt(), moment.call()) else {
@@ -126,7 +127,7 @@ fn failure_means_not_all_bytes(course: &Course<'_>, notes: &mut Notes) {
         let Some(asked) = attempt.argument.len().filter(|&asked| asked > 0) else {
             continue;
         };
-        if !call.error.is_retry() || partial {
+        if !call.error.is_retry() || partial || !moment.is_rightful() {
             continue;
         }
         let after = course.after(index);
@@ -248,6 +249,8 @@ mod tests {
         kept(clause, 1, &base.clone().blocked_write());
         let sent = base.clone().write(1000, wants_write()).sent(data(1000));
         broken(clause, 2, &sent);
+        let of_many = base.clone().write(20000, wants_write()).sent(data(16384));
+        kept(clause, 1, &of_many.retry(9, wants_write()));
         not_exercised(clause, &base.write(1000, Call::success(1000)));
     }
 }

@@ -1,6 +1,6 @@
 //! When a call has to be repeated, and what for.
 
-use super::{Came, Course, Monitor, Notes};
+use super::{Came, Course, Moment, Monitor, Notes};
 use crate::scenario::Step;
 use crate::trace::{Asked, ErrorClass};
 
@@ -15,6 +15,11 @@ pub(super) static MONITORS: &[Monitor] = &[
 fn want_write(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _, call) in course.writes() {
         let Some(traffic) = &moment.entry.traffic else {
+            // Of a BIO of the library's own, or of a socket, only what the call says can be seen.
+            if may_only_wait(course, moment) && call.error != ErrorClass::WantRead {
+                let kept = call.error == ErrorClass::WantWrite;
+                notes.check(kept, moment, "WANT_WRITE", Came(call));
+            }
             continue;
         };
         // One that was refused both ways may say either.
@@ -29,6 +34,9 @@ fn want_write(course: &Course<'_>, notes: &mut Notes) {
 fn want_read(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _, call) in course.writes() {
         let Some(traffic) = &moment.entry.traffic else {
+            if may_only_wait(course, moment) && call.error == ErrorClass::WantRead {
+                notes.satisfied();
+            }
             continue;
         };
         let empty = traffic.inn.is_to_be_retried() && !traffic.out.is_to_be_retried();
@@ -37,6 +45,16 @@ fn want_read(course: &Course<'_>, notes: &mut Notes) {
             notes.check(kept, moment, "WANT_READ", Came(call));
         }
     }
+}
+
+/// Whether a write that is not done can have no other reason than that the transport, of which nothing
+/// more is known, is full or empty: the call is right, the connection is in order, and nothing fails.
+fn may_only_wait(course: &Course<'_>, moment: &Moment<'_>) -> bool {
+    let not_done = moment
+        .call()
+        .is_some_and(|call| call.error != ErrorClass::None);
+    let waits = course.setting.variant.transport.waits();
+    not_done && !waits && moment.is_rightful() && moment.is_sound()
 }
 
 fn blocking_returns_when_done(course: &Course<'_>, notes: &mut Notes) {
@@ -114,7 +132,12 @@ mod tests {
         kept(clause, 1, &base.clone().blocked_write());
         let dead = base.clone().write(9, failed(-1, ErrorClass::Syscall));
         broken(clause, 2, &dead.refused(Out, ZeroRetry));
-        not_exercised(clause, &base.write(9, Call::success(9)));
+        not_exercised(clause, &base.clone().write(9, Call::success(9)));
+        // Of a BIO of the library's own only the answer is known.
+        let unseen = |call| base.clone().write(9, call).over(Transport::BioPair);
+        kept(clause, 1, &unseen(failed(-1, ErrorClass::WantWrite)));
+        broken(clause, 2, &unseen(failed(-1, ErrorClass::Syscall)));
+        not_exercised(clause, &unseen(wants_read()));
     }
 
     #[test]

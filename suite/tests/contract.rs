@@ -1,0 +1,483 @@
+//! What the command says of the contract: `writeproof manual`, `writeproof ledger`, `--ledger`, and what comes first in the
+//! report on a library that breaks it.
+
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use rstest::rstest;
+use serde_json::Value;
+use tempfile::TempDir;
+use writeproof::judge::Ledger;
+use writeproof::manual::Manual;
+use writeproof::report::json::SCHEMA;
+use writeproof_faulty::VARIABLE as FAULT;
+use writeproof_openssl_1_1_1::LIBSSL;
+
+/// OpenSSL 1.1.1 differs from the reference here in all variants, and breaks no clause.
+const DIFFERS: &str = "closing/transport-returns-zero";
+
+/// More lines than this are not on the first screen.
+const FIRST_SCREEN: usize = 24;
+
+/// What the command answered.
+#[derive(Debug)]
+struct Answer {
+    exit: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Answer {
+    #[track_caller]
+    fn with(self, exit: i32) -> Self {
+        assert_eq!(self.exit, Some(exit), "{}\n{}", self.out, self.err);
+        assert!(!self.err.contains("panicked"), "{}", self.err);
+        self
+    }
+}
+
+fn answer(command: &mut Command) -> Answer {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.expect("the command starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Answer {
+        exit: output.status.code(),
+        out: text(&output.stdout),
+        err: text(&output.stderr),
+    }
+}
+
+fn writeproof(arguments: &[&str]) -> Answer {
+    answer(Command::new(env!("CARGO_BIN_EXE_writeproof")).args(arguments))
+}
+
+/// `writeproof check` on the library with this bug sown into it.
+fn check_with(fault: &str, arguments: &[&str]) -> Answer {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.env(FAULT, fault);
+    command.args(["check", "--libssl", writeproof_faulty::LIBSSL]);
+    answer(command.args(arguments))
+}
+
+#[track_caller]
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+fn clauses() -> Manual {
+    Manual::built_in().expect("fixtures/manual is right")
+}
+
+/// A ledger in a folder of its own.
+fn ledger_file(folder: &TempDir, text: &str) -> PathBuf {
+    let path = folder.path().join("known.toml");
+    fs::write(&path, text).expect("the folder is ours");
+    path
+}
+
+// The clauses.
+
+#[test]
+fn the_manual_has_a_line_for_each_clause_and_each_is_put_to_the_test() {
+    let text = writeproof(&["manual"]).with(0).out;
+    let (lines, _) = text
+        .split_once("\nWhat no trace can show:\n")
+        .expect("clauses that nothing shows");
+    let told: Vec<&str> = lines
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let manual = clauses();
+    let wanted: Vec<&str> = manual
+        .observable()
+        .map(|clause| clause.id.as_str())
+        .collect();
+    assert_eq!(told, wanted, "in the manual's order");
+    for clause in manual.clauses() {
+        let named = text.lines().any(|line| {
+            let line = line.trim_start();
+            line.starts_with(&format!("{} ", clause.id))
+        });
+        assert!(named, "{} in\n{text}", clause.id);
+    }
+    let last = format!(
+        "{} clauses, {} that a trace can show; each has been put to the test\n",
+        manual.clauses().len(),
+        wanted.len()
+    );
+    assert!(text.ends_with(&last), "{last} ends\n{text}");
+}
+
+/// Two clauses in full, where a library that breaks one of them is run too.
+static TOLD: LazyLock<String> = LazyLock::new(|| {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.env(FAULT, BREAKS);
+    command.args(["manual", KEPT, BROKEN, "--backend", "openssl-3.6"]);
+    command.args(["--name", "faulty", "--libssl", writeproof_faulty::LIBSSL]);
+    answer(&mut command).out
+});
+
+#[test]
+fn of_a_clause_that_is_named_everything_is_told_and_of_no_other() {
+    let manual = clauses();
+    for clause in manual.clauses() {
+        let named = [KEPT, BROKEN].contains(&clause.id.as_str());
+        assert_eq!(
+            TOLD.contains(&format!("{}\n", clause.id)),
+            named,
+            "{}",
+            *TOLD
+        );
+        assert_eq!(TOLD.contains(&clause.statement), named, "{}", *TOLD);
+    }
+    let clause = manual.get(KEPT).expect("the clause");
+    for wanted in [
+        clause.source.to_string(),
+        clause.source.address.clone(),
+        format!("{}; binds {}", clause.strength.word(), clause.binds.word()),
+        " have to do with it\n".to_owned(),
+    ] {
+        assert!(TOLD.contains(&wanted), "{wanted} in\n{}", *TOLD);
+    }
+}
+
+#[test]
+fn who_breaks_a_clause_is_told_with_the_command_that_shows_it() {
+    assert!(TOLD.contains("  broken by faulty in "), "{}", *TOLD);
+    assert!(TOLD.contains("(UNKNOWN), e.g. in step "), "{}", *TOLD);
+    let shows = |line: &&str| line.trim_start().starts_with("writeproof show ");
+    let line = TOLD.lines().find(shows).expect("a command");
+    let wanted = format!("--libssl {} --name faulty", writeproof_faulty::LIBSSL);
+    assert!(line.ends_with(&wanted), "{line}");
+}
+
+#[test]
+fn the_manual_as_json_has_all_clauses_with_what_became_of_them() {
+    let arguments = ["manual", "--format", "json", "--backend", "openssl-3.6"];
+    let document = parsed(&writeproof(&arguments).out);
+    assert_eq!(document["schema"], SCHEMA);
+    let rows = document["clauses"].as_array().expect("clauses");
+    let manual = clauses();
+    assert_eq!(rows.len(), manual.clauses().len());
+    for (row, clause) in rows.iter().zip(manual.clauses()) {
+        assert_eq!(row["id"], clause.id.as_str());
+        assert_eq!(row["statement"], clause.statement.as_str());
+        assert_eq!(row["strength"], clause.strength.word());
+        assert_eq!(row["binds"], clause.binds.word());
+        assert_eq!(row["severity"], clause.severity.word());
+        assert_eq!(row["unobservable"].as_str(), clause.unobservable.as_deref());
+        let cases = row["cases"].as_u64().expect("a number");
+        for broken in row["violated"].as_object().expect("libraries").values() {
+            let violated = broken["cases"].as_u64().expect("a number");
+            assert!((1..=cases).contains(&violated), "{row}");
+        }
+    }
+}
+
+#[rstest]
+#[case("retry.same-argument", "did you mean \"retry.same-arguments\"?")]
+#[case("no-such-topic.at-all-anywhere", "`writeproof manual` tells all")]
+fn an_unknown_clause_is_refused_with_what_was_meant(#[case] clause: &str, #[case] hint: &str) {
+    let answer = writeproof(&["manual", clause]).with(2);
+    let wanted = format!("writeproof: there is no clause {clause:?}: ");
+    assert!(answer.err.starts_with(&wanted), "{}", answer.err);
+    assert!(answer.err.contains(hint), "{}", answer.err);
+    assert_eq!(answer.out, "", "nothing was run");
+}
+
+// What is known.
+
+#[test]
+fn the_ledger_tells_each_entry_with_its_class_reason_and_source() {
+    let text = writeproof(&["ledger"]).with(0).out;
+    let ledger = Ledger::built_in().expect("fixtures/ledger is right");
+    for (library, entries) in ledger.libraries() {
+        assert!(text.lines().any(|line| line == library), "{library}");
+        for entry in entries {
+            let wanted = format!(
+                "  {} ({})\n    why    {}\n    where  {}\n",
+                entry.finding.words(),
+                entry.class.word(),
+                entry.reason,
+                entry.link
+            );
+            assert!(text.contains(&wanted), "{wanted} in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn the_ledger_of_one_library_is_of_no_other() {
+    let text = writeproof(&["ledger", "--backend", "rustls"]).with(0).out;
+    let libraries: Vec<&str> = text.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(libraries, ["rustls"]);
+}
+
+#[test]
+fn a_library_that_the_ledger_does_not_have_is_refused_with_the_nearest() {
+    let answer = writeproof(&["ledger", "--backend", "rustsl"]).with(2);
+    assert!(
+        answer.err.contains("did you mean \"rustls\"?"),
+        "{}",
+        answer.err
+    );
+    assert_eq!(answer.out, "");
+}
+
+#[test]
+fn the_ledger_knows_whatever_is_found_and_nothing_else() {
+    let answer = writeproof(&["ledger", "--check"]);
+    assert_eq!(answer.out, "0 out of date, 0 missing\n");
+    answer.with(0);
+}
+
+/// What the ledger would have to say of OpenSSL 1.1.1, if nobody had seen it before.
+static PROPOSED: LazyLock<String> = LazyLock::new(|| {
+    let arguments = ["ledger", "--propose", "--libssl", LIBSSL, "--name", "mine"];
+    writeproof(&arguments).with(1).out
+});
+
+/// A proposal as a person completes it.
+fn completed() -> String {
+    PROPOSED
+        .replace("class = \"\"", "class = \"by-design\"")
+        .replace("reason = \"\"", "reason = \"looked up\"")
+        .replace("link = \"\"", "source = \"ssl/ssl_lib.c:1\"")
+}
+
+#[test]
+fn what_is_proposed_is_no_ledger_until_somebody_has_completed_it() {
+    let path = "fixtures/ledger/mine.toml";
+    assert!(
+        PROPOSED.starts_with(&format!("# {path}\n")),
+        "{}",
+        *PROPOSED
+    );
+    let refusal = Ledger::from_files(&[("mine", path, &PROPOSED)]);
+    let refusal = refusal.expect_err("nobody gave a class").to_string();
+    assert!(refusal.starts_with(&format!("{path}:")), "{refusal}");
+    let ledger = Ledger::from_files(&[("mine", path, &completed())]);
+    let ledger = ledger.unwrap_or_else(|error| panic!("{error}\n{}", *PROPOSED));
+    let proposed = PROPOSED.matches("[[known]]").count();
+    assert_eq!(ledger.of("mine").len(), proposed);
+}
+
+#[test]
+fn with_all_that_was_proposed_nothing_is_unexpected_any_more() {
+    let folder = TempDir::new().expect("a folder");
+    let path = ledger_file(&folder, &completed());
+    let path = path.to_str().expect("a path");
+    let text = writeproof(&["check", "--libssl", LIBSSL, "--ledger", path]);
+    let text = text.with(0).out;
+    assert!(text.contains("nothing unexpected, in "), "{text}");
+}
+
+// A ledger of the user's own.
+
+/// An entry on a difference in these scenarios.
+fn entry(scenarios: &str) -> String {
+    format!(
+        "[[known]]\ndiffers = \"write 100: returns 0 instead of 100\"\nscenarios = [\"{scenarios}\"]\n\
+         class = \"by-design\"\nreason = \"the transport took nothing\"\nsource = \"ssl/ssl_lib.c:1\"\n"
+    )
+}
+
+fn check_by(ledger: &Path, scenario: &str) -> Answer {
+    let ledger = ledger.to_str().expect("a path");
+    let arguments = ["check", "--libssl", LIBSSL, "--scenario", scenario];
+    writeproof(&[&arguments[..], &["--ledger", ledger]].concat())
+}
+
+#[test]
+fn what_the_users_ledger_knows_is_expected() {
+    let folder = TempDir::new().expect("a folder");
+    let unknown = check_by(&ledger_file(&folder, ""), DIFFERS).with(1).out;
+    assert!(unknown.contains("4 cases unexpected"), "{unknown}");
+    let text = check_by(&ledger_file(&folder, &entry(DIFFERS)), DIFFERS);
+    let text = text.with(0).out;
+    assert!(text.contains("0 conform, 4 differ"), "{text}");
+    assert!(text.contains("nothing unexpected"), "{text}");
+}
+
+#[test]
+fn what_the_users_ledger_knows_and_does_not_come_is_told_with_its_line() {
+    const SAME: &str = "zero/write-between-two-others";
+    let folder = TempDir::new().expect("a folder");
+    let path = ledger_file(&folder, &format!("# Mine.\n\n{}", entry(SAME)));
+    let text = check_by(&path, SAME).with(1).out;
+    let wanted = format!(
+        "In the ledger, but not found any more:\n  {}:3: differs: write 100: returns 0 instead of 100: {SAME} does not show it\n",
+        path.display()
+    );
+    assert!(text.contains(&wanted), "{wanted} in\n{text}");
+    // Of a case that was not run nothing is said.
+    check_by(&ledger_file(&folder, &entry(SAME)), "retry/same-arguments").with(0);
+}
+
+#[rstest]
+#[case("[[known]\n", ":1:")]
+#[case("[[knwon]]\n", ":1:3: unknown key \"knwon\"")]
+#[case("[[known]]\ndiffers = \"x\"\nclass = \"buggy\"\n", ":3:9: ")]
+fn a_wrong_ledger_is_refused_with_its_place(#[case] text: &str, #[case] told: &str) {
+    let folder = TempDir::new().expect("a folder");
+    let text = text.replace(
+        "class = \"buggy\"\n",
+        "class = \"buggy\"\nscenarios = [\"zero\"]\nreason = \"x\"\nlink = \"https://example.org\"\n",
+    );
+    let path = ledger_file(&folder, &text);
+    let answer = check_by(&path, DIFFERS).with(2);
+    let wanted = format!("writeproof: {}{told}", path.display());
+    assert!(
+        answer.err.starts_with(&wanted),
+        "{wanted} in {}",
+        answer.err
+    );
+    assert_eq!(answer.out, "");
+}
+
+#[test]
+fn a_ledger_that_cannot_be_read_is_bad_usage() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("missing.toml");
+    let answer = check_by(&path, DIFFERS).with(2);
+    let wanted = format!("writeproof: the ledger {} cannot be read: ", path.display());
+    assert!(answer.err.starts_with(&wanted), "{}", answer.err);
+}
+
+#[test]
+fn a_ledger_is_of_a_library_that_is_named() {
+    let answer = writeproof(&["run", "--ledger", "known.toml"]).with(2);
+    assert!(answer.err.contains("--libssl"), "{}", answer.err);
+}
+
+// A library that breaks the contract.
+
+/// A clause that neither the reference nor the bug breaks.
+const KEPT: &str = "retry.same-arguments";
+
+/// A bug that loses bytes, and the clause that says so.
+const BREAKS: &str = "pending-length-is-the-whole-write";
+const BROKEN: &str = "delivery.once-and-in-order";
+
+#[test]
+fn the_worst_is_told_first_in_words_with_the_step_and_the_command_that_shows_it() {
+    let text = check_with(BREAKS, &["--scenario", "retry"]).with(1).out;
+    let screen: Vec<&str> = text.lines().take(FIRST_SCREEN).collect();
+    let headline = screen
+        .iter()
+        .position(|line| line.starts_with("What is wrong, the most serious first:"))
+        .unwrap_or_else(|| panic!("on the first screen:\n{text}"));
+    let worst = &screen[headline + 1..];
+    let clause = worst[0]
+        .strip_prefix("  1. DATA lost, doubled or leaked: breaks ")
+        .unwrap_or_else(|| panic!("the worst first:\n{text}"));
+    let manual = clauses();
+    let clause = manual.get(clause).expect("a clause of the manual");
+    assert!(worst[1].contains(&clause.statement), "{text}");
+    assert!(worst[2].contains(", step "), "{text}");
+    assert!(worst[3].trim_start().starts_with("expected: "), "{text}");
+    assert!(worst[4].trim_start().starts_with("seen: "), "{text}");
+    let command = worst[5].trim_start().strip_prefix("writeproof ");
+    let command = command.unwrap_or_else(|| panic!("a command:\n{text}"));
+    let mut show = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    show.env(FAULT, BREAKS).args(command.split(' '));
+    let shown = answer(&mut show).with(1).out;
+    assert!(shown.contains("  openssl-3.6  "), "{shown}");
+}
+
+#[test]
+fn the_groups_come_from_the_most_to_the_least_serious() {
+    let families = [
+        "--scenario",
+        "retry",
+        "--scenario",
+        "partial",
+        "--scenario",
+        "handshake",
+    ];
+    let text = check_with(BREAKS, &families).with(1).out;
+    let severities = ["DATA ", "CONNECTION ", "WRONG REPORT", "OTHER"];
+    let ranks: Vec<usize> = text
+        .lines()
+        .filter(|line| line.contains(": breaks "))
+        .map(|line| {
+            let rank = severities.iter().position(|words| line.contains(words));
+            rank.unwrap_or_else(|| panic!("{line}"))
+        })
+        .collect();
+    assert!(ranks.len() > 1, "{text}");
+    assert!(ranks.is_sorted(), "{ranks:?}\n{text}");
+}
+
+#[test]
+fn the_json_report_has_every_finding_with_clause_step_and_what_was_seen() {
+    let text = check_with(BREAKS, &["--scenario", "retry", "--format", "json"]);
+    let report = parsed(&text.with(1).out);
+    assert_valid(&report);
+    let manual = clauses();
+    let mut broken = BTreeSet::new();
+    for case in report["cases"].as_array().expect("cases") {
+        let findings = case["findings"].as_array().map_or(&[][..], Vec::as_slice);
+        let mut violates = false;
+        for finding in findings {
+            assert!(finding["expected"].is_string() && finding["seen"].is_string());
+            assert!(finding["step"].is_u64() && finding["known"].is_null());
+            if finding["kind"] == "violation" {
+                violates = true;
+                let id = finding["clause"].as_str().expect("a clause");
+                let clause = manual.get(id).expect("a clause of the manual");
+                assert_eq!(finding["severity"], clause.severity.word());
+                broken.insert(id.to_owned());
+            }
+        }
+        assert_eq!(case["verdict"] == "violates", violates, "{case}");
+    }
+    assert!(broken.contains(BROKEN), "{broken:?}");
+}
+
+#[test]
+fn the_json_report_says_what_the_ledger_knows() {
+    let folder = TempDir::new().expect("a folder");
+    let path = ledger_file(&folder, &entry(DIFFERS));
+    let path = path.to_str().expect("a path");
+    let arguments = [
+        "check",
+        "--libssl",
+        LIBSSL,
+        "--scenario",
+        DIFFERS,
+        "--ledger",
+        path,
+    ];
+    let report = writeproof(&[&arguments[..], &["--format", "json"]].concat());
+    let report = parsed(&report.with(0).out);
+    assert_valid(&report);
+    for case in report["cases"].as_array().expect("cases") {
+        let [finding] = case["findings"].as_array().expect("findings").as_slice() else {
+            panic!("{case}");
+        };
+        assert_eq!(finding["kind"], "difference");
+        assert_eq!(finding["known"]["class"], "by-design");
+        assert_eq!(finding["known"]["reason"], "the transport took nothing");
+        assert_eq!(finding["known"]["link"], "ssl/ssl_lib.c:1");
+    }
+}
+
+#[track_caller]
+fn assert_valid(report: &Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/report.schema.json");
+    let schema = parsed(&fs::read_to_string(path).expect("the schema"));
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<String> = schema
+        .iter_errors(report)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+    assert_eq!(report["schema"], SCHEMA);
+}
