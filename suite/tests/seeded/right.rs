@@ -93,6 +93,11 @@ impl Right {
 }
 
 impl Case {
+    /// Whether the reference itself breaks this clause.
+    pub(crate) fn reference_breaks(&self, clause: &str) -> bool {
+        self.broken.iter().any(|(broken, _)| *broken == clause)
+    }
+
     /// The clauses that a trace of this case breaks, and the reference does not in that step.
     pub(crate) fn broken_by(&self, trace: &Trace) -> BTreeSet<&'static str> {
         let new = broken(trace).into_iter();

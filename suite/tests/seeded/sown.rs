@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use writeproof::judge::differences;
-use writeproof::scenario::{Scenario, Variant};
+use writeproof::scenario::{Role, Scenario, Variant};
 use writeproof::subject::{Isolation, Ran, Subject};
 use writeproof::trace::Trace;
 use writeproof::worker::Limits;
@@ -34,9 +34,12 @@ const NO_FAULT: &str = "there-is-no-such-fault";
 /// In which cases a fault is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
+    /// So far that it can be judged: a bug until it breaks a clause or ends the process, in the cases in which the right
+    /// library comes to its place; a harmless one in all of these in one role, which changes from scenario to scenario.
+    Judged,
     /// In those in which the right library comes to its place: a harmless one in all of these, a bug in each scenario
     /// until it breaks a clause or ends the process.
-    Enough,
+    Reached,
     /// In all.
     Everything,
 }
@@ -100,13 +103,25 @@ impl Sown {
         let workers = workers.map_err(|error| error.to_string())?;
         let wanted = |case: &&right::Case| extent == Extent::Everything || case.reaches(index);
         let wanted: Vec<_> = right.cases.iter().filter(wanted).collect();
-        let mut cases = Vec::with_capacity(wanted.len());
-        for of_scenario in wanted.chunk_by(|one, next| one.scenario.id == next.scenario.id) {
-            let run = match (fault.kind, extent) {
-                (Kind::Bug, Extent::Enough) => until_caught,
-                (Kind::Harmless, _) | (_, Extent::Everything) => at_once,
+        let mut cases: Vec<Case> = Vec::with_capacity(wanted.len());
+        let scenarios = wanted.chunk_by(|one, next| one.scenario.id == next.scenario.id);
+        for (of_scenario, role) in scenarios.zip([Role::Client, Role::Server].into_iter().cycle()) {
+            let ran = match (fault.kind, extent) {
+                (Kind::Bug, Extent::Judged | Extent::Reached) => {
+                    until_caught(workers.as_ref(), of_scenario)?
+                }
+                (Kind::Harmless, Extent::Judged) => {
+                    at_once(workers.as_ref(), &in_one_role(of_scenario, role))?
+                }
+                (Kind::Harmless, Extent::Reached) | (_, Extent::Everything) => {
+                    at_once(workers.as_ref(), of_scenario)?
+                }
             };
-            cases.extend(run(workers.as_ref(), of_scenario)?);
+            cases.extend(ran);
+            let is_enough = (fault.kind, extent) == (Kind::Bug, Extent::Judged);
+            if is_enough && cases.last().is_some_and(Case::is_caught) {
+                break;
+            }
         }
         Ok(Self { cases })
     }
@@ -159,6 +174,18 @@ fn until_caught(
         }
     }
     Ok(compared)
+}
+
+/// Those of the cases in which the library has this role, and those that there are in the other one alone.
+fn in_one_role(cases: &[&'static right::Case], role: Role) -> Vec<&'static right::Case> {
+    let is_wanted = |case: &&&'static right::Case| {
+        let twin = Variant {
+            role,
+            ..case.variant
+        };
+        case.variant == twin || !cases.iter().any(|other| other.variant == twin)
+    };
+    cases.iter().filter(is_wanted).copied().collect()
 }
 
 /// Cases of one scenario, run by one request.

@@ -13,7 +13,7 @@ pub(crate) fn print(faults: &[Fault]) -> Result<(), String> {
     let right = Right::get()?;
     let numbered: Vec<_> = faults.iter().enumerate().collect();
     let sown = in_parallel(&numbered, |&(index, fault)| {
-        Sown::run(index, fault, Extent::Enough)
+        Sown::run(index, fault, Extent::Reached)
     });
     let sown: Vec<Sown> = sown.into_iter().collect::<Result<_, _>>()?;
     for kind in [Kind::Bug, Kind::Harmless] {
@@ -29,9 +29,10 @@ pub(crate) fn print(faults: &[Fault]) -> Result<(), String> {
             row(fault, sown);
         }
     }
-    monitors(faults, &sown);
+    monitors(right, faults, &sown);
     alone(faults, &sown);
     idle(right, faults, &sown);
+    summary(faults, &sown);
     Ok(())
 }
 
@@ -60,8 +61,9 @@ fn row(fault: &Fault, sown: &Sown) {
     );
 }
 
-/// Each monitor, with the bugs that it catches and those that no other does; and the bugs that none does.
-fn monitors(faults: &[Fault], sown: &[Sown]) {
+/// Each monitor, with the bugs that it catches, those that no other does, and the cases in which the reference itself
+/// breaks its clause, where a bug that does the same is no news; and the bugs that none catches.
+fn monitors(right: &Right, faults: &[Fault], sown: &[Sown]) {
     let bugs = || {
         faults
             .iter()
@@ -71,7 +73,7 @@ fn monitors(faults: &[Fault], sown: &[Sown]) {
     let broken: Vec<_> = bugs()
         .map(|(fault, sown)| (&*fault.name, sown.seen().broken))
         .collect();
-    println!("\n| monitor | catches | alone |\n|---|---|---|");
+    println!("\n| monitor | catches | alone | broken by the reference |\n|---|---|---|---|");
     for monitor in monitor::monitors() {
         let caught = || {
             broken
@@ -81,11 +83,14 @@ fn monitors(faults: &[Fault], sown: &[Sown]) {
         let alone = caught().filter(|(_, broken)| broken.len() == 1);
         let alone: Vec<_> = alone.map(|(name, _)| *name).collect();
         let caught: Vec<_> = caught().map(|(name, _)| *name).collect();
+        let by_reference = right.cases.iter();
+        let by_reference = by_reference.filter(|case| case.reference_breaks(monitor.clause));
         println!(
-            "| {} | {} | {} |",
+            "| {} | {} | {} | {} cases |",
             monitor.clause,
             list(&caught),
-            list(&alone)
+            list(&alone),
+            by_reference.count()
         );
     }
     let none = broken.iter().filter(|(_, broken)| broken.is_empty());
@@ -113,6 +118,22 @@ fn alone(faults: &[Fault], sown: &[Sown]) {
     for (scenario, bugs) in alone {
         println!("| {scenario} | {} |", bugs.join(", "));
     }
+}
+
+/// All of it in one line.
+fn summary(faults: &[Fault], sown: &[Sown]) {
+    let all = || faults.iter().zip(sown);
+    let bugs = || all().filter(|(fault, _)| fault.kind == Kind::Bug);
+    let seen = bugs().filter(|(_, sown)| sown.seen().cases > 0).count();
+    let by_monitor = bugs().filter(|(_, sown)| !sown.seen().broken.is_empty());
+    let loud = all().filter(|(fault, sown)| crate::blames(fault, sown).is_some());
+    let loud: Vec<_> = loud.map(|(fault, _)| fault.name.as_str()).collect();
+    println!(
+        "\n{seen} of {} bugs caught, {} by a monitor; harmless faults that are blamed: {}",
+        bugs().count(),
+        by_monitor.count(),
+        list(&loud)
+    );
 }
 
 /// Scenarios in which no bug is seen.
