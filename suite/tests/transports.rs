@@ -37,6 +37,15 @@ transports = ["blocking-socket", "blocking", "memory-bio"]
 steps = ["handshake", { write = { len = 1234 } }]
 "#;
 
+/// What the library writes is shorter than the damage that its peer finds on the wire.
+const DAMAGE: &str = r#"
+title = "A short write behind damage on the wire"
+versions = ["tls1.3"]
+roles = ["client"]
+transports = ["blocking"]
+steps = ["handshake", { peer = "fatal_alert" }, { write = { len = 1 } }]
+"#;
+
 fn scenario(text: &str) -> Scenario {
     let id = Id::new("local/case").expect("an id");
     parse(id, "case.toml", text).expect("a scenario")
@@ -142,6 +151,17 @@ fn where_the_suite_sees_each_wait_it_ends_it_and_tells_so() {
     let told = trace.entries.iter().any(|entry| {
         let end = "nothing can come any more: end of file";
         entry.result == Outcome::Nothing(end.to_owned())
+    });
+    assert!(told, "{trace}");
+}
+
+#[test]
+fn damage_on_the_wire_is_not_taken_for_what_the_library_sent() {
+    let reference = open(&Isolation::None, "openssl-3.6");
+    let trace = ran(&*reference, &scenario(DAMAGE), "tls1.3/client/blocking");
+    let told = trace.entries.iter().any(|entry| {
+        let refused = "the far end takes nothing more: EPIPE";
+        entry.result == Outcome::Nothing(refused.to_owned())
     });
     assert!(told, "{trace}");
 }

@@ -21,9 +21,6 @@ use crate::sample::median;
 /// The run is repeated this often in one process to see whether memory stays flat.
 const REPEATS: usize = 10;
 
-/// After so many runs each thread that stays has met each kind of connection, for which it keeps a context.
-const WARM_UP: usize = 4;
-
 /// Peak memory of the default run, in KiB.
 const MEMORY_LIMIT_KIB: u64 = 200 << 10;
 
@@ -98,12 +95,15 @@ impl Suite {
         let all = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let mut with_all = Vec::new();
         let mut memory = Vec::new();
+        let mut in_use = Vec::new();
+        // This thread, which stays, then has a context for each kind of connection.
+        drop(self.run(1));
         for _ in 0..REPEATS {
             with_all.push(self.timed(all).0);
-            memory.push(memory::settled());
+            memory.push(memory::resident());
+            in_use.push(memory::in_use());
         }
-        let ends = (memory.get(WARM_UP - 1).copied(), memory.last().copied());
-        report_memory(ends.0.flatten(), ends.1.flatten());
+        report_memory(ends(&memory), ends(&in_use));
 
         let (mut with_one, mut handshakes, mut shares) = (Vec::new(), Vec::new(), Vec::new());
         let mut judging = Vec::new();
@@ -209,25 +209,36 @@ impl Suite {
     }
 }
 
-fn report_memory(first: Option<Resident>, last: Option<Resident>) {
-    let (Some(first), Some(last)) = (first, last) else {
-        println!("memory    not measured on this system");
-        return;
-    };
-    println!(
-        "memory    peak {:.1} MiB after {WARM_UP} runs, {:.1} MiB after {REPEATS} (limit {} MiB, {})",
-        first.peak as f64 / 1024.0,
-        last.peak as f64 / 1024.0,
-        MEMORY_LIMIT_KIB >> 10,
-        crate::verdict(last.peak < MEMORY_LIMIT_KIB),
-    );
-    // The peak depends on which large cases run side by side; what is held between runs does not.
-    let growth = last.now.saturating_sub(first.now);
-    println!(
-        "memory    held {:.1} MiB after {WARM_UP} runs, {growth} KiB more after {REPEATS} in one process (flat is {FLAT_KIB} KiB, {})",
-        first.now as f64 / 1024.0,
-        crate::verdict(growth <= FLAT_KIB),
-    );
+/// The first and the last, if both are known.
+fn ends<T: Copy>(all: &[Option<T>]) -> Option<(T, T)> {
+    Some((all.first().copied()??, all.last().copied()??))
+}
+
+fn report_memory(resident: Option<(Resident, Resident)>, in_use: Option<(u64, u64)>) {
+    let mib = |kib: u64| kib as f64 / 1024.0;
+    match resident {
+        Some((first, last)) => println!(
+            "memory    peak {:.1} MiB after one run, {:.1} MiB after {REPEATS} (limit {} MiB, {}); resident {:.1} MiB, {:.1} MiB",
+            mib(first.peak),
+            mib(last.peak),
+            MEMORY_LIMIT_KIB >> 10,
+            crate::verdict(last.peak < MEMORY_LIMIT_KIB),
+            mib(first.now),
+            mib(last.now),
+        ),
+        None => println!("memory    peak not measured on this system"),
+    }
+    match in_use {
+        Some((first, last)) => {
+            let growth = last.saturating_sub(first);
+            println!(
+                "memory    in use {:.1} MiB after one run, {growth} KiB more after {REPEATS} in one process (flat is {FLAT_KIB} KiB, {})",
+                mib(first),
+                crate::verdict(growth <= FLAT_KIB),
+            );
+        }
+        None => println!("memory    in use not measured on this system"),
+    }
 }
 
 pub(crate) fn variants() -> impl Iterator<Item = Variant> {

@@ -92,11 +92,17 @@ impl Opener {
         }
     }
 
-    /// Whether the record, which did not open, opens with the number of an earlier one, and so with its nonce.
+    /// Whether the record, which did not open, opens with the number of an earlier one, and so with its nonce,
+    /// where that is made from the number; where a record shows its own, whether an earlier one has shown it.
     pub(super) fn nonce_of_unopened(&mut self, frame: &Frame<'_>) -> Nonce {
         let Method::Aead(aead) = &self.method else {
             return Nonce::New;
         };
+        if let Some(shown) = aead.shown_nonce(frame) {
+            let new = self.lost || !self.shown.contains(shown);
+            self.lost = true;
+            return if new { Nonce::New } else { Nonce::Repeated };
+        }
         if std::mem::replace(&mut self.lost, true) {
             return Nonce::New;
         }
