@@ -182,6 +182,7 @@ impl Workers {
             end,
             printed,
         } = death;
+        let place = *place;
         let freed = place.action == crate::stage::FREE;
         let before = match freed {
             true => scenario.steps.len(),

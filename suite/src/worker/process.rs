@@ -56,7 +56,7 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Death {
     /// What the library was last called for.
-    pub(super) place: Place,
+    pub(super) place: Box<Place>,
     /// What happened.
     pub(super) end: End,
     /// What it printed since the last reply.
@@ -67,11 +67,11 @@ impl Death {
     /// The library could be loaded once, but not again.
     pub(super) fn at_loading(again: &super::StartError) -> Self {
         Self {
-            place: Place {
+            place: Box::new(Place {
                 step: 0,
                 action: "load again".to_owned(),
                 ..Place::default()
-            },
+            }),
             end: End::Crashed(again.to_string()),
             printed: Printed::default(),
         }
@@ -80,7 +80,7 @@ impl Death {
 
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { step, action, .. } = &self.place;
+        let Place { step, action, .. } = &*self.place;
         match &self.end {
             End::Crashed(how) => write!(f, "crashed ({how}, in step {step}, {action})"),
             End::Hung(why) => write!(f, "hung ({why}, in step {step}, {action})"),
@@ -262,7 +262,7 @@ impl Process {
             },
         };
         // Not before its end: until then it may go on.
-        let place = self.whereabouts.read().unwrap_or_default();
+        let place = Box::new(self.whereabouts.read().unwrap_or_default());
         let mut printed = self.printed();
         if let End::Crashed(how) = &mut end
             && let Some(said) = last_words_of_rust(&mut printed.stderr)
