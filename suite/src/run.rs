@@ -285,8 +285,13 @@ impl<'c> Plan<'c> {
         };
         let mut stale = Vec::new();
         for about in self.backends.iter().map(|backend| backend.about()) {
+            // What a library that nobody knows cannot do, it cannot show.
+            let shows = |result: &CaseResult| {
+                let is_applicable = !matches!(result.verdict, Verdict::NotApplicable(_));
+                is_applicable || result.recorded != Recorded::Stranger
+            };
             let of_library = |result: &&CaseResult| {
-                result.backend == about.id && result.origin == Origin::Library
+                result.backend == about.id && result.origin == Origin::Library && shows(result)
             };
             let ran = results
                 .iter()

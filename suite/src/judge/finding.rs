@@ -9,6 +9,9 @@ use super::monitor::Violation;
 use crate::manual::{Clause, Severity};
 use crate::trace::{Entry, Outcome, Trace};
 
+/// The clause that a crash and a hang break.
+pub(super) const RETURNS: &str = "call.returns";
+
 /// One thing to be said of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -114,7 +117,7 @@ impl Finding {
         };
         Some(Self {
             kind,
-            clause: None,
+            clause: Some(RETURNS.to_owned()),
             severity: Some(Severity::Connection),
             step: entry.step,
             action: entry.action.clone(),

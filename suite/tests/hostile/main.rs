@@ -217,6 +217,11 @@ fn as_told(case: &Value, honest: &Value, to: Case, expected: &Expected) -> Resul
     let reason = case["reason"].as_str().unwrap_or_default();
     match to {
         Case::Same => return untouched(case, honest, expected.others),
+        Case::Violates(clause) => {
+            let first = &case["findings"][0];
+            let right = verdict == "violates" && case["differences"].is_null();
+            told(right && first["clause"] == clause, clause)?;
+        }
         Case::Crashed(words) => told(verdict == "crashed" && reason.contains(words), words)?,
         Case::Hung(words) => told(verdict == "hung" && reason.contains(words), words)?,
         Case::Differs(action, aspect, words) => {

@@ -49,6 +49,8 @@ pub struct State {
     pub accepted: usize,
     /// Bytes of content in the complete records of application data so far.
     pub sealed: usize,
+    /// The length on the wire, in bytes, of a record of application data that has not gone out to its end.
+    pub incomplete: Option<usize>,
     /// The library has sent close_notify, all of it.
     pub closed: bool,
     /// The library has sent a fatal alert, all of it.
@@ -93,6 +95,9 @@ pub struct Dead {
 /// The longest plaintext of a record, in bytes (RFC 8446, section 5.1; RFC 5246, section 6.2.1).
 pub const MAX_PLAINTEXT: usize = 1 << 14;
 
+/// The type in the header of a record of application data, by its name.
+const APPLICATION_DATA: &str = "application_data";
+
 impl Default for State {
     fn default() -> Self {
         Self {
@@ -105,6 +110,7 @@ impl Default for State {
             stale_error: false,
             accepted: 0,
             sealed: 0,
+            incomplete: None,
             closed: false,
             failed: false,
             peer_closed: false,
@@ -281,6 +287,14 @@ impl State {
     }
 
     fn see_records(&mut self, entry: &Entry) {
+        if let Some(last) = entry.sent.last() {
+            self.incomplete = match &last.body {
+                Body::Incomplete { content_type, wire } if content_type == APPLICATION_DATA => {
+                    Some(*wire)
+                }
+                _ => None,
+            };
+        }
         for record in entry.sent.iter().filter(|record| record.is_complete()) {
             match &record.body {
                 Body::ApplicationData { plaintext, .. } => self.sealed += plaintext,
@@ -373,7 +387,7 @@ impl RecordSeen {
     pub fn is_application_data(&self) -> bool {
         match &self.body {
             Body::ApplicationData { .. } => true,
-            Body::Incomplete { content_type, .. } => content_type == "application_data",
+            Body::Incomplete { content_type, .. } => content_type == APPLICATION_DATA,
             _ => false,
         }
     }

@@ -98,15 +98,15 @@ fn want_write_only(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-/// A read may say it after any record that was none of application data (SSL_get_error(3), and
+/// A read, also that of a shutdown, may say it after any record that was none of application data (SSL_get_error(3), and
 /// SSL_CTX_set_mode(3), SSL_MODE_AUTO_RETRY).
 fn want_read_only(course: &Course<'_>, notes: &mut Notes) {
     for (moment, call) in course.calls() {
         let Some(traffic) = &moment.entry.traffic else {
             continue;
         };
-        let is_read = matches!(moment.step(), Some(Step::Read(_)));
-        if call.error == ErrorClass::WantRead && moves_bytes(&moment.entry.asked) && !is_read {
+        let reads = matches!(moment.step(), Some(Step::Read(_) | Step::Shutdown));
+        if call.error == ErrorClass::WantRead && moves_bytes(&moment.entry.asked) && !reads {
             notes.check(
                 traffic.inn.is_to_be_retried(),
                 moment,
