@@ -8,7 +8,6 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("keyupdate.before-data", before_data),
     Monitor::all("keyupdate.answer-before-data", answer_before_data),
     Monitor::all("keyupdate.answer-does-not-ask", answer_does_not_ask),
-    Monitor::all("keyupdate.one-answer", one_answer),
     Monitor::all("keyupdate.under-the-old-key", under_the_old_key),
     Monitor::all("keyupdate.pending-record-first", pending_record_first),
 ];
@@ -142,32 +141,6 @@ fn answer_does_not_ask(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-/// Answers are counted from one record of application data to the next: in between, nothing was sent. An
-/// update that the caller asked for looks like an answer, and is none.
-fn one_answer(course: &Course<'_>, notes: &mut Notes) {
-    let (mut asked, mut answers, mut own_updates) = (0_usize, 0_usize, 0_usize);
-    for moment in &course.moments {
-        asked += requests(moment);
-        own_updates += usize::from(own(moment) == Some(KeyUpdate::NotRequested));
-        for record in moment.begun() {
-            if is_update(record, Some(KeyUpdate::NotRequested)) {
-                match own_updates {
-                    0 => answers += 1,
-                    _ => own_updates -= 1,
-                }
-            } else if record.is_application_data() {
-                if asked > 1 && answers > 0 {
-                    let expected = format_args!("one answer to {asked} requests");
-                    let seen = format_args!("{answers} answers");
-                    notes.check(answers == 1, moment, expected, seen);
-                }
-                asked = if answers > 0 { 0 } else { asked };
-                answers = 0;
-            }
-        }
-    }
-}
-
 fn under_the_old_key(course: &Course<'_>, notes: &mut Notes) {
     let mut updated = false;
     for moment in &course.moments {
@@ -264,20 +237,6 @@ mod tests {
         broken(clause, 3, &write(base).sent(update(ASKS)));
         let own = Script::tls13().key_update(Requested);
         not_exercised(clause, &write(own).sent(update(ASKS)));
-    }
-
-    #[test]
-    fn several_requests_get_one_answer() {
-        let clause = "keyupdate.one-answer";
-        let base = asked(asked(Script::tls13()));
-        let once = write(base.clone()).sent(update(TELLS));
-        kept(clause, 1, &once.clone().sent(data(9)));
-        broken(clause, 4, &once.sent(update(TELLS)).sent(data(9)));
-        let own = asked(asked(Script::tls13())).key_update(NotRequested);
-        let both = write(own).sent(update(TELLS)).sent(update(TELLS));
-        kept(clause, 1, &both.sent(data(9)));
-        let single = write(asked(Script::tls13())).sent(update(TELLS));
-        not_exercised(clause, &single.sent(data(9)));
     }
 
     #[test]
