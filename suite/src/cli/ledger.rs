@@ -8,10 +8,9 @@ use super::args::LedgerArguments;
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{Chosen, add, carry_out, jobs};
-use crate::backend::REFERENCE;
+use super::{Chosen, add, carry_out, of_everything};
 use crate::judge::{Expected, Finding, Judge, Kind, Ledger};
-use crate::run::{CaseResult, Plan};
+use crate::run::CaseResult;
 use crate::scenario::Corpus;
 
 pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
@@ -41,16 +40,15 @@ pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
             backends
         }
     };
-    let plan = Plan {
-        scenarios: corpus.select(&[])?,
-        reference: libraries.among(&backends, REFERENCE)?,
-        backends,
-        jobs: jobs(None),
-        variants: Vec::new(),
-    };
+    let plan = of_everything(&corpus, &libraries, backends)?;
     let results = carry_out(&plan, &judge)?;
     let stale = plan.stale(&judge, &corpus, &results);
-    let proposals = proposals(&results);
+    let names: BTreeMap<&str, String> = plan
+        .backends
+        .iter()
+        .map(|backend| (backend.about().id.as_str(), backend.about().recorded_as()))
+        .collect();
+    let proposals = proposals(&results, &names);
     let mut text = String::new();
     for entry in &stale {
         let _ = writeln!(text, "# out of date: {entry}");
@@ -104,8 +102,8 @@ fn listed(ledger: &Ledger, wanted: &[String]) -> String {
 }
 
 /// What is found and not known, as entries of the ledger that lack their class and reason: of each
-/// library, finding and text the cases together.
-fn proposals(results: &[CaseResult]) -> String {
+/// library, finding and text the cases together. `names` are those of the files, by backend.
+fn proposals(results: &[CaseResult], names: &BTreeMap<&str, String>) -> String {
     let mut wanted: BTreeMap<(&str, Kind, String), Vec<&CaseResult>> = BTreeMap::new();
     for result in results {
         for finding in result.findings.iter().filter(|found| found.known.is_none()) {
@@ -121,7 +119,8 @@ fn proposals(results: &[CaseResult]) -> String {
     let mut of = "";
     for ((backend, _, what), cases) in wanted {
         if backend != of {
-            let _ = writeln!(text, "# fixtures/ledger/{backend}.toml");
+            let file = names.get(backend).map_or(backend, String::as_str);
+            let _ = writeln!(text, "# fixtures/ledger/{file}.toml");
             of = backend;
         }
         let mut scenarios: Vec<String> =

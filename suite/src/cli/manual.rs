@@ -4,12 +4,10 @@ use super::args::{Format, ManualArguments};
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{Chosen, add, carry_out, jobs};
-use crate::backend::REFERENCE;
+use super::{Chosen, add, carry_out, of_everything};
 use crate::judge::Judge;
 use crate::report::check::shown_by;
 use crate::report::clauses::Clauses;
-use crate::run::Plan;
 use crate::scenario::Corpus;
 
 pub(super) fn manual(arguments: &ManualArguments) -> Result<Exit, Failure> {
@@ -25,13 +23,7 @@ pub(super) fn manual(arguments: &ManualArguments) -> Result<Exit, Failure> {
     let libraries = Libraries::open(&arguments.libraries)?;
     let Chosen { mut backends, .. } = Chosen::of(&libraries, &arguments.backend)?;
     add(&mut backends, libraries.named());
-    let plan = Plan {
-        scenarios: corpus.select(&[])?,
-        reference: libraries.among(&backends, REFERENCE)?,
-        backends,
-        jobs: jobs(None),
-        variants: Vec::new(),
-    };
+    let plan = of_everything(&corpus, &libraries, backends)?;
     let results = carry_out(&plan, &judge)?;
     let mut clauses = Clauses::of(&judge.manual, &results, &|result| {
         shown_by(result, &libraries.again(&[&result.backend]))

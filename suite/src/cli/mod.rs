@@ -118,6 +118,21 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     }
 }
 
+/// Every scenario of the library on these backends.
+fn of_everything<'c>(
+    corpus: &'c Corpus,
+    libraries: &Libraries,
+    backends: Vec<Arc<dyn Subject>>,
+) -> Result<Plan<'c>, Failure> {
+    Ok(Plan {
+        scenarios: corpus.select(&[])?,
+        reference: libraries.among(&backends, REFERENCE)?,
+        backends,
+        jobs: jobs(None),
+        variants: Vec::new(),
+    })
+}
+
 /// The judge that also knows what these files say of the libraries that the user named.
 fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<Judge, Failure> {
     let mut judge = Judge::built_in()?;
