@@ -7,7 +7,7 @@ use super::difference::Difference;
 use super::ledger::Class;
 use super::monitor::Violation;
 use crate::manual::{Clause, Severity};
-use crate::trace::{Entry, Outcome, Trace};
+use crate::trace::{Outcome, Trace};
 
 /// The clause that a crash and a hang break.
 pub(super) const RETURNS: &str = "call.returns";
@@ -107,8 +107,9 @@ impl Finding {
         })
     }
 
-    /// That the library crashed or hung, if this entry tells that.
-    pub fn end(entry: &Entry) -> Option<Self> {
+    /// That the library crashed or hung, if the trace tells that.
+    pub fn end(trace: &Trace) -> Option<Self> {
+        let entry = trace.end()?;
         let (kind, how) = match &entry.result {
             Outcome::Crashed(how) => (Kind::Crash, how.clone()),
             Outcome::Hung(why) => (Kind::Hang, why.clone()),
@@ -125,11 +126,6 @@ impl Finding {
             seen: how,
             known: None,
         })
-    }
-
-    /// The entry of a trace that tells that the library crashed or hung.
-    pub(super) fn of_end(trace: &Trace) -> Option<Self> {
-        trace.end().and_then(Self::end)
     }
 
     /// By how serious they are: the most serious are the least.

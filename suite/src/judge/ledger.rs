@@ -181,7 +181,7 @@ impl Entry {
     /// Whether the entry speaks of this place.
     pub fn applies(&self, at: &Place<'_>) -> bool {
         self.is_of_version(at.version)
-            && (self.variants.is_empty() || self.variants.contains(&at.variant))
+            && self.is_of_variant(at.variant)
             && self
                 .scenarios
                 .iter()
@@ -193,11 +193,15 @@ impl Entry {
         self.versions.is_empty() || self.versions.iter().any(|start| version.starts_with(start))
     }
 
+    fn is_of_variant(&self, variant: Variant) -> bool {
+        self.variants.is_empty() || self.variants.contains(&variant)
+    }
+
     /// The cases of this scenario that the entry speaks of.
     pub fn variants_of(&self, scenario: &Scenario) -> Vec<Variant> {
         scenario
             .variants()
-            .filter(|variant| self.variants.is_empty() || self.variants.contains(variant))
+            .filter(|&variant| self.is_of_variant(variant))
             .collect()
     }
 
@@ -336,10 +340,9 @@ impl Expected {
 /// Whether `text` is what `pattern` says, in which `*` stands for any text.
 fn fits(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
-    let Some(rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
         return false;
     };
-    let mut rest = rest;
     let mut parts = parts.peekable();
     if parts.peek().is_none() {
         return rest.is_empty();
@@ -376,7 +379,7 @@ fn page(path: &str, text: &str) -> Result<Vec<Entry>, Fault> {
 fn entry(element: Node<'_>, place: (String, usize)) -> Result<Entry, Fault> {
     const FINDINGS: [&str; 4] = ["violates", "differs", "crashes", "hangs"];
     const LINKS: [&str; 2] = ["link", "source"];
-    const KEYS: [&str; 11] = [
+    const KEYS: [&str; 12] = [
         "violates",
         "differs",
         "crashes",
@@ -388,9 +391,9 @@ fn entry(element: Node<'_>, place: (String, usize)) -> Result<Entry, Fault> {
         "class",
         "reason",
         "link",
+        "source",
     ];
-    let keys = [&KEYS[..], &["source"]].concat();
-    let fields = element.fields("a table [[known]]")?.only(&keys)?;
+    let fields = element.fields("a table [[known]]")?.only(&KEYS)?;
     let missing = |what: &str| {
         Fault::new(
             element.at(),
@@ -401,11 +404,14 @@ fn entry(element: Node<'_>, place: (String, usize)) -> Result<Entry, Fault> {
     let finding = match fields.at_most_one(&FINDINGS)? {
         Some(("violates", node)) => Expected::Violates {
             clause: clause_id(node)?,
-            seen: line(fields.find("seen").ok_or_else(|| missing("seen = \"…\""))?)?,
+            seen: fields
+                .find("seen")
+                .ok_or_else(|| missing("seen = \"…\""))?
+                .line()?,
         },
-        Some(("differs", node)) => Expected::Differs(line(node)?),
-        Some(("crashes", node)) => Expected::Crashes(line(node)?),
-        Some((_, node)) => Expected::Hangs(line(node)?),
+        Some(("differs", node)) => Expected::Differs(node.line()?),
+        Some(("crashes", node)) => Expected::Crashes(node.line()?),
+        Some((_, node)) => Expected::Hangs(node.line()?),
         None => {
             return Err(missing(
                 "violates = \"CLAUSE\", differs = \"…\", crashes = \"…\" or hangs = \"…\"",
@@ -414,7 +420,7 @@ fn entry(element: Node<'_>, place: (String, usize)) -> Result<Entry, Fault> {
     };
     let link = match fields.at_most_one(&LINKS)? {
         Some(("link", node)) => link_address(node)?,
-        Some((_, node)) => line(node)?,
+        Some((_, node)) => node.line()?,
         None => return Err(missing("link = \"https://…\" or source = \"FILE:LINE\"")),
     };
     let required = |key: &str| {
@@ -426,21 +432,18 @@ fn entry(element: Node<'_>, place: (String, usize)) -> Result<Entry, Fault> {
         finding,
         scenarios: patterns(required("scenarios")?)?,
         variants: fields.set_or_none("variants", "variants", variant)?,
-        versions: fields.set_or_none("versions", "versions", line)?,
+        versions: fields.set_or_none("versions", "versions", Node::line)?,
         class: required("class")?.choice(Class::ALL.map(|class| (class.word(), class)))?,
-        reason: line(required("reason")?)?,
+        reason: required("reason")?.line()?,
         link,
         place,
     })
 }
 
-fn line(node: Node<'_>) -> Result<String, Fault> {
-    let right = |text: &str| !text.trim().is_empty() && !text.contains(char::is_control);
-    node.text("one line of text", right).map(str::to_owned)
-}
-
 fn patterns(node: Node<'_>) -> Result<Vec<Pattern>, Fault> {
-    let texts = node.some_of("patterns of scenarios", |node| Ok((line(node)?, node.at())))?;
+    let texts = node.some_of("patterns of scenarios", |node| {
+        Ok((node.line()?, node.at()))
+    })?;
     texts
         .into_iter()
         .map(|(text, at)| {

@@ -98,7 +98,7 @@ impl Judge {
         // A crash and a hang are findings of their own.
         findings.retain(|found| found.clause.as_deref() != Some(finding::RETURNS));
         let violates = !findings.is_empty();
-        findings.extend(Finding::of_end(trace));
+        findings.extend(Finding::end(trace));
         let lack = lack(reference, trace);
         let differences = match (trace.end(), &lack) {
             (None, None) => differences(reference, trace),
@@ -127,7 +127,8 @@ impl Judge {
     /// The clauses that the trace breaks.
     fn violations(&self, watched: Vec<(&'static str, monitor::Notes)>) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (id, notes) in watched {
+        let broken = |(_, notes): &(_, monitor::Notes)| !notes.violations.is_empty();
+        for (id, notes) in watched.into_iter().filter(broken) {
             let Some(clause) = self.manual.get(id) else {
                 continue;
             };

@@ -66,7 +66,7 @@ fn clause(element: Node<'_>, page: &str, address: &str) -> Result<Clause, Fault>
         "id",
         "an id such as \"retry.same-arguments\"",
     )?)?;
-    let unobservable = fields.read("unobservable", reason)?;
+    let unobservable = fields.read("unobservable", Node::line)?;
     let strength = word(&fields, "strength", Strength::ALL.map(|s| (s.word(), s)))?;
     // Nothing can break a permission, nor what is left open.
     if unobservable.is_none() && matches!(strength, Strength::May | Strength::Undefined) {
@@ -114,12 +114,7 @@ fn word<T: Copy, const N: usize>(
 }
 
 fn sentence(fields: &Fields<'_>, key: &str) -> Result<String, Fault> {
-    reason(required(fields, key, "one line of text")?)
-}
-
-fn reason(node: Node<'_>) -> Result<String, Fault> {
-    let right = |text: &str| !text.trim().is_empty() && !text.contains(char::is_control);
-    node.text("one line of text", right).map(str::to_owned)
+    required(fields, key, "one line of text")?.line()
 }
 
 fn release(node: Node<'_>) -> Result<Release, Fault> {

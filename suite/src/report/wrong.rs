@@ -154,18 +154,14 @@ impl Group<'_> {
 
 /// What it means for a user, and what the clause says.
 fn headline(finding: &Finding, manual: &Manual) -> String {
+    let Finding {
+        seen, step, action, ..
+    } = finding;
+    let ended = |word| cut(&format!("{word}: {seen}, in step {step}, {action}"));
     let clause = finding.clause.as_deref().and_then(|id| manual.get(id));
     match (finding.kind, clause) {
-        (Kind::Crash | Kind::Hang, _) => {
-            let word = match finding.kind {
-                Kind::Crash => "CRASHED",
-                _ => "HUNG",
-            };
-            let Finding {
-                seen, step, action, ..
-            } = finding;
-            cut(&format!("{word}: {seen}, in step {step}, {action}"))
-        }
+        (Kind::Crash, _) => ended("CRASHED"),
+        (Kind::Hang, _) => ended("HUNG"),
         (_, Some(clause)) => format!(
             "{}: breaks {}\n     “{}” ({}, {})",
             consequence(clause.severity),

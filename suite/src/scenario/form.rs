@@ -291,6 +291,12 @@ impl<'t> Node<'t> {
             .ok_or_else(|| self.refused(wanted))
     }
 
+    /// One line of text that says something.
+    pub(crate) fn line(self) -> Result<String, Fault> {
+        let right = |text: &str| !text.trim().is_empty() && !text.contains(char::is_control);
+        self.text("one line of text", right).map(str::to_owned)
+    }
+
     /// A whole number in `range`.
     pub(crate) fn number<N>(self, range: RangeInclusive<N>) -> Result<N, Fault>
     where

@@ -8,7 +8,7 @@
 use std::fs;
 use std::io::{self, PipeReader};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -18,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::thread::gettid;
 
 use super::port::{Port, no_sockets};
-use super::socket::{Reading, collect, deliver, has_vanished, pair, vanish, waiting};
+use super::socket::{Ends, Reading, collect, deliver, has_vanished, vanish, waiting};
 use crate::backend::Unsupported;
 use crate::link::Link;
 
@@ -32,12 +32,7 @@ const LOOKS: u32 = 10;
 const NOT_TOLD: i32 = 0;
 
 /// The transport of one connection.
-pub(super) struct BlockingSocket {
-    link: Link,
-    library: UnixStream,
-    /// Nothing once the far end has vanished.
-    ours: Option<UnixStream>,
-}
+pub(super) struct BlockingSocket(Ends);
 
 /// A call on its way to another thread.
 struct Errand<'c>(&'c mut dyn FnMut());
@@ -55,18 +50,12 @@ impl Errand<'_> {
 
 impl BlockingSocket {
     pub(super) fn new(link: &Link) -> io::Result<Self> {
-        let (library, ours) = pair()?;
-        link.stand_behind_another();
-        Ok(Self {
-            link: link.clone(),
-            library,
-            ours: Some(ours),
-        })
+        Ends::new(link).map(Self)
     }
 
     /// The number by which the library knows its end.
     pub(super) fn number(&self) -> RawFd {
-        self.library.as_raw_fd()
+        self.0.number()
     }
 
     /// Runs the call in a thread, and is the far end of it until it is done.
@@ -97,20 +86,21 @@ impl BlockingSocket {
     fn serve(&self, ours: &UnixStream, done: &PipeReader, caller: &AtomicI32) -> io::Result<()> {
         let mut asleep = Asleep::default();
         loop {
-            let before = self.link.progress();
-            let reading = collect(&self.link, ours)?;
-            deliver(&self.link, ours)?;
-            if self.link.progress() != before {
+            let before = self.0.link.progress();
+            let reading = collect(&self.0.link, ours)?;
+            deliver(&self.0.link, ours)?;
+            if self.0.link.progress() != before {
                 asleep = Asleep::default();
             }
             match self.wait(ours, reading, done)? {
                 Event::Done => {
-                    collect(&self.link, ours)?;
-                    return deliver(&self.link, ours);
+                    collect(&self.0.link, ours)?;
+                    return deliver(&self.0.link, ours);
                 }
                 Event::Bytes => {}
                 Event::Nothing if asleep.has_been(caller.load(Ordering::Acquire)) => {
-                    self.link
+                    self.0
+                        .link
                         .give_up("waits on a blocking socket for what never comes");
                     ours.shutdown(Shutdown::Both)?;
                     asleep = Asleep::default();
@@ -123,7 +113,7 @@ impl BlockingSocket {
     /// Waits until something comes from the library, there is room again for what goes to it, or the call
     /// is done; at most for a look.
     fn wait(&self, ours: &UnixStream, reading: Reading, done: &PipeReader) -> io::Result<Event> {
-        let room = match self.link.readable().is_empty() {
+        let room = match self.0.link.readable().is_empty() {
             true => PollFlags::empty(),
             false => PollFlags::OUT,
         };
@@ -194,28 +184,28 @@ fn is_asleep(stat: &str) -> bool {
 
 impl Port for BlockingSocket {
     fn before(&mut self) -> Result<(), Unsupported> {
-        if let Some(ours) = &self.ours
-            && has_vanished(&self.link.outbound())
+        if let Some(ours) = &self.0.ours
+            && has_vanished(&self.0.link.outbound())
         {
-            deliver(&self.link, ours).map_err(|error| no_sockets(&error))?;
-            vanish(self.ours.take()).map_err(|error| no_sockets(&error))?;
+            deliver(&self.0.link, ours).map_err(|error| no_sockets(&error))?;
+            vanish(self.0.ours.take()).map_err(|error| no_sockets(&error))?;
         }
         Ok(())
     }
 
     fn during(&self, call: &mut dyn FnMut()) -> Result<(), Unsupported> {
-        let Some(ours) = &self.ours else {
+        let Some(ours) = &self.0.ours else {
             // Nobody is there to be waited for: every call returns at once.
             call();
             return Ok(());
         };
-        self.link.let_far_end_act();
+        self.0.link.let_far_end_act();
         self.call(call, ours).map_err(|error| no_sockets(&error))
     }
 
     fn exchange(&mut self) -> Result<(), Unsupported> {
-        let waiting = waiting(&self.library).map_err(|error| no_sockets(&error))?;
-        self.link.are_waiting(waiting);
+        let waiting = waiting(&self.0.library).map_err(|error| no_sockets(&error))?;
+        self.0.link.are_waiting(waiting);
         Ok(())
     }
 }

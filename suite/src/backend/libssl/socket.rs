@@ -26,19 +26,19 @@ const OUR_BUFFER: usize = 212_992;
 /// How many bytes are read or written at a time.
 pub(super) const PORTION: usize = 16 << 10;
 
-/// The transport of one connection.
-pub(super) struct Socket {
-    link: Link,
-    library: UnixStream,
+/// The two ends of a transport of sockets.
+pub(super) struct Ends {
+    pub(super) link: Link,
+    pub(super) library: UnixStream,
     /// Nothing once the far end has vanished.
-    ours: Option<UnixStream>,
+    pub(super) ours: Option<UnixStream>,
 }
 
-impl Socket {
+impl Ends {
+    /// Ends whose library's side waits.
     pub(super) fn new(link: &Link) -> io::Result<Self> {
         let (library, ours) = pair()?;
         link.stand_behind_another();
-        library.set_nonblocking(true)?;
         Ok(Self {
             link: link.clone(),
             library,
@@ -52,24 +52,40 @@ impl Socket {
     }
 }
 
+/// The transport of one connection.
+pub(super) struct Socket(Ends);
+
+impl Socket {
+    pub(super) fn new(link: &Link) -> io::Result<Self> {
+        let ends = Ends::new(link)?;
+        ends.library.set_nonblocking(true)?;
+        Ok(Self(ends))
+    }
+
+    /// The number by which the library knows its end.
+    pub(super) fn number(&self) -> RawFd {
+        self.0.number()
+    }
+}
+
 impl Port for Socket {
     fn before(&mut self) -> Result<(), Unsupported> {
-        let Some(ours) = &self.ours else {
+        let Some(ours) = &self.0.ours else {
             return Ok(());
         };
-        deliver(&self.link, ours).map_err(|error| no_sockets(&error))?;
-        if has_vanished(&self.link.outbound()) {
-            vanish(self.ours.take()).map_err(|error| no_sockets(&error))?;
+        deliver(&self.0.link, ours).map_err(|error| no_sockets(&error))?;
+        if has_vanished(&self.0.link.outbound()) {
+            vanish(self.0.ours.take()).map_err(|error| no_sockets(&error))?;
         }
         Ok(())
     }
 
     fn exchange(&mut self) -> Result<(), Unsupported> {
-        let waiting = waiting(&self.library).map_err(|error| no_sockets(&error))?;
-        self.link.are_waiting(waiting);
-        let takes = self.link.outbound().accept != Budget::Bytes(0);
-        match &self.ours {
-            Some(ours) if takes => collect(&self.link, ours)
+        let waiting = waiting(&self.0.library).map_err(|error| no_sockets(&error))?;
+        self.0.link.are_waiting(waiting);
+        let takes = self.0.link.outbound().accept != Budget::Bytes(0);
+        match &self.0.ours {
+            Some(ours) if takes => collect(&self.0.link, ours)
                 .map(|_| ())
                 .map_err(|error| no_sockets(&error)),
             _ => Ok(()),
@@ -78,7 +94,7 @@ impl Port for Socket {
 }
 
 /// Two connected sockets: the first with a small send buffer, the second one that never waits.
-pub(super) fn pair() -> io::Result<(UnixStream, UnixStream)> {
+fn pair() -> io::Result<(UnixStream, UnixStream)> {
     let (library, ours) = UnixStream::pair()?;
     sockopt::set_socket_send_buffer_size(&library, SMALL_BUFFER)?;
     sockopt::set_socket_send_buffer_size(&ours, OUR_BUFFER)?;

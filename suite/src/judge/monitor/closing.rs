@@ -70,7 +70,7 @@ fn nothing_after_close_notify(course: &Course<'_>, notes: &mut Notes) {
 fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
     nothing_after(course, notes, is_fatal);
     for moment in &course.moments {
-        let over = moment.before.peer_failed && moment.before.dead.is_some();
+        let over = moment.before.peer_failed && moment.before.dead;
         if !over || moment.call().is_none() || moment.entry.asked == Asked::Flush {
             continue;
         }
@@ -83,7 +83,7 @@ fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
 
 fn write_fails_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
     for (moment, attempt, call) in course.writes() {
-        let received = moment.before.peer_failed && moment.before.dead.is_some();
+        let received = moment.before.peer_failed && moment.before.dead;
         if (moment.before.failed || received) && !attempt.argument.is_empty() {
             let kept = !has_succeeded(attempt.function, call);
             notes.check(kept, moment, "a failure", Came(call));

@@ -54,7 +54,7 @@ fn recovers_or_stays_dead(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _, call) in course.writes() {
         let right = under_way.allows(moment) && is_clear(moment);
         under_way.go_on(moment);
-        if moment.before.dead.is_none() || !right {
+        if !moment.before.dead || !right {
             continue;
         }
         let lives = call.error == ErrorClass::None || call.error.is_retry();

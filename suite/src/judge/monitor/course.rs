@@ -59,9 +59,9 @@ pub struct State {
     pub peer_closed: bool,
     /// The library has taken a fatal alert of the peer from the transport.
     pub peer_failed: bool,
-    /// How the last call that failed for good ended, with the number of its entry. Calls that change a
-    /// setting do not count, nor does a write of nothing, which fails by contract.
-    pub dead: Option<Dead>,
+    /// A call has failed for good. Calls that change a setting do not count, nor does a write of nothing,
+    /// which fails by contract.
+    pub dead: bool,
     /// A call met a transport that failed, or had come to its end, for good; or the peer is gone.
     pub transport_failed: bool,
     /// Something went onto the peer's wire that its library did not send.
@@ -81,15 +81,6 @@ pub struct Pending {
     pub error: ErrorClass,
     /// Whether any of its bytes is in a record that began to go out.
     pub begun: bool,
-}
-
-/// A call that failed for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dead {
-    /// How it failed.
-    pub error: ErrorClass,
-    /// Its place among the entries of the trace.
-    pub entry: usize,
 }
 
 /// The longest plaintext of a record, in bytes (RFC 8446, section 5.1; RFC 5246, section 6.2.1).
@@ -115,7 +106,7 @@ impl Default for State {
             failed: false,
             peer_closed: false,
             peer_failed: false,
-            dead: None,
+            dead: false,
             transport_failed: false,
             meddled: false,
             shut_down: false,
@@ -129,9 +120,9 @@ impl<'t> Course<'t> {
         let setting = trace.setting.as_ref()?;
         let mut state = State::default();
         let mut moments = Vec::with_capacity(trace.entries.len());
-        for (index, entry) in trace.entries.iter().enumerate() {
+        for entry in &trace.entries {
             let before = state.clone();
-            state.go_on(index, entry);
+            state.go_on(entry);
             moments.push(Moment { entry, before });
         }
         Some(Self {
@@ -241,7 +232,7 @@ impl State {
 
     /// Whether a call has failed for good, or either side has said that the connection is over.
     pub fn is_over(&self) -> bool {
-        self.dead.is_some() || self.closed || self.failed || self.peer_failed
+        self.dead || self.closed || self.failed || self.peer_failed
     }
 
     /// Whether nothing has happened that a library might take for the end of writing.
@@ -262,7 +253,7 @@ impl State {
         }
     }
 
-    fn go_on(&mut self, index: usize, entry: &Entry) {
+    fn go_on(&mut self, entry: &Entry) {
         self.see_records(entry);
         if let Some(step) = entry.asked.step() {
             self.follow(step);
@@ -278,12 +269,7 @@ impl State {
         let is_handshake = matches!(entry.asked.step(), Some(Step::Handshake));
         self.established |= call.error == ErrorClass::None && is_handshake;
         self.transport_failed |= self.transport_fails(entry);
-        if is_deadly(&entry.asked, call) {
-            self.dead = Some(Dead {
-                error: call.error,
-                entry: index,
-            });
-        }
+        self.dead |= is_deadly(&entry.asked, call);
     }
 
     fn see_records(&mut self, entry: &Entry) {
@@ -405,11 +391,6 @@ fn is_deadly(asked: &Asked, call: &Call) -> bool {
         Asked::Step(Step::Shutdown) => call.ret < 0,
         Asked::Nothing | Asked::Step(_) => false,
     }
-}
-
-/// Whether a transport that was set like this refuses the next call at once.
-pub fn takes_nothing(outbound: &Outbound) -> bool {
-    matches!(outbound.accept, Budget::Bytes(0) | Budget::EachCall(0))
 }
 
 /// Whether a call of this function succeeded, by its own return value (SSL_write(3), RETURN VALUES).

@@ -30,7 +30,7 @@ fn writes<'c, 't>(
 ) -> impl Iterator<Item = (&'c Moment<'t>, &'t Attempt, &'t Call)> {
     course
         .writes()
-        .filter(|(moment, ..)| !moment.before.stale_error && moment.before.dead.is_none())
+        .filter(|(moment, ..)| !moment.before.stale_error && !moment.before.dead)
 }
 
 fn get_error_after_failure(course: &Course<'_>, notes: &mut Notes) {
@@ -61,7 +61,7 @@ fn zero_return(course: &Course<'_>, notes: &mut Notes) {
     for (index, moment) in course.moments.iter().enumerate() {
         let Some(call) = moment.call() else { continue };
         let before = &moment.before;
-        let relied_on = !before.stale_error && before.dead.is_none();
+        let relied_on = !before.stale_error && !before.dead;
         if call.error == ErrorClass::ZeroReturn && relied_on {
             notes.check(
                 course.after(index).peer_closed,
@@ -97,7 +97,7 @@ fn syscall_means_io_failed(course: &Course<'_>, notes: &mut Notes) {
 
 fn dead_connection_tells_the_truth(course: &Course<'_>, notes: &mut Notes) {
     for (moment, attempt, call) in course.writes() {
-        let dead = moment.before.dead.is_some() && !moment.before.stale_error;
+        let dead = moment.before.dead && !moment.before.stale_error;
         // A write of nothing fails by contract, dead or not.
         if !dead || attempt.argument.is_empty() {
             continue;

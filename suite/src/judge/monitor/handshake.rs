@@ -52,7 +52,7 @@ fn failed_stays_failed(course: &Course<'_>, notes: &mut Notes) {
     for (moment, attempt, call) in course.writes() {
         let before = &moment.before;
         let alerted = before.failed || before.peer_failed;
-        if before.established || before.dead.is_none() || !alerted || attempt.argument.is_empty() {
+        if before.established || !before.dead || !alerted || attempt.argument.is_empty() {
             continue;
         }
         let sends = moment.begun().any(RecordSeen::is_application_data);

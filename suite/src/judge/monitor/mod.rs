@@ -25,8 +25,7 @@ mod zero;
 use std::fmt;
 
 pub use course::{
-    Course, Dead, MAX_PLAINTEXT, Moment, Pending, State, has_succeeded, is_close_notify, is_fatal,
-    takes_nothing,
+    Course, MAX_PLAINTEXT, Moment, Pending, State, has_succeeded, is_close_notify, is_fatal,
 };
 
 use crate::manual::Binds;
