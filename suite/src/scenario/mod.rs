@@ -18,6 +18,7 @@ use std::num::NonZeroUsize;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use form::{nearest, shortened};
+pub(crate) use order::leave_out_what_cannot_stand;
 
 pub use corpus::{Corpus, Origin, Selection, SelectionError};
 pub use parse::{ParseError, parse};
