@@ -115,6 +115,7 @@ impl Program {
             roles: vec![variant.role],
             transports: vec![variant.transport],
             cipher: setting.cipher,
+            key_exchange: setting.key_exchange,
             role_state: RoleState::Set,
             peer_renegotiation: setting.peer_renegotiation,
             session_tickets: setting.session_tickets,
@@ -136,7 +137,7 @@ impl Program {
             .then_some((scenario, variant))
     }
 
-    /// The cells that tell this scenario in this variant.
+    /// The cells that tell this scenario in this variant, with the cheapest way to agree on keys.
     ///
     /// # Errors
     /// [`Untold`], if the target has no cells for it.

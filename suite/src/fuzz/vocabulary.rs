@@ -9,7 +9,7 @@ use super::cells::{Cell, Untold};
 use super::{Target, number};
 use crate::link::{Budget, Errno, Inbound, Outbound, Refusal};
 use crate::scenario::{
-    Buffer, Cipher, Content, Function, KeyUpdate, Mode, PeerAction, PeerRenegotiation, Retry, Role,
+    Buffer, Cipher, Content, Function, KeyExchange, KeyUpdate, Mode, PeerAction, PeerRenegotiation, Retry, Role,
     RoleState, Scenario, SessionTickets, Source, Step, Transport, Variant, Version, Write,
 };
 
@@ -507,6 +507,7 @@ const STALE_ERROR: Word = Word {
 pub(super) struct Setting {
     pub(super) variant: Variant,
     pub(super) cipher: Cipher,
+    pub(super) key_exchange: KeyExchange,
     pub(super) handshakes: bool,
     pub(super) peer_renegotiation: PeerRenegotiation,
     pub(super) session_tickets: SessionTickets,
@@ -525,9 +526,12 @@ const TRANSPORTS: [Transport; 5] = [
 /// Without a handshake before the steps, in bits 0 to 3 of `how`: rarely.
 const NO_HANDSHAKE: u8 = 15;
 
+/// A whole key exchange, in bits 0 to 3 of `b`: rarely, as it costs several times as much as all the rest.
+const EPHEMERAL: u16 = 15;
+
 /// What the first cell says. `kind`: bit 0 the role, bit 1 the version, bits 2 and 3 the cipher; `how`: bits 0 to 3 whether
 /// there is a handshake, bits 4 to 7 the transport; `a`: bit 0 whether the peer refuses to renegotiate, bit 1 whether
-/// tickets are sent.
+/// tickets are sent; `b`: bits 0 to 3 how keys are agreed on, but for [`Target::WriteRetry`], where that is always cheap.
 pub(super) fn setting(target: Target, cell: Cell) -> Setting {
     let role = Role::ALL[usize::from(cell.kind & 1)];
     let version = match target {
@@ -549,6 +553,10 @@ pub(super) fn setting(target: Target, cell: Cell) -> Setting {
             true => Cipher::Aes128Gcm,
             false => cipher,
         },
+        key_exchange: match target != Target::WriteRetry && cell.b & 0xf == EPHEMERAL {
+            true => KeyExchange::Ephemeral,
+            false => KeyExchange::PreShared,
+        },
         handshakes: cell.how & 0xf != NO_HANDSHAKE,
         peer_renegotiation: match cell.a & 1 {
             0 => PeerRenegotiation::Allow,
@@ -561,7 +569,7 @@ pub(super) fn setting(target: Target, cell: Cell) -> Setting {
     }
 }
 
-/// The cell that says how this scenario is set up in this variant.
+/// The cell that says how this scenario is set up in this variant; how keys are agreed on apart, which is made cheap.
 pub(super) fn setting_of(
     target: Target,
     scenario: &Scenario,
