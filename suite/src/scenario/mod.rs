@@ -25,7 +25,7 @@ pub use parse::{ParseError, parse};
 pub use pattern::{Pattern, PatternError};
 pub use transport::Transport;
 
-use crate::link::{Inbound, Outbound};
+use crate::link::{Inbound, Outbound, WireFault};
 
 /// The largest write that a scenario may ask for, in bytes (4 MiB): far past every record
 /// boundary, and small enough that a case stays fast and its memory bounded.
@@ -330,6 +330,9 @@ pub enum Step {
     Link(Outbound),
     /// What the transport hands to the library under test from now on.
     Inbound(Inbound),
+    /// Something happens on the wire to the bytes which the peer has sent and the library under test has
+    /// not read.
+    Wire(WireFault),
     /// The far end does something.
     Peer(PeerAction),
     /// An unrelated error is put into the library's error queue, as an earlier call of the caller's

@@ -298,6 +298,7 @@ fn each_transport_can(place: &Place<'_>) -> Option<Objection> {
     let cannot = transports.find_map(|transport| match place.step {
         Step::Link(link) => transport.refuses_outbound(link),
         Step::Inbound(inbound) => transport.refuses_inbound(inbound),
+        Step::Wire(fault) => transport.refuses_fault(*fault),
         _ => None,
     })?;
     Some(Objection(cannot.message, cannot.help))
@@ -325,6 +326,7 @@ fn is_setting(step: &Step) -> bool {
             | Step::MaxSendFragment(_)
             | Step::Link(_)
             | Step::Inbound(_)
+            | Step::Wire(_)
             | Step::StaleError
     )
 }
