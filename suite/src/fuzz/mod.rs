@@ -21,7 +21,7 @@ mod vocabulary;
 pub use artifact::{Artifact, ArtifactError, Content, FORMAT, Header};
 pub use cells::{Cell, Program, Untold};
 pub use mutate::mutate;
-pub use session::{News, Session, SessionError};
+pub use session::{News, Session, SessionError, Tally};
 
 /// The fuzz targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_makes_the_same_change() {
-        let change = |seed| {
+        let change = |seed: u32| {
             let mut space = [0; 400];
             let mut len = 0;
             for step in 0..50 {

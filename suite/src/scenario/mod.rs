@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use form::{nearest, shortened};
 pub(crate) use order::leave_out_what_cannot_stand;
+#[cfg(test)]
+pub(crate) use order::stands;
 
 pub use corpus::{Corpus, Origin, Selection, SelectionError};
 pub use parse::{ParseError, parse};

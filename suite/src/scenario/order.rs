@@ -74,6 +74,13 @@ pub(crate) fn leave_out_what_cannot_stand(scenario: &mut Scenario) {
     }
 }
 
+/// Whether each step can stand where it does, and has an effect.
+#[cfg(test)]
+pub(crate) fn stands(scenario: &Scenario) -> bool {
+    let places = vec![0; scenario.steps.len()];
+    each_step(scenario, &places).is_ok() && last_step(scenario, &places).is_ok()
+}
+
 /// Whether a case could not keep in memory all that is written in it.
 fn too_much(steps: &[Step]) -> bool {
     let writes = || {

@@ -524,8 +524,10 @@ impl Stage<'_> {
             return Ok(());
         };
         let attempt = writing.prepare(retry)?;
-        if attempt.content == RetryContent::Same {
-            self.stream.offer(writing.offered(attempt.argument));
+        let offered = writing.offered(attempt.argument);
+        match attempt.content {
+            RetryContent::Same => self.stream.offer(offered),
+            RetryContent::Changed => self.stream.offer_changed(offered.len()),
         }
         let (function, argument) = (attempt.function, attempt.argument);
         let asked = Attempt {
