@@ -191,6 +191,21 @@ mod tests {
     }
 
     #[test]
+    fn of_records_under_keys_that_nobody_else_has_no_length_is_told() {
+        let record = |content| wire::Record {
+            start: 0,
+            header: None,
+            received: 28,
+            content,
+            nonce: wire::Nonce::default(),
+        };
+        let mut records = [wire::Content::Unopened, wire::Content::Garbage].map(record);
+        without_unknown_keys(&mut records);
+        let contents = records.map(|record| record.content);
+        assert_eq!(contents, [wire::Content::NoKey, wire::Content::Garbage]);
+    }
+
+    #[test]
     fn whether_the_rest_of_a_write_blocks_at_first_is_not_told() {
         use ErrorClass::{None, WantWrite};
 
