@@ -107,6 +107,7 @@ pub fn run_watched(
         role: variant.role,
         version: variant.version,
         cipher: scenario.cipher,
+        key_exchange: scenario.key_exchange,
         role_state: scenario.role_state,
         transport: variant.transport,
         session_tickets: scenario.session_tickets,
@@ -529,8 +530,10 @@ impl Stage<'_> {
             return Ok(());
         };
         let attempt = writing.prepare(retry)?;
-        if attempt.content == RetryContent::Same {
-            self.stream.offer(writing.offered(attempt.argument));
+        let offered = writing.offered(attempt.argument);
+        match attempt.content {
+            RetryContent::Same => self.stream.offer(offered),
+            RetryContent::Changed => self.stream.offer_changed(offered.len()),
         }
         let (function, argument) = (attempt.function, attempt.argument);
         let asked = Attempt {
