@@ -169,6 +169,7 @@ pub fn run_watched(
         writing: None,
         kept: Vec::new(),
         last: None,
+        harmed: false,
         setting,
     };
     for (index, step) in scenario.steps.iter().enumerate() {
@@ -262,6 +263,8 @@ struct Stage<'w> {
     /// write with that of an earlier one, and no address may be the same by chance.
     kept: Vec<Memory>,
     last: Option<Last>,
+    /// Whether anything happened to what the peer sent.
+    harmed: bool,
     setting: Setting,
 }
 
@@ -310,7 +313,10 @@ impl Stage<'_> {
             }
             Step::Wire(fault) => {
                 let outcome = match self.link.befall(*fault) {
-                    Ok(()) => Outcome::Done,
+                    Ok(()) => {
+                        self.harmed = true;
+                        Outcome::Done
+                    }
                     Err(too_little) => Outcome::Nothing(too_little.to_string()),
                 };
                 self.note(Deed::step(step.clone()), outcome);
