@@ -20,6 +20,7 @@ use std::num::NonZeroUsize;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use form::{nearest, shortened};
+pub(crate) use order::leave_out_what_cannot_stand;
 
 pub use corpus::{Corpus, Origin, Selection, SelectionError};
 pub use parse::{ParseError, parse};
@@ -52,6 +53,8 @@ pub struct Scenario {
     pub transports: Vec<Transport>,
     /// The kind of cipher that protects the records.
     pub cipher: Cipher,
+    /// How the keys of the connection are agreed on.
+    pub key_exchange: KeyExchange,
     /// Whether the library under test is told its role before the first step.
     pub role_state: RoleState,
     /// What the peer does when it is asked to renegotiate.
@@ -243,6 +246,29 @@ impl Cipher {
         match self {
             Self::Aes128Gcm | Self::ChaCha20 => true,
             Self::Aes128Cbc | Self::Aes128CbcMacThenEncrypt => false,
+        }
+    }
+}
+
+/// How the keys of the connection are agreed on. What is written afterwards does not depend on it, but what a
+/// case costs does: the public-key operations of a whole handshake take longer than most scenarios do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum KeyExchange {
+    /// An ephemeral key of each end, and the server's certificate: a whole handshake.
+    Ephemeral,
+    /// From what both ends know before: the shortest handshake that the library under test has.
+    PreShared,
+}
+
+impl KeyExchange {
+    /// Both ways.
+    pub const ALL: [Self; 2] = [Self::Ephemeral, Self::PreShared];
+
+    /// The word in files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ephemeral => "ephemeral",
+            Self::PreShared => "pre-shared",
         }
     }
 }

@@ -51,6 +51,29 @@ fn last_step(scenario: &Scenario, places: &[usize]) -> Result<(), Fault> {
     }
 }
 
+/// Leaves out each step that cannot stand where it does, and in the end those that nothing would see the effect of.
+pub(crate) fn leave_out_what_cannot_stand(scenario: &mut Scenario) {
+    let mut index = 0;
+    while let Some(step) = scenario.steps.get(index) {
+        let place = Place {
+            scenario,
+            index,
+            step,
+        };
+        match RULES.iter().any(|rule| rule(&place).is_some()) {
+            true => {
+                scenario.steps.remove(index);
+                // What stood before it has another step after it now.
+                index = index.saturating_sub(1);
+            }
+            false => index += 1,
+        }
+    }
+    while scenario.steps.last().is_some_and(is_setting) {
+        scenario.steps.pop();
+    }
+}
+
 /// Whether a case could not keep in memory all that is written in it.
 fn too_much(steps: &[Step]) -> bool {
     let writes = || {

@@ -10,8 +10,8 @@ use std::fmt::{self, Display};
 
 use super::steps::{BUFFERS, CONTENTS, DEFAULT_READ, KEY_UPDATES, PEER_ACTIONS};
 use super::{
-    Cipher, Function, Mode, PeerAction, PeerRenegotiation, Retry, Role, RoleState, Scenario,
-    SessionTickets, Source, Step, Transport, Version, Write,
+    Cipher, Function, KeyExchange, Mode, PeerAction, PeerRenegotiation, Retry, Role, RoleState,
+    Scenario, SessionTickets, Source, Step, Transport, Version, Write,
 };
 use crate::link::{Budget, Inbound, Outbound, Refusal};
 
@@ -43,12 +43,19 @@ pub fn write(scenario: &Scenario) -> String {
 
 /// The keys that have one word as their value, and that word where it is not the one that goes without
 /// saying.
-fn settings(scenario: &Scenario) -> [(&'static str, Option<&'static str>); 4] {
+fn settings(scenario: &Scenario) -> [(&'static str, Option<&'static str>); 5] {
     [
         (
             "cipher",
             match scenario.cipher {
                 Cipher::Aes128Gcm => None,
+                other => Some(other.word()),
+            },
+        ),
+        (
+            "key_exchange",
+            match scenario.key_exchange {
+                KeyExchange::Ephemeral => None,
                 other => Some(other.word()),
             },
         ),

@@ -107,6 +107,7 @@ pub fn run_watched(
         role: variant.role,
         version: variant.version,
         cipher: scenario.cipher,
+        key_exchange: scenario.key_exchange,
         role_state: scenario.role_state,
         transport: variant.transport,
         session_tickets: scenario.session_tickets,

@@ -2,8 +2,9 @@
 
 use writeproof::link::{Budget, Errno, Inbound, Outbound, Refusal};
 use writeproof::scenario::{
-    Buffer, Cipher, Content, Function, Id, KeyUpdate, Mode, PeerAction, PeerRenegotiation, Retry,
-    Role, RoleState, Scenario, SessionTickets, Source, Step, Transport, Version, Write,
+    Buffer, Cipher, Content, Function, Id, KeyExchange, KeyUpdate, Mode, PeerAction,
+    PeerRenegotiation, Retry, Role, RoleState, Scenario, SessionTickets, Source, Step, Transport,
+    Version, Write,
 };
 
 use crate::{ALL_OF_TLS13, RENEGOTIATION, SHORTER_BUFFER, read, with_steps};
@@ -36,6 +37,7 @@ fn the_example_of_the_design_is_read() {
         roles: vec![Role::Client, Role::Server],
         transports: vec![Transport::Scripted],
         cipher: Cipher::Aes128Gcm,
+        key_exchange: KeyExchange::Ephemeral,
         role_state: RoleState::Set,
         peer_renegotiation: PeerRenegotiation::Allow,
         session_tickets: SessionTickets::None,
@@ -53,6 +55,15 @@ fn the_example_of_the_design_is_read() {
         ],
     };
     assert_eq!(scenario, expected);
+}
+
+#[test]
+fn both_key_exchanges_are_read() {
+    for key_exchange in KeyExchange::ALL {
+        let word = key_exchange.word();
+        let text = format!("key_exchange = '{word}'\n{SHORTER_BUFFER}");
+        assert_eq!(read(&text).unwrap().key_exchange, key_exchange);
+    }
 }
 
 #[test]

@@ -79,6 +79,8 @@ cipher = true                   => 1:10 "cipher" is true ~ must be one of aes128
 cipher = 'aes128-cbc'           => 1:10 "aes128-cbc" does not exist in TLS 1.3 ~ versions = ["tls1.2"]
 cipher = 'aes128-cbc-mac-then-encrypt' => 1:10 "aes128-cbc-mac-then-encrypt" does not exist in TLS 1.3 ~ versions = ["tls1.2"]
 cipher = 'aes128-cbc-mac-then-encript' => 1:10 did you mean "aes128-cbc-mac-then-encrypt"?
+key_exchange = 'pre-shaved'     => 1:16 did you mean "pre-shared"?
+key_exchange = true             => 1:16 must be one of ephemeral, pre-shared
 role_state = 'unsett'           => 1:14 did you mean "unset"?
 peer_renegotiation = 'deny'     => 1:22 the values are allow, refuse
 peer_renegotiation = 'refuse'   => 1:22 has no effect ~ add such a step

@@ -6,8 +6,8 @@ use std::num::NonZeroUsize;
 use rstest::rstest;
 use writeproof::link::{Budget, Errno, Inbound, Outbound, Refusal};
 use writeproof::scenario::{
-    Cipher, Corpus, Function, PeerAction, Role, Scenario, Source, Step, Transport, Version, Write,
-    write,
+    Cipher, Corpus, Function, KeyExchange, PeerAction, Role, Scenario, Source, Step, Transport,
+    Version, Write, write,
 };
 
 use crate::damage::{Random, damaged};
@@ -135,6 +135,7 @@ fn put_together(random: &mut Random, steps: &[Step], like: &Scenario) -> Scenari
             Transport::ALL[random.below(2 * Transport::ALL.len()) % Transport::ALL.len()],
         ],
         cipher: Cipher::ALL[random.below(Cipher::ALL.len())],
+        key_exchange: KeyExchange::ALL[random.below(KeyExchange::ALL.len())],
         steps: (0..some).map(|_| one(steps, random)).collect(),
         ..like.clone()
     }
