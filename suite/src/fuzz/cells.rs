@@ -214,3 +214,93 @@ fn bound(steps: &mut [Step]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+
+    use super::*;
+    use crate::scenario::{Corpus, Variant, stands};
+
+    const OF_CELLS: [Target; 3] = [
+        Target::WriteRetry,
+        Target::WriteSequence,
+        Target::WireInbound,
+    ];
+
+    fn random_program(random: &mut Rng) -> Program {
+        let mut bytes = vec![0; random.usize(..400)];
+        random.fill(&mut bytes);
+        Program::arbitrary(&mut Unstructured::new(&bytes)).expect("any bytes are a program")
+    }
+
+    #[test]
+    fn whatever_the_bytes_are_every_step_stands_where_it_can() {
+        let mut random = Rng::with_seed(1);
+        let mut cases = 0;
+        for _ in 0..20_000 {
+            let program = random_program(&mut random);
+            for target in OF_CELLS {
+                let Some((scenario, variant)) = program.case(target) else {
+                    continue;
+                };
+                cases += 1;
+                assert!(stands(&scenario), "{:?}", scenario.steps);
+                assert!(scenario.variants().eq([variant]));
+                let written: usize = scenario.steps.iter().map(written).sum();
+                assert!(written <= MOST_BYTES, "{:?}", scenario.steps);
+            }
+        }
+        assert!(cases > 20_000, "{cases}");
+    }
+
+    fn written(step: &Step) -> usize {
+        match step {
+            Step::Write(write) => write.bytes(),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn the_cells_of_a_scenario_tell_it_again() {
+        let corpus = Corpus::built_in().expect("the library");
+        let mut told = 0;
+        let cases = |scenario| Scenario::variants(scenario).collect::<Vec<Variant>>();
+        for scenario in corpus.scenarios() {
+            for (variant, target) in cases(scenario)
+                .into_iter()
+                .flat_map(|variant| OF_CELLS.map(|target| (variant, target)))
+            {
+                let Ok(program) = Program::of(target, scenario, variant) else {
+                    continue;
+                };
+                told += 1;
+                let (again, in_variant) = program.case(target).expect("a case");
+                assert_eq!(in_variant, variant);
+                let same = again
+                    .steps
+                    .iter()
+                    .zip(&scenario.steps)
+                    .all(|(a, b)| is_same(a, b));
+                assert!(same, "{}: {:?}", scenario.id, again.steps);
+            }
+        }
+        assert!(told > 1000, "{told}");
+    }
+
+    #[test]
+    fn most_scenarios_can_be_told_as_a_sequence() {
+        let corpus = Corpus::built_in().expect("the library");
+        let told = |scenario: &&Scenario| {
+            let mut variants = scenario.variants();
+            variants.any(|variant| Program::of(Target::WriteSequence, scenario, variant).is_ok())
+        };
+        let scenarios = corpus.scenarios();
+        let number = scenarios.iter().filter(told).count();
+        assert!(
+            number * 10 >= scenarios.len() * 8,
+            "{number} of {}",
+            scenarios.len()
+        );
+    }
+}

@@ -26,7 +26,7 @@ pub use cells::{Cell, Program, Untold};
 pub use examine::{Examined, Laboratory, Sought};
 pub use mutate::mutate;
 pub use seeds::{SameName, Seeds, seeds};
-pub use session::{News, Session, SessionError};
+pub use session::{News, Session, SessionError, Tally};
 pub use shrink::{MOST_TRIES, Progress, Question, shrink};
 
 /// The fuzz targets.

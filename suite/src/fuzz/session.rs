@@ -7,13 +7,14 @@ use std::env;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::libssl::{Libssl, LoadError, Source};
 use crate::backend::{Backend, Backends, REFERENCE, Unusable};
 use crate::judge::{Finding, Judge, Kind};
-use crate::scenario::{ParseError, Scenario, Variant};
+use crate::scenario::{ParseError, Scenario, Step, Variant};
 use crate::stage::{self, StageError};
-use crate::trace::Trace;
+use crate::trace::{ErrorClass, Outcome, Trace};
 
 /// The environment variable that says which of the suite's libraries to run beside the reference, by their names with commas
 /// between; all that are here if it is not set.
@@ -33,6 +34,30 @@ pub struct Session {
     reference: Arc<dyn Backend>,
     libraries: Vec<Library>,
     judge: Judge,
+    cases: AtomicU64,
+    established: AtomicU64,
+}
+
+/// What a session has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// Cases that were run, each on all libraries.
+    pub cases: u64,
+    /// Those of them in which the reference came past its handshake.
+    pub established: u64,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cases, established } = *self;
+        // In tenths of a percent, whole numbers all the way.
+        let share = established * 1000 / cases.max(1);
+        let (percent, tenths) = (share / 10, share % 10);
+        write!(
+            f,
+            "past the handshake: {percent}.{tenths} % of {cases} inputs"
+        )
+    }
 }
 
 struct Library {
@@ -147,6 +172,8 @@ impl Session {
             reference,
             libraries,
             judge: Judge::built_in()?,
+            cases: AtomicU64::new(0),
+            established: AtomicU64::new(0),
         })
     }
 
@@ -163,6 +190,9 @@ impl Session {
     /// [`StageError`], if the suite itself could not do its part.
     pub fn examine(&self, scenario: &Scenario, variant: Variant) -> Result<Vec<News>, StageError> {
         let reference = stage::run(self.reference.as_ref(), scenario, variant)?;
+        self.cases.fetch_add(1, Ordering::Relaxed);
+        let established = u64::from(is_established(&reference));
+        self.established.fetch_add(established, Ordering::Relaxed);
         let mut news = Vec::new();
         for (index, library) in self.libraries.iter().enumerate() {
             // The first is the reference itself.
@@ -175,6 +205,14 @@ impl Session {
         }
         news.sort_by_key(|news| news.finding.rank());
         Ok(news)
+    }
+
+    /// What it has come to so far.
+    pub fn tally(&self) -> Tally {
+        Tally {
+            cases: self.cases.load(Ordering::Relaxed),
+            established: self.established.load(Ordering::Relaxed),
+        }
     }
 
     /// What nobody knows of a library's trace.
@@ -199,4 +237,15 @@ impl Session {
         };
         findings.into_iter().map(named).collect()
     }
+}
+
+/// Whether a handshake was done, by itself or by a write.
+fn is_established(trace: &Trace) -> bool {
+    trace.entries.iter().any(|entry| match &entry.result {
+        Outcome::Call(call) => {
+            let shakes_hands = entry.asked.step() == Some(&Step::Handshake);
+            (shakes_hands && call.error == ErrorClass::None) || call.accepted().is_some()
+        }
+        _ => false,
+    })
 }

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 
 use super::cells::{Cell, Untold};
 use super::{Target, number};
-use crate::link::{Budget, Errno, Inbound, Outbound, Refusal};
+use crate::link::{Budget, Errno, Inbound, Outbound, Refusal, WireFault};
 use crate::scenario::{
     Buffer, Cipher, Content, Function, KeyExchange, KeyUpdate, Mode, PeerAction, PeerRenegotiation,
     Retry, Role, RoleState, Scenario, SessionTickets, Source, Step, Transport, Variant, Version,
@@ -90,7 +90,7 @@ const WRITE_SEQUENCE: [Word; 20] = [
     SHUTDOWN,
     STALE_ERROR,
     RAW,
-    RETRY,
+    WIRE,
 ];
 
 const WIRE_INBOUND: [Word; 16] = [
@@ -107,9 +107,9 @@ const WIRE_INBOUND: [Word; 16] = [
     LINK,
     PEER_READ,
     RAW,
-    PEER_WRITE,
+    WIRE,
     SHUTDOWN,
-    KEY_UPDATE,
+    WIRE,
 ];
 
 /// One of two things, by a bit of `how`.
@@ -494,6 +494,37 @@ const RAW: Word = Word {
         let place = RAWS.iter().position(|raw| raw == bytes)?;
         Some(Cell {
             how: u8::try_from(place).ok()?,
+            ..Cell::default()
+        })
+    },
+};
+
+/// What happens to the bytes that wait, by `how`; `a`: where.
+const WIRE: Word = Word {
+    step: |cell| {
+        let at = number::decoded(cell.a);
+        Step::Wire(match cell.how % 5 {
+            0 => WireFault::Flip(at),
+            1 => WireFault::Swap,
+            2 => WireFault::Drop,
+            3 => WireFault::Double,
+            _ => WireFault::Cut(at),
+        })
+    },
+    cell: |step| {
+        let Step::Wire(fault) = step else {
+            return None;
+        };
+        let (how, at) = match *fault {
+            WireFault::Flip(at) => (0, at),
+            WireFault::Swap => (1, 0),
+            WireFault::Drop => (2, 0),
+            WireFault::Double => (3, 0),
+            WireFault::Cut(at) => (4, at),
+        };
+        Some(Cell {
+            how,
+            a: number::encoded(at)?,
             ..Cell::default()
         })
     },

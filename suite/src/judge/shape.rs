@@ -67,6 +67,8 @@ pub fn shape(differences: &[Difference]) -> Option<String> {
     let of_first = |d: &&Difference| d.step == first.step && d.action == first.action;
     let mut words = first.action.split_whitespace();
     let mut shape = words.next().unwrap_or("nothing").to_owned();
+    // How else than by writing a call fails is told by its result and its class.
+    let is_write = ["write", "retry"].contains(&&*shape);
     let mut told = Vec::new();
     for difference in differences.iter().take_while(of_first) {
         let aspect = difference.aspect;
@@ -75,8 +77,9 @@ pub fn shape(differences: &[Difference]) -> Option<String> {
             break;
         }
         told.push(aspect);
-        let values =
-            abstracted(aspect, &difference.seen).zip(abstracted(aspect, &difference.reference));
+        let value =
+            |value: &str| abstracted(aspect, value).filter(|_| is_write || is_result(aspect));
+        let values = value(&difference.seen).zip(value(&difference.reference));
         // A text in memory takes whatever is written to it.
         let _ = match values {
             Some((seen, reference)) => write!(shape, "; {aspect} {seen} instead of {reference}"),
@@ -84,6 +87,11 @@ pub fn shape(differences: &[Difference]) -> Option<String> {
         };
     }
     Some(shape)
+}
+
+/// Whether the aspect tells how a call ended in the first place.
+fn is_result(aspect: Aspect) -> bool {
+    matches!(aspect, Aspect::Return | Aspect::ErrorClass)
 }
 
 /// What of a value is its shape: whether a call succeeded, the classes and names; of records and bytes nothing. One

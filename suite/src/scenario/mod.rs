@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use form::{nearest, shortened};
 pub(crate) use order::leave_out_what_cannot_stand;
+#[cfg(test)]
+pub(crate) use order::stands;
 
 pub use corpus::{Corpus, Origin, Selection, SelectionError};
 pub use parse::{ParseError, parse};
@@ -28,7 +30,7 @@ pub use pattern::{Pattern, PatternError};
 pub use transport::Transport;
 pub use write::write;
 
-use crate::link::{Inbound, Outbound};
+use crate::link::{Inbound, Outbound, WireFault};
 
 /// The largest write that a scenario may ask for, in bytes (4 MiB): far past every record
 /// boundary, and small enough that a case stays fast and its memory bounded.
@@ -333,6 +335,9 @@ pub enum Step {
     Link(Outbound),
     /// What the transport hands to the library under test from now on.
     Inbound(Inbound),
+    /// Something happens on the wire to the bytes which the peer has sent and the library under test has
+    /// not read.
+    Wire(WireFault),
     /// The far end does something.
     Peer(PeerAction),
     /// An unrelated error is put into the library's error queue, as an earlier call of the caller's

@@ -74,6 +74,13 @@ pub(crate) fn leave_out_what_cannot_stand(scenario: &mut Scenario) {
     }
 }
 
+/// Whether each step can stand where it does, and has an effect.
+#[cfg(test)]
+pub(crate) fn stands(scenario: &Scenario) -> bool {
+    let places = vec![0; scenario.steps.len()];
+    each_step(scenario, &places).is_ok() && last_step(scenario, &places).is_ok()
+}
+
 /// Whether a case could not keep in memory all that is written in it.
 fn too_much(steps: &[Step]) -> bool {
     let writes = || {
@@ -298,6 +305,7 @@ fn each_transport_can(place: &Place<'_>) -> Option<Objection> {
     let cannot = transports.find_map(|transport| match place.step {
         Step::Link(link) => transport.refuses_outbound(link),
         Step::Inbound(inbound) => transport.refuses_inbound(inbound),
+        Step::Wire(fault) => transport.refuses_fault(*fault),
         _ => None,
     })?;
     Some(Objection(cannot.message, cannot.help))
@@ -325,6 +333,7 @@ fn is_setting(step: &Step) -> bool {
             | Step::MaxSendFragment(_)
             | Step::Link(_)
             | Step::Inbound(_)
+            | Step::Wire(_)
             | Step::StaleError
     )
 }
