@@ -20,7 +20,10 @@ pub fn begin() {
     let session = Session::of_environment().unwrap_or_else(|error| panic!("{error}"));
     for backend in session.backends() {
         let about = backend.about();
-        eprintln!("library: {} ({} {}, {})", about.id, about.library, about.version, about.how);
+        eprintln!(
+            "library: {} ({} {}, {})",
+            about.id, about.library, about.version, about.how
+        );
     }
     link::set_last_resort(|| panic!("the library does not stop calling the transport"));
     let _ = SESSION.set(session);
@@ -56,7 +59,10 @@ fn told(target: Target, data: &[u8], scenario: &Scenario, news: &[News]) -> Stri
         let _ = writeln!(text, "{news}");
     }
     // libFuzzer names the file of a crash so.
-    let name: String = Sha1::digest(data).iter().map(|byte| format!("{byte:02x}")).collect();
+    let name: String = Sha1::digest(data)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let _ = write!(
         text,
         "in\n{}\nto see it again:\n  writeproof replay fuzz/artifacts/{}/crash-{name}",

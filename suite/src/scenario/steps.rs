@@ -180,6 +180,13 @@ pub(super) const BUFFERS: [(&str, Buffer); 2] = [("same", Buffer::Same), ("moved
 pub(super) const CONTENTS: [(&str, Content); 2] =
     [("same", Content::Same), ("changed", Content::Changed)];
 
+/// What becomes of bytes on their way of which no more is to be said than its word.
+pub(super) const WIRE_FAULTS: [(&str, WireFault); 3] = [
+    ("swap", WireFault::Swap),
+    ("drop", WireFault::Drop),
+    ("double", WireFault::Double),
+];
+
 /// What the peer does of which no more is to be said than its word.
 pub(super) const PEER_ACTIONS: [(&str, PeerAction); 7] = [
     ("read", PeerAction::Read),
@@ -350,11 +357,7 @@ fn wire(node: Node<'_>) -> Result<WireFault, Fault> {
     const KEYS: [&str; 2] = ["flip", "cut"];
     const WANTED: &str = "\"swap\", \"drop\", \"double\", { flip = N } or { cut = N }";
     if node.as_text().is_some() {
-        return node.choice([
-            ("swap", WireFault::Swap),
-            ("drop", WireFault::Drop),
-            ("double", WireFault::Double),
-        ]);
+        return node.choice(WIRE_FAULTS);
     }
     match node.fields(WANTED)?.only(&KEYS)?.at_most_one(&KEYS)? {
         Some(("flip", at)) => at.number(0..=MAX_READ).map(WireFault::Flip),

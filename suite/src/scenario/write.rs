@@ -8,12 +8,12 @@
 
 use std::fmt::{self, Display};
 
-use super::steps::{BUFFERS, CONTENTS, DEFAULT_READ, KEY_UPDATES, PEER_ACTIONS};
+use super::steps::{BUFFERS, CONTENTS, DEFAULT_READ, KEY_UPDATES, PEER_ACTIONS, WIRE_FAULTS};
 use super::{
     Cipher, Function, KeyExchange, Mode, PeerAction, PeerRenegotiation, Retry, Role, RoleState,
     Scenario, SessionTickets, Source, Step, Transport, Version, Write,
 };
-use crate::link::{Budget, Inbound, Outbound, Refusal};
+use crate::link::{Budget, Inbound, Outbound, Refusal, WireFault};
 
 /// The columns of a line beyond which an array has a line for each element.
 const WIDTH: usize = 120;
@@ -146,6 +146,7 @@ fn step(step: &Step) -> String {
         Step::Link(link) => ("link", outbound(link)),
         Step::Inbound(from) => ("inbound", inbound(from)),
         Step::Peer(action) => ("peer", peer(action)),
+        Step::Wire(fault) => ("wire", wire(fault)),
     };
     Table::default().entry(name, value).to_string()
 }
@@ -262,6 +263,15 @@ fn peer(action: &PeerAction) -> String {
         | PeerAction::FatalAlert
         | PeerAction::SessionTicket
         | PeerAction::Vanish => word(&PEER_ACTIONS, action),
+    }
+}
+
+fn wire(fault: &WireFault) -> String {
+    let table = Table::default();
+    match fault {
+        WireFault::Flip(at) => table.entry("flip", at).to_string(),
+        WireFault::Cut(at) => table.entry("cut", at).to_string(),
+        WireFault::Swap | WireFault::Drop | WireFault::Double => word(&WIRE_FAULTS, fault),
     }
 }
 
