@@ -15,8 +15,11 @@ use std::thread::available_parallelism;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use writeproof::backend::{Backends, REFERENCE};
-use writeproof::judge::{Judge, Place, Recordings, Verdict, differences, file_stem, render};
-use writeproof::run::{Plan, Unwatched};
+use writeproof::judge::{
+    Judge, Place, Recordings, Shapes, Verdict, differences, file_stem, recording, render, shape,
+    to_record,
+};
+use writeproof::run::{CaseResult, Plan, Unwatched};
 use writeproof::scenario::{Corpus, Id, Scenario, Variant};
 use writeproof::subject::{Isolation, Subject};
 use writeproof::trace::Trace;
@@ -58,6 +61,7 @@ fn main() {
             "whatever is found is in the ledger, and whatever is in the ledger is found",
             known,
         ),
+        Trial::test("the shapes of all differences are recorded", shapes),
         Trial::test(
             "two backends compared either way come to the same counts",
             either_way,
@@ -101,16 +105,13 @@ fn recorded(scenario: &Scenario, index: usize) -> Result<(), Failed> {
         eprintln!("{} not run: nothing was recorded of {id}", scenario.id);
         return Ok(());
     }
-    let mut traces = traces(scenario, backend)?;
-    if id == REFERENCE {
-        assert_recorded(&scenario.id, &id, &traces);
-        return Ok(());
-    }
-    let reference = self::traces(scenario, self::backend(0)?)?;
-    let mut same = reference.iter().map(|(_, trace)| trace.to_string());
-    traces.retain(|(_, trace)| same.next() != Some(trace.to_string()));
+    let reference = match id == REFERENCE {
+        true => Vec::new(),
+        false => self::traces(scenario, self::backend(0)?)?,
+    };
+    let traces = to_record(&id, traces(scenario, backend)?, &reference);
     if !traces.is_empty() {
-        assert_recorded(&scenario.id, &id, &traces);
+        assert_recorded(&scenario.id, &id, &traces)?;
         return Ok(());
     }
     let file = file(&scenario.id, &id);
@@ -120,7 +121,7 @@ fn recorded(scenario: &Scenario, index: usize) -> Result<(), Failed> {
     }
 }
 
-fn assert_recorded(id: &Id, backend: &str, traces: &[(Variant, Trace)]) {
+fn assert_recorded(id: &Id, backend: &str, traces: &[(Variant, Trace)]) -> Result<(), Failed> {
     let file = file(id, backend);
     let name = file
         .file_stem()
@@ -131,6 +132,11 @@ fn assert_recorded(id: &Id, backend: &str, traces: &[(Variant, Trace)]) {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, render(id, backend, traces)));
+    // `writeproof promote` writes such files too: there is one way to write them.
+    match fs::read_to_string(&file)? == recording(id, backend, traces) {
+        true => Ok(()),
+        false => Err(format!("not as `writeproof promote` writes it: {}", file.display()).into()),
+    }
 }
 
 fn snapshots() -> PathBuf {
@@ -262,7 +268,69 @@ fn texts_and_differences() -> Result<(), Failed> {
     Ok(())
 }
 
+/// What the fuzzer takes for known differences is what the scenarios show. Accepted as snapshots are.
+fn shapes() -> Result<(), Failed> {
+    let (plan, results) = everything()?;
+    let mut shapes = Shapes::default();
+    for result in results {
+        let of_result = |backend: &&Arc<dyn Subject>| backend.about().id == result.backend;
+        let backend = plan.backends.iter().find(of_result).ok_or("a backend")?;
+        if let Some(shape) = shape(&result.differences) {
+            let case = (result.scenario.clone(), result.variant);
+            shapes.add(&backend.about().recorded_as(), shape, case);
+        }
+    }
+    // What no library shows any more is left alone: it may be one that is not built in here.
+    let mut stale = Vec::new();
+    for (library, text) in shapes.texts() {
+        let file = snapshots().join("shapes").join(format!("{library}.txt"));
+        if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+            fs::write(&file, &text)?;
+        }
+        if fs::read_to_string(&file).unwrap_or_default() != text {
+            stale.push(file.display().to_string());
+        }
+    }
+    match stale.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "not what the scenarios show now (INSTA_UPDATE=always accepts it):\n{}",
+            stale.join("\n")
+        )
+        .into()),
+    }
+}
+
 fn known() -> Result<(), Failed> {
+    let (plan, results) = everything()?;
+    let judge = Judge::built_in().map_err(|error| error.to_string())?;
+    let unknown = results.iter().flat_map(|result| {
+        let unknown = result.findings.iter().filter(|found| found.known.is_none());
+        unknown.map(move |found| {
+            let (id, variant, backend) = (&result.scenario, result.variant, &result.backend);
+            format!("{id} {variant} on {backend}: {found:?}")
+        })
+    });
+    let stale = plan.stale(&judge, corpus()?, results);
+    let told: Vec<String> = unknown
+        .chain(stale.iter().map(ToString::to_string))
+        .collect();
+    match told.is_empty() {
+        true => Ok(()),
+        false => Err(told.join("\n").into()),
+    }
+}
+
+/// Every scenario on every backend whose traces are recorded: how it is run, and what came of it.
+fn everything() -> Result<&'static (Plan<'static>, Vec<CaseResult>), String> {
+    static EVERYTHING: LazyLock<Result<(Plan<'static>, Vec<CaseResult>), String>> =
+        LazyLock::new(|| {
+            run_everything().map_err(|error| error.message().unwrap_or_default().to_owned())
+        });
+    EVERYTHING.as_ref().map_err(Clone::clone)
+}
+
+fn run_everything() -> Result<(Plan<'static>, Vec<CaseResult>), Failed> {
     let corpus = corpus()?;
     let judge = Judge::built_in().map_err(|error| error.to_string())?;
     let opened =
@@ -283,21 +351,7 @@ fn known() -> Result<(), Failed> {
         variants: Vec::new(),
     };
     let results = plan.run(&judge, &Unwatched, &AtomicBool::new(false))?;
-    let unknown = results.iter().flat_map(|result| {
-        let unknown = result.findings.iter().filter(|found| found.known.is_none());
-        unknown.map(move |found| {
-            let (id, variant, backend) = (&result.scenario, result.variant, &result.backend);
-            format!("{id} {variant} on {backend}: {found:?}")
-        })
-    });
-    let stale = plan.stale(&judge, corpus, &results);
-    let told: Vec<String> = unknown
-        .chain(stale.iter().map(ToString::to_string))
-        .collect();
-    match told.is_empty() {
-        true => Ok(()),
-        false => Err(told.join("\n").into()),
-    }
+    Ok((plan, results))
 }
 
 /// Every case, in the order of the library and in the other, on one thread each.

@@ -2,7 +2,8 @@
 //! generator, and run once for each of its variants (protocol version, role and transport).
 //!
 //! In flows the text of a file ([`parse`]); out flows a [`Scenario`] that cannot be wrong: every
-//! number is in range and every step stands where it can be done. Knows no library.
+//! number is in range and every step stands where it can be done. What a generator made goes back into the
+//! text of a file ([`write()`]). Knows no library.
 
 mod corpus;
 pub(crate) mod form;
@@ -11,6 +12,7 @@ pub(crate) mod parse;
 mod pattern;
 mod steps;
 mod transport;
+mod write;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -18,13 +20,17 @@ use std::num::NonZeroUsize;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use form::{nearest, shortened};
+pub(crate) use order::leave_out_what_cannot_stand;
+#[cfg(test)]
+pub(crate) use order::stands;
 
 pub use corpus::{Corpus, Origin, Selection, SelectionError};
 pub use parse::{ParseError, parse};
 pub use pattern::{Pattern, PatternError};
 pub use transport::Transport;
+pub use write::write;
 
-use crate::link::{Inbound, Outbound};
+use crate::link::{Inbound, Outbound, WireFault};
 
 /// The largest write that a scenario may ask for, in bytes (4 MiB): far past every record
 /// boundary, and small enough that a case stays fast and its memory bounded.
@@ -329,6 +335,9 @@ pub enum Step {
     Link(Outbound),
     /// What the transport hands to the library under test from now on.
     Inbound(Inbound),
+    /// Something happens on the wire to the bytes which the peer has sent and the library under test has
+    /// not read.
+    Wire(WireFault),
     /// The far end does something.
     Peer(PeerAction),
     /// An unrelated error is put into the library's error queue, as an earlier call of the caller's

@@ -169,6 +169,7 @@ pub fn run_watched(
         writing: None,
         kept: Vec::new(),
         last: None,
+        harmed: false,
         setting,
     };
     for (index, step) in scenario.steps.iter().enumerate() {
@@ -262,6 +263,8 @@ struct Stage<'w> {
     /// write with that of an earlier one, and no address may be the same by chance.
     kept: Vec<Memory>,
     last: Option<Last>,
+    /// Whether anything happened to what the peer sent.
+    harmed: bool,
     setting: Setting,
 }
 
@@ -307,6 +310,16 @@ impl Stage<'_> {
             Step::Inbound(inbound) => {
                 self.link.set_inbound(*inbound);
                 self.note(Deed::step(step.clone()), Outcome::Done);
+            }
+            Step::Wire(fault) => {
+                let outcome = match self.link.befall(*fault) {
+                    Ok(()) => {
+                        self.harmed = true;
+                        Outcome::Done
+                    }
+                    Err(too_little) => Outcome::Nothing(too_little.to_string()),
+                };
+                self.note(Deed::step(step.clone()), outcome);
             }
             Step::Peer(action) => self.peer_acts(action),
             Step::StaleError => {
@@ -533,8 +546,10 @@ impl Stage<'_> {
             return Ok(());
         };
         let attempt = writing.prepare(retry)?;
-        if attempt.content == RetryContent::Same {
-            self.stream.offer(writing.offered(attempt.argument));
+        let offered = writing.offered(attempt.argument);
+        match attempt.content {
+            RetryContent::Same => self.stream.offer(offered),
+            RetryContent::Changed => self.stream.offer_changed(offered.len()),
         }
         let (function, argument) = (attempt.function, attempt.argument);
         let asked = Attempt {

@@ -1,4 +1,4 @@
-//! Scenario files: what is read, what is refused and how the message says so, what the documentation says of them and of what was recorded, and
+//! Scenario files: what is read, what is refused and how the message says so, what is written back, what the documentation says of them and of what was recorded, and
 //! how scenarios are picked from the library. Here stand the files that several topics start from.
 
 mod accepted;
@@ -7,6 +7,7 @@ mod documentation;
 mod pairwise;
 mod refused;
 mod selection;
+mod written;
 
 use writeproof::scenario::{Id, ParseError, Scenario, parse};
 
@@ -56,6 +57,11 @@ steps = [
   { inbound = { at_most = 2 } },
   { inbound = { then = "ETIMEDOUT" } },
   { inbound = { fail = "ECONNRESET" } },
+  { wire = "swap" },
+  { wire = "drop" },
+  { wire = "double" },
+  { wire = { flip = 0 } },
+  { wire = { cut = 1048576 } },
   { write = { len = 4194304, function = "SSL_write_ex", times = 16 } },
   { write = { len = 0 } },
   { write = { len = -2147483648 } },

@@ -18,8 +18,9 @@ const NEUTRAL: [(&str, &str); 3] = [
     ("PROFILE", "release"),
 ];
 
-/// The `cc` crate translates some of rustc's flags for C; fuzzers and `RUSTFLAGS` vary them from one run to the next.
-const RUSTC_FLAGS: [&str; 2] = ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"];
+/// The `cc` crate translates some of rustc's flags for C, its sanitizers among them; fuzzers and `RUSTFLAGS` vary them
+/// from one run to the next. Who wants instrumented C code says so in `CC` and `CFLAGS`.
+const RUSTC_FLAGS: [&str; 3] = ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_CFG_SANITIZE"];
 
 /// Replaces this build script by a new run of itself that sees the same environment, except that it looks like one
 /// and the same profile always. Returns in that new run only, so call it before any work.
