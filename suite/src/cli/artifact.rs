@@ -10,10 +10,10 @@ use super::failure::Failure;
 use super::libraries::{Libraries, add};
 use super::{Chosen, STOP};
 use crate::backend::REFERENCE;
-use crate::fuzz::{Artifact, Content, Examined, Laboratory, Target};
+use crate::fuzz::{Artifact, Content, Examined, Laboratory, Reading, Target};
 use crate::judge::Judge;
 use crate::run::RunError;
-use crate::scenario::{Id, Scenario, Variant, parse};
+use crate::scenario::{Id, Scenario, Variant};
 
 /// An input of a fuzz target, and where it stands.
 pub(super) struct Input {
@@ -27,8 +27,8 @@ pub(super) enum Told {
     Scenario(Scenario, Vec<Variant>),
     /// None, and why not.
     Nothing(String),
-    /// What reads scenario files panics on it: a bug of the suite.
-    Panics,
+    /// It is misread, and how: a bug of the suite.
+    Misread(String),
 }
 
 impl Input {
@@ -64,26 +64,25 @@ impl Input {
 
     /// What it tells.
     pub(super) fn told(&self) -> Told {
-        let text = match &self.artifact.content {
+        let bytes = match &self.artifact.content {
             Content::Cells(_) => {
                 return match self.artifact.case() {
                     Some((scenario, variant)) => Told::Scenario(scenario, vec![variant]),
                     None => Told::Nothing("no cell of it writes anything".to_owned()),
                 };
             }
-            Content::Text(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => text,
-                Err(error) => return Told::Nothing(format!("no text: {error}")),
-            },
+            Content::Text(bytes) => bytes,
         };
         let path = self.path.display().to_string();
-        match catch_unwind(|| parse(Id::of_file(&self.path), &path, text)) {
-            Ok(Ok(scenario)) => {
+        match catch_unwind(|| Reading::of(Id::of_file(&self.path), &path, bytes)) {
+            Ok(Ok(Reading::NoText)) => Told::Nothing("it is no text in UTF-8".to_owned()),
+            Ok(Ok(Reading::Refused(error))) => Told::Nothing(error.to_string()),
+            Ok(Ok(Reading::Scenario(scenario))) => {
                 let variants = scenario.variants().collect();
-                Told::Scenario(scenario, variants)
+                Told::Scenario(*scenario, variants)
             }
-            Ok(Err(error)) => Told::Nothing(error.to_string()),
-            Err(_) => Told::Panics,
+            Ok(Err(misread)) => Told::Misread(misread.to_string()),
+            Err(_) => Told::Misread("the suite panics on it".to_owned()),
         }
     }
 
@@ -96,7 +95,7 @@ impl Input {
         match self.told() {
             Told::Scenario(scenario, variants) => Ok((scenario, variants)),
             Told::Nothing(why) => Err(nothing(why)),
-            Told::Panics => Err(nothing("the suite panics on it, a bug in it".to_owned())),
+            Told::Misread(how) => Err(nothing(format!("a bug in the suite: {how}"))),
         }
     }
 }

@@ -40,11 +40,8 @@ fn replayed(input: &Input, laboratory: &Laboratory) -> Result<(String, Exit), Fa
             let _ = writeln!(text, "{path}: tells no scenario, nothing was run: {why}");
             return Ok((text, Exit::Expected));
         }
-        Told::Panics => {
-            let _ = writeln!(
-                text,
-                "{path}: UNEXPECTED: reading it panics, a bug in the suite"
-            );
+        Told::Misread(how) => {
+            let _ = writeln!(text, "{path}: UNEXPECTED, a bug in the suite: {how}");
             return Ok((text, Exit::Unexpected));
         }
     };
