@@ -18,6 +18,8 @@ fn main() -> io::Result<()> {
     fs::write(out.join("ledger.rs"), ledger)?;
     let snapshots = embed(&root, "snapshots", "snap")?;
     fs::write(out.join("snapshots.rs"), snapshots)?;
+    let shapes = embed(&root, "snapshots/shapes", "txt")?;
+    fs::write(out.join("shapes.rs"), shapes)?;
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=../Cargo.lock");
     println!(

@@ -7,6 +7,7 @@
 pub mod backend;
 pub mod cli;
 pub mod doctor;
+pub mod fuzz;
 pub mod identity;
 pub mod judge;
 pub mod link;

@@ -6,6 +6,6 @@ pub use crate::cli::{Exit, own as main};
 pub use crate::identity::{IDENTITY, NAME};
 pub use crate::link::{Errno, Link};
 pub use crate::scenario::{
-    Cipher, Function, KeyUpdate, Mode, Role, RoleState, SessionTickets, Version,
+    Cipher, Function, KeyExchange, KeyUpdate, Mode, Role, RoleState, SessionTickets, Version,
 };
 pub use crate::trace::{Call, ErrorClass, Stored, Want, queue_entry};

@@ -15,8 +15,10 @@ use std::thread::available_parallelism;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use writeproof::backend::{Backends, REFERENCE};
-use writeproof::judge::{Judge, Place, Recordings, Verdict, differences, file_stem, render};
-use writeproof::run::{Plan, Unwatched};
+use writeproof::judge::{
+    Judge, Place, Recordings, Shapes, Verdict, differences, file_stem, render, shape,
+};
+use writeproof::run::{CaseResult, Plan, Unwatched};
 use writeproof::scenario::{Corpus, Id, Scenario, Variant};
 use writeproof::subject::{Isolation, Subject};
 use writeproof::trace::Trace;
@@ -58,6 +60,7 @@ fn main() {
             "whatever is found is in the ledger, and whatever is in the ledger is found",
             known,
         ),
+        Trial::test("the shapes of all differences are recorded", shapes),
         Trial::test(
             "two backends compared either way come to the same counts",
             either_way,
@@ -262,7 +265,69 @@ fn texts_and_differences() -> Result<(), Failed> {
     Ok(())
 }
 
+/// What the fuzzer takes for known differences is what the scenarios show. Accepted as snapshots are.
+fn shapes() -> Result<(), Failed> {
+    let (plan, results) = everything()?;
+    let mut shapes = Shapes::default();
+    for result in results {
+        let of_result = |backend: &&Arc<dyn Subject>| backend.about().id == result.backend;
+        let backend = plan.backends.iter().find(of_result).ok_or("a backend")?;
+        if let Some(shape) = shape(&result.differences) {
+            let case = (result.scenario.clone(), result.variant);
+            shapes.add(&backend.about().recorded_as(), shape, case);
+        }
+    }
+    // What no library shows any more is left alone: it may be one that is not built in here.
+    let mut stale = Vec::new();
+    for (library, text) in shapes.texts() {
+        let file = snapshots().join("shapes").join(format!("{library}.txt"));
+        if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+            fs::write(&file, &text)?;
+        }
+        if fs::read_to_string(&file).unwrap_or_default() != text {
+            stale.push(file.display().to_string());
+        }
+    }
+    match stale.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "not what the scenarios show now (INSTA_UPDATE=always accepts it):\n{}",
+            stale.join("\n")
+        )
+        .into()),
+    }
+}
+
 fn known() -> Result<(), Failed> {
+    let (plan, results) = everything()?;
+    let judge = Judge::built_in().map_err(|error| error.to_string())?;
+    let unknown = results.iter().flat_map(|result| {
+        let unknown = result.findings.iter().filter(|found| found.known.is_none());
+        unknown.map(move |found| {
+            let (id, variant, backend) = (&result.scenario, result.variant, &result.backend);
+            format!("{id} {variant} on {backend}: {found:?}")
+        })
+    });
+    let stale = plan.stale(&judge, corpus()?, results);
+    let told: Vec<String> = unknown
+        .chain(stale.iter().map(ToString::to_string))
+        .collect();
+    match told.is_empty() {
+        true => Ok(()),
+        false => Err(told.join("\n").into()),
+    }
+}
+
+/// Every scenario on every backend whose traces are recorded: how it is run, and what came of it.
+fn everything() -> Result<&'static (Plan<'static>, Vec<CaseResult>), String> {
+    static EVERYTHING: LazyLock<Result<(Plan<'static>, Vec<CaseResult>), String>> =
+        LazyLock::new(|| {
+            run_everything().map_err(|error| error.message().unwrap_or_default().to_owned())
+        });
+    EVERYTHING.as_ref().map_err(Clone::clone)
+}
+
+fn run_everything() -> Result<(Plan<'static>, Vec<CaseResult>), Failed> {
     let corpus = corpus()?;
     let judge = Judge::built_in().map_err(|error| error.to_string())?;
     let opened =
@@ -283,21 +348,7 @@ fn known() -> Result<(), Failed> {
         variants: Vec::new(),
     };
     let results = plan.run(&judge, &Unwatched, &AtomicBool::new(false))?;
-    let unknown = results.iter().flat_map(|result| {
-        let unknown = result.findings.iter().filter(|found| found.known.is_none());
-        unknown.map(move |found| {
-            let (id, variant, backend) = (&result.scenario, result.variant, &result.backend);
-            format!("{id} {variant} on {backend}: {found:?}")
-        })
-    });
-    let stale = plan.stale(&judge, corpus, &results);
-    let told: Vec<String> = unknown
-        .chain(stale.iter().map(ToString::to_string))
-        .collect();
-    match told.is_empty() {
-        true => Ok(()),
-        false => Err(told.join("\n").into()),
-    }
+    Ok((plan, results))
 }
 
 /// Every case, in the order of the library and in the other, on one thread each.

@@ -23,7 +23,8 @@ pub use rustls::Rustls;
 
 use crate::link::Link;
 use crate::scenario::{
-    Cipher, Function, KeyUpdate, Mode, Role, RoleState, SessionTickets, Transport, Version,
+    Cipher, Function, KeyExchange, KeyUpdate, Mode, Role, RoleState, SessionTickets, Transport,
+    Version,
 };
 use crate::trace::{Call, Interface};
 
@@ -100,6 +101,8 @@ pub struct Setup {
     pub version: Version,
     /// The only cipher that it offers.
     pub cipher: Cipher,
+    /// How the keys of the connection are agreed on.
+    pub key_exchange: KeyExchange,
     /// Whether it is told its role.
     pub role_state: RoleState,
     /// What it sends through and reads from.

@@ -162,6 +162,16 @@ impl Ledger {
             .iter()
             .find(|entry| entry.applies(at) && entry.finding.is(finding))
     }
+
+    /// What is said of such a finding of this library in whatever scenario, if anything is. Of a difference nothing is:
+    /// what it is like is not in the ledger but among the [`Shapes`](super::Shapes).
+    pub fn find_anywhere(&self, library: &str, version: &str, finding: &Finding) -> Option<Known> {
+        let knows = |entry: &&Entry| {
+            let differs = matches!(entry.finding, Expected::Differs(_));
+            !differs && entry.is_of_version(version) && entry.finding.is(finding)
+        };
+        self.of(library).iter().find(knows).map(Entry::known)
+    }
 }
 
 /// Where something was found.

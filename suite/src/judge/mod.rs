@@ -10,6 +10,7 @@ mod lines;
 pub mod monitor;
 mod questions;
 mod recorded;
+mod shape;
 
 pub use answers::{Answer, Answers, Row, Unanswered, answers};
 pub use difference::{Aspect, Difference, differences};
@@ -17,6 +18,7 @@ pub use finding::{Finding, Kind, Known};
 pub use ledger::{Class, Compared, Entry, Expected, Ledger, Place, Stale};
 pub use questions::{Asks, Question, Section, questions};
 pub use recorded::{Recorded, Recordings, file_stem, render};
+pub use shape::{Shapes, shape};
 
 use crate::manual::Manual;
 use crate::scenario::ParseError;
@@ -75,6 +77,8 @@ pub struct Judge {
     pub ledger: Ledger,
     /// What was recorded.
     pub recordings: Recordings,
+    /// What the differences look like that were recorded.
+    pub shapes: Shapes,
 }
 
 impl Judge {
@@ -87,6 +91,7 @@ impl Judge {
             manual: Manual::built_in()?,
             ledger: Ledger::built_in()?,
             recordings: Recordings::built_in(),
+            shapes: Shapes::built_in(),
         })
     }
 
@@ -94,21 +99,16 @@ impl Judge {
     pub fn judge(&self, reference: &Trace, trace: &Trace, at: &Place<'_>) -> Judgement {
         let watched = monitor::watch(trace);
         let exercised = watched.iter().map(|(clause, _)| *clause).collect();
-        let mut findings = self.violations(watched);
-        // A crash and a hang are findings of their own.
-        findings.retain(|found| found.clause.as_deref() != Some(finding::RETURNS));
-        let violates = !findings.is_empty();
-        findings.extend(Finding::end(trace));
-        let lack = lack(reference, trace);
-        let differences = match (trace.end(), &lack) {
-            (None, None) => differences(reference, trace),
-            _ => Vec::new(),
-        };
-        findings.extend(Finding::difference(&differences));
+        let Found {
+            mut findings,
+            differences,
+            lack,
+        } = self.found(reference, trace, watched);
         for finding in &mut findings {
             finding.known = self.ledger.find(at, finding).map(Entry::known);
         }
         findings.sort_by_key(Finding::rank);
+        let violates = findings.iter().any(|found| found.kind == Kind::Violation);
         let verdict = match (end(trace), lack) {
             (Some(end), _) => end,
             (None, _) if violates => Verdict::Violates,
@@ -121,6 +121,63 @@ impl Judge {
             findings,
             differences,
             exercised,
+        }
+    }
+
+    /// What is to be said of the trace of a case that nobody wrote, by the name of a library and its version. The
+    /// ledger knows what it knows of the library anywhere: a violation by its clause and words, a difference by its
+    /// [shape](shape()).
+    pub fn unwritten(
+        &self,
+        reference: &Trace,
+        trace: &Trace,
+        (library, version): (&str, &str),
+    ) -> Vec<Finding> {
+        let found = self.found(reference, trace, monitor::watch(trace));
+        let shape = shape(&found.differences);
+        let mut findings = found.findings;
+        for finding in &mut findings {
+            finding.known = match (&shape, finding.kind) {
+                (Some(shape), Kind::Difference) => {
+                    let case = self.shapes.find(library, shape);
+                    case.and_then(|(scenario, variant)| {
+                        let at = Place {
+                            library,
+                            version,
+                            scenario,
+                            variant: *variant,
+                        };
+                        self.ledger.find(&at, finding).map(Entry::known)
+                    })
+                }
+                _ => self.ledger.find_anywhere(library, version, finding),
+            }
+        }
+        findings.sort_by_key(Finding::rank);
+        findings
+    }
+
+    /// All that is to be said of a trace, known or not.
+    fn found(
+        &self,
+        reference: &Trace,
+        trace: &Trace,
+        watched: Vec<(&'static str, monitor::Notes)>,
+    ) -> Found {
+        let mut findings = self.violations(watched);
+        // A crash and a hang are findings of their own.
+        findings.retain(|found| found.clause.as_deref() != Some(finding::RETURNS));
+        findings.extend(Finding::end(trace));
+        let lack = lack(reference, trace);
+        let differences = match (trace.end(), &lack) {
+            (None, None) => differences(reference, trace),
+            _ => Vec::new(),
+        };
+        findings.extend(Finding::difference(&differences));
+        Found {
+            findings,
+            differences,
+            lack,
         }
     }
 
@@ -137,6 +194,14 @@ impl Judge {
         }
         findings
     }
+}
+
+/// What [`Judge::found`] finds.
+struct Found {
+    findings: Vec<Finding>,
+    differences: Vec<Difference>,
+    /// What one of the two lacks, so that there was nothing to compare.
+    lack: Option<String>,
 }
 
 /// How the library ended the case, if it crashed or hung.

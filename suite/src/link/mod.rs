@@ -5,10 +5,14 @@
 //! A transport that waits ([`Link::wait_for`]) lets the far end act within a call, on the same thread: it
 //! would wait for ever if the far end then had nothing to do, and so ends instead.
 //!
+//! What waits for the library under test can come to harm ([`Link::befall`]); the tap keeps what the peer
+//! sent.
+//!
 //! In flow the bytes that either end sends; out flow the same bytes to the other end, and the
 //! [`Tap`] from which the wire view reads records. Knows no library.
 
 mod errno;
+mod fault;
 mod traffic;
 
 use std::cell::{Cell, RefCell, RefMut};
@@ -20,7 +24,10 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
+use self::fault::Altered;
+
 pub use errno::Errno;
+pub use fault::{TooLittle, WireFault};
 pub use traffic::{Flow, Traffic};
 
 /// How many transport calls one call of the library may cause before the link gives up on it and
@@ -235,9 +242,12 @@ struct State {
     /// What is left of the budgets; for `EachCall`, of the call that runs.
     out_left: usize,
     in_left: usize,
-    /// How far the peer has read `tap.out`, and the library under test `tap.inn`.
+    /// How many bytes the peer has read, all of `tap.out`, and the library under test: of `tap.inn`, up to
+    /// where something else waits for it.
     peer_read: usize,
     library_read: usize,
+    /// What waits for the library where that is not what the peer sent; nothing as long as it is.
+    altered: Option<Box<Altered>>,
     /// How many of those that were read for the library it has not taken yet.
     waiting: usize,
     /// Bytes that the peer reads before anything else: damage on the way.
@@ -298,7 +308,15 @@ impl State {
 
     /// Whether there is nothing to wait for: something is there, or no more may be handed over.
     fn needs_no_wait(&self) -> bool {
-        self.in_left == 0 || self.tap.inn.len() > self.library_read
+        self.in_left == 0 || self.unread() > 0
+    }
+
+    /// How many bytes wait for the library.
+    fn unread(&self) -> usize {
+        match &self.altered {
+            None => self.tap.inn.len() - self.library_read,
+            Some(altered) => altered.len(&self.tap.inn),
+        }
     }
 
     /// Hands over as much as fits and the script says.
@@ -306,18 +324,20 @@ impl State {
         if let Err(refusal) = self.count_call() {
             return Transfer::Refused(refusal);
         }
-        let there = self.tap.inn.len() - self.library_read;
         let fits = space
             .len()
-            .min(there)
+            .min(self.unread())
             .min(self.in_left)
             .min(self.inbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
         if fits == 0 {
             self.ended |= self.inbound.then == Refusal::Zero;
             return Transfer::Refused(self.inbound.then);
         }
-        let from = self.library_read;
-        space[..fits].copy_from_slice(&self.tap.inn[from..from + fits]);
+        let (from, space) = (self.library_read, &mut space[..fits]);
+        match &mut self.altered {
+            None => space.copy_from_slice(&self.tap.inn[from..from + fits]),
+            Some(altered) => altered.read(&self.tap.inn, space),
+        }
         self.library_read += fits;
         self.still = 0;
         self.in_left = self.inbound.deliver.less(self.in_left, fits);
@@ -366,6 +386,7 @@ impl Link {
             in_left: usize::MAX,
             peer_read: 0,
             library_read: 0,
+            altered: None,
             waiting: 0,
             noise: Vec::new(),
             noise_read: 0,
@@ -435,8 +456,12 @@ impl Link {
     /// The bytes that the library under test can read at present, however small the portions.
     pub fn readable(&self) -> Vec<u8> {
         let state = self.state();
-        let unread = &state.tap.inn[state.library_read..];
-        unread[..unread.len().min(state.in_left)].to_vec()
+        let mut bytes = match &state.altered {
+            None => state.tap.inn[state.library_read..].to_vec(),
+            Some(altered) => altered.waiting(&state.tap.inn).collect::<Vec<_>>().concat(),
+        };
+        bytes.truncate(state.in_left);
+        bytes
     }
 
     /// Whether the link has given up on the library since [`Link::begin_call`], and why.
@@ -461,10 +486,34 @@ impl Link {
         self.state().seen = false;
     }
 
-    /// How many bytes of the peer the library under test has taken from the transport.
+    /// How many bytes of the peer the library under test has taken from the transport, as the peer sent
+    /// them: what comes behind the first damage is not known to be anything of the peer's.
     pub fn taken(&self) -> usize {
         let state = self.state();
-        state.library_read.saturating_sub(state.waiting)
+        let taken = state.library_read.saturating_sub(state.waiting);
+        match &state.altered {
+            None => taken,
+            Some(altered) => taken.min(altered.true_to()),
+        }
+    }
+
+    /// `fault` befalls the bytes which the peer has sent and the library under test has not read, those
+    /// too that are held back. What stands in a buffer between the library and the link is out of reach.
+    ///
+    /// # Errors
+    /// [`TooLittle`], if too little waits for it; then nothing has happened.
+    pub fn befall(&self, fault: WireFault) -> Result<(), TooLittle> {
+        let state = &mut *self.state();
+        let read = state.library_read;
+        match &mut state.altered {
+            Some(altered) => altered.befall(fault, &state.tap.inn, read),
+            None => {
+                let mut altered = Altered::nothing(read);
+                altered.befall(fault, &state.tap.inn, read)?;
+                state.altered = Some(Box::new(altered));
+                Ok(())
+            }
+        }
     }
 
     /// So many of the bytes that were handed over are still in what stands between the library and the link.

@@ -18,13 +18,16 @@ use std::num::NonZeroUsize;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use form::{nearest, shortened};
+pub(crate) use order::leave_out_what_cannot_stand;
+#[cfg(test)]
+pub(crate) use order::stands;
 
 pub use corpus::{Corpus, Origin, Selection, SelectionError};
 pub use parse::{ParseError, parse};
 pub use pattern::{Pattern, PatternError};
 pub use transport::Transport;
 
-use crate::link::{Inbound, Outbound};
+use crate::link::{Inbound, Outbound, WireFault};
 
 /// The largest write that a scenario may ask for, in bytes (4 MiB): far past every record
 /// boundary, and small enough that a case stays fast and its memory bounded.
@@ -49,6 +52,8 @@ pub struct Scenario {
     pub transports: Vec<Transport>,
     /// The kind of cipher that protects the records.
     pub cipher: Cipher,
+    /// How the keys of the connection are agreed on.
+    pub key_exchange: KeyExchange,
     /// Whether the library under test is told its role before the first step.
     pub role_state: RoleState,
     /// What the peer does when it is asked to renegotiate.
@@ -244,6 +249,29 @@ impl Cipher {
     }
 }
 
+/// How the keys of the connection are agreed on. What is written afterwards does not depend on it, but what a
+/// case costs does: the public-key operations of a whole handshake take longer than most scenarios do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum KeyExchange {
+    /// An ephemeral key of each end, and the server's certificate: a whole handshake.
+    Ephemeral,
+    /// From what both ends know before: the shortest handshake that the library under test has.
+    PreShared,
+}
+
+impl KeyExchange {
+    /// Both ways.
+    pub const ALL: [Self; 2] = [Self::Ephemeral, Self::PreShared];
+
+    /// The word in files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ephemeral => "ephemeral",
+            Self::PreShared => "pre-shared",
+        }
+    }
+}
+
 /// Whether `SSL_set_connect_state` or `SSL_set_accept_state` was called before the first step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RoleState {
@@ -304,6 +332,9 @@ pub enum Step {
     Link(Outbound),
     /// What the transport hands to the library under test from now on.
     Inbound(Inbound),
+    /// Something happens on the wire to the bytes which the peer has sent and the library under test has
+    /// not read.
+    Wire(WireFault),
     /// The far end does something.
     Peer(PeerAction),
     /// An unrelated error is put into the library's error queue, as an earlier call of the caller's

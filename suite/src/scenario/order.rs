@@ -51,6 +51,36 @@ fn last_step(scenario: &Scenario, places: &[usize]) -> Result<(), Fault> {
     }
 }
 
+/// Leaves out each step that cannot stand where it does, and in the end those that nothing would see the effect of.
+pub(crate) fn leave_out_what_cannot_stand(scenario: &mut Scenario) {
+    let mut index = 0;
+    while let Some(step) = scenario.steps.get(index) {
+        let place = Place {
+            scenario,
+            index,
+            step,
+        };
+        match RULES.iter().any(|rule| rule(&place).is_some()) {
+            true => {
+                scenario.steps.remove(index);
+                // What stood before it has another step after it now.
+                index = index.saturating_sub(1);
+            }
+            false => index += 1,
+        }
+    }
+    while scenario.steps.last().is_some_and(is_setting) {
+        scenario.steps.pop();
+    }
+}
+
+/// Whether each step can stand where it does, and has an effect.
+#[cfg(test)]
+pub(crate) fn stands(scenario: &Scenario) -> bool {
+    let places = vec![0; scenario.steps.len()];
+    each_step(scenario, &places).is_ok() && last_step(scenario, &places).is_ok()
+}
+
 /// Whether a case could not keep in memory all that is written in it.
 fn too_much(steps: &[Step]) -> bool {
     let writes = || {
@@ -275,6 +305,7 @@ fn each_transport_can(place: &Place<'_>) -> Option<Objection> {
     let cannot = transports.find_map(|transport| match place.step {
         Step::Link(link) => transport.refuses_outbound(link),
         Step::Inbound(inbound) => transport.refuses_inbound(inbound),
+        Step::Wire(fault) => transport.refuses_fault(*fault),
         _ => None,
     })?;
     Some(Objection(cannot.message, cannot.help))
@@ -302,6 +333,7 @@ fn is_setting(step: &Step) -> bool {
             | Step::MaxSendFragment(_)
             | Step::Link(_)
             | Step::Inbound(_)
+            | Step::Wire(_)
             | Step::StaleError
     )
 }

@@ -9,6 +9,7 @@
 //! roles = ["client", "server"]              # of the library under test; default both
 //! transports = ["scripted"]                 # or blocking, memory-bio, bio-pair, buffering-bio, socket, blocking-socket
 //! cipher = "aes128-gcm"                     # or chacha20; aes128-cbc, aes128-cbc-mac-then-encrypt (with tls1.2 alone)
+//! key_exchange = "ephemeral"                # or pre-shared: the shortest handshake that there is
 //! role_state = "set"                        # or unset: no SSL_set_connect_state before
 //! peer_renegotiation = "allow"              # or refuse; only beside a step renegotiate
 //! session_tickets = "none"                  # or send; only where tls1.3/server is a variant
@@ -28,8 +29,8 @@ use toml::de::DeTable;
 
 use super::form::{Fault, Fields, Node};
 use super::{
-    Cipher, Id, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets, Transport, Version,
-    is_name, order, steps,
+    Cipher, Id, KeyExchange, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets,
+    Transport, Version, is_name, order, steps,
 };
 
 /// A file that a person edits, a scenario or a page of the manual, and that is wrong: where, how, and what would
@@ -80,7 +81,7 @@ pub fn parse(id: Id, path: &str, text: &str) -> Result<Scenario, ParseError> {
 }
 
 fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
-    const KEYS: [&str; 11] = [
+    const KEYS: [&str; 12] = [
         "title",
         "clauses",
         "links",
@@ -88,6 +89,7 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
         "roles",
         "transports",
         "cipher",
+        "key_exchange",
         "role_state",
         "peer_renegotiation",
         "session_tickets",
@@ -102,6 +104,8 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
     let roles = fields.some_or_all("roles", Role::ALL.map(|r| (r.word(), r)))?;
     let transports = transports(&fields)?;
     let cipher = cipher(&fields, &versions)?;
+    let key_exchange =
+        fields.word_or_first("key_exchange", KeyExchange::ALL.map(|k| (k.word(), k)))?;
     let role_state = fields.word_or_first(
         "role_state",
         [("set", RoleState::Set), ("unset", RoleState::Unset)],
@@ -130,6 +134,7 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
         roles,
         transports,
         cipher,
+        key_exchange,
         role_state,
         peer_renegotiation,
         session_tickets,

@@ -14,6 +14,7 @@
 //! | `max_send_fragment` | 512 to 16384 |
 //! | `link` | `"open"`, `"blocked"`, or a table of `accept`, `accept_each` or `fail`, and `at_most`, `then` |
 //! | `inbound` | `"open"`, `"hold"`, `"eof"`, or a table of `deliver`, `deliver_each` or `fail`, and `at_most`, `then` |
+//! | `wire` | `"swap"`, `"drop"`, `"double"`, `{ flip = N }`, `{ cut = N }` |
 //! | `peer` | `"read"`, `"handshake"`, `"renegotiate"`, `"close_notify"`, `"fatal_alert"`, `"session_ticket"`, `"vanish"`, `{ write = N }`, `{ key_update = … }`, `{ raw = "00ff" }` |
 
 use std::num::NonZeroUsize;
@@ -22,7 +23,7 @@ use super::form::{Fault, Fields, Node, Shown};
 use super::{
     Buffer, Content, Function, KeyUpdate, MAX_WRITE, Mode, PeerAction, Retry, Source, Step, Write,
 };
-use crate::link::{Budget, Errno, Inbound, Outbound, Refusal};
+use crate::link::{Budget, Errno, Inbound, Outbound, Refusal, WireFault};
 
 /// How often a write can be repeated by one step.
 pub(super) const MAX_TIMES: usize = 10_000;
@@ -144,7 +145,7 @@ impl<'t> Argument<'t> {
 struct Kind(&'static str, fn(&Argument<'_>) -> Result<Step, Fault>);
 
 /// All kinds of steps.
-const STEPS: [Kind; 15] = [
+const STEPS: [Kind; 16] = [
     Kind("handshake", |a| a.bare(Step::Handshake)),
     Kind("write", |a| write(a.node()?)),
     Kind("retry", retry),
@@ -161,6 +162,7 @@ const STEPS: [Kind; 15] = [
     }),
     Kind("link", |a| outbound(a.node()?).map(Step::Link)),
     Kind("inbound", |a| inbound(a.node()?).map(Step::Inbound)),
+    Kind("wire", |a| wire(a.node()?).map(Step::Wire)),
     Kind("peer", |a| peer(a.node()?).map(Step::Peer)),
     Kind("stale_error", |a| a.bare(Step::StaleError)),
 ];
@@ -327,6 +329,23 @@ fn inbound(node: Node<'_>) -> Result<Inbound, Fault> {
         at_most: flow.at_most,
         then: flow.then,
     })
+}
+
+fn wire(node: Node<'_>) -> Result<WireFault, Fault> {
+    const KEYS: [&str; 2] = ["flip", "cut"];
+    const WANTED: &str = "\"swap\", \"drop\", \"double\", { flip = N } or { cut = N }";
+    if node.as_text().is_some() {
+        return node.choice([
+            ("swap", WireFault::Swap),
+            ("drop", WireFault::Drop),
+            ("double", WireFault::Double),
+        ]);
+    }
+    match node.fields(WANTED)?.only(&KEYS)?.at_most_one(&KEYS)? {
+        Some(("flip", at)) => at.number(0..=MAX_READ).map(WireFault::Flip),
+        Some((_, at)) => at.number(0..=MAX_READ).map(WireFault::Cut),
+        None => Err(node.refused(WANTED)),
+    }
 }
 
 /// A table that has to say something.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::link::{Budget, Inbound, Outbound, Refusal};
+use crate::link::{Budget, Inbound, Outbound, Refusal, WireFault};
 
 /// A kind of transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -98,6 +98,19 @@ impl Transport {
             Self::BlockingSocket => *inbound == Inbound::OPEN,
         };
         (!can).then(|| self.cannot(&format!("inbound {inbound}")))
+    }
+
+    /// Whether it lets such a thing happen to what waits in it.
+    pub(super) fn refuses_fault(self, fault: WireFault) -> Option<Cannot> {
+        self.is_of_the_system().then(|| {
+            let word = self.word();
+            Cannot {
+                message: format!("\"wire {fault}\", which the transport \"{word}\" cannot do"),
+                help: format!(
+                    "what waits in a socket is out of reach; leave \"{word}\" out of transports"
+                ),
+            }
+        })
     }
 
     fn cannot(self, what: &str) -> Cannot {

@@ -107,6 +107,7 @@ pub fn run_watched(
         role: variant.role,
         version: variant.version,
         cipher: scenario.cipher,
+        key_exchange: scenario.key_exchange,
         role_state: scenario.role_state,
         transport: variant.transport,
         session_tickets: scenario.session_tickets,
@@ -290,6 +291,13 @@ impl Stage<'_> {
             Step::Inbound(inbound) => {
                 self.link.set_inbound(*inbound);
                 self.note(Deed::step(step.clone()), Outcome::Done);
+            }
+            Step::Wire(fault) => {
+                let outcome = match self.link.befall(*fault) {
+                    Ok(()) => Outcome::Done,
+                    Err(too_little) => Outcome::Nothing(too_little.to_string()),
+                };
+                self.note(Deed::step(step.clone()), outcome);
             }
             Step::Peer(action) => self.peer_acts(action),
             Step::StaleError => {
@@ -516,8 +524,10 @@ impl Stage<'_> {
             return Ok(());
         };
         let attempt = writing.prepare(retry)?;
-        if attempt.content == RetryContent::Same {
-            self.stream.offer(writing.offered(attempt.argument));
+        let offered = writing.offered(attempt.argument);
+        match attempt.content {
+            RetryContent::Same => self.stream.offer(offered),
+            RetryContent::Changed => self.stream.offer_changed(offered.len()),
         }
         let (function, argument) = (attempt.function, attempt.argument);
         let asked = Attempt {

@@ -91,6 +91,7 @@ fn describe(step: &Step) -> String {
         Step::MaxSendFragment(bytes) => format!("max send fragment {bytes}"),
         Step::Link(outbound) => format!("link {outbound}"),
         Step::Inbound(inbound) => format!("inbound {inbound}"),
+        Step::Wire(fault) => format!("wire {fault}"),
         Step::StaleError => "stale error".to_owned(),
         Step::Peer(action) => match action {
             PeerAction::Read => "peer read".to_owned(),

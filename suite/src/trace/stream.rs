@@ -10,6 +10,8 @@ use super::content::{Content, LEFT, Pattern, Segment};
 pub struct Stream {
     /// Runs of bytes that were offered; other content at the same position is a run of its own.
     offers: Vec<Offer>,
+    /// How far retries with changed content reach.
+    changed: usize,
     accepted: usize,
     seen: usize,
 }
@@ -64,10 +66,16 @@ impl Stream {
         });
     }
 
+    /// A retry offers so many bytes with changed content, to follow those that were accepted.
+    pub fn offer_changed(&mut self, len: usize) {
+        self.changed = self.changed.max(self.accepted + len);
+    }
+
     /// The write accepted so many of the bytes that it offered.
     pub fn accept(&mut self, bytes: usize) {
         // A library may claim more than it was offered; what it claims beyond is nothing.
-        let end = self.offers.iter().map(Offer::end).max().unwrap_or(0);
+        let ends = self.offers.iter().map(Offer::end);
+        let end = ends.max().unwrap_or(0).max(self.changed);
         self.accepted = (self.accepted + bytes).min(end);
     }
 

@@ -1,9 +1,10 @@
 //! What a right file means.
 
-use writeproof::link::{Budget, Errno, Inbound, Outbound, Refusal};
+use writeproof::link::{Budget, Errno, Inbound, Outbound, Refusal, WireFault};
 use writeproof::scenario::{
-    Buffer, Cipher, Content, Function, Id, KeyUpdate, Mode, PeerAction, PeerRenegotiation, Retry,
-    Role, RoleState, Scenario, SessionTickets, Source, Step, Transport, Version, Write,
+    Buffer, Cipher, Content, Function, Id, KeyExchange, KeyUpdate, Mode, PeerAction,
+    PeerRenegotiation, Retry, Role, RoleState, Scenario, SessionTickets, Source, Step, Transport,
+    Version, Write,
 };
 
 use crate::{ALL_OF_TLS13, RENEGOTIATION, SHORTER_BUFFER, read, with_steps};
@@ -36,6 +37,7 @@ fn the_example_of_the_design_is_read() {
         roles: vec![Role::Client, Role::Server],
         transports: vec![Transport::Scripted],
         cipher: Cipher::Aes128Gcm,
+        key_exchange: KeyExchange::Ephemeral,
         role_state: RoleState::Set,
         peer_renegotiation: PeerRenegotiation::Allow,
         session_tickets: SessionTickets::None,
@@ -56,8 +58,17 @@ fn the_example_of_the_design_is_read() {
 }
 
 #[test]
+fn both_key_exchanges_are_read() {
+    for key_exchange in KeyExchange::ALL {
+        let word = key_exchange.word();
+        let text = format!("key_exchange = '{word}'\n{SHORTER_BUFFER}");
+        assert_eq!(read(&text).unwrap().key_exchange, key_exchange);
+    }
+}
+
+#[test]
 fn every_kind_of_write_is_read() {
-    let steps = &read(ALL_OF_TLS13).unwrap().steps[18..25];
+    let steps = &read(ALL_OF_TLS13).unwrap().steps[23..30];
     let times = |function, source, times: usize| {
         Step::Write(Write {
             function,
@@ -124,8 +135,21 @@ fn every_kind_of_inbound_is_read() {
 }
 
 #[test]
+fn every_kind_of_fault_on_the_wire_is_read() {
+    let steps = &read(ALL_OF_TLS13).unwrap().steps[18..23];
+    let expected = [
+        WireFault::Swap,
+        WireFault::Drop,
+        WireFault::Double,
+        WireFault::Flip(0),
+        WireFault::Cut(1 << 20),
+    ];
+    assert_eq!(steps, expected.map(Step::Wire));
+}
+
+#[test]
 fn calls_and_steps_of_the_peer_are_read() {
-    let steps = &read(ALL_OF_TLS13).unwrap().steps[25..];
+    let steps = &read(ALL_OF_TLS13).unwrap().steps[30..];
     let count = |bytes: usize| bytes.try_into().unwrap();
     let expected = [
         Step::Retry(Retry {

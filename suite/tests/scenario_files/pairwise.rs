@@ -274,6 +274,8 @@ impl Walk {
             Step::MaxSendFragment(bytes) => self.fragment = fragment(*bytes),
             Step::Link(outbound) => self.link = *outbound,
             Step::Inbound(_) => {}
+            // What the library reads is not what the peer sent.
+            Step::Wire(_) => self.unread.clear(),
             Step::Peer(action) => self.peer(action),
         }
     }

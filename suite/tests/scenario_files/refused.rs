@@ -79,6 +79,8 @@ cipher = true                   => 1:10 "cipher" is true ~ must be one of aes128
 cipher = 'aes128-cbc'           => 1:10 "aes128-cbc" does not exist in TLS 1.3 ~ versions = ["tls1.2"]
 cipher = 'aes128-cbc-mac-then-encrypt' => 1:10 "aes128-cbc-mac-then-encrypt" does not exist in TLS 1.3 ~ versions = ["tls1.2"]
 cipher = 'aes128-cbc-mac-then-encript' => 1:10 did you mean "aes128-cbc-mac-then-encrypt"?
+key_exchange = 'pre-shaved'     => 1:16 did you mean "pre-shared"?
+key_exchange = true             => 1:16 must be one of ephemeral, pre-shared
 role_state = 'unsett'           => 1:14 did you mean "unset"?
 peer_renegotiation = 'deny'     => 1:22 the values are allow, refuse
 peer_renegotiation = 'refuse'   => 1:22 has no effect ~ add such a step
@@ -198,6 +200,12 @@ fn a_wrong_link_or_peer_is_refused() {
 { inbound = { accept = 5 } }                    => 3:15 the keys are deliver, deliver_each, fail, at_most, then
 { inbound = { deliver = 1, then = 'zero' } }    => 3:35 would-block, eof, zero-retry
 { inbound = { deliver = 1, deliver_each = 1 } } => 3:28 excludes
+{ wire = 'swop' }                               => 3:10 did you mean "swap"? ~ drop, double
+{ wire = {} }                                   => 3:10 "swap", "drop", "double", { flip = N } or { cut = N }
+{ wire = { flip = 1, cut = 1 } }                => 3:22 "cut" in wire excludes "flip"
+{ wire = { flip = -1 } }                        => 3:19 from 0 to 1048576
+{ wire = { cut = 1048577 } }                    => 3:18 from 0 to 1048576
+{ wire = { drop = 1 } }                         => 3:12 the keys are flip, cut
 { peer = 'reed' }                               => 3:10 did you mean "read"? ~ close_notify
 { peer = 5 }                                    => 3:10 a word such as "read"
 { peer = {} }                                   => 3:10 "peer" is an empty table
@@ -225,6 +233,7 @@ fn a_step_out_of_place_is_refused() {
 { peer = 'vanish' }, 'read', { peer = 'read' }       => 3:32 a peer that has vanished ~ before peer = "vanish"
 { write = { len = 1 } }, { link = 'open' }           => 3:28 would see its effect
 { write = { len = 1 } }, { inbound = 'open' }        => 3:28 would see its effect
+{ write = { len = 1 } }, { wire = 'drop' }           => 3:28 would see its effect
 { write = { len = 1 } }, { set_modes = ['auto-retry'] } => 3:28 would see its effect
 { write = { len = 1 } }, { clear_modes = ['auto-retry'] } => 3:28 would see its effect
 { write = { len = 1 } }, { max_send_fragment = 600 } => 3:28 would see its effect
@@ -285,6 +294,8 @@ fn a_step_that_a_transport_cannot_do_is_refused() {
 'bio-pair': { inbound = 'eof' },\n{ inbound = 'open' }          => 5:3 a BIO pair cannot take back
 'scripted', 'socket': { link = { accept = 5 } }                 => 4:3 the transport "socket" cannot do ~ leave "socket" out of transports
 'socket': { link = { at_most = 5 } }                            => 4:3 the transport "socket" cannot do
+'socket': { wire = 'swap' }                                     => 4:3 "wire swap", which the transport "socket" cannot do: what waits in a socket is out of reach ~ leave "socket" out
+'blocking-socket': { wire = { flip = 3 } }                      => 4:3 "wire flip 3", which the transport "blocking-socket" cannot do
 'socket': { inbound = 'eof' }                                   => 4:3 the transport "socket" cannot do
 'blocking-socket': { link = 'blocked' }                         => 4:3 the transport "blocking-socket" cannot do
 'blocking-socket': { inbound = 'hold' }                         => 4:3 the transport "blocking-socket" cannot do

@@ -1,8 +1,9 @@
 //! The repetition of a write, rightly and wrongly.
 
+use super::course::{Pending, is_close_notify};
 use super::{Came, Course, Moment, Monitor, Notes, State};
 use crate::scenario::{Buffer, Content, Mode, Step};
-use crate::trace::{Attempt, Call, ErrorClass, Segment, Verb};
+use crate::trace::{Attempt, Body, Call, ErrorClass, RecordSeen, Segment, Verb};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("retry.same-arguments", same_arguments),
@@ -23,8 +24,20 @@ fn right_repetitions<'c, 't>(
     course: &'c Course<'t>,
 ) -> impl Iterator<Item = (&'c Moment<'t>, &'t Attempt, &'t Call)> {
     course.writes().filter(|(moment, ..)| {
-        moment.before.pending.is_some() && moment.is_rightful() && moment.is_sound()
+        let is_under_way = moment.before.pending.is_some();
+        is_under_way && moment.is_rightful() && moment.is_sound() && !waits_in_vain(moment)
     })
+}
+
+/// Whether the write waits for the peer, to shake hands within the connection, and the peer has closed.
+fn waits_in_vain(moment: &Moment<'_>) -> bool {
+    let waits = |pending: &Pending| pending.error == ErrorClass::WantRead;
+    let closes = |record: &RecordSeen| match &record.body {
+        Body::Alert { alert, .. } => is_close_notify(alert),
+        _ => false,
+    };
+    let has_closed = moment.before.peer_closed || moment.entry.taken.iter().any(closes);
+    has_closed && moment.before.pending.as_ref().is_some_and(waits)
 }
 
 fn same_arguments(course: &Course<'_>, notes: &mut Notes) {

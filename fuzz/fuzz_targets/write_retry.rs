@@ -1,0 +1,14 @@
+#![no_main]
+
+use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};
+use writeproof::fuzz::Target;
+
+const TARGET: Target = Target::WriteRetry;
+
+fuzz_target!(init: writeproof_fuzz::begin(), |data: &[u8]| -> Corpus {
+    writeproof_fuzz::examine(TARGET, data)
+});
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    writeproof_fuzz::mutate(TARGET, data, size, max_size, seed)
+});

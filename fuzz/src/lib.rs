@@ -1,0 +1,76 @@
+//! What the targets share: an input is run on all libraries, and a finding that nobody knows ends the target with a message that
+//! says what was found, in which scenario, and how to see it again.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use libfuzzer_sys::{Corpus, fuzzer_mutate};
+use sha1::{Digest, Sha1};
+use writeproof::fuzz::{Artifact, News, Session, Target};
+use writeproof::link;
+use writeproof::scenario::Scenario;
+
+static SESSION: OnceLock<Session> = OnceLock::new();
+
+/// Opens the libraries, once.
+///
+/// # Panics
+/// One of them cannot be used: then there is nothing to fuzz.
+pub fn begin() {
+    let session = Session::of_environment().unwrap_or_else(|error| panic!("{error}"));
+    for backend in session.backends() {
+        let about = backend.about();
+        eprintln!("library: {} ({} {}, {})", about.id, about.library, about.version, about.how);
+    }
+    link::set_last_resort(|| panic!("the library does not stop calling the transport"));
+    let _ = SESSION.set(session);
+}
+
+/// Runs an input of a target that reads cells.
+///
+/// # Panics
+/// It shows something that nobody knows, or the suite itself failed.
+pub fn examine(target: Target, data: &[u8]) -> Corpus {
+    let program = Artifact::of_target(target, data);
+    let Some((scenario, variant)) = program.and_then(|program| program.case(target)) else {
+        return Corpus::Reject;
+    };
+    let session = SESSION.get().unwrap_or_else(|| panic!("not begun"));
+    match session.examine(&scenario, variant) {
+        Ok(news) if news.is_empty() => {}
+        Ok(news) => panic!("{}", told(target, data, &scenario, &news)),
+        Err(error) => panic!("the suite could not do its part: {error}"),
+    }
+    let tally = session.tally();
+    if tally.cases.is_power_of_two() {
+        eprintln!("{tally}");
+    }
+    Corpus::Keep
+}
+
+/// What was found, where, and how to see it again.
+fn told(target: Target, data: &[u8], scenario: &Scenario, news: &[News]) -> String {
+    let mut text = String::from("nobody knows this:\n");
+    for news in news {
+        // A text in memory takes whatever is written to it.
+        let _ = writeln!(text, "{news}");
+    }
+    // libFuzzer names the file of a crash so.
+    let name: String = Sha1::digest(data).iter().map(|byte| format!("{byte:02x}")).collect();
+    let _ = write!(
+        text,
+        "in\n{}\nto see it again:\n  writeproof replay fuzz/artifacts/{}/crash-{name}",
+        writeproof::scenario::write(scenario),
+        target.name(),
+    );
+    text
+}
+
+/// Changes an input, mostly a step at a time.
+pub fn mutate(target: Target, data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
+    let space = &mut data[..max_size];
+    writeproof::fuzz::mutate(target, space, size, seed, &mut |space, len| {
+        let most = space.len();
+        fuzzer_mutate(space, len, most)
+    })
+}

@@ -1,0 +1,285 @@
+//! The bytes of an input as a file: a header that says what they are, then the cells. For the target that reads scenario
+//! files an input is such a file, and has no header.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use arbitrary::{Arbitrary, Unstructured};
+
+use super::{Program, Target};
+use crate::scenario::{Scenario, Variant};
+
+/// The version of the format; one more whenever the same bytes would come to something else.
+pub const FORMAT: u8 = 1;
+
+/// What every input of cells begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header;
+
+impl Header {
+    /// How many bytes it takes: two that are always the same, the version, and the target's letter.
+    pub const LEN: usize = 4;
+    const MAGIC: [u8; 2] = *b"WP";
+
+    /// The header of an input of `target`.
+    pub fn bytes(target: Target) -> [u8; Self::LEN] {
+        let [w, p] = Self::MAGIC;
+        [w, p, FORMAT, letter(target)]
+    }
+}
+
+fn letter(target: Target) -> u8 {
+    match target {
+        Target::WriteRetry => b'r',
+        Target::WriteSequence => b's',
+        Target::WireInbound => b'i',
+        Target::ScenarioFile => b'f',
+    }
+}
+
+/// An input of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// Whose it is.
+    pub target: Target,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What an input holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A scenario in cells.
+    Cells(Program),
+    /// The text of a scenario file, as it was found.
+    Text(Vec<u8>),
+}
+
+/// Why a file is no input of a target.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArtifactError {
+    /// It cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It is larger than any input.
+    #[error("{}: {len} bytes, more than an input has ({most}): no artifact of a fuzz target", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        len: u64,
+        /// How large an input is at most, in bytes.
+        most: u64,
+    },
+    /// It is in the format of another version of the suite.
+    #[error("{}: format {found}, but this version of the suite reads format {FORMAT}: replay it with the version that wrote it, and promote it to a scenario there", path.display())]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// The version that it names.
+        found: u8,
+    },
+    /// It begins like an input of cells, and names no target.
+    #[error("{}: byte 4 is {found:#04x}, which names no target (r: write_retry, s: write_sequence, i: wire_inbound)", path.display())]
+    UnknownTarget {
+        /// The file.
+        path: PathBuf,
+        /// What stands where the target should.
+        found: u8,
+    },
+    /// It ends within its header or its first cell.
+    #[error("{}: cut off after {len} bytes: an input has {least} or more", path.display())]
+    CutOff {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        len: usize,
+        /// How large an input is at least, in bytes.
+        least: usize,
+    },
+    /// It is neither cells nor text.
+    #[error("{}: no artifact of a fuzz target: it begins neither with \"WP\" nor is it the text of a scenario file", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// How large an input is at most, in bytes (1 MiB).
+const MOST: u64 = 1 << 20;
+
+impl Artifact {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// [`ArtifactError`], if it cannot be read or is no input of a target.
+    pub fn read(path: &Path) -> Result<Self, ArtifactError> {
+        let unreadable = |source| ArtifactError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let about = fs::metadata(path).map_err(unreadable)?;
+        if about.len() > MOST {
+            return Err(ArtifactError::TooLarge {
+                path: path.to_owned(),
+                len: about.len(),
+                most: MOST,
+            });
+        }
+        let bytes = fs::read(path).map_err(unreadable)?;
+        Self::parse(path, &bytes)
+    }
+
+    /// Takes the bytes of the file that messages call `path`.
+    ///
+    /// # Errors
+    /// [`ArtifactError`], if they are no input of a target.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ArtifactError> {
+        let path = || path.to_owned();
+        let Some(rest) = bytes.strip_prefix(&Header::MAGIC) else {
+            // A scenario file has no header; whether it is a right one is for its parser to say.
+            let is_text = !bytes.is_empty() && std::str::from_utf8(bytes).is_ok();
+            let of_that_target = path()
+                .parent()
+                .is_some_and(|folder| folder.ends_with(Target::ScenarioFile.name()));
+            return match is_text || of_that_target {
+                true => Ok(Self {
+                    target: Target::ScenarioFile,
+                    content: Content::Text(bytes.to_vec()),
+                }),
+                false => Err(ArtifactError::Foreign { path: path() }),
+            };
+        };
+        let least = Header::LEN + super::Cell::LEN;
+        let cut_off = || ArtifactError::CutOff {
+            path: path(),
+            len: bytes.len(),
+            least,
+        };
+        let [version, letter, cells @ ..] = rest else {
+            return Err(cut_off());
+        };
+        if *version != FORMAT {
+            return Err(ArtifactError::OtherFormat {
+                path: path(),
+                found: *version,
+            });
+        }
+        let cells_of = |target: &Target| *target != Target::ScenarioFile;
+        let named = |target: &Target| self::letter(*target) == *letter;
+        let Some(target) = Target::ALL.into_iter().filter(cells_of).find(named) else {
+            return Err(ArtifactError::UnknownTarget {
+                path: path(),
+                found: *letter,
+            });
+        };
+        if cells.len() < super::Cell::LEN {
+            return Err(cut_off());
+        }
+        let program = Program::arbitrary(&mut Unstructured::new(cells)).unwrap_or_default();
+        Ok(Self {
+            target,
+            content: Content::Cells(program),
+        })
+    }
+
+    /// An input of `target` with these bytes, as a fuzzer makes them up; nothing if they are none. This is the short
+    /// way to [`Artifact::parse`].
+    pub fn of_target(target: Target, bytes: &[u8]) -> Option<Program> {
+        let cells = bytes.strip_prefix(&Header::bytes(target))?;
+        Program::arbitrary(&mut Unstructured::new(cells)).ok()
+    }
+
+    /// The bytes of the file.
+    pub fn bytes(&self) -> Vec<u8> {
+        match &self.content {
+            Content::Cells(program) => {
+                let mut bytes = Header::bytes(self.target).to_vec();
+                bytes.extend(program.bytes());
+                bytes
+            }
+            Content::Text(text) => text.clone(),
+        }
+    }
+
+    /// The scenario that cells tell, and the variant to run it in; nothing if they tell none, or it is a text.
+    pub fn case(&self) -> Option<(Scenario, Variant)> {
+        match &self.content {
+            Content::Cells(program) => program.case(self.target),
+            Content::Text(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzz::Cell;
+
+    fn refusal(bytes: &[u8]) -> String {
+        let parsed = Artifact::parse(Path::new("folder/crash-1"), bytes);
+        parsed.expect_err("no artifact").to_string()
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let artifact = Artifact {
+            target: Target::WriteSequence,
+            content: Content::Cells(Program {
+                setting: Cell::default(),
+                steps: vec![Cell {
+                    kind: 1,
+                    how: 2,
+                    a: 0x0304,
+                    b: 0x0506,
+                }],
+            }),
+        };
+        let bytes = artifact.bytes();
+        let read = Artifact::parse(Path::new("x"), &bytes).expect("an artifact");
+        assert_eq!(read, artifact);
+        let program = Artifact::of_target(Target::WriteSequence, &bytes);
+        assert_eq!(
+            Some(Content::Cells(program.expect("cells"))),
+            Some(artifact.content)
+        );
+        assert_eq!(Artifact::of_target(Target::WriteRetry, &bytes), None);
+    }
+
+    #[test]
+    fn what_is_no_artifact_is_refused_with_what_would_be_right() {
+        for (bytes, told) in [
+            (&b"WP"[..], "cut off after 2 bytes: an input has 10 or more"),
+            (b"WP\x01r123", "cut off after 7 bytes"),
+            (
+                b"WP\x00r123456",
+                "format 0, but this version of the suite reads format 1",
+            ),
+            (b"WP\x63r123456", "format 99"),
+            (b"WP\x01x123456", "byte 4 is 0x78, which names no target"),
+            (b"\xff\xfe\x00", "it begins neither with"),
+            (b"", "it begins neither with"),
+        ] {
+            let refusal = refusal(bytes);
+            assert!(
+                refusal.contains("folder/crash-1") && refusal.contains(told),
+                "{refusal}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_text_is_an_input_of_the_parser() {
+        let artifact = Artifact::parse(Path::new("x"), b"title = 1").expect("a text");
+        assert_eq!(artifact.target, Target::ScenarioFile);
+        let odd = Artifact::parse(Path::new("fuzz/corpus/scenario_file/y"), b"\xff");
+        assert!(odd.is_ok());
+    }
+}

@@ -1,0 +1,171 @@
+//! How one input becomes another: mostly a cell at a time. What a fuzzer does to bytes is done too, now and then, for the
+//! values that it finds in the comparisons of the code.
+
+use std::ops::RangeInclusive;
+
+use arbitrary::{Arbitrary, Unstructured};
+use fastrand::Rng;
+
+use super::cells::MOST_STEPS;
+use super::{Cell, Header, Program, Target};
+
+/// Numbers near which something changes: nothing, the borders of records and their headers, and the sizes of buffers.
+const BORDERS: [u16; 24] = [
+    0, 1, 2, 5, 6, 12, 29, 50, 100, 256, 512, 1000, 1024, 4096, 8192, 16383, 16384, 16385, 16413,
+    20000, 32767, 32768, 32769, 34922,
+];
+
+/// How many changes are made to an input at once.
+const CHANGES: RangeInclusive<usize> = 1..=3;
+
+/// Changes the input of `target` that stands in the first `len` bytes of `space`, and answers how many it takes then. `bytewise`
+/// changes bytes as the fuzzer does, with the same arguments and answer. The same seed makes the same change.
+pub fn mutate(
+    target: Target,
+    space: &mut [u8],
+    len: usize,
+    seed: u32,
+    bytewise: &mut dyn FnMut(&mut [u8], usize) -> usize,
+) -> usize {
+    let header = Header::bytes(target);
+    if space.len() < header.len() + 2 * Cell::LEN {
+        return bytewise(space, len);
+    }
+    let mut random = Rng::with_seed(u64::from(seed));
+    let begins_right = space[..len].starts_with(&header);
+    if begins_right && random.u8(..4) == 0 {
+        let rest = &mut space[header.len()..];
+        return header.len() + bytewise(rest, len - header.len());
+    }
+    let cells = match begins_right {
+        true => &space[header.len()..len],
+        false => &[],
+    };
+    // From an empty input comes an empty program, which has room for a first cell.
+    let mut program = Program::arbitrary(&mut Unstructured::new(cells)).unwrap_or_default();
+    for _ in 0..random.usize(CHANGES) {
+        change(&mut program, &mut random);
+    }
+    let most = ((space.len() - header.len()) / Cell::LEN - 1).min(MOST_STEPS);
+    program.steps.truncate(most);
+    let bytes: Vec<u8> = header.into_iter().chain(program.bytes()).collect();
+    space[..bytes.len()].copy_from_slice(&bytes);
+    bytes.len()
+}
+
+fn change(program: &mut Program, random: &mut Rng) {
+    let steps = &mut program.steps;
+    if steps.is_empty() {
+        steps.push(new_cell(random));
+        return;
+    }
+    let at = random.usize(..steps.len());
+    match random.u8(..16) {
+        0..=4 => steps.insert(random.usize(..=steps.len()), new_cell(random)),
+        5 | 6 => {
+            steps.remove(at);
+        }
+        7 => {
+            let copied = steps[at];
+            steps.insert(random.usize(..=steps.len()), copied);
+        }
+        8 => {
+            let other = random.usize(..steps.len());
+            steps.swap(at, other);
+        }
+        9 => {
+            // A run of steps once more: what comes again and again.
+            let end = random.usize(at..steps.len());
+            let run = steps[at..=end].to_vec();
+            steps.splice(at..at, run);
+        }
+        10 => program.setting = changed(program.setting, random),
+        _ => steps[at] = changed(steps[at], random),
+    }
+}
+
+fn new_cell(random: &mut Rng) -> Cell {
+    Cell {
+        kind: random.u8(..),
+        how: match random.bool() {
+            true => random.u8(..),
+            false => 0,
+        },
+        a: new_number(random),
+        b: match random.u8(..4) {
+            0 => new_number(random),
+            _ => 0,
+        },
+    }
+}
+
+/// Mostly small, often near a border.
+fn new_number(random: &mut Rng) -> u16 {
+    match random.u8(..8) {
+        0..=2 => random.u16(..64),
+        3 | 4 => random.u16(..2048),
+        5 | 6 => {
+            let border = BORDERS[random.usize(..BORDERS.len())];
+            border.wrapping_add(random.u16(..3)).wrapping_sub(1)
+        }
+        _ => random.u16(..),
+    }
+}
+
+fn changed(cell: Cell, random: &mut Rng) -> Cell {
+    let mut cell = cell;
+    match random.u8(..8) {
+        0 => cell.kind = random.u8(..),
+        1 | 2 => cell.how ^= 1 << random.u8(..8),
+        3 => cell.how = random.u8(..),
+        4 => cell.a = new_number(random),
+        5 => cell.a = cell.a.wrapping_add(random.u16(..3)).wrapping_sub(1),
+        6 => cell.a = cell.a.wrapping_add(random.u16(..256)).wrapping_sub(128),
+        _ => cell.b = new_number(random),
+    }
+    cell
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A change of bytes that shows that it was made.
+    fn doubled(space: &mut [u8], len: usize) -> usize {
+        let len = len.min(space.len() / 2);
+        space.copy_within(..len, len);
+        2 * len
+    }
+
+    #[test]
+    fn an_input_stays_one_and_within_its_space() {
+        let target = Target::WriteRetry;
+        let mut space = [0; 200];
+        let mut len = 0;
+        for seed in 0..20_000 {
+            len = mutate(target, &mut space, len, seed, &mut doubled);
+            assert!(len <= space.len());
+            assert!(space.starts_with(&Header::bytes(target)), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_change() {
+        let change = |seed: u32| {
+            let mut space = [0; 400];
+            let mut len = 0;
+            for step in 0..50 {
+                len = mutate(
+                    Target::WireInbound,
+                    &mut space,
+                    len,
+                    seed + step,
+                    &mut doubled,
+                );
+            }
+            (space, len)
+        };
+        assert_eq!(change(7), change(7));
+        assert_ne!(change(7), change(8));
+    }
+}

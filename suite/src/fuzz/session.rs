@@ -1,0 +1,251 @@
+//! What runs the cases of a fuzz target: several libraries in this process, and the judge.
+//!
+//! A finding is news if the ledger does not know it. Of a case that nobody wrote it knows what it knows of the library
+//! anywhere: a violation by clause and words, a difference by its [shape](crate::judge::shape).
+
+use std::env;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::backend::libssl::{Libssl, LoadError, Source};
+use crate::backend::{Backend, Backends, REFERENCE, Unusable};
+use crate::judge::{Finding, Judge, Kind};
+use crate::scenario::{ParseError, Scenario, Step, Variant};
+use crate::stage::{self, StageError};
+use crate::trace::{ErrorClass, Outcome, Trace};
+
+/// The environment variable that says which of the suite's libraries to run beside the reference, by their names with commas
+/// between; all that are here if it is not set.
+const BACKENDS: &str = "WRITEPROOF_FUZZ_BACKENDS";
+
+/// The environment variable that names a shared object to run beside them.
+const LIBSSL: &str = "WRITEPROOF_FUZZ_LIBSSL";
+
+/// The environment variable that, if it is set, makes each difference of that object from the reference news too.
+const DIFFERENCES: &str = "WRITEPROOF_FUZZ_DIFFERENCES";
+
+/// The name by which messages call that object.
+const STRANGER: &str = "libssl";
+
+/// Libraries in this process, and what is known of them.
+pub struct Session {
+    reference: Arc<dyn Backend>,
+    libraries: Vec<Library>,
+    judge: Judge,
+    cases: AtomicU64,
+    established: AtomicU64,
+}
+
+/// What a session has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// Cases that were run, each on all libraries.
+    pub cases: u64,
+    /// Those of them in which the reference came past its handshake.
+    pub established: u64,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cases, established } = *self;
+        // In tenths of a percent, whole numbers all the way.
+        let share = established * 1000 / cases.max(1);
+        let (percent, tenths) = (share / 10, share % 10);
+        write!(
+            f,
+            "past the handshake: {percent}.{tenths} % of {cases} inputs"
+        )
+    }
+}
+
+struct Library {
+    backend: Arc<dyn Backend>,
+    acquaintance: Acquaintance,
+}
+
+/// What is known of a library beforehand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Acquaintance {
+    /// What the ledger says, by the name under which its traces are recorded.
+    Ledger,
+    /// Nothing; what the reference does too is no news.
+    Stranger { differences: bool },
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// A library cannot be used.
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+    /// There is no such library.
+    #[error("{BACKENDS}: {0} is no backend; there are {all}", all = Backends::all().join(", "))]
+    Unknown(String),
+    /// The shared object cannot be used.
+    #[error("{LIBSSL}: {0}")]
+    Load(#[from] LoadError),
+    /// The ledger or the manual is wrong.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+}
+
+/// A finding that nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// The name of the library.
+    pub backend: String,
+    /// What was found.
+    pub finding: Finding,
+}
+
+impl fmt::Display for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Finding {
+            kind,
+            clause,
+            step,
+            action,
+            expected,
+            seen,
+            ..
+        } = &self.finding;
+        write!(f, "{} on {}", kind.word(), self.backend)?;
+        if let Some(clause) = clause {
+            write!(f, " of {clause}")?;
+        }
+        writeln!(f, ", step {step}, {action}")?;
+        writeln!(f, "  expected: {expected}")?;
+        write!(f, "  seen:     {seen}")
+    }
+}
+
+impl Session {
+    /// With the libraries that the environment names: see `fuzz/README.md`.
+    ///
+    /// # Errors
+    /// [`SessionError`], if one of them cannot be used.
+    pub fn of_environment() -> Result<Self, SessionError> {
+        let named = env::var(BACKENDS).ok();
+        let mut names: Vec<&str> = match &named {
+            Some(names) => names.split(',').filter(|name| !name.is_empty()).collect(),
+            None => Backends::here(),
+        };
+        names.retain(|name| *name != REFERENCE);
+        let mut session = Self::with(&names)?;
+        if let Some(path) = env::var_os(LIBSSL) {
+            let source = Source::new(STRANGER, PathBuf::from(path));
+            session.libraries.push(Library {
+                backend: Arc::new(Libssl::open(&source)?),
+                acquaintance: Acquaintance::Stranger {
+                    differences: env::var_os(DIFFERENCES).is_some(),
+                },
+            });
+        }
+        Ok(session)
+    }
+
+    /// With the reference and the libraries of these names.
+    ///
+    /// # Errors
+    /// [`SessionError`], if one of them cannot be used.
+    pub fn with(names: &[&str]) -> Result<Self, SessionError> {
+        let open = |name: &str| -> Result<Arc<dyn Backend>, SessionError> {
+            let opened =
+                Backends::open(name).ok_or_else(|| SessionError::Unknown(name.to_owned()))?;
+            Ok(opened?)
+        };
+        let reference = open(REFERENCE)?;
+        let mut libraries = vec![Library {
+            backend: Arc::clone(&reference),
+            acquaintance: Acquaintance::Ledger,
+        }];
+        for name in names {
+            libraries.push(Library {
+                backend: open(name)?,
+                acquaintance: Acquaintance::Ledger,
+            });
+        }
+        Ok(Self {
+            reference,
+            libraries,
+            judge: Judge::built_in()?,
+            cases: AtomicU64::new(0),
+            established: AtomicU64::new(0),
+        })
+    }
+
+    /// The libraries, the reference first.
+    pub fn backends(&self) -> impl Iterator<Item = &dyn Backend> {
+        self.libraries
+            .iter()
+            .map(|library| library.backend.as_ref())
+    }
+
+    /// Runs a case on all libraries and says what nobody knows yet, the most serious first.
+    ///
+    /// # Errors
+    /// [`StageError`], if the suite itself could not do its part.
+    pub fn examine(&self, scenario: &Scenario, variant: Variant) -> Result<Vec<News>, StageError> {
+        let reference = stage::run(self.reference.as_ref(), scenario, variant)?;
+        self.cases.fetch_add(1, Ordering::Relaxed);
+        let established = u64::from(is_established(&reference));
+        self.established.fetch_add(established, Ordering::Relaxed);
+        let mut news = Vec::new();
+        for (index, library) in self.libraries.iter().enumerate() {
+            // The first is the reference itself.
+            let trace = match index {
+                0 => None,
+                _ => Some(stage::run(library.backend.as_ref(), scenario, variant)?),
+            };
+            let trace = trace.as_ref().unwrap_or(&reference);
+            news.extend(self.news(library, &reference, trace));
+        }
+        news.sort_by_key(|news| news.finding.rank());
+        Ok(news)
+    }
+
+    /// What it has come to so far.
+    pub fn tally(&self) -> Tally {
+        Tally {
+            cases: self.cases.load(Ordering::Relaxed),
+            established: self.established.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What nobody knows of a library's trace.
+    fn news(&self, library: &Library, reference: &Trace, trace: &Trace) -> Vec<News> {
+        let about = library.backend.about();
+        let of = |trace| {
+            let named = (&*about.recorded_as(), &*about.version);
+            self.judge.unwritten(reference, trace, named)
+        };
+        let mut findings = of(trace);
+        match library.acquaintance {
+            Acquaintance::Ledger => findings.retain(|finding| finding.known.is_none()),
+            Acquaintance::Stranger { differences } => {
+                let known = of(reference);
+                let differs = |finding: &Finding| finding.kind == Kind::Difference;
+                findings.retain(|found| !known.contains(found) && (differences || !differs(found)));
+            }
+        }
+        let named = |finding| News {
+            backend: about.id.clone(),
+            finding,
+        };
+        findings.into_iter().map(named).collect()
+    }
+}
+
+/// Whether a handshake was done, by itself or by a write.
+fn is_established(trace: &Trace) -> bool {
+    trace.entries.iter().any(|entry| match &entry.result {
+        Outcome::Call(call) => {
+            let shakes_hands = entry.asked.step() == Some(&Step::Handshake);
+            (shakes_hands && call.error == ErrorClass::None) || call.accepted().is_some()
+        }
+        _ => false,
+    })
+}

@@ -1,0 +1,257 @@
+//! Damage on the way from the peer to the library under test: bytes that wait to be read are changed, lost,
+//! doubled, or change places.
+//!
+//! In flow the bytes that wait and a [`WireFault`]; out flow the bytes that the library reads instead. What
+//! the peer sent stays in the tap as it was. Of records only the header is known here: where they begin.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// What happens on the wire to the bytes which the peer has sent and the library under test has not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum WireFault {
+    /// The lowest bit of one waiting byte is flipped; bytes are counted from 0.
+    Flip(usize),
+    /// The first two whole waiting records that follow each other change places.
+    Swap,
+    /// The first whole waiting record is lost.
+    Drop,
+    /// The first whole waiting record comes twice.
+    Double,
+    /// All waiting bytes from this one on are lost; bytes are counted from 0.
+    Cut(usize),
+}
+
+impl fmt::Display for WireFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flip(at) => write!(f, "flip {at}"),
+            Self::Swap => f.write_str("swap"),
+            Self::Drop => f.write_str("drop"),
+            Self::Double => f.write_str("double"),
+            Self::Cut(at) => write!(f, "cut {at}"),
+        }
+    }
+}
+
+/// Why a fault on the wire changes nothing. How many bytes wait is not told: the lengths of handshake
+/// messages differ from run to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TooLittle {
+    /// The byte that it names is none of those that wait.
+    #[error("no such byte waits")]
+    Bytes,
+    /// It needs a whole record.
+    #[error("no whole record waits")]
+    Record,
+    /// It needs two whole records that follow each other.
+    #[error("no two whole records wait")]
+    Records,
+}
+
+/// What waits for the library under test where that is not what the peer sent.
+#[derive(Debug)]
+pub(super) struct Altered {
+    /// What is read first.
+    pieces: VecDeque<Piece>,
+    /// Where in the tap reading goes on then.
+    next: usize,
+    /// Up to here, in bytes since the connection began, the library reads what the peer sent.
+    true_to: usize,
+}
+
+/// Bytes that wait: a record, or what is not all of one.
+#[derive(Debug, Clone)]
+struct Piece {
+    bytes: Vec<u8>,
+    extent: Extent,
+}
+
+/// How much of a record a piece is. Damage does not change that: what the peer sent counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// All of it.
+    Record,
+    /// A part, or bytes that are no record.
+    Part,
+}
+
+/// The mask of the bit that is flipped.
+const FLIPPED: u8 = 1;
+
+impl Altered {
+    /// Nothing is altered of what the peer has sent; the library has read it up to `read`.
+    pub(super) fn nothing(read: usize) -> Self {
+        Self {
+            pieces: VecDeque::new(),
+            next: read,
+            true_to: usize::MAX,
+        }
+    }
+
+    /// Up to where the library reads what the peer sent, in bytes since the connection began.
+    pub(super) fn true_to(&self) -> usize {
+        self.true_to
+    }
+
+    /// How many bytes wait; `sent` is all that the peer has sent.
+    pub(super) fn len(&self, sent: &[u8]) -> usize {
+        let pieces: usize = self.pieces.iter().map(|piece| piece.bytes.len()).sum();
+        pieces + sent.len() - self.next
+    }
+
+    /// The bytes that wait, in order.
+    pub(super) fn waiting<'w>(&'w self, sent: &'w [u8]) -> impl Iterator<Item = &'w [u8]> {
+        let pieces = self.pieces.iter().map(|piece| &piece.bytes[..]);
+        pieces.chain([&sent[self.next..]])
+    }
+
+    /// Hands over as many of them as `space` has room for, which wait.
+    pub(super) fn read(&mut self, sent: &[u8], space: &mut [u8]) {
+        let mut room = space;
+        while let Some(piece) = self.pieces.front_mut()
+            && !room.is_empty()
+        {
+            let fits = piece.bytes.len().min(room.len());
+            room[..fits].copy_from_slice(&piece.bytes[..fits]);
+            room = &mut room[fits..];
+            if fits == piece.bytes.len() {
+                self.pieces.pop_front();
+            } else {
+                piece.bytes.drain(..fits);
+                piece.extent = Extent::Part;
+            }
+        }
+        room.copy_from_slice(&sent[self.next..self.next + room.len()]);
+        self.next += room.len();
+    }
+
+    /// `fault` befalls what waits; the library has read so many bytes until now.
+    ///
+    /// # Errors
+    /// [`TooLittle`], and nothing has changed for the library.
+    pub(super) fn befall(
+        &mut self,
+        fault: WireFault,
+        sent: &[u8],
+        read: usize,
+    ) -> Result<(), TooLittle> {
+        self.pieces.extend(pieces(sent, self.next));
+        self.next = sent.len();
+        let changed = match fault {
+            WireFault::Flip(at) => self.flip(at),
+            WireFault::Swap => self.swap(),
+            WireFault::Drop => self.drop_record(),
+            WireFault::Double => self.double(),
+            WireFault::Cut(at) => self.cut(at),
+        }?;
+        self.true_to = self.true_to.min(read + changed);
+        Ok(())
+    }
+
+    fn flip(&mut self, at: usize) -> Result<usize, TooLittle> {
+        let (index, within) = self.find(at)?;
+        self.pieces[index].bytes[within] ^= FLIPPED;
+        Ok(at)
+    }
+
+    fn swap(&mut self) -> Result<usize, TooLittle> {
+        let is_record = |index: usize| {
+            let piece = self.pieces.get(index);
+            piece.is_some_and(|piece| piece.extent == Extent::Record)
+        };
+        let first = (0..self.pieces.len())
+            .find(|&index| is_record(index) && is_record(index + 1))
+            .ok_or(TooLittle::Records)?;
+        self.pieces.swap(first, first + 1);
+        Ok(self.begin(first))
+    }
+
+    fn drop_record(&mut self) -> Result<usize, TooLittle> {
+        let first = self.first_record()?;
+        let begin = self.begin(first);
+        self.pieces.remove(first);
+        Ok(begin)
+    }
+
+    /// The first of the two is the one that the peer sent.
+    fn double(&mut self) -> Result<usize, TooLittle> {
+        let first = self.first_record()?;
+        let end = self.begin(first + 1);
+        self.pieces.insert(first + 1, self.pieces[first].clone());
+        Ok(end)
+    }
+
+    fn cut(&mut self, at: usize) -> Result<usize, TooLittle> {
+        let (index, within) = self.find(at)?;
+        self.pieces.truncate(index + 1);
+        let piece = &mut self.pieces[index];
+        piece.bytes.truncate(within);
+        piece.extent = Extent::Part;
+        Ok(at)
+    }
+
+    /// In which piece a waiting byte is, and where in it.
+    fn find(&self, at: usize) -> Result<(usize, usize), TooLittle> {
+        let mut within = at;
+        for (index, piece) in self.pieces.iter().enumerate() {
+            match within.checked_sub(piece.bytes.len()) {
+                None => return Ok((index, within)),
+                Some(further) => within = further,
+            }
+        }
+        Err(TooLittle::Bytes)
+    }
+
+    fn first_record(&self) -> Result<usize, TooLittle> {
+        let is_record = |piece: &Piece| piece.extent == Extent::Record;
+        let first = self.pieces.iter().position(is_record);
+        first.ok_or(TooLittle::Record)
+    }
+
+    /// How many bytes wait before this piece.
+    fn begin(&self, index: usize) -> usize {
+        let before = self.pieces.iter().take(index);
+        before.map(|piece| piece.bytes.len()).sum()
+    }
+}
+
+/// What the peer has sent from `from` on, each record by itself. A record of which a part came before is
+/// none.
+fn pieces(sent: &[u8], from: usize) -> impl Iterator<Item = Piece> {
+    let mut at = 0;
+    let records = std::iter::from_fn(move || {
+        let (begin, rest) = (at, &sent[at..]);
+        if rest.is_empty() {
+            return None;
+        }
+        let len = record_len(rest).filter(|&len| len <= rest.len());
+        at += len.unwrap_or(rest.len());
+        Some((begin, at, len.is_some()))
+    });
+    records
+        .skip_while(move |&(_, end, _)| end <= from)
+        .map(move |(begin, end, whole)| Piece {
+            bytes: sent[begin.max(from)..end].to_vec(),
+            extent: match whole && begin >= from {
+                true => Extent::Record,
+                false => Extent::Part,
+            },
+        })
+}
+
+/// The length of the record that begins here, header included, if one does (RFC 8446, section 5.1).
+fn record_len(bytes: &[u8]) -> Option<usize> {
+    const HEADER: usize = 5;
+    const CHANGE_CIPHER_SPEC: u8 = 20;
+    const HEARTBEAT: u8 = 24;
+    const MAJOR_VERSION: u8 = 3;
+    let &[content_type, major, _, high, low] = bytes.first_chunk::<HEADER>()?;
+    let is_record =
+        (CHANGE_CIPHER_SPEC..=HEARTBEAT).contains(&content_type) && major == MAJOR_VERSION;
+    is_record.then(|| HEADER + usize::from(u16::from_be_bytes([high, low])))
+}
