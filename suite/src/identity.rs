@@ -1,5 +1,7 @@
-//! The certificate and key that both ends of every connection use, from `fixtures/tls/`.
+//! The certificate and key that both ends of every connection use, from `fixtures/tls/`, and the key that they
+//! share beforehand where a scenario says so.
 
+use std::ffi::CStr;
 use std::sync::LazyLock;
 
 use rustls_pki_types::pem::PemObject;
@@ -16,6 +18,12 @@ pub struct Identity {
 
 /// The name in the certificate.
 pub const NAME: &str = "writeproof.test";
+
+/// What a client calls [`PRE_SHARED_KEY`].
+pub const PRE_SHARED_IDENTITY: &CStr = c"writeproof.test";
+
+/// The key that both ends have where they share one (RFC 4279; RFC 8446, section 4.2.11). It protects nothing.
+pub const PRE_SHARED_KEY: [u8; 32] = *b"both ends of each link know this";
 
 /// The one identity of the suite.
 pub static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {

@@ -22,6 +22,7 @@ pub use memory::Memory;
 pub use rustls::Rustls;
 
 use crate::link::Link;
+use crate::peer::Session;
 use crate::scenario::{
     Cipher, Function, KeyExchange, KeyUpdate, Mode, Role, RoleState, SessionTickets, Transport,
     Version,
@@ -83,6 +84,21 @@ pub trait Backend: Send + Sync {
     /// reaches the link through `std::io` alone has those that the link itself can be.
     fn transports(&self) -> &[Transport] {
         &[Transport::Scripted, Transport::Blocking]
+    }
+
+    /// The session that the peer goes on with in connections like `setup`, of a library that cannot share a key
+    /// with it beforehand ([`KeyExchange::PreShared`]) but can resume a session.
+    ///
+    /// Asked for the first time it opens a connection of its own and lets `meet` carry that through a whole
+    /// handshake and some bytes each way, after which the peer knows the session. Library and peer then keep this
+    /// one and no later one, so that each connection is like the one before, whichever thread opens it.
+    /// Nothing, if there is no such session: keys are then agreed on as `setup` and the peer can.
+    fn session(
+        &self,
+        _setup: &Setup,
+        _meet: &dyn Fn(&Link, &mut dyn Endpoint) -> Option<Session>,
+    ) -> Option<Session> {
+        None
     }
 
     /// Opens one end of a connection over `link`; the handshake has not begun.

@@ -15,6 +15,10 @@
 //!
 //! A server of TLS 1.3 sends tickets where the scenario says so; they are made by `ring`'s `Ticketer`.
 //!
+//! It knows no key that both ends have beforehand: in place of that it resumes one session
+//! ([`Backend::session`]), as a server of TLS 1.3 with a new ephemeral key all the same. A client of TLS 1.3 does
+//! a whole handshake: a session of that version cannot be kept for more than one connection.
+//!
 //! Without counterpart, hence *not supported*: `SSL_write_ex`, null pointers and negative lengths, the
 //! modes, a fragment size after the connection was opened, renegotiation, a key update that requests
 //! none, an unset role, CBC ciphers, an error queue.
@@ -22,30 +26,64 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::ops::DerefMut;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use rustls::client::Resumption;
+use rustls::client::{
+    ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
+};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{NoServerSessionStorage, StoresServerSessions};
 use rustls::time_provider::TimeProvider;
 use rustls::{
-    ClientConfig, ClientConnection, ConnectionCommon, RootCertStore, ServerConfig,
+    ClientConfig, ClientConnection, ConnectionCommon, NamedGroup, RootCertStore, ServerConfig,
     ServerConnection, SideData, Stream, SupportedProtocolVersion,
 };
 
 use super::{About, Backend, Bytes, Endpoint, Setup, Unsupported};
 use crate::identity::{IDENTITY, NAME};
 use crate::link::{Errno, Link};
-use crate::scenario::{Cipher, Function, KeyUpdate, Role, RoleState, SessionTickets, Version};
+use crate::peer::Session;
+use crate::scenario::{
+    Cipher, Function, KeyExchange, KeyUpdate, Role, RoleState, SessionTickets, Version,
+};
 use crate::trace::{Call, ErrorClass};
 
 /// rustls, with the cryptography of `ring`.
 pub struct Rustls {
     about: About,
-    clients: Mutex<HashMap<Setup, Arc<ClientConfig>>>,
-    servers: Mutex<HashMap<Setup, Arc<ServerConfig>>>,
+    clients: Mutex<HashMap<Setup, Arc<Made<ClientConfig, ClientSession>>>>,
+    servers: Mutex<HashMap<Setup, Arc<Made<ServerConfig, ServerSession>>>>,
+}
+
+/// What is made once for a setup; connections of all threads share it.
+struct Made<C, S> {
+    config: Arc<C>,
+    /// The session that connections go on with.
+    own: Arc<S>,
+    /// The same, as the peer has it.
+    peers: OnceLock<Option<Session>>,
+}
+
+impl<C, S: OneSession> Made<C, S> {
+    fn new(config: C, own: Arc<S>) -> Arc<Self> {
+        Arc::new(Self {
+            config: Arc::new(config),
+            own,
+            peers: OnceLock::new(),
+        })
+    }
+
+    /// The peer's side of the session; `meet` runs once.
+    fn session(&self, meet: impl FnOnce() -> Option<Session>) -> Option<Session> {
+        let met = || {
+            let session = meet();
+            self.own.close();
+            session
+        };
+        self.peers.get_or_init(met).clone()
+    }
 }
 
 impl Rustls {
@@ -75,33 +113,48 @@ impl Rustls {
         }
     }
 
-    fn client(&self, setup: &Setup) -> Result<ClientConnection, Unsupported> {
-        let name = ServerName::try_from(NAME).map_err(Unsupported::new)?;
-        let config = made_once(&self.clients, setup, client_config)?;
-        ClientConnection::new(config, name).map_err(Unsupported::new)
+    fn client(&self, setup: &Setup) -> Result<Arc<Made<ClientConfig, ClientSession>>, Unsupported> {
+        made_once(&self.clients, setup, client_config)
     }
 
-    fn server(&self, setup: &Setup) -> Result<ServerConnection, Unsupported> {
-        let config = made_once(&self.servers, setup, server_config)?;
-        ServerConnection::new(config).map_err(Unsupported::new)
+    fn server(&self, setup: &Setup) -> Result<Arc<Made<ServerConfig, ServerSession>>, Unsupported> {
+        made_once(&self.servers, setup, server_config)
     }
 }
 
-/// The configuration for this setup; connections of all threads share it.
-fn made_once<C>(
-    configs: &Mutex<HashMap<Setup, Arc<C>>>,
+/// What `make` makes for this setup, and makes once.
+fn made_once<M>(
+    made: &Mutex<HashMap<Setup, Arc<M>>>,
     setup: &Setup,
-    make: impl FnOnce(&Setup, Arc<CryptoProvider>) -> Result<C, rustls::Error>,
-) -> Result<Arc<C>, Unsupported> {
+    make: impl FnOnce(&Setup, Arc<CryptoProvider>) -> Result<Arc<M>, rustls::Error>,
+) -> Result<Arc<M>, Unsupported> {
     let setup = &setup.of_any_transport();
-    let mut configs = configs.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(config) = configs.get(setup) {
-        return Ok(Arc::clone(config));
+    let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = made.get(setup) {
+        return Ok(Arc::clone(known));
     }
-    let config = make(setup, provider(setup.cipher)?).map_err(Unsupported::new)?;
-    let config = Arc::new(config);
-    configs.insert(*setup, Arc::clone(&config));
-    Ok(config)
+    let new = make(setup, provider(setup.cipher)?).map_err(Unsupported::new)?;
+    made.insert(*setup, Arc::clone(&new));
+    Ok(new)
+}
+
+fn open_client(
+    config: &Arc<ClientConfig>,
+    link: &Link,
+) -> Result<RustlsEndpoint<ClientConnection>, Unsupported> {
+    let name = ServerName::try_from(NAME).map_err(Unsupported::new)?;
+    let connection = ClientConnection::new(Arc::clone(config), name).map_err(Unsupported::new)?;
+    let link = link.clone();
+    Ok(RustlsEndpoint { connection, link })
+}
+
+fn open_server(
+    config: Arc<ServerConfig>,
+    link: &Link,
+) -> Result<RustlsEndpoint<ServerConnection>, Unsupported> {
+    let connection = ServerConnection::new(config).map_err(Unsupported::new)?;
+    let link = link.clone();
+    Ok(RustlsEndpoint { connection, link })
 }
 
 impl Backend for Rustls {
@@ -113,51 +166,158 @@ impl Backend for Rustls {
         if setup.role_state == RoleState::Unset {
             return Err(Unsupported::new("a connection without a role"));
         }
-        let link = link.clone();
         Ok(match setup.role {
-            Role::Client => Box::new(RustlsEndpoint {
-                connection: self.client(setup)?,
-                link,
-            }),
-            Role::Server => Box::new(RustlsEndpoint {
-                connection: self.server(setup)?,
-                link,
-            }),
+            Role::Client => Box::new(open_client(&self.client(setup)?.config, link)?),
+            Role::Server => Box::new(open_server(Arc::clone(&self.server(setup)?.config), link)?),
         })
+    }
+
+    fn session(
+        &self,
+        setup: &Setup,
+        meet: &dyn Fn(&Link, &mut dyn Endpoint) -> Option<Session>,
+    ) -> Option<Session> {
+        match (setup.key_exchange, setup.version, setup.role) {
+            (KeyExchange::Ephemeral, ..) | (_, Version::Tls13, Role::Client) => return None,
+            (KeyExchange::PreShared, ..) => {}
+        }
+        let link = Link::new();
+        match setup.role {
+            Role::Client => {
+                let made = self.client(setup).ok()?;
+                made.session(|| meet(&link, &mut open_client(&made.config, &link).ok()?))
+            }
+            Role::Server => {
+                let made = self.server(setup).ok()?;
+                // The ticket by which the peer will know the session, whatever it is sent later.
+                let mut first = ServerConfig::clone(&made.config);
+                first.send_tls13_tickets = 1;
+                made.session(|| meet(&link, &mut open_server(Arc::new(first), &link).ok()?))
+            }
+        }
     }
 }
 
 fn client_config(
     setup: &Setup,
     provider: Arc<CryptoProvider>,
-) -> Result<ClientConfig, rustls::Error> {
+) -> Result<Arc<Made<ClientConfig, ClientSession>>, rustls::Error> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(IDENTITY.certificate.clone()))?;
     let mut config = ClientConfig::builder_with_details(provider, Arc::new(FixedTime))
         .with_protocol_versions(versions(setup.version))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // A session that is kept would make the second case shorter than the first.
-    config.resumption = Resumption::disabled();
-    Ok(config)
+    let session = Arc::new(ClientSession::default());
+    config.resumption = match setup.key_exchange {
+        // A session that is kept would make the second case shorter than the first.
+        KeyExchange::Ephemeral => Resumption::disabled(),
+        KeyExchange::PreShared => Resumption::store(Arc::clone(&session) as _),
+    };
+    Ok(Made::new(config, session))
 }
 
 fn server_config(
     setup: &Setup,
     provider: Arc<CryptoProvider>,
-) -> Result<ServerConfig, rustls::Error> {
+) -> Result<Arc<Made<ServerConfig, ServerSession>>, rustls::Error> {
     let certificate = CertificateDer::from(IDENTITY.certificate.clone());
     let key = PrivateKeyDer::Pkcs8(IDENTITY.key.clone().into());
     let mut config = ServerConfig::builder_with_details(provider, Arc::new(FixedTime))
         .with_protocol_versions(versions(setup.version))?
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)?;
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    // With neither a ticketer nor a storage there are no tickets.
-    if setup.version == Version::Tls13 && setup.session_tickets == SessionTickets::Send {
-        config.ticketer = ring::Ticketer::new()?;
+    let session = Arc::new(ServerSession::default());
+    let sends_tickets = setup.session_tickets == SessionTickets::Send;
+    match setup.key_exchange {
+        KeyExchange::Ephemeral => {
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            // With neither a ticketer nor a storage there are no tickets.
+            if setup.version == Version::Tls13 && sends_tickets {
+                config.ticketer = ring::Ticketer::new()?;
+            }
+        }
+        KeyExchange::PreShared => {
+            config.session_storage = Arc::clone(&session) as _;
+            if !sends_tickets {
+                config.send_tls13_tickets = 0;
+            }
+        }
     }
-    Ok(config)
+    Ok(Made::new(config, session))
+}
+
+/// The place for one session: the first that is offered stays, unless the place has been closed before.
+trait OneSession {
+    /// No session comes in any more.
+    fn close(&self);
+}
+
+/// The place for a client's session of TLS 1.2. Of TLS 1.3 rustls hands out sessions that can be used once.
+#[derive(Debug, Default)]
+struct ClientSession(OnceLock<Option<Tls12ClientSessionValue>>);
+
+impl OneSession for ClientSession {
+    fn close(&self) {
+        self.0.get_or_init(|| None);
+    }
+}
+
+impl ClientSessionStore for ClientSession {
+    fn set_kx_hint(&self, _server: ServerName<'static>, _group: NamedGroup) {}
+
+    fn kx_hint(&self, _server: &ServerName<'_>) -> Option<NamedGroup> {
+        None
+    }
+
+    fn set_tls12_session(&self, _server: ServerName<'static>, session: Tls12ClientSessionValue) {
+        self.0.get_or_init(|| Some(session));
+    }
+
+    fn tls12_session(&self, _server: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        self.0.get().cloned().flatten()
+    }
+
+    /// A session that a connection has failed with is as good as before.
+    fn remove_tls12_session(&self, _server: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(&self, _server: ServerName<'static>, _ticket: Tls13ClientSessionValue) {}
+
+    fn take_tls13_ticket(&self, _server: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        None
+    }
+}
+
+/// The place for a server's session: what it is called, and what is in it.
+#[derive(Debug, Default)]
+struct ServerSession(OnceLock<Option<(Vec<u8>, Vec<u8>)>>);
+
+impl OneSession for ServerSession {
+    fn close(&self) {
+        self.0.get_or_init(|| None);
+    }
+}
+
+impl StoresServerSessions for ServerSession {
+    /// Says that it is there in any case, so that a server sends tickets if it is to.
+    fn put(&self, id: Vec<u8>, session: Vec<u8>) -> bool {
+        self.0.get_or_init(|| Some((id, session)));
+        true
+    }
+
+    fn get(&self, id: &[u8]) -> Option<Vec<u8>> {
+        let (known, session) = self.0.get()?.as_ref()?;
+        (known == id).then(|| session.clone())
+    }
+
+    /// As [`get`](StoresServerSessions::get): the session stays.
+    fn take(&self, id: &[u8]) -> Option<Vec<u8>> {
+        self.get(id)
+    }
+
+    fn can_cache(&self) -> bool {
+        true
+    }
 }
 
 fn provider(cipher: Cipher) -> Result<Arc<CryptoProvider>, Unsupported> {

@@ -255,3 +255,127 @@ fn record_len(bytes: &[u8]) -> Option<usize> {
         (CHANGE_CIPHER_SPEC..=HEARTBEAT).contains(&content_type) && major == MAJOR_VERSION;
     is_record.then(|| HEADER + usize::from(u16::from_be_bytes([high, low])))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::link::{Link, Mark, TooLittle, Transfer, WireFault};
+
+    /// A record with this content.
+    fn record(content: &[u8]) -> Vec<u8> {
+        let len = u8::try_from(content.len()).unwrap();
+        [&[23, 3, 3, 0, len], content].concat()
+    }
+
+    /// A link on which the peer has sent these.
+    fn sent(records: &[&[u8]]) -> Link {
+        let link = Link::new();
+        for content in records {
+            link.peer_write(&record(content));
+        }
+        link
+    }
+
+    /// The next so many bytes that the library reads, or fewer.
+    fn read(link: &Link, most: usize) -> Vec<u8> {
+        let mut space = vec![0; most];
+        match link.read(&mut space) {
+            Transfer::Done(bytes) => space.truncate(bytes),
+            Transfer::Refused(_) => space.clear(),
+        }
+        space
+    }
+
+    fn read_all(link: &Link) -> Vec<u8> {
+        read(link, 1000)
+    }
+
+    #[test]
+    fn each_fault_changes_what_is_read_and_not_what_was_sent() {
+        let (one, two, three) = (record(b"one"), record(b"two"), record(b"three"));
+        let flipped = record(b"nne");
+        for (fault, expected, true_to) in [
+            (WireFault::Flip(5), [&flipped[..], &two, &three].concat(), 5),
+            (WireFault::Swap, [&two[..], &one, &three].concat(), 0),
+            (WireFault::Drop, [&two[..], &three].concat(), 0),
+            (
+                WireFault::Double,
+                [&one[..], &one, &two, &three].concat(),
+                8,
+            ),
+            (WireFault::Cut(9), [&one[..], &two[..1]].concat(), 9),
+        ] {
+            let link = sent(&[b"one", b"two", b"three"]);
+            assert_eq!(link.befall(fault), Ok(()), "{fault}");
+            assert_eq!(link.readable(), expected, "{fault}");
+            assert_eq!(read_all(&link), expected, "{fault}");
+            assert_eq!(link.taken(), true_to, "{fault}");
+            let tapped = link.with_tap(|tap| tap.inn.clone());
+            assert_eq!(tapped, [&one[..], &two, &three].concat(), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_fault_that_finds_too_little_does_nothing() {
+        let link = sent(&[b"one"]);
+        assert_eq!(link.befall(WireFault::Swap), Err(TooLittle::Records));
+        assert_eq!(link.befall(WireFault::Flip(8)), Err(TooLittle::Bytes));
+        assert_eq!(link.befall(WireFault::Cut(8)), Err(TooLittle::Bytes));
+        assert_eq!(read(&link, 1), [23]);
+        assert_eq!(link.befall(WireFault::Drop), Err(TooLittle::Record));
+        assert_eq!(link.befall(WireFault::Double), Err(TooLittle::Record));
+        assert_eq!(read_all(&link), record(b"one")[1..]);
+        assert_eq!(link.taken(), 8);
+    }
+
+    #[test]
+    fn a_record_of_which_a_part_was_read_is_left_alone() {
+        let link = sent(&[b"one", b"two", b"three"]);
+        assert_eq!(read(&link, 5).len(), 5);
+        assert_eq!(link.befall(WireFault::Swap), Ok(()));
+        let expected = [&b"one"[..], &record(b"three"), &record(b"two")].concat();
+        assert_eq!(read_all(&link), expected);
+        assert_eq!(link.taken(), 8);
+    }
+
+    #[test]
+    fn what_the_peer_sends_later_comes_behind() {
+        let link = sent(&[b"one", b"two"]);
+        assert_eq!(link.befall(WireFault::Double), Ok(()));
+        assert_eq!(read(&link, 10).len(), 10);
+        link.peer_write(&record(b"three"));
+        // What waits is a part of the second copy, and two whole records.
+        assert_eq!(link.befall(WireFault::Swap), Ok(()));
+        link.peer_write(&record(b"four"));
+        let expected = [
+            &record(b"one")[2..],
+            &record(b"three"),
+            &record(b"two"),
+            &record(b"four"),
+        ]
+        .concat();
+        assert_eq!(link.readable(), expected);
+        assert_eq!(read(&link, 20), expected[..20]);
+        assert_eq!(read_all(&link), expected[20..]);
+        let here = link.mark();
+        assert_eq!(here, Mark { out: 0, inn: 35 });
+    }
+
+    #[test]
+    fn bytes_that_are_no_record_can_be_damaged_and_cut() {
+        let link = Link::new();
+        link.peer_write(b"no record at all");
+        assert_eq!(link.befall(WireFault::Double), Err(TooLittle::Record));
+        assert_eq!(link.befall(WireFault::Flip(1)), Ok(()));
+        assert_eq!(link.befall(WireFault::Cut(4)), Ok(()));
+        assert_eq!(read_all(&link), b"nn r");
+    }
+
+    #[test]
+    fn a_second_fault_before_the_first_one_shortens_what_is_known() {
+        let link = sent(&[b"one", b"two"]);
+        assert_eq!(link.befall(WireFault::Flip(12)), Ok(()));
+        assert_eq!(link.befall(WireFault::Flip(3)), Ok(()));
+        assert_eq!(read_all(&link).len(), 16);
+        assert_eq!(link.taken(), 3);
+    }
+}

@@ -14,21 +14,22 @@ mod far_end;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::c_int;
+use std::fmt;
 use std::rc::Rc;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use foreign_types_shared::ForeignTypeRef;
+use foreign_types_shared::{ForeignType, ForeignTypeRef};
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::pkey::PKey;
 use openssl::ssl::{
-    ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode,
-    SslStream, SslVersion,
+    ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslSession,
+    SslSessionCacheMode, SslStream, SslVersion,
 };
 use openssl::x509::X509;
 
 use self::far_end::FarEnd;
-use crate::identity::IDENTITY;
+use crate::identity::{IDENTITY, PRE_SHARED_IDENTITY, PRE_SHARED_KEY};
 use crate::link::Link;
 use crate::scenario::{Cipher, KeyUpdate, PeerRenegotiation, Role, Version};
 
@@ -36,6 +37,11 @@ use crate::scenario::{Cipher, KeyUpdate, PeerRenegotiation, Role, Version};
 unsafe extern "C" {
     fn SSL_key_update(ssl: *mut openssl_sys::SSL, update_type: c_int) -> c_int;
     fn SSL_renegotiate(ssl: *mut openssl_sys::SSL) -> c_int;
+    fn SSL_SESSION_dup(session: *const openssl_sys::SSL_SESSION) -> *mut openssl_sys::SSL_SESSION;
+    fn SSL_SESSION_set_time_ex(
+        session: *mut openssl_sys::SSL_SESSION,
+        time: libc::time_t,
+    ) -> libc::time_t;
     fn SSL_new_session_ticket(ssl: *mut openssl_sys::SSL) -> c_int;
 }
 
@@ -101,6 +107,12 @@ const ALLOW_CLIENT_RENEGOTIATION: u64 = 1 << 8;
 /// `SSL_OP_NO_ENCRYPT_THEN_MAC` of openssl/ssl.h: the extension of RFC 7366 is neither sent nor answered.
 const NO_ENCRYPT_THEN_MAC: u64 = 1 << 19;
 
+/// `SSL_OP_ALLOW_NO_DHE_KEX` of openssl/ssl.h: with a key that both ends have, no other has to be agreed on.
+const ALLOW_NO_DHE_KEX: u64 = 1 << 10;
+
+/// `SSL_OP_PREFER_NO_DHE_KEX` of openssl/ssl.h: a server does without where it may.
+const PREFER_NO_DHE_KEX: u64 = 1 << 35;
+
 /// How much the peer reads at once, in bytes: one record.
 const READ_SIZE: usize = 16_384;
 
@@ -113,8 +125,52 @@ pub struct PeerSetup {
     pub version: Version,
     /// The only cipher that it offers.
     pub cipher: Cipher,
+    /// How it is ready to agree on keys.
+    pub keys: Keys,
     /// What it does when asked to renegotiate.
     pub renegotiation: PeerRenegotiation,
+}
+
+/// How the peer is ready to agree on keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Keys {
+    /// With ephemeral keys and a certificate.
+    Ephemeral,
+    /// With the key that both ends have, if the other end wants it too; else as above.
+    PreShared,
+    /// As [`Ephemeral`](Self::Ephemeral), and the session is kept: [`Peer::session`].
+    Meeting,
+    /// With a session that is kept, if the other end wants it too; else as [`Ephemeral`](Self::Ephemeral).
+    Session,
+}
+
+/// A session that the peer has kept. It never expires, and no connection changes it: each has a copy.
+#[derive(Clone)]
+pub struct Session(Arc<SslSession>);
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    fn new(session: SslSession) -> Self {
+        /// In the year 2100, in seconds since 1970: to OpenSSL, a session that begins later than now is new.
+        const MOMENT: i64 = 4_102_444_800;
+        // SAFETY: the session is live, and no other thread has it yet.
+        unsafe { SSL_SESSION_set_time_ex(session.as_ptr(), MOMENT) };
+        Self(Arc::new(session))
+    }
+
+    /// A copy: a connection that fails spoils its session.
+    fn copy(&self) -> Option<SslSession> {
+        // SAFETY: the session is live, and only read; the copy is ours.
+        unsafe {
+            let copy = SSL_SESSION_dup(self.0.as_ptr());
+            (!copy.is_null()).then(|| SslSession::from_ptr(copy))
+        }
+    }
 }
 
 /// The far end of one connection.
@@ -154,6 +210,10 @@ unsafe impl Sync for KeyLogLines {}
 static KEY_LOG: LazyLock<Result<Index<Ssl, KeyLogLines>, ErrorStack>> =
     LazyLock::new(Ssl::new_ex_index);
 
+/// Where a connection keeps its session.
+static SESSIONS: LazyLock<Result<Index<Ssl, Option<Session>>, ErrorStack>> =
+    LazyLock::new(Ssl::new_ex_index);
+
 thread_local! {
     static CONTEXTS: RefCell<HashMap<PeerSetup, SslContext>> = RefCell::default();
     static SPACE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -166,7 +226,32 @@ impl Peer {
     /// The error queue of the peer's library, if it cannot do what `setup` asks for.
     pub fn new(setup: &PeerSetup, link: &Link) -> Result<Self, ErrorStack> {
         let context = context(setup)?;
+        Self::over(setup, link, Ssl::new(&context)?)
+    }
+
+    /// The same, going on with a session, if the other end does; whatever `setup` says of keys.
+    ///
+    /// # Errors
+    /// As for [`Peer::new`].
+    pub fn resuming(setup: &PeerSetup, link: &Link, session: &Session) -> Result<Self, ErrorStack> {
+        let setup = PeerSetup {
+            keys: Keys::Session,
+            ..*setup
+        };
+        let context = context(&setup)?;
         let mut ssl = Ssl::new(&context)?;
+        match (setup.role, session.copy()) {
+            (Role::Client, Some(copy)) => {
+                // SAFETY: the session was made by a connection of such a context as this one's.
+                unsafe { ssl.set_session(&copy)? };
+            }
+            (Role::Server, Some(_)) => ssl.set_ex_data(sessions_index()?, Some(session.clone())),
+            (_, None) => {}
+        }
+        Self::over(&setup, link, ssl)
+    }
+
+    fn over(setup: &PeerSetup, link: &Link, mut ssl: Ssl) -> Result<Self, ErrorStack> {
         let key_log = KeyLogLines::default();
         ssl.set_ex_data(key_log_index()?, key_log.clone());
         match setup.role {
@@ -195,6 +280,12 @@ impl Peer {
     /// Whether a handshake has been completed.
     pub fn is_established(&self) -> bool {
         self.established
+    }
+
+    /// The session that was kept, of [`Keys::Meeting`].
+    pub fn session(&self) -> Option<Session> {
+        let index = sessions_index().ok()?;
+        self.stream.ssl().ex_data(index).cloned().flatten()
     }
 
     /// Reads whatever has arrived, and hands it to `take` piece by piece.
@@ -309,20 +400,9 @@ fn new_context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
     };
     context.set_min_proto_version(Some(version))?;
     context.set_max_proto_version(Some(version))?;
-    match (setup.version, setup.cipher) {
-        (Version::Tls12, Cipher::Aes128Gcm) => {
-            context.set_cipher_list("ECDHE-ECDSA-AES128-GCM-SHA256")?;
-        }
-        (Version::Tls12, Cipher::ChaCha20) => {
-            context.set_cipher_list("ECDHE-ECDSA-CHACHA20-POLY1305")?;
-        }
-        (Version::Tls12, Cipher::Aes128Cbc | Cipher::Aes128CbcMacThenEncrypt) => {
-            context.set_cipher_list("ECDHE-ECDSA-AES128-SHA")?;
-        }
-        (Version::Tls13, Cipher::ChaCha20) => {
-            context.set_ciphersuites("TLS_CHACHA20_POLY1305_SHA256")?;
-        }
-        (Version::Tls13, _) => context.set_ciphersuites("TLS_AES_128_GCM_SHA256")?,
+    match setup.version {
+        Version::Tls12 => context.set_cipher_list(tls12_ciphers(setup))?,
+        Version::Tls13 => context.set_ciphersuites(tls13_cipher(setup.cipher))?,
     }
     context.set_options(renegotiation_options(setup.renegotiation));
     if setup.cipher == Cipher::Aes128CbcMacThenEncrypt {
@@ -331,6 +411,12 @@ fn new_context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
     // Tickets are sent when a scenario asks for one, so that nothing unasked is on the wire.
     context.set_num_tickets(0)?;
+    match setup.keys {
+        Keys::Ephemeral => {}
+        Keys::PreShared => give_key(&mut context, setup.role)?,
+        Keys::Meeting => keep_session(&mut context, setup.role)?,
+        Keys::Session => give_session(&mut context, setup.role)?,
+    }
     context.set_certificate(X509::from_der(&IDENTITY.certificate)?.as_ref())?;
     context.set_private_key(PKey::private_key_from_der(&IDENTITY.key)?.as_ref())?;
     let index = key_log_index()?;
@@ -344,6 +430,102 @@ fn new_context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
     Ok(context.build())
 }
 
+/// What the peer offers, or takes, in TLS 1.2.
+fn tls12_ciphers(setup: &PeerSetup) -> &'static str {
+    let (with_key, without) = match setup.cipher {
+        Cipher::Aes128Gcm => (
+            "PSK-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256",
+            "ECDHE-ECDSA-AES128-GCM-SHA256",
+        ),
+        Cipher::ChaCha20 => (
+            "PSK-CHACHA20-POLY1305:ECDHE-ECDSA-CHACHA20-POLY1305",
+            "ECDHE-ECDSA-CHACHA20-POLY1305",
+        ),
+        Cipher::Aes128Cbc | Cipher::Aes128CbcMacThenEncrypt => (
+            "PSK-AES128-CBC-SHA:ECDHE-ECDSA-AES128-SHA",
+            "ECDHE-ECDSA-AES128-SHA",
+        ),
+    };
+    match setup.keys {
+        Keys::PreShared => with_key,
+        Keys::Ephemeral | Keys::Meeting | Keys::Session => without,
+    }
+}
+
+/// What the peer offers, or takes, in TLS 1.3.
+fn tls13_cipher(cipher: Cipher) -> &'static str {
+    match cipher {
+        Cipher::ChaCha20 => "TLS_CHACHA20_POLY1305_SHA256",
+        _ => "TLS_AES_128_GCM_SHA256",
+    }
+}
+
+/// Lets the peer use the key that both ends have, and nothing but that in place of another agreement where
+/// the other end may too.
+fn give_key(context: &mut SslContextBuilder, role: Role) -> Result<(), ErrorStack> {
+    // In TLS 1.3 a client sends a key of the first of them all the same.
+    context.set_groups_list("P-256:X25519")?;
+    const OPTIONS: u64 = ALLOW_NO_DHE_KEX | PREFER_NO_DHE_KEX;
+    // A ticket would be work for nothing.
+    context.set_options(SslOptions::from_bits_retain(OPTIONS) | SslOptions::NO_TICKET);
+    match role {
+        Role::Client => context.set_psk_client_callback(|_, _hint, identity, key| {
+            let name = PRE_SHARED_IDENTITY.to_bytes_with_nul();
+            identity[..name.len()].copy_from_slice(name);
+            key[..PRE_SHARED_KEY.len()].copy_from_slice(&PRE_SHARED_KEY);
+            Ok(PRE_SHARED_KEY.len())
+        }),
+        Role::Server => {
+            context.set_options(SslOptions::CIPHER_SERVER_PREFERENCE);
+            context.set_psk_server_callback(|_, identity, key| {
+                if identity != Some(PRE_SHARED_IDENTITY.to_bytes()) {
+                    return Ok(0);
+                }
+                key[..PRE_SHARED_KEY.len()].copy_from_slice(&PRE_SHARED_KEY);
+                Ok(PRE_SHARED_KEY.len())
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Lets each connection keep the first session that it comes to.
+fn keep_session(context: &mut SslContextBuilder, role: Role) -> Result<(), ErrorStack> {
+    server_keeps_sessions_itself(context, role);
+    context.set_session_cache_mode(SslSessionCacheMode::BOTH | SslSessionCacheMode::NO_INTERNAL);
+    context.set_num_tickets(1)?;
+    let index = sessions_index()?;
+    context.set_new_session_callback(move |ssl, session| {
+        if ssl.ex_data(index).is_none() {
+            ssl.set_ex_data(index, Some(Session::new(session)));
+        }
+    });
+    Ok(())
+}
+
+/// Lets a server find the session of its connection; a client is given its own.
+fn give_session(context: &mut SslContextBuilder, role: Role) -> Result<(), ErrorStack> {
+    server_keeps_sessions_itself(context, role);
+    context.set_session_cache_mode(SslSessionCacheMode::NO_INTERNAL);
+    let index = sessions_index()?;
+    // SAFETY: the session that is answered was made by a connection of such a context as this one.
+    unsafe {
+        context.set_get_session_callback(move |ssl, id| {
+            let session = ssl.ex_data(index)?.as_ref()?;
+            (session.0.id() == id).then(|| session.copy())?
+        });
+    }
+    Ok(())
+}
+
+/// What a server's clients have of a session is its number, of a fixed length. A ticket would hold the whole,
+/// whose length is not the same in each process.
+fn server_keeps_sessions_itself(context: &mut SslContextBuilder, role: Role) {
+    if role == Role::Server {
+        context.set_options(SslOptions::NO_TICKET);
+    }
+}
+
 /// `OPENSSL_INIT_NO_LOAD_CONFIG` and `OPENSSL_INIT_NO_ATEXIT` of openssl/crypto.h.
 const INIT_OPTIONS: u64 = 0x80 | 0x0008_0000;
 
@@ -352,6 +534,10 @@ fn renegotiation_options(renegotiation: PeerRenegotiation) -> SslOptions {
         PeerRenegotiation::Allow => SslOptions::from_bits_retain(ALLOW_CLIENT_RENEGOTIATION),
         PeerRenegotiation::Refuse => SslOptions::NO_RENEGOTIATION,
     }
+}
+
+fn sessions_index() -> Result<Index<Ssl, Option<Session>>, ErrorStack> {
+    SESSIONS.clone()
 }
 
 fn key_log_index() -> Result<Index<Ssl, KeyLogLines>, ErrorStack> {

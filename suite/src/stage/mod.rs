@@ -5,6 +5,7 @@
 //! transport waits for it, in the middle of one, on the same thread.
 
 mod far_side;
+mod meeting;
 mod reading;
 mod words;
 mod writing;
@@ -17,13 +18,14 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use self::far_side::{FarSide, report};
+use self::meeting::meet;
 use self::words::Deed;
 use self::writing::{State, Writing};
 use crate::backend::{Backend, Endpoint, Memory, Setup, Switch, Unsupported};
 use crate::link::{FarEnd, Link, Mark};
-use crate::peer::{End, Peer, PeerSetup};
+use crate::peer::{End, Keys, Peer, PeerSetup};
 use crate::scenario::{
-    Content as RetryContent, Mode, Retry, Role, Scenario, Source, Step, Variant, Write,
+    Content as RetryContent, KeyExchange, Mode, Retry, Role, Scenario, Source, Step, Variant, Write,
 };
 use crate::trace::{
     Argument, Asked, Attempt, Call, Entry, ErrorClass, Outcome, Pattern, Setting, Shown, Stream,
@@ -123,10 +125,6 @@ pub fn run_watched(
         let why = format!("the transport {word}, which this backend has no BIO for");
         return Ok(never_opened(setting, Unsupported(why)));
     }
-    let endpoint = match backend.open(&setup, &link) {
-        Ok(endpoint) => endpoint,
-        Err(unsupported) => return Ok(never_opened(setting, unsupported)),
-    };
     let peer_setup = PeerSetup {
         role: match variant.role {
             Role::Client => Role::Server,
@@ -134,9 +132,27 @@ pub fn run_watched(
         },
         version: variant.version,
         cipher: scenario.cipher,
+        keys: match scenario.key_exchange {
+            KeyExchange::Ephemeral => Keys::Ephemeral,
+            KeyExchange::PreShared => Keys::PreShared,
+        },
         renegotiation: scenario.peer_renegotiation,
     };
-    let far = Rc::new(FarSide::new(Peer::new(&peer_setup, &link)?));
+    let session = match scenario.key_exchange {
+        KeyExchange::Ephemeral => None,
+        KeyExchange::PreShared => {
+            backend.session(&setup, &|link, endpoint| meet(&peer_setup, link, endpoint))
+        }
+    };
+    let endpoint = match backend.open(&setup, &link) {
+        Ok(endpoint) => endpoint,
+        Err(unsupported) => return Ok(never_opened(setting, unsupported)),
+    };
+    let peer = match session {
+        None => Peer::new(&peer_setup, &link)?,
+        Some(session) => Peer::resuming(&peer_setup, &link, &session)?,
+    };
+    let far = Rc::new(FarSide::new(peer));
     if variant.transport.waits() {
         let far: Rc<dyn FarEnd> = Rc::clone(&far) as _;
         link.wait_for(Rc::downgrade(&far));
@@ -153,6 +169,7 @@ pub fn run_watched(
         writing: None,
         kept: Vec::new(),
         last: None,
+        harmed: false,
         setting,
     };
     for (index, step) in scenario.steps.iter().enumerate() {
@@ -246,6 +263,8 @@ struct Stage<'w> {
     /// write with that of an earlier one, and no address may be the same by chance.
     kept: Vec<Memory>,
     last: Option<Last>,
+    /// Whether anything happened to what the peer sent.
+    harmed: bool,
     setting: Setting,
 }
 
@@ -294,7 +313,10 @@ impl Stage<'_> {
             }
             Step::Wire(fault) => {
                 let outcome = match self.link.befall(*fault) {
-                    Ok(()) => Outcome::Done,
+                    Ok(()) => {
+                        self.harmed = true;
+                        Outcome::Done
+                    }
                     Err(too_little) => Outcome::Nothing(too_little.to_string()),
                 };
                 self.note(Deed::step(step.clone()), outcome);

@@ -21,10 +21,14 @@ impl Stage<'_> {
             });
             wire::read(runs, &key_log)
         });
-        let view = (
+        let mut view = (
             std::mem::take(&mut view[library]),
             std::mem::take(&mut view[peer]),
         );
+        // A library that was misled in the handshake comes to keys that nobody else has.
+        if self.harmed && !self.far.is_established() {
+            without_unknown_keys(&mut view.0);
+        }
         let mut entries = match self.setting.variant.transport.is_of_the_system() {
             true => without_what_the_system_decides(self.entries, &scenario.steps),
             false => self.entries,
@@ -65,6 +69,16 @@ impl Stage<'_> {
             entries,
             ..Trace::default()
         })
+    }
+}
+
+/// Records that do not open are those of a handshake that was never finished: their keys are not the
+/// peer's, and their lengths differ from run to run.
+fn without_unknown_keys(records: &mut [wire::Record]) {
+    for record in records {
+        if record.content == wire::Content::Unopened {
+            record.content = wire::Content::NoKey;
+        }
     }
 }
 
@@ -174,6 +188,21 @@ mod tests {
         };
         assert_eq!(*blocked, (1, "write".to_owned(), 0, 0));
         assert_eq!(*done, (2, "retry".to_owned(), 0, 300));
+    }
+
+    #[test]
+    fn of_records_under_keys_that_nobody_else_has_no_length_is_told() {
+        let record = |content| wire::Record {
+            start: 0,
+            header: None,
+            received: 28,
+            content,
+            nonce: wire::Nonce::default(),
+        };
+        let mut records = [wire::Content::Unopened, wire::Content::Garbage].map(record);
+        without_unknown_keys(&mut records);
+        let contents = records.map(|record| record.content);
+        assert_eq!(contents, [wire::Content::NoKey, wire::Content::Garbage]);
     }
 
     #[test]

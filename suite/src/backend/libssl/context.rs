@@ -4,11 +4,12 @@
 use std::ffi::{CStr, c_long};
 use std::ptr;
 
+use super::pre_shared;
 use super::symbols::{Interface, SslCtx, SslMethod};
 use super::{length, number};
 use crate::backend::{Setup, Unsupported};
 use crate::identity::IDENTITY;
-use crate::scenario::{Cipher, Role, RoleState, SessionTickets, Version};
+use crate::scenario::{Cipher, KeyExchange, Role, RoleState, SessionTickets, Version};
 
 /// A context of the library; connections of all threads share it.
 #[derive(Clone, Copy)]
@@ -92,6 +93,9 @@ impl Setting<'_> {
         }
         self.cipher(setup)?;
         self.identity(setup.role)?;
+        if setup.key_exchange == KeyExchange::PreShared {
+            pre_shared::give_key(self.api, self.context, setup.role);
+        }
         self.no_sessions();
         if setup.session_tickets == SessionTickets::None {
             self.no_tickets();
@@ -136,15 +140,21 @@ impl Setting<'_> {
         let (api, context) = (self.api, self.context);
         // Without a function for it the library offers what it has, and the peer has only the one.
         // SAFETY: `context` is live and the strings end with a zero byte.
+        let names = CipherNames::of(setup.cipher);
+        let tls12 = match setup.key_exchange {
+            KeyExchange::Ephemeral => names.ephemeral,
+            // A library that has no such suite takes no notice of its name.
+            KeyExchange::PreShared => names.pre_shared,
+        };
         let set = unsafe {
-            match (setup.version, cipher_names(setup.cipher)) {
-                (Version::Tls12, (name, _)) => api
+            match (setup.version, names.tls13) {
+                (Version::Tls12, _) => api
                     .SSL_CTX_set_cipher_list
-                    .is_none_or(|set| set(context, name.as_ptr()) == 1),
-                (Version::Tls13, (_, Some(name))) => api
+                    .is_none_or(|set| set(context, tls12.as_ptr()) == 1),
+                (Version::Tls13, Some(name)) => api
                     .SSL_CTX_set_ciphersuites
                     .is_none_or(|set| set(context, name.as_ptr()) == 1),
-                (Version::Tls13, (_, None)) => false,
+                (Version::Tls13, None) => false,
             }
         };
         match set {
@@ -263,17 +273,34 @@ pub(super) fn refused(api: &Interface, what: &str) -> Unsupported {
     Unsupported::new(format!("{what} (the library refused it)"))
 }
 
-/// The names of a cipher for TLS 1.2 and, where it exists there, for TLS 1.3.
-fn cipher_names(cipher: Cipher) -> (&'static CStr, Option<&'static CStr>) {
-    match cipher {
-        Cipher::Aes128Gcm => (
-            c"ECDHE-ECDSA-AES128-GCM-SHA256",
-            Some(c"TLS_AES_128_GCM_SHA256"),
-        ),
-        Cipher::ChaCha20 => (
-            c"ECDHE-ECDSA-CHACHA20-POLY1305",
-            Some(c"TLS_CHACHA20_POLY1305_SHA256"),
-        ),
-        Cipher::Aes128Cbc | Cipher::Aes128CbcMacThenEncrypt => (c"ECDHE-ECDSA-AES128-SHA", None),
+/// What a cipher is called in the lists of a library.
+struct CipherNames {
+    /// In TLS 1.2, with ephemeral keys and a certificate.
+    ephemeral: &'static CStr,
+    /// In TLS 1.2, with a key that both have beforehand, and if that cannot be, as above.
+    pre_shared: &'static CStr,
+    /// In TLS 1.3, where it exists there.
+    tls13: Option<&'static CStr>,
+}
+
+impl CipherNames {
+    fn of(cipher: Cipher) -> Self {
+        match cipher {
+            Cipher::Aes128Gcm => Self {
+                ephemeral: c"ECDHE-ECDSA-AES128-GCM-SHA256",
+                pre_shared: c"PSK-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256",
+                tls13: Some(c"TLS_AES_128_GCM_SHA256"),
+            },
+            Cipher::ChaCha20 => Self {
+                ephemeral: c"ECDHE-ECDSA-CHACHA20-POLY1305",
+                pre_shared: c"PSK-CHACHA20-POLY1305:ECDHE-ECDSA-CHACHA20-POLY1305",
+                tls13: Some(c"TLS_CHACHA20_POLY1305_SHA256"),
+            },
+            Cipher::Aes128Cbc | Cipher::Aes128CbcMacThenEncrypt => Self {
+                ephemeral: c"ECDHE-ECDSA-AES128-SHA",
+                pre_shared: c"PSK-AES128-CBC-SHA:ECDHE-ECDSA-AES128-SHA",
+                tls13: None,
+            },
+        }
     }
 }

@@ -18,6 +18,7 @@ mod load;
 mod memory_bio;
 mod own_bio;
 mod port;
+mod pre_shared;
 mod socket;
 mod socket_pair;
 mod source;
@@ -57,6 +58,7 @@ mod number {
     pub(super) const CTRL_CLEAR_MODE: c_int = 78;
     pub(super) const CTRL_MIN_PROTO_VERSION: c_int = 123;
     pub(super) const CTRL_MAX_PROTO_VERSION: c_int = 124;
+    pub(super) const CTRL_SET_GROUPS_LIST: c_int = 92;
     pub(super) const SESS_CACHE_OFF: c_long = 0;
     pub(super) const EVP_PKEY_EC: c_int = 408;
 }

@@ -1,17 +1,18 @@
 //! The functions of the libssl interface that the suite can use, and how they are found: linked
 //! into this program, or looked up by name in a shared object.
 //!
-//! Declarations follow `openssl/ssl.h`, `openssl/bio.h` and `openssl/err.h`. Two of them differ between
+//! Declarations follow `openssl/ssl.h`, `openssl/bio.h` and `openssl/err.h`. Three of them differ between
 //! OpenSSL and BoringSSL, in a way that the calling conventions of 64-bit systems allow for: the
 //! length for `SSL_CTX_use_certificate_ASN1` is an `int` in the former and a `size_t` in the latter,
-//! so that the wider one is passed; `ERR_get_error` returns an `unsigned long` in the former and a
+//! so that the wider one is passed; options are 64 bits wide in today's OpenSSL and narrower in others, so that the
+//! widest is passed and what is answered is not looked at; `ERR_get_error` returns an `unsigned long` in the former and a
 //! `uint32_t` in the latter, so that only the lower 32 bits, which hold every code, are looked at.
 //!
 //! Next to nothing is required: without a function, the steps that need it are not applicable.
 
 #![allow(unsafe_code)] // The foreign boundary.
 
-use std::ffi::{c_char, c_int, c_long, c_uchar, c_ulong, c_void};
+use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
 // C types of which nothing but the address is used.
 pub(super) use openssl_sys::{
@@ -20,6 +21,20 @@ pub(super) use openssl_sys::{
 
 pub(super) type BioWrite = unsafe extern "C" fn(*mut Bio, *const c_char, c_int) -> c_int;
 pub(super) type BioRead = unsafe extern "C" fn(*mut Bio, *mut c_char, c_int) -> c_int;
+/// `SSL_psk_client_cb_func` of `openssl/ssl.h`: the hint of the server, then room for the identity and for the
+/// key; answers the key's length.
+pub(super) type PskClient = unsafe extern "C" fn(
+    *mut Ssl,
+    *const c_char,
+    *mut c_char,
+    c_uint,
+    *mut c_uchar,
+    c_uint,
+) -> c_uint;
+/// `SSL_psk_server_cb_func` of `openssl/ssl.h`: the identity, then room for the key; answers the key's length.
+pub(super) type PskServer =
+    unsafe extern "C" fn(*mut Ssl, *const c_char, *mut c_uchar, c_uint) -> c_uint;
+
 pub(super) type BioCtrl = unsafe extern "C" fn(*mut Bio, c_int, c_long, *mut c_void) -> c_long;
 
 /// Declares the interface once: a field for each function, how a field is filled by name, and the
@@ -138,6 +153,9 @@ interface! {
         SSL_CTX_use_PrivateKey_ASN1(c_int, *mut SslCtx, *const c_uchar, c_long) -> c_int;
         SSL_CTX_set_cipher_list(*mut SslCtx, *const c_char) -> c_int;
         SSL_CTX_set_ciphersuites(*mut SslCtx, *const c_char) -> c_int;
+        SSL_CTX_set_psk_client_callback(*mut SslCtx, PskClient);
+        SSL_CTX_set_psk_server_callback(*mut SslCtx, PskServer);
+        SSL_CTX_set_options(*mut SslCtx, u64) -> u64;
         SSL_CTX_ctrl(*mut SslCtx, c_int, c_long, *mut c_void) -> c_long;
         SSL_CTX_set_num_tickets(*mut SslCtx, usize) -> c_int;
         SSL_free(*mut Ssl);
@@ -250,6 +268,15 @@ const STAND_INS: &[(&[&str], &[&str])] = &[
     (&["SSL_set_fd"], &["BIO_meth_new"]),
     // BoringSSL's own; only by it the suite knows BoringSSL.
     (&["SSL_set_renegotiate_mode"], &["SSL_CTX_new"]),
+    // Without them a handshake is a whole one.
+    (
+        &[
+            "SSL_CTX_set_psk_client_callback",
+            "SSL_CTX_set_psk_server_callback",
+            "SSL_CTX_set_options",
+        ],
+        &["SSL_CTX_new"],
+    ),
     // A macro in OpenSSL.
     (&["BIO_should_retry"], &["BIO_set_flags"]),
 ];

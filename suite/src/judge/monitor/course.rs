@@ -57,6 +57,8 @@ pub struct State {
     pub failed: bool,
     /// The library has taken the peer's close_notify from the transport.
     pub peer_closed: bool,
+    /// The peer has sent close_notify, whatever became of it.
+    pub peer_sent_close: bool,
     /// The library has taken a fatal alert of the peer from the transport.
     pub peer_failed: bool,
     /// A call has failed for good. Calls that change a setting do not count, nor does a write of nothing,
@@ -64,8 +66,11 @@ pub struct State {
     pub dead: bool,
     /// A call met a transport that failed, or had come to its end, for good; or the peer is gone.
     pub transport_failed: bool,
-    /// Something went onto the peer's wire that its library did not send.
+    /// Something went onto the peer's wire that its library did not send, or happened to what it did.
     pub meddled: bool,
+    /// Something happened on the wire to what the peer sent: which of its records the library has taken since
+    /// is not known.
+    pub harmed: bool,
     /// The library was asked to shut down.
     pub shut_down: bool,
 }
@@ -105,10 +110,12 @@ impl Default for State {
             closed: false,
             failed: false,
             peer_closed: false,
+            peer_sent_close: false,
             peer_failed: false,
             dead: false,
             transport_failed: false,
             meddled: false,
+            harmed: false,
             shut_down: false,
         }
     }
@@ -253,10 +260,21 @@ impl State {
         }
     }
 
+    /// Whether the library can have read the peer's close_notify. Behind damage it is not known whether it
+    /// has: then, whether the peer has sent one.
+    pub fn may_have_read_close(&self) -> bool {
+        self.peer_closed || (self.harmed && self.peer_sent_close)
+    }
+
     fn go_on(&mut self, entry: &Entry) {
         self.see_records(entry);
         if let Some(step) = entry.asked.step() {
             self.follow(step);
+            // One that found too little waiting did nothing.
+            if matches!(step, Step::Wire(_)) && entry.result == Outcome::Done {
+                self.meddled = true;
+                self.harmed = true;
+            }
         }
         let Outcome::Call(call) = &entry.result else {
             return;
@@ -289,6 +307,11 @@ impl State {
                     self.failed |= is_fatal(alert);
                 }
                 _ => {}
+            }
+        }
+        for record in entry.peer_sent.iter().filter(|record| record.is_complete()) {
+            if let Body::Alert { alert, .. } = &record.body {
+                self.peer_sent_close |= is_close_notify(alert);
             }
         }
         for record in entry.taken.iter().filter(|record| record.is_complete()) {

@@ -64,7 +64,7 @@ fn zero_return(course: &Course<'_>, notes: &mut Notes) {
         let relied_on = !before.stale_error && !before.dead;
         if call.error == ErrorClass::ZeroReturn && relied_on {
             notes.check(
-                course.after(index).peer_closed,
+                course.after(index).may_have_read_close(),
                 moment,
                 "ZERO_RETURN only when the peer has sent close_notify",
                 format_args!("{}, and the peer has not", Came(call)),
@@ -105,7 +105,7 @@ fn dead_connection_tells_the_truth(course: &Course<'_>, notes: &mut Notes) {
         let kept = match call.error {
             ErrorClass::Ssl => !call.queue.is_empty(),
             ErrorClass::Syscall => is_explained(moment, call),
-            ErrorClass::ZeroReturn => moment.before.peer_closed,
+            ErrorClass::ZeroReturn => moment.before.may_have_read_close(),
             _ => continue,
         };
         let expected = "an error that is so: SSL with a reason, SYSCALL for the transport";
@@ -197,7 +197,7 @@ fn success_leaves_no_error(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::{Direction, Errno, Refusal};
+    use crate::link::{Direction, Errno, Refusal, WireFault};
     use crate::scenario::{PeerAction, Step};
     use crate::trace::{Call, ErrorClass, Want};
 
@@ -234,7 +234,17 @@ mod tests {
         let close = || alert("warning close_notify");
         let read = failed(0, ErrorClass::ZeroReturn);
         kept(clause, 1, &base.clone().read(read.clone()).taken(close()));
-        broken(clause, 2, &base.clone().write(9, read));
+        broken(clause, 2, &base.clone().write(9, read.clone()));
+        // Which records were read behind damage is not known; but none can be that the peer never sent.
+        let harmed = base.clone().step(Step::Wire(WireFault::Flip(0)));
+        broken(clause, 3, &harmed.read(read.clone()));
+        let closed = base
+            .clone()
+            .peer(PeerAction::CloseNotify)
+            .peer_sent(close());
+        let harmed = closed.clone().step(Step::Wire(WireFault::Flip(0)));
+        kept(clause, 1, &harmed.read(read.clone()));
+        broken(clause, 3, &closed.read(read));
         not_exercised(
             clause,
             &base.peer(PeerAction::CloseNotify).read(wants_read()),

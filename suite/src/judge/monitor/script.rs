@@ -176,6 +176,12 @@ impl Script {
         self
     }
 
+    /// The last entry put this record of the peer onto the wire.
+    pub(super) fn peer_sent(mut self, record: RecordSeen) -> Self {
+        self.last().peer_sent.push(record);
+        self
+    }
+
     /// In the last entry the library took this record of the peer.
     pub(super) fn taken(mut self, record: RecordSeen) -> Self {
         self.last().taken.push(record);
