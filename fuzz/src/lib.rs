@@ -1,14 +1,21 @@
 //! What the targets share: an input is run on all libraries, and a finding that nobody knows ends the target with a message that
 //! says what was found, in which scenario, and how to see it again.
 
+mod counters;
+
 use std::fmt::Write as _;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use libfuzzer_sys::{Corpus, fuzzer_mutate};
 use sha1::{Digest, Sha1};
 use writeproof::fuzz::{Artifact, News, Session, Target};
 use writeproof::link;
 use writeproof::scenario::Scenario;
+
+use self::counters::Counters;
+
+/// What libFuzzer sees of the libraries.
+static COUNTERS: Mutex<Vec<Counters>> = Mutex::new(Vec::new());
 
 static SESSION: OnceLock<Session> = OnceLock::new();
 
@@ -25,6 +32,11 @@ pub fn begin() {
             about.id, about.library, about.version, about.how
         );
     }
+    let counters = Counters::of_this_process();
+    for counters in &counters {
+        eprintln!("{counters}");
+    }
+    *COUNTERS.lock().unwrap_or_else(PoisonError::into_inner) = counters;
     link::set_last_resort(|| panic!("the library does not stop calling the transport"));
     let _ = SESSION.set(session);
 }
@@ -44,9 +56,14 @@ pub fn examine(target: Target, data: &[u8]) -> Corpus {
         Ok(news) => panic!("{}", told(target, data, &scenario, &news)),
         Err(error) => panic!("the suite could not do its part: {error}"),
     }
+    let mut counters = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner);
+    counters.iter_mut().for_each(Counters::note);
     let tally = session.tally();
     if tally.cases.is_power_of_two() {
         eprintln!("{tally}");
+        for counters in &*counters {
+            eprintln!("{counters}");
+        }
     }
     Corpus::Keep
 }

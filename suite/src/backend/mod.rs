@@ -447,10 +447,12 @@ impl Known {
             let source = libssl::Source::new(self.id, path);
             Ok(Home::SharedObject(source))
         };
-        match (&self.place, std::env::var_os(variable(self.id))) {
-            (Place::Linked, _) => Ok(Home::Linked),
+        let named = std::env::var_os(variable(self.id)).map(PathBuf::from);
+        match (&self.place, named.or_else(|| beside_the_program(self.id))) {
             (Place::Rust, _) => Ok(Home::Rust),
-            (Place::Built(_) | Place::System { .. }, Some(path)) => shared(path.into()),
+            // For instance one that was compiled for a fuzzer; the peer stays linked.
+            (Place::Linked | Place::Built(_) | Place::System { .. }, Some(path)) => shared(path),
+            (Place::Linked, None) => Ok(Home::Linked),
             (Place::Built(Some(object)), None) => {
                 let mut source = libssl::Source::new(self.id, object.path);
                 source.version = Some(object.version.to_owned());
@@ -485,6 +487,14 @@ fn variable(id: &str) -> String {
         false => '_',
     };
     format!("WRITEPROOF_{}", id.chars().map(letter).collect::<String>())
+}
+
+/// The shared object of a backend that stands beside this program, in the folder `libssl`, as `openssl-1.1.1.so`: for
+/// a program that was copied to another machine, where the folder in which the libraries were built is not.
+fn beside_the_program(id: &str) -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let object = program.parent()?.join("libssl").join(format!("{id}.so"));
+    object.is_file().then_some(object)
 }
 
 /// The `libssl.so.3` of the machine's distribution.

@@ -2,6 +2,7 @@
 //! nothing from outside but the C library, and it calls its own functions even where somebody else's have the same
 //! names.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use crate::Error;
@@ -26,25 +27,29 @@ pub struct SharedObject<'a> {
 /// There is no C compiler, the archives need something that neither they nor the system libraries have, or they are not
 /// position-independent.
 pub fn link_shared_object(output: &Path, object: &SharedObject<'_>) -> Result<(), Error> {
-    let mut command = cc::Build::new()
+    let compiler = cc::Build::new()
         .warnings(false)
         .opt_level(2)
-        .try_get_compiler()?
-        .to_command();
+        .try_get_compiler()?;
+    let mut command = compiler.to_command();
     command.arg("-shared").arg("-o").arg(output);
     command.arg(format!("-Wl,-soname,{}", object.soname));
     command.args([
         // Its own functions first, so that two versions in one process do not mix.
         "-Wl,-Bsymbolic",
-        // Refuse code that is not position-independent, and symbols that nothing provides.
+        // Refuse code that is not position-independent.
         "-Wl,-z,text",
-        "-Wl,-z,defs",
         // Never really unloaded: OpenSSL leaves destructors of threads behind, and they would point into nothing.
         "-Wl,-z,nodelete",
-        "-Wl,--strip-debug",
         "-Wl,--whole-archive",
     ]);
     command.args(object.archives);
+    command.args(match is_instrumented(&compiler) {
+        // What the instrumentation calls is in the executable, and its reports name lines.
+        true => ["-Wl,-z,undefs", "-g"],
+        // Refuse symbols that nothing provides.
+        false => ["-Wl,-z,defs", "-Wl,--strip-debug"],
+    });
     command.args(["-Wl,--no-whole-archive", "-Wl,--as-needed"]);
     command.args(
         object
@@ -65,4 +70,10 @@ pub fn link_shared_object(output: &Path, object: &SharedObject<'_>) -> Result<()
         status: result.status.to_string(),
         stderr: String::from_utf8_lossy(&result.stderr).into_owned(),
     })
+}
+
+/// Whether `CFLAGS` ask for a sanitizer, or for the coverage that a fuzzer reads.
+fn is_instrumented(compiler: &cc::Tool) -> bool {
+    let is_asked_for = |arg: &OsString| arg.to_string_lossy().starts_with("-fsanitize");
+    compiler.args().iter().any(is_asked_for)
 }

@@ -35,6 +35,12 @@ pub fn source_dir() -> PathBuf {
     openssl_src_published::source_dir()
 }
 
+/// The version of the published crate, with OpenSSL's own after a plus sign: `300.6.1+3.6.3`.
+#[must_use]
+pub fn version() -> &'static str {
+    openssl_src_published::version()
+}
+
 /// A build of OpenSSL, as static libraries.
 #[derive(Debug)]
 pub struct Build {
