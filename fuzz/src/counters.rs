@@ -18,7 +18,7 @@ const SECTION: &str = "__sancov_cntrs";
 
 /// The counters of one shared object.
 #[derive(Debug)]
-pub struct Counters {
+pub(crate) struct Counters {
     path: PathBuf,
     /// Null if there are none.
     first: *const u8,
@@ -39,7 +39,7 @@ struct Loaded {
 impl Counters {
     /// Those of the shared objects in this process that are a `libssl` of the suite's, by the files' names, also where
     /// there are none.
-    pub fn of_this_process() -> Vec<Self> {
+    pub(crate) fn of_this_process() -> Vec<Self> {
         let mut loaded: Vec<Loaded> = Vec::new();
         // SAFETY: the function gets the pointer that stands beside it, while it is valid.
         unsafe { libc::dl_iterate_phdr(Some(note), ptr::from_mut(&mut loaded).cast()) };
@@ -62,7 +62,7 @@ impl Counters {
     }
 
     /// Takes note of what the present input has reached. libFuzzer clears the counters before each.
-    pub fn note(&mut self) {
+    pub(crate) fn note(&mut self) {
         for (index, reached) in self.reached.iter_mut().enumerate() {
             // SAFETY: within the section, which the loader has mapped and which stays; the library may write to it.
             *reached |= unsafe { self.first.add(index).read_volatile() } != 0;
