@@ -83,7 +83,7 @@ fn told(target: Target, data: &[u8], scenario: &Scenario, news: &[News]) -> Stri
     let _ = write!(
         text,
         "in\n{}\nto see it again:\n  writeproof replay fuzz/artifacts/{}/crash-{name}",
-        format!("{scenario:#?}"),
+        writeproof::scenario::write(scenario),
         target.name(),
     );
     text

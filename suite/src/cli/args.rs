@@ -62,6 +62,39 @@ Examples:
 Exit codes: 0 the ledger is complete and up to date, 1 it is not, 2 bad usage. All of them: writeproof
 --help";
 
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  writeproof replay fuzz/artifacts/write_retry/crash-0123abcd
+  writeproof replay fuzz/artifacts/write_retry/*
+  writeproof replay crash-0123abcd --backend boringssl --libssl ./libssl.so
+
+Exit codes: 0 nothing unexpected, 1 something is, 2 bad usage, or no input of a fuzz target. All of them:
+writeproof --help";
+
+const SHRINK_EXAMPLES: &str = "\
+Examples:
+  writeproof shrink fuzz/artifacts/write_retry/crash-0123abcd
+  writeproof shrink crash-0123abcd --output small --backend boringssl
+  writeproof shrink crash-0123abcd --libssl ./libssl.so
+  writeproof shrink crash-0123abcd --known        keeps what the ledger knows, if that is all there is
+
+Exit codes: 0 it was shrunk, 2 bad usage, no input of a fuzz target, or nothing unexpected comes of it,
+130 interrupted; the smallest so far was written. All of them: writeproof --help";
+
+const PROMOTE_EXAMPLES: &str = "\
+Examples:
+  writeproof promote fuzz/artifacts/write_retry/crash-0123abcd.min retry/shorter-after-a-read
+
+Exit codes: 0 it was written, 2 bad usage, no input of a fuzz target, a name that is taken, or no checkout.
+All of them: writeproof --help";
+
+const CORPUS_EXAMPLES: &str = "\
+Examples:
+  writeproof corpus                               below fuzz/corpus, as the repository has them
+  writeproof corpus --output /tmp/corpus --verbose
+
+Exit codes: 0 all are written, 2 a file cannot be written. All of them: writeproof --help";
+
 const LONG_HELP: &str = "\
 Scenarios are named by id (retry/shorter-buffer), by pattern (retry, 'closing/*', '*/shorter-*'), or by
 the path of a scenario file anywhere (./my-scenario.toml).
@@ -81,6 +114,7 @@ Examples:
   writeproof table --backend openssl-3.6 --backend rustls --format markdown
   writeproof manual                               the clauses of the contract, and who breaks them
   writeproof ledger --backend openssl-3.6         what is known of a library already, and why
+  writeproof replay fuzz/artifacts/write_retry/*  what the fuzzer came upon; shrink and promote go on from there
 
 A shared object, named with --libssl or a backend, runs in processes of its own, which may use no
 network, write no file and start no program. A crash, an exit or a hang is the result of its case.
@@ -95,7 +129,7 @@ Exit codes:
   2    bad usage, a bad input file, or a report that cannot be written
   3    a backend, or a library that was named, could not be used
   4    the suite itself failed: a bug in it, or the machine gave no memory
-  130  interrupted; no report was written
+  130  interrupted; no report was written, but for shrink, which has kept the smallest input so far
 
 Environment:
   WRITEPROOF_OPENSSL_1_1_1  the shared object of openssl-1.1.1, if it is not where it was built; the same
@@ -133,6 +167,28 @@ pub(super) enum Command {
     /// in the ledger, or is unexpected.
     #[command(after_help = LEDGER_EXAMPLES)]
     Ledger(LedgerArguments),
+    /// Replay inputs of the fuzz targets: what each tells, what every library does there, and what is found.
+    ///
+    /// Prints the scenario as the text of a file, then the trace of each library with each finding behind its step, marked
+    /// with >>>, then a line that sums it up. An input of the target scenario_file is the text of a scenario file: if it is
+    /// a right one it is run in all of its variants, else it is told what is wrong with it.
+    #[command(after_help = REPLAY_EXAMPLES)]
+    Replay(ReplayArguments),
+    /// Make an input of a fuzz target as small as it can be, while the same finding comes.
+    ///
+    /// Takes steps away and makes numbers smaller as long as the most serious finding still comes: the same kind, the same
+    /// clause, of the same library. Other libraries are not looked at.
+    #[command(after_help = SHRINK_EXAMPLES)]
+    Shrink(ShrinkArguments),
+    /// Make a scenario of the library from an input of a fuzz target, in a checkout of the repository.
+    ///
+    /// Writes fixtures/scenarios/FAMILY/NAME.toml, with a title to be filled in, and what every library here does as
+    /// snapshots, and tells what is left to do. Writes over nothing.
+    #[command(after_help = PROMOTE_EXAMPLES)]
+    Promote(PromoteArguments),
+    /// Write what the fuzz targets begin with: an input for each scenario of the library that a target can tell.
+    #[command(after_help = CORPUS_EXAMPLES)]
+    Corpus(CorpusArguments),
     /// Serve as the process in which a foreign library runs; not to be called by hand.
     #[command(hide = true)]
     Worker {
@@ -282,6 +338,58 @@ pub(super) struct LedgerArguments {
     pub(super) propose: bool,
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// An input of a fuzz target, such as it saves below fuzz/artifacts; can be given several times.
+    #[arg(value_name = "ARTIFACT", required = true)]
+    pub(super) artifact: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) libraries: LibsslArguments,
+    /// A backend to run on [default: all]; can be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(super) backend: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShrinkArguments {
+    /// An input of a fuzz target.
+    #[arg(value_name = "ARTIFACT")]
+    pub(super) artifact: PathBuf,
+    /// Where to write the small one [default: ARTIFACT with .min behind its name].
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Keep a finding that the ledger knows, if there is none that nobody knows.
+    #[arg(long)]
+    pub(super) known: bool,
+    #[command(flatten)]
+    pub(super) libraries: LibsslArguments,
+    /// A backend whose findings count [default: all]; can be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(super) backend: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PromoteArguments {
+    /// An input of a fuzz target, best a small one: see `writeproof shrink`.
+    #[arg(value_name = "ARTIFACT")]
+    pub(super) artifact: PathBuf,
+    /// The id of the new scenario, such as retry/shorter-buffer.
+    #[arg(value_name = "FAMILY/NAME")]
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) libraries: LibsslArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CorpusArguments {
+    /// The folder to write to; each target has one of its own in it.
+    #[arg(long, value_name = "FOLDER", default_value = "fuzz/corpus")]
+    pub(super) output: PathBuf,
+    /// Tell each scenario that a target cannot tell, and why.
+    #[arg(long)]
+    pub(super) verbose: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Termination};
 
 use crate::backend::{Backends, Unusable};
+use crate::fuzz::{ArtifactError, SameName};
 use crate::judge::Unanswered;
 use crate::run::RunError;
 use crate::scenario::{ParseError, SelectionError, nearest, shortened};
@@ -73,6 +74,43 @@ pub(super) enum Failure {
     Run(#[from] RunError),
     #[error("the ledger {} cannot be read: {source}", path.display())]
     Ledger { path: PathBuf, source: io::Error },
+    #[error("{0}")]
+    Artifact(#[from] ArtifactError),
+    #[error("{} {what}", path.display())]
+    NoInput { path: PathBuf, what: &'static str },
+    #[error("{} tells no scenario: {why}", path.display())]
+    NoScenario { path: PathBuf, why: String },
+    #[error(
+        "{} is the text of a scenario file, of which the steps can be taken away by hand: only cells are shrunk",
+        .0.display()
+    )]
+    NoCells(PathBuf),
+    #[error(
+        "nothing unexpected comes of {}, and so there is nothing to keep; with --known the most serious finding that the ledger knows is kept, if there is one",
+        .0.display()
+    )]
+    NothingToKeep(PathBuf),
+    #[error(
+        "{text:?} is no id of a scenario, which is FAMILY/NAME, both of a-z, 0-9 and -, such as {better}"
+    )]
+    WrongId { text: String, better: String },
+    #[error("{} is there already: nothing was written; choose another name, or remove it", .0.display())]
+    Taken(PathBuf),
+    #[error(
+        "{} is in no checkout of the repository, which has the folders fixtures/scenarios and snapshots: go into one first",
+        .0.display()
+    )]
+    NoCheckout(PathBuf),
+    #[error(
+        "two runs on {0} give two traces, which cannot be recorded; a link that blocks within a handshake does that, as the lengths of its messages differ from run to run"
+    )]
+    Unsteady(String),
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{} cannot be written: {source}", path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
+    #[error("{0}")]
+    Seeds(#[from] SameName),
     #[error("the report cannot be written to {}: {source}", path.display())]
     Output { path: PathBuf, source: io::Error },
     #[error("the report cannot be written: {0}")]
@@ -133,6 +171,17 @@ impl Failure {
             | Self::Scenario(_)
             | Self::Selection(_)
             | Self::Ledger { .. }
+            | Self::Artifact(_)
+            | Self::NoInput { .. }
+            | Self::NoScenario { .. }
+            | Self::NoCells(_)
+            | Self::NothingToKeep(_)
+            | Self::WrongId { .. }
+            | Self::Taken(_)
+            | Self::NoCheckout(_)
+            | Self::Unsteady(_)
+            | Self::Unreadable { .. }
+            | Self::Unwritable { .. }
             | Self::Output { .. }
             | Self::StandardOutput(_) => Exit::Usage,
             Self::Open(OpenError::Worker(_)) => Exit::Suite,
@@ -150,6 +199,7 @@ impl Failure {
             | Self::Json(_)
             | Self::Questions(_)
             | Self::Unanswered(_)
+            | Self::Seeds(_)
             | Self::Interrupt(_) => Exit::Suite,
         }
     }

@@ -1,7 +1,9 @@
 //! The command: parses arguments, calls the library, prints.
 
 mod args;
+mod artifact;
 mod check;
+mod corpus;
 mod failure;
 mod ledger;
 mod libraries;
@@ -9,6 +11,9 @@ mod manual;
 mod output;
 mod own;
 mod progress;
+mod promote;
+mod replay;
+mod shrink;
 mod table;
 
 use std::ffi::OsString;
@@ -70,6 +75,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Table(arguments) => table::table(&arguments),
         Command::Manual(arguments) => manual::manual(&arguments),
         Command::Ledger(arguments) => ledger::ledger(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Shrink(arguments) => shrink::shrink(&arguments),
+        Command::Promote(arguments) => promote::promote(&arguments),
+        Command::Corpus(arguments) => corpus::corpus(&arguments),
     });
     done.unwrap_or_else(|failure| {
         complain(&failure);

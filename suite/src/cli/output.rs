@@ -1,4 +1,5 @@
-//! Where a report goes: to standard output, or into a file that is there whole or not at all.
+//! Where a report, or a file that a command is asked for, goes: to standard output, or into a file that is there whole or
+//! not at all.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -60,10 +61,30 @@ impl Output {
                     other => other.map_err(Failure::StandardOutput),
                 }
             }
-            Self::File(path) => replace(&path, text).map_err(failed(path)),
+            Self::File(path) => replace(&path, text.as_bytes()).map_err(failed(path)),
             Self::Special(path) => fs::write(&path, text).map_err(failed(path)),
         }
     }
+}
+
+/// Writes a file that is there whole or not at all, in the place of what stands there.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |source| Failure::Unwritable {
+        path: path.to_owned(),
+        source,
+    };
+    match fs::metadata(path) {
+        Ok(there) if !there.is_file() => fs::write(path, bytes).map_err(failed),
+        _ => replace(path, bytes).map_err(failed),
+    }
+}
+
+/// Writes a file that is there whole or not at all, where none stands yet.
+pub(super) fn create_whole(path: &Path, text: &str) -> io::Result<()> {
+    let mut draft = draft(path)?;
+    draft.write_all(text.as_bytes())?;
+    draft.persist_noclobber(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// An empty file beside `path`, which goes away by itself.
@@ -83,9 +104,9 @@ fn draft(path: &Path) -> io::Result<NamedTempFile> {
 }
 
 /// Writes a draft, which then takes the place of `path`, and its permissions.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut draft = draft(path)?;
-    draft.write_all(text.as_bytes())?;
+    draft.write_all(bytes)?;
     if let Ok(there) = fs::metadata(path) {
         draft.as_file().set_permissions(there.permissions())?;
     }

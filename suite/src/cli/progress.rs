@@ -22,6 +22,23 @@ impl Bar {
         Self(bar)
     }
 
+    /// For what makes less of so many steps.
+    pub(super) fn of_steps(steps: usize) -> Self {
+        let bar = ProgressBar::new(steps as u64);
+        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} steps gone, {msg}")
+        {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// So many steps are left, after so many cases.
+    pub(super) fn left(&self, steps: usize, cases: usize) {
+        let gone = self.0.length().unwrap_or(0).saturating_sub(steps as u64);
+        self.0.set_position(gone);
+        self.0.set_message(format!("{cases} cases run"));
+    }
+
     pub(super) fn finish(&self) {
         self.0.finish_and_clear();
     }

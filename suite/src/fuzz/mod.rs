@@ -13,15 +13,23 @@
 
 mod artifact;
 mod cells;
+mod examine;
 mod mutate;
 mod number;
+mod reading;
+mod seeds;
 mod session;
+mod shrink;
 mod vocabulary;
 
 pub use artifact::{Artifact, ArtifactError, Content, FORMAT, Header};
 pub use cells::{Cell, Program, Untold};
+pub use examine::{Examined, Laboratory, Sought};
 pub use mutate::mutate;
+pub use reading::{Misread, Reading};
+pub use seeds::{SameName, Seeds, seeds};
 pub use session::{News, Session, SessionError, Tally};
+pub use shrink::{MOST_TRIES, Progress, Question, shrink};
 
 /// The fuzz targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -125,6 +125,32 @@ pub fn render(id: &Id, backend: &str, traces: &[(Variant, Trace)]) -> String {
     rendered.join("\n")
 }
 
+/// Of a backend's traces those that are recorded: all of the reference's; of another's those that are not the
+/// reference's of the same variant.
+pub fn to_record(
+    backend: &str,
+    mut traces: Vec<(Variant, Trace)>,
+    reference: &[(Variant, Trace)],
+) -> Vec<(Variant, Trace)> {
+    if backend == REFERENCE {
+        return traces;
+    }
+    let is_same = |(variant, trace): &(Variant, Trace)| {
+        let of_variant = reference.iter().find(|(other, _)| other == variant);
+        of_variant.is_some_and(|(_, reference)| reference.to_string() == trace.to_string())
+    };
+    traces.retain(|trace| !is_same(trace));
+    traces
+}
+
+/// What insta writes before the traces: which test recorded them.
+const HEAD: &str = "---\nsource: suite/tests/scenarios.rs\n---\n";
+
+/// The text of a recording's file, as `cargo test --test scenarios` writes it when it is told to accept.
+pub fn recording(id: &Id, backend: &str, traces: &[(Variant, Trace)]) -> String {
+    format!("{HEAD}{}\n", render(id, backend, traces).trim_end())
+}
+
 /// Parts what [`render`] put together.
 fn sections(body: &str) -> Vec<(Variant, String)> {
     let mut sections: Vec<(Variant, String)> = Vec::new();

@@ -155,21 +155,27 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    fn new(session: SslSession) -> Self {
+    /// A copy of `session`: a connection that fails, or ends without a close, spoils its own.
+    fn of(session: &SslSession) -> Option<Self> {
         /// In the year 2100, in seconds since 1970: to OpenSSL, a session that begins later than now is new.
-        const MOMENT: i64 = 4_102_444_800;
-        // SAFETY: the session is live, and no other thread has it yet.
-        unsafe { SSL_SESSION_set_time_ex(session.as_ptr(), MOMENT) };
-        Self(Arc::new(session))
+        const MOMENT: libc::time_t = 4_102_444_800;
+        let copy = copy(session)?;
+        // SAFETY: the session is live, and nobody else has it yet.
+        unsafe { SSL_SESSION_set_time_ex(copy.as_ptr(), MOMENT) };
+        Some(Self(Arc::new(copy)))
     }
 
-    /// A copy: a connection that fails spoils its session.
+    /// One for a connection.
     fn copy(&self) -> Option<SslSession> {
-        // SAFETY: the session is live, and only read; the copy is ours.
-        unsafe {
-            let copy = SSL_SESSION_dup(self.0.as_ptr());
-            (!copy.is_null()).then(|| SslSession::from_ptr(copy))
-        }
+        copy(&self.0)
+    }
+}
+
+fn copy(session: &SslSession) -> Option<SslSession> {
+    // SAFETY: the session is live, and only read; the copy is ours.
+    unsafe {
+        let copy = SSL_SESSION_dup(session.as_ptr());
+        (!copy.is_null()).then(|| SslSession::from_ptr(copy))
     }
 }
 
@@ -497,7 +503,7 @@ fn keep_session(context: &mut SslContextBuilder, role: Role) -> Result<(), Error
     let index = sessions_index()?;
     context.set_new_session_callback(move |ssl, session| {
         if ssl.ex_data(index).is_none() {
-            ssl.set_ex_data(index, Some(Session::new(session)));
+            ssl.set_ex_data(index, Session::of(&session));
         }
     });
     Ok(())

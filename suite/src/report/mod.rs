@@ -4,6 +4,7 @@
 pub mod check;
 pub mod clauses;
 pub mod json;
+pub mod replay;
 pub mod table;
 pub mod text;
 mod wrong;

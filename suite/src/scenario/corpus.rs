@@ -157,7 +157,7 @@ fn is_readable(path: &Path) -> bool {
 }
 
 fn add_file(selected: &mut BTreeMap<Id, Selection<'_>>, path: &Path) -> Result<(), SelectionError> {
-    let id = id_of_file(path);
+    let id = Id::of_file(path);
     if let Some(Selection {
         origin: Origin::File(first),
         ..
@@ -185,24 +185,26 @@ fn add_file(selected: &mut BTreeMap<Id, Selection<'_>>, path: &Path) -> Result<(
     Ok(())
 }
 
-/// `folder/stem` if that is an id, or else `local/stem` with hyphens for what cannot be in an id.
-fn id_of_file(path: &Path) -> Id {
-    let words = |part: Option<&std::ffi::OsStr>| part.map(|p| p.to_string_lossy().into_owned());
-    let stem = words(path.file_stem()).unwrap_or_default();
-    let folder = words(path.parent().and_then(Path::file_name)).unwrap_or_default();
-    Id::new(&format!("{folder}/{stem}")).unwrap_or_else(|| {
-        let lower = stem.to_lowercase();
-        let words: Vec<_> = lower
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .collect();
-        let name = if words.is_empty() {
-            "scenario".to_owned()
-        } else {
-            words.join("-")
-        };
-        Id(format!("local/{name}"))
-    })
+impl Id {
+    /// `folder/stem` if that is an id, or else `local/stem` with hyphens for what cannot be in an id.
+    pub(crate) fn of_file(path: &Path) -> Self {
+        let words = |part: Option<&std::ffi::OsStr>| part.map(|p| p.to_string_lossy().into_owned());
+        let stem = words(path.file_stem()).unwrap_or_default();
+        let folder = words(path.parent().and_then(Path::file_name)).unwrap_or_default();
+        Self::new(&format!("{folder}/{stem}")).unwrap_or_else(|| {
+            let lower = stem.to_lowercase();
+            let words: Vec<_> = lower
+                .split(|c: char| !c.is_ascii_alphanumeric())
+                .filter(|word| !word.is_empty())
+                .collect();
+            let name = if words.is_empty() {
+                "scenario".to_owned()
+            } else {
+                words.join("-")
+            };
+            Self(format!("local/{name}"))
+        })
+    }
 }
 
 fn is_same_file(first: &Path, second: &Path) -> bool {

@@ -2,7 +2,8 @@
 //! generator, and run once for each of its variants (protocol version, role and transport).
 //!
 //! In flows the text of a file ([`parse`]); out flows a [`Scenario`] that cannot be wrong: every
-//! number is in range and every step stands where it can be done. Knows no library.
+//! number is in range and every step stands where it can be done. What a generator made goes back into the
+//! text of a file ([`write()`]). Knows no library.
 
 mod corpus;
 pub(crate) mod form;
@@ -11,6 +12,7 @@ pub(crate) mod parse;
 mod pattern;
 mod steps;
 mod transport;
+mod write;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -26,6 +28,7 @@ pub use corpus::{Corpus, Origin, Selection, SelectionError};
 pub use parse::{ParseError, parse};
 pub use pattern::{Pattern, PatternError};
 pub use transport::Transport;
+pub use write::write;
 
 use crate::link::{Inbound, Outbound, WireFault};
 

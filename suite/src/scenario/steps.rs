@@ -37,7 +37,7 @@ const MAX_READ: usize = 1 << 20;
 
 /// How many bytes a read asks for if the file does not say: the plaintext of the longest record
 /// (RFC 8446, section 5.1).
-const DEFAULT_READ: NonZeroUsize = NonZeroUsize::new(16384).unwrap();
+pub(super) const DEFAULT_READ: NonZeroUsize = NonZeroUsize::new(16384).unwrap();
 
 /// The largest budget of the transport, in bytes (1 GiB): more than a scenario would send.
 const MAX_BUDGET: usize = 1 << 30;
@@ -167,9 +167,35 @@ const STEPS: [Kind; 16] = [
     Kind("stale_error", |a| a.bare(Step::StaleError)),
 ];
 
-const KEY_UPDATES: [(&str, KeyUpdate); 2] = [
+/// The words for key updates.
+pub(super) const KEY_UPDATES: [(&str, KeyUpdate); 2] = [
     ("not-requested", KeyUpdate::NotRequested),
     ("requested", KeyUpdate::Requested),
+];
+
+/// The words for the memory of a retry, the usual one first.
+pub(super) const BUFFERS: [(&str, Buffer); 2] = [("same", Buffer::Same), ("moved", Buffer::Moved)];
+
+/// The words for the bytes of a retry, the usual ones first.
+pub(super) const CONTENTS: [(&str, Content); 2] =
+    [("same", Content::Same), ("changed", Content::Changed)];
+
+/// What becomes of bytes on their way of which no more is to be said than its word.
+pub(super) const WIRE_FAULTS: [(&str, WireFault); 3] = [
+    ("swap", WireFault::Swap),
+    ("drop", WireFault::Drop),
+    ("double", WireFault::Double),
+];
+
+/// What the peer does of which no more is to be said than its word.
+pub(super) const PEER_ACTIONS: [(&str, PeerAction); 7] = [
+    ("read", PeerAction::Read),
+    ("handshake", PeerAction::Handshake),
+    ("renegotiate", PeerAction::Renegotiate),
+    ("close_notify", PeerAction::CloseNotify),
+    ("fatal_alert", PeerAction::FatalAlert),
+    ("session_ticket", PeerAction::SessionTicket),
+    ("vanish", PeerAction::Vanish),
 ];
 
 fn write(node: Node<'_>) -> Result<Step, Fault> {
@@ -253,12 +279,8 @@ fn retry(argument: &Argument<'_>) -> Result<Step, Fault> {
     let fields = argument.fields(&KEYS, "{} or a table such as { len = 50 }")?;
     Ok(Step::Retry(Retry {
         len: fields.read("len", |node| node.number(0..=MAX_WRITE))?,
-        buffer: fields
-            .word_or_first("buffer", [("same", Buffer::Same), ("moved", Buffer::Moved)])?,
-        content: fields.word_or_first(
-            "content",
-            [("same", Content::Same), ("changed", Content::Changed)],
-        )?,
+        buffer: fields.word_or_first("buffer", BUFFERS)?,
+        content: fields.word_or_first("content", CONTENTS)?,
         function: function(&fields)?,
     }))
 }
@@ -335,11 +357,7 @@ fn wire(node: Node<'_>) -> Result<WireFault, Fault> {
     const KEYS: [&str; 2] = ["flip", "cut"];
     const WANTED: &str = "\"swap\", \"drop\", \"double\", { flip = N } or { cut = N }";
     if node.as_text().is_some() {
-        return node.choice([
-            ("swap", WireFault::Swap),
-            ("drop", WireFault::Drop),
-            ("double", WireFault::Double),
-        ]);
+        return node.choice(WIRE_FAULTS);
     }
     match node.fields(WANTED)?.only(&KEYS)?.at_most_one(&KEYS)? {
         Some(("flip", at)) => at.number(0..=MAX_READ).map(WireFault::Flip),
@@ -410,15 +428,7 @@ fn peer(node: Node<'_>) -> Result<PeerAction, Fault> {
     const WANTED: &str =
         "a word such as \"read\", or { write = N }, { key_update = … }, { raw = … }";
     if node.as_text().is_some() {
-        return node.choice([
-            ("read", PeerAction::Read),
-            ("handshake", PeerAction::Handshake),
-            ("renegotiate", PeerAction::Renegotiate),
-            ("close_notify", PeerAction::CloseNotify),
-            ("fatal_alert", PeerAction::FatalAlert),
-            ("session_ticket", PeerAction::SessionTicket),
-            ("vanish", PeerAction::Vanish),
-        ]);
+        return node.choice(PEER_ACTIONS);
     }
     match node.fields(WANTED)?.only(&KEYS)?.at_most_one(&KEYS)? {
         Some(("write", bytes)) => bytes.count(MAX_READ).map(PeerAction::Write),

@@ -3,7 +3,7 @@
 use crate::{VALID, read};
 
 /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -14,13 +14,13 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).unwrap()
     }
 }
 
 /// Flips bytes, cuts the end off, or puts a piece of the text elsewhere.
-fn damaged(text: &str, random: &mut Random) -> String {
+pub(crate) fn damaged(text: &str, random: &mut Random) -> String {
     let mut bytes = text.as_bytes().to_vec();
     match random.below(3) {
         0 => {

@@ -1,4 +1,4 @@
-//! Scenario files: what is read, what is refused and how the message says so, what the documentation says of them and of what was recorded, and
+//! Scenario files: what is read, what is refused and how the message says so, what is written back, what the documentation says of them and of what was recorded, and
 //! how scenarios are picked from the library. Here stand the files that several topics start from.
 
 mod accepted;
@@ -7,6 +7,7 @@ mod documentation;
 mod pairwise;
 mod refused;
 mod selection;
+mod written;
 
 use writeproof::scenario::{Id, ParseError, Scenario, parse};
 

@@ -139,13 +139,13 @@ impl Setting<'_> {
     fn cipher(&self, setup: &Setup) -> Result<(), Unsupported> {
         let (api, context) = (self.api, self.context);
         // Without a function for it the library offers what it has, and the peer has only the one.
-        // SAFETY: `context` is live and the strings end with a zero byte.
         let names = CipherNames::of(setup.cipher);
         let tls12 = match setup.key_exchange {
             KeyExchange::Ephemeral => names.ephemeral,
             // A library that has no such suite takes no notice of its name.
             KeyExchange::PreShared => names.pre_shared,
         };
+        // SAFETY: `context` is live and the strings end with a zero byte.
         let set = unsafe {
             match (setup.version, names.tls13) {
                 (Version::Tls12, _) => api

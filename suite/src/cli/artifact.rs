@@ -1,0 +1,138 @@
+//! From paths to the inputs of fuzz targets, and from these to what can be run.
+
+use std::fs;
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use super::args::LibsslArguments;
+use super::failure::Failure;
+use super::libraries::{Libraries, add};
+use super::{Chosen, STOP};
+use crate::backend::REFERENCE;
+use crate::fuzz::{Artifact, Content, Examined, Laboratory, Reading, Target};
+use crate::judge::Judge;
+use crate::run::RunError;
+use crate::scenario::{Id, Scenario, Variant};
+
+/// An input of a fuzz target, and where it stands.
+pub(super) struct Input {
+    pub(super) path: PathBuf,
+    pub(super) artifact: Artifact,
+}
+
+/// What an input tells.
+pub(super) enum Told {
+    /// A scenario, to be run in these variants.
+    Scenario(Scenario, Vec<Variant>),
+    /// None, and why not.
+    Nothing(String),
+    /// It is misread, and how: a bug of the suite.
+    Misread(String),
+}
+
+impl Input {
+    /// Reads the file at `path`, which has to be a plain one.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let wrong = |what| Failure::NoInput {
+            path: path.to_owned(),
+            what,
+        };
+        if let Ok(there) = fs::metadata(path) {
+            let of_parser = path
+                .parent()
+                .is_some_and(|folder| folder.ends_with(Target::ScenarioFile.name()));
+            if there.is_dir() {
+                return Err(wrong("is a folder: name the files in it"));
+            }
+            if !there.is_file() {
+                return Err(wrong(
+                    "is no plain file: name one that a fuzz target has written",
+                ));
+            }
+            if there.len() == 0 && !of_parser {
+                return Err(wrong(
+                    "is empty: an artifact has a header and cells, or is the text of a scenario file",
+                ));
+            }
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            artifact: Artifact::read(path)?,
+        })
+    }
+
+    /// What it tells.
+    pub(super) fn told(&self) -> Told {
+        let bytes = match &self.artifact.content {
+            Content::Cells(_) => {
+                return match self.artifact.case() {
+                    Some((scenario, variant)) => Told::Scenario(scenario, vec![variant]),
+                    None => Told::Nothing("no cell of it writes anything".to_owned()),
+                };
+            }
+            Content::Text(bytes) => bytes,
+        };
+        let path = self.path.display().to_string();
+        match catch_unwind(|| Reading::of(Id::of_file(&self.path), &path, bytes)) {
+            Ok(Ok(Reading::NoText)) => Told::Nothing("it is no text in UTF-8".to_owned()),
+            Ok(Ok(Reading::Refused(error))) => Told::Nothing(error.to_string()),
+            Ok(Ok(Reading::Scenario(scenario))) => {
+                let variants = scenario.variants().collect();
+                Told::Scenario(*scenario, variants)
+            }
+            Ok(Err(misread)) => Told::Misread(misread.to_string()),
+            Err(_) => Told::Misread("the suite panics on it".to_owned()),
+        }
+    }
+
+    /// The scenario that it tells, for a command that needs one.
+    pub(super) fn scenario(&self) -> Result<(Scenario, Vec<Variant>), Failure> {
+        let nothing = |why: String| Failure::NoScenario {
+            path: self.path.clone(),
+            why,
+        };
+        match self.told() {
+            Told::Scenario(scenario, variants) => Ok((scenario, variants)),
+            Told::Nothing(why) => Err(nothing(why)),
+            Told::Misread(how) => Err(nothing(format!("a bug in the suite: {how}"))),
+        }
+    }
+}
+
+/// The libraries of these names and those that the user named by path; all that are here if there is no name.
+pub(super) fn laboratory(
+    libraries: &LibsslArguments,
+    backends: &[String],
+) -> Result<Laboratory, Failure> {
+    let libraries = Libraries::open(libraries)?;
+    let Chosen {
+        backends: mut subjects,
+        ..
+    } = Chosen::of(&libraries, backends)?;
+    add(&mut subjects, libraries.named());
+    Ok(Laboratory {
+        reference: libraries.among(&subjects, REFERENCE)?,
+        subjects,
+        judge: Judge::built_in()?,
+    })
+}
+
+/// Runs the variants one after the other, until somebody interrupts.
+pub(super) fn examine_all(
+    laboratory: &Laboratory,
+    scenario: &Scenario,
+    variants: &[Variant],
+) -> Result<Vec<(Variant, Vec<Examined>)>, RunError> {
+    let mut all = Vec::with_capacity(variants.len());
+    for &variant in variants {
+        if STOP.load(Ordering::Relaxed) {
+            return Err(RunError::Interrupted {
+                done: all.len(),
+                cases: variants.len(),
+            });
+        }
+        all.push((variant, laboratory.examine(scenario, variant)?));
+    }
+    Ok(all)
+}

@@ -1,0 +1,73 @@
+//! `writeproof corpus`: the seeds of the fuzz targets, from all scenario files.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+
+use super::args::CorpusArguments;
+use super::failure::{Exit, Failure};
+use super::output::Output;
+use crate::fuzz::{Seeds, Target, Untold, seeds};
+use crate::report::text::align;
+use crate::scenario::Corpus;
+
+pub(super) fn corpus(arguments: &CorpusArguments) -> Result<Exit, Failure> {
+    let library = Corpus::built_in()?;
+    let all = Target::ALL.map(|target| seeds(target, &library).map(|seeds| (target, seeds)));
+    let all = all.into_iter().collect::<Result<Vec<_>, _>>()?;
+    for (target, seeds) in &all {
+        let folder = arguments.output.join(target.name());
+        let failed = |path| move |source| Failure::Unwritable { path, source };
+        fs::create_dir_all(&folder).map_err(failed(folder.clone()))?;
+        for (name, bytes) in &seeds.inputs {
+            let path = folder.join(name);
+            // What stands there already keeps its time: nothing is built anew for it.
+            if fs::read(&path).is_ok_and(|there| there == *bytes) {
+                continue;
+            }
+            fs::write(&path, bytes).map_err(failed(path.clone()))?;
+        }
+    }
+    let mut rows = Vec::new();
+    for (target, seeds) in &all {
+        let folder = arguments.output.join(target.name());
+        rows.push(vec![
+            folder.display().to_string(),
+            format!("{} seeds", seeds.inputs.len()),
+            untold(seeds),
+        ]);
+    }
+    let mut text = align(&rows);
+    if arguments.verbose {
+        for (target, seeds) in &all {
+            for (id, why) in &seeds.untold {
+                let _ = writeln!(text, "{}: {id}: {why}", target.name());
+            }
+        }
+    }
+    Output::Standard.write(&text)?;
+    Ok(Exit::Expected)
+}
+
+/// How many scenarios the target cannot tell, by reasons.
+fn untold(seeds: &Seeds) -> String {
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, why) in &seeds.untold {
+        let reason = match why {
+            Untold::NoCells(_) => "as the target reads no cells",
+            Untold::Step(_) => "for a step",
+            Untold::Setting(_) => "for how it is set up",
+            Untold::TooLong(_) => "as too long",
+            Untold::TooMuch => "as it writes too much",
+        };
+        *reasons.entry(reason).or_default() += 1;
+    }
+    let told: Vec<String> = reasons
+        .iter()
+        .map(|(reason, scenarios)| format!("{scenarios} {reason}"))
+        .collect();
+    match seeds.untold.len() {
+        0 => "every scenario".to_owned(),
+        number => format!("{number} scenarios cannot be told: {}", told.join(", ")),
+    }
+}

@@ -1,0 +1,285 @@
+//! `writeproof promote`: from an input of a fuzz target to a scenario of the library, with its recorded traces, in a checkout
+//! of the repository.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::args::PromoteArguments;
+use super::artifact::{Input, examine_all, laboratory};
+use super::failure::{Exit, Failure};
+use super::output::{Output, create_whole};
+use super::progress::interruptible;
+use crate::backend::{About, REFERENCE};
+use crate::fuzz::{Content, Examined, Laboratory};
+use crate::judge::{Finding, Kind, file_stem, recording, to_record};
+use crate::scenario::{Id, Scenario, Variant, parse, write};
+use crate::trace::Trace;
+
+/// Where scenario files and recordings stand, from the top of the repository.
+const SCENARIOS: &str = "fixtures/scenarios";
+const SNAPSHOTS: &str = "snapshots";
+
+/// The title of a scenario that a person has yet to give one; a test asks that none is left.
+const TO_BE_FILLED_IN: &str = "… what is done here, and what a right library does";
+
+/// What came of a case on all libraries, by variant.
+type Results = Vec<(Variant, Vec<Examined>)>;
+
+pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
+    let input = Input::read(&arguments.artifact)?;
+    let (scenario, variants) = input.scenario()?;
+    let id = id(&arguments.id)?;
+    let root = checkout()?;
+    let file = root.join(SCENARIOS).join(format!("{id}.toml"));
+    if let Some(taken) = taken(&root, &id).map_err(unreadable(&root))? {
+        return Err(Failure::Taken(taken));
+    }
+    let laboratory = laboratory(&arguments.libraries, &[])?;
+    let results = interruptible(|| steady(&laboratory, &scenario, &variants))?;
+    let mut scenario = Scenario { id, ..scenario };
+    if let Content::Cells(_) = input.artifact.content {
+        scenario.title = TO_BE_FILLED_IN.to_owned();
+        scenario.clauses = clauses(&results);
+    }
+    let text = write(&scenario);
+    // What no file could say would be a bug; it is not written.
+    parse(scenario.id.clone(), &file.display().to_string(), &text)?;
+    let mut files = recordings(&root, &laboratory, &scenario.id, &results);
+    files.push((file, text));
+    create_all(&files)?;
+    Output::Standard.write(&next(&root, &files, &scenario, &results))?;
+    Ok(Exit::Expected)
+}
+
+/// The id, or what would be one.
+fn id(text: &str) -> Result<Id, Failure> {
+    if let Some(id) = Id::new(text) {
+        return Ok(id);
+    }
+    let part = |part: &str| {
+        let lower = part.to_lowercase();
+        let words = lower.split(|c: char| !c.is_ascii_alphanumeric());
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        words.join("-")
+    };
+    let bare = text.strip_suffix(".toml").unwrap_or(text);
+    let bare = bare.strip_prefix(SCENARIOS).unwrap_or(bare);
+    let (family, name) = bare
+        .trim_matches('/')
+        .split_once('/')
+        .unwrap_or(("retry", bare));
+    let better = format!("{}/{}", part(family), part(name));
+    Err(Failure::WrongId {
+        text: crate::scenario::shortened(text),
+        better: match Id::new(&better) {
+            Some(better) => better.to_string(),
+            None => "retry/shorter-buffer".to_owned(),
+        },
+    })
+}
+
+/// The top of the checkout that the current directory is in.
+fn checkout() -> Result<PathBuf, Failure> {
+    let here = env::current_dir().map_err(unreadable(Path::new(".")))?;
+    let is_top =
+        |folder: &&Path| folder.join(SCENARIOS).is_dir() && folder.join(SNAPSHOTS).is_dir();
+    match here.ancestors().find(is_top) {
+        Some(top) => Ok(top.to_owned()),
+        None => Err(Failure::NoCheckout(here)),
+    }
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Failure {
+    let path = path.to_owned();
+    |source| Failure::Unreadable { path, source }
+}
+
+/// A file that this scenario has already, if there is one.
+fn taken(root: &Path, id: &Id) -> io::Result<Option<PathBuf>> {
+    let file = root.join(SCENARIOS).join(format!("{id}.toml"));
+    if file.symlink_metadata().is_ok() {
+        return Ok(Some(file));
+    }
+    let family = root.join(SNAPSHOTS).join(id.family());
+    if !family.is_dir() {
+        return Ok(None);
+    }
+    let mut taken = Vec::new();
+    for entry in fs::read_dir(family)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(stem) = name.to_str().and_then(|name| name.strip_suffix(".snap")) else {
+            continue;
+        };
+        let (scenario, _) = stem.split_once('@').unwrap_or((stem, ""));
+        if scenario == id.name() {
+            taken.push(entry.path());
+        }
+    }
+    Ok(taken.into_iter().min())
+}
+
+/// What comes of the scenario, which has to be the same a second time: what is recorded is compared for ever.
+fn steady(
+    laboratory: &Laboratory,
+    scenario: &Scenario,
+    variants: &[Variant],
+) -> Result<Results, Failure> {
+    let first = examine_all(laboratory, scenario, variants)?;
+    let second = examine_all(laboratory, scenario, variants)?;
+    let twice = first
+        .iter()
+        .zip(&second)
+        .flat_map(|((_, a), (_, b))| a.iter().zip(b));
+    for (a, b) in twice {
+        if a.ran.trace.digest() != b.ran.trace.digest() {
+            return Err(Failure::Unsteady(a.backend.clone()));
+        }
+    }
+    Ok(first)
+}
+
+/// The clauses that are broken: those that nobody knows to be, or else all.
+fn clauses(results: &Results) -> Vec<String> {
+    let all = || {
+        let examined = results.iter().flat_map(|(_, examined)| examined);
+        examined.flat_map(|one| &one.findings)
+    };
+    let of = |wanted: &dyn Fn(&Finding) -> bool| {
+        let mut clauses: Vec<String> = Vec::new();
+        for finding in all().filter(|finding| wanted(finding)) {
+            if let Some(clause) = finding.clause.as_ref().filter(|c| !clauses.contains(c)) {
+                clauses.push(clause.clone());
+            }
+        }
+        clauses
+    };
+    let unexpected = of(&|finding| finding.known.is_none());
+    match unexpected.is_empty() {
+        true => of(&|_| true),
+        false => unexpected,
+    }
+}
+
+/// The files of the recorded traces, as the tests would write them.
+fn recordings(
+    root: &Path,
+    laboratory: &Laboratory,
+    id: &Id,
+    results: &Results,
+) -> Vec<(PathBuf, String)> {
+    let traces = |place: usize| -> Vec<(Variant, Trace)> {
+        let of = |(variant, examined): &(Variant, Vec<Examined>)| {
+            (*variant, examined[place].ran.trace.clone())
+        };
+        results.iter().map(of).collect()
+    };
+    let abouts = laboratory.subjects.iter().map(|subject| subject.about());
+    let names: Vec<String> = abouts.map(About::recorded_as).collect();
+    let reference = names.iter().position(|name| name == REFERENCE);
+    let reference = reference.map(traces).unwrap_or_default();
+    let mut files = Vec::new();
+    for (place, name) in names.iter().enumerate() {
+        // Of a library that is not the suite's nothing is recorded.
+        if !laboratory.judge.recordings.knows(name) {
+            continue;
+        }
+        let traces = to_record(name, traces(place), &reference);
+        if !traces.is_empty() {
+            let file = format!("{}.snap", file_stem(id, name));
+            let text = recording(id, name, &traces);
+            files.push((root.join(SNAPSHOTS).join(file), text));
+        }
+    }
+    files
+}
+
+/// Writes all of the files, or none.
+fn create_all(files: &[(PathBuf, String)]) -> Result<(), Failure> {
+    for (place, (path, text)) in files.iter().enumerate() {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let created = fs::create_dir_all(folder).and_then(|()| create_whole(path, text));
+        if let Err(source) = created {
+            for (path, _) in &files[..place] {
+                // What cannot be removed was there a moment ago: the message is about the first failure.
+                let _ = fs::remove_file(path);
+            }
+            return Err(Failure::Unwritable {
+                path: path.clone(),
+                source,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What was written, and what is left for a person to do.
+fn next(
+    root: &Path,
+    files: &[(PathBuf, String)],
+    scenario: &Scenario,
+    results: &Results,
+) -> String {
+    let id = &scenario.id;
+    let mut text = String::from("Written:\n");
+    for (path, _) in files {
+        let path = path.strip_prefix(root).unwrap_or(path);
+        let _ = writeln!(text, "  {}", path.display());
+    }
+    let mut steps = Vec::new();
+    if scenario.title == TO_BE_FILLED_IN {
+        steps.push(format!(
+            "Give {SCENARIOS}/{id}.toml its title: one sentence that says what is done, and what a right library does."
+        ));
+    }
+    if scenario.clauses.is_empty() {
+        steps.push("Name the clauses that it is about: `writeproof manual` lists them.".to_owned());
+    }
+    steps.push(
+        "Read what was recorded as you would read code: does every step show something?".to_owned(),
+    );
+    steps.extend(entries(results).into_iter().map(|(backend, found)| {
+        format!(
+            "Find the cause in {backend}, and add it to fixtures/ledger/{backend}.toml (`cargo run --release -- ledger --propose --backend {backend}`): {}.",
+            found.join(", ")
+        )
+    }));
+    steps.push(format!(
+        "`cargo test {id}`, then `INSTA_UPDATE=always cargo test --test scenarios shapes` if a difference looks like none before, then `cargo test`."
+    ));
+    steps.push(
+        "`cargo run --release -- corpus`: the fuzzer begins with the new scenario too.".to_owned(),
+    );
+    text.push_str("\nWhat is left to do:\n");
+    for (number, step) in steps.iter().enumerate() {
+        let _ = writeln!(text, "  {}. {step}", number + 1);
+    }
+    text
+}
+
+/// By library, what is to be entered into the ledger: all that is found, as an entry names the scenarios that it is of.
+fn entries(results: &Results) -> BTreeMap<String, Vec<String>> {
+    let mut entries: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let examined = results.iter().flat_map(|(_, examined)| examined);
+    for one in examined {
+        for finding in &one.findings {
+            let what = match (&finding.clause, finding.kind) {
+                (Some(clause), Kind::Violation) => format!("breaks {clause}"),
+                (_, kind) => kind.word().to_owned(),
+            };
+            let known = match &finding.known {
+                Some(known) => format!("{what} (known elsewhere: {})", known.class.word()),
+                None => format!("{what} (UNEXPECTED)"),
+            };
+            let of_backend = entries.entry(one.backend.clone()).or_default();
+            if !of_backend.contains(&known) {
+                of_backend.push(known);
+            }
+        }
+    }
+    entries
+}

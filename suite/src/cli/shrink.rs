@@ -1,0 +1,131 @@
+//! `writeproof shrink`: makes an input of a fuzz target as small as it can be while the same finding comes.
+
+use std::ffi::OsString;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use super::args::ShrinkArguments;
+use super::artifact::{Input, laboratory};
+use super::failure::{Exit, Failure};
+use super::output::{Output, write_whole};
+use super::progress::{Bar, interruptible};
+use super::{STOP, complain};
+use crate::fuzz::{Artifact, Content, Laboratory, Program, Sought, shrink as shrunk};
+use crate::run::RunError;
+use crate::scenario::write;
+
+pub(super) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
+    let input = Input::read(&arguments.artifact)?;
+    let Content::Cells(program) = &input.artifact.content else {
+        return Err(Failure::NoCells(input.path));
+    };
+    let (scenario, variants) = input.scenario()?;
+    let output = match &arguments.output {
+        Some(path) => path.clone(),
+        None => beside(&input.path),
+    };
+    // Before anything runs: a file that cannot be written is known at once.
+    Output::prepare(Some(&output))?;
+    let mut laboratory = laboratory(&arguments.libraries, &arguments.backend)?;
+    let examined = interruptible(|| laboratory.examine(&scenario, variants[0]))?;
+    let sought = Sought::most_serious(&examined)
+        .filter(|sought| arguments.known || !sought.is_known)
+        .ok_or_else(|| Failure::NothingToKeep(input.path.clone()))?;
+    // The others would be run for nothing.
+    laboratory
+        .subjects
+        .retain(|subject| subject.about().id == sought.backend);
+    let (least, ended) = interruptible(|| smallest(&input.artifact, program, &sought, &laboratory));
+    let least = Artifact {
+        target: input.artifact.target,
+        content: Content::Cells(least),
+    };
+    write_whole(&output, &least.bytes())?;
+    let text = told(&input, &least, &sought, &output)?;
+    Output::Standard.write(&text)?;
+    match ended {
+        Ended::Done => Ok(Exit::Expected),
+        Ended::Interrupted => {
+            complain(&format_args!(
+                "interrupted; the smallest so far stands in {}",
+                output.display()
+            ));
+            Ok(Exit::Interrupted)
+        }
+        Ended::Failed(error) => Err(error.into()),
+    }
+}
+
+/// `ARTIFACT.min`.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(".min");
+    name.into()
+}
+
+/// How the shrinking ended.
+enum Ended {
+    Done,
+    Interrupted,
+    Failed(RunError),
+}
+
+fn smallest(
+    artifact: &Artifact,
+    program: &Program,
+    sought: &Sought,
+    laboratory: &Laboratory,
+) -> (Program, Ended) {
+    let bar = Bar::of_steps(program.steps.len());
+    let mut ended = Ended::Done;
+    let least = shrunk(
+        artifact.target,
+        program,
+        &mut |scenario, variant, progress| {
+            bar.left(progress.steps, progress.tries);
+            if STOP.load(Ordering::Relaxed) {
+                ended = Ended::Interrupted;
+                return ControlFlow::Break(());
+            }
+            match laboratory.examine(scenario, variant) {
+                Ok(examined) => ControlFlow::Continue(sought.among(&examined).is_some()),
+                Err(error) => {
+                    ended = Ended::Failed(error);
+                    ControlFlow::Break(())
+                }
+            }
+        },
+    );
+    bar.finish();
+    (least, ended)
+}
+
+/// What was made of what.
+fn told(
+    input: &Input,
+    least: &Artifact,
+    sought: &Sought,
+    output: &Path,
+) -> Result<String, Failure> {
+    let (before, _) = input.scenario()?;
+    let after = Input {
+        path: output.to_owned(),
+        artifact: least.clone(),
+    };
+    let (after, _) = after.scenario()?;
+    let clause = match &sought.clause {
+        Some(clause) => format!(" of {clause}"),
+        None => String::new(),
+    };
+    Ok(format!(
+        "{} on {}{clause}: kept\n\nBefore, {} steps:\n\n{}\nAfter, {} steps, in {}:\n\n{}",
+        sought.kind.word(),
+        sought.backend,
+        before.steps.len(),
+        write(&before),
+        after.steps.len(),
+        output.display(),
+        write(&after),
+    ))
+}

@@ -1,0 +1,75 @@
+//! What the targets begin with: everything that is known, as one input for each scenario of the library that a target can
+//! tell.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use super::{Artifact, Content, Program, Target, Untold};
+use crate::scenario::{Corpus, Id, Scenario, write};
+
+/// The seeds of one target.
+#[derive(Debug, Clone)]
+pub struct Seeds {
+    /// The bytes of each, by its name: the scenario's id, with a hyphen for the slash.
+    pub inputs: BTreeMap<String, Vec<u8>>,
+    /// The scenarios that the target cannot tell, and why not: of several variants, the reason of the first.
+    pub untold: Vec<(Id, Untold)>,
+}
+
+/// Two scenarios whose seeds would have the same name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the seeds of two scenarios would both be called {name}: rename {second}")]
+pub struct SameName {
+    /// The name.
+    pub name: String,
+    /// The scenario that came second.
+    pub second: Id,
+}
+
+/// The seeds of `target` from all scenarios of the library. Of the variants of a scenario it is the first that the target can
+/// tell: the fuzzer finds the others itself.
+///
+/// # Errors
+/// [`SameName`].
+pub fn seeds(target: Target, corpus: &Corpus) -> Result<Seeds, SameName> {
+    let mut seeds = Seeds {
+        inputs: BTreeMap::new(),
+        untold: Vec::new(),
+    };
+    for scenario in corpus.scenarios() {
+        let content = match content(target, scenario) {
+            Ok(content) => content,
+            Err(why) => {
+                seeds.untold.push((scenario.id.clone(), why));
+                continue;
+            }
+        };
+        let name = scenario.id.as_str().replace('/', "-");
+        match seeds.inputs.entry(name) {
+            Entry::Vacant(free) => {
+                free.insert(Artifact { target, content }.bytes());
+            }
+            Entry::Occupied(taken) => {
+                return Err(SameName {
+                    name: taken.key().clone(),
+                    second: scenario.id.clone(),
+                });
+            }
+        }
+    }
+    Ok(seeds)
+}
+
+fn content(target: Target, scenario: &Scenario) -> Result<Content, Untold> {
+    if target == Target::ScenarioFile {
+        return Ok(Content::Text(write(scenario).into_bytes()));
+    }
+    let mut first = None;
+    for variant in scenario.variants() {
+        match Program::of(target, scenario, variant) {
+            Ok(program) => return Ok(Content::Cells(program)),
+            Err(why) => _ = first.get_or_insert(why),
+        }
+    }
+    Err(first.unwrap_or(Untold::NoCells(target)))
+}

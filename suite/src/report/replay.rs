@@ -1,0 +1,177 @@
+//! One case that nobody wrote, for a person: the trace of each library, with what was found right behind the step in which
+//! it was seen, and what the ledger knows of it.
+
+use std::fmt::Write as _;
+
+use super::check::cut;
+use super::text::count;
+use crate::fuzz::Examined;
+use crate::judge::{Finding, Kind};
+use crate::scenario::{Id, Variant};
+use crate::subject::Printed;
+use crate::trace::{Entry, Trace};
+
+/// The trace of a library, with its findings marked.
+pub fn marked(id: &Id, variant: Variant, examined: &Examined) -> String {
+    let Examined {
+        backend,
+        ran,
+        findings,
+    } = examined;
+    let mut text = format!("{id}  {backend}  {variant}\n");
+    let mut left: Vec<&Finding> = findings.iter().collect();
+    let same_step = |a: &Entry, b: &Entry| a.step == b.step;
+    for entries in ran.trace.entries.chunk_by(same_step) {
+        let of_step = Trace {
+            entries: entries.to_vec(),
+            ..Trace::default()
+        };
+        let _ = write!(text, "{of_step}");
+        let step = entries[0].step;
+        left.retain(|finding| {
+            let is_here = finding.step == step;
+            if is_here {
+                text.push_str(&mark(finding));
+            }
+            !is_here
+        });
+    }
+    let aside = Trace {
+        aside: ran.trace.aside.clone(),
+        ..Trace::default()
+    };
+    let _ = write!(text, "{aside}{}", printed(&ran.printed));
+    // What was seen in no step that the trace tells of.
+    text.extend(left.into_iter().map(mark));
+    text
+}
+
+/// What was found, in lines that stand out among those of a trace.
+fn mark(finding: &Finding) -> String {
+    let known = match &finding.known {
+        None => "UNEXPECTED".to_owned(),
+        Some(known) => format!("known, {}: {}", known.class.word(), cut(&known.reason)),
+    };
+    let (expected, seen) = (cut(&finding.expected), cut(&finding.seen));
+    format!(
+        ">>> {}: {known}\n>>>   expected: {expected}\n>>>   seen:     {seen}\n",
+        what(finding)
+    )
+}
+
+/// The kind of finding, and the clause where that says more.
+fn what(finding: &Finding) -> String {
+    match (&finding.clause, finding.kind) {
+        (Some(clause), Kind::Violation) => format!("violation of {clause}"),
+        (_, kind) => kind.word().to_owned(),
+    }
+}
+
+fn printed(printed: &Printed) -> String {
+    let told = |name: &str, text: &str| match text.lines().next() {
+        Some(line) => format!(
+            "  the library's first line on standard {name}: {}\n",
+            cut(line)
+        ),
+        None => String::new(),
+    };
+    told("output", &printed.stdout) + &told("error", &printed.stderr)
+}
+
+/// In a few words what was found, by library, those first that nobody knows.
+pub fn summary(examined: &[Examined]) -> String {
+    let mut told: Vec<String> = Vec::new();
+    for one in examined {
+        for finding in one.unexpected() {
+            let (what, step) = (what(finding), finding.step);
+            let words = format!("{what} on {} in step {step}", one.backend);
+            if !told.contains(&words) {
+                told.push(words);
+            }
+        }
+    }
+    let all: usize = examined.iter().map(|one| one.findings.len()).sum();
+    let unexpected: usize = examined.iter().map(|one| one.unexpected().count()).sum();
+    let mut libraries: Vec<&str> = examined.iter().map(|one| one.backend.as_str()).collect();
+    libraries.sort_unstable();
+    libraries.dedup();
+    let libraries = match libraries.len() {
+        1 => "1 library".to_owned(),
+        number => format!("{number} libraries"),
+    };
+    let known = match all - unexpected {
+        0 => String::new(),
+        known => format!("; {known} known"),
+    };
+    match told.is_empty() {
+        true => format!("{libraries}, nothing unexpected{known}"),
+        false => format!(
+            "{libraries}, {} UNEXPECTED: {}{known}",
+            count(unexpected, "finding"),
+            told.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::{Class, Known};
+    use crate::subject::Ran;
+    use crate::trace::Outcome;
+
+    fn finding(step: usize, known: Option<Known>) -> Finding {
+        Finding {
+            kind: Kind::Violation,
+            clause: Some("retry.same-arguments".to_owned()),
+            severity: None,
+            step,
+            action: "retry 50".to_owned(),
+            expected: "refused".to_owned(),
+            seen: "returns 50".to_owned(),
+            known,
+        }
+    }
+
+    #[test]
+    fn each_finding_stands_behind_its_step_and_one_of_no_step_at_the_end() {
+        let known = Known {
+            class: Class::Bug,
+            reason: "why".to_owned(),
+            link: String::new(),
+        };
+        let entry = |step, action: &str| Entry::new(step, action.to_owned(), Outcome::Done);
+        let trace = Trace {
+            entries: vec![
+                entry(1, "one"),
+                entry(2, "two"),
+                entry(2, "two, again"),
+                entry(3, "three"),
+            ],
+            ..Trace::default()
+        };
+        let examined = Examined {
+            backend: "rustls".to_owned(),
+            ran: Ran {
+                trace,
+                printed: Printed::default(),
+            },
+            findings: vec![finding(9, None), finding(2, Some(known))],
+        };
+        let id = Id::new("fuzz/x").expect("an id");
+        let variant = Variant::parse("tls1.2/client").expect("a variant");
+        let told = ">>>   expected: refused\n>>>   seen:     returns 50\n";
+        assert_eq!(
+            marked(&id, variant, &examined),
+            format!(
+                "fuzz/x  rustls  tls1.2/client\n  one\n  two\n  two, again\n\
+                 >>> violation of retry.same-arguments: known, bug: why\n{told}  three\n\
+                 >>> violation of retry.same-arguments: UNEXPECTED\n{told}"
+            )
+        );
+        assert_eq!(
+            summary(&[examined]),
+            "1 library, 1 finding UNEXPECTED: violation of retry.same-arguments on rustls in step 9; 1 known"
+        );
+    }
+}

@@ -1,0 +1,748 @@
+//! What becomes of an input of a fuzz target by the real command: `replay`, `shrink`, `promote`, and where inputs come from:
+//! `corpus`. Findings that nobody knows come from the library with faults sown into it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use rstest::rstest;
+use tempfile::TempDir;
+use writeproof::fuzz::{Artifact, Cell, Content, FORMAT, Program, Target, seeds};
+use writeproof::scenario::{Corpus, Id, Scenario, parse, write};
+use writeproof_faulty::{LIBSSL, VARIABLE};
+
+/// A scenario of the library that breaks no clause on a right library but one that the ledger knows.
+const SCENARIO: &str = "retry/shorter-buffer";
+
+/// A fault that ends the process on a wrong retry.
+const CRASHES: &str = "wrong-retry-aborts";
+
+fn writeproof(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .env_remove(VARIABLE);
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    writeproof(arguments).output().expect("the command starts")
+}
+
+/// The same, with a library named `faulty` that has this fault.
+fn run_with(fault: &str, arguments: &[&str]) -> Output {
+    writeproof(arguments)
+        .args([
+            "--libssl",
+            LIBSSL,
+            "--name",
+            "faulty",
+            "--backend",
+            "openssl-3.6",
+        ])
+        .env(VARIABLE, fault)
+        .output()
+        .expect("the command starts")
+}
+
+#[track_caller]
+fn assert_exit(output: &Output, code: i32) {
+    let (out, err) = (stdout(output), stderr(output));
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "stdout:\n{out}\nstderr:\n{err}"
+    );
+    assert!(!err.contains("panicked"), "{err}");
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn scenario(id: &str) -> Scenario {
+    let library = Corpus::built_in().expect("the library");
+    library.get(id).expect("a scenario of the library").clone()
+}
+
+fn words(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}
+
+fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.path().join(name);
+    fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is ours");
+    fs::write(&path, bytes).expect("the folder is ours");
+    path
+}
+
+/// The bytes that tell the first variant of a scenario to `write_sequence`.
+fn bytes_of(scenario: &Scenario) -> Vec<u8> {
+    let target = Target::WriteSequence;
+    let variant = scenario.variants().next().expect("a variant");
+    let program = Program::of(target, scenario, variant).expect("cells");
+    let content = Content::Cells(program);
+    Artifact { target, content }.bytes()
+}
+
+fn artifact(folder: &TempDir) -> PathBuf {
+    file(folder, "crash-1", &bytes_of(&scenario(SCENARIO)))
+}
+
+// Replay.
+
+#[test]
+fn replay_tells_the_scenario_the_traces_and_each_finding_at_its_step() {
+    let folder = TempDir::new().expect("a folder");
+    let path = artifact(&folder);
+    let output = run(&["replay", words(&path)]);
+    assert_exit(&output, 0);
+    let text = stdout(&output);
+    for wanted in [
+        "crash-1, an input of write_sequence\n",
+        "  { write = { len = 20000 } },\n",
+        "fuzz/write-sequence  openssl-3.6  tls1.2/client\n",
+        "  retry 20000                       -1    SYSCALL  (queue empty, errno 0)\n\
+         >>> violation of error.dead-connection-tells-the-truth: known, by-design: ",
+        "fuzz/write-sequence  rustls  tls1.2/client\n",
+        ">>>   seen:     returns 20000 instead of -1; error NONE instead of WANT_WRITE\n",
+    ] {
+        assert!(text.contains(wanted), "{wanted} in\n{text}");
+    }
+    let last = text.lines().last().expect("a summary");
+    assert!(
+        last.contains("crash-1: ") && last.contains(" libraries, nothing unexpected; "),
+        "{last}"
+    );
+}
+
+#[test]
+fn replay_runs_on_the_backends_that_are_named() {
+    let folder = TempDir::new().expect("a folder");
+    let path = artifact(&folder);
+    let output = run(&["replay", words(&path), "--backend", "rustls"]);
+    assert_exit(&output, 0);
+    let text = stdout(&output);
+    assert!(
+        text.contains("  rustls  ") && !text.contains("  openssl-3.6  "),
+        "{text}"
+    );
+    assert!(
+        text.contains("1 library, nothing unexpected; 1 known"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_nobody_knows_exits_with_1_and_a_crash_names_its_step() {
+    let folder = TempDir::new().expect("a folder");
+    let path = artifact(&folder);
+    let output = run_with(CRASHES, &["replay", words(&path)]);
+    assert_exit(&output, 1);
+    let text = stdout(&output);
+    for wanted in [
+        "  retry 50                          crashed: ",
+        "\n>>> crash: UNEXPECTED\n",
+        "UNEXPECTED: crash on faulty in step 5; ",
+    ] {
+        assert!(text.contains(wanted), "{wanted} in\n{text}");
+    }
+}
+
+#[test]
+fn a_hang_names_its_step_too() {
+    let folder = TempDir::new().expect("a folder");
+    let text = "title = \"t\"\nversions = [\"tls1.2\"]\nroles = [\"client\"]\nsteps = [\n  \"handshake\",\n  \
+                { write = { len = 0 } },\n  { peer = \"read\" },\n]\n";
+    let path = file(&folder, "hangs", text.as_bytes());
+    let limit = ["replay", words(&path), "--limit", "1"];
+    let output = run_with("write-of-nothing-hangs", &limit);
+    assert_exit(&output, 1);
+    let text = stdout(&output);
+    assert!(
+        text.contains("  write 0                           hung: "),
+        "{text}"
+    );
+    assert!(
+        text.contains("UNEXPECTED: hang on faulty in step 2"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_the_reference_does_too_is_no_news_of_a_library_that_nobody_knows() {
+    let folder = TempDir::new().expect("a folder");
+    let path = artifact(&folder);
+    let output = run_with("there-is-no-such-fault", &["replay", words(&path)]);
+    assert_exit(&output, 0);
+    let text = stdout(&output);
+    assert!(text.contains("fuzz/write-sequence  faulty  "), "{text}");
+    assert!(
+        text.contains("2 libraries, nothing unexpected; 2 known"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_text_of_a_scenario_file_is_run_in_all_its_variants() {
+    let folder = TempDir::new().expect("a folder");
+    let path = file(
+        &folder,
+        "scenario_file/crash-2",
+        write(&scenario(SCENARIO)).as_bytes(),
+    );
+    let output = run(&["replay", words(&path), "--backend", "openssl-3.6"]);
+    assert_exit(&output, 0);
+    let text = stdout(&output);
+    for wanted in [
+        "tls1.2/client",
+        "tls1.2/server",
+        "tls1.3/client",
+        "tls1.3/server",
+    ] {
+        assert!(
+            text.contains(&format!("  openssl-3.6  {wanted}\n")),
+            "{wanted} in\n{text}"
+        );
+    }
+    assert!(text.contains("an input of scenario_file\n"), "{text}");
+}
+
+#[rstest]
+#[case(
+    "plain",
+    b"title = \"t\"\nsteps = [\"handshak\"]\n",
+    "plain:2:10: unknown step \"handshak\": did you mean"
+)]
+#[case("scenario_file/odd", b"\xff\xfe", "it is no text in UTF-8")]
+#[case("scenario_file/empty", b"", "empty:1:1: no \"title\"")]
+fn a_scenario_file_that_is_refused_is_a_proper_result(
+    #[case] name: &str,
+    #[case] bytes: &[u8],
+    #[case] told: &str,
+) {
+    let folder = TempDir::new().expect("a folder");
+    let path = file(&folder, name, bytes);
+    let output = run(&["replay", words(&path), "--backend", "rustls"]);
+    assert_exit(&output, 0);
+    let text = stdout(&output);
+    assert!(
+        text.contains("tells no scenario, nothing was run: "),
+        "{text}"
+    );
+    assert!(text.contains(told), "{told} in\n{text}");
+}
+
+#[test]
+fn cells_that_write_nothing_are_a_proper_result() {
+    let folder = TempDir::new().expect("a folder");
+    let content = Content::Cells(Program {
+        setting: Cell::default(),
+        steps: Vec::new(),
+    });
+    let target = Target::WriteRetry;
+    let path = file(&folder, "idle", &Artifact { target, content }.bytes());
+    let output = run(&["replay", words(&path), "--backend", "rustls"]);
+    assert_exit(&output, 0);
+    assert!(
+        stdout(&output).contains("no cell of it writes anything"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+// What is no artifact.
+
+/// A file or folder that is none, and what is said of it.
+fn no_artifact(folder: &TempDir, kind: &str) -> (PathBuf, &'static str) {
+    let header = |version, letter| [b'W', b'P', version, letter, 1, 2, 3, 4, 5, 6, 7, 8];
+    let write = |bytes: &[u8]| file(folder, kind, bytes);
+    match kind {
+        "missing" => (folder.path().join(kind), "cannot be read: No such file"),
+        "folder" => (
+            folder.path().to_owned(),
+            "is a folder: name the files in it",
+        ),
+        "device" => (PathBuf::from("/dev/zero"), "is no plain file"),
+        "empty" => (write(b""), "is empty: an artifact has a header"),
+        "cut-off" => (write(b"WP"), "cut off after 2 bytes"),
+        "cut-off-cell" => (write(&header(FORMAT, b'r')[..7]), "cut off after 7 bytes"),
+        "older" => (write(&header(FORMAT - 1, b'r')), "reads format"),
+        "newer" => (write(&header(FORMAT + 1, b'r')), "reads format"),
+        "of-no-target" => (write(&header(FORMAT, b'?')), "which names no target"),
+        "foreign" => (
+            write(b"\x7fELF\x02\x01\x01\xff"),
+            "no artifact of a fuzz target",
+        ),
+        _ => (write(&vec![0xff; (1 << 20) + 1]), "more than an input has"),
+    }
+}
+
+#[rstest]
+fn what_is_no_artifact_exits_with_2_and_is_told_with_its_path(
+    #[values(
+        "missing",
+        "folder",
+        "device",
+        "empty",
+        "cut-off",
+        "cut-off-cell",
+        "older",
+        "newer",
+        "of-no-target",
+        "foreign",
+        "too-large"
+    )]
+    kind: &str,
+    #[values("replay", "shrink", "promote")] command: &str,
+) {
+    let folder = TempDir::new().expect("a folder");
+    let (path, told) = no_artifact(&folder, kind);
+    let mut arguments = vec![command, words(&path)];
+    arguments.extend((command == "promote").then_some("retry/new"));
+    let output = run(&arguments);
+    assert_exit(&output, 2);
+    let text = stderr(&output);
+    assert!(
+        text.starts_with("writeproof: ") && text.contains(words(&path)),
+        "{text}"
+    );
+    assert!(text.contains(told), "{told} in\n{text}");
+    assert_eq!(stdout(&output), "", "nothing was run");
+}
+
+#[test]
+fn one_bad_artifact_among_good_ones_is_told_before_anything_runs() {
+    let folder = TempDir::new().expect("a folder");
+    let (good, bad) = (artifact(&folder), file(&folder, "bad", b"WP"));
+    let output = run(&["replay", words(&good), words(&bad)]);
+    assert_exit(&output, 2);
+    assert_eq!(stdout(&output), "");
+    assert!(stderr(&output).contains(words(&bad)), "{}", stderr(&output));
+}
+
+#[test]
+fn damaged_artifacts_are_read_or_refused_and_whatever_they_tell_can_be_written_and_read() {
+    let right = bytes_of(&scenario(SCENARIO));
+    let mut told = 0;
+    for round in 0..4000_usize {
+        let mut bytes = right.clone();
+        let at = round * 7919 % bytes.len();
+        bytes[at] ^= 1 << (round % 8);
+        bytes[round * 31 % right.len()] = u8::try_from(round % 256).unwrap_or_default();
+        if round % 5 == 0 {
+            bytes.truncate(at);
+        }
+        let Ok(artifact) = Artifact::parse(Path::new("x"), &bytes) else {
+            continue;
+        };
+        let Some((scenario, variant)) = artifact.case() else {
+            continue;
+        };
+        told += 1;
+        assert!(scenario.variants().eq([variant]));
+        let text = write(&scenario);
+        let again = parse(scenario.id.clone(), "x.toml", &text);
+        assert_eq!(again.as_ref(), Ok(&scenario), "round {round}:\n{text}");
+    }
+    assert!(told > 2000, "only {told} told a scenario");
+}
+
+// Shrink.
+
+/// Steps with much in them that has nothing to do with the wrong retry.
+const LONG: &str = r#"
+title = "t"
+versions = ["tls1.3"]
+roles = ["server"]
+cipher = "chacha20"
+key_exchange = "pre-shared"
+steps = [
+  "handshake",
+  { set_modes = ["moving-buffer"] },
+  { write = { len = 100, times = 3 } },
+  { peer = "read" },
+  { peer = { write = 50 } },
+  { read = {} },
+  { link = { accept = 100 } },
+  { max_send_fragment = 1024 },
+  { write = { len = 20000 } },
+  { link = "open" },
+  { peer = "read" },
+  { retry = { len = 50 } },
+  { retry = {} },
+  { peer = "read" },
+]
+"#;
+
+fn long_artifact(folder: &TempDir) -> PathBuf {
+    let id = Id::new("fuzz/long").expect("an id");
+    let scenario = parse(id, "long.toml", LONG).expect("a right file");
+    file(folder, "crash-long", &bytes_of(&scenario))
+}
+
+#[test]
+fn shrink_keeps_what_the_finding_needs_and_nothing_else() {
+    let folder = TempDir::new().expect("a folder");
+    let path = long_artifact(&folder);
+    let output = run_with(CRASHES, &["shrink", words(&path)]);
+    assert_exit(&output, 0);
+    assert_eq!(stderr(&output), "", "no progress bar in a pipe");
+    let text = stdout(&output);
+    assert!(
+        text.starts_with("crash on faulty of call.returns: kept\n\nBefore, 14 steps:\n"),
+        "{text}"
+    );
+    let small = folder.path().join("crash-long.min");
+    let shrunk = Artifact::read(&small)
+        .expect("an artifact")
+        .case()
+        .expect("a scenario")
+        .0;
+    let told = write(&shrunk);
+    assert!(text.ends_with(&told), "{told}\nat the end of\n{text}");
+    let steps = "steps = [\n  \"handshake\",\n  { link = \"blocked\" },\n  { write = { len = 1 } },\n  \
+                 { retry = { len = 0 } },\n]\n";
+    assert!(told.ends_with(steps), "{told}");
+    assert!(
+        !told.contains("cipher") && told.contains("client"),
+        "{told}"
+    );
+    // And it still shows it.
+    let output = run_with(CRASHES, &["replay", words(&small)]);
+    assert_exit(&output, 1);
+    assert!(
+        stdout(&output).contains("UNEXPECTED: crash on faulty in step 4"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn the_same_artifact_shrinks_to_the_same_file() {
+    let folder = TempDir::new().expect("a folder");
+    let path = long_artifact(&folder);
+    let shrunk = |name: &str| {
+        let output = folder.path().join(name);
+        let arguments = [
+            "shrink",
+            words(&path),
+            "--known",
+            "--backend",
+            "openssl-3.6",
+            "--output",
+            words(&output),
+        ];
+        assert_exit(&run(&arguments), 0);
+        fs::read(output).expect("the small one")
+    };
+    assert_eq!(shrunk("a"), shrunk("b"));
+}
+
+#[test]
+fn where_nothing_unexpected_comes_there_is_nothing_to_shrink() {
+    let folder = TempDir::new().expect("a folder");
+    let path = long_artifact(&folder);
+    let output = run(&["shrink", words(&path), "--backend", "openssl-3.6"]);
+    assert_exit(&output, 2);
+    assert!(
+        stderr(&output).contains("nothing unexpected comes of"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(stderr(&output).contains("--known"), "{}", stderr(&output));
+    assert!(!folder.path().join("crash-long.min").exists());
+}
+
+#[test]
+fn only_cells_are_shrunk() {
+    let folder = TempDir::new().expect("a folder");
+    let path = file(&folder, "text", LONG.as_bytes());
+    let output = run(&["shrink", words(&path)]);
+    assert_exit(&output, 2);
+    assert!(
+        stderr(&output).contains("is the text of a scenario file"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_small_one_that_cannot_be_written_is_told_before_anything_runs() {
+    let folder = TempDir::new().expect("a folder");
+    let path = long_artifact(&folder);
+    for output in ["/nowhere/small", words(folder.path())] {
+        let told = run(&["shrink", words(&path), "--output", output]);
+        assert_exit(&told, 2);
+        assert!(
+            stderr(&told).contains(&format!("cannot be written to {output}")),
+            "{}",
+            stderr(&told)
+        );
+    }
+}
+
+// Promote.
+
+/// As much of a checkout as the command needs, and a folder within it.
+fn checkout() -> (TempDir, PathBuf) {
+    let root = TempDir::new().expect("a folder");
+    for folder in ["fixtures/scenarios", "snapshots", "suite/src"] {
+        fs::create_dir_all(root.path().join(folder)).expect("the folder is ours");
+    }
+    let within = root.path().join("suite/src");
+    (root, within)
+}
+
+fn promote(within: &Path, artifact: &Path, id: &str) -> Output {
+    let mut command = writeproof(&["promote", words(artifact), id]);
+    command
+        .current_dir(within)
+        .output()
+        .expect("the command starts")
+}
+
+/// All files below a folder, by their paths from there, with their texts.
+fn files(root: &Path) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let below = words(path.strip_prefix(root).expect("below")).to_owned();
+            files.insert(below, fs::read_to_string(path).expect("a text"));
+        }
+    }
+    files
+}
+
+#[test]
+fn promote_writes_the_snapshots_that_the_tests_would_write() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folder = TempDir::new().expect("a folder");
+    let (root, within) = checkout();
+    let scenario = scenario(SCENARIO);
+    let text = write(&scenario);
+    let path = file(&folder, "scenario_file/crash-3", text.as_bytes());
+    assert_exit(&promote(&within, &path, "retry/promoted"), 0);
+    let mut promoted = files(root.path());
+    assert_eq!(
+        promoted.remove("fixtures/scenarios/retry/promoted.toml"),
+        Some(text)
+    );
+    assert!(promoted.len() >= 2, "{promoted:?}");
+    for (path, text) in promoted {
+        let recorded = repository.join(path.replace("promoted", scenario.id.name()));
+        let recorded = fs::read_to_string(recorded).expect("a recording");
+        assert_eq!(text, recorded.replace(SCENARIO, "retry/promoted"), "{path}");
+    }
+}
+
+#[test]
+fn a_promoted_artifact_has_a_title_to_be_filled_in_and_the_clause_of_its_finding() {
+    let folder = TempDir::new().expect("a folder");
+    let (root, within) = checkout();
+    let output = promote(&within, &artifact(&folder), "new-family/new-name");
+    assert_exit(&output, 0);
+    let told = stdout(&output);
+    for wanted in [
+        "  fixtures/scenarios/new-family/new-name.toml\n",
+        "  snapshots/new-family/new-name.snap\n",
+        "  snapshots/new-family/new-name@rustls.snap\n",
+        "Give fixtures/scenarios/new-family/new-name.toml its title",
+        "fixtures/ledger/rustls.toml",
+        "`cargo test new-family/new-name`",
+    ] {
+        assert!(told.contains(wanted), "{wanted} in\n{told}");
+    }
+    let text = &files(root.path())["fixtures/scenarios/new-family/new-name.toml"];
+    let begins = "title = \"… what is done here, and what a right library does\"\n\
+                  clauses = [\"error.dead-connection-tells-the-truth\"]\n\
+                  versions = [\"tls1.2\"]\nroles = [\"client\"]\n";
+    assert!(text.starts_with(begins), "{text}");
+    let id = Id::new("new-family/new-name").expect("an id");
+    assert!(parse(id, "x.toml", text).is_ok(), "{text}");
+}
+
+#[rstest]
+#[case("fixtures/scenarios/retry/new.toml")]
+#[case("snapshots/retry/new@rustls.snap")]
+fn promote_writes_over_nothing(#[case] taken: &str) {
+    let folder = TempDir::new().expect("a folder");
+    let (root, within) = checkout();
+    file(&root, taken, b"mine");
+    let output = promote(&within, &artifact(&folder), "retry/new");
+    assert_exit(&output, 2);
+    let wanted = format!("{taken} is there already: nothing was written");
+    assert!(stderr(&output).contains(&wanted), "{}", stderr(&output));
+    let files = files(root.path());
+    assert_eq!(
+        files,
+        BTreeMap::from([(taken.to_owned(), "mine".to_owned())])
+    );
+}
+
+#[test]
+fn a_promotion_that_fails_in_its_middle_leaves_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let (root, within) = checkout();
+    // The snapshots can be written, the scenario cannot: its family is a file.
+    file(&root, "fixtures/scenarios/retry", b"");
+    let output = promote(&within, &artifact(&folder), "retry/new");
+    assert_exit(&output, 2);
+    assert!(
+        stderr(&output).contains("cannot be written"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(files(root.path()).len(), 1, "{:?}", files(root.path()));
+}
+
+#[rstest]
+#[case("Retry/New_one", "such as retry/new-one")]
+#[case("retry", "such as retry/retry")]
+#[case("fixtures/scenarios/retry/new.toml", "such as retry/new")]
+#[case("a/b/c", "such as a/b-c")]
+#[case("../x/y", "such as ")]
+#[case("", "such as retry/shorter-buffer")]
+fn a_wrong_name_is_refused_with_what_would_be_right(#[case] name: &str, #[case] better: &str) {
+    let folder = TempDir::new().expect("a folder");
+    let (root, within) = checkout();
+    let output = promote(&within, &artifact(&folder), name);
+    assert_exit(&output, 2);
+    let text = stderr(&output);
+    assert!(
+        text.contains("is no id of a scenario") && text.contains(better),
+        "{text}"
+    );
+    assert_eq!(files(root.path()).len(), 0);
+}
+
+#[test]
+fn outside_of_a_checkout_nothing_is_promoted() {
+    let folder = TempDir::new().expect("a folder");
+    let output = promote(folder.path(), &artifact(&folder), "retry/new");
+    assert_exit(&output, 2);
+    assert!(
+        stderr(&output).contains("is in no checkout of the repository"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn what_tells_no_scenario_is_not_promoted() {
+    let folder = TempDir::new().expect("a folder");
+    let (root, within) = checkout();
+    let path = file(&folder, "text", b"title = 1");
+    let output = promote(&within, &path, "retry/new");
+    assert_exit(&output, 2);
+    assert!(
+        stderr(&output).contains("text:1:9: \"title\" is 1"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(files(root.path()).len(), 0);
+}
+
+// Corpus.
+
+#[test]
+fn corpus_writes_a_seed_for_each_scenario_that_a_target_can_tell() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("new/corpus");
+    let output = run(&["corpus", "--output", words(&path)]);
+    assert_exit(&output, 0);
+    let told = stdout(&output);
+    let library = Corpus::built_in().expect("the library");
+    for target in Target::ALL {
+        let seeds = seeds(target, &library).expect("seeds");
+        let of_target = path.join(target.name());
+        let mut there = BTreeMap::new();
+        for entry in fs::read_dir(of_target).expect("a folder of the target") {
+            let entry = entry.expect("an entry");
+            let name = entry.file_name().into_string().expect("a name");
+            there.insert(name, fs::read(entry.path()).expect("a seed"));
+        }
+        assert_eq!(there, seeds.inputs);
+        let all = library.scenarios().len();
+        assert_eq!(seeds.inputs.len() + seeds.untold.len(), all);
+        assert!(told.contains(&format!("{}  ", target.name())), "{told}");
+        assert!(
+            told.contains(&format!("{} seeds", seeds.inputs.len())),
+            "{told}"
+        );
+    }
+    assert!(path.join("scenario_file/retry-shorter-buffer").is_file());
+    // Once more, in the same place, with every reason.
+    let output = run(&["corpus", "--output", words(&path), "--verbose"]);
+    assert_exit(&output, 0);
+    let wanted = "write_sequence: handshake/no-role-set: a role that is not set";
+    assert!(stdout(&output).contains(wanted), "{}", stdout(&output));
+}
+
+#[test]
+fn every_seed_tells_its_scenario() {
+    let library = Corpus::built_in().expect("the library");
+    for target in Target::ALL {
+        for (name, bytes) in seeds(target, &library).expect("seeds").inputs {
+            let artifact = Artifact::parse(Path::new(&name), &bytes).expect("an artifact");
+            assert_eq!(artifact.target, target, "{name}");
+            let of_name = |s: &&Scenario| s.id.as_str().replace('/', "-") == name;
+            let scenario = library
+                .scenarios()
+                .iter()
+                .find(of_name)
+                .expect("its scenario");
+            if let Some((told, variant)) = artifact.case() {
+                assert_eq!(told.steps.len(), scenario.steps.len(), "{name}");
+                assert!(scenario.variants().any(|known| known == variant), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_corpus_that_cannot_be_written_is_told() {
+    let folder = TempDir::new().expect("a folder");
+    let path = file(&folder, "in-the-way", b"");
+    let output = run(&["corpus", "--output", words(&path)]);
+    assert_exit(&output, 2);
+    let wanted = format!("{}/write_retry cannot be written: ", words(&path));
+    assert!(stderr(&output).contains(&wanted), "{}", stderr(&output));
+}
+
+#[rstest]
+#[case(&["replay"], "<ARTIFACT>")]
+#[case(&["promote", "x"], "<FAMILY/NAME>")]
+#[case(&["shrink"], "<ARTIFACT>")]
+fn an_argument_that_is_missing_is_named(#[case] arguments: &[&str], #[case] named: &str) {
+    let output = run(arguments);
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains(named), "{}", stderr(&output));
+}
+
+#[rstest]
+#[case("replay", "fuzz/artifacts/write_retry/*")]
+#[case("shrink", "130 interrupted; the smallest so far was written")]
+#[case("promote", "retry/shorter-after-a-read")]
+#[case("corpus", "--verbose")]
+fn help_teaches_by_examples_and_documents_the_exit_codes(
+    #[case] command: &str,
+    #[case] example: &str,
+) {
+    let text = stdout(&run(&[command, "--help"]));
+    for wanted in ["Examples:", "Exit codes: 0 ", example] {
+        assert!(text.contains(wanted), "{wanted} in\n{text}");
+    }
+}
