@@ -66,9 +66,9 @@ impl Counters {
         // Nearly all are 0, so look at eight at once.
         for (index, reached) in self.reached.chunks_mut(size_of::<u64>()).enumerate() {
             let first = index * size_of::<u64>();
-            // SAFETY: within the section, which the loader has mapped and which stays; no address is too odd. Other
-            // threads of the library, if it had any, would write bytes, and a byte is read before or after that.
             let all = match reached.len() {
+                // SAFETY: within the section, which the loader has mapped and which stays; no address is too odd. Other
+                // threads of the library, if it had any, would write bytes, and a byte is read before or after that.
                 8 => unsafe { self.first.add(first).cast::<u64>().read_unaligned() },
                 _ => 1, // the last few, one by one
             };

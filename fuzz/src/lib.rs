@@ -61,7 +61,7 @@ pub fn examine(target: Target, data: &[u8]) -> Corpus {
     }
     let tally = session.tally();
     let mut counters = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner);
-    if tally.cases % NOTED == 0 {
+    if tally.cases.is_multiple_of(NOTED) {
         counters.iter_mut().for_each(Counters::note);
     }
     if tally.cases.is_power_of_two() {
