@@ -2,8 +2,10 @@
 
 use super::{FREE, Stage, StageError};
 use crate::link::{Direction, Mark, Tap};
-use crate::scenario::{Role, Scenario, Step};
-use crate::trace::{self, Asked, Entry, ErrorClass, Outcome, Portion, Shown, Trace};
+use crate::scenario::{PeerAction, Role, Scenario, Step};
+use crate::trace::{
+    self, Asked, Body, Entry, ErrorClass, Outcome, Portion, RecordSeen, Shown, Trace,
+};
 use crate::wire;
 
 impl Stage<'_> {
@@ -26,7 +28,14 @@ impl Stage<'_> {
             std::mem::take(&mut view[peer]),
         );
         // A library that was misled in the handshake comes to keys that nobody else has.
-        if self.harmed && !self.far.is_established() {
+        let renegotiates = |step: &Step| {
+            matches!(
+                step,
+                Step::Renegotiate | Step::Peer(PeerAction::Renegotiate)
+            )
+        };
+        let shakes_hands = !self.far.is_established() || scenario.steps.iter().any(renegotiates);
+        if self.harmed && shakes_hands {
             without_unknown_keys(&mut view.0);
         }
         let mut entries = match self.setting.variant.transport.is_of_the_system() {
@@ -51,7 +60,12 @@ impl Stage<'_> {
             )
         });
         let records = sent.into_iter().zip(peer_sent).zip(taken);
-        for (entry, ((sent, peer_sent), mut taken)) in entries.iter_mut().zip(records) {
+        for (entry, ((sent, mut peer_sent), mut taken)) in entries.iter_mut().zip(records) {
+            let is_raw = matches!(entry.asked.step(), Some(Step::Peer(PeerAction::Raw(_))));
+            if shakes_hands && !is_raw {
+                without_lengths_of_handshakes(&mut peer_sent);
+                without_lengths_of_handshakes(&mut taken);
+            }
             if entry.wire == Shown::Records {
                 taken.retain(|record| matches!(record.portion, Portion::Whole | Portion::Last));
                 entry.sent = sent;
@@ -78,6 +92,15 @@ fn without_unknown_keys(records: &mut [wire::Record]) {
     for record in records {
         if record.content == wire::Content::Unopened {
             record.content = wire::Content::NoKey;
+        }
+    }
+}
+
+/// What cannot be told apart may be messages of a handshake, whose lengths differ from run to run.
+fn without_lengths_of_handshakes(records: &mut [RecordSeen]) {
+    for record in records {
+        if matches!(record.body, Body::Garbage | Body::After) {
+            record.now = None;
         }
     }
 }
@@ -203,6 +226,22 @@ mod tests {
         without_unknown_keys(&mut records);
         let contents = records.map(|record| record.content);
         assert_eq!(contents, [wire::Content::NoKey, wire::Content::Garbage]);
+    }
+
+    #[test]
+    fn of_what_may_be_a_handshake_no_length_is_told() {
+        let record = |body| RecordSeen {
+            body,
+            portion: Portion::Whole,
+            now: Some(736),
+            so_far: None,
+            flaws: Vec::new(),
+        };
+        let mut records = [Body::Garbage, Body::After].map(record);
+        without_lengths_of_handshakes(&mut records);
+        let told = records.map(|record| record.to_string());
+        assert_eq!(told[0], "bytes that are no record");
+        assert_eq!(told[1], "bytes behind a record that does not open");
     }
 
     #[test]

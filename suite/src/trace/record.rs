@@ -306,10 +306,7 @@ impl Inspector {
         {
             flaws.push(Flaw::ContentTooLong);
         }
-        let mut vouched = matches!(
-            record.content,
-            wire::Content::Opened(_) | wire::Content::NoKey
-        );
+        let mut vouched = matches!(record.content, wire::Content::Opened(_));
         if let wire::Content::Plain(fragment) = &record.content {
             vouched = fragment.content_type != wire::ContentType::ApplicationData;
             // TLS 1.3 has these in clear wherever they come (RFC 8446, section 5).
@@ -423,10 +420,10 @@ impl fmt::Display for RecordSeen {
             Body::Alert { alert, protection } => write!(f, "alert {alert}{}", clear(protection))?,
             Body::Other { content_type } => f.write_str(content_type)?,
             Body::NoKey { content_type } => write!(f, "{content_type} without a known key")?,
-            Body::Garbage => write!(f, "{} bytes that are no record", self.now.unwrap_or(0))?,
+            Body::Garbage => write!(f, "{}bytes that are no record", Number(self.now))?,
             Body::After => {
-                let bytes = self.now.unwrap_or(0);
-                write!(f, "{bytes} bytes behind a record that does not open")?;
+                let bytes = Number(self.now);
+                write!(f, "{bytes}bytes behind a record that does not open")?;
             }
         }
         match &self.body {
@@ -447,6 +444,15 @@ impl fmt::Display for RecordSeen {
             },
             _ => Ok(()),
         }
+    }
+}
+
+/// A number, and what comes behind it; nothing if it is not told.
+struct Number(Option<usize>);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |number| write!(f, "{number} "))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which bytes went out, and which of them came to the peer.
 
 use super::{Course, Moment, Monitor, Notes, State};
+use crate::link::{Refusal, Traffic};
 use crate::trace::{Asked, Body, Call, ErrorClass, RecordSeen, Segment};
 
 pub(super) static MONITORS: &[Monitor] = &[
@@ -131,18 +132,27 @@ fn no_more_than_offered(course: &Course<'_>, notes: &mut Notes) {
 fn bytes_are_on_the_wire(course: &Course<'_>, notes: &mut Notes) {
     let mut readable = true;
     for (index, moment) in course.moments.iter().enumerate() {
-        readable &= !moment.entry.sent.iter().any(RecordSeen::is_unreadable);
+        // Nor is it known how much of a write a record has whose key is not.
+        let is_closed = |record: &RecordSeen| {
+            record.is_unreadable() || matches!(record.body, Body::NoKey { .. })
+        };
+        readable &= !moment.entry.sent.iter().any(is_closed);
         let accepted = moment.call().and_then(Call::accepted).unwrap_or(0);
         let seen = readable && moment.entry.traffic.is_some();
         if moment.attempt().is_none() || accepted == 0 || !seen {
             continue;
         }
         let after = course.after(index);
+        let zero = |traffic: Traffic| traffic.out.refusal == Some(Refusal::Zero);
+        let met = match moment.entry.traffic.is_some_and(zero) {
+            true => ", and the transport said 0",
+            false => "",
+        };
         notes.check(
             after.sealed >= after.accepted,
             moment,
             format_args!("{} bytes in records that went out", after.accepted),
-            format_args!("{} bytes", after.sealed),
+            format_args!("{} bytes{met}", after.sealed),
         );
     }
 }
@@ -151,7 +161,7 @@ fn bytes_are_on_the_wire(course: &Course<'_>, notes: &mut Notes) {
 mod tests {
     use super::super::script::*;
     use crate::scenario::Transport;
-    use crate::trace::{Call, Segment};
+    use crate::trace::{Body, Call, RecordSeen, Segment};
 
     fn stream(from: usize, to: usize) -> Segment {
         Segment::Stream { from, to }
@@ -216,6 +226,14 @@ mod tests {
         kept(clause, 1, &written());
         broken(clause, 2, &Script::tls13().write(9, Call::success(9)));
         not_exercised(clause, &Script::tls13().blocked_write());
+        let closed = RecordSeen {
+            body: Body::NoKey {
+                content_type: "application_data".to_owned(),
+            },
+            ..data(9)
+        };
+        let closed = Script::tls13().write(9, Call::success(9)).sent(closed);
+        not_exercised(clause, &closed);
         let other = Script::tls13().other_interface();
         not_exercised(clause, &other.write(9, Call::success(9)));
         let memory = Script::tls13().write(9, Call::success(9));

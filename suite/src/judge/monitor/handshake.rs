@@ -1,7 +1,7 @@
 //! Handshakes that a write does, first and later ones.
 
 use super::{Came, Course, Moment, Monitor, Notes, has_succeeded};
-use crate::scenario::{Role, RoleState, Version};
+use crate::scenario::{Role, RoleState, Step, Version};
 use crate::trace::{Body, ErrorClass, RecordSeen};
 
 pub(super) static MONITORS: &[Monitor] = &[
@@ -74,7 +74,7 @@ fn has(record: &RecordSeen, message: &str) -> bool {
 fn no_data_before_finished(course: &Course<'_>, notes: &mut Notes) {
     let (mut hellos, mut finished) = (false, false);
     for moment in &course.moments {
-        if moment.step() == Some(&crate::scenario::Step::Handshake) {
+        if moment.step() == Some(&Step::Handshake) {
             return;
         }
         for record in moment.begun() {
@@ -127,6 +127,8 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
         {
             notes.satisfied();
             asked = false;
+        } else if moment.step() == Some(&Step::Shutdown) {
+            // One that is refused until the handshake is over does it no harm.
         } else if matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
             if moment.is_sound() {
                 notes.violated(moment, "the renegotiation is carried out", Came(call));
@@ -144,6 +146,7 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
+    use crate::scenario::Step;
     use crate::scenario::Version;
     use crate::trace::{Call, ErrorClass};
 
@@ -243,6 +246,10 @@ mod tests {
             3,
             &asked.clone().write(9, refused("ssl:no renegotiation")),
         );
+        let shut_down = asked
+            .clone()
+            .called(Step::Shutdown, refused("ssl:shutdown while in init"));
+        not_exercised(clause, &shut_down);
         broken(clause, 3, &asked.write(9, Call::success(9)).sent(data(9)));
         not_exercised(
             clause,

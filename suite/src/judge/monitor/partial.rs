@@ -48,6 +48,10 @@ fn failure_means_no_bytes(course: &Course<'_>, notes: &mut Notes) {
 fn rest_in_a_new_write(course: &Course<'_>, notes: &mut Notes) {
     let mut was_short = false;
     for (moment, attempt, call) in course.writes() {
+        // A write of nothing does not go on with the rest, and a negative length is refused by contract.
+        if attempt.argument.len().is_none_or(|asked| asked == 0) {
+            continue;
+        }
         if was_short && attempt.verb == Verb::Write && moment.is_sound() {
             let kept = call.error == ErrorClass::None || call.error.is_retry();
             notes.check(kept, moment, "a new write", Came(call));
@@ -118,8 +122,11 @@ mod tests {
         broken(
             clause,
             4,
-            &short.write(3616, refused("ssl:bad write retry")),
+            &short.clone().write(3616, refused("ssl:bad write retry")),
         );
+        let nothing = short.clone().write(0, Call::failure(ErrorClass::Syscall));
+        not_exercised(clause, &nothing);
+        kept(clause, 1, &nothing.write(3616, Call::success(3616)));
         let whole = partial().write(100, Call::success(100));
         not_exercised(clause, &whole.write(100, Call::success(100)));
     }

@@ -94,7 +94,7 @@ fn expansion_limit(course: &Course<'_>, notes: &mut Notes) {
 fn at_most_max_send_fragment(course: &Course<'_>, notes: &mut Notes) {
     let mut limit = MAX_PLAINTEXT;
     for moment in &course.moments {
-        if moment.before.pending.is_none() {
+        if moment.before.pending.is_none() && moment.before.incomplete.is_none() {
             limit = moment.before.max_send_fragment;
         }
         limit = limit.max(moment.before.max_send_fragment);
@@ -254,7 +254,7 @@ fn errors_are_fatal(course: &Course<'_>, notes: &mut Notes) {
 mod tests {
     use super::super::script::*;
     use crate::scenario::Step;
-    use crate::trace::{Body, Call, Flaw, Portion, Protection, RecordSeen};
+    use crate::trace::{Body, Call, ErrorClass, Flaw, Portion, Protection, RecordSeen};
 
     fn sends(record: RecordSeen) -> Script {
         Script::tls13().write(9, Call::success(9)).sent(record)
@@ -316,6 +316,14 @@ mod tests {
         not_exercised(
             clause,
             &later.retry(1000, Call::success(1000)).sent(rest(1000)),
+        );
+        // Also where the transport failed, so that nobody was told to repeat the write.
+        let failed = failed(-1, ErrorClass::Syscall);
+        let failed = Script::tls13().write(1000, failed).sent(begun());
+        let failed = failed.called(Step::MaxSendFragment(512), Call::success(1));
+        not_exercised(
+            clause,
+            &failed.retry(1000, Call::success(1000)).sent(rest(1000)),
         );
     }
 

@@ -1,6 +1,7 @@
 //! When a call has to be repeated, and what for.
 
 use super::{Came, Course, Moment, Monitor, Notes};
+use crate::link::{Errno, Refusal};
 use crate::scenario::Step;
 use crate::trace::{Asked, ErrorClass};
 
@@ -22,9 +23,11 @@ fn want_write(course: &Course<'_>, notes: &mut Notes) {
             }
             continue;
         };
-        // One that was refused both ways may say either.
+        // One that was refused both ways may say either. What came may have ended the connection: then it is the
+        // alert in answer that the transport did not take.
+        let ended = traffic.inn.moved && call.error == ErrorClass::Ssl && !call.queue.is_empty();
         let refused = traffic.out.is_to_be_retried() && !traffic.inn.is_to_be_retried();
-        if refused && moment.is_sound() && call.error != ErrorClass::None {
+        if refused && !ended && moment.is_sound() && call.error != ErrorClass::None {
             let kept = call.error == ErrorClass::WantWrite;
             notes.check(kept, moment, "WANT_WRITE", Came(call));
         }
@@ -87,10 +90,13 @@ fn want_write_only(course: &Course<'_>, notes: &mut Notes) {
         if call.error != ErrorClass::WantWrite || !moves_bytes(&moment.entry.asked) {
             continue;
         }
+        // To std::io the number alone says it (io::ErrorKind::WouldBlock); a BIO has a flag for that.
+        let said_again = traffic.out.refusal == Some(Refusal::Fail(Errno::AGAIN));
+        let refused = traffic.out.is_to_be_retried() || (said_again && !course.is_libssl());
         let pending = moment.before.pending.filter(|_| moment.attempt().is_none());
         let waits = pending.is_some_and(|pending| pending.error == ErrorClass::WantWrite);
         notes.check(
-            traffic.out.is_to_be_retried() || waits,
+            refused || waits,
             moment,
             "WANT_WRITE only when the transport would not take something",
             "WANT_WRITE, and the transport took all that it was offered",
@@ -121,7 +127,8 @@ fn want_read_only(course: &Course<'_>, notes: &mut Notes) {
 mod tests {
     use super::super::script::*;
     use crate::link::Direction::{In, Out};
-    use crate::link::Refusal::{WouldBlock, ZeroRetry};
+    use crate::link::Errno;
+    use crate::link::Refusal::{Fail, WouldBlock, ZeroRetry};
     use crate::scenario::Transport;
     use crate::trace::{Call, ErrorClass};
 
@@ -132,6 +139,12 @@ mod tests {
         kept(clause, 1, &base.clone().blocked_write());
         let dead = base.clone().write(9, failed(-1, ErrorClass::Syscall));
         broken(clause, 2, &dead.refused(Out, ZeroRetry));
+        // What came has ended the connection, and the alert about it did not get out.
+        let ended = base.clone().write(9, refused("ssl:unexpected record"));
+        let mut ended = ended.refused(Out, WouldBlock);
+        broken(clause, 2, &ended);
+        ended.traffic().inn.moved = true;
+        not_exercised(clause, &ended);
         not_exercised(clause, &base.clone().write(9, Call::success(9)));
         // Of a BIO of the library's own only the answer is known.
         let unseen = |call| base.clone().write(9, call).over(Transport::BioPair);
@@ -169,7 +182,12 @@ mod tests {
         broken(clause, 2, &base.clone().write(9, wants_write()));
         broken(clause, 2, &base.clone().read(wants_write()));
         kept(clause, 2, &base.clone().blocked_write().read(wants_write()));
-        not_exercised(clause, &base.write(9, Call::success(9)));
+        not_exercised(clause, &base.clone().write(9, Call::success(9)));
+        // An error number without a flag is enough for an interface that has no flag.
+        let number = base.write(9, wants_write());
+        let number = number.refused(Out, Fail(Errno::AGAIN));
+        broken(clause, 2, &number);
+        kept(clause, 1, &number.other_interface());
     }
 
     #[test]
