@@ -3,7 +3,11 @@
 
 mod counters;
 
+use std::collections::BTreeSet;
+use std::env;
 use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use libfuzzer_sys::{Corpus, fuzzer_mutate};
@@ -21,6 +25,12 @@ static COUNTERS: Mutex<Vec<Counters>> = Mutex::new(Vec::new());
 const NOTED: u64 = 16;
 
 static SESSION: OnceLock<Session> = OnceLock::new();
+
+/// The environment variable that names a folder: a finding is saved there, the first of each kind, and the target goes on.
+const FINDINGS: &str = "WRITEPROOF_FUZZ_FINDINGS";
+
+/// The kinds of findings that were saved.
+static KEPT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Opens the libraries, once.
 ///
@@ -56,7 +66,7 @@ pub fn examine(target: Target, data: &[u8]) -> Corpus {
     let session = SESSION.get().unwrap_or_else(|| panic!("not begun"));
     match session.examine(&scenario, variant) {
         Ok(news) if news.is_empty() => {}
-        Ok(news) => panic!("{}", told(target, data, &scenario, &news)),
+        Ok(news) => found(target, data, &scenario, &news),
         Err(error) => panic!("the suite could not do its part: {error}"),
     }
     let tally = session.tally();
@@ -73,23 +83,55 @@ pub fn examine(target: Target, data: &[u8]) -> Corpus {
     Corpus::Keep
 }
 
+/// Something was found: that is the end, or, where [`FINDINGS`] says so, it is kept for later.
+fn found(target: Target, data: &[u8], scenario: &Scenario, news: &[News]) {
+    let Some(folder) = env::var_os(FINDINGS).map(PathBuf::from) else {
+        let path = format!("fuzz/artifacts/{}/crash-{}", target.name(), name(data));
+        panic!("{}", told(scenario, news, &path));
+    };
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_first = |news: &News| kept.insert(kind(news));
+    if !news
+        .iter()
+        .map(is_first)
+        .fold(false, |any, first| any | first)
+    {
+        return;
+    }
+    let path = folder.join(format!("finding-{}", name(data)));
+    eprintln!("{}", told(scenario, news, &path.display().to_string()));
+    if let Err(error) = fs::write(&path, data) {
+        panic!("{} cannot be written: {error}", path.display());
+    }
+}
+
+/// What is told of several findings as one: all but the numbers in it.
+fn kind(news: &News) -> String {
+    let finding = &news.finding;
+    let words = format!(
+        "{} {:?} {:?} {}",
+        news.backend, finding.kind, finding.clause, finding.seen
+    );
+    words.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
+/// As libFuzzer names the file of an input.
+fn name(data: &[u8]) -> String {
+    let digest = Sha1::digest(data);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// What was found, where, and how to see it again.
-fn told(target: Target, data: &[u8], scenario: &Scenario, news: &[News]) -> String {
+fn told(scenario: &Scenario, news: &[News], path: &str) -> String {
     let mut text = String::from("nobody knows this:\n");
     for news in news {
         // A text in memory takes whatever is written to it.
         let _ = writeln!(text, "{news}");
     }
-    // libFuzzer names the file of a crash so.
-    let name: String = Sha1::digest(data)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let scenario = writeproof::scenario::write(scenario);
     let _ = write!(
         text,
-        "in\n{}\nto see it again:\n  writeproof replay fuzz/artifacts/{}/crash-{name}",
-        writeproof::scenario::write(scenario),
-        target.name(),
+        "in\n{scenario}\nto see it again:\n  writeproof replay {path}"
     );
     text
 }
