@@ -1,3 +1,5 @@
+//! A few writes, and all that can become of the bytes that the peer sends.
+
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};

@@ -1,3 +1,5 @@
+//! Writes, a transport that blocks, and retries of every kind.
+
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};

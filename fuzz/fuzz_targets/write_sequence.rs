@@ -1,3 +1,5 @@
+//! Every step that a scenario knows, in any order.
+
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};

@@ -17,6 +17,9 @@ use self::counters::Counters;
 /// What libFuzzer sees of the libraries.
 static COUNTERS: Mutex<Vec<Counters>> = Mutex::new(Vec::new());
 
+/// What is reached is noted for one in so many inputs: there are counters by the hundred thousand.
+const NOTED: u64 = 16;
+
 static SESSION: OnceLock<Session> = OnceLock::new();
 
 /// Opens the libraries, once.
@@ -56,9 +59,11 @@ pub fn examine(target: Target, data: &[u8]) -> Corpus {
         Ok(news) => panic!("{}", told(target, data, &scenario, &news)),
         Err(error) => panic!("the suite could not do its part: {error}"),
     }
-    let mut counters = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner);
-    counters.iter_mut().for_each(Counters::note);
     let tally = session.tally();
+    let mut counters = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if tally.cases.is_multiple_of(NOTED) {
+        counters.iter_mut().for_each(Counters::note);
+    }
     if tally.cases.is_power_of_two() {
         eprintln!("{tally}");
         for counters in &*counters {

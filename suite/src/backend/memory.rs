@@ -19,12 +19,12 @@ pub struct Memory {
     guard: &'static Guard,
 }
 
-/// How many mappings a thread keeps for later.
-const POOL: usize = 8;
+/// How many mappings a thread keeps for later: as many as all but the longest cases have at once.
+const POOL: usize = 64;
 
 /// Mappings beyond this size, in bytes, go back to the operating system at once, so that one large
 /// write does not hold its memory for the rest of the run.
-const KEEP: usize = 64 << 10;
+const KEEP: usize = 128 << 10;
 
 thread_local! {
     static POOLED: RefCell<Vec<Pages>> = const { RefCell::new(Vec::new()) };

@@ -1,6 +1,6 @@
 //! `writeproof replay`: what an input of a fuzz target tells, what each library does there, and what of it is found.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use super::args::ReplayArguments;
 use super::artifact::{Input, Told, examine_all, laboratory};
@@ -16,47 +16,54 @@ pub(super) fn replay(arguments: &ReplayArguments) -> Result<Exit, Failure> {
     let inputs = arguments.artifact.iter().map(|path| Input::read(path));
     let inputs = inputs.collect::<Result<Vec<Input>, Failure>>()?;
     let laboratory = laboratory(&arguments.libraries, &arguments.backend)?;
-    let mut parts = Vec::with_capacity(inputs.len());
     let mut exit = Exit::Expected;
-    for input in &inputs {
-        let (text, of_input) = interruptible(|| replayed(input, &laboratory))?;
-        parts.push(text);
-        if of_input == Exit::Unexpected {
-            exit = of_input;
+    for (place, input) in inputs.iter().enumerate() {
+        if place > 0 {
+            Output::Standard.write("\n")?;
+        }
+        if replayed(input, &laboratory)? == Exit::Unexpected {
+            exit = Exit::Unexpected;
         }
     }
-    Output::Standard.write(&parts.join("\n"))?;
     Ok(exit)
 }
 
-/// All that is to be told of one input.
-fn replayed(input: &Input, laboratory: &Laboratory) -> Result<(String, Exit), Failure> {
+/// Tells all that is to be told of one input. What is to be run is told before it is: a library that runs in this very
+/// process may end it.
+fn replayed(input: &Input, laboratory: &Laboratory) -> Result<Exit, Failure> {
     let path = input.path.display();
     let target = input.artifact.target.name();
-    let mut text = format!("{path}, an input of {target}\n\n");
+    let begin = format!("{path}, an input of {target}\n\n");
+    let ended = |how: &dyn Display, exit| {
+        Output::Standard.write(&format!("{begin}{path}: {how}\n"))?;
+        Ok(exit)
+    };
     let (scenario, variants) = match input.told() {
         Told::Scenario(scenario, variants) => (scenario, variants),
         Told::Nothing(why) => {
-            let _ = writeln!(text, "{path}: tells no scenario, nothing was run: {why}");
-            return Ok((text, Exit::Expected));
+            let told = format_args!("tells no scenario, nothing was run: {why}");
+            return ended(&told, Exit::Expected);
         }
         Told::Misread(how) => {
-            let _ = writeln!(text, "{path}: UNEXPECTED, a bug in the suite: {how}");
-            return Ok((text, Exit::Unexpected));
+            let told = format_args!("UNEXPECTED, a bug in the suite: {how}");
+            return ended(&told, Exit::Unexpected);
         }
     };
-    let _ = writeln!(text, "{}", write(&scenario));
+    Output::Standard.write(&format!("{begin}{}\n", write(&scenario)))?;
+    let results = interruptible(|| examine_all(laboratory, &scenario, &variants))?;
+    let mut text = String::new();
     let mut all = Vec::new();
-    for (variant, examined) in examine_all(laboratory, &scenario, &variants)? {
+    for (variant, examined) in results {
         for one in &examined {
             let _ = writeln!(text, "{}", marked(&scenario.id, variant, one));
         }
         all.extend(examined);
     }
     let _ = writeln!(text, "{path}: {}", summary(&all));
+    Output::Standard.write(&text)?;
     let is_unexpected = |one: &Examined| one.unexpected().next().is_some();
     match all.iter().any(is_unexpected) {
-        true => Ok((text, Exit::Unexpected)),
-        false => Ok((text, Exit::Expected)),
+        true => Ok(Exit::Unexpected),
+        false => Ok(Exit::Expected),
     }
 }

@@ -46,11 +46,11 @@ pub struct Program {
 /// So many steps at most: more would make an input slow, and hardly find more.
 pub(super) const MOST_STEPS: usize = 48;
 
-/// So many bytes are offered at most by the writes of a case, 96 KiB: six full records.
-const MOST_BYTES: usize = 96 << 10;
+/// So many bytes are offered at most by the writes of a case, 64 KiB: four full records.
+const MOST_BYTES: usize = 64 << 10;
 
 /// So many times at most all steps together write.
-const MOST_TIMES: usize = 192;
+const MOST_TIMES: usize = 96;
 
 impl<'a> Arbitrary<'a> for Program {
     fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {

@@ -92,8 +92,10 @@ fn new_cell(random: &mut Rng) -> Cell {
             false => 0,
         },
         a: new_number(random),
-        b: match random.u8(..4) {
+        // How often, or how much at once: rarely much, as that takes long.
+        b: match random.u8(..16) {
             0 => new_number(random),
+            1..=4 => random.u16(..4),
             _ => 0,
         },
     }

@@ -20,7 +20,7 @@ use crate::trace::{ErrorClass, Outcome, Trace};
 /// between; all that are here if it is not set.
 const BACKENDS: &str = "WRITEPROOF_FUZZ_BACKENDS";
 
-/// The environment variable that names a shared object to run beside them.
+/// The environment variable that names a shared object to tell of, instead of the suite's own libraries.
 const LIBSSL: &str = "WRITEPROOF_FUZZ_LIBSSL";
 
 /// The environment variable that, if it is set, makes each difference of that object from the reference news too.
@@ -128,22 +128,29 @@ impl Session {
     /// # Errors
     /// [`SessionError`], if one of them cannot be used.
     pub fn of_environment() -> Result<Self, SessionError> {
+        if let Some(path) = env::var_os(LIBSSL) {
+            return Self::of_stranger(PathBuf::from(path));
+        }
         let named = env::var(BACKENDS).ok();
         let mut names: Vec<&str> = match &named {
             Some(names) => names.split(',').filter(|name| !name.is_empty()).collect(),
             None => Backends::here(),
         };
         names.retain(|name| *name != REFERENCE);
-        let mut session = Self::with(&names)?;
-        if let Some(path) = env::var_os(LIBSSL) {
-            let source = Source::new(STRANGER, PathBuf::from(path));
-            session.libraries.push(Library {
-                backend: Arc::new(Libssl::open(&source)?),
-                acquaintance: Acquaintance::Stranger {
-                    differences: env::var_os(DIFFERENCES).is_some(),
-                },
-            });
-        }
+        Self::with(&names)
+    }
+
+    /// With a shared object, of which alone it tells; the reference is what it is compared with.
+    fn of_stranger(path: PathBuf) -> Result<Self, SessionError> {
+        let source = Source::new(STRANGER, path);
+        let stranger = Library {
+            backend: Arc::new(Libssl::open(&source)?),
+            acquaintance: Acquaintance::Stranger {
+                differences: env::var_os(DIFFERENCES).is_some(),
+            },
+        };
+        let mut session = Self::with(&[])?;
+        session.libraries = vec![stranger];
         Ok(session)
     }
 
@@ -177,7 +184,7 @@ impl Session {
         })
     }
 
-    /// The libraries, the reference first.
+    /// The libraries that it tells of.
     pub fn backends(&self) -> impl Iterator<Item = &dyn Backend> {
         self.libraries
             .iter()
@@ -194,11 +201,10 @@ impl Session {
         let established = u64::from(is_established(&reference));
         self.established.fetch_add(established, Ordering::Relaxed);
         let mut news = Vec::new();
-        for (index, library) in self.libraries.iter().enumerate() {
-            // The first is the reference itself.
-            let trace = match index {
-                0 => None,
-                _ => Some(stage::run(library.backend.as_ref(), scenario, variant)?),
+        for library in &self.libraries {
+            let trace = match Arc::ptr_eq(&library.backend, &self.reference) {
+                true => None,
+                false => Some(stage::run(library.backend.as_ref(), scenario, variant)?),
             };
             let trace = trace.as_ref().unwrap_or(&reference);
             news.extend(self.news(library, &reference, trace));

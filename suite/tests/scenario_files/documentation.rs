@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use writeproof::scenario::Corpus;
+
 use crate::{read, with_steps};
 
 const README: &str = "README.md";
@@ -68,5 +70,14 @@ fn the_tables_name_exactly_the_keys_and_steps_that_the_parser_knows() {
         described.sort_unstable();
         known.sort_unstable();
         assert_eq!(described, known, "{heading}");
+    }
+}
+
+#[test]
+fn no_scenario_that_was_promoted_waits_for_its_title() {
+    let library = Corpus::built_in().expect("the library");
+    for scenario in library.scenarios() {
+        let title = &scenario.title;
+        assert!(!title.starts_with('…'), "{}: {title}", scenario.id);
     }
 }
