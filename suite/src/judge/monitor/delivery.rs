@@ -12,6 +12,11 @@ pub(super) static MONITORS: &[Monitor] = &[
 ];
 
 impl RecordSeen {
+    /// Whether it is not known how much of a write it carries: it cannot be read, or its key is not known.
+    fn is_closed(&self) -> bool {
+        self.is_unreadable() || matches!(self.body, Body::NoKey { .. })
+    }
+
     /// Which bytes it carries, where they do not simply follow those before.
     pub(super) fn unexpected(&self) -> &[Segment] {
         match &self.body {
@@ -48,6 +53,7 @@ fn end_of(segments: &[Segment]) -> Option<usize> {
 
 fn once_and_in_order(course: &Course<'_>, notes: &mut Notes) {
     let (mut sent_to, mut read_to) = (0, 0);
+    let mut readable = true;
     for (index, moment) in course.moments.iter().enumerate() {
         for record in moment.completed() {
             let Body::ApplicationData { plaintext, .. } = record.body else {
@@ -69,7 +75,10 @@ fn once_and_in_order(course: &Course<'_>, notes: &mut Notes) {
             notes.check(end.is_some(), moment, expected, seen);
             read_to = end.or(end_of(&content.segments)).unwrap_or(read_to);
         }
-        check_flush(moment, course.after(index), notes);
+        readable &= !moment.entry.sent.iter().any(RecordSeen::is_closed);
+        if readable {
+            check_flush(moment, course.after(index), notes);
+        }
     }
 }
 
@@ -132,11 +141,7 @@ fn no_more_than_offered(course: &Course<'_>, notes: &mut Notes) {
 fn bytes_are_on_the_wire(course: &Course<'_>, notes: &mut Notes) {
     let mut readable = true;
     for (index, moment) in course.moments.iter().enumerate() {
-        // Nor is it known how much of a write a record has whose key is not.
-        let is_closed = |record: &RecordSeen| {
-            record.is_unreadable() || matches!(record.body, Body::NoKey { .. })
-        };
-        readable &= !moment.entry.sent.iter().any(is_closed);
+        readable &= !moment.entry.sent.iter().any(RecordSeen::is_closed);
         let accepted = moment.call().and_then(Call::accepted).unwrap_or(0);
         let seen = readable && moment.entry.traffic.is_some();
         if moment.attempt().is_none() || accepted == 0 || !seen {
@@ -234,6 +239,15 @@ mod tests {
         };
         let closed = Script::tls13().write(9, Call::success(9)).sent(closed);
         not_exercised(clause, &closed);
+        // Nor is a flush behind it held against what can be seen.
+        let flushed = closed.flushed(Call::success(1));
+        not_exercised("delivery.once-and-in-order", &flushed);
+        let lost = Script::tls13().write(9, Call::success(9));
+        broken(
+            "delivery.once-and-in-order",
+            3,
+            &lost.flushed(Call::success(1)),
+        );
         let other = Script::tls13().other_interface();
         not_exercised(clause, &other.write(9, Call::success(9)));
         let memory = Script::tls13().write(9, Call::success(9));

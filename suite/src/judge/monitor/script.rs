@@ -107,6 +107,11 @@ impl Script {
         self.called(Step::Read(max), call)
     }
 
+    /// What the library held back was to be sent.
+    pub(super) fn flushed(self, call: Call) -> Self {
+        self.entry(Asked::Flush, Outcome::Call(call))
+    }
+
     /// A shutdown whose alert went out.
     pub(super) fn shutdown(self) -> Self {
         self.called(Step::Shutdown, failed(0, ErrorClass::Syscall))
