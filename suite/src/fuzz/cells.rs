@@ -1,13 +1,15 @@
 //! A scenario as cells of six bytes: one for how the case is set up, one for each step. A cell that is added, taken away or
 //! changed is a step that is added, taken away or changed, and nothing else moves.
 
+use std::num::NonZeroUsize;
+
 use arbitrary::{Arbitrary, Unstructured};
 
 use super::Target;
 use super::vocabulary::{Vocabulary, setting, setting_of};
 use crate::scenario::{
-    Id, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets, Source, Step, Variant,
-    Version, leave_out_what_cannot_stand,
+    Id, PeerAction, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets, Source, Step,
+    Variant, Version, leave_out_what_cannot_stand,
 };
 
 /// What stands for one step, or for how the case is set up.
@@ -46,7 +48,7 @@ pub struct Program {
 /// So many steps at most: more would make an input slow, and hardly find more.
 pub(super) const MOST_STEPS: usize = 48;
 
-/// So many bytes are offered at most by the writes of a case, 64 KiB: four full records.
+/// So many bytes are offered at most by the writes of a case, 64 KiB: four full records; and as many by the peer's.
 const MOST_BYTES: usize = 64 << 10;
 
 /// So many times at most all steps together write.
@@ -191,9 +193,10 @@ fn length(source: &Source) -> Result<usize, &Source> {
     }
 }
 
-/// Makes less of writes that would be too much for one case.
+/// Makes less of writes, of the peer's too, that would be too much for one case.
 fn bound(steps: &mut [Step]) {
     let (mut bytes, mut times) = (MOST_BYTES, MOST_TIMES);
+    let mut of_peer = MOST_BYTES;
     for step in steps {
         match step {
             Step::Write(write) => {
@@ -203,6 +206,10 @@ fn bound(steps: &mut [Step]) {
                 }
                 times = times.saturating_sub(write.times.get()).max(1);
                 bytes -= write.bytes();
+            }
+            Step::Peer(PeerAction::Write(len)) => {
+                *len = (*len).min(of_peer.try_into().unwrap_or(NonZeroUsize::MIN));
+                of_peer = of_peer.saturating_sub(len.get());
             }
             // A longer retry offers new bytes.
             Step::Retry(retry) => {
@@ -249,6 +256,8 @@ mod tests {
                 assert!(scenario.variants().eq([variant]));
                 let written: usize = scenario.steps.iter().map(written).sum();
                 assert!(written <= MOST_BYTES, "{:?}", scenario.steps);
+                let of_peer: usize = scenario.steps.iter().map(written_by_peer).sum();
+                assert!(of_peer <= MOST_BYTES + MOST_STEPS, "{:?}", scenario.steps);
             }
         }
         assert!(cases > 20_000, "{cases}");
@@ -257,6 +266,13 @@ mod tests {
     fn written(step: &Step) -> usize {
         match step {
             Step::Write(write) => write.bytes(),
+            _ => 0,
+        }
+    }
+
+    fn written_by_peer(step: &Step) -> usize {
+        match step {
+            Step::Peer(PeerAction::Write(bytes)) => bytes.get(),
             _ => 0,
         }
     }
