@@ -35,7 +35,7 @@ while read -r name path; do
 done <"$WORK/libraries"
 
 # The far end of each connection is linked in and the same everywhere; it gets no instrumentation.
-env -u CFLAGS cargo fuzz build --sanitizer "$sanitizer"
+env -u CFLAGS cargo fuzz build --release --sanitizer "$sanitizer"
 host=$(rustc -vV | sed -n 's/^host: //p')
 for target in $(cargo fuzz list); do
   cp "${CARGO_TARGET_DIR:-target}/$host/release/$target" "$OUT/$target"
