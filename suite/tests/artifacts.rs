@@ -1,6 +1,8 @@
 //! What becomes of an input of a fuzz target by the real command: `replay`, `shrink`, `promote`, and where inputs come from:
 //! `corpus`. Findings that nobody knows come from the library with faults sown into it.
 
+mod outcome;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ use tempfile::TempDir;
 use writeproof::fuzz::{Artifact, Cell, Content, FORMAT, Program, Target, seeds};
 use writeproof::scenario::{Corpus, Id, Scenario, parse, write};
 use writeproof_faulty::{LIBSSL, VARIABLE};
+
+use self::outcome::{assert_exit, stderr, stdout};
 
 /// A scenario of the library that breaks no clause on a right library but one that the ledger knows.
 const SCENARIO: &str = "retry/shorter-buffer";
@@ -44,25 +48,6 @@ fn run_with(fault: &str, arguments: &[&str]) -> Output {
     let mut command = beside_another(arguments);
     command.env(VARIABLE, fault);
     command.output().expect("the command starts")
-}
-
-#[track_caller]
-fn assert_exit(output: &Output, code: i32) {
-    let (out, err) = (stdout(output), stderr(output));
-    assert_eq!(
-        output.status.code(),
-        Some(code),
-        "stdout:\n{out}\nstderr:\n{err}"
-    );
-    assert!(!err.contains("panicked"), "{err}");
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn scenario(id: &str) -> Scenario {

@@ -1,5 +1,7 @@
 //! The real command: its exit codes, its messages, its reports.
 
+mod outcome;
+
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
@@ -11,6 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use writeproof::backend::Backends;
 use writeproof::report::json::SCHEMA;
+
+use self::outcome::{assert_exit, stderr, stdout};
 
 /// A library scenario that runs on all backends.
 const SCENARIO: &str = "retry/shorter-buffer";
@@ -31,25 +35,6 @@ fn writeproof(arguments: &[&str]) -> Command {
 
 fn run(arguments: &[&str]) -> Output {
     writeproof(arguments).output().expect("the command starts")
-}
-
-#[track_caller]
-fn assert_exit(output: &Output, code: i32) {
-    let (out, err) = (stdout(output), stderr(output));
-    assert_eq!(
-        output.status.code(),
-        Some(code),
-        "stdout:\n{out}\nstderr:\n{err}"
-    );
-    assert!(!err.contains("panicked"), "{err}");
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// A scenario file `FAMILY/NAME.toml` in a folder of its own.
