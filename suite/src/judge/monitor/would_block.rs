@@ -3,7 +3,7 @@
 use super::{Came, Course, Moment, Monitor, Notes};
 use crate::link::{Errno, Refusal};
 use crate::scenario::Step;
-use crate::trace::{Asked, ErrorClass};
+use crate::trace::{Asked, Call, ErrorClass};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("would-block.want-write", want_write),
@@ -17,7 +17,8 @@ fn want_write(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _, call) in course.writes() {
         let Some(traffic) = &moment.entry.traffic else {
             // Of a BIO of the library's own, or of a socket, only what the call says can be seen.
-            if may_only_wait(course, moment) && call.error != ErrorClass::WantRead {
+            let is_other = call.error == ErrorClass::WantRead || has_been_ended(moment, call);
+            if may_only_wait(course, moment) && !is_other {
                 let kept = call.error == ErrorClass::WantWrite;
                 notes.check(kept, moment, "WANT_WRITE", Came(call));
             }
@@ -48,6 +49,17 @@ fn want_read(course: &Course<'_>, notes: &mut Notes) {
             notes.check(kept, moment, "WANT_READ", Came(call));
         }
     }
+}
+
+/// Whether the call says that what came in has ended the connection, and something had come: what a write that shakes
+/// hands within the connection reads then.
+fn has_been_ended(moment: &Moment<'_>, call: &Call) -> bool {
+    let says_so = match call.error {
+        ErrorClass::Ssl => !call.queue.is_empty(),
+        ErrorClass::ZeroReturn => true,
+        _ => false,
+    };
+    says_so && !moment.entry.taken.is_empty()
 }
 
 /// Whether a write that is not done can have no other reason than that the transport, of which nothing
@@ -151,6 +163,17 @@ mod tests {
         kept(clause, 1, &unseen(failed(-1, ErrorClass::WantWrite)));
         broken(clause, 2, &unseen(failed(-1, ErrorClass::Syscall)));
         not_exercised(clause, &unseen(wants_read()));
+        // What came in meanwhile may have ended the connection.
+        for (call, came) in [
+            (refused("ssl:unexpected record"), data(9)),
+            (
+                failed(-1, ErrorClass::ZeroReturn),
+                alert("warning close_notify"),
+            ),
+        ] {
+            broken(clause, 2, &unseen(call.clone()));
+            not_exercised(clause, &unseen(call).taken(came));
+        }
     }
 
     #[test]
