@@ -129,6 +129,8 @@ fn answer_before_data(course: &Course<'_>, notes: &mut Notes) {
         // What the same call sends may answer it.
         asked |= asks && !answered;
         for record in &moment.entry.sent {
+            // One that goes out before the read that would have looked is an answer too.
+            asked &= !(record.is_complete() && is_update(record, None));
             if let Some(kept) = due.see(record) {
                 asked &= !kept;
                 notes.check(kept, moment, "the answer to the peer's key update", record);
@@ -198,7 +200,7 @@ mod tests {
     use super::super::script::*;
     use crate::link::{Direction, Refusal};
     use crate::scenario::KeyUpdate::{NotRequested, Requested};
-    use crate::trace::{Call, Portion, RecordSeen};
+    use crate::trace::{Call, ErrorClass, Portion, RecordSeen};
 
     const ASKS: &str = "key_update (update_requested)";
     const TELLS: &str = "key_update (update_not_requested)";
@@ -268,6 +270,10 @@ mod tests {
         );
         broken(clause, 3, &write(base).sent(data(9)));
         not_exercised(clause, &write(Script::tls13()).sent(data(9)));
+        // An answer that came before a read looked leaves nothing due.
+        let early = Script::tls13().read(failed(-1, ErrorClass::Syscall));
+        let early = write(early.taken(update(ASKS))).sent(update(TELLS));
+        not_exercised(clause, &write(early.read(wants_read())).sent(data(9)));
     }
 
     #[test]

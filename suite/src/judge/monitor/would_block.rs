@@ -25,8 +25,14 @@ fn want_write(course: &Course<'_>, notes: &mut Notes) {
             continue;
         };
         // One that was refused both ways may say either. What came may have ended the connection: then it is the
-        // alert in answer that the transport did not take.
-        let ended = traffic.inn.moved && call.error == ErrorClass::Ssl && !call.queue.is_empty();
+        // alert in answer that the transport did not take. A write that shakes hands may come upon what had come before.
+        let shakes_hands = moment
+            .entry
+            .sent
+            .iter()
+            .any(|record| !record.messages().is_empty());
+        let ended = call.error == ErrorClass::Ssl && !call.queue.is_empty();
+        let ended = ended && (traffic.inn.moved || shakes_hands);
         let refused = traffic.out.is_to_be_retried() && !traffic.inn.is_to_be_retried();
         if refused && !ended && moment.is_sound() && call.error != ErrorClass::None {
             let kept = call.error == ErrorClass::WantWrite;
@@ -155,6 +161,7 @@ mod tests {
         let ended = base.clone().write(9, refused("ssl:unexpected record"));
         let mut ended = ended.refused(Out, WouldBlock);
         broken(clause, 2, &ended);
+        not_exercised(clause, &ended.clone().sent(messages(&["client_hello"])));
         ended.traffic().inn.moved = true;
         not_exercised(clause, &ended);
         not_exercised(clause, &base.clone().write(9, Call::success(9)));
