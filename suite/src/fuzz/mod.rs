@@ -14,6 +14,7 @@
 mod artifact;
 mod cells;
 mod examine;
+mod multi_block;
 mod mutate;
 mod number;
 mod reading;
