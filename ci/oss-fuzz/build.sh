@@ -30,7 +30,7 @@ case ${CXXFLAGS:-} in *-stdlib=libc++*) export CXXSTDLIB=c++ ;; esac
 CFLAGS=$(without "${CFLAGS:-}") CXXFLAGS=$(without "${CXXFLAGS:-}") \
   bash ci/instrumented-libraries >"$WORK/libraries"
 mkdir -p "$OUT/libssl"
-while read -r name path; do
+while read -r name path _; do
   cp "$path" "$OUT/libssl/$name.so"
 done <"$WORK/libraries"
 

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -14,20 +15,21 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 /// system for them costs more than a small write.
 #[derive(Debug)]
 pub struct Memory {
-    pages: Pages,
+    /// Taken when this is dropped, not before.
+    pages: ManuallyDrop<Pages>,
     len: usize,
-    guard: &'static Guard,
 }
 
-/// How many mappings a thread keeps for later: as many as all but the longest cases have at once.
-const POOL: usize = 64;
+/// Mappings of 2 to the power of so many pages, and of fewer, are kept for later; larger ones go back to the operating
+/// system at once, so that one large write does not hold its memory for the rest of the run.
+const LARGEST: u32 = 5;
 
-/// Mappings beyond this size, in bytes, go back to the operating system at once, so that one large
-/// write does not hold its memory for the rest of the run.
-const KEEP: usize = 128 << 10;
+/// How many mappings of each size a thread keeps: as many as all but the longest cases have at once.
+const POOL: usize = 128;
 
 thread_local! {
-    static POOLED: RefCell<Vec<Pages>> = const { RefCell::new(Vec::new()) };
+    /// Those that nobody has, by the power of two that they have pages.
+    static POOLED: RefCell<[Vec<Pages>; LARGEST as usize + 1]> = RefCell::default();
 }
 
 impl Memory {
@@ -36,17 +38,15 @@ impl Memory {
     /// # Errors
     /// What the operating system says when it has no pages left.
     pub fn holding(bytes: &[u8]) -> io::Result<Self> {
-        let pooled = POOLED.with_borrow_mut(|pool| {
-            let fits = pool.iter().position(|pages| pages.usable >= bytes.len())?;
-            Some(pool.swap_remove(fits))
-        });
+        let size = Size::of(bytes.len());
+        let pooled = POOLED.with_borrow_mut(|pool| pool.get_mut(size.place())?.pop());
         let pages = match pooled {
             Some(pages) => pages,
-            None => Pages::map(bytes.len())?,
+            None => Pages::map(size)?,
         };
+        pages.guard.stand(&pages);
         let mut memory = Self {
-            guard: Guard::of(&pages),
-            pages,
+            pages: ManuallyDrop::new(pages),
             len: bytes.len(),
         };
         memory.bytes_mut().copy_from_slice(bytes);
@@ -74,40 +74,41 @@ impl Memory {
     }
 
     fn start(&self) -> *mut u8 {
-        // SAFETY: `len` is at most `usable`, so that the result stays inside the mapping.
-        unsafe { self.pages.start.as_ptr().add(self.pages.usable - self.len) }
+        // SAFETY: `len` is at most what is usable, so that the result stays inside the mapping.
+        unsafe { self.pages.end().sub(self.len) }
     }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        self.guard.page.store(NO_PAGE, Ordering::Release);
-        let pages = std::mem::replace(&mut self.pages, Pages::NONE);
-        if pages.usable > KEEP {
-            return;
-        }
+        self.pages.guard.stand_down();
+        // SAFETY: `self` is going, and nothing below touches it.
+        let pages = unsafe { ManuallyDrop::take(&mut self.pages) };
         // The thread may be ending, its pool gone already: then the pages go to the system.
         let _ = POOLED.try_with(|pool| {
             let mut pool = pool.borrow_mut();
-            if pool.len() < POOL {
-                pool.push(pages);
+            let room = |kept: &&mut Vec<Pages>| kept.len() < POOL;
+            if let Some(kept) = pool.get_mut(pages.size.place()).filter(room) {
+                kept.push(pages);
             }
         });
     }
 }
 
-/// The address of an inaccessible page of memory that there is. All of these form a list that only grows, since
-/// a signal handler may be looking at it; one that is free is taken again, so that it has no more than there
-/// ever was memory at once.
+/// The address of an inaccessible page. All of these form a list that only grows, since a signal handler may be looking at
+/// it; one whose pages are gone is taken again, so that it has no more than there ever were mappings at once.
 #[derive(Debug)]
 struct Guard {
-    /// Where the page begins; `NO_PAGE` while this is free.
+    /// Where the page begins, or [`FREE`] or [`RESTING`].
     page: AtomicUsize,
     next: *const Guard,
 }
 
-/// Nothing is at this address.
-const NO_PAGE: usize = 0;
+/// It belongs to no pages.
+const FREE: usize = 0;
+
+/// Its pages are in a pool: nobody has them. No page begins here.
+const RESTING: usize = 1;
 
 /// The guard that was added last.
 static GUARDS: AtomicPtr<Guard> = AtomicPtr::new(ptr::null_mut());
@@ -116,22 +117,35 @@ static GUARDS: AtomicPtr<Guard> = AtomicPtr::new(ptr::null_mut());
 unsafe impl Sync for Guard {}
 
 impl Guard {
-    /// Stands for the inaccessible page of these from now on.
-    fn of(pages: &Pages) -> &'static Self {
-        let page = pages.start.as_ptr().addr() + pages.usable;
+    /// One that is nobody else's, resting.
+    fn take() -> &'static Self {
         let take = |guard: &&Self| {
             let taken = (Ordering::AcqRel, Ordering::Relaxed);
             let free = &guard.page;
-            free.compare_exchange(NO_PAGE, page, taken.0, taken.1)
+            free.compare_exchange(FREE, RESTING, taken.0, taken.1)
                 .is_ok()
         };
-        Self::all().find(take).unwrap_or_else(|| Self::add(page))
+        Self::all().find(take).unwrap_or_else(Self::add)
     }
 
-    fn add(page: usize) -> &'static Self {
+    /// Stands for the inaccessible page of these from now on.
+    fn stand(&self, pages: &Pages) {
+        self.page.store(pages.end().addr(), Ordering::Release);
+    }
+
+    fn stand_down(&self) {
+        self.page.store(RESTING, Ordering::Release);
+    }
+
+    /// Anybody may take it.
+    fn leave(&self) {
+        self.page.store(FREE, Ordering::Release);
+    }
+
+    fn add() -> &'static Self {
         let mut last = GUARDS.load(Ordering::Acquire);
         let guard = Box::into_raw(Box::new(Self {
-            page: AtomicUsize::new(page),
+            page: AtomicUsize::new(RESTING),
             next: last,
         }));
         while let Err(added) =
@@ -153,8 +167,31 @@ impl Guard {
     }
 
     fn covers(&self, address: usize) -> bool {
-        let page = self.page.load(Ordering::Acquire);
-        page != NO_PAGE && address.checked_sub(page).is_some_and(|at| at < page_size())
+        match self.page.load(Ordering::Acquire) {
+            FREE | RESTING => false,
+            page => address.checked_sub(page).is_some_and(|at| at < page_size()),
+        }
+    }
+}
+
+/// How many pages: a power of two, so that those of one write fit another of about its length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Size(u32);
+
+impl Size {
+    /// What so many bytes need.
+    fn of(bytes: usize) -> Self {
+        let pages = bytes.div_ceil(page_size()).max(1);
+        Self(pages.next_power_of_two().ilog2())
+    }
+
+    fn bytes(self) -> usize {
+        page_size() << self.0
+    }
+
+    /// Where mappings of this size stand in a pool, if they do.
+    fn place(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -162,25 +199,19 @@ impl Guard {
 #[derive(Debug)]
 struct Pages {
     start: NonNull<u8>,
-    /// Readable bytes; the mapping is one page longer.
-    usable: usize,
+    /// The readable ones; the mapping is one page longer.
+    size: Size,
+    guard: &'static Guard,
 }
 
 impl Pages {
-    const NONE: Self = Self {
-        start: NonNull::dangling(),
-        usable: 0,
-    };
-
-    fn map(bytes: usize) -> io::Result<Self> {
-        let page = page_size();
-        let usable = bytes.div_ceil(page).max(1) * page;
+    fn map(size: Size) -> io::Result<Self> {
         // SAFETY: an anonymous private mapping at an address that the system chooses touches no
         // memory of ours.
         let start = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
-                usable + page,
+                size.bytes() + page_size(),
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
                 -1,
@@ -192,32 +223,34 @@ impl Pages {
         }
         let pages = Self {
             start: NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?,
-            usable,
+            size,
+            guard: Guard::take(),
         };
         // SAFETY: the last page of the mapping that was made above; nothing points into it.
-        let guarded = unsafe {
-            libc::mprotect(
-                pages.start.as_ptr().add(usable).cast(),
-                page,
-                libc::PROT_NONE,
-            )
-        };
+        let guarded = unsafe { libc::mprotect(pages.end().cast(), page_size(), libc::PROT_NONE) };
         match guarded {
             0 => Ok(pages),
             _ => Err(io::Error::last_os_error()),
         }
     }
+
+    /// Where the readable pages end, and the inaccessible one begins.
+    fn end(&self) -> *mut u8 {
+        // SAFETY: so long is the readable part of the mapping.
+        unsafe { self.start.as_ptr().add(self.size.bytes()) }
+    }
 }
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        if self.usable > 0 {
-            // SAFETY: exactly the mapping that `map` made; its only user is being dropped.
-            unsafe { libc::munmap(self.start.as_ptr().cast(), self.usable + page_size()) };
-        }
+        let length = self.size.bytes() + page_size();
+        // SAFETY: exactly the mapping that `map` made; its only user is being dropped.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), length) };
+        self.guard.leave();
     }
 }
 
+/// In bytes.
 fn page_size() -> usize {
     // SAFETY: asks for a constant of the system.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };

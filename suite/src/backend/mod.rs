@@ -444,7 +444,8 @@ impl Backends {
 impl Known {
     fn home(&self) -> Result<Home, Unusable> {
         let shared = |path: PathBuf| {
-            let source = libssl::Source::new(self.id, path);
+            let mut source = libssl::Source::new(self.id, path);
+            source.version = std::env::var(variable(self.id) + VERSION).ok();
             Ok(Home::SharedObject(source))
         };
         let named = std::env::var_os(variable(self.id)).map(PathBuf::from);
@@ -479,6 +480,9 @@ impl Known {
         )
     }
 }
+
+/// How the environment variable ends that tells the version of a shared object that does not tell it itself, as BoringSSL's.
+const VERSION: &str = "_VERSION";
 
 /// The environment variable that names the shared object of a backend: `WRITEPROOF_OPENSSL_1_1_1`.
 fn variable(id: &str) -> String {

@@ -57,7 +57,7 @@ fn untold(seeds: &Seeds) -> String {
             Untold::NoCells(_) => "as the target reads no cells",
             Untold::Step(_) => "for a step",
             Untold::Setting(_) => "for how it is set up",
-            Untold::TooLong(_) => "as too long",
+            Untold::TooLong { .. } => "as too long",
             Untold::TooMuch => "as it writes too much",
         };
         *reasons.entry(reason).or_default() += 1;

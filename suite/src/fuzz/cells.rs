@@ -45,21 +45,75 @@ pub struct Program {
     pub steps: Vec<Cell>,
 }
 
-/// So many steps at most: more would make an input slow, and hardly find more.
-pub(super) const MOST_STEPS: usize = 48;
+/// How much a case of a target does at most: more would make an input slow, and hardly find more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Steps behind the handshake.
+    pub(super) steps: usize,
+    /// Bytes that all writes together offer, and as many that the peer writes.
+    bytes: usize,
+    /// How often all steps together write.
+    times: usize,
+}
 
-/// So many bytes are offered at most by the writes of a case, 64 KiB: four full records; and as many by the peer's.
-const MOST_BYTES: usize = 64 << 10;
+impl Bounds {
+    /// Sequences of every kind: four full records and a long row of small ones.
+    const WIDE: Self = Self {
+        steps: 48,
+        bytes: 64 << 10,
+        times: 96,
+    };
 
-/// So many times at most all steps together write.
-const MOST_TIMES: usize = 96;
+    /// What a write and its retries need. It is for this target that speed counts most.
+    const NARROW: Self = Self {
+        steps: 16,
+        times: 12,
+        ..Self::WIDE
+    };
+
+    pub(super) fn of(target: Target) -> Self {
+        match target {
+            Target::WriteRetry => Self::NARROW,
+            Target::WriteSequence | Target::WireInbound | Target::ScenarioFile => Self::WIDE,
+        }
+    }
+
+    /// Makes less of writes, of the peer's too, that would be too much for one case.
+    fn keep(self, steps: &mut [Step]) {
+        let (mut bytes, mut times) = (self.bytes, self.times);
+        let mut of_peer = self.bytes;
+        for step in steps {
+            match step {
+                Step::Write(write) => {
+                    write.times = write.times.min(times.try_into().unwrap_or(write.times));
+                    if let Source::Pattern(len) = &mut write.source {
+                        *len = (*len).min(bytes / write.times.get());
+                    }
+                    times = times.saturating_sub(write.times.get()).max(1);
+                    bytes -= write.bytes();
+                }
+                Step::Peer(PeerAction::Write(len)) => {
+                    *len = (*len).min(of_peer.try_into().unwrap_or(NonZeroUsize::MIN));
+                    of_peer = of_peer.saturating_sub(len.get());
+                }
+                // A longer retry offers new bytes.
+                Step::Retry(retry) => {
+                    if let Some(len) = &mut retry.len {
+                        *len = (*len).min(self.bytes);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
 
 impl<'a> Arbitrary<'a> for Program {
     fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         let setting = Cell::arbitrary(input)?;
         let mut steps = Vec::new();
         // What is left of a cell that was cut off is filled up with zeros.
-        while !input.is_empty() && steps.len() < MOST_STEPS {
+        while !input.is_empty() && steps.len() < Bounds::WIDE.steps {
             steps.push(Cell::arbitrary(input)?);
         }
         Ok(Self { setting, steps })
@@ -80,8 +134,13 @@ pub enum Untold {
     #[error("{0}, which the target has no cell for")]
     Setting(String),
     /// There are more steps than a case of the fuzzer has.
-    #[error("{0} steps, more than {MOST_STEPS}")]
-    TooLong(usize),
+    #[error("{steps} steps, more than {most}")]
+    TooLong {
+        /// So many it has.
+        steps: usize,
+        /// So many it may have.
+        most: usize,
+    },
     /// The cells come to something else: what is too much for the fuzzer is made less.
     #[error("it writes more than the fuzzer does in a case")]
     TooMuch,
@@ -104,9 +163,10 @@ impl Program {
         if setting.handshakes {
             steps.push(Step::Handshake);
         }
-        let told = self.steps.iter().filter_map(|&cell| vocabulary.step(cell));
-        steps.extend(told);
-        bound(&mut steps);
+        let bounds = Bounds::of(target);
+        let cells = self.steps.iter().take(bounds.steps);
+        steps.extend(cells.filter_map(|&cell| vocabulary.step(cell)));
+        bounds.keep(&mut steps);
         let id = format!("fuzz/{}", target.family());
         let mut scenario = Scenario {
             id: Id::new(&id)?,
@@ -148,8 +208,10 @@ impl Program {
         let vocabulary = Vocabulary::of(target).ok_or(Untold::NoCells(target))?;
         let handshakes = scenario.steps.first() == Some(&Step::Handshake);
         let steps = &scenario.steps[usize::from(handshakes)..];
-        if steps.len() > MOST_STEPS {
-            return Err(Untold::TooLong(steps.len()));
+        let most = Bounds::of(target).steps;
+        if steps.len() > most {
+            let steps = steps.len();
+            return Err(Untold::TooLong { steps, most });
         }
         let place = |index| index + 1 + usize::from(handshakes);
         let cells = steps.iter().enumerate().map(|(index, step)| {
@@ -194,35 +256,6 @@ fn length(source: &Source) -> Result<usize, &Source> {
     }
 }
 
-/// Makes less of writes, of the peer's too, that would be too much for one case.
-fn bound(steps: &mut [Step]) {
-    let (mut bytes, mut times) = (MOST_BYTES, MOST_TIMES);
-    let mut of_peer = MOST_BYTES;
-    for step in steps {
-        match step {
-            Step::Write(write) => {
-                write.times = write.times.min(times.try_into().unwrap_or(write.times));
-                if let Source::Pattern(len) = &mut write.source {
-                    *len = (*len).min(bytes / write.times.get());
-                }
-                times = times.saturating_sub(write.times.get()).max(1);
-                bytes -= write.bytes();
-            }
-            Step::Peer(PeerAction::Write(len)) => {
-                *len = (*len).min(of_peer.try_into().unwrap_or(NonZeroUsize::MIN));
-                of_peer = of_peer.saturating_sub(len.get());
-            }
-            // A longer retry offers new bytes.
-            Step::Retry(retry) => {
-                if let Some(len) = &mut retry.len {
-                    *len = (*len).min(MOST_BYTES);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use fastrand::Rng;
@@ -256,9 +289,14 @@ mod tests {
                 assert!(stands(&scenario), "{:?}", scenario.steps);
                 assert!(scenario.variants().eq([variant]));
                 let written: usize = scenario.steps.iter().map(written).sum();
-                assert!(written <= MOST_BYTES, "{:?}", scenario.steps);
+                let bounds = Bounds::of(target);
+                assert!(written <= bounds.bytes, "{:?}", scenario.steps);
                 let of_peer: usize = scenario.steps.iter().map(written_by_peer).sum();
-                assert!(of_peer <= MOST_BYTES + MOST_STEPS, "{:?}", scenario.steps);
+                assert!(
+                    of_peer <= bounds.bytes + bounds.steps,
+                    "{:?}",
+                    scenario.steps
+                );
             }
         }
         assert!(cases > 20_000, "{cases}");

@@ -13,6 +13,7 @@
 
 mod artifact;
 mod cells;
+mod deadly;
 mod examine;
 mod multi_block;
 mod mutate;

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use arbitrary::{Arbitrary, Unstructured};
 use fastrand::Rng;
 
-use super::cells::MOST_STEPS;
+use super::cells::Bounds;
 use super::{Cell, Header, Program, Target};
 
 /// Numbers near which something changes: nothing, the borders of records and their headers, and the sizes of buffers.
@@ -46,7 +46,7 @@ pub fn mutate(
     for _ in 0..random.usize(CHANGES) {
         change(&mut program, &mut random);
     }
-    let most = ((space.len() - header.len()) / Cell::LEN - 1).min(MOST_STEPS);
+    let most = ((space.len() - header.len()) / Cell::LEN - 1).min(Bounds::of(target).steps);
     program.steps.truncate(most);
     let bytes: Vec<u8> = header.into_iter().chain(program.bytes()).collect();
     space[..bytes.len()].copy_from_slice(&bytes);
@@ -101,12 +101,12 @@ fn new_cell(random: &mut Rng) -> Cell {
     }
 }
 
-/// Mostly small, often near a border.
+/// Mostly small, often near a border: much takes long, and one write of much is enough.
 fn new_number(random: &mut Rng) -> u16 {
-    match random.u8(..8) {
-        0..=2 => random.u16(..64),
-        3 | 4 => random.u16(..2048),
-        5 | 6 => {
+    match random.u8(..16) {
+        0..=6 => random.u16(..64),
+        7..=11 => random.u16(..2048),
+        12..=14 => {
             let border = BORDERS[random.usize(..BORDERS.len())];
             border.wrapping_add(random.u16(..3)).wrapping_sub(1)
         }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::deadly::is_deadly;
 use crate::backend::libssl::{Libssl, LoadError, Source};
 use crate::backend::{Backend, Backends, REFERENCE, Unusable};
 use crate::judge::{Finding, Judge, Kind};
@@ -191,7 +192,8 @@ impl Session {
             .map(|library| library.backend.as_ref())
     }
 
-    /// Runs a case on all libraries and says what nobody knows yet, the most serious first.
+    /// Runs a case on all libraries and says what nobody knows yet, the most serious first. A library that is known to end the
+    /// process in such a case is passed over.
     ///
     /// # Errors
     /// [`StageError`], if the suite itself could not do its part.
@@ -202,6 +204,9 @@ impl Session {
         self.established.fetch_add(established, Ordering::Relaxed);
         let mut news = Vec::new();
         for library in &self.libraries {
+            if is_deadly(&library.backend.about().recorded_as(), scenario) {
+                continue;
+            }
             let trace = match Arc::ptr_eq(&library.backend, &self.reference) {
                 true => None,
                 false => Some(stage::run(library.backend.as_ref(), scenario, variant)?),

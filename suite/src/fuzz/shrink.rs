@@ -188,7 +188,7 @@ mod tests {
     use super::*;
     use crate::scenario::{Source, Step};
 
-    const TARGET: Target = Target::WriteRetry;
+    const TARGET: Target = Target::WriteSequence;
 
     /// A program of many cells, whatever they tell.
     fn program(cells: u16) -> Program {

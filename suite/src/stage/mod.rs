@@ -703,11 +703,14 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "no message".to_owned())
 }
 
-/// The longest retry of the write that comes before these steps, in bytes; 0 if none names a length.
+/// The longest retry of the write that comes before these steps, in bytes; 0 if none names a length. Behind a write of
+/// the rest too: where nothing is left, there is no such write, and the retry is still of the one before.
 fn longest_retry(after: &[Step]) -> usize {
+    let is_another =
+        |step: &Step| matches!(step, Step::Write(write) if write.source != Source::Rest);
     after
         .iter()
-        .take_while(|step| !matches!(step, Step::Write(_)))
+        .take_while(|step| !is_another(step))
         .filter_map(|step| match step {
             Step::Retry(retry) => retry.len,
             _ => None,

@@ -173,34 +173,40 @@ impl Stream {
 }
 
 /// Lets through all windows of some bytes, and few others.
-struct Sieve(Vec<u64>);
+struct Sieve {
+    words: Vec<u64>,
+    /// How far a hash is moved down to be the number of a bit of them.
+    shift: u32,
+}
 
 impl Sieve {
-    /// Sixty times as many as a record has windows.
-    const BITS: u32 = 20;
-
+    /// At least thirty-two bits for each window.
     fn of(bytes: &[u8]) -> Self {
-        let mut words = vec![0; 1 << (Self::BITS - u64::BITS.trailing_zeros())];
+        let words = bytes.len().div_ceil(2).next_power_of_two();
+        let mut sieve = Self {
+            words: vec![0; words],
+            shift: u64::BITS - words.ilog2() - u64::BITS.ilog2(),
+        };
         for window in bytes.windows(RECOGNISABLE) {
-            let (word, bit) = Self::place(window);
-            words[word] |= bit;
+            let (word, bit) = sieve.place(window);
+            sieve.words[word] |= bit;
         }
-        Self(words)
+        sieve
     }
 
     fn lets_through(&self, window: &[u8]) -> bool {
-        let (word, bit) = Self::place(window);
-        self.0[word] & bit != 0
+        let (word, bit) = self.place(window);
+        self.words[word] & bit != 0
     }
 
     /// The word and the bit that stand for a window: the highest bits of a multiplicative hash.
-    fn place(window: &[u8]) -> (usize, u64) {
+    fn place(&self, window: &[u8]) -> (usize, u64) {
         /// 2 to the 64th, divided by the golden ratio.
         const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
         let number = window
             .iter()
             .fold(0, |number, &byte| number << u8::BITS | u64::from(byte));
-        let place = number.wrapping_mul(FACTOR) >> (u64::BITS - Self::BITS);
+        let place = number.wrapping_mul(FACTOR) >> self.shift;
         let word = usize::try_from(place / u64::from(u64::BITS)).unwrap_or(0);
         (word, 1 << (place % u64::from(u64::BITS)))
     }

@@ -3,6 +3,7 @@
 
 use std::ffi::{CStr, c_long};
 use std::ptr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::pre_shared;
 use super::symbols::{Interface, SslCtx, SslMethod};
@@ -77,6 +78,28 @@ impl Context {
                 Err(unsupported)
             }
         }
+    }
+}
+
+/// A context that has no connections, for a call that is to fail: made once, and one thread at a time has it.
+#[derive(Clone, Default)]
+pub(super) struct Spare(Arc<Mutex<Option<Context>>>);
+
+impl Spare {
+    /// Leaves an entry in this thread's error queue, by asking for a cipher that nobody knows; answers whether
+    /// the library refused it.
+    pub(super) fn leave_error(&self, api: &Interface, setup: &Setup) -> bool {
+        let (Some(set), Some(method)) = (api.SSL_CTX_set_cipher_list, general_method(api, setup))
+        else {
+            return false;
+        };
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let context = spare.get_or_insert_with(|| {
+            // SAFETY: no precondition; the result is checked below.
+            Context(unsafe { (api.SSL_CTX_new)(method()) })
+        });
+        // SAFETY: if it is not null the context is live, and nobody else has it meanwhile.
+        !context.0.is_null() && unsafe { set(context.0, c"NO-SUCH-CIPHER".as_ptr()) } != 1
     }
 }
 

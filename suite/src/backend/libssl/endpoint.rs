@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use std::ptr;
 
-use super::context::{general_method, refused};
+use super::context::{Spare, refused};
 use super::port::{self, Port};
 use super::symbols::{Interface, Ssl, SslCtx};
 use super::{CODE_BITS, QUEUE_LIMIT, Way, clear_errors, number};
@@ -27,6 +27,7 @@ struct Connection {
     api: Interface,
     ssl: *mut Ssl,
     setup: Setup,
+    spare: Spare,
     /// The next call finds a stale entry in the error queue.
     stale: bool,
 }
@@ -36,6 +37,7 @@ impl LibsslEndpoint {
         api: &Interface,
         way: &Way,
         context: *mut SslCtx,
+        spare: &Spare,
         setup: &Setup,
         link: &Link,
     ) -> Result<Self, Unsupported> {
@@ -48,6 +50,7 @@ impl LibsslEndpoint {
             api: *api,
             ssl,
             setup: *setup,
+            spare: spare.clone(),
             stale: false,
         };
         // SAFETY: the connection is live and has no transport; it is freed before the port is dropped.
@@ -192,27 +195,9 @@ impl Connection {
         format!("{library}:{reason}")
     }
 
-    /// Leaves an entry in the error queue, by asking for a cipher that nobody knows on a context that
-    /// nobody uses; answers whether the library refused it.
+    /// Leaves an entry in the error queue; answers whether the library did.
     fn leave_stale_entry(&self) -> bool {
-        let (Some(set), Some(method)) = (
-            self.api.SSL_CTX_set_cipher_list,
-            general_method(&self.api, &self.setup),
-        ) else {
-            return false;
-        };
-        // SAFETY: no precondition; the context is freed before anything else can see it.
-        unsafe {
-            let context = (self.api.SSL_CTX_new)(method());
-            if context.is_null() {
-                return false;
-            }
-            let set = set(context, c"NO-SUCH-CIPHER".as_ptr());
-            if let Some(free) = self.api.SSL_CTX_free {
-                free(context);
-            }
-            set != 1
-        }
+        self.spare.leave_error(&self.api, &self.setup)
     }
 
     /// `SSL_ctrl`, for what is a macro over it in OpenSSL.

@@ -34,7 +34,7 @@ pub use self::elf::NoLibrary;
 pub use self::source::{Found, Libcrypto, Loaded, Source, Transport};
 
 use self::bio::Method;
-use self::context::Context;
+use self::context::{Context, Spare};
 use self::endpoint::LibsslEndpoint;
 use self::load::Opened;
 use self::symbols::{Interface, spellings};
@@ -79,6 +79,7 @@ pub struct Libssl {
     /// Contexts are made once for each setup and live as long as the library, which is never
     /// unloaded.
     contexts: Mutex<HashMap<Setup, Result<Context, Unsupported>>>,
+    spare: Spare,
 }
 
 /// How connections reach the link over the scripted transport.
@@ -350,6 +351,7 @@ impl Libssl {
             api,
             way,
             contexts: Mutex::default(),
+            spare: Spare::default(),
         })
     }
 
@@ -379,7 +381,8 @@ impl Backend for Libssl {
 
     fn open(&self, setup: &Setup, link: &Link) -> Result<Box<dyn Endpoint>, Unsupported> {
         let context = self.context(setup)?;
-        let endpoint = LibsslEndpoint::new(&self.api, &self.way, context.0, setup, link)?;
+        let endpoint =
+            LibsslEndpoint::new(&self.api, &self.way, context.0, &self.spare, setup, link)?;
         Ok(Box::new(endpoint))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Course, Moment, Monitor, Notes};
 use crate::scenario::{KeyUpdate, Step};
-use crate::trace::{ErrorClass, RecordSeen};
+use crate::trace::{Body, ErrorClass, RecordSeen};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("keyupdate.before-data", before_data),
@@ -56,6 +56,10 @@ struct Due {
     is_due: bool,
     /// A record may have been sealed before that, and have begun to go out, or not.
     sealed: bool,
+    /// How many bytes were accepted before that, and had not gone out: a transport that keeps what it takes sends them later.
+    kept_back: usize,
+    /// Whether it was due when the record began that goes out at the moment.
+    at_begin: bool,
 }
 
 impl Due {
@@ -63,34 +67,49 @@ impl Due {
     /// not begun.
     fn is_from(&mut self, moment: &Moment<'_>) {
         if !self.is_due {
-            let pending = moment.before.pending;
-            self.sealed = pending.is_some_and(|pending| !pending.begun);
+            let before = &moment.before;
+            self.sealed = before.pending.is_some_and(|pending| !pending.begun);
+            self.kept_back = before.accepted.saturating_sub(before.sealed);
         }
         self.is_due = true;
     }
 
-    /// What begins to go out: whether it keeps to the order, if it has to do with it.
+    /// What goes out: whether it keeps to the order, if it has to do with it. That is known when the record is out, as before
+    /// nobody can say what it holds.
     fn see(&mut self, record: &RecordSeen) -> Option<bool> {
-        if !self.is_due {
+        if record.begins() {
+            self.at_begin = self.is_due;
+        }
+        if !record.is_complete() {
             return None;
         }
         if is_update(record, None) {
-            self.is_due = false;
-            return Some(true);
+            return std::mem::take(&mut self.is_due).then_some(true);
         }
-        if record.is_application_data() && !std::mem::take(&mut self.sealed) {
+        let at_begin = std::mem::take(&mut self.at_begin);
+        if at_begin && record.is_application_data() && !self.was_sealed_before(record) {
             // Said once, not for each record that follows.
             self.is_due = false;
             return Some(false);
         }
         None
     }
+
+    fn was_sealed_before(&mut self, record: &RecordSeen) -> bool {
+        let plaintext = match &record.body {
+            Body::ApplicationData { plaintext, .. } => *plaintext,
+            _ => 0,
+        };
+        let was_kept_back = self.kept_back > 0;
+        self.kept_back = self.kept_back.saturating_sub(plaintext);
+        was_kept_back || std::mem::take(&mut self.sealed)
+    }
 }
 
 fn before_data(course: &Course<'_>, notes: &mut Notes) {
     let mut due = Due::default();
     for moment in &course.moments {
-        for record in moment.begun() {
+        for record in &moment.entry.sent {
             if let Some(kept) = due.see(record) {
                 notes.check(kept, moment, "the key update that was asked for", record);
             }
@@ -109,7 +128,9 @@ fn answer_before_data(course: &Course<'_>, notes: &mut Notes) {
         let asks = requests(moment) > 0;
         // What the same call sends may answer it.
         asked |= asks && !answered;
-        for record in moment.begun() {
+        for record in &moment.entry.sent {
+            // One that goes out before the read that would have looked is an answer too.
+            asked &= !(record.is_complete() && is_update(record, None));
             if let Some(kept) = due.see(record) {
                 asked &= !kept;
                 notes.check(kept, moment, "the answer to the peer's key update", record);
@@ -179,7 +200,7 @@ mod tests {
     use super::super::script::*;
     use crate::link::{Direction, Refusal};
     use crate::scenario::KeyUpdate::{NotRequested, Requested};
-    use crate::trace::{Call, Portion, RecordSeen};
+    use crate::trace::{Call, ErrorClass, Portion, RecordSeen};
 
     const ASKS: &str = "key_update (update_requested)";
     const TELLS: &str = "key_update (update_not_requested)";
@@ -214,6 +235,28 @@ mod tests {
         let pending = Script::tls13().blocked_write().key_update(NotRequested);
         let pending = pending.retry(1000, Call::success(1000)).sent(rest(1000));
         not_exercised(clause, &pending);
+        // So does what a transport has taken and not passed on.
+        let kept_back = write(Script::tls13()).key_update(NotRequested);
+        let kept_back = kept_back.flushed(Call::success(1)).sent(data(9));
+        not_exercised(clause, &kept_back);
+        broken(clause, 5, &write(kept_back).sent(data(9)));
+    }
+
+    #[test]
+    fn of_a_record_that_has_begun_nobody_knows_yet_what_it_holds() {
+        let clause = "keyupdate.answer-before-data";
+        let base = asked(Script::tls13()).write(9, wants_write());
+        let base = base.sent(begun());
+        not_exercised(clause, &base);
+        let goes_on = |record: RecordSeen| {
+            let last = RecordSeen {
+                portion: Portion::Last,
+                ..record
+            };
+            base.clone().retry(9, Call::success(9)).sent(last)
+        };
+        kept(clause, 1, &goes_on(update(TELLS)).sent(data(9)));
+        broken(clause, 4, &goes_on(data(9)));
     }
 
     #[test]
@@ -227,6 +270,10 @@ mod tests {
         );
         broken(clause, 3, &write(base).sent(data(9)));
         not_exercised(clause, &write(Script::tls13()).sent(data(9)));
+        // An answer that came before a read looked leaves nothing due.
+        let early = Script::tls13().read(failed(-1, ErrorClass::Syscall));
+        let early = write(early.taken(update(ASKS))).sent(update(TELLS));
+        not_exercised(clause, &write(early.read(wants_read())).sent(data(9)));
     }
 
     #[test]

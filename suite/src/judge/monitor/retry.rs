@@ -37,7 +37,10 @@ fn waits_in_vain(moment: &Moment<'_>) -> bool {
         _ => false,
     };
     let has_closed = moment.before.peer_closed || moment.entry.taken.iter().any(closes);
-    has_closed && moment.before.pending.as_ref().is_some_and(waits)
+    // Or it comes to that only now, when the transport takes what it has to say.
+    let speaks = |record: &RecordSeen| !record.messages().is_empty();
+    let waits = moment.before.pending.as_ref().is_some_and(waits);
+    has_closed && (waits || moment.entry.sent.iter().any(speaks))
 }
 
 fn same_arguments(course: &Course<'_>, notes: &mut Notes) {
@@ -181,6 +184,13 @@ mod tests {
         let dead = base.peer(PeerAction::FatalAlert).read(refused("ssl:alert"));
         let dead = dead.taken(alert("fatal bad_record_mac"));
         not_exercised(clause, &dead.retry(1000, failed(-1, ErrorClass::Ssl)));
+        // A write that begins to shake hands within the connection cannot go on if the peer has closed.
+        let closed = Script::tls12()
+            .blocked_write()
+            .retry(1000, failed(-1, ErrorClass::ZeroReturn))
+            .taken(alert("warning close_notify"));
+        broken(clause, 3, &closed);
+        not_exercised(clause, &closed.sent(messages(&["client_hello"])));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Came, Course, Moment, Monitor, Notes};
 use crate::link::{Errno, Refusal};
 use crate::scenario::Step;
-use crate::trace::{Asked, ErrorClass};
+use crate::trace::{Asked, Call, ErrorClass};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("would-block.want-write", want_write),
@@ -17,15 +17,22 @@ fn want_write(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _, call) in course.writes() {
         let Some(traffic) = &moment.entry.traffic else {
             // Of a BIO of the library's own, or of a socket, only what the call says can be seen.
-            if may_only_wait(course, moment) && call.error != ErrorClass::WantRead {
+            let is_other = call.error == ErrorClass::WantRead || has_been_ended(moment, call);
+            if may_only_wait(course, moment) && !is_other {
                 let kept = call.error == ErrorClass::WantWrite;
                 notes.check(kept, moment, "WANT_WRITE", Came(call));
             }
             continue;
         };
         // One that was refused both ways may say either. What came may have ended the connection: then it is the
-        // alert in answer that the transport did not take.
-        let ended = traffic.inn.moved && call.error == ErrorClass::Ssl && !call.queue.is_empty();
+        // alert in answer that the transport did not take. A write that shakes hands may come upon what had come before.
+        let shakes_hands = moment
+            .entry
+            .sent
+            .iter()
+            .any(|record| !record.messages().is_empty());
+        let ended = call.error == ErrorClass::Ssl && !call.queue.is_empty();
+        let ended = ended && (traffic.inn.moved || shakes_hands);
         let refused = traffic.out.is_to_be_retried() && !traffic.inn.is_to_be_retried();
         if refused && !ended && moment.is_sound() && call.error != ErrorClass::None {
             let kept = call.error == ErrorClass::WantWrite;
@@ -48,6 +55,17 @@ fn want_read(course: &Course<'_>, notes: &mut Notes) {
             notes.check(kept, moment, "WANT_READ", Came(call));
         }
     }
+}
+
+/// Whether the call says that what came in has ended the connection, and something had come: what a write that shakes
+/// hands within the connection reads then.
+fn has_been_ended(moment: &Moment<'_>, call: &Call) -> bool {
+    let says_so = match call.error {
+        ErrorClass::Ssl => !call.queue.is_empty(),
+        ErrorClass::ZeroReturn => true,
+        _ => false,
+    };
+    says_so && !moment.entry.taken.is_empty()
 }
 
 /// Whether a write that is not done can have no other reason than that the transport, of which nothing
@@ -143,6 +161,7 @@ mod tests {
         let ended = base.clone().write(9, refused("ssl:unexpected record"));
         let mut ended = ended.refused(Out, WouldBlock);
         broken(clause, 2, &ended);
+        not_exercised(clause, &ended.clone().sent(messages(&["client_hello"])));
         ended.traffic().inn.moved = true;
         not_exercised(clause, &ended);
         not_exercised(clause, &base.clone().write(9, Call::success(9)));
@@ -151,6 +170,17 @@ mod tests {
         kept(clause, 1, &unseen(failed(-1, ErrorClass::WantWrite)));
         broken(clause, 2, &unseen(failed(-1, ErrorClass::Syscall)));
         not_exercised(clause, &unseen(wants_read()));
+        // What came in meanwhile may have ended the connection.
+        for (call, came) in [
+            (refused("ssl:unexpected record"), data(9)),
+            (
+                failed(-1, ErrorClass::ZeroReturn),
+                alert("warning close_notify"),
+            ),
+        ] {
+            broken(clause, 2, &unseen(call.clone()));
+            not_exercised(clause, &unseen(call).taken(came));
+        }
     }
 
     #[test]
