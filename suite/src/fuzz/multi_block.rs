@@ -81,14 +81,21 @@ mod tests {
         assert_eq!(kept("aes128-cbc", STEPS), [65536, 70000]);
     }
 
-    /// Else its traces would be those of one kind of processor.
+    /// Else its traces would be those of one kind of processor, as those of these two are, which are about the path itself.
     #[test]
-    fn no_scenario_of_the_library_takes_the_multi_block_path() {
+    fn no_other_scenario_of_the_library_takes_the_multi_block_path() {
         let corpus = Corpus::built_in().expect("the library");
-        for scenario in corpus.scenarios() {
-            let mut kept = scenario.clone();
+        let takes_it = |scenario: &&Scenario| {
+            let mut kept = (*scenario).clone();
             keep_clear(&mut kept);
-            assert_eq!(kept.steps, scenario.steps, "{}", scenario.id);
-        }
+            kept.steps != scenario.steps
+        };
+        let scenarios = corpus.scenarios().iter().filter(takes_it);
+        let ids: Vec<String> = scenarios.map(|scenario| scenario.id.to_string()).collect();
+        let about_the_path = [
+            "closing/records-sealed-at-once-interrupted-then-open",
+            "partial/records-sealed-at-once",
+        ];
+        assert_eq!(ids, about_the_path);
     }
 }
