@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 
 use arbitrary::{Arbitrary, Unstructured};
 
-use super::Target;
 use super::vocabulary::{Vocabulary, setting, setting_of};
+use super::{Target, multi_block};
 use crate::scenario::{
     Id, PeerAction, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets, Source, Step,
     Variant, Version, leave_out_what_cannot_stand,
@@ -183,6 +183,7 @@ impl Program {
             session_tickets: setting.session_tickets,
             steps,
         };
+        multi_block::keep_clear(&mut scenario);
         leave_out_what_cannot_stand(&mut scenario);
         // Without effect otherwise, and so not to be said.
         if !scenario.steps.contains(&Step::Renegotiate) {

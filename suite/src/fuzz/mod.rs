@@ -15,6 +15,7 @@ mod artifact;
 mod cells;
 mod deadly;
 mod examine;
+mod multi_block;
 mod mutate;
 mod number;
 mod reading;

@@ -4,6 +4,7 @@
 
 mod answers;
 mod difference;
+mod essence;
 mod finding;
 mod ledger;
 mod lines;

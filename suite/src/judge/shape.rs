@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::difference::{Aspect, Difference};
+use super::essence::essence;
 use crate::link::Errno;
 use crate::scenario::{Id, Variant};
 
@@ -63,6 +64,7 @@ fn line(text: &str) -> Option<(String, (Id, Variant))> {
 
 /// The shape of the first call that differs; nothing if none does. What comes later mostly follows from it.
 pub fn shape(differences: &[Difference]) -> Option<String> {
+    let differences = essence(differences);
     let first = differences.first()?;
     let of_first = |d: &&Difference| d.step == first.step && d.action == first.action;
     let mut words = first.action.split_whitespace();

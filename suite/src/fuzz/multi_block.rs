@@ -1,0 +1,101 @@
+//! Keeps a case clear of OpenSSL's multi-block path, on which a library does one thing on one processor and another thing on
+//! another: what the fuzzer finds there could not be recorded for all machines.
+//!
+//! With a MAC under a CBC cipher, a write of four fragments or more seals four or eight records in one go, if the processor
+//! has AES-NI: 1.1.1w `ssl/record/rec_layer_s3.c:436` to 440 and `crypto/evp/e_aes_cbc_hmac_sha1.c:945`, 3.6
+//! `ssl/record/methods/tls_multib.c:20`. What is known to be wrong there stands in `snapshots/README.md`.
+
+use crate::scenario::{Cipher, Scenario, Source, Step};
+
+/// From so many full fragments on a write seals several records in one go.
+const FRAGMENTS: usize = 4;
+
+/// What a fragment holds at most if nothing else is set, in bytes (RFC 5246, 6.2.1).
+const LARGEST_FRAGMENT: usize = 1 << 14;
+
+/// Makes writes and retries shorter that would be long enough.
+pub(super) fn keep_clear(scenario: &mut Scenario) {
+    if scenario.cipher != Cipher::Aes128CbcMacThenEncrypt {
+        return;
+    }
+    // A write is retried with what was set since, too, so that the smallest fragment of the case counts throughout.
+    let set = scenario.steps.iter().filter_map(|step| match step {
+        Step::MaxSendFragment(bytes) => Some(usize::from(*bytes)),
+        _ => None,
+    });
+    let most = FRAGMENTS * set.min().unwrap_or(LARGEST_FRAGMENT) - 1;
+    for step in &mut scenario.steps {
+        match step {
+            Step::Write(write) => {
+                if let Source::Pattern(len) = &mut write.source {
+                    *len = (*len).min(most);
+                }
+            }
+            Step::Retry(retry) => {
+                if let Some(len) = &mut retry.len {
+                    *len = (*len).min(most);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Corpus, Id, parse};
+
+    /// A scenario with these steps.
+    fn scenario(cipher: &str, steps: &str) -> Scenario {
+        let text = format!(
+            "title = \"Of four fragments\"\nversions = [\"tls1.2\"]\ncipher = \"{cipher}\"\nsteps = [\"handshake\", {steps}]\n"
+        );
+        let id = Id::new("partial/four-fragments").expect("an id");
+        parse(id, "four-fragments.toml", &text).expect("a scenario")
+    }
+
+    fn lengths(scenario: &Scenario) -> Vec<usize> {
+        let length = |step: &Step| match step {
+            Step::Write(write) => Some(write.bytes() / write.times.get()),
+            Step::Retry(retry) => retry.len,
+            _ => None,
+        };
+        scenario.steps.iter().filter_map(length).collect()
+    }
+
+    const STEPS: &str = "{ write = { len = 65536 } }, { retry = { len = 70000 } }, { retry = {} }";
+    const SMALLER: &str = "{ write = { len = 4096 } }, { max_send_fragment = 1000 }, { retry = {} }, \
+        { max_send_fragment = 2000 }, { write = { len = 3999, times = 2 } }";
+
+    #[test]
+    fn writes_that_would_take_the_multi_block_path_are_made_shorter() {
+        let kept = |cipher, steps| {
+            let mut scenario = scenario(cipher, steps);
+            keep_clear(&mut scenario);
+            lengths(&scenario)
+        };
+        let mac_then_encrypt = "aes128-cbc-mac-then-encrypt";
+        assert_eq!(kept(mac_then_encrypt, STEPS), [65535, 65535]);
+        assert_eq!(kept(mac_then_encrypt, SMALLER), [3999, 3999]);
+        assert_eq!(kept("aes128-cbc", STEPS), [65536, 70000]);
+    }
+
+    /// Else its traces would be those of one kind of processor, as those of these two are, which are about the path itself.
+    #[test]
+    fn no_other_scenario_of_the_library_takes_the_multi_block_path() {
+        let corpus = Corpus::built_in().expect("the library");
+        let takes_it = |scenario: &&Scenario| {
+            let mut kept = (*scenario).clone();
+            keep_clear(&mut kept);
+            kept.steps != scenario.steps
+        };
+        let scenarios = corpus.scenarios().iter().filter(takes_it);
+        let ids: Vec<String> = scenarios.map(|scenario| scenario.id.to_string()).collect();
+        let about_the_path = [
+            "closing/records-sealed-at-once-interrupted-then-open",
+            "partial/records-sealed-at-once",
+        ];
+        assert_eq!(ids, about_the_path);
+    }
+}

@@ -1,0 +1,211 @@
+//! What of the ways in which a call differs tells it from another call that differs: the differences go in, and come out
+//! without what only follows from the others, for a [`shape`](super::shape()).
+//!
+//! - How many bytes `SSL_write_ex` stored goes with what it returned; alone, it is what `SSL_write` would have returned.
+//! - `SSL_want` and errno go with the error class, where that differs; so does the error queue of a call that does not write.
+//! - An error queue is its reasons: entries that the library puts behind the reason to say where it was are none, entries that
+//!   both have say nothing, and a reason that has only got another name is the same one.
+
+use super::difference::{Aspect, Difference};
+
+/// What an empty queue is called.
+const EMPTY: &str = "empty";
+
+/// What libssl adds since 3.2 where its record layer has failed, whatever the reason (3.6 `ssl/record/rec_layer_s3.c:528`).
+const BEHIND_THE_REASON: &str = "ssl:record layer failure";
+
+/// What the part of libcrypto says that libssl asked; 1.1.1 has no providers.
+const OF_PROVIDERS: &str = "provider:";
+
+/// What the reasons of received alerts are called in the reference (3.6 `crypto/ssl_err.c:435`), and in libraries that have them
+/// by the name of SSL 3.0 (1.1.1w `ssl/ssl_err.c:1099`): the numbers are the same.
+const ALERT: &str = "ssl:ssl/tls alert ";
+const ALERT_BEFORE: &str = "ssl:sslv3 alert ";
+
+/// What stands in both queues' places where one says in other words what the other says.
+const OTHER_WORDS: (&str, &str) = ("other words for one reason", "the reference's");
+
+/// The differences without what follows from the others of their call. A call of which nothing but the words differ is left
+/// out if another differs more: it does not lead to that.
+pub(super) fn essence(differences: &[Difference]) -> Vec<Difference> {
+    let mut kept: Vec<Difference> = Vec::with_capacity(differences.len());
+    let mut told: Vec<Aspect> = Vec::new();
+    let mut place = None;
+    for difference in differences {
+        let aspect = difference.aspect;
+        let here = Some((difference.step, &difference.action));
+        // The aspects of a call come in their order.
+        if here != place || told.last() >= Some(&aspect) {
+            told.clear();
+            place = here;
+        }
+        if !follows(difference, &told) {
+            kept.push(reduced(difference));
+        }
+        told.push(aspect);
+    }
+    let same = |difference: &Difference| difference.seen == difference.reference;
+    if kept.iter().all(same) {
+        let (seen, reference) = OTHER_WORDS;
+        for difference in &mut kept {
+            difference.seen = seen.to_owned();
+            difference.reference = reference.to_owned();
+        }
+    } else {
+        kept.retain(|difference| !same(difference));
+    }
+    kept
+}
+
+/// Whether a difference follows from what is told of the same call already.
+fn follows(difference: &Difference, told: &[Aspect]) -> bool {
+    let first_word = difference.action.split_whitespace().next();
+    let is_write = matches!(first_word, Some("write" | "retry"));
+    let classes_differ = told.contains(&Aspect::ErrorClass);
+    match difference.aspect {
+        Aspect::Written => told.contains(&Aspect::Return),
+        Aspect::Want | Aspect::Errno => classes_differ,
+        Aspect::Queue => classes_differ && !is_write,
+        _ => false,
+    }
+}
+
+/// A difference in the words in which another library, or another function, would tell the same.
+fn reduced(difference: &Difference) -> Difference {
+    let mut difference = difference.clone();
+    match difference.aspect {
+        Aspect::Written => difference.aspect = Aspect::Return,
+        Aspect::Queue => {
+            let (seen, reference) = (reasons(&difference.seen), reasons(&difference.reference));
+            let both = seen.iter().zip(&reference).take_while(|(a, b)| a == b);
+            let shared = both.count();
+            difference.seen = listed(&seen[shared..]);
+            difference.reference = listed(&reference[shared..]);
+        }
+        _ => {}
+    }
+    difference
+}
+
+/// The reasons in an error queue.
+fn reasons(queue: &str) -> Vec<String> {
+    let entries: Vec<&str> = queue
+        .split(", ")
+        .filter(|entry| *entry != EMPTY && *entry != BEHIND_THE_REASON)
+        .collect();
+    let of_libssl = entries.iter().any(|entry| entry.starts_with("ssl:"));
+    entries
+        .into_iter()
+        .filter(|entry| !(of_libssl && entry.starts_with(OF_PROVIDERS)))
+        .map(|entry| entry.replacen(ALERT_BEFORE, ALERT, 1))
+        .collect()
+}
+
+fn listed(reasons: &[String]) -> String {
+    match reasons {
+        [] => EMPTY.to_owned(),
+        reasons => reasons.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shape;
+    use super::*;
+
+    fn shape_of(action: &str, aspects: &[(Aspect, &str, &str)]) -> Option<String> {
+        let difference = |&(aspect, seen, reference): &(Aspect, &str, &str)| Difference {
+            step: 2,
+            action: action.to_owned(),
+            aspect,
+            reference: reference.to_owned(),
+            seen: seen.to_owned(),
+        };
+        let differences: Vec<Difference> = aspects.iter().map(difference).collect();
+        shape(&differences)
+    }
+
+    #[test]
+    fn what_goes_with_the_error_class_is_no_shape_of_its_own() {
+        let class = (Aspect::ErrorClass, "SYSCALL", "SSL");
+        let queue = (Aspect::Queue, EMPTY, "ssl:unexpected eof while reading");
+        let errno = (Aspect::Errno, "0", "EPIPE");
+        let want = (Aspect::Want, "reading", "nothing");
+        let records = (Aspect::Records, "none", "alert fatal decode_error");
+        assert_eq!(
+            shape_of("read 100", &[class, want, queue, errno, records]).as_deref(),
+            Some("read; error SYSCALL instead of SSL; records")
+        );
+        assert_eq!(
+            shape_of("write 100", &[class, want, queue, errno]).as_deref(),
+            Some(
+                "write; error SYSCALL instead of SSL; error queue empty instead of ssl:unexpected eof while reading"
+            )
+        );
+        assert_eq!(
+            shape_of("read 100", &[want, queue, errno]).as_deref(),
+            Some("read; SSL_want; error queue; errno")
+        );
+    }
+
+    #[test]
+    fn both_functions_have_one_shape() {
+        let plain = [(Aspect::Return, "7594", "544")];
+        let ex = [(Aspect::Written, "7594", "544")];
+        assert_eq!(shape_of("write 9000", &plain), shape_of("write 9000", &ex));
+        let failed = [
+            (Aspect::Return, "0", "1"),
+            (Aspect::Written, "nothing", "544"),
+        ];
+        assert_eq!(
+            shape_of("write with SSL_write_ex 9000", &failed).as_deref(),
+            Some("write; returns 0 instead of n")
+        );
+    }
+
+    #[test]
+    fn a_queue_is_its_reasons() {
+        let of = |seen, reference| shape_of("write 100", &[(Aspect::Queue, seen, reference)]);
+        let stale = of(
+            "ssl:no cipher match",
+            "ssl:no cipher match, system library:EPIPE",
+        );
+        assert_eq!(stale, of(EMPTY, "system library:EPIPE"));
+        let other = of(
+            "ssl:bad write retry",
+            "provider:invalid aad, ssl:internal error, ssl:record layer failure",
+        );
+        let other_reasons = "write; error queue ssl:bad write retry instead of ssl:internal error";
+        assert_eq!(other.as_deref(), Some(other_reasons));
+        let alerts = [
+            (
+                Aspect::Queue,
+                "ssl:sslv3 alert bad record mac",
+                "ssl:ssl/tls alert bad record mac",
+            ),
+            (Aspect::Records, "one", "none"),
+        ];
+        assert_eq!(
+            shape_of("write 100", &alerts).as_deref(),
+            Some("write; records")
+        );
+    }
+
+    #[test]
+    fn where_only_words_differ_that_is_the_shape() {
+        let of = |seen, reference| shape_of("write 100", &[(Aspect::Queue, seen, reference)]);
+        let renamed = of(
+            "ssl:sslv3 alert handshake failure",
+            "ssl:ssl/tls alert handshake failure",
+        );
+        let behind = of(
+            "ssl:internal error",
+            "provider:invalid aad, ssl:internal error, ssl:record layer failure",
+        );
+        let in_other_words = Some(
+            "write; error queue other words for one reason instead of the reference's".to_owned(),
+        );
+        assert_eq!(renamed, in_other_words);
+        assert_eq!(behind, in_other_words);
+    }
+}
