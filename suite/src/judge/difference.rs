@@ -14,6 +14,9 @@ use crate::trace::{Call, Entry, ErrorClass, Outcome, PeerReport, RecordSeen, Tra
 pub struct Difference {
     /// The step of the scenario, counted from 1.
     pub step: usize,
+    /// The call of the step, counted from 0.
+    #[serde(skip)]
+    pub call: usize,
     /// What was done, as the reference's trace tells it.
     pub action: String,
     /// What differs.
@@ -72,6 +75,7 @@ pub fn differences(reference: &Trace, trace: &Trace) -> Vec<Difference> {
         };
         found.push(Difference {
             step: trace.entries.last().map_or(0, |entry| entry.step),
+            call: 0,
             action: "beside the calls".to_owned(),
             aspect: Aspect::Aside,
             reference: told(reference),
@@ -86,6 +90,7 @@ fn compare_step(step: usize, theirs: &[&Entry], ours: &[&Entry], found: &mut Vec
     if courses.0 != courses.1 {
         found.push(Difference {
             step,
+            call: 0,
             action: theirs
                 .first()
                 .or(ours.first())
@@ -97,11 +102,12 @@ fn compare_step(step: usize, theirs: &[&Entry], ours: &[&Entry], found: &mut Vec
         });
         return;
     }
-    for (theirs, ours) in theirs.iter().zip(ours) {
+    for (call, (theirs, ours)) in theirs.iter().zip(ours).enumerate() {
         let mut note = |aspect, reference: String, seen: String| {
             if reference != seen {
                 found.push(Difference {
                     step,
+                    call,
                     action: theirs.action.clone(),
                     aspect,
                     reference,
@@ -194,9 +200,12 @@ fn class(error: ErrorClass) -> String {
     }
 }
 
+/// How it is told that a library has no such value.
+pub(super) const NOT_TOLD: &str = "not told";
+
 /// A value, or that the library has none to tell.
 fn told_or_not(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| "not told".to_owned(), |value| value.to_string())
+    value.map_or_else(|| NOT_TOLD.to_owned(), |value| value.to_string())
 }
 
 fn compare_reports(

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::difference::{Aspect, Difference};
+use super::difference::{Aspect, Difference, NOT_TOLD};
 use crate::link::Errno;
 use crate::scenario::{Id, Variant};
 
@@ -64,23 +64,23 @@ fn line(text: &str) -> Option<(String, (Id, Variant))> {
 /// The shape of the first call that differs; nothing if none does. What comes later mostly follows from it.
 pub fn shape(differences: &[Difference]) -> Option<String> {
     let first = differences.first()?;
-    let of_first = |d: &&Difference| d.step == first.step && d.action == first.action;
+    let of_first =
+        |d: &&Difference| (d.step, d.call, &d.action) == (first.step, first.call, &first.action);
+    let of_first: Vec<&Difference> = differences.iter().take_while(of_first).collect();
+    let tells_more = of_first.iter().any(|difference| !is_untold(difference));
     let mut words = first.action.split_whitespace();
     let mut shape = words.next().unwrap_or("nothing").to_owned();
     // How else than by writing a call fails is told by its result and its class.
     let is_write = ["write", "retry"].contains(&&*shape);
-    let mut told = Vec::new();
-    for difference in differences.iter().take_while(of_first) {
+    // What a fault on the wire befalls lies there or is read already: its words tell of the scenario.
+    let is_call = shape != "wire";
+    // What a library never tells is a shape only where nothing else differs.
+    for difference in of_first.iter().filter(|d| !(tells_more && is_untold(d))) {
         let aspect = difference.aspect;
-        // The same call once more, of several in a row: what a call returns is told before what it sent.
-        let turns_back = told.last() > Some(&aspect) && aspect < Aspect::Records;
-        if told.contains(&aspect) || turns_back {
-            break;
-        }
-        told.push(aspect);
-        let value =
-            |value: &str| abstracted(aspect, value).filter(|_| is_write || is_result(aspect));
-        let values = value(&difference.seen).zip(value(&difference.reference));
+        let values = match is_call && (is_write || is_result(aspect)) {
+            true => values(difference),
+            false => None,
+        };
         // A text in memory takes whatever is written to it.
         let _ = match values {
             Some((seen, reference)) => write!(shape, "; {aspect} {seen} instead of {reference}"),
@@ -90,9 +90,45 @@ pub fn shape(differences: &[Difference]) -> Option<String> {
     Some(shape)
 }
 
+/// Whether the library has no `SSL_want` or no errno that it could tell.
+fn is_untold(difference: &Difference) -> bool {
+    matches!(difference.aspect, Aspect::Want | Aspect::Errno) && difference.seen == NOT_TOLD
+}
+
+/// What was seen and what the reference has there, as far as it is a shape.
+fn values(difference: &Difference) -> Option<(String, String)> {
+    let Difference {
+        aspect,
+        reference,
+        seen,
+        ..
+    } = difference;
+    if is_untold(difference) {
+        return None;
+    }
+    if *aspect == Aspect::Queue
+        && let (Some(seen), Some(reference)) = (vocabulary(seen), vocabulary(reference))
+        && seen != reference
+    {
+        return Some((seen.to_owned(), reference.to_owned()));
+    }
+    abstracted(*aspect, seen).zip(abstracted(*aspect, reference))
+}
+
+/// In whose words the first entry of an error queue is: `rustls` of `rustls:cannot decrypt peer's message`. What two
+/// vocabularies say of one failure is not compared word by word.
+fn vocabulary(queue: &str) -> Option<&str> {
+    let (library, _) = queue.split_once(':')?;
+    Some(match library {
+        // OpenSSL names the part of it that failed first, and libssl behind it.
+        "rustls" | "io" => library,
+        _ => "openssl",
+    })
+}
+
 /// Whether the aspect tells how a call ended in the first place.
 fn is_result(aspect: Aspect) -> bool {
-    matches!(aspect, Aspect::Return | Aspect::ErrorClass)
+    matches!(aspect, Aspect::Course | Aspect::Return | Aspect::ErrorClass)
 }
 
 /// What of a value is its shape: whether a call succeeded, the classes and names; of records and bytes nothing. One
@@ -107,17 +143,43 @@ fn abstracted(aspect: Aspect, value: &str) -> Option<String> {
             Some(Errno::names().fold(value.to_owned(), |text, name| text.replace(name, "ERRNO")))
         }
         Aspect::ErrorClass | Aspect::Want | Aspect::Aside => Some(value.to_owned()),
-        Aspect::Course | Aspect::Data | Aspect::Records | Aspect::Delivered | Aspect::Peer => None,
+        Aspect::Course => Some(course(value)),
+        Aspect::Data | Aspect::Records | Aspect::Delivered | Aspect::Peer => None,
     }
+}
+
+/// A course without its numbers, and without how each write is made: `“retry n; flush -1 WANT_WRITE”`. One error of the
+/// transport is like another.
+fn course(value: &str) -> String {
+    /// How a call of the write function is made, in the words of a trace.
+    const MANNERS: [&str; 4] = ["with", "SSL_write_ex", "moved", "changed"];
+    let text = Errno::names().fold(value.to_owned(), |text, name| text.replace(name, "ERRNO"));
+    let calls = text.trim_matches(['“', '”']).split("; ").map(|call| {
+        let words = call.split(' ').filter(|word| !MANNERS.contains(word));
+        let words = words.map(|word| match word.parse::<u64>() {
+            Ok(1..) => "n",
+            _ => word,
+        });
+        words.collect::<Vec<_>>().join(" ")
+    });
+    let mut calls: Vec<String> = calls.collect();
+    calls.dedup();
+    format!("“{}”", calls.join("; "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn difference(step: usize, aspect: Aspect, seen: &str, reference: &str) -> Difference {
+    fn difference(
+        (step, call): (usize, usize),
+        aspect: Aspect,
+        seen: &str,
+        reference: &str,
+    ) -> Difference {
         Difference {
             step,
+            call,
             action: "write 20000".to_owned(),
             aspect,
             reference: reference.to_owned(),
@@ -128,10 +190,10 @@ mod tests {
     #[test]
     fn a_shape_is_the_first_call_without_its_numbers() {
         let differences = [
-            difference(2, Aspect::Return, "20000", "-1"),
-            difference(2, Aspect::ErrorClass, "NONE", "WANT_WRITE"),
-            difference(2, Aspect::Records, "one", "none"),
-            difference(3, Aspect::Return, "1", "2"),
+            difference((2, 0), Aspect::Return, "20000", "-1"),
+            difference((2, 0), Aspect::ErrorClass, "NONE", "WANT_WRITE"),
+            difference((2, 0), Aspect::Records, "one", "none"),
+            difference((3, 0), Aspect::Return, "1", "2"),
         ];
         let shape = shape(&differences).expect("a shape");
         assert_eq!(
@@ -139,9 +201,9 @@ mod tests {
             "write; returns n instead of -1; error NONE instead of WANT_WRITE; records"
         );
         let again = [
-            difference(2, Aspect::ErrorClass, "NONE", "SYSCALL"),
-            difference(2, Aspect::Records, "one", "none"),
-            difference(2, Aspect::Return, "-1", "0"),
+            difference((2, 0), Aspect::ErrorClass, "NONE", "SYSCALL"),
+            difference((2, 0), Aspect::Records, "one", "none"),
+            difference((2, 1), Aspect::Return, "-1", "0"),
         ];
         let of_first_call = "write; error NONE instead of SYSCALL; records";
         assert_eq!(super::shape(&again).as_deref(), Some(of_first_call));
@@ -153,5 +215,46 @@ mod tests {
         shapes.add("rustls", shape.clone(), case.clone());
         let (_, text) = shapes.texts().next().expect("a library");
         assert_eq!(line(text.trim_end()), Some((shape, case)));
+    }
+
+    #[test]
+    fn what_a_library_cannot_tell_is_a_shape_where_nothing_else_differs() {
+        let want = difference((2, 0), Aspect::Want, NOT_TOLD, "reading");
+        let records = difference((2, 0), Aspect::Records, "one", "none");
+        let alone = shape(std::slice::from_ref(&want));
+        assert_eq!(alone.as_deref(), Some("write; SSL_want"));
+        let both = shape(&[want, records]);
+        assert_eq!(both.as_deref(), Some("write; records"));
+        let told = shape(&[difference((2, 0), Aspect::Want, "writing", "reading")]);
+        let told_otherwise = "write; SSL_want writing instead of reading";
+        assert_eq!(told.as_deref(), Some(told_otherwise));
+    }
+
+    #[test]
+    fn words_are_compared_within_one_vocabulary() {
+        let queue = |seen, reference| shape(&[difference((2, 0), Aspect::Queue, seen, reference)]);
+        let of_two = queue("rustls:invalid message", "provider:failed, ssl:bad mac");
+        let vocabularies = "write; error queue rustls instead of openssl";
+        assert_eq!(of_two.as_deref(), Some(vocabularies));
+        let of_one = queue("ssl:bad length", "ssl:bad write retry");
+        let words = "write; error queue ssl:bad length instead of ssl:bad write retry";
+        assert_eq!(of_one.as_deref(), Some(words));
+        let none = queue("empty", "ssl:bad write retry");
+        let missing = "write; error queue empty instead of ssl:bad write retry";
+        assert_eq!(none.as_deref(), Some(missing));
+    }
+
+    #[test]
+    fn a_course_is_its_calls_without_their_numbers() {
+        let seen =
+            "“retry 20000 20000 NONE; flush -1 SYSCALL errno EPIPE; flush -1 SYSCALL errno EIO”";
+        let shape = shape(&[difference(
+            (2, 0),
+            Aspect::Course,
+            seen,
+            "“retry 20000 -1 WANT_WRITE”",
+        )]);
+        let calls = "write; comes to “retry n n NONE; flush -1 SYSCALL errno ERRNO” instead of “retry n -1 WANT_WRITE”";
+        assert_eq!(shape.as_deref(), Some(calls));
     }
 }
