@@ -275,10 +275,9 @@ fn shapes() -> Result<(), Failed> {
     for result in results {
         let of_result = |backend: &&Arc<dyn Subject>| backend.about().id == result.backend;
         let backend = plan.backends.iter().find(of_result).ok_or("a backend")?;
-        if let Some(shape) = shape(&result.differences) {
-            let case = (result.scenario.clone(), result.variant);
-            shapes.add(&backend.about().recorded_as(), shape, case);
-        }
+        let case = (result.scenario.clone(), result.variant);
+        let shape = shape(&result.differences);
+        shapes.add(&backend.about().recorded_as(), shape, &case);
     }
     // What no library shows any more is left alone: it may be one that is not built in here.
     let mut stale = Vec::new();

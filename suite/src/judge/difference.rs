@@ -14,6 +14,9 @@ use crate::trace::{Call, Entry, ErrorClass, Outcome, PeerReport, RecordSeen, Tra
 pub struct Difference {
     /// The step of the scenario, counted from 1.
     pub step: usize,
+    /// The call of the step, counted from 0.
+    #[serde(skip)]
+    pub call: usize,
     /// What was done, as the reference's trace tells it.
     pub action: String,
     /// What differs.
@@ -22,6 +25,9 @@ pub struct Difference {
     pub reference: String,
     /// How it was seen.
     pub seen: String,
+    /// Of courses: how the first calls of theirs differ that do. What comes later mostly follows from it.
+    #[serde(skip)]
+    pub within: Vec<Difference>,
 }
 
 /// What of a trace can differ.
@@ -72,57 +78,94 @@ pub fn differences(reference: &Trace, trace: &Trace) -> Vec<Difference> {
         };
         found.push(Difference {
             step: trace.entries.last().map_or(0, |entry| entry.step),
+            call: 0,
             action: "beside the calls".to_owned(),
             aspect: Aspect::Aside,
             reference: told(reference),
             seen: told(trace),
+            within: Vec::new(),
         });
     }
     found
 }
 
 fn compare_step(step: usize, theirs: &[&Entry], ours: &[&Entry], found: &mut Vec<Difference>) {
-    let courses = (course(theirs), course(ours));
-    if courses.0 != courses.1 {
-        found.push(Difference {
-            step,
-            action: theirs
-                .first()
-                .or(ours.first())
-                .map_or("nothing", |entry| &entry.action)
-                .to_owned(),
-            aspect: Aspect::Course,
-            reference: told(theirs),
-            seen: told(ours),
-        });
+    let pairs = || theirs.iter().zip(ours).enumerate();
+    if course(theirs) == course(ours) {
+        for (call, (theirs, ours)) in pairs() {
+            compare_entries((step, call), theirs, ours, found);
+        }
         return;
     }
-    for (theirs, ours) in theirs.iter().zip(ours) {
-        let mut note = |aspect, reference: String, seen: String| {
-            if reference != seen {
-                found.push(Difference {
-                    step,
-                    action: theirs.action.clone(),
-                    aspect,
-                    reference,
-                    seen,
-                });
-            }
-        };
-        match (&theirs.result, &ours.result) {
-            (Outcome::Call(theirs), Outcome::Call(ours)) => compare_calls(theirs, ours, &mut note),
-            (Outcome::Peer(theirs), Outcome::Peer(ours)) => {
-                compare_reports(theirs, ours, &mut note)
-            }
-            (theirs, ours) => note(Aspect::Course, theirs.to_string(), ours.to_string()),
-        }
-        note(Aspect::Records, records(&theirs.sent), records(&ours.sent));
-        note(
-            Aspect::Peer,
-            records(&theirs.peer_sent),
-            records(&ours.peer_sent),
-        );
+    let action = theirs.first().or(ours.first());
+    let of_course = |call, reference, seen, within| Difference {
+        step,
+        call,
+        action: action.map_or("nothing", |entry| &entry.action).to_owned(),
+        aspect: Aspect::Course,
+        reference,
+        seen,
+        within,
+    };
+    let mut within = Vec::new();
+    let mut parted = pairs().map_while(|(call, (theirs, ours))| {
+        (course(&[*theirs]) == course(&[*ours])).then(|| {
+            compare_entries((step, call), theirs, ours, &mut within);
+            within.is_empty()
+        })
+    });
+    let alike = parted.by_ref().take_while(|alike| *alike).count();
+    if within.is_empty() {
+        let (theirs, ours) = (next(theirs, alike), next(ours, alike));
+        within.push(of_course(alike, theirs, ours, Vec::new()));
     }
+    found.push(of_course(0, told(theirs), told(ours), within));
+}
+
+/// What comes after so many calls, in a word or with its result.
+fn next(entries: &[&Entry], calls: usize) -> String {
+    match entries.get(calls) {
+        None => "nothing more".to_owned(),
+        Some(entry) => {
+            let verb = entry.action.split_whitespace().next().unwrap_or_default();
+            match entry.result {
+                Outcome::Call(_) | Outcome::Peer(_) => verb.to_owned(),
+                _ => format!("{verb} {}", entry.result).trim_end().to_owned(),
+            }
+        }
+    }
+}
+
+fn compare_entries(
+    (step, call): (usize, usize),
+    theirs: &Entry,
+    ours: &Entry,
+    found: &mut Vec<Difference>,
+) {
+    let mut note = |aspect, reference: String, seen: String| {
+        if reference != seen {
+            found.push(Difference {
+                step,
+                call,
+                action: theirs.action.clone(),
+                aspect,
+                reference,
+                seen,
+                within: Vec::new(),
+            });
+        }
+    };
+    match (&theirs.result, &ours.result) {
+        (Outcome::Call(theirs), Outcome::Call(ours)) => compare_calls(theirs, ours, &mut note),
+        (Outcome::Peer(theirs), Outcome::Peer(ours)) => compare_reports(theirs, ours, &mut note),
+        (theirs, ours) => note(Aspect::Course, theirs.to_string(), ours.to_string()),
+    }
+    note(Aspect::Records, records(&theirs.sent), records(&ours.sent));
+    note(
+        Aspect::Peer,
+        records(&theirs.peer_sent),
+        records(&ours.peer_sent),
+    );
 }
 
 /// What was done in a step, without what came of it.
@@ -194,9 +237,12 @@ fn class(error: ErrorClass) -> String {
     }
 }
 
+/// How it is told that a library has no such value.
+pub(super) const NOT_TOLD: &str = "not told";
+
 /// A value, or that the library has none to tell.
 fn told_or_not(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| "not told".to_owned(), |value| value.to_string())
+    value.map_or_else(|| NOT_TOLD.to_owned(), |value| value.to_string())
 }
 
 fn compare_reports(

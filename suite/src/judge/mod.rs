@@ -138,9 +138,9 @@ impl Judge {
         let shape = shape(&found.differences);
         let mut findings = found.findings;
         for finding in &mut findings {
-            finding.known = match (&shape, finding.kind) {
-                (Some(shape), Kind::Difference) => {
-                    let case = self.shapes.find(library, shape);
+            finding.known = match finding.kind {
+                Kind::Difference => {
+                    let case = self.shapes.find(library, &shape);
                     case.and_then(|(scenario, variant)| {
                         let at = Place {
                             library,

@@ -41,6 +41,11 @@ fn alert(record: &RecordSeen) -> Option<&str> {
     }
 }
 
+/// Whether it is an alert that has not wholly come.
+fn is_cut_alert(record: &RecordSeen) -> bool {
+    matches!(&record.body, Body::Incomplete { content_type, .. } if content_type == "alert")
+}
+
 /// Whether the library goes on where an end was sent or received: each entry behind it is looked at, as is
 /// what the entry itself sends behind it.
 fn nothing_after(course: &Course<'_>, notes: &mut Notes, is_end: fn(&str) -> bool) {
@@ -69,12 +74,16 @@ fn nothing_after_close_notify(course: &Course<'_>, notes: &mut Notes) {
 /// asks for it.
 fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
     nothing_after(course, notes, is_fatal);
+    let version = course.setting.variant.version;
     for moment in &course.moments {
         let over = moment.before.peer_failed && moment.before.dead;
         if !over || moment.call().is_none() || moment.entry.asked == Asked::Flush {
             continue;
         }
-        match moment.begun().find(|record| alert(record).is_none()) {
+        let is_alert = |record: &RecordSeen| {
+            alert(record).is_some() || is_cut_alert(record) || record.may_be_control(version)
+        };
+        match moment.begun().find(|record| !is_alert(record)) {
             Some(record) => notes.violated(moment, "nothing behind the peer's fatal alert", record),
             None => notes.satisfied(),
         }
@@ -154,8 +163,12 @@ mod tests {
         broken(
             clause,
             3,
-            &received.write(9, Call::success(9)).sent(data(9)),
+            &received.clone().write(9, Call::success(9)).sent(data(9)),
         );
+        // What was cut off may be the alert in answer.
+        let cut = received.write(9, failed(-1, ErrorClass::Ssl));
+        kept(clause, 1, &cut.clone().sent(begun_of(24)));
+        broken(clause, 3, &cut.sent(begun()));
         not_exercised(
             clause,
             &Script::tls13().write(9, Call::success(9)).sent(data(9)),

@@ -74,7 +74,9 @@ fn refused_call_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
         if call.error != ErrorClass::Ssl || !is_clear(moment) {
             continue;
         }
-        let is_data = |record: &&RecordSeen| record.is_application_data();
+        let version = course.setting.variant.version;
+        let is_data =
+            |record: &&RecordSeen| record.is_application_data() && !record.may_be_control(version);
         match moment.begun().find(is_data) {
             None => notes.satisfied(),
             Some(record) => notes.violated(moment, "no application data", record),
@@ -111,7 +113,10 @@ mod tests {
         let clause = "connection.refused-call-sends-nothing";
         let base = Script::tls13().write(9, refused("ssl:bad length"));
         kept(clause, 1, &base);
-        broken(clause, 2, &base.sent(data(9)));
+        broken(clause, 2, &base.clone().sent(data(9)));
+        broken(clause, 2, &base.clone().sent(begun()));
+        // It may be an alert.
+        kept(clause, 1, &base.sent(begun_of(24)));
         not_exercised(
             clause,
             &Script::tls13().write(9, Call::success(9)).sent(data(9)),

@@ -2,7 +2,7 @@
 //! trace, and all monitors look at it.
 
 use crate::link::{Budget, Inbound, Outbound, Refusal};
-use crate::scenario::{Buffer, Content as Bytes, Function, Mode, PeerAction, Step};
+use crate::scenario::{Buffer, Content as Bytes, Function, Mode, PeerAction, Step, Version};
 use crate::trace::{
     Asked, Attempt, Body, Call, Content, Entry, ErrorClass, Interface, Outcome, Portion,
     RecordSeen, Setting, Trace, Verb,
@@ -399,6 +399,27 @@ impl RecordSeen {
             Body::Incomplete { content_type, .. } => content_type == APPLICATION_DATA,
             _ => false,
         }
+    }
+
+    /// Whether it is a record of TLS 1.3 cut off that is as long as an alert or a key update, and may be one: all types
+    /// look alike from outside (RFC 8446, section 5.2), and nobody can open what has not come.
+    pub fn may_be_control(&self, version: Version) -> bool {
+        /// A header, the content and its type, and the tag that all suites here have (RFC 8446, section 5.2, and RFC
+        /// 5116, section 5).
+        const fn sealed(content: usize) -> usize {
+            5 + content + 1 + 16
+        }
+        /// Level and description (RFC 8446, section 6).
+        const ALERT: usize = sealed(2);
+        /// A message's header, and whether it asks (RFC 8446, sections 4 and 4.6.3).
+        const KEY_UPDATE: usize = sealed(4 + 1);
+        version == Version::Tls13
+            && match &self.body {
+                Body::Incomplete { content_type, wire } => {
+                    content_type == APPLICATION_DATA && [ALERT, KEY_UPDATE].contains(wire)
+                }
+                _ => false,
+            }
     }
 }
 

@@ -308,10 +308,15 @@ pub(super) fn data_of(segments: Vec<Segment>) -> RecordSeen {
 
 /// The beginning of a record of 1000 bytes of application data.
 pub(super) fn begun() -> RecordSeen {
+    begun_of(1022)
+}
+
+/// The first bytes of a record that is so long on the wire.
+pub(super) fn begun_of(wire: usize) -> RecordSeen {
     record(
         Body::Incomplete {
             content_type: "application_data".to_owned(),
-            wire: 1022,
+            wire,
         },
         Portion::First,
     )
