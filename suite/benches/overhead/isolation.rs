@@ -1,10 +1,10 @@
-//! What it costs to run a foreign library in a worker: all scenarios on one library, one case at a
+//! What it costs to run a foreign library in a worker: all these scenarios on one library, one case at a
 //! time, in this process and in a worker, as a ratio.
 
 use std::sync::Arc;
 
 use writeproof::backend::{Backends, Home};
-use writeproof::scenario::Corpus;
+use writeproof::scenario::Scenario;
 use writeproof::subject::{Isolation, Subject};
 use writeproof::worker::Limits;
 
@@ -17,16 +17,16 @@ const LIMIT: f64 = 1.25;
 /// A round is one ratio; both are taken in turns.
 const ROUNDS: usize = 9;
 
-/// Measures every shared object that is here.
-pub(crate) fn measure(corpus: &Corpus) {
+/// Measures every shared object that is here. None may crash in these scenarios.
+pub(crate) fn measure(scenarios: &[&Scenario]) {
     for id in Backends::here() {
         if let Some(Ok(Home::SharedObject(_))) = Backends::home(id) {
-            measure_one(id, corpus);
+            measure_one(id, scenarios);
         }
     }
 }
 
-fn measure_one(id: &str, corpus: &Corpus) {
+fn measure_one(id: &str, scenarios: &[&Scenario]) {
     let workers = Isolation::Workers {
         program: env!("CARGO_BIN_EXE_writeproof").into(),
         limits: Limits::DEFAULT,
@@ -38,7 +38,7 @@ fn measure_one(id: &str, corpus: &Corpus) {
     let (here, apart) = (open(&Isolation::None), open(&workers));
     let run = |subject: &Arc<dyn Subject>| {
         timed(|| {
-            for scenario in corpus.scenarios() {
+            for scenario in scenarios {
                 let variants: Vec<_> = scenario.variants().collect();
                 subject.run_all(scenario, &variants).expect("cases");
             }

@@ -53,7 +53,8 @@ fn main() {
     for variant in variants() {
         Pair::new(&suite, &blocked, variant).measure();
     }
-    isolation::measure(suite.corpus());
+    let scenarios: Vec<_> = suite.survivable().collect();
+    isolation::measure(&scenarios);
 }
 
 fn blocked_and_retried() -> Scenario {

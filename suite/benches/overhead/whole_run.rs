@@ -61,8 +61,19 @@ impl Suite {
         }
     }
 
-    pub(crate) fn corpus(&self) -> &Corpus {
-        &self.corpus
+    /// The scenarios that can run in this process: those in which some library is recorded to crash would end it.
+    pub(crate) fn survivable(&self) -> impl Iterator<Item = &Scenario> {
+        let crashes = |scenario: &Scenario| {
+            let names = self.backends.iter().map(|b| b.about().recorded_as());
+            let recordings = &self.judge.recordings;
+            names
+                .into_iter()
+                .any(|name| recordings.crashes(scenario, &name))
+        };
+        self.corpus
+            .scenarios()
+            .iter()
+            .filter(move |scenario| !crashes(scenario))
     }
 
     pub(crate) fn reference(&self) -> &Arc<dyn Backend> {
@@ -74,8 +85,9 @@ impl Suite {
         let here = |backend: &Arc<dyn Backend>| {
             Arc::new(InProcess::new(Arc::clone(backend))) as Arc<dyn Subject>
         };
+        let ids: Vec<String> = self.survivable().map(|s| s.id.to_string()).collect();
         let plan = Plan {
-            scenarios: self.corpus.select(&[]).expect("no arguments, all of them"),
+            scenarios: self.corpus.select(&ids).expect("ids of the library"),
             backends: self.backends.iter().map(here).collect(),
             reference: here(self.reference()),
             jobs,
@@ -92,6 +104,10 @@ impl Suite {
 
     /// Memory comes first, while nothing else has raised the peak of the process.
     pub(crate) fn measure(&self, handshake: &Scenario) {
+        let crash = self.corpus.scenarios().len() - self.survivable().count();
+        println!(
+            "note      {crash} scenarios crash a library and are left out: nothing here runs apart"
+        );
         let all = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let mut with_all = Vec::new();
         let mut memory = Vec::new();

@@ -37,6 +37,7 @@ pub struct Session {
     judge: Judge,
     cases: AtomicU64,
     established: AtomicU64,
+    passed_over: AtomicU64,
 }
 
 /// What a session has come to.
@@ -46,17 +47,24 @@ pub struct Tally {
     pub cases: u64,
     /// Those of them in which the reference came past its handshake.
     pub established: u64,
+    /// How often a case was not run on a library, as it is known to end its process.
+    pub passed_over: u64,
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cases, established } = *self;
+        let Self {
+            cases,
+            established,
+            passed_over,
+        } = *self;
         // In tenths of a percent, whole numbers all the way.
         let share = established * 1000 / cases.max(1);
         let (percent, tenths) = (share / 10, share % 10);
         write!(
             f,
-            "past the handshake: {percent}.{tenths} % of {cases} inputs"
+            "past the handshake: {percent}.{tenths} % of {cases} inputs; \
+             not run on a library that is known to crash in such a case: {passed_over}"
         )
     }
 }
@@ -71,7 +79,8 @@ struct Library {
 enum Acquaintance {
     /// What the ledger says, by the name under which its traces are recorded.
     Ledger,
-    /// Nothing; what the reference does too is no news.
+    /// Nothing; what the reference does too is no news, so that what is told is the library's own. `writeproof replay`
+    /// tells all.
     Stranger { differences: bool },
 }
 
@@ -182,6 +191,7 @@ impl Session {
             judge: Judge::built_in()?,
             cases: AtomicU64::new(0),
             established: AtomicU64::new(0),
+            passed_over: AtomicU64::new(0),
         })
     }
 
@@ -205,6 +215,7 @@ impl Session {
         let mut news = Vec::new();
         for library in &self.libraries {
             if is_deadly(&library.backend.about().recorded_as(), scenario) {
+                self.passed_over.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
             let trace = match Arc::ptr_eq(&library.backend, &self.reference) {
@@ -223,6 +234,7 @@ impl Session {
         Tally {
             cases: self.cases.load(Ordering::Relaxed),
             established: self.established.load(Ordering::Relaxed),
+            passed_over: self.passed_over.load(Ordering::Relaxed),
         }
     }
 

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::backend::{Backends, REFERENCE, SYSTEM};
-use crate::scenario::{Id, Variant};
-use crate::trace::Trace;
+use crate::scenario::{Id, Scenario, Variant};
+use crate::trace::{Outcome, Trace};
 
 /// The recorded traces of all scenarios.
 #[derive(Debug, Default)]
@@ -78,6 +78,17 @@ impl Recordings {
             .flatten();
         own.or_else(|| recorded(file_stem(id, REFERENCE)))
             .map(String::as_str)
+    }
+
+    /// Whether the library is recorded to end its process in a case of this scenario; such a case is not for a process
+    /// that is to go on.
+    pub fn crashes(&self, scenario: &Scenario, backend: &str) -> bool {
+        let crash = Outcome::Crashed(String::new()).to_string();
+        let mut variants = scenario.variants();
+        variants.any(|variant| {
+            let text = self.text(&scenario.id, backend, variant);
+            text.is_some_and(|text| text.contains(&crash))
+        })
     }
 
     /// Whether the traces of this backend are recorded, be it as the reference's.
@@ -178,7 +189,8 @@ fn sections(body: &str) -> Vec<(Variant, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Entry, Outcome};
+    use crate::scenario::Corpus;
+    use crate::trace::Entry;
 
     fn trace(action: &str) -> Trace {
         let entry = Entry::new(1, action.to_owned(), Outcome::Done);
@@ -206,5 +218,19 @@ mod tests {
         for (variant, trace) in &traces {
             assert_eq!(found[variant], trace.to_string().trim_end());
         }
+    }
+
+    #[test]
+    fn who_crashes_is_known_by_library_and_scenario() {
+        let corpus = Corpus::built_in().expect("the library");
+        let recordings = Recordings::built_in();
+        let crashes = |id: &str, backend| {
+            let scenario = corpus.get(id).expect("a scenario");
+            recordings.crashes(scenario, backend)
+        };
+        let deadly = "closing/records-sealed-at-once-interrupted-then-open";
+        assert!(crashes(deadly, "openssl-1.1.1"));
+        assert!(!crashes(deadly, REFERENCE));
+        assert!(!crashes("retry/same-arguments", "openssl-1.1.1"));
     }
 }

@@ -10,6 +10,8 @@ use super::content::{Content, LEFT, Pattern, Segment};
 pub struct Stream {
     /// Runs of bytes that were offered; other content at the same position is a run of its own.
     offers: Vec<Offer>,
+    /// The offers that are too short to be told by their place, each once more.
+    short: Vec<Offer>,
     /// How far retries with changed content reach.
     changed: usize,
     accepted: usize,
@@ -47,6 +49,12 @@ impl Stream {
 
     /// A write offers these bytes, to follow those that were accepted.
     pub fn offer(&mut self, bytes: &[u8]) {
+        if (1..RECOGNISABLE).contains(&bytes.len()) {
+            self.short.push(Offer {
+                position: self.accepted,
+                bytes: bytes.to_vec(),
+            });
+        }
         for offer in &mut self.offers {
             let Some(known) = offer.from(self.accepted) else {
                 continue;
@@ -106,7 +114,7 @@ impl Stream {
         if left >= RECOGNISABLE {
             return Segment::Left { len: left };
         }
-        if let Some((offer, at)) = self.elsewhere(bytes) {
+        if let Some((offer, at)) = self.elsewhere(bytes).or_else(|| self.short_offer(bytes)) {
             let from = offer.position + at;
             let to = from + common_prefix(bytes, &offer.bytes[at..]);
             return Segment::Stream { from, to };
@@ -169,6 +177,14 @@ impl Stream {
             let mut windows = offer.bytes.windows(RECOGNISABLE);
             Some((offer, windows.position(|other| other == window)?))
         })
+    }
+
+    /// The first short offer behind what was seen, or else the first of all, with the whole of which `bytes` begin.
+    fn short_offer(&self, bytes: &[u8]) -> Option<(&Offer, usize)> {
+        let begins = |offer: &&Offer| bytes.starts_with(&offer.bytes);
+        let ahead = |offer: &&Offer| offer.position >= self.seen && begins(offer);
+        let found = self.short.iter().find(ahead);
+        Some((found.or_else(|| self.short.iter().find(begins))?, 0))
     }
 }
 
@@ -294,6 +310,23 @@ mod tests {
         let text = stream.see(&pattern(20, 3)).to_string();
         assert_eq!(text, "3 bytes  3 bytes that nobody offered");
         assert_eq!(stream.seen(), 0);
+    }
+
+    #[test]
+    fn a_short_write_that_another_one_overtakes_is_known_as_a_whole() {
+        let mut stream = Stream::default();
+        for position in 0..4 {
+            stream.offer(&pattern(position, 1));
+            stream.accept(1);
+        }
+        stream.offer(&pattern(4, 20));
+        stream.accept(20);
+        let seen = |bytes: &[u8]| stream.clone().see(bytes).to_string();
+        assert_eq!(seen(&pattern(2, 1)), "1 byte  2..3");
+        let gap = [pattern(1, 1), pattern(4, 20)].concat();
+        assert_eq!(seen(&gap), "21 bytes  1..2, 4..24");
+        let cut = seen(&pattern(4, 3));
+        assert_eq!(cut, "3 bytes  3 bytes that nobody offered");
     }
 
     #[test]

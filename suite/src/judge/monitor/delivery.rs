@@ -1,5 +1,8 @@
 //! Which bytes went out, and which of them came to the peer.
 
+use std::cmp::Ordering;
+use std::fmt;
+
 use super::{Course, Moment, Monitor, Notes, State};
 use crate::link::{Refusal, Traffic};
 use crate::trace::{Asked, Body, Call, ErrorClass, RecordSeen, Segment};
@@ -29,17 +32,37 @@ impl RecordSeen {
     }
 }
 
-/// Where the bytes end that follow those before `position` without a gap and without a repetition; nothing if
-/// they do not follow. Bytes that a repetition changed are told from the others, and follow them.
-fn follow(segments: &[Segment], position: usize) -> Option<usize> {
+/// How bytes do not follow those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Break {
+    Missing,
+    Again,
+}
+
+impl fmt::Display for Break {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "bytes are missing",
+            Self::Again => "bytes come again",
+        })
+    }
+}
+
+/// Where the bytes end that follow those before `position`. Bytes that a repetition changed are told from the others, and
+/// follow them.
+fn follow(segments: &[Segment], position: usize) -> Result<usize, Break> {
     segments
         .iter()
         .try_fold(position, |position, segment| match segment {
             Segment::Stream { from, to } | Segment::Changed { from, to } => {
-                (*from == position).then_some(*to)
+                match from.cmp(&position) {
+                    Ordering::Equal => Ok(*to),
+                    Ordering::Greater => Err(Break::Missing),
+                    Ordering::Less => Err(Break::Again),
+                }
             }
             // Not in order, but another clause's business.
-            Segment::Left { .. } | Segment::Foreign { .. } => Some(position),
+            Segment::Left { .. } | Segment::Foreign { .. } => Ok(position),
         })
 }
 
@@ -61,19 +84,30 @@ fn once_and_in_order(course: &Course<'_>, notes: &mut Notes) {
             };
             let unexpected = record.unexpected();
             let end = match unexpected {
-                [] => Some(sent_to + plaintext),
+                [] => Ok(sent_to + plaintext),
                 segments => follow(segments, sent_to),
             };
             let expected = format_args!("the bytes from {sent_to} on");
-            notes.check(end.is_some(), moment, expected, record);
-            sent_to = end.or(end_of(unexpected)).unwrap_or(sent_to);
+            match end {
+                Ok(_) => notes.satisfied(),
+                Err(how) => notes.violated(moment, expected, format_args!("{record}; {how}")),
+            }
+            sent_to = end.ok().or(end_of(unexpected)).unwrap_or(sent_to);
         }
         if let Some(content) = moment.delivered().filter(|content| content.len > 0) {
             let end = follow(&content.segments, read_to);
             let expected = format_args!("the bytes from {read_to} on");
-            let seen = format_args!("{content} at the peer");
-            notes.check(end.is_some(), moment, expected, seen);
-            read_to = end.or(end_of(&content.segments)).unwrap_or(read_to);
+            match end {
+                Ok(_) => notes.satisfied(),
+                Err(how) => {
+                    notes.violated(
+                        moment,
+                        expected,
+                        format_args!("{content} at the peer; {how}"),
+                    );
+                }
+            }
+            read_to = end.ok().or(end_of(&content.segments)).unwrap_or(read_to);
         }
         readable &= !moment.entry.sent.iter().any(RecordSeen::is_closed);
         if readable {

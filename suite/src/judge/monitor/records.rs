@@ -2,7 +2,7 @@
 
 use super::{Course, MAX_PLAINTEXT, Moment, Monitor, Notes, is_close_notify};
 use crate::scenario::Version;
-use crate::trace::{Body, Flaw, Protection, RecordSeen};
+use crate::trace::{Body, ErrorClass, Flaw, Protection, RecordSeen};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("record.at-most-2-14", at_most_2_14),
@@ -90,11 +90,14 @@ fn expansion_limit(course: &Course<'_>, notes: &mut Notes) {
     );
 }
 
-/// What was sealed before the limit was changed is as long as it was.
+/// What was sealed before the limit was changed is as long as it was, and a write may have sealed it that then failed at
+/// the transport.
 fn at_most_max_send_fragment(course: &Course<'_>, notes: &mut Notes) {
     let mut limit = MAX_PLAINTEXT;
+    let mut is_left = false;
     for moment in &course.moments {
-        if moment.before.pending.is_none() && moment.before.incomplete.is_none() {
+        let before = &moment.before;
+        if before.pending.is_none() && before.incomplete.is_none() && !is_left {
             limit = moment.before.max_send_fragment;
         }
         limit = limit.max(moment.before.max_send_fragment);
@@ -105,6 +108,11 @@ fn at_most_max_send_fragment(course: &Course<'_>, notes: &mut Notes) {
                 let expected = format_args!("at most {limit} bytes of content");
                 notes.check(plaintext <= limit, moment, expected, record);
             }
+        }
+        if let (Some(_), Some(call)) = (moment.attempt(), moment.call()) {
+            let traffic = moment.entry.traffic.as_ref();
+            let refused = traffic.is_none_or(|traffic| traffic.out.refusal.is_some());
+            is_left = call.error != ErrorClass::None && refused;
         }
     }
 }
@@ -253,6 +261,7 @@ fn errors_are_fatal(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
+    use crate::link::{Direction, Refusal};
     use crate::scenario::Step;
     use crate::trace::{Body, Call, ErrorClass, Flaw, Portion, Protection, RecordSeen};
 
@@ -325,6 +334,17 @@ mod tests {
             clause,
             &failed.retry(1000, Call::success(1000)).sent(rest(1000)),
         );
+        // Nor need a byte of it have gone out.
+        let mut unsent = Script::tls13().write(1000, Call::failure(ErrorClass::Syscall));
+        let is_then_small = |script: &Script| {
+            let small = script
+                .clone()
+                .called(Step::MaxSendFragment(512), Call::success(1));
+            small.retry(1000, Call::success(1000)).sent(data(1000))
+        };
+        broken(clause, 4, &is_then_small(&unsent));
+        unsent = unsent.refused(Direction::Out, Refusal::Zero);
+        not_exercised(clause, &is_then_small(&unsent));
     }
 
     #[test]
