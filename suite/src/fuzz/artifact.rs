@@ -11,7 +11,7 @@ use super::{Program, Target};
 use crate::scenario::{Scenario, Variant};
 
 /// The version of the format; one more whenever the same bytes would come to something else.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 
 /// What every input of cells begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

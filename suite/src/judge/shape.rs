@@ -47,8 +47,8 @@ impl Shapes {
 
     /// Takes note of a shape and of a case that shows it; the first one that shows a facet stays.
     pub fn add(&mut self, library: &str, shape: Vec<String>, case: &(Id, Variant)) {
-        let facets = self.0.entry(library.to_owned()).or_default();
         for facet in shape {
+            let facets = self.0.entry(library.to_owned()).or_default();
             facets.entry(facet).or_insert_with(|| case.clone());
         }
     }
