@@ -2,7 +2,7 @@
 //! without what only follows from the others, for a [`shape`](super::shape()).
 //!
 //! - How many bytes `SSL_write_ex` stored goes with what it returned; alone, it is what `SSL_write` would have returned.
-//! - `SSL_want` and errno go with the error class, where that differs; so does the error queue of a call that does not write.
+//! - What a call returned, `SSL_want`, the error queue and errno go with the error class, where that differs.
 //! - An error queue is its reasons: entries that the library puts behind the reason to say where it was are none, entries that
 //!   both have say nothing, and a reason that has only got another name is the same one.
 
@@ -28,20 +28,13 @@ const OTHER_WORDS: (&str, &str) = ("other words for one reason", "the reference'
 /// The differences without what follows from the others of their call. A call of which nothing but the words differ is left
 /// out if another differs more: it does not lead to that.
 pub(super) fn essence(differences: &[Difference]) -> Vec<Difference> {
+    let of_call = differences.chunk_by(|a, b| (a.step, a.call) == (b.step, b.call));
     let mut kept: Vec<Difference> = Vec::with_capacity(differences.len());
-    let mut told: Vec<Aspect> = Vec::new();
-    let mut place = None;
-    for difference in differences {
-        let aspect = difference.aspect;
-        let here = Some((difference.step, difference.call));
-        if here != place {
-            told.clear();
-            place = here;
-        }
-        if !follows(difference, &told) {
-            kept.push(reduced(difference));
-        }
-        told.push(aspect);
+    for differences in of_call {
+        let own = differences
+            .iter()
+            .filter(|difference| !follows(difference, differences));
+        kept.extend(own.map(reduced));
     }
     let same = |difference: &Difference| difference.seen == difference.reference;
     if kept.iter().all(same) {
@@ -56,15 +49,14 @@ pub(super) fn essence(differences: &[Difference]) -> Vec<Difference> {
     kept
 }
 
-/// Whether a difference follows from what is told of the same call already.
-fn follows(difference: &Difference, told: &[Aspect]) -> bool {
-    let first_word = difference.action.split_whitespace().next();
-    let is_write = matches!(first_word, Some("write" | "retry"));
-    let classes_differ = told.contains(&Aspect::ErrorClass);
+/// Whether a difference follows from another one of the same call.
+fn follows(difference: &Difference, of_call: &[Difference]) -> bool {
+    let differs = |aspect| of_call.iter().any(|other| other.aspect == aspect);
     match difference.aspect {
-        Aspect::Written => told.contains(&Aspect::Return),
-        Aspect::Want | Aspect::Errno => classes_differ,
-        Aspect::Queue => classes_differ && !is_write,
+        Aspect::Written => differs(Aspect::Return) || differs(Aspect::ErrorClass),
+        Aspect::Return | Aspect::Want | Aspect::Queue | Aspect::Errno => {
+            differs(Aspect::ErrorClass)
+        }
         _ => false,
     }
 }
@@ -139,7 +131,7 @@ mod tests {
         );
         assert_eq!(
             shape_of("write 100", &[class, want, queue, errno]),
-            "write; error SYSCALL instead of SSL | write; error queue empty instead of ssl:unexpected eof while reading"
+            "write; error SYSCALL instead of SSL"
         );
         assert_eq!(
             shape_of("read 100", &[want, queue, errno]),
