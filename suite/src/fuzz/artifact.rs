@@ -257,13 +257,13 @@ mod tests {
     fn what_is_no_artifact_is_refused_with_what_would_be_right() {
         for (bytes, told) in [
             (&b"WP"[..], "cut off after 2 bytes: an input has 10 or more"),
-            (b"WP\x01r123", "cut off after 7 bytes"),
+            (b"WP\x02r123", "cut off after 7 bytes"),
             (
-                b"WP\x00r123456",
-                "format 0, but this version of the suite reads format 1",
+                b"WP\x01r123456",
+                "format 1, but this version of the suite reads format 2",
             ),
             (b"WP\x63r123456", "format 99"),
-            (b"WP\x01x123456", "byte 4 is 0x78, which names no target"),
+            (b"WP\x02x123456", "byte 4 is 0x78, which names no target"),
             (b"\xff\xfe\x00", "it begins neither with"),
             (b"", "it begins neither with"),
         ] {
