@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use writeproof::backend::Backend;
 use writeproof::backend::libssl::{Libssl, Transport};
-use writeproof::scenario::{self, Corpus, Variant};
+use writeproof::judge::Recordings;
+use writeproof::scenario::{self, Corpus, Scenario, Variant};
 use writeproof::stage;
 
 use crate::shim::{REAL, all_but, folder, shim};
@@ -34,9 +35,12 @@ fn every_case_over_a_socket_pair_is_the_same_as_over_a_bio_or_not_applicable() {
     );
     let libssl = Libssl::load("pair", &object).expect("it has SSL_set_fd");
     let corpus = Corpus::built_in().expect("the scenarios are right");
+    // What is recorded to crash it would end the process of this test; over a BIO it runs in one of its own elsewhere.
+    let recordings = Recordings::built_in();
+    let survivable = |scenario: &&Scenario| !recordings.crashes(scenario, "openssl-1.1.1");
     let mut applicable: BTreeMap<String, usize> = BTreeMap::new();
     let mut differ = Vec::new();
-    for scenario in corpus.scenarios() {
+    for scenario in corpus.scenarios().iter().filter(survivable) {
         // What stands in for the scripted transport; the others are what they are.
         let scripted = |variant: &Variant| variant.transport == scenario::Transport::Scripted;
         for variant in scenario.variants().filter(scripted) {

@@ -105,11 +105,9 @@ pub(crate) fn blames<'s>(fault: &Fault, sown: &'s Sown) -> Option<&'s sown::Case
 }
 
 /// Monitors that blame a harmless fault, and why they do.
-const BLAMED: [(&str, &str); 2] = [
+const BLAMED: [(&str, &str); 1] = [
     // What the reference says of a dead connection is not true in other cases either; here another one dies.
     ("one-byte-first", "error.dead-connection-tells-the-truth"),
-    // The reference finishes a write of several records before it answers; with more records more is seen of it.
-    ("smaller-records", "keyupdate.answer-before-data"),
 ];
 
 /// The clauses of the monitors that are known to blame it.
