@@ -2,8 +2,9 @@
 //! on that library, or no run would ever get past it. A process of its own, as of `run` and of `replay`, survives it; that
 //! it is known stands in the library's ledger like everything else.
 
+use super::multi_block::is_on_it;
 use crate::link::Refusal;
-use crate::scenario::{Cipher, Scenario, Step};
+use crate::scenario::{Scenario, Step};
 
 /// The libraries that have all of the bugs below, by the names under which their traces are recorded.
 const MORTAL: [&str; 2] = ["openssl-1.1.1", "openssl-system-3.0"];
@@ -22,7 +23,7 @@ pub(super) fn is_deadly(library: &str, scenario: &Scenario) -> bool {
 /// Several records are sealed at once, and the buffer with them is freed when the transport fails, but not taken back that
 /// something is left in it: the next write reads from a null pointer (1.1.1w `ssl/record/rec_layer_s3.c:542` and `:415`).
 fn frees_what_is_pending(scenario: &Scenario) -> bool {
-    scenario.cipher == Cipher::Aes128CbcMacThenEncrypt && scenario.steps.iter().any(fails_for_good)
+    is_on_it(scenario) && scenario.steps.iter().any(fails_for_good)
 }
 
 /// Whether the transport, from this step on, can fail in a way that is no invitation to come again.

@@ -13,6 +13,13 @@ const FRAGMENTS: usize = 4;
 /// What a fragment holds at most if nothing else is set, in bytes (RFC 5246, 6.2.1).
 const LARGEST_FRAGMENT: usize = 1 << 14;
 
+/// Whether a write or a retry is long enough for it.
+pub(super) fn is_on_it(scenario: &Scenario) -> bool {
+    let mut clear = scenario.clone();
+    keep_clear(&mut clear);
+    clear.steps != scenario.steps
+}
+
 /// Makes writes and retries shorter that would be long enough.
 pub(super) fn keep_clear(scenario: &mut Scenario) {
     if scenario.cipher != Cipher::Aes128CbcMacThenEncrypt {
@@ -85,13 +92,11 @@ mod tests {
     #[test]
     fn no_other_scenario_of_the_library_takes_the_multi_block_path() {
         let corpus = Corpus::built_in().expect("the library");
-        let takes_it = |scenario: &&Scenario| {
-            let mut kept = (*scenario).clone();
-            keep_clear(&mut kept);
-            kept.steps != scenario.steps
-        };
-        let scenarios = corpus.scenarios().iter().filter(takes_it);
-        let ids: Vec<String> = scenarios.map(|scenario| scenario.id.to_string()).collect();
+        let on_it = corpus
+            .scenarios()
+            .iter()
+            .filter(|scenario| is_on_it(scenario));
+        let ids: Vec<String> = on_it.map(|scenario| scenario.id.to_string()).collect();
         let about_the_path = [
             "closing/records-sealed-at-once-interrupted-then-open",
             "partial/records-sealed-at-once",

@@ -2,7 +2,7 @@
 
 use super::{Came, Course, Moment, Monitor, Notes};
 use crate::scenario::{Buffer, Content};
-use crate::trace::{Argument, ErrorClass, RecordSeen, Verb};
+use crate::trace::{Argument, ErrorClass, Verb};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("connection.recovers-or-stays-dead", recovers_or_stays_dead),
@@ -70,16 +70,19 @@ fn recovers_or_stays_dead(course: &Course<'_>, notes: &mut Notes) {
 }
 
 fn refused_call_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _, call) in course.writes() {
+    for (index, moment) in course.moments.iter().enumerate() {
+        let (Some(_), Some(call)) = (moment.attempt(), moment.call()) else {
+            continue;
+        };
         if call.error != ErrorClass::Ssl || !is_clear(moment) {
             continue;
         }
-        let version = course.setting.variant.version;
-        let is_data =
-            |record: &&RecordSeen| record.is_application_data() && !record.may_be_control(version);
-        match moment.begun().find(is_data) {
-            None => notes.satisfied(),
+        let begun: Vec<_> = course.begun(index).collect();
+        let mut known = begun.iter().flatten();
+        match known.find(|record| record.is_application_data()) {
             Some(record) => notes.violated(moment, "no application data", record),
+            None if begun.contains(&None) => {}
+            None => notes.satisfied(),
         }
     }
 }
@@ -116,7 +119,16 @@ mod tests {
         broken(clause, 2, &base.clone().sent(data(9)));
         broken(clause, 2, &base.clone().sent(begun()));
         // It may be an alert.
-        kept(clause, 1, &base.sent(begun_of(24)));
+        let short = base.sent(begun_of(24));
+        not_exercised(clause, &short);
+        let goes_on = |record| {
+            short
+                .clone()
+                .retry(9, Call::success(9))
+                .sent(last_of(record))
+        };
+        kept(clause, 1, &goes_on(alert("fatal internal_error")));
+        broken(clause, 2, &goes_on(data(2)));
         not_exercised(
             clause,
             &Script::tls13().write(9, Call::success(9)).sent(data(9)),

@@ -164,6 +164,21 @@ impl<'t> Course<'t> {
             .get(index + 1)
             .map_or(&self.end, |next| &next.before)
     }
+
+    /// The records that began to go out at the moment of this number, each as it was seen in the end if only that tells
+    /// what it is; nothing in place of one that never was seen to its end, so that nobody knows.
+    pub fn begun(&self, index: usize) -> impl Iterator<Item = Option<&'t RecordSeen>> {
+        let version = self.setting.variant.version;
+        let later = self.moments[index + 1..].iter();
+        let mut later = later.flat_map(|moment| &moment.entry.sent);
+        let rest = later.find(|record| record.portion == Portion::Last);
+        let begun = self.moments[index].begun();
+        begun.map(move |record| match record.may_be_control(version) {
+            // Only the last one can have gone on later.
+            true => rest,
+            false => Some(record),
+        })
+    }
 }
 
 impl<'t> Moment<'t> {

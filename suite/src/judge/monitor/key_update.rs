@@ -248,12 +248,10 @@ mod tests {
         let base = asked(Script::tls13()).write(9, wants_write());
         let base = base.sent(begun());
         not_exercised(clause, &base);
-        let goes_on = |record: RecordSeen| {
-            let last = RecordSeen {
-                portion: Portion::Last,
-                ..record
-            };
-            base.clone().retry(9, Call::success(9)).sent(last)
+        let goes_on = |record| {
+            base.clone()
+                .retry(9, Call::success(9))
+                .sent(last_of(record))
         };
         kept(clause, 1, &goes_on(update(TELLS)).sent(data(9)));
         broken(clause, 4, &goes_on(data(9)));

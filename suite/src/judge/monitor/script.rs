@@ -324,7 +324,15 @@ pub(super) fn begun_of(wire: usize) -> RecordSeen {
 
 /// The rest of a record of so many bytes.
 pub(super) fn rest(plaintext: usize) -> RecordSeen {
-    record(application_data(plaintext, None), Portion::Last)
+    last_of(data(plaintext))
+}
+
+/// The last bytes of this record.
+pub(super) fn last_of(record: RecordSeen) -> RecordSeen {
+    RecordSeen {
+        portion: Portion::Last,
+        ..record
+    }
 }
 
 /// A record that does not open, its last part if it began before.
