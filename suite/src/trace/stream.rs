@@ -10,8 +10,8 @@ use super::content::{Content, LEFT, Pattern, Segment};
 pub struct Stream {
     /// Runs of bytes that were offered; other content at the same position is a run of its own.
     offers: Vec<Offer>,
-    /// The offers that are too short to be told by their place, each once more.
-    short: Vec<Offer>,
+    /// The offers that are too short to be told by their place, each once more, with changed content too.
+    short: Vec<(Offer, Pattern)>,
     /// How far retries with changed content reach.
     changed: usize,
     accepted: usize,
@@ -49,12 +49,7 @@ impl Stream {
 
     /// A write offers these bytes, to follow those that were accepted.
     pub fn offer(&mut self, bytes: &[u8]) {
-        if (1..RECOGNISABLE).contains(&bytes.len()) {
-            self.short.push(Offer {
-                position: self.accepted,
-                bytes: bytes.to_vec(),
-            });
-        }
+        self.note_if_short(bytes, Pattern::Library);
         for offer in &mut self.offers {
             let Some(known) = offer.from(self.accepted) else {
                 continue;
@@ -76,7 +71,21 @@ impl Stream {
 
     /// A retry offers so many bytes with changed content, to follow those that were accepted.
     pub fn offer_changed(&mut self, len: usize) {
+        if len < RECOGNISABLE {
+            let bytes = Pattern::Changed.bytes(self.accepted, len);
+            self.note_if_short(&bytes, Pattern::Changed);
+        }
         self.changed = self.changed.max(self.accepted + len);
+    }
+
+    fn note_if_short(&mut self, bytes: &[u8], pattern: Pattern) {
+        if (1..RECOGNISABLE).contains(&bytes.len()) {
+            let offer = Offer {
+                position: self.accepted,
+                bytes: bytes.to_vec(),
+            };
+            self.short.push((offer, pattern));
+        }
     }
 
     /// The write accepted so many of the bytes that it offered.
@@ -114,10 +123,8 @@ impl Stream {
         if left >= RECOGNISABLE {
             return Segment::Left { len: left };
         }
-        if let Some((offer, at)) = self.elsewhere(bytes).or_else(|| self.short_offer(bytes)) {
-            let from = offer.position + at;
-            let to = from + common_prefix(bytes, &offer.bytes[at..]);
-            return Segment::Stream { from, to };
+        if let Some(segment) = self.elsewhere(bytes).or_else(|| self.short_offer(bytes)) {
+            return segment;
         }
         let known = |at: &usize| {
             let rest = &bytes[*at..];
@@ -171,20 +178,37 @@ impl Stream {
     }
 
     /// Where else in all that was offered `bytes` begin, if there are enough of them to tell.
-    fn elsewhere(&self, bytes: &[u8]) -> Option<(&Offer, usize)> {
+    fn elsewhere(&self, bytes: &[u8]) -> Option<Segment> {
         let window = bytes.get(..RECOGNISABLE)?;
-        self.offers.iter().find_map(|offer| {
-            let mut windows = offer.bytes.windows(RECOGNISABLE);
-            Some((offer, windows.position(|other| other == window)?))
+        let place = |offered: &[u8]| {
+            let mut windows = offered.windows(RECOGNISABLE);
+            let at = windows.position(|other| other == window)?;
+            Some((at, at + common_prefix(bytes, &offered[at..])))
+        };
+        let as_offered = self.offers.iter().find_map(|offer| {
+            let (from, to) = place(&offer.bytes)?;
+            Some(Segment::Stream {
+                from: offer.position + from,
+                to: offer.position + to,
+            })
+        });
+        as_offered.or_else(|| {
+            let (from, to) = place(&Pattern::Changed.bytes(0, self.changed))?;
+            Some(Segment::Changed { from, to })
         })
     }
 
     /// The first short offer behind what was seen, or else the first of all, with the whole of which `bytes` begin.
-    fn short_offer(&self, bytes: &[u8]) -> Option<(&Offer, usize)> {
-        let begins = |offer: &&Offer| bytes.starts_with(&offer.bytes);
-        let ahead = |offer: &&Offer| offer.position >= self.seen && begins(offer);
+    fn short_offer(&self, bytes: &[u8]) -> Option<Segment> {
+        let begins = |(offer, _): &&(Offer, Pattern)| bytes.starts_with(&offer.bytes);
+        let ahead = |short: &&(Offer, Pattern)| short.0.position >= self.seen && begins(short);
         let found = self.short.iter().find(ahead);
-        Some((found.or_else(|| self.short.iter().find(begins))?, 0))
+        let (offer, pattern) = found.or_else(|| self.short.iter().find(begins))?;
+        let (from, to) = (offer.position, offer.end());
+        Some(match pattern {
+            Pattern::Changed => Segment::Changed { from, to },
+            _ => Segment::Stream { from, to },
+        })
     }
 }
 
@@ -327,6 +351,22 @@ mod tests {
         assert_eq!(seen(&gap), "21 bytes  1..2, 4..24");
         let cut = seen(&pattern(4, 3));
         assert_eq!(cut, "3 bytes  3 bytes that nobody offered");
+    }
+
+    #[test]
+    fn changed_content_is_known_wherever_it_comes() {
+        let mut stream = stream(100);
+        stream.offer_changed(4);
+        stream.accept(4);
+        stream.offer(&pattern(104, 50));
+        stream.accept(50);
+        let changed = |from, len| Pattern::Changed.bytes(from, len);
+        let parts = [pattern(0, 100), changed(100, 4), pattern(104, 50)].concat();
+        let text = stream.clone().see(&parts).to_string();
+        assert_eq!(text, "154 bytes  0..100, changed 100..104, 104..154");
+        stream.offer_changed(1000);
+        let text = stream.see(&changed(600, 80)).to_string();
+        assert_eq!(text, "80 bytes  changed 600..680");
     }
 
     #[test]
