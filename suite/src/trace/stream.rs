@@ -177,25 +177,25 @@ impl Stream {
         bytes
     }
 
-    /// Where else in all that was offered `bytes` begin, if there are enough of them to tell.
+    /// Where else in all that was offered `bytes` begin, if there are enough of them to tell, as they were or changed.
     fn elsewhere(&self, bytes: &[u8]) -> Option<Segment> {
-        let window = bytes.get(..RECOGNISABLE)?;
-        let place = |offered: &[u8]| {
-            let mut windows = offered.windows(RECOGNISABLE);
-            let at = windows.position(|other| other == window)?;
-            Some((at, at + common_prefix(bytes, &offered[at..])))
-        };
-        let as_offered = self.offers.iter().find_map(|offer| {
-            let (from, to) = place(&offer.bytes)?;
-            Some(Segment::Stream {
-                from: offer.position + from,
-                to: offer.position + to,
+        let window: [u8; RECOGNISABLE] = bytes.get(..RECOGNISABLE)?.try_into().ok()?;
+        let place = |window: [u8; RECOGNISABLE]| {
+            self.offers.iter().find_map(|offer| {
+                let mut windows = offer.bytes.windows(RECOGNISABLE);
+                Some((offer, windows.position(|other| other == window)?))
             })
-        });
-        as_offered.or_else(|| {
-            let (from, to) = place(&Pattern::Changed.bytes(0, self.changed))?;
-            Some(Segment::Changed { from, to })
-        })
+        };
+        if let Some((offer, at)) = place(window) {
+            let from = offer.position + at;
+            let to = from + common_prefix(bytes, &offer.bytes[at..]);
+            return Some(Segment::Stream { from, to });
+        }
+        // Changed content is the complement of what it stands for.
+        let (offer, at) = (self.changed > 0).then(|| place(window.map(|byte| !byte)))??;
+        let from = offer.position + at;
+        let to = from + Pattern::Changed.common_prefix(from, bytes);
+        (to - from >= RECOGNISABLE).then_some(Segment::Changed { from, to })
     }
 
     /// The first short offer behind what was seen, or else the first of all, with the whole of which `bytes` begin.
@@ -364,6 +364,7 @@ mod tests {
         let parts = [pattern(0, 100), changed(100, 4), pattern(104, 50)].concat();
         let text = stream.clone().see(&parts).to_string();
         assert_eq!(text, "154 bytes  0..100, changed 100..104, 104..154");
+        stream.offer(&pattern(154, 1000));
         stream.offer_changed(1000);
         let text = stream.see(&changed(600, 80)).to_string();
         assert_eq!(text, "80 bytes  changed 600..680");
