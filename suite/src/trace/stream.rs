@@ -12,8 +12,8 @@ pub struct Stream {
     offers: Vec<Offer>,
     /// The offers that are too short to be told by their place, each once more, with changed content too.
     short: Vec<(Offer, Pattern)>,
-    /// How far retries with changed content reach.
-    changed: usize,
+    /// What retries with changed content offered.
+    changed: Vec<Offer>,
     accepted: usize,
     seen: usize,
 }
@@ -71,11 +71,14 @@ impl Stream {
 
     /// A retry offers so many bytes with changed content, to follow those that were accepted.
     pub fn offer_changed(&mut self, len: usize) {
-        if len < RECOGNISABLE {
-            let bytes = Pattern::Changed.bytes(self.accepted, len);
-            self.note_if_short(&bytes, Pattern::Changed);
+        let position = self.accepted;
+        let mut known = self.changed.iter();
+        if known.any(|offer| offer.position == position && offer.bytes.len() >= len) {
+            return;
         }
-        self.changed = self.changed.max(self.accepted + len);
+        let bytes = Pattern::Changed.bytes(position, len);
+        self.note_if_short(&bytes, Pattern::Changed);
+        self.changed.push(Offer { position, bytes });
     }
 
     fn note_if_short(&mut self, bytes: &[u8], pattern: Pattern) {
@@ -91,8 +94,8 @@ impl Stream {
     /// The write accepted so many of the bytes that it offered.
     pub fn accept(&mut self, bytes: usize) {
         // A library may claim more than it was offered; what it claims beyond is nothing.
-        let ends = self.offers.iter().map(Offer::end);
-        let end = ends.max().unwrap_or(0).max(self.changed);
+        let ends = self.offers.iter().chain(&self.changed).map(Offer::end);
+        let end = ends.max().unwrap_or(0);
         self.accepted = (self.accepted + bytes).min(end);
     }
 
@@ -177,25 +180,20 @@ impl Stream {
         bytes
     }
 
-    /// Where else in all that was offered `bytes` begin, if there are enough of them to tell, as they were or changed.
+    /// Where else in all that was offered `bytes` begin, if there are enough of them to tell.
     fn elsewhere(&self, bytes: &[u8]) -> Option<Segment> {
-        let window: [u8; RECOGNISABLE] = bytes.get(..RECOGNISABLE)?.try_into().ok()?;
-        let place = |window: [u8; RECOGNISABLE]| {
-            self.offers.iter().find_map(|offer| {
+        let window = bytes.get(..RECOGNISABLE)?;
+        let place = |offers: &[Offer]| {
+            offers.iter().find_map(|offer| {
                 let mut windows = offer.bytes.windows(RECOGNISABLE);
-                Some((offer, windows.position(|other| other == window)?))
+                let at = windows.position(|other| other == window)?;
+                let from = offer.position + at;
+                Some((from, from + common_prefix(bytes, &offer.bytes[at..])))
             })
         };
-        if let Some((offer, at)) = place(window) {
-            let from = offer.position + at;
-            let to = from + common_prefix(bytes, &offer.bytes[at..]);
-            return Some(Segment::Stream { from, to });
-        }
-        // Changed content is the complement of what it stands for.
-        let (offer, at) = (self.changed > 0).then(|| place(window.map(|byte| !byte)))??;
-        let from = offer.position + at;
-        let to = from + Pattern::Changed.common_prefix(from, bytes);
-        (to - from >= RECOGNISABLE).then_some(Segment::Changed { from, to })
+        let as_offered = place(&self.offers).map(|(from, to)| Segment::Stream { from, to });
+        let changed = || place(&self.changed).map(|(from, to)| Segment::Changed { from, to });
+        as_offered.or_else(changed)
     }
 
     /// The first short offer behind what was seen, or else the first of all, with the whole of which `bytes` begin.
@@ -364,7 +362,6 @@ mod tests {
         let parts = [pattern(0, 100), changed(100, 4), pattern(104, 50)].concat();
         let text = stream.clone().see(&parts).to_string();
         assert_eq!(text, "154 bytes  0..100, changed 100..104, 104..154");
-        stream.offer(&pattern(154, 1000));
         stream.offer_changed(1000);
         let text = stream.see(&changed(600, 80)).to_string();
         assert_eq!(text, "80 bytes  changed 600..680");
