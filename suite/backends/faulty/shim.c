@@ -413,7 +413,10 @@ static int outer_read(BIO *bio, char *space, int length) {
 }
 
 static long outer_ctrl(BIO *bio, int command, long number, void *pointer) {
-    return BIO_ctrl(BIO_get_data(bio), command, number, pointer);
+    BIO *inner = BIO_get_data(bio);
+    long ret = BIO_ctrl(inner, command, number, pointer);
+    /* A flush writes: that it is to be tried again is told by the flags. */
+    return command == BIO_CTRL_FLUSH ? handed_on(bio, inner, (int)ret) : ret;
 }
 
 static int outer_destroy(BIO *bio) { return BIO_free(BIO_get_data(bio)); }

@@ -7,6 +7,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use fastrand::Rng;
 
 use super::cells::Bounds;
+use super::vocabulary::shake_hands;
 use super::{Cell, Header, Program, Target};
 
 /// Numbers near which something changes: nothing, the borders of records and their headers, and the sizes of buffers.
@@ -45,6 +46,11 @@ pub fn mutate(
     let mut program = Program::arbitrary(&mut Unstructured::new(cells)).unwrap_or_default();
     for _ in 0..random.usize(CHANGES) {
         change(&mut program, &mut random);
+    }
+    // What such cases show is seen soon, and a corpus of what is new keeps ever more of them: of `write_retry`, which is about
+    // writes behind a handshake, every other one shakes hands again.
+    if target == Target::WriteRetry && random.bool() {
+        shake_hands(&mut program.setting);
     }
     let most = ((space.len() - header.len()) / Cell::LEN - 1).min(Bounds::of(target).steps);
     program.steps.truncate(most);
@@ -169,5 +175,35 @@ mod tests {
         };
         assert_eq!(change(7), change(7));
         assert_ne!(change(7), change(8));
+    }
+
+    #[test]
+    fn half_of_what_does_not_shake_hands_does_then() {
+        let without = Cell {
+            how: 15,
+            ..Cell::default()
+        };
+        let program = Program {
+            setting: without,
+            steps: vec![Cell::default()],
+        };
+        let shakes = |target: Target| {
+            let times = |seed: &u32| {
+                let mut space = [0; 200];
+                let bytes: Vec<u8> = Header::bytes(target)
+                    .into_iter()
+                    .chain(program.bytes())
+                    .collect();
+                space[..bytes.len()].copy_from_slice(&bytes);
+                let len = mutate(target, &mut space, bytes.len(), *seed, &mut |_, len| len);
+                let cells = &space[Header::bytes(target).len()..len];
+                let child = Program::arbitrary(&mut Unstructured::new(cells)).expect("cells");
+                child.setting.how & 0xf != 15
+            };
+            (0..1000).filter(times).count()
+        };
+        // A quarter is left to the fuzzer, and changes nothing here.
+        assert!((300..500).contains(&shakes(Target::WriteRetry)));
+        assert!(shakes(Target::WriteSequence) < 100);
     }
 }

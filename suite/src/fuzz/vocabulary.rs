@@ -561,6 +561,13 @@ const NO_HANDSHAKE: u8 = 15;
 /// A whole key exchange, in bits 0 to 3 of `b`: rarely, as it costs several times as much as all the rest.
 const EPHEMERAL: u16 = 15;
 
+/// Puts a handshake before the steps, if the first cell says that there is none.
+pub(super) fn shake_hands(cell: &mut Cell) {
+    if cell.how & 0xf == NO_HANDSHAKE {
+        cell.how &= 0xf0;
+    }
+}
+
 /// What the first cell says. `kind`: bit 0 the role, bit 1 the version, bits 2 and 3 the cipher; `how`: bits 0 to 3 whether
 /// there is a handshake, bits 4 to 7 the transport; `a`: bit 0 whether the peer refuses to renegotiate, bit 1 whether
 /// tickets are sent; `b`: bits 0 to 3 how keys are agreed on, but for [`Target::WriteRetry`], where that is always cheap.

@@ -12,6 +12,7 @@ pub mod monitor;
 mod questions;
 mod recorded;
 mod shape;
+mod unwritten;
 
 pub use answers::{Answer, Answers, Row, Unanswered, answers};
 pub use difference::{Aspect, Difference, differences};
@@ -123,39 +124,6 @@ impl Judge {
             differences,
             exercised,
         }
-    }
-
-    /// What is to be said of the trace of a case that nobody wrote, by the name of a library and its version. The
-    /// ledger knows what it knows of the library anywhere: a violation by its clause and words, a difference by its
-    /// [shape](shape()).
-    pub fn unwritten(
-        &self,
-        reference: &Trace,
-        trace: &Trace,
-        (library, version): (&str, &str),
-    ) -> Vec<Finding> {
-        let found = self.found(reference, trace, monitor::watch(trace));
-        let shape = shape(&found.differences);
-        let mut findings = found.findings;
-        for finding in &mut findings {
-            finding.known = match finding.kind {
-                Kind::Difference => {
-                    let case = self.shapes.find(library, &shape);
-                    case.and_then(|(scenario, variant)| {
-                        let at = Place {
-                            library,
-                            version,
-                            scenario,
-                            variant: *variant,
-                        };
-                        self.ledger.find(&at, finding).map(Entry::known)
-                    })
-                }
-                _ => self.ledger.find_anywhere(library, version, finding),
-            }
-        }
-        findings.sort_by_key(Finding::rank);
-        findings
     }
 
     /// All that is to be said of a trace, known or not.

@@ -325,8 +325,13 @@ impl Peer {
         self.post_handshake(begun)
     }
 
-    /// Asks for a renegotiation: HelloRequest from a server, ClientHello from a client.
+    /// Asks for a renegotiation: HelloRequest from a server, ClientHello from a client. Before the first handshake is over there
+    /// is nothing to ask for, and OpenSSL would do it all the same: its first handshake fails then.
     pub fn renegotiate(&mut self) -> End {
+        let ssl = self.stream.ssl();
+        if ssl.finished(&mut []) == 0 || ssl.peer_finished(&mut []) == 0 {
+            return End::Failed(vec!["no handshake has been done yet".to_owned()]);
+        }
         // SAFETY: the connection is live.
         let begun = unsafe { SSL_renegotiate(self.stream.ssl().as_ptr()) };
         self.post_handshake(begun)

@@ -57,6 +57,11 @@ impl Transport {
         }
     }
 
+    /// Whether it keeps what the library hands over, and sends it later.
+    pub fn keeps(self) -> bool {
+        matches!(self, Self::MemoryBio | Self::BufferingBio | Self::BioPair)
+    }
+
     /// Whether a call waits for the far end, which has to act meanwhile.
     pub fn waits(self) -> bool {
         matches!(self, Self::Blocking | Self::BlockingSocket)

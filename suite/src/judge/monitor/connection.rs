@@ -69,12 +69,18 @@ fn recovers_or_stays_dead(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
+/// Whether a buffer of the library's own, between it and the transport, may hold records of an earlier write.
+fn may_be_sent_later(course: &Course<'_>, moment: &Moment<'_>) -> bool {
+    let before = &moment.before;
+    course.setting.variant.transport.keeps() && (before.pending.is_some() || before.kept_back() > 0)
+}
+
 fn refused_call_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
     for (index, moment) in course.moments.iter().enumerate() {
         let (Some(_), Some(call)) = (moment.attempt(), moment.call()) else {
             continue;
         };
-        if call.error != ErrorClass::Ssl || !is_clear(moment) {
+        if call.error != ErrorClass::Ssl || !is_clear(moment) || may_be_sent_later(course, moment) {
             continue;
         }
         let begun: Vec<_> = course.begun(index).collect();
@@ -91,6 +97,7 @@ fn refused_call_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
 mod tests {
     use super::super::script::*;
     use crate::link::{Direction, Errno, Refusal};
+    use crate::scenario::Transport;
     use crate::trace::{Call, ErrorClass};
 
     #[test]
@@ -129,6 +136,11 @@ mod tests {
         };
         kept(clause, 1, &goes_on(alert("fatal internal_error")));
         broken(clause, 2, &goes_on(data(2)));
+        // A buffer of the library's own may hold records of the write that is pending.
+        let behind = |script: Script| script.blocked_write().write(9, refused("ssl:bad length"));
+        broken(clause, 3, &behind(Script::tls13()).sent(begun()));
+        let buffered = Script::tls13().over(Transport::BufferingBio);
+        not_exercised(clause, &behind(buffered).sent(begun()));
         not_exercised(
             clause,
             &Script::tls13().write(9, Call::success(9)).sent(data(9)),

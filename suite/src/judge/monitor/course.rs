@@ -61,6 +61,10 @@ pub struct State {
     pub peer_sent_close: bool,
     /// The library has taken a fatal alert of the peer from the transport.
     pub peer_failed: bool,
+    /// The peer has given up the first handshake, by a fatal alert; a library may refuse it unread, at its header.
+    pub peer_gave_up: bool,
+    /// Which ends have sent their finished.
+    finished: (bool, bool),
     /// A call has failed for good. Calls that change a setting do not count, nor does a write of nothing,
     /// which fails by contract.
     pub dead: bool,
@@ -112,6 +116,8 @@ impl Default for State {
             peer_closed: false,
             peer_sent_close: false,
             peer_failed: false,
+            peer_gave_up: false,
+            finished: (false, false),
             dead: false,
             transport_failed: false,
             meddled: false,
@@ -173,7 +179,14 @@ impl<'t> Course<'t> {
         let mut later = later.flat_map(|moment| &moment.entry.sent);
         let rest = later.find(|record| record.portion == Portion::Last);
         let begun = self.moments[index].begun();
-        begun.map(move |record| match record.may_be_control(version) {
+        // In a handshake of TLS 1.3 messages look like data from outside.
+        let shakes_hands = version == Version::Tls13 && !self.moments[index].before.established;
+        let is_open = move |record: &RecordSeen| match &record.body {
+            Body::Header => true,
+            Body::Incomplete { .. } => shakes_hands || record.may_be_control(version),
+            _ => false,
+        };
+        begun.map(move |record| match is_open(record) {
             // Only the last one can have gone on later.
             true => rest,
             false => Some(record),
@@ -221,8 +234,19 @@ impl<'t> Moment<'t> {
     /// its error class can be relied on.
     pub fn is_sound(&self) -> bool {
         let failed = self.before.transport_fails(self.entry);
-        let alerted = self.entry.taken.iter().any(RecordSeen::is_disturbing);
+        let shakes_hands = self.shakes_hands();
+        let alerted = self.entry.taken.iter().any(|record| match &record.body {
+            // It ends a handshake, and else leaves writing alone.
+            Body::Alert { alert, .. } if is_close_notify(alert) => shakes_hands,
+            _ => record.is_disturbing(),
+        });
         self.before.is_sound() && !self.before.stale_error && !failed && !alerted
+    }
+
+    /// Whether messages of a handshake went out meanwhile.
+    pub fn shakes_hands(&self) -> bool {
+        let mut sent = self.entry.sent.iter();
+        sent.any(|record| !record.messages().is_empty())
     }
 
     /// The records that began to go out meanwhile.
@@ -259,7 +283,11 @@ impl State {
 
     /// Whether nothing has happened that a library might take for the end of writing.
     pub fn is_sound(&self) -> bool {
-        !self.is_over() && !self.transport_failed && !self.meddled && !self.shut_down
+        !self.is_over()
+            && !self.peer_gave_up
+            && !self.transport_failed
+            && !self.meddled
+            && !self.shut_down
     }
 
     /// Whether the transport failed, or came to its end, for good in this call; where it is not known what
@@ -273,6 +301,12 @@ impl State {
                 (ends(self.outbound.then) && !takes_all) || ends(self.inbound.then)
             }
         }
+    }
+
+    /// How many bytes were accepted and have not gone out in whole records: a transport that keeps what it takes sends them
+    /// later.
+    pub fn kept_back(&self) -> usize {
+        self.accepted.saturating_sub(self.sealed)
     }
 
     /// Whether the library can have read the peer's close_notify. Behind damage it is not known whether it
@@ -321,12 +355,13 @@ impl State {
                     self.closed |= is_close_notify(alert);
                     self.failed |= is_fatal(alert);
                 }
-                _ => {}
+                _ => self.finished.0 |= record.has_message("finished"),
             }
         }
         for record in entry.peer_sent.iter().filter(|record| record.is_complete()) {
             if let Body::Alert { alert, .. } = &record.body {
                 self.peer_sent_close |= is_close_notify(alert);
+                self.peer_gave_up |= is_fatal(alert) && !self.established;
             }
         }
         for record in entry.taken.iter().filter(|record| record.is_complete()) {
@@ -334,7 +369,10 @@ impl State {
                 self.peer_closed |= is_close_notify(alert);
                 self.peer_failed |= is_fatal(alert);
             }
+            self.finished.1 |= record.has_message("finished");
         }
+        // A write of nothing shakes hands too, and says nothing of it.
+        self.established |= self.finished == (true, true);
     }
 
     fn follow(&mut self, step: &Step) {
@@ -387,11 +425,7 @@ impl RecordSeen {
 
     /// Whether one who takes it from the peer might end the connection for it.
     fn is_disturbing(&self) -> bool {
-        match &self.body {
-            Body::Alert { alert, .. } => !is_close_notify(alert),
-            Body::Sealed { .. } | Body::Garbage | Body::After => true,
-            _ => false,
-        }
+        matches!(self.body, Body::Alert { .. }) || self.is_unreadable()
     }
 
     /// Whether it is one that cannot be read where it should be.
@@ -405,6 +439,12 @@ impl RecordSeen {
             Body::Handshake { messages } => messages,
             _ => &[],
         }
+    }
+
+    /// Whether it has this handshake message.
+    pub fn has_message(&self, message: &str) -> bool {
+        let mut names = self.messages().iter();
+        names.any(|name| name.starts_with(message))
     }
 
     /// Whether it carries application data, or can, as far as it has come.

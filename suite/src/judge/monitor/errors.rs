@@ -126,8 +126,10 @@ fn failure(moment: &Moment<'_>) -> Option<Errno> {
 
 fn failed_transport_is_syscall(course: &Course<'_>, notes: &mut Notes) {
     for (moment, attempt, call) in writes(course) {
-        // Behind damage, or an alert, it is the alert in answer that the transport did not take.
-        if has_succeeded(attempt.function, call) || !moment.before.is_sound() {
+        // Behind damage, or an alert, it is the alert in answer that the transport did not take; so it may be where the
+        // call has read something, and tells a reason of its own.
+        let has_reason = !moment.entry.taken.is_empty() && !call.queue.is_empty();
+        if has_succeeded(attempt.function, call) || !moment.before.is_sound() || has_reason {
             continue;
         }
         if let Some(errno) = failure(moment) {
@@ -275,6 +277,10 @@ mod tests {
         kept(clause, 1, &fails(failed(-1, ErrorClass::Syscall)));
         broken(clause, 2, &fails(wants_write()));
         not_exercised(clause, &base.clone().blocked_write());
+        // What it read may have ended the connection: then it is the alert in answer that the transport did not take.
+        let ended = fails(refused("ssl:unexpected record"));
+        broken(clause, 2, &ended);
+        not_exercised(clause, &ended.taken(data(9)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Came, Course, Moment, Monitor, Notes, has_succeeded};
 use crate::scenario::{Role, RoleState, Step, Version};
-use crate::trace::{Body, ErrorClass, RecordSeen};
+use crate::trace::{Body, ErrorClass, RecordSeen, Verb};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("handshake.transparent", transparent),
@@ -62,24 +62,16 @@ fn failed_stays_failed(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-/// Whether a record has this handshake message.
-fn has(record: &RecordSeen, message: &str) -> bool {
-    record
-        .messages()
-        .iter()
-        .any(|name| name.starts_with(message))
-}
-
 /// Only where the handshake is told record by record, which is where a write did it.
 fn no_data_before_finished(course: &Course<'_>, notes: &mut Notes) {
     let (mut hellos, mut finished) = (false, false);
-    for moment in &course.moments {
+    for (index, moment) in course.moments.iter().enumerate() {
         if moment.step() == Some(&Step::Handshake) {
             return;
         }
-        for record in moment.begun() {
-            hellos |= has(record, "client_hello") || has(record, "server_hello");
-            finished |= has(record, "finished");
+        for record in course.begun(index).flatten() {
+            hellos |= record.has_message("client_hello") || record.has_message("server_hello");
+            finished |= record.has_message("finished");
             if record.is_application_data() && hellos {
                 notes.check(finished, moment, "finished before application data", record);
                 if finished {
@@ -98,7 +90,12 @@ fn is_asked(course: &Course<'_>, moment: &Moment<'_>) -> bool {
         Role::Client => "hello_request",
         Role::Server => "client_hello",
     };
-    moment.before.established && moment.entry.taken.iter().any(|record| has(record, wish))
+    moment.before.established
+        && moment
+            .entry
+            .taken
+            .iter()
+            .any(|record| record.has_message(wish))
 }
 
 /// Whether a record is the polite way to stay with the handshake that there is (RFC 5246, section 7.2.2).
@@ -111,30 +108,55 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
         return;
     }
     let (mut asked, mut begun, mut looked) = (false, false, false);
+    // The last write began when the library had not looked at the wish.
+    let mut began_unaware = true;
     for moment in &course.moments {
         if is_asked(course, moment) {
             (asked, begun, looked) = (true, false, false);
+            began_unaware = true;
+        }
+        if asked && moment.completed().any(refuses) {
+            notes.satisfied();
+            asked = false;
         }
         let Some(call) = moment.call().filter(|_| asked) else {
             continue;
         };
+        // A write that was under way before comes to its end first: OpenSSL waits until nothing is pending (1.1.1w
+        // ssl/s3_lib.c:4531, 3.6 :5111).
+        let retries = moment
+            .attempt()
+            .is_some_and(|attempt| attempt.verb == Verb::Retry);
+        if moment.attempt().is_some() && !retries {
+            began_unaware = !looked;
+        }
+        let goes_on = retries && began_unaware;
         begun |= moment
             .begun()
-            .any(|record| has(record, "client_hello") || has(record, "server_hello"));
+            .any(|record| record.has_message("client_hello") || record.has_message("server_hello"));
         if moment
             .completed()
-            .any(|record| has(record, "finished") || refuses(record))
+            .any(|record| record.has_message("finished"))
         {
             notes.satisfied();
             asked = false;
         } else if moment.step() == Some(&Step::Shutdown) {
             // One that is refused until the handshake is over does it no harm.
         } else if matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
-            if moment.is_sound() {
+            // A write that its caller has got wrong is refused for that.
+            let is_wrong = moment.attempt().is_some_and(|attempt| {
+                let asks = !attempt.argument.is_empty() || moment.before.pending.is_some();
+                asks && !moment.is_rightful()
+            });
+            if moment.is_sound() && !is_wrong {
                 notes.violated(moment, "the renegotiation is carried out", Came(call));
             }
             asked = false;
-        } else if looked && !begun && moment.begun().any(RecordSeen::is_application_data) {
+        } else if looked
+            && !begun
+            && !goes_on
+            && moment.begun().any(RecordSeen::is_application_data)
+        {
             let seen = "the write goes on without it";
             notes.violated(moment, "the renegotiation is carried out first", seen);
             asked = false;
@@ -146,8 +168,8 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::scenario::Step;
-    use crate::scenario::Version;
+    use crate::link::Outbound;
+    use crate::scenario::{PeerAction, Step, Version};
     use crate::trace::{Call, ErrorClass};
 
     #[test]
@@ -222,6 +244,38 @@ mod tests {
             clause,
             &Script::tls13().write(9, Call::success(9)).sent(data(9)),
         );
+        // In a handshake messages look like data from outside, as long as they are not there to their end.
+        let cut = Script::new(Version::Tls13).write(9, wants_read());
+        let cut = cut
+            .sent(messages(&["client_hello"]))
+            .retry(9, wants_write());
+        let cut = cut.sent(begun_of(58));
+        not_exercised(clause, &cut);
+        let again = cut.retry(9, Call::success(9));
+        let finished = again.clone().sent(last_of(messages(&["finished"])));
+        kept(clause, 1, &finished.sent(data(9)));
+        broken(clause, 2, &again.sent(rest(36)));
+    }
+
+    #[test]
+    fn nobody_goes_on_with_a_peer_that_gave_up() {
+        let clause = "handshake.transparent";
+        let base = Script::new(Version::Tls12).write(9, wants_read());
+        let over = |script: Script| script.retry(9, refused("ssl:wrong version number"));
+        broken(clause, 2, &over(base.clone()));
+        let gave_up = base.peer(PeerAction::FatalAlert);
+        let gave_up = gave_up.peer_sent(alert("fatal unexpected_message"));
+        kept(clause, 1, &over(gave_up));
+    }
+
+    #[test]
+    fn a_write_of_nothing_shakes_hands_too() {
+        let clause = "handshake.transparent";
+        let nothing = Script::new(Version::Tls12).write(0, failed(0, ErrorClass::Syscall));
+        let write = |script: Script| script.write(9, refused("ssl:unexpected record"));
+        let half = nothing.sent(messages(&["finished"]));
+        broken(clause, 2, &write(half.clone()));
+        not_exercised(clause, &write(half.taken(messages(&["finished"]))));
     }
 
     #[test]
@@ -250,6 +304,25 @@ mod tests {
             .clone()
             .called(Step::Shutdown, refused("ssl:shutdown while in init"));
         not_exercised(clause, &shut_down);
+        // It is refused for what its caller got wrong.
+        let amid = Script::tls12().blocked_write().read(wants_read());
+        let amid = amid.taken(messages(&["hello_request"]));
+        not_exercised(clause, &amid.clone().write(9, refused("ssl:bad length")));
+        broken(
+            clause,
+            4,
+            &amid.clone().retry(1000, refused("ssl:no renegotiation")),
+        );
+        // What was under way comes to its end first.
+        let goes_on = amid
+            .retry(1000, Call::success(1000))
+            .sent(rest(1000))
+            .sent(data(9));
+        not_exercised(clause, &goes_on);
+        broken(clause, 5, &goes_on.write(9, Call::success(9)).sent(data(9)));
+        // A refusal may be finished by a transport that takes more.
+        let politely = asked.clone().step(Step::Link(Outbound::OPEN));
+        kept(clause, 1, &politely.sent(alert("warning no_renegotiation")));
         broken(clause, 3, &asked.write(9, Call::success(9)).sent(data(9)));
         not_exercised(
             clause,

@@ -69,7 +69,7 @@ impl Due {
         if !self.is_due {
             let before = &moment.before;
             self.sealed = before.pending.is_some_and(|pending| !pending.begun);
-            self.kept_back = before.accepted.saturating_sub(before.sealed);
+            self.kept_back = before.kept_back();
         }
         self.is_due = true;
     }

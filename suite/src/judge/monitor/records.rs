@@ -90,14 +90,16 @@ fn expansion_limit(course: &Course<'_>, notes: &mut Notes) {
     );
 }
 
-/// What was sealed before the limit was changed is as long as it was, and a write may have sealed it that then failed at
-/// the transport.
+/// What was sealed before the limit was changed is as long as it was: a write may have sealed it that then failed at the
+/// transport, and a transport that keeps what it takes sends it later.
 fn at_most_max_send_fragment(course: &Course<'_>, notes: &mut Notes) {
     let mut limit = MAX_PLAINTEXT;
     let mut is_left = false;
     for moment in &course.moments {
         let before = &moment.before;
-        if before.pending.is_none() && before.incomplete.is_none() && !is_left {
+        let waits =
+            before.pending.is_some() || before.incomplete.is_some() || before.kept_back() > 0;
+        if !waits && !is_left {
             limit = moment.before.max_send_fragment;
         }
         limit = limit.max(moment.before.max_send_fragment);
@@ -261,7 +263,7 @@ fn errors_are_fatal(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::{Direction, Refusal};
+    use crate::link::{Direction, Outbound, Refusal};
     use crate::scenario::Step;
     use crate::trace::{Body, Call, ErrorClass, Flaw, Portion, Protection, RecordSeen};
 
@@ -345,6 +347,11 @@ mod tests {
         broken(clause, 4, &is_then_small(&unsent));
         unsent = unsent.refused(Direction::Out, Refusal::Zero);
         not_exercised(clause, &is_then_small(&unsent));
+        // A transport that keeps what it takes sends it later.
+        let kept_back = Script::tls13().write(1000, Call::success(1000));
+        let kept_back = kept_back.called(Step::MaxSendFragment(512), Call::success(1));
+        let open = kept_back.step(Step::Link(Outbound::OPEN));
+        not_exercised(clause, &open.sent(data(1000)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! When a call has to be repeated, and what for.
 
 use super::{Came, Course, Moment, Monitor, Notes};
-use crate::link::{Errno, Refusal};
+use crate::link::{Errno, Flow, Refusal};
 use crate::scenario::Step;
 use crate::trace::{Asked, Call, ErrorClass};
 
@@ -26,13 +26,8 @@ fn want_write(course: &Course<'_>, notes: &mut Notes) {
         };
         // One that was refused both ways may say either. What came may have ended the connection: then it is the
         // alert in answer that the transport did not take. A write that shakes hands may come upon what had come before.
-        let shakes_hands = moment
-            .entry
-            .sent
-            .iter()
-            .any(|record| !record.messages().is_empty());
         let ended = call.error == ErrorClass::Ssl && !call.queue.is_empty();
-        let ended = ended && (traffic.inn.moved || shakes_hands);
+        let ended = ended && (traffic.inn.moved || moment.shakes_hands());
         let refused = traffic.out.is_to_be_retried() && !traffic.inn.is_to_be_retried();
         if refused && !ended && moment.is_sound() && call.error != ErrorClass::None {
             let kept = call.error == ErrorClass::WantWrite;
@@ -65,7 +60,8 @@ fn has_been_ended(moment: &Moment<'_>, call: &Call) -> bool {
         ErrorClass::ZeroReturn => true,
         _ => false,
     };
-    says_so && !moment.entry.taken.is_empty()
+    // Something may have been read already, and not looked at.
+    says_so && (!moment.entry.taken.is_empty() || moment.shakes_hands())
 }
 
 /// Whether a write that is not done can have no other reason than that the transport, of which nothing
@@ -98,6 +94,13 @@ fn moves_bytes(asked: &Asked) -> bool {
     }
 }
 
+/// Whether the transport refused, and said so that the call is to come again. To std::io the number alone says it
+/// (io::ErrorKind::WouldBlock); a BIO has a flag for that.
+fn is_to_be_retried(flow: &Flow, course: &Course<'_>) -> bool {
+    let said_again = flow.refusal == Some(Refusal::Fail(Errno::AGAIN));
+    flow.is_to_be_retried() || (said_again && !course.is_libssl())
+}
+
 /// Of another call than a write, one that is under way and was refused may be the reason: its record has to
 /// go first.
 fn want_write_only(course: &Course<'_>, notes: &mut Notes) {
@@ -108,9 +111,7 @@ fn want_write_only(course: &Course<'_>, notes: &mut Notes) {
         if call.error != ErrorClass::WantWrite || !moves_bytes(&moment.entry.asked) {
             continue;
         }
-        // To std::io the number alone says it (io::ErrorKind::WouldBlock); a BIO has a flag for that.
-        let said_again = traffic.out.refusal == Some(Refusal::Fail(Errno::AGAIN));
-        let refused = traffic.out.is_to_be_retried() || (said_again && !course.is_libssl());
+        let refused = is_to_be_retried(&traffic.out, course);
         let pending = moment.before.pending.filter(|_| moment.attempt().is_none());
         let waits = pending.is_some_and(|pending| pending.error == ErrorClass::WantWrite);
         notes.check(
@@ -132,7 +133,7 @@ fn want_read_only(course: &Course<'_>, notes: &mut Notes) {
         let reads = matches!(moment.step(), Some(Step::Read(_) | Step::Shutdown));
         if call.error == ErrorClass::WantRead && moves_bytes(&moment.entry.asked) && !reads {
             notes.check(
-                traffic.inn.is_to_be_retried(),
+                is_to_be_retried(&traffic.inn, course),
                 moment,
                 "WANT_READ only when the transport had nothing",
                 "WANT_READ, and the transport was not found empty",
@@ -229,5 +230,9 @@ mod tests {
         broken(clause, 2, &write);
         not_exercised(clause, &base.clone().read(wants_read()));
         not_exercised(clause, &base.blocked_write());
+        // The number alone says so to std::io.
+        let again = write.refused(In, Fail(Errno::AGAIN));
+        broken(clause, 2, &again);
+        kept(clause, 1, &again.other_interface());
     }
 }

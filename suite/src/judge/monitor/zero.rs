@@ -1,7 +1,7 @@
 //! Writes of nothing.
 
 use super::{Came, Course, Moment, Monitor, Notes};
-use crate::scenario::Function;
+use crate::scenario::{Function, Version};
 use crate::trace::{Call, ErrorClass};
 
 pub(super) static MONITORS: &[Monitor] = &[
@@ -34,9 +34,13 @@ fn is_amid_another(moment: &Moment<'_>) -> bool {
     pending.is_some_and(|pending| !pending.attempt.argument.is_empty())
 }
 
+/// In TLS 1.2 the peer's close may end a handshake that the write goes on with, and closes both directions
+/// (RFC 5246, section 7.2.1); that the peer has closed is for `error.zero-return-means-peer-closed`.
 fn write_ex_is_allowed(course: &Course<'_>, notes: &mut Notes) {
+    let closes_in_turn = course.setting.variant.version == Version::Tls12;
     for (moment, call) in of_nothing(course, Function::WriteEx) {
-        if moment.is_sound() && !is_amid_another(moment) {
+        let closed = closes_in_turn && call.error == ErrorClass::ZeroReturn;
+        if moment.is_sound() && !is_amid_another(moment) && !closed {
             let kept = call.error == ErrorClass::None || call.error.is_retry();
             notes.check(kept, moment, "no failure for good", Came(call));
         }
@@ -45,13 +49,20 @@ fn write_ex_is_allowed(course: &Course<'_>, notes: &mut Notes) {
 
 /// What goes out while another write is under way may be that write's.
 fn write_ex_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _) in of_nothing(course, Function::WriteEx) {
-        if is_amid_another(moment) {
+    for (index, moment) in course.moments.iter().enumerate() {
+        let is_of_nothing = moment.attempt().is_some_and(|attempt| {
+            attempt.function == Function::WriteEx && attempt.argument.is_empty()
+        });
+        let is_free = !is_amid_another(moment) && moment.before.kept_back() == 0;
+        if !is_of_nothing || moment.call().is_none() || !is_free {
             continue;
         }
-        match moment.begun().find(|record| record.is_application_data()) {
-            None => notes.satisfied(),
+        let begun: Vec<_> = course.begun(index).collect();
+        let mut known = begun.iter().flatten();
+        match known.find(|record| record.is_application_data()) {
             Some(record) => notes.violated(moment, "no application data", record),
+            None if begun.contains(&None) => {}
+            None => notes.satisfied(),
         }
     }
 }
@@ -87,6 +98,9 @@ mod tests {
         kept(clause, 1, &base.clone().write_ex(0, done));
         broken(clause, 2, &base.clone().write_ex(0, dead.clone()));
         not_exercised(clause, &base.blocked_write().write_ex(0, dead));
+        let closed = ex(0, ErrorClass::ZeroReturn, Stored::Untouched);
+        not_exercised(clause, &Script::tls12().write_ex(0, closed.clone()));
+        broken(clause, 2, &Script::tls13().write_ex(0, closed));
     }
 
     #[test]
@@ -94,9 +108,22 @@ mod tests {
         let clause = "zero.write-ex-sends-nothing";
         let base = Script::tls13();
         let done = ex(1, ErrorClass::None, Stored::Bytes(0));
-        let of_nothing = base.clone().write_ex(0, done);
+        let of_nothing = base.clone().write_ex(0, done.clone());
         kept(clause, 1, &of_nothing);
-        broken(clause, 2, &of_nothing.sent(data(0)));
+        broken(clause, 2, &of_nothing.clone().sent(data(0)));
+        // As long as an alert or a key update: what it is tells its rest.
+        let cut = of_nothing.sent(begun_of(27));
+        not_exercised(clause, &cut);
+        let again = cut.write(9, Call::success(9));
+        kept(
+            clause,
+            1,
+            &again.clone().sent(last_of(messages(&["key_update"]))),
+        );
+        broken(clause, 2, &again.sent(rest(5)));
+        // What a transport has kept back goes out whenever it can.
+        let kept_back = base.clone().write(9, Call::success(9)).write_ex(0, done);
+        not_exercised(clause, &kept_back.sent(data(9)));
         not_exercised(clause, &base.write(1, Call::success(1)));
     }
 }

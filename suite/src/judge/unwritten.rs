@@ -1,0 +1,254 @@
+//! What is known of a case that nobody wrote: a fuzzer comes upon it, and the ledger speaks of scenarios.
+//!
+//! - A violation is known if the ledger has an entry of that library for its clause, with words that fit, in whatever scenario.
+//! - A difference is known by its [shape](shape()).
+//! - One call is one fact. Where a call is known to break one clause, what is seen of it is known for the others that it
+//!   breaks by the same; and a difference from the reference is known where the call breaks a clause on either side, as the
+//!   ledger says.
+//! - Behind damage on the wire a difference is told where a call succeeds on one side only, or where it delivers other bytes: how
+//!   a library words its end, when it comes to look at what is damaged, and which alert gets out, is no part of writing. Where
+//!   the damage itself was another one, as there were fewer bytes to damage, nothing is compared.
+
+use super::difference::{Aspect, Difference};
+use super::finding::{Finding, Kind, Known};
+use super::ledger::{self, Place};
+use super::shape::shape;
+use super::{Found, Judge, monitor};
+use crate::backend::REFERENCE;
+use crate::scenario::{PeerAction, Step};
+use crate::trace::{Entry, ErrorClass, Outcome, Trace};
+
+impl Judge {
+    /// What is to be said of the trace of a case that nobody wrote, by the name of a library and its version, known or not;
+    /// what nobody knows first.
+    pub fn unwritten(
+        &self,
+        reference: &Trace,
+        trace: &Trace,
+        (library, version): (&str, &str),
+    ) -> Vec<Finding> {
+        let Found {
+            mut findings,
+            differences,
+            ..
+        } = self.found(reference, trace, monitor::watch(trace));
+        let telling = telling(differences, reference, trace);
+        findings.retain(|finding| finding.kind != Kind::Difference);
+        findings.extend(Finding::difference(&telling));
+
+        for finding in &mut findings {
+            finding.known = match finding.kind {
+                Kind::Difference => self.known_by_shape(&telling, finding, (library, version)),
+                _ => self.ledger.find_anywhere(library, version, finding),
+            };
+        }
+        self.recognise(reference, &mut findings);
+        findings.sort_by_key(Finding::rank);
+        findings
+    }
+
+    fn known_by_shape(
+        &self,
+        differences: &[Difference],
+        finding: &Finding,
+        (library, version): (&str, &str),
+    ) -> Option<Known> {
+        let (scenario, variant) = self.shapes.find(library, &shape(differences))?;
+        let at = Place {
+            library,
+            version,
+            scenario,
+            variant: *variant,
+        };
+        self.ledger.find(&at, finding).map(ledger::Entry::known)
+    }
+
+    /// Takes for known what is another face of a call that the ledger knows.
+    fn recognise(&self, reference: &Trace, findings: &mut [Finding]) {
+        if findings.iter().all(|finding| finding.known.is_some()) {
+            return;
+        }
+        let known: Vec<Finding> = broken(findings).cloned().collect();
+        for finding in findings.iter_mut().filter(|found| found.known.is_none()) {
+            let mut faces = known.iter().filter(|face| is_of_call(face, finding));
+            let face = match finding.kind {
+                Kind::Difference => faces.next(),
+                Kind::Violation => faces.find(|face| face.seen == finding.seen),
+                Kind::Crash | Kind::Hang => None,
+            };
+            finding.known = face.and_then(|face| face.known.clone());
+            if finding.kind == Kind::Difference && finding.known.is_none() {
+                finding.known = self.known_of_reference(reference, finding);
+            }
+        }
+    }
+
+    /// What the ledger says of a clause that the reference breaks in the call where the difference is.
+    fn known_of_reference(&self, reference: &Trace, difference: &Finding) -> Option<Known> {
+        let violations = self.violations(monitor::watch(reference));
+        let of_call = violations
+            .iter()
+            .filter(|violation| is_of_call(violation, difference));
+        // What holds for some versions only is not looked at: the reference is the one that is built in.
+        let mut known = of_call.filter_map(|found| self.ledger.find_anywhere(REFERENCE, "", found));
+        known.next()
+    }
+}
+
+/// Those that say that a clause is broken, and that the ledger knows.
+fn broken(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
+    findings
+        .iter()
+        .filter(|found| found.kind == Kind::Violation && found.known.is_some())
+}
+
+fn is_of_call(a: &Finding, b: &Finding) -> bool {
+    (a.step, &a.action) == (b.step, &b.action)
+}
+
+/// The differences that say something of the library: all of them, if the first call that differs comes before there is damage
+/// on the wire; behind it, what of that call does. What comes later follows from it.
+fn telling(differences: Vec<Difference>, reference: &Trace, trace: &Trace) -> Vec<Difference> {
+    let Some(first) = differences.first() else {
+        return differences;
+    };
+    let damaged = [reference, trace]
+        .into_iter()
+        .filter_map(damaged_from)
+        .min();
+    if damaged.is_none_or(|damaged| first.step < damaged) {
+        return differences;
+    }
+    if first.action.starts_with("wire ") {
+        return Vec::new();
+    }
+    let (step, call) = (first.step, first.call);
+    let of_first = differences
+        .into_iter()
+        .take_while(|difference| (difference.step, difference.call) == (step, call));
+    of_first.filter_map(outcome).collect()
+}
+
+/// The step from which on the library reads what its peer did not send like that, if there is one.
+fn damaged_from(trace: &Trace) -> Option<usize> {
+    let damages = |entry: &&Entry| match entry.asked.step() {
+        // One that found too little waiting did nothing.
+        Some(Step::Wire(_)) => entry.result == Outcome::Done,
+        Some(Step::Peer(PeerAction::Raw(_))) => true,
+        _ => false,
+    };
+    trace.entries.iter().find(damages).map(|entry| entry.step)
+}
+
+/// What of a difference tells that a call succeeds on one side only, or delivers something else.
+fn outcome(mut difference: Difference) -> Option<Difference> {
+    if difference.aspect == Aspect::Course {
+        let within = difference.within.into_iter();
+        difference.within = within.filter_map(outcome).collect();
+        return (!difference.within.is_empty()).then_some(difference);
+    }
+    let success = ErrorClass::None.to_string();
+    let succeeds = |class: &str| class == success;
+    let (seen, reference) = (&difference.seen, &difference.reference);
+    let tells = match difference.aspect {
+        Aspect::ErrorClass => succeeds(seen) != succeeds(reference),
+        Aspect::Data | Aspect::Delivered | Aspect::Aside => true,
+        _ => false,
+    };
+    tells.then_some(difference)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Asked;
+
+    fn difference(
+        step: usize,
+        action: &str,
+        aspect: Aspect,
+        seen: &str,
+        reference: &str,
+    ) -> Difference {
+        Difference {
+            step,
+            call: 0,
+            action: action.to_owned(),
+            aspect,
+            reference: reference.to_owned(),
+            seen: seen.to_owned(),
+            within: Vec::new(),
+        }
+    }
+
+    /// In step 2 the peer sends bytes of nobody.
+    fn damaged() -> Trace {
+        let entry = Entry {
+            asked: Asked::Step(Step::Peer(PeerAction::Raw(vec![0]))),
+            ..Entry::new(2, "peer raw 1 byte".to_owned(), Outcome::Done)
+        };
+        Trace {
+            entries: vec![entry],
+            ..Trace::default()
+        }
+    }
+
+    #[test]
+    fn behind_damage_only_success_and_bytes_tell() {
+        let class = |step, seen: &str| difference(step, "read 9", Aspect::ErrorClass, seen, "SSL");
+        let queue = |step| difference(step, "read 9", Aspect::Queue, "ssl:bad mac", "ssl:no mac");
+        let told =
+            |differences: Vec<Difference>| telling(differences, &damaged(), &Trace::default());
+        let other_end = vec![class(3, "WANT_READ"), queue(3)];
+        assert_eq!(told(other_end.clone()), []);
+        assert_eq!(told(vec![class(3, "NONE"), queue(3)]), [class(3, "NONE")]);
+        let bytes = difference(3, "peer read", Aspect::Delivered, "9 bytes", "0 bytes");
+        assert_eq!(told(vec![bytes.clone()]), [bytes]);
+        // What comes later follows from the first call that differs, whatever that says.
+        assert_eq!(told(vec![queue(3), class(4, "NONE")]), []);
+        let before = vec![class(1, "WANT_READ"), queue(3)];
+        assert_eq!(told(before.clone()), before);
+        let whole = telling(other_end.clone(), &Trace::default(), &Trace::default());
+        assert_eq!(whole, other_end);
+        let other_damage = difference(3, "wire flip 9", Aspect::Course, "no such byte waits", "");
+        assert_eq!(told(vec![other_damage, class(4, "NONE")]), []);
+        let mut course = difference(3, "finish", Aspect::Course, "“one”", "“other”");
+        course.within = other_end;
+        assert_eq!(told(vec![course.clone()]), []);
+        course.within = vec![class(3, "NONE")];
+        assert_eq!(told(vec![course.clone()]), [course]);
+    }
+
+    #[test]
+    fn what_is_seen_of_a_call_is_known_once() {
+        let judge = Judge::built_in().expect("the files are right");
+        let found = |kind, step, seen: &str| Finding {
+            kind,
+            clause: None,
+            severity: None,
+            step,
+            action: "write 9".to_owned(),
+            expected: String::new(),
+            seen: seen.to_owned(),
+            known: None,
+        };
+        let known = Known {
+            class: ledger::Class::Bug,
+            reason: "as everybody knows".to_owned(),
+            link: "https://example.org".to_owned(),
+        };
+        let mut findings = [
+            found(Kind::Violation, 2, "-1 SSL"),
+            found(Kind::Violation, 2, "-1 SSL"),
+            found(Kind::Violation, 2, "0 bytes"),
+            found(Kind::Violation, 3, "-1 SSL"),
+            found(Kind::Difference, 2, "error SSL instead of NONE"),
+            found(Kind::Difference, 3, "error SSL instead of NONE"),
+            found(Kind::Crash, 2, "-1 SSL"),
+        ];
+        findings[0].known = Some(known);
+        judge.recognise(&Trace::default(), &mut findings);
+        let is_known: Vec<bool> = findings.iter().map(|found| found.known.is_some()).collect();
+        assert_eq!(is_known, [true, true, false, false, true, false, false]);
+    }
+}
