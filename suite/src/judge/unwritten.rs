@@ -8,10 +8,14 @@
 //! - Behind damage on the wire a difference is told where a call succeeds on one side only, or where it delivers other bytes: how
 //!   a library words its end, when it comes to look at what is damaged, and which alert gets out, is no part of writing. Where
 //!   the damage itself was another one, as there were fewer bytes to damage, nothing is compared.
+//! - So it is of a call that is no write: what counts of a read or a shutdown is whether it succeeds, and what it delivers.
+//! - Where the transport cuts a message of a handshake, the cut falls where each library's messages have it, which are not of
+//!   one length: nothing is compared from there on.
 
 use super::difference::{Aspect, Difference};
 use super::finding::{Finding, Kind, Known};
 use super::ledger::{self, Place};
+use super::monitor::Course;
 use super::shape::shape;
 use super::{Found, Judge, monitor};
 use crate::backend::REFERENCE;
@@ -106,17 +110,24 @@ fn is_of_call(a: &Finding, b: &Finding) -> bool {
     (a.step, &a.action) == (b.step, &b.action)
 }
 
-/// The differences that say something of the library: all of them, if the first call that differs comes before there is damage
-/// on the wire; behind it, what of that call does. What comes later follows from it.
+/// The differences that say something of the library: all of them, if the first call that differs is a write and comes before
+/// there is damage on the wire; else what of that call does. What comes later follows from it.
 fn telling(differences: Vec<Difference>, reference: &Trace, trace: &Trace) -> Vec<Difference> {
     let Some(first) = differences.first() else {
         return differences;
     };
+    // Of a step of several calls, the one where they part.
+    let parted = first.within.first().unwrap_or(first);
+    let of_call = |trace: &Trace| cuts_handshake(trace, (parted.step, parted.call));
+    if of_call(reference) || of_call(trace) {
+        return Vec::new();
+    }
     let damaged = [reference, trace]
         .into_iter()
         .filter_map(damaged_from)
         .min();
-    if damaged.is_none_or(|damaged| first.step < damaged) {
+    let is_damaged = damaged.is_some_and(|damaged| first.step >= damaged);
+    if !is_damaged && !is_of_reading(parted) {
         return differences;
     }
     if first.action.starts_with("wire ") {
@@ -127,6 +138,33 @@ fn telling(differences: Vec<Difference>, reference: &Trace, trace: &Trace) -> Ve
         .into_iter()
         .take_while(|difference| (difference.step, difference.call) == (step, call));
     of_first.filter_map(outcome).collect()
+}
+
+/// Whether the call is one that is no write, and may read.
+fn is_of_reading(difference: &Difference) -> bool {
+    ["read ", "shutdown"]
+        .iter()
+        .any(|verb| difference.action.starts_with(verb))
+}
+
+/// Whether a message of a handshake was left cut by this call, or may have been.
+fn cuts_handshake(trace: &Trace, (step, call): (usize, usize)) -> bool {
+    let Some(course) = Course::of(trace) else {
+        return false;
+    };
+    let of_step = course
+        .moments
+        .iter()
+        .filter(|moment| moment.entry.step == step);
+    let mut of_step = of_step.skip(call);
+    of_step.next().is_some_and(|moment| {
+        let cut = moment
+            .entry
+            .sent
+            .last()
+            .is_some_and(|record| !record.is_complete());
+        cut && !moment.before.established
+    })
 }
 
 /// The step from which on the library reads what its peer did not send like that, if there is one.
@@ -160,7 +198,9 @@ fn outcome(mut difference: Difference) -> Option<Difference> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::monitor::script::{Script, begun, wants_read, wants_write};
     use super::*;
+    use crate::scenario::Version;
     use crate::trace::Asked;
 
     fn difference(
@@ -195,8 +235,8 @@ mod tests {
 
     #[test]
     fn behind_damage_only_success_and_bytes_tell() {
-        let class = |step, seen: &str| difference(step, "read 9", Aspect::ErrorClass, seen, "SSL");
-        let queue = |step| difference(step, "read 9", Aspect::Queue, "ssl:bad mac", "ssl:no mac");
+        let class = |step, seen: &str| difference(step, "write 9", Aspect::ErrorClass, seen, "SSL");
+        let queue = |step| difference(step, "write 9", Aspect::Queue, "ssl:bad mac", "ssl:no mac");
         let told =
             |differences: Vec<Difference>| telling(differences, &damaged(), &Trace::default());
         let other_end = vec![class(3, "WANT_READ"), queue(3)];
@@ -217,6 +257,41 @@ mod tests {
         assert_eq!(told(vec![course.clone()]), []);
         course.within = vec![class(3, "NONE")];
         assert_eq!(told(vec![course.clone()]), [course]);
+    }
+
+    #[test]
+    fn how_a_read_fails_is_no_part_of_writing() {
+        let told = |difference: Difference| {
+            telling(vec![difference], &Trace::default(), &Trace::default()).len()
+        };
+        let class = |action, seen| difference(3, action, Aspect::ErrorClass, seen, "WANT_WRITE");
+        assert_eq!(told(class("write 9", "SSL")), 1);
+        assert_eq!(told(class("read 9", "SSL")), 0);
+        assert_eq!(told(class("read 9", "NONE")), 1);
+        assert_eq!(told(class("shutdown", "SYSCALL")), 0);
+        assert_eq!(told(class("shutdown", "NONE")), 1);
+        let mut course = difference(3, "finish", Aspect::Course, "“one”", "“other”");
+        course.within = vec![class("read 9", "SSL")];
+        assert_eq!(told(course.clone()), 0);
+        course.within = vec![class("retry 9", "SSL")];
+        assert_eq!(told(course), 1);
+    }
+
+    #[test]
+    fn where_a_handshake_is_cut_nothing_is_compared() {
+        let cut = |established: bool| {
+            let base = match established {
+                true => Script::tls13(),
+                false => Script::new(Version::Tls13).write(9, wants_read()),
+            };
+            base.write(9, wants_write()).sent(begun()).0
+        };
+        let told = |trace: &Trace| {
+            let class = difference(2, "write 9", Aspect::ErrorClass, "WANT_READ", "WANT_WRITE");
+            telling(vec![class], &cut(true), trace).len()
+        };
+        assert_eq!(told(&cut(true)), 1);
+        assert_eq!(told(&cut(false)), 0);
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub struct Moment<'t> {
     pub entry: &'t Entry,
     /// What was the case when it began.
     pub before: State,
+    /// A handshake within the connection is under way, and the library has taken data or an alert of the peer since it
+    /// began: whether it can go on then is for `renegotiation.transparent` to say, and no other clause.
+    is_disturbed: bool,
 }
 
 /// What is the case at some moment.
@@ -65,6 +68,8 @@ pub struct State {
     pub peer_gave_up: bool,
     /// Which ends have sent their finished.
     finished: (bool, bool),
+    /// A later handshake within the connection is under way.
+    renegotiation: Option<Renegotiation>,
     /// A call has failed for good. Calls that change a setting do not count, nor does a write of nothing,
     /// which fails by contract.
     pub dead: bool,
@@ -77,6 +82,15 @@ pub struct State {
     pub harmed: bool,
     /// The library was asked to shut down.
     pub shut_down: bool,
+}
+
+/// A handshake within a connection: it was wished for or has begun, and is not over.
+#[derive(Debug, Clone, Copy, Default)]
+struct Renegotiation {
+    /// The library has taken data or an alert of the peer since.
+    disturbed: bool,
+    /// Which ends have sent their finished.
+    finished: (bool, bool),
 }
 
 /// A write that was told to be repeated.
@@ -118,6 +132,7 @@ impl Default for State {
             peer_failed: false,
             peer_gave_up: false,
             finished: (false, false),
+            renegotiation: None,
             dead: false,
             transport_failed: false,
             meddled: false,
@@ -135,8 +150,13 @@ impl<'t> Course<'t> {
         let mut moments = Vec::with_capacity(trace.entries.len());
         for entry in &trace.entries {
             let before = state.clone();
-            state.go_on(entry);
-            moments.push(Moment { entry, before });
+            state.go_on(entry, setting.variant.version);
+            let is_disturbed = before.is_disturbed() || state.is_disturbed();
+            moments.push(Moment {
+                entry,
+                before,
+                is_disturbed,
+            });
         }
         Some(Self {
             setting,
@@ -233,6 +253,11 @@ impl<'t> Moment<'t> {
     /// Whether nothing happened before or meanwhile that a library might take for the end of writing, and
     /// its error class can be relied on.
     pub fn is_sound(&self) -> bool {
+        !self.is_disturbed && self.is_sound_but_for_renegotiation()
+    }
+
+    /// The same, whatever the peer has sent in a handshake within the connection.
+    pub fn is_sound_but_for_renegotiation(&self) -> bool {
         let failed = self.before.transport_fails(self.entry);
         let shakes_hands = self.shakes_hands();
         let alerted = self.entry.taken.iter().any(|record| match &record.body {
@@ -315,7 +340,13 @@ impl State {
         self.peer_closed || (self.harmed && self.peer_sent_close)
     }
 
-    fn go_on(&mut self, entry: &Entry) {
+    fn is_disturbed(&self) -> bool {
+        let renegotiation = self.renegotiation;
+        renegotiation.is_some_and(|renegotiation| renegotiation.disturbed)
+    }
+
+    fn go_on(&mut self, entry: &Entry, version: Version) {
+        self.renegotiate(entry, version);
         self.see_records(entry);
         if let Some(step) = entry.asked.step() {
             self.follow(step);
@@ -331,7 +362,7 @@ impl State {
         // A call that failed may have left its own entries, but the queue is emptied after each.
         self.stale_error = false;
         if let Some(attempt) = entry.asked.attempt() {
-            self.written(attempt, call, entry);
+            self.written(attempt, call, entry, version);
         }
         let is_handshake = matches!(entry.asked.step(), Some(Step::Handshake));
         self.established |= call.error == ErrorClass::None && is_handshake;
@@ -393,7 +424,45 @@ impl State {
         }
     }
 
-    fn written(&mut self, attempt: &Attempt, call: &Call, entry: &Entry) {
+    /// Follows a handshake within the connection (RFC 5246, section 7.4.1.1: hello_request).
+    fn renegotiate(&mut self, entry: &Entry, version: Version) {
+        if version != Version::Tls12 || !self.established {
+            return;
+        }
+        let asks = matches!(entry.asked.step(), Some(Step::Renegotiate));
+        let is_hello = |record: &RecordSeen| {
+            let mut messages = record.messages().iter();
+            messages.any(|message| message.contains("hello"))
+        };
+        let begins = asks || entry.sent.iter().chain(&entry.taken).any(is_hello);
+        let Some(under_way) = self
+            .renegotiation
+            .or_else(|| begins.then(Renegotiation::default))
+        else {
+            return;
+        };
+        let disturbs = |record: &RecordSeen| {
+            matches!(
+                record.body,
+                Body::Alert { .. } | Body::ApplicationData { .. }
+            )
+        };
+        let ends = |records: &[RecordSeen]| {
+            let mut complete = records.iter().filter(|record| record.is_complete());
+            complete.any(|record| record.has_message("finished"))
+        };
+        let finished = (
+            under_way.finished.0 || ends(&entry.sent),
+            under_way.finished.1 || ends(&entry.taken),
+        );
+        let disturbed = under_way.disturbed || entry.taken.iter().any(disturbs);
+        self.renegotiation = (finished != (true, true)).then_some(Renegotiation {
+            disturbed,
+            finished,
+        });
+    }
+
+    fn written(&mut self, attempt: &Attempt, call: &Call, entry: &Entry, version: Version) {
         self.accepted += call.accepted().unwrap_or(0);
         // A write that gets through has shaken hands, if that was still to be done.
         self.established |= call.accepted().is_some();
@@ -401,7 +470,10 @@ impl State {
             self.pending = None;
             return;
         }
-        let begun = entry.sent.iter().any(RecordSeen::is_application_data);
+        // Of a record that has not come to its end nobody knows what it is, if it can be another.
+        let is_of_write =
+            |record: &RecordSeen| record.is_application_data() && !record.may_be_control(version);
+        let begun = entry.sent.iter().any(is_of_write);
         let before = self.pending.filter(|_| attempt.verb == Verb::Retry);
         self.pending = Some(Pending {
             attempt: *attempt,

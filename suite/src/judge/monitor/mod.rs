@@ -17,7 +17,7 @@ mod records;
 mod retry;
 mod returns;
 #[cfg(test)]
-mod script;
+pub(super) mod script;
 mod transport;
 mod would_block;
 mod zero;

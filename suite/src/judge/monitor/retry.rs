@@ -198,6 +198,25 @@ mod tests {
             .taken(alert("warning close_notify"));
         broken(clause, 3, &closed);
         not_exercised(clause, &closed.sent(messages(&["client_hello"])));
+        // Nor need one that shakes hands within the connection, if the peer sends data instead: another clause's business.
+        let shakes = Script::tls12()
+            .write(1000, wants_read())
+            .sent(messages(&["client_hello"]));
+        let refused_for_it = |script: Script| script.retry(1000, refused("ssl:unexpected record"));
+        broken(clause, 3, &refused_for_it(shakes.clone()));
+        not_exercised(clause, &refused_for_it(shakes.clone()).taken(data(1)));
+        let read = shakes.clone().read(Call::success(1)).taken(data(1));
+        not_exercised(clause, &refused_for_it(read.clone()));
+        let over = |script: Script| {
+            script
+                .sent(messages(&["finished"]))
+                .taken(messages(&["finished"]))
+        };
+        broken(
+            clause,
+            5,
+            &refused_for_it(over(read.retry(1000, wants_write()))),
+        );
         // Whether a call that does not move the bytes back may be refused, when they may not be moved any more, is not said.
         let modes = vec![Mode::MovingBuffer];
         let moving = Script::tls13().modes(&modes).blocked_write();
@@ -243,8 +262,11 @@ mod tests {
                 .attempt(moved(1000), refused("ssl:bad write retry")),
         );
         broken(clause, 3, &plain.attempt(moved(1000), Call::success(1000)));
-        let moving = base.modes(&[Mode::MovingBuffer]).blocked_write();
+        let moving = base.clone().modes(&[Mode::MovingBuffer]).blocked_write();
         not_exercised(clause, &moving.attempt(moved(1000), Call::success(1000)));
+        // It may be a key update that is under way.
+        let update = base.write(1000, wants_write()).sent(begun_of(27));
+        not_exercised(clause, &update.attempt(moved(1000), wants_write()));
     }
 
     #[test]

@@ -14,21 +14,21 @@ use crate::trace::{
 
 /// A trace that grows.
 #[derive(Clone)]
-pub(super) struct Script(pub(super) Trace);
+pub(in crate::judge) struct Script(pub(in crate::judge) Trace);
 
 impl Script {
     /// A connection of a libssl whose handshake is done.
-    pub(super) fn tls13() -> Self {
+    pub(in crate::judge) fn tls13() -> Self {
         Self::new(Version::Tls13).established()
     }
 
     /// The same in TLS 1.2.
-    pub(super) fn tls12() -> Self {
+    pub(in crate::judge) fn tls12() -> Self {
         Self::new(Version::Tls12).established()
     }
 
     /// A client of a libssl that has done nothing yet.
-    pub(super) fn new(version: Version) -> Self {
+    pub(in crate::judge) fn new(version: Version) -> Self {
         Self(Trace {
             setting: Some(Setting {
                 variant: Variant {
@@ -45,7 +45,7 @@ impl Script {
     }
 
     /// Nobody told the library its role.
-    pub(super) fn without_role(mut self) -> Self {
+    pub(in crate::judge) fn without_role(mut self) -> Self {
         if let Some(setting) = &mut self.0.setting {
             setting.role_state = RoleState::Unset;
         }
@@ -53,7 +53,7 @@ impl Script {
     }
 
     /// The library sends through another transport, of which nothing is known but what came of it.
-    pub(super) fn over(mut self, transport: Transport) -> Self {
+    pub(in crate::judge) fn over(mut self, transport: Transport) -> Self {
         if let Some(setting) = &mut self.0.setting {
             setting.variant.transport = transport;
         }
@@ -64,7 +64,7 @@ impl Script {
     }
 
     /// The library has other functions than `SSL_write`.
-    pub(super) fn other_interface(mut self) -> Self {
+    pub(in crate::judge) fn other_interface(mut self) -> Self {
         if let Some(setting) = &mut self.0.setting {
             setting.interface = Interface::Other;
         }
@@ -87,44 +87,44 @@ impl Script {
     }
 
     /// A step that comes to nothing that a trace tells.
-    pub(super) fn step(self, step: Step) -> Self {
+    pub(in crate::judge) fn step(self, step: Step) -> Self {
         self.entry(Asked::Step(step), Outcome::Done)
     }
 
     /// These modes are switched on.
-    pub(super) fn modes(self, modes: &[Mode]) -> Self {
+    pub(in crate::judge) fn modes(self, modes: &[Mode]) -> Self {
         self.step(Step::SetModes(modes.to_vec()))
     }
 
     /// A step that calls the library.
-    pub(super) fn called(self, step: Step, call: Call) -> Self {
+    pub(in crate::judge) fn called(self, step: Step, call: Call) -> Self {
         self.entry(Asked::Step(step), Outcome::Call(call))
     }
 
     /// A read.
-    pub(super) fn read(self, call: Call) -> Self {
+    pub(in crate::judge) fn read(self, call: Call) -> Self {
         let max = std::num::NonZeroUsize::new(16384).unwrap();
         self.called(Step::Read(max), call)
     }
 
     /// What the library held back was to be sent.
-    pub(super) fn flushed(self, call: Call) -> Self {
+    pub(in crate::judge) fn flushed(self, call: Call) -> Self {
         self.entry(Asked::Flush, Outcome::Call(call))
     }
 
     /// A shutdown whose alert went out.
-    pub(super) fn shutdown(self) -> Self {
+    pub(in crate::judge) fn shutdown(self) -> Self {
         self.called(Step::Shutdown, failed(0, ErrorClass::Syscall))
             .sent(alert("warning close_notify"))
     }
 
     /// The library's own key update is asked for, and taken.
-    pub(super) fn key_update(self, request: KeyUpdate) -> Self {
+    pub(in crate::judge) fn key_update(self, request: KeyUpdate) -> Self {
         self.called(Step::KeyUpdate(request), Call::success(1))
     }
 
     /// The peer acts.
-    pub(super) fn peer(self, action: PeerAction) -> Self {
+    pub(in crate::judge) fn peer(self, action: PeerAction) -> Self {
         let report = PeerReport {
             read: None,
             end: None,
@@ -133,7 +133,7 @@ impl Script {
     }
 
     /// The peer reads these segments.
-    pub(super) fn peer_read(self, segments: Vec<Segment>) -> Self {
+    pub(in crate::judge) fn peer_read(self, segments: Vec<Segment>) -> Self {
         let report = PeerReport {
             read: Some(content(segments)),
             end: None,
@@ -145,22 +145,22 @@ impl Script {
     }
 
     /// The write function is called as `attempt` says.
-    pub(super) fn attempt(self, attempt: Attempt, call: Call) -> Self {
+    pub(in crate::judge) fn attempt(self, attempt: Attempt, call: Call) -> Self {
         self.entry(Asked::Write(attempt), Outcome::Call(call))
     }
 
     /// A new write of so many bytes by `SSL_write`.
-    pub(super) fn write(self, len: usize, call: Call) -> Self {
+    pub(in crate::judge) fn write(self, len: usize, call: Call) -> Self {
         self.attempt(attempt(Verb::Write, len), call)
     }
 
     /// A repetition of so many bytes by `SSL_write`.
-    pub(super) fn retry(self, len: usize, call: Call) -> Self {
+    pub(in crate::judge) fn retry(self, len: usize, call: Call) -> Self {
         self.attempt(attempt(Verb::Retry, len), call)
     }
 
     /// A new write of so many bytes by `SSL_write_ex`.
-    pub(super) fn write_ex(self, len: usize, call: Call) -> Self {
+    pub(in crate::judge) fn write_ex(self, len: usize, call: Call) -> Self {
         let attempt = Attempt {
             function: Function::WriteEx,
             ..attempt(Verb::Write, len)
@@ -169,32 +169,32 @@ impl Script {
     }
 
     /// A write of 1000 bytes of which a part has gone out, so that it has to be repeated.
-    pub(super) fn blocked_write(self) -> Self {
+    pub(in crate::judge) fn blocked_write(self) -> Self {
         self.write(1000, wants_write())
             .sent(begun())
             .refused(Direction::Out, Refusal::WouldBlock)
     }
 
     /// The last entry put this record onto the wire.
-    pub(super) fn sent(mut self, record: RecordSeen) -> Self {
+    pub(in crate::judge) fn sent(mut self, record: RecordSeen) -> Self {
         self.last().sent.push(record);
         self
     }
 
     /// The last entry put this record of the peer onto the wire.
-    pub(super) fn peer_sent(mut self, record: RecordSeen) -> Self {
+    pub(in crate::judge) fn peer_sent(mut self, record: RecordSeen) -> Self {
         self.last().peer_sent.push(record);
         self
     }
 
     /// In the last entry the library took this record of the peer.
-    pub(super) fn taken(mut self, record: RecordSeen) -> Self {
+    pub(in crate::judge) fn taken(mut self, record: RecordSeen) -> Self {
         self.last().taken.push(record);
         self
     }
 
     /// In the last entry the transport refused once.
-    pub(super) fn refused(mut self, direction: Direction, refusal: Refusal) -> Self {
+    pub(in crate::judge) fn refused(mut self, direction: Direction, refusal: Refusal) -> Self {
         let traffic = self.traffic();
         traffic.last = Some(direction);
         let flow = match direction {
@@ -207,24 +207,24 @@ impl Script {
     }
 
     /// How the transport treated the last entry.
-    pub(super) fn traffic(&mut self) -> &mut Traffic {
+    pub(in crate::judge) fn traffic(&mut self) -> &mut Traffic {
         self.last().traffic.get_or_insert_default()
     }
 
     /// The last entry.
-    pub(super) fn last(&mut self) -> &mut Entry {
+    pub(in crate::judge) fn last(&mut self) -> &mut Entry {
         self.0.entries.last_mut().expect("an entry")
     }
 
     /// The last entry came to this instead of a return.
-    pub(super) fn ended(mut self, result: Outcome) -> Self {
+    pub(in crate::judge) fn ended(mut self, result: Outcome) -> Self {
         self.last().result = result;
         self
     }
 }
 
 /// A call of `SSL_write` for so many bytes, as a right caller makes it.
-pub(super) fn attempt(verb: Verb, len: usize) -> Attempt {
+pub(in crate::judge) fn attempt(verb: Verb, len: usize) -> Attempt {
     Attempt {
         verb,
         function: Function::Write,
@@ -235,23 +235,23 @@ pub(super) fn attempt(verb: Verb, len: usize) -> Attempt {
 }
 
 /// The same from another address.
-pub(super) fn moved(len: usize) -> Attempt {
+pub(in crate::judge) fn moved(len: usize) -> Attempt {
     Attempt {
         buffer: Buffer::Moved,
         ..attempt(Verb::Retry, len)
     }
 }
 
-pub(super) fn wants_write() -> Call {
+pub(in crate::judge) fn wants_write() -> Call {
     Call::failure(ErrorClass::WantWrite)
 }
 
-pub(super) fn wants_read() -> Call {
+pub(in crate::judge) fn wants_read() -> Call {
     Call::failure(ErrorClass::WantRead)
 }
 
 /// A failure with this return value, and nothing in the queue.
-pub(super) fn failed(ret: i64, error: ErrorClass) -> Call {
+pub(in crate::judge) fn failed(ret: i64, error: ErrorClass) -> Call {
     Call {
         ret,
         ..Call::failure(error)
@@ -259,7 +259,7 @@ pub(super) fn failed(ret: i64, error: ErrorClass) -> Call {
 }
 
 /// A failure with `SSL_ERROR_SSL` and this entry in the queue.
-pub(super) fn refused(entry: &str) -> Call {
+pub(in crate::judge) fn refused(entry: &str) -> Call {
     Call {
         queue: vec![entry.to_owned()],
         ..Call::failure(ErrorClass::Ssl)
@@ -267,7 +267,7 @@ pub(super) fn refused(entry: &str) -> Call {
 }
 
 /// What `SSL_write_ex` came to.
-pub(super) fn ex(ret: i64, error: ErrorClass, written: Stored) -> Call {
+pub(in crate::judge) fn ex(ret: i64, error: ErrorClass, written: Stored) -> Call {
     Call {
         written: Some(written),
         ..failed(ret, error)
@@ -295,24 +295,24 @@ fn application_data(plaintext: usize, unexpected: Option<crate::trace::Content>)
 }
 
 /// A whole record of application data, its bytes in order.
-pub(super) fn data(plaintext: usize) -> RecordSeen {
+pub(in crate::judge) fn data(plaintext: usize) -> RecordSeen {
     record(application_data(plaintext, None), Portion::Whole)
 }
 
 /// A whole record of application data that are not what is due.
-pub(super) fn data_of(segments: Vec<Segment>) -> RecordSeen {
+pub(in crate::judge) fn data_of(segments: Vec<Segment>) -> RecordSeen {
     let content = content(segments);
     let body = application_data(content.len, Some(content));
     record(body, Portion::Whole)
 }
 
 /// The beginning of a record of 1000 bytes of application data.
-pub(super) fn begun() -> RecordSeen {
+pub(in crate::judge) fn begun() -> RecordSeen {
     begun_of(1022)
 }
 
 /// The first bytes of a record that is so long on the wire.
-pub(super) fn begun_of(wire: usize) -> RecordSeen {
+pub(in crate::judge) fn begun_of(wire: usize) -> RecordSeen {
     record(
         Body::Incomplete {
             content_type: "application_data".to_owned(),
@@ -323,12 +323,12 @@ pub(super) fn begun_of(wire: usize) -> RecordSeen {
 }
 
 /// The rest of a record of so many bytes.
-pub(super) fn rest(plaintext: usize) -> RecordSeen {
+pub(in crate::judge) fn rest(plaintext: usize) -> RecordSeen {
     last_of(data(plaintext))
 }
 
 /// The last bytes of this record.
-pub(super) fn last_of(record: RecordSeen) -> RecordSeen {
+pub(in crate::judge) fn last_of(record: RecordSeen) -> RecordSeen {
     RecordSeen {
         portion: Portion::Last,
         ..record
@@ -336,7 +336,7 @@ pub(super) fn last_of(record: RecordSeen) -> RecordSeen {
 }
 
 /// A record that does not open, its last part if it began before.
-pub(super) fn sealed(portion: Portion) -> RecordSeen {
+pub(in crate::judge) fn sealed(portion: Portion) -> RecordSeen {
     record(
         Body::Sealed {
             content_type: "application_data".to_owned(),
@@ -347,7 +347,7 @@ pub(super) fn sealed(portion: Portion) -> RecordSeen {
     )
 }
 
-pub(super) fn alert(alert: &str) -> RecordSeen {
+pub(in crate::judge) fn alert(alert: &str) -> RecordSeen {
     record(
         Body::Alert {
             alert: alert.to_owned(),
@@ -357,7 +357,7 @@ pub(super) fn alert(alert: &str) -> RecordSeen {
     )
 }
 
-pub(super) fn messages(messages: &[&str]) -> RecordSeen {
+pub(in crate::judge) fn messages(messages: &[&str]) -> RecordSeen {
     record(
         Body::Handshake {
             messages: messages.iter().map(|&m| m.to_owned()).collect(),
@@ -366,7 +366,7 @@ pub(super) fn messages(messages: &[&str]) -> RecordSeen {
     )
 }
 
-pub(super) fn other(content_type: &str) -> RecordSeen {
+pub(in crate::judge) fn other(content_type: &str) -> RecordSeen {
     record(
         Body::Other {
             content_type: content_type.to_owned(),
@@ -398,7 +398,7 @@ fn notes(clause: &str, script: &Script) -> Notes {
 
 /// The clause was kept, so often.
 #[track_caller]
-pub(super) fn kept(clause: &str, times: usize, script: &Script) {
+pub(in crate::judge) fn kept(clause: &str, times: usize, script: &Script) {
     let notes = notes(clause, script);
     assert_eq!(notes.violations, [], "{clause} was broken");
     assert_eq!(notes.satisfied, times, "{clause}");
@@ -406,7 +406,7 @@ pub(super) fn kept(clause: &str, times: usize, script: &Script) {
 
 /// The clause was broken, for the first time in this step.
 #[track_caller]
-pub(super) fn broken(clause: &str, step: usize, script: &Script) {
+pub(in crate::judge) fn broken(clause: &str, step: usize, script: &Script) {
     let notes = notes(clause, script);
     let first = notes.violations.first().map(|violation| violation.step);
     assert_eq!(first, Some(step), "{clause}");
@@ -414,6 +414,6 @@ pub(super) fn broken(clause: &str, step: usize, script: &Script) {
 
 /// Nothing has to do with the clause.
 #[track_caller]
-pub(super) fn not_exercised(clause: &str, script: &Script) {
+pub(in crate::judge) fn not_exercised(clause: &str, script: &Script) {
     assert_eq!(notes(clause, script), Notes::default(), "{clause}");
 }
