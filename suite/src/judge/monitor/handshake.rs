@@ -2,7 +2,7 @@
 
 use super::{Came, Course, Moment, Monitor, Notes, has_succeeded};
 use crate::link::Inbound;
-use crate::scenario::{Role, RoleState, Step, Version};
+use crate::scenario::{Function, Role, RoleState, Step, Version};
 use crate::trace::{Body, ErrorClass, RecordSeen, Verb};
 
 pub(super) static MONITORS: &[Monitor] = &[
@@ -84,9 +84,17 @@ fn no_data_before_finished(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-/// Whether the peer's wish to renegotiate is among what the library took: a server asks by hello_request, a
-/// client begins.
+/// Whether the library was asked to renegotiate, by its caller or by what it took from the peer: a server asks by
+/// hello_request, a client begins.
 fn is_asked(course: &Course<'_>, moment: &Moment<'_>) -> bool {
+    let is_own = moment.step() == Some(&Step::Renegotiate);
+    if is_own
+        && moment
+            .call()
+            .is_some_and(|call| call.error == ErrorClass::None)
+    {
+        return moment.before.established && !moment.before.shut_down;
+    }
     let wish = match course.setting.variant.role {
         Role::Client => "hello_request",
         Role::Server => "client_hello",
@@ -132,9 +140,12 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
             began_unaware = !looked;
         }
         let goes_on = retries && began_unaware;
-        begun |= moment
-            .begun()
-            .any(|record| record.has_message("client_hello") || record.has_message("server_hello"));
+        begun |= moment.begun().any(|record| {
+            record
+                .messages()
+                .iter()
+                .any(|message| message.contains("hello"))
+        });
         if moment
             .completed()
             .any(|record| record.has_message("finished"))
@@ -144,12 +155,15 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
         } else if moment.step() == Some(&Step::Shutdown) {
             // One that is refused until the handshake is over does it no harm.
         } else if matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
-            // A write that its caller has got wrong is refused for that.
+            // A write that its caller has got wrong is refused for that; and one of nothing has no other answer (SSL_write(3)).
             let is_wrong = moment.attempt().is_some_and(|attempt| {
                 let asks = !attempt.argument.is_empty() || moment.before.pending.is_some();
                 asks && !moment.is_rightful()
             });
-            if moment.is_sound_but_for_renegotiation() && !is_wrong {
+            let is_of_nothing = moment.attempt().is_some_and(|attempt| {
+                attempt.argument.is_empty() && attempt.function == Function::Write && call.ret == 0
+            });
+            if moment.is_sound_but_for_renegotiation() && !is_wrong && !is_of_nothing {
                 notes.violated(moment, "the renegotiation is carried out", Came(call));
             }
             asked = false;
@@ -303,6 +317,13 @@ mod tests {
             3,
             &asked.clone().write(9, refused("ssl:no renegotiation")),
         );
+        let own = Script::tls12().called(Step::Renegotiate, Call::success(1));
+        broken(
+            clause,
+            3,
+            &own.clone().write(9, refused("ssl:internal error")),
+        );
+        not_exercised(clause, &own.write(0, failed(0, ErrorClass::Syscall)));
         let shut_down = asked
             .clone()
             .called(Step::Shutdown, refused("ssl:shutdown while in init"));
