@@ -147,24 +147,19 @@ fn is_of_reading(difference: &Difference) -> bool {
         .any(|verb| difference.action.starts_with(verb))
 }
 
-/// Whether a message of a handshake was left cut by this call, or may have been.
+/// Whether a message of a handshake was cut by this call, or by the last one before it that sent something.
 fn cuts_handshake(trace: &Trace, (step, call): (usize, usize)) -> bool {
     let Some(course) = Course::of(trace) else {
         return false;
     };
-    let of_step = course
-        .moments
-        .iter()
-        .filter(|moment| moment.entry.step == step);
-    let mut of_step = of_step.skip(call);
-    of_step.next().is_some_and(|moment| {
-        let cut = moment
-            .entry
-            .sent
-            .last()
-            .is_some_and(|record| !record.is_complete());
-        cut && !moment.before.established
-    })
+    let moments = &course.moments;
+    let of_step = moments.iter().position(|moment| moment.entry.step == step);
+    let to = of_step
+        .map_or(0, |first| first + call + 1)
+        .min(moments.len());
+    let mut sent = moments[..to].iter().rev();
+    let last = sent.find_map(|moment| Some((moment, moment.entry.sent.last()?)));
+    last.is_some_and(|(moment, record)| !record.is_complete() && !moment.before.established)
 }
 
 /// The step from which on the library reads what its peer did not send like that, if there is one.
