@@ -8,7 +8,8 @@
 //! - Behind damage on the wire a difference is told where a call succeeds on one side only, or where it delivers other bytes: how
 //!   a library words its end, when it comes to look at what is damaged, and which alert gets out, is no part of writing. Where
 //!   the damage itself was another one, as there were fewer bytes to damage, nothing is compared.
-//! - So it is of a call that is no write: what counts of a read or a shutdown is whether it succeeds, and what it delivers.
+//! - So it is of a call that is no write: what counts of a read, a shutdown, a key update or a handshake is whether it succeeds,
+//!   and what it delivers.
 //! - Where the transport cuts a message of a handshake, the cut falls where each library's messages have it, which are not of
 //!   one length: nothing is compared from there on.
 
@@ -127,7 +128,7 @@ fn telling(differences: Vec<Difference>, reference: &Trace, trace: &Trace) -> Ve
         .filter_map(damaged_from)
         .min();
     let is_damaged = damaged.is_some_and(|damaged| first.step >= damaged);
-    if !is_damaged && !is_of_reading(parted) {
+    if !is_damaged && !is_no_write(parted) {
         return differences;
     }
     if first.action.starts_with("wire ") {
@@ -140,11 +141,17 @@ fn telling(differences: Vec<Difference>, reference: &Trace, trace: &Trace) -> Ve
     of_first.filter_map(outcome).collect()
 }
 
-/// Whether the call is one that is no write, and may read.
-fn is_of_reading(difference: &Difference) -> bool {
-    ["read ", "shutdown"]
-        .iter()
-        .any(|verb| difference.action.starts_with(verb))
+/// Whether the call is one that is no write.
+fn is_no_write(difference: &Difference) -> bool {
+    [
+        "read ",
+        "shutdown",
+        "key update",
+        "renegotiate",
+        "handshake",
+    ]
+    .iter()
+    .any(|verb| difference.action.starts_with(verb))
 }
 
 /// Whether a message of a handshake was cut by this call, or by the last one before it that sent something.
@@ -159,7 +166,10 @@ fn cuts_handshake(trace: &Trace, (step, call): (usize, usize)) -> bool {
         .min(moments.len());
     let mut sent = moments[..to].iter().rev();
     let last = sent.find_map(|moment| Some((moment, moment.entry.sent.last()?)));
-    last.is_some_and(|(moment, record)| !record.is_complete() && !moment.before.established)
+    last.is_some_and(|(moment, record)| {
+        let is_message = !moment.before.established || !record.messages().is_empty();
+        is_message && !record.is_complete()
+    })
 }
 
 /// The step from which on the library reads what its peer did not send like that, if there is one.

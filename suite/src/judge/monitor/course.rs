@@ -340,6 +340,11 @@ impl State {
         self.peer_closed || (self.harmed && self.peer_sent_close)
     }
 
+    /// Whether a later handshake within the connection is under way.
+    pub fn renegotiates(&self) -> bool {
+        self.renegotiation.is_some()
+    }
+
     fn is_disturbed(&self) -> bool {
         let renegotiation = self.renegotiation;
         renegotiation.is_some_and(|renegotiation| renegotiation.disturbed)

@@ -93,7 +93,8 @@ fn is_asked(course: &Course<'_>, moment: &Moment<'_>) -> bool {
             .call()
             .is_some_and(|call| call.error == ErrorClass::None)
     {
-        return moment.before.established && !moment.before.shut_down;
+        let before = &moment.before;
+        return before.established && !before.shut_down && !before.renegotiates();
     }
     let wish = match course.setting.variant.role {
         Role::Client => "hello_request",
