@@ -1,6 +1,7 @@
 //! What is known of a case that nobody wrote: a fuzzer comes upon it, and the ledger speaks of scenarios.
 //!
-//! - A violation is known if the ledger has an entry of that library for its clause, with words that fit, in whatever scenario.
+//! - A violation is known if the ledger has an entry of that library for its clause, with words that fit, in whatever scenario;
+//!   one of SSL_write_ex, also if it has one for SSL_write.
 //! - A difference is known by its [shape](shape()).
 //! - One call is one fact. Where a call is known to break one clause, what is seen of it is known for the others that it
 //!   breaks by the same; and a difference from the reference is known where the call breaks a clause on either side, as the
@@ -20,7 +21,7 @@ use super::monitor::Course;
 use super::shape::shape;
 use super::{Found, Judge, monitor};
 use crate::backend::REFERENCE;
-use crate::scenario::{PeerAction, Step};
+use crate::scenario::{Function, PeerAction, Step};
 use crate::trace::{Entry, ErrorClass, Outcome, Trace};
 
 impl Judge {
@@ -44,12 +45,17 @@ impl Judge {
         for finding in &mut findings {
             finding.known = match finding.kind {
                 Kind::Difference => self.known_by_shape(&telling, finding, (library, version)),
-                _ => self.ledger.find_anywhere(library, version, finding),
+                _ => self.known_anywhere(finding, (library, version)),
             };
         }
         self.recognise(reference, &mut findings);
         findings.sort_by_key(Finding::rank);
         findings
+    }
+
+    fn known_anywhere(&self, finding: &Finding, (library, version): (&str, &str)) -> Option<Known> {
+        let find = |finding: &Finding| self.ledger.find_anywhere(library, version, finding);
+        find(finding).or_else(|| find(&as_of_write(finding)?))
     }
 
     fn known_by_shape(
@@ -98,6 +104,16 @@ impl Judge {
         let mut known = of_call.filter_map(|found| self.ledger.find_anywhere(REFERENCE, "", found));
         known.next()
     }
+}
+
+/// What was seen of a failing SSL_write_ex as SSL_write says it: -1, where that one knows 0 alone.
+fn as_of_write(finding: &Finding) -> Option<Finding> {
+    let class = finding.seen.strip_prefix("0 ")?;
+    let is_ex = finding.action.contains(Function::WriteEx.word());
+    is_ex.then(|| Finding {
+        seen: format!("-1 {class}"),
+        ..finding.clone()
+    })
 }
 
 /// Those that say that a clause is broken, and that the ledger knows.
@@ -299,18 +315,40 @@ mod tests {
         assert_eq!(told(&cut(false)), 0);
     }
 
+    fn violation(action: &str, seen: &str) -> Finding {
+        Finding {
+            kind: Kind::Violation,
+            clause: None,
+            severity: None,
+            step: 2,
+            action: action.to_owned(),
+            expected: String::new(),
+            seen: seen.to_owned(),
+            known: None,
+        }
+    }
+
+    #[test]
+    fn what_write_ex_does_is_known_of_write() {
+        let seen = |action, seen| as_of_write(&violation(action, seen)).map(|as_of| as_of.seen);
+        let of_ex = "write with SSL_write_ex 9";
+        assert_eq!(
+            seen(of_ex, "0 SSL (ssl:bad length)").as_deref(),
+            Some("-1 SSL (ssl:bad length)")
+        );
+        assert_eq!(seen(of_ex, "1 NONE"), None);
+        // A write of nothing returns 0, and one of something must not.
+        assert_eq!(seen("write 9", "0 SSL (ssl:bad length)"), None);
+        assert_eq!(seen("write 9", "-1 SSL"), None);
+    }
+
     #[test]
     fn what_is_seen_of_a_call_is_known_once() {
         let judge = Judge::built_in().expect("the files are right");
         let found = |kind, step, seen: &str| Finding {
             kind,
-            clause: None,
-            severity: None,
             step,
-            action: "write 9".to_owned(),
-            expected: String::new(),
-            seen: seen.to_owned(),
-            known: None,
+            ..violation("write 9", seen)
         };
         let known = Known {
             class: ledger::Class::Bug,

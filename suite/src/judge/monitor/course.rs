@@ -243,7 +243,10 @@ impl<'t> Moment<'t> {
         let Some(pending) = &self.before.pending else {
             return asks && attempt.content == Bytes::Same;
         };
-        let moved = attempt.buffer == Buffer::Moved && !self.before.has(Mode::MovingBuffer);
+        // Which of the places a library holds a call against, when the bytes have been moved and may not be any more, the
+        // manual does not say.
+        let moved = [attempt.buffer, pending.attempt.buffer].contains(&Buffer::Moved);
+        let moved = moved && !self.before.has(Mode::MovingBuffer);
         asks && attempt.verb == Verb::Retry
             && attempt.argument == pending.attempt.argument
             && attempt.content == Bytes::Same

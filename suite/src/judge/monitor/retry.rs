@@ -43,16 +43,9 @@ fn waits_in_vain(moment: &Moment<'_>) -> bool {
     has_closed && (waits || moment.entry.sent.iter().any(speaks))
 }
 
-/// Whether the bytes have been moved, and may not be any more: which of the places the library holds the next call against,
-/// the manual does not say.
-fn was_moved(moment: &Moment<'_>) -> bool {
-    let moved = |pending: &Pending| pending.attempt.buffer == Buffer::Moved;
-    moment.before.pending.as_ref().is_some_and(moved) && !moment.before.has(Mode::MovingBuffer)
-}
-
 fn same_arguments(course: &Course<'_>, notes: &mut Notes) {
     for (moment, attempt, call) in right_repetitions(course) {
-        if attempt.buffer == Buffer::Same && !was_moved(moment) {
+        if attempt.buffer == Buffer::Same {
             notes.check(goes_on(call), moment, "the write goes on", Came(call));
         }
     }
@@ -293,6 +286,18 @@ mod tests {
         broken(clause, 4, &read.retry(1000, refused("ssl:bad write retry")));
         broken(clause, 3, &base.clone().read(refused("ssl:bad length")));
         not_exercised(clause, &base.retry(1000, Call::success(1000)));
+        // Nor is it the read's fault that a call is held against the place where the bytes were before.
+        let modes = vec![Mode::MovingBuffer];
+        let moving = Script::tls13().modes(&modes).blocked_write();
+        let moved = moving
+            .read(wants_read())
+            .attempt(moved(1000), wants_write());
+        let ended = moved.called(Step::ClearModes(modes), Call::success(1));
+        kept(
+            clause,
+            1,
+            &ended.retry(1000, refused("ssl:bad write retry")),
+        );
     }
 
     #[test]
