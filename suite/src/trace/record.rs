@@ -197,7 +197,10 @@ pub fn assign(
             Reach::ToTheEnd => (usize::MAX, Body::After),
         };
         let bytes = raw.get(start..end.min(raw.len())).unwrap_or(&[]);
-        let flaws = inspector.flaws(record, &stream, bytes);
+        let flaws = match reach {
+            Reach::Record => inspector.flaws(record, &stream, bytes),
+            Reach::ToTheEnd => in_clear(&stream, bytes),
+        };
         while first < stretches.len() && stretches[first].1 <= start {
             first += 1;
         }
@@ -227,7 +230,7 @@ pub fn assign(
 enum Reach {
     /// It is one record.
     Record,
-    /// It is all that follows.
+    /// It is all that follows: whether a header stands at its beginning, nobody knows.
     ToTheEnd,
 }
 
@@ -317,11 +320,18 @@ impl Inspector {
             }
         }
         if !vouched {
-            let bytes = stream.in_clear(raw);
-            flaws.extend((bytes > 0).then_some(Flaw::InClear(bytes)));
+            flaws.extend(in_clear(stream, raw));
         }
         self.protected |= protection == Some(true);
         flaws
+    }
+}
+
+/// That bytes of what is to be written stand there as they are, if they do.
+fn in_clear(stream: &Stream, raw: &[u8]) -> Vec<Flaw> {
+    match stream.in_clear(raw) {
+        0 => Vec::new(),
+        bytes => vec![Flaw::InClear(bytes)],
     }
 }
 
@@ -467,5 +477,36 @@ impl fmt::Display for Rest<'_> {
             (Some(now), Some(so_far)) => write!(f, ", {now} more, {so_far} sent so far"),
             (Some(now), None) => write!(f, ", the last {now} now"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_a_record_that_does_not_open_has_no_header() {
+        let record = |start, version| wire::Record {
+            start,
+            header: Some(wire::Header {
+                content_type: wire::ContentType::ApplicationData,
+                version,
+                length: 23,
+            }),
+            received: 28,
+            content: wire::Content::Unopened,
+            nonce: wire::Nonce::default(),
+        };
+        let records = [record(0, 0x0300), record(28, 0xc392)];
+        let raw = [0; 56];
+        let seen = assign(
+            &records,
+            Version::Tls13,
+            Stream::default(),
+            &raw,
+            &[(0, 56)],
+        );
+        let flaws: Vec<_> = seen[0].iter().map(|record| &record.flaws[..]).collect();
+        assert_eq!(flaws, [&[Flaw::Version(0x0300)][..], &[]]);
     }
 }

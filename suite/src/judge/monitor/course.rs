@@ -104,6 +104,8 @@ pub struct Pending {
     pub error: ErrorClass,
     /// Whether any of its bytes is in a record that began to go out.
     pub begun: bool,
+    /// Whether its bytes have ever been moved.
+    pub moved: bool,
 }
 
 /// The longest plaintext of a record, in bytes (RFC 8446, section 5.1; RFC 5246, section 6.2.1).
@@ -245,7 +247,7 @@ impl<'t> Moment<'t> {
         };
         // Which of the places a library holds a call against, when the bytes have been moved and may not be any more, the
         // manual does not say.
-        let moved = [attempt.buffer, pending.attempt.buffer].contains(&Buffer::Moved);
+        let moved = pending.moved || attempt.buffer == Buffer::Moved;
         let moved = moved && !self.before.has(Mode::MovingBuffer);
         asks && attempt.verb == Verb::Retry
             && attempt.argument == pending.attempt.argument
@@ -488,6 +490,7 @@ impl State {
             len: before.map_or_else(|| attempt.argument.len().unwrap_or(0), |before| before.len),
             error: call.error,
             begun: begun || before.is_some_and(|before| before.begun),
+            moved: attempt.buffer == Buffer::Moved || before.is_some_and(|before| before.moved),
         });
     }
 }

@@ -216,8 +216,17 @@ mod tests {
         let moved = moving.attempt(moved(1000), wants_write());
         let still = moved.clone().retry(1000, refused("ssl:bad write retry"));
         broken(clause, 5, &still);
-        let ended = moved.called(Step::ClearModes(modes), Call::success(1));
+        let ended = moved
+            .clone()
+            .called(Step::ClearModes(modes.clone()), Call::success(1));
         not_exercised(clause, &ended.retry(1000, refused("ssl:bad write retry")));
+        let again = moved.retry(1000, wants_write());
+        let ended = again.called(Step::ClearModes(modes), Call::success(1));
+        kept(
+            clause,
+            1,
+            &ended.retry(1000, refused("ssl:bad write retry")),
+        );
     }
 
     #[test]
