@@ -162,7 +162,8 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
                 asks && !moment.is_rightful()
             });
             let is_of_nothing = moment.attempt().is_some_and(|attempt| {
-                attempt.argument.is_empty() && attempt.function == Function::Write && call.ret == 0
+                let says_no_more = call.ret == 0 || call.queue.is_empty();
+                attempt.argument.is_empty() && attempt.function == Function::Write && says_no_more
             });
             if moment.is_sound_but_for_renegotiation() && !is_wrong && !is_of_nothing {
                 notes.violated(moment, "the renegotiation is carried out", Came(call));
@@ -324,7 +325,11 @@ mod tests {
             3,
             &own.clone().write(9, refused("ssl:internal error")),
         );
-        not_exercised(clause, &own.write(0, failed(0, ErrorClass::Syscall)));
+        for answer in [0, -1] {
+            let nothing = own.clone().write(0, failed(answer, ErrorClass::Syscall));
+            not_exercised(clause, &nothing);
+        }
+        broken(clause, 3, &own.write(0, refused("ssl:internal error")));
         let shut_down = asked
             .clone()
             .called(Step::Shutdown, refused("ssl:shutdown while in init"));
