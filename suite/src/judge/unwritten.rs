@@ -11,8 +11,9 @@
 //!   the damage itself was another one, as there were fewer bytes to damage, nothing is compared.
 //! - So it is of a call that is no write: what counts of a read, a shutdown, a key update or a handshake is whether it succeeds,
 //!   and what it delivers.
-//! - Where the transport cuts a message of a handshake, the cut falls where each library's messages have it, which are not of
-//!   one length: nothing is compared from there on.
+//! - Where the transport cuts a message of a handshake, or hands it over in parts, the cut falls where each library's messages
+//!   have it, which are not of one length: nothing is compared from there on. Nor is what the peer says of a fatal alert that
+//!   it is made to send.
 
 use super::difference::{Aspect, Difference};
 use super::finding::{Finding, Kind, Known};
@@ -21,6 +22,7 @@ use super::monitor::Course;
 use super::shape::shape;
 use super::{Found, Judge, monitor};
 use crate::backend::REFERENCE;
+use crate::link::Budget;
 use crate::scenario::{Function, PeerAction, Step};
 use crate::trace::{Entry, ErrorClass, Outcome, Trace};
 
@@ -144,10 +146,12 @@ fn telling(differences: Vec<Difference>, reference: &Trace, trace: &Trace) -> Ve
         .filter_map(damaged_from)
         .min();
     let is_damaged = damaged.is_some_and(|damaged| first.step >= damaged);
-    if !is_damaged && !is_no_write(parted) {
+    // What the peer makes of the half of a message is not the library's doing.
+    let is_of_peer = first.action.starts_with("peer fatal alert");
+    if !is_damaged && !is_no_write(parted) && !is_of_peer {
         return differences;
     }
-    if first.action.starts_with("wire ") {
+    if first.action.starts_with("wire ") || is_of_peer {
         return Vec::new();
     }
     let (step, call) = (first.step, first.call);
@@ -170,7 +174,8 @@ fn is_no_write(difference: &Difference) -> bool {
     .any(|verb| difference.action.starts_with(verb))
 }
 
-/// Whether a message of a handshake was cut by this call, or by the last one before it that sent something.
+/// Whether a message of a handshake was cut by this call, or by the last one before it that sent something, or may come to it
+/// in parts: not even one library's messages are of one length, as signatures are not.
 fn cuts_handshake(trace: &Trace, (step, call): (usize, usize)) -> bool {
     let Some(course) = Course::of(trace) else {
         return false;
@@ -182,10 +187,18 @@ fn cuts_handshake(trace: &Trace, (step, call): (usize, usize)) -> bool {
         .min(moments.len());
     let mut sent = moments[..to].iter().rev();
     let last = sent.find_map(|moment| Some((moment, moment.entry.sent.last()?)));
-    last.is_some_and(|(moment, record)| {
-        let is_message = !moment.before.established || !record.messages().is_empty();
-        is_message && !record.is_complete()
-    })
+    let handed_in_parts = moments[..to].last().is_some_and(|moment| {
+        let is_whole = matches!(
+            moment.before.inbound.deliver,
+            Budget::All | Budget::Bytes(0)
+        );
+        !moment.before.established && !is_whole
+    });
+    handed_in_parts
+        || last.is_some_and(|(moment, record)| {
+            let is_message = !moment.before.established || !record.messages().is_empty();
+            is_message && !record.is_complete()
+        })
 }
 
 /// The step from which on the library reads what its peer did not send like that, if there is one.
@@ -221,8 +234,9 @@ fn outcome(mut difference: Difference) -> Option<Difference> {
 mod tests {
     use super::super::monitor::script::{Script, begun, wants_read, wants_write};
     use super::*;
+    use crate::link::Inbound;
     use crate::scenario::Version;
-    use crate::trace::Asked;
+    use crate::trace::{Asked, Call};
 
     fn difference(
         step: usize,
@@ -291,6 +305,17 @@ mod tests {
         assert_eq!(told(class("read 9", "NONE")), 1);
         assert_eq!(told(class("shutdown", "SYSCALL")), 0);
         assert_eq!(told(class("shutdown", "NONE")), 1);
+        // Nor is what the peer says of an alert.
+        let of_peer = |seen| {
+            difference(
+                3,
+                "peer fatal alert",
+                Aspect::Course,
+                seen,
+                "an error: bad length",
+            )
+        };
+        assert_eq!(told(of_peer("an error: length mismatch")), 0);
         let mut course = difference(3, "finish", Aspect::Course, "“one”", "“other”");
         course.within = vec![class("read 9", "SSL")];
         assert_eq!(told(course.clone()), 0);
@@ -313,6 +338,18 @@ mod tests {
         };
         assert_eq!(told(&cut(true)), 1);
         assert_eq!(told(&cut(false)), 0);
+        let parts = |deliver| {
+            let inbound = Step::Inbound(Inbound {
+                deliver,
+                ..Inbound::OPEN
+            });
+            let script = Script::new(Version::Tls13).called(inbound, Call::success(1));
+            script.write(9, wants_read()).0
+        };
+        assert_eq!(told(&parts(Budget::All)), 1);
+        assert_eq!(told(&parts(Budget::Bytes(0))), 1);
+        assert_eq!(told(&parts(Budget::Bytes(138))), 0);
+        assert_eq!(told(&parts(Budget::EachCall(32))), 0);
     }
 
     fn violation(action: &str, seen: &str) -> Finding {

@@ -1,6 +1,7 @@
 //! close_notify and fatal alerts, both ways.
 
 use super::{Came, Course, Monitor, Notes, has_succeeded, is_close_notify, is_fatal};
+use crate::link::Outbound;
 use crate::scenario::Version;
 use crate::trace::{Asked, Body, ErrorClass, RecordSeen};
 
@@ -79,6 +80,11 @@ fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
         if !over || moment.call().is_none() || moment.entry.asked == Asked::Flush {
             continue;
         }
+        // What a transport keeps that takes only a part of it may have been there before the alert.
+        let keeps = course.setting.variant.transport.keeps();
+        if keeps && moment.before.outbound != Outbound::OPEN {
+            continue;
+        }
         let is_alert = |record: &RecordSeen| alert(record).is_some() || is_cut_alert(record);
         let begun: Vec<_> = course.begun(index).collect();
         match begun.iter().flatten().find(|record| !is_alert(record)) {
@@ -115,6 +121,8 @@ fn peer_close_leaves_writing(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
+    use crate::link::{Budget, Outbound};
+    use crate::scenario::{Step, Transport};
     use crate::trace::{Call, ErrorClass};
 
     #[test]
@@ -164,6 +172,21 @@ mod tests {
             3,
             &received.clone().write(9, Call::success(9)).sent(data(9)),
         );
+        // What a slow transport hands on of what it keeps may have been there before the alert.
+        let slow = |budget| {
+            let link = Step::Link(Outbound {
+                accept: budget,
+                ..Outbound::OPEN
+            });
+            let script = Script::tls13().called(link, Call::success(1));
+            let script = script.read(refused("ssl:alert"));
+            let script = script.taken(alert("fatal bad_record_mac"));
+            script.write(9, failed(-1, ErrorClass::Ssl)).sent(data(9))
+        };
+        broken(clause, 4, &slow(Budget::EachCall(32)));
+        let kept_back = slow(Budget::EachCall(32)).over(Transport::MemoryBio);
+        not_exercised(clause, &kept_back);
+        broken(clause, 4, &slow(Budget::All).over(Transport::MemoryBio));
         // What was cut off may be the alert in answer.
         let cut = received.write(9, failed(-1, ErrorClass::Ssl));
         let short = cut.clone().sent(begun_of(24));

@@ -2,7 +2,7 @@
 //! trace, and all monitors look at it.
 
 use crate::link::{Budget, Inbound, Outbound, Refusal};
-use crate::scenario::{Buffer, Content as Bytes, Function, Mode, PeerAction, Step, Version};
+use crate::scenario::{Buffer, Content as Bytes, Function, Mode, PeerAction, Role, Step, Version};
 use crate::trace::{
     Asked, Attempt, Body, Call, Content, Entry, ErrorClass, Interface, Outcome, Portion,
     RecordSeen, Setting, Trace, Verb,
@@ -66,6 +66,8 @@ pub struct State {
     pub peer_failed: bool,
     /// The peer has given up the first handshake, by a fatal alert; a library may refuse it unread, at its header.
     pub peer_gave_up: bool,
+    /// Whether the library has sent its hello, and this was told.
+    hello: bool,
     /// Which ends have sent their finished.
     finished: (bool, bool),
     /// A later handshake within the connection is under way.
@@ -133,6 +135,7 @@ impl Default for State {
             peer_sent_close: false,
             peer_failed: false,
             peer_gave_up: false,
+            hello: false,
             finished: (false, false),
             renegotiation: None,
             dead: false,
@@ -201,11 +204,13 @@ impl<'t> Course<'t> {
         let mut later = later.flat_map(|moment| &moment.entry.sent);
         let rest = later.find(|record| record.portion == Portion::Last);
         let begun = self.moments[index].begun();
-        // In a handshake of TLS 1.3 messages look like data from outside.
-        let shakes_hands = version == Version::Tls13 && !self.moments[index].before.established;
+        // In TLS 1.3 messages look like data from outside: those of a handshake, and the tickets of a server.
+        let is_server = self.setting.variant.role == Role::Server;
+        let may_be_message =
+            version == Version::Tls13 && (is_server || !self.moments[index].before.established);
         let is_open = move |record: &RecordSeen| match &record.body {
             Body::Header => true,
-            Body::Incomplete { .. } => shakes_hands || record.may_be_control(version),
+            Body::Incomplete { .. } => may_be_message || record.may_be_control(version),
             _ => false,
         };
         begun.map(move |record| match is_open(record) {
@@ -396,7 +401,11 @@ impl State {
                     self.closed |= is_close_notify(alert);
                     self.failed |= is_fatal(alert);
                 }
-                _ => self.finished.0 |= record.has_message("finished"),
+                _ => {
+                    self.hello |=
+                        record.has_message("client_hello") || record.has_message("server_hello");
+                    self.finished.0 |= record.has_message("finished");
+                }
             }
         }
         for record in entry.peer_sent.iter().filter(|record| record.is_complete()) {
@@ -474,8 +483,9 @@ impl State {
 
     fn written(&mut self, attempt: &Attempt, call: &Call, entry: &Entry, version: Version) {
         self.accepted += call.accepted().unwrap_or(0);
-        // A write that gets through has shaken hands, if that was still to be done.
-        self.established |= call.accepted().is_some();
+        // A write that gets through has shaken hands, if that was still to be done; but a library may keep the bytes until then.
+        let shakes_hands = self.hello && self.finished == (false, false);
+        self.established |= call.accepted().is_some() && !shakes_hands;
         if !call.error.is_retry() {
             self.pending = None;
             return;

@@ -127,8 +127,10 @@ fn failure(moment: &Moment<'_>) -> Option<Errno> {
 fn failed_transport_is_syscall(course: &Course<'_>, notes: &mut Notes) {
     for (moment, attempt, call) in writes(course) {
         // Behind damage, or an alert, it is the alert in answer that the transport did not take; so it may be where the
-        // call has read something, and tells a reason of its own.
-        let has_reason = !moment.entry.taken.is_empty() && !call.queue.is_empty();
+        // call has read something, or the end of file, and tells a reason of its own.
+        let has_read =
+            !moment.entry.taken.is_empty() || moment.before.inbound.then == Refusal::Zero;
+        let has_reason = has_read && !call.queue.is_empty();
         if has_succeeded(attempt.function, call) || !moment.before.is_sound() || has_reason {
             continue;
         }
@@ -199,7 +201,7 @@ fn success_leaves_no_error(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::{Direction, Errno, Refusal, WireFault};
+    use crate::link::{Direction, Errno, Inbound, Refusal, WireFault};
     use crate::scenario::{PeerAction, Step};
     use crate::trace::{Call, ErrorClass, Want};
 
@@ -281,6 +283,16 @@ mod tests {
         let ended = fails(refused("ssl:unexpected record"));
         broken(clause, 2, &ended);
         not_exercised(clause, &ended.taken(data(9)));
+        let end_of_file = Step::Inbound(Inbound {
+            then: Refusal::Zero,
+            ..Inbound::OPEN
+        });
+        let base = base.called(end_of_file, Call::success(1));
+        let ended = base.write(9, refused("ssl:unexpected eof while reading"));
+        not_exercised(
+            clause,
+            &ended.refused(Direction::Out, Refusal::Fail(Errno::PIPE)),
+        );
     }
 
     #[test]

@@ -63,6 +63,14 @@ impl Script {
         self
     }
 
+    /// The library is the server.
+    pub(in crate::judge) fn server(mut self) -> Self {
+        if let Some(setting) = &mut self.0.setting {
+            setting.variant.role = Role::Server;
+        }
+        self
+    }
+
     /// The library has other functions than `SSL_write`.
     pub(in crate::judge) fn other_interface(mut self) -> Self {
         if let Some(setting) = &mut self.0.setting {

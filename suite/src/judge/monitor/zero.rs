@@ -121,6 +121,10 @@ mod tests {
             &again.clone().sent(last_of(messages(&["key_update"]))),
         );
         broken(clause, 2, &again.sent(rest(5)));
+        // One of a server may be a ticket.
+        let long = base.clone().write_ex(0, done.clone()).sent(begun_of(239));
+        broken(clause, 2, &long);
+        not_exercised(clause, &long.server());
         // What a transport has kept back goes out whenever it can.
         let kept_back = base.clone().write(9, Call::success(9)).write_ex(0, done);
         not_exercised(clause, &kept_back.sent(data(9)));
