@@ -163,12 +163,21 @@ impl Ledger {
             .find(|entry| entry.applies(at) && entry.finding.is(finding))
     }
 
-    /// What is said of such a finding of this library in whatever scenario, if anything is. Of a difference nothing is:
-    /// what it is like is not in the ledger but among the [`Shapes`](super::Shapes).
-    pub fn find_anywhere(&self, library: &str, version: &str, finding: &Finding) -> Option<Known> {
+    /// What is said of such a finding of this library in whatever scenario, if anything is, for this version of TLS and this
+    /// role; the transport may be another one. Of a difference nothing is: what it is like is not in the ledger but among the
+    /// [`Shapes`](super::Shapes).
+    pub fn find_anywhere(
+        &self,
+        (library, version): (&str, &str),
+        variant: Variant,
+        finding: &Finding,
+    ) -> Option<Known> {
         let knows = |entry: &&Entry| {
             let differs = matches!(entry.finding, Expected::Differs(_));
-            !differs && entry.is_of_version(version) && entry.finding.is(finding)
+            !differs
+                && entry.is_of_version(version)
+                && entry.is_of_end(variant)
+                && entry.finding.is(finding)
         };
         self.of(library).iter().find(knows).map(Entry::known)
     }
@@ -205,6 +214,12 @@ impl Entry {
 
     fn is_of_variant(&self, variant: Variant) -> bool {
         self.variants.is_empty() || self.variants.contains(&variant)
+    }
+
+    /// Whether the entry speaks of this version of TLS and this role, over whatever transport.
+    fn is_of_end(&self, variant: Variant) -> bool {
+        let is_same = |of: &Variant| (of.version, of.role) == (variant.version, variant.role);
+        self.variants.is_empty() || self.variants.iter().any(is_same)
     }
 
     /// The cases of this scenario that the entry speaks of.
@@ -538,5 +553,18 @@ link = "https://example.org"
             let refusal = refusal(from, to);
             assert!(refusal.contains(told), "{refusal}");
         }
+    }
+
+    #[test]
+    fn an_entry_of_one_end_knows_nothing_of_the_other() {
+        let variants = "variants = [\"tls1.2/server\"]\nclass";
+        let text = RIGHT.replacen("class", variants, 1);
+        let ledger = Ledger::from_files(&[("x", "fixtures/ledger/x.toml", &text)]).unwrap();
+        let [entry] = ledger.of("x") else { panic!() };
+        let is_of = |variant| entry.is_of_end(Variant::parse(variant).unwrap());
+        assert!(is_of("tls1.2/server"));
+        assert!(is_of("tls1.2/server/memory-bio"));
+        assert!(!is_of("tls1.2/client"));
+        assert!(!is_of("tls1.3/server"));
     }
 }

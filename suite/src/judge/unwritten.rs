@@ -47,7 +47,7 @@ impl Judge {
         for finding in &mut findings {
             finding.known = match finding.kind {
                 Kind::Difference => self.known_by_shape(&telling, finding, (library, version)),
-                _ => self.known_anywhere(finding, (library, version)),
+                _ => self.known_anywhere(finding, (library, version), trace),
             };
         }
         self.recognise(reference, &mut findings);
@@ -55,8 +55,14 @@ impl Judge {
         findings
     }
 
-    fn known_anywhere(&self, finding: &Finding, (library, version): (&str, &str)) -> Option<Known> {
-        let find = |finding: &Finding| self.ledger.find_anywhere(library, version, finding);
+    fn known_anywhere(
+        &self,
+        finding: &Finding,
+        library: (&str, &str),
+        trace: &Trace,
+    ) -> Option<Known> {
+        let variant = trace.setting.as_ref()?.variant;
+        let find = |finding: &Finding| self.ledger.find_anywhere(library, variant, finding);
         find(finding).or_else(|| find(&as_of_write(finding)?))
     }
 
@@ -103,7 +109,8 @@ impl Judge {
             .iter()
             .filter(|violation| is_of_call(violation, difference));
         // What holds for some versions only is not looked at: the reference is the one that is built in.
-        let mut known = of_call.filter_map(|found| self.ledger.find_anywhere(REFERENCE, "", found));
+        let library = (REFERENCE, "");
+        let mut known = of_call.filter_map(|found| self.known_anywhere(found, library, reference));
         known.next()
     }
 }

@@ -495,12 +495,16 @@ impl State {
             |record: &RecordSeen| record.is_application_data() && !record.may_be_control(version);
         let begun = entry.sent.iter().any(is_of_write);
         let before = self.pending.filter(|_| attempt.verb == Verb::Retry);
+        // Another write in place of the repetition offers other memory too.
+        let moved = attempt.buffer == Buffer::Moved
+            || self.pending.is_some_and(|pending| pending.moved)
+            || (self.pending.is_some() && before.is_none());
         self.pending = Some(Pending {
             attempt: *attempt,
             len: before.map_or_else(|| attempt.argument.len().unwrap_or(0), |before| before.len),
             error: call.error,
             begun: begun || before.is_some_and(|before| before.begun),
-            moved: attempt.buffer == Buffer::Moved || before.is_some_and(|before| before.moved),
+            moved,
         });
     }
 }

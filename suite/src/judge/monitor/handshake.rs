@@ -182,10 +182,11 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
             notes.violated(moment, "the renegotiation is carried out first", seen);
             asked = false;
         }
-        // A transport that hands over a part may leave the beginning of another record in the library, and then OpenSSL does
-        // not begin either (3.6 ssl/s3_lib.c:5111).
+        // A transport that hands over a part, or cuts, may leave the beginning of another record in the library, and then
+        // OpenSSL does not begin either (3.6 ssl/s3_lib.c:5111).
         if call.error == ErrorClass::WantRead {
-            looked = moment.before.inbound == Inbound::OPEN;
+            let is_whole = moment.before.inbound == Inbound::OPEN;
+            looked = is_whole && moment.is_sound_but_for_renegotiation();
         }
     }
 }
