@@ -92,7 +92,8 @@ impl Judge {
             let mut faces = known.iter().filter(|face| is_of_call(face, finding));
             let face = match finding.kind {
                 Kind::Difference => faces.next(),
-                Kind::Violation => faces.find(|face| face.seen == finding.seen),
+                // Of a record also what more is wrong with it, which is told behind it.
+                Kind::Violation => faces.find(|face| finding.seen.starts_with(&face.seen)),
                 Kind::Crash | Kind::Hang => None,
             };
             finding.known = face.and_then(|face| face.known.clone());
@@ -402,6 +403,7 @@ mod tests {
         let mut findings = [
             found(Kind::Violation, 2, "-1 SSL"),
             found(Kind::Violation, 2, "-1 SSL"),
+            found(Kind::Violation, 2, "-1 SSL version 0x1703"),
             found(Kind::Violation, 2, "0 bytes"),
             found(Kind::Violation, 3, "-1 SSL"),
             found(Kind::Difference, 2, "error SSL instead of NONE"),
@@ -411,6 +413,9 @@ mod tests {
         findings[0].known = Some(known);
         judge.recognise(&Trace::default(), &mut findings);
         let is_known: Vec<bool> = findings.iter().map(|found| found.known.is_some()).collect();
-        assert_eq!(is_known, [true, true, false, false, true, false, false]);
+        assert_eq!(
+            is_known,
+            [true, true, true, false, false, true, false, false]
+        );
     }
 }

@@ -2,7 +2,9 @@
 //! trace, and all monitors look at it.
 
 use crate::link::{Budget, Inbound, Outbound, Refusal};
-use crate::scenario::{Buffer, Content as Bytes, Function, Mode, PeerAction, Role, Step, Version};
+use crate::scenario::{
+    Buffer, Content as Bytes, Function, Mode, PeerAction, Role, Step, Variant, Version,
+};
 use crate::trace::{
     Asked, Attempt, Body, Call, Content, Entry, ErrorClass, Interface, Outcome, Portion,
     RecordSeen, Setting, Trace, Verb,
@@ -204,10 +206,13 @@ impl<'t> Course<'t> {
         let mut later = later.flat_map(|moment| &moment.entry.sent);
         let rest = later.find(|record| record.portion == Portion::Last);
         let begun = self.moments[index].begun();
-        // In TLS 1.3 messages look like data from outside: those of a handshake, and the tickets of a server.
-        let is_server = self.setting.variant.role == Role::Server;
-        let may_be_message =
-            version == Version::Tls13 && (is_server || !self.moments[index].before.established);
+        // In TLS 1.3 messages look like data from outside: those of a handshake, which a transport may keep until it is
+        // over, and the tickets of a server.
+        let Variant {
+            role, transport, ..
+        } = self.setting.variant;
+        let shakes_hands = !self.moments[index].before.established || transport.keeps();
+        let may_be_message = version == Version::Tls13 && (role == Role::Server || shakes_hands);
         let is_open = move |record: &RecordSeen| match &record.body {
             Body::Header => true,
             Body::Incomplete { .. } => may_be_message || record.may_be_control(version),

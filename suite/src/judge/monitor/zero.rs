@@ -70,6 +70,7 @@ fn write_ex_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
+    use crate::scenario::Transport;
     use crate::trace::{Call, ErrorClass, Stored};
 
     #[test]
@@ -124,7 +125,9 @@ mod tests {
         // One of a server may be a ticket.
         let long = base.clone().write_ex(0, done.clone()).sent(begun_of(239));
         broken(clause, 2, &long);
-        not_exercised(clause, &long.server());
+        not_exercised(clause, &long.clone().server());
+        // And what a transport keeps, the end of a handshake.
+        not_exercised(clause, &long.over(Transport::MemoryBio));
         // What a transport has kept back goes out whenever it can.
         let kept_back = base.clone().write(9, Call::success(9)).write_ex(0, done);
         not_exercised(clause, &kept_back.sent(data(9)));
