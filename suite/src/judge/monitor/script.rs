@@ -355,6 +355,11 @@ pub(in crate::judge) fn sealed(portion: Portion) -> RecordSeen {
     )
 }
 
+/// What follows a record that does not open.
+pub(in crate::judge) fn behind() -> RecordSeen {
+    record(Body::After, Portion::Whole)
+}
+
 pub(in crate::judge) fn alert(alert: &str) -> RecordSeen {
     record(
         Body::Alert {
