@@ -146,7 +146,9 @@ fn telling(differences: Vec<Difference>, reference: &Trace, trace: &Trace) -> Ve
     // Of a step of several calls, the one where they part.
     let parted = first.within.first().unwrap_or(first);
     let of_call = |trace: &Trace| cuts_handshake(trace, (parted.step, parted.call));
-    if of_call(reference) || of_call(trace) {
+    // What the peer makes of the half of a message is not the library's doing.
+    let is_of_peer = first.action.starts_with("peer fatal alert");
+    if is_of_peer || of_call(reference) || of_call(trace) {
         return Vec::new();
     }
     let damaged = [reference, trace]
@@ -154,12 +156,10 @@ fn telling(differences: Vec<Difference>, reference: &Trace, trace: &Trace) -> Ve
         .filter_map(damaged_from)
         .min();
     let is_damaged = damaged.is_some_and(|damaged| first.step >= damaged);
-    // What the peer makes of the half of a message is not the library's doing.
-    let is_of_peer = first.action.starts_with("peer fatal alert");
-    if !is_damaged && !is_no_write(parted) && !is_of_peer {
+    if !is_damaged && !is_no_write(parted) {
         return differences;
     }
-    if first.action.starts_with("wire ") || is_of_peer {
+    if first.action.starts_with("wire ") {
         return Vec::new();
     }
     let (step, call) = (first.step, first.call);

@@ -501,9 +501,8 @@ impl State {
         let begun = entry.sent.iter().any(is_of_write);
         let before = self.pending.filter(|_| attempt.verb == Verb::Retry);
         // Another write in place of the repetition offers other memory too.
-        let moved = attempt.buffer == Buffer::Moved
-            || self.pending.is_some_and(|pending| pending.moved)
-            || (self.pending.is_some() && before.is_none());
+        let was_moved = |pending: Pending| pending.moved || before.is_none();
+        let moved = attempt.buffer == Buffer::Moved || self.pending.is_some_and(was_moved);
         self.pending = Some(Pending {
             attempt: *attempt,
             len: before.map_or_else(|| attempt.argument.len().unwrap_or(0), |before| before.len),
