@@ -1,8 +1,6 @@
 //! What one end has offered to send, and which of it a reader has seen. Nothing that was offered is
 //! forgotten: a write that is refused may have been sent in part all the same.
 
-use std::collections::HashSet;
-
 use super::content::{Content, LEFT, Pattern, Segment};
 
 /// What one end has offered to send so far, and how much of it the reader has seen.
@@ -24,8 +22,8 @@ struct Offer {
     bytes: Vec<u8>,
 }
 
-/// How many bytes tell their place; fewer can be there by chance.
-const RECOGNISABLE: usize = 8;
+/// How many bytes tell their place, as many as a number has; fewer can be there by chance.
+const RECOGNISABLE: usize = size_of::<u64>();
 
 /// So far behind a break the bytes are looked for in all that was offered, and not only where they
 /// are expected: further on it would take too long.
@@ -162,16 +160,18 @@ impl Stream {
             return 0;
         }
         // Next to nothing of much that was offered stands in a record that is sealed, as most are.
-        let sieve = Sieve::of(raw);
-        let offers = self.offers.iter();
-        let offered: HashSet<&[u8]> = offers
-            .flat_map(|offer| offer.bytes.windows(RECOGNISABLE))
-            .filter(|window| sieve.lets_through(window))
+        let sieve = Sieve::of(windows(raw));
+        let offered = self.offers.iter().flat_map(|offer| windows(&offer.bytes));
+        let mut offered: Vec<u64> = offered
+            .filter(|&window| sieve.lets_through(window))
             .collect();
+        offered.sort_unstable();
+        offered.dedup();
+        let sieve = Sieve::of(offered.iter().copied());
         let mut bytes = 0;
         let mut counted = 0;
-        for (at, window) in raw.windows(RECOGNISABLE).enumerate() {
-            if offered.contains(window) {
+        for (at, window) in windows(raw).enumerate() {
+            if sieve.lets_through(window) && offered.binary_search(&window).is_ok() {
                 let end = at + RECOGNISABLE;
                 bytes += end - at.max(counted);
                 counted = end;
@@ -210,6 +210,15 @@ impl Stream {
     }
 }
 
+/// All that are so long as to tell their place, each as a number.
+fn windows(bytes: &[u8]) -> impl ExactSizeIterator<Item = u64> {
+    let number = |window: &[u8]| {
+        let window = window.first_chunk().copied();
+        u64::from_be_bytes(window.unwrap_or_default())
+    };
+    bytes.windows(RECOGNISABLE).map(number)
+}
+
 /// Lets through all windows of some bytes, and few others.
 struct Sieve {
     words: Vec<u64>,
@@ -219,32 +228,29 @@ struct Sieve {
 
 impl Sieve {
     /// At least thirty-two bits for each window.
-    fn of(bytes: &[u8]) -> Self {
-        let words = bytes.len().div_ceil(2).next_power_of_two();
+    fn of(windows: impl ExactSizeIterator<Item = u64>) -> Self {
+        let words = windows.len().div_ceil(2).next_power_of_two();
         let mut sieve = Self {
             words: vec![0; words],
             shift: u64::BITS - words.ilog2() - u64::BITS.ilog2(),
         };
-        for window in bytes.windows(RECOGNISABLE) {
+        for window in windows {
             let (word, bit) = sieve.place(window);
             sieve.words[word] |= bit;
         }
         sieve
     }
 
-    fn lets_through(&self, window: &[u8]) -> bool {
+    fn lets_through(&self, window: u64) -> bool {
         let (word, bit) = self.place(window);
         self.words[word] & bit != 0
     }
 
     /// The word and the bit that stand for a window: the highest bits of a multiplicative hash.
-    fn place(&self, window: &[u8]) -> (usize, u64) {
+    fn place(&self, window: u64) -> (usize, u64) {
         /// 2 to the 64th, divided by the golden ratio.
         const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-        let number = window
-            .iter()
-            .fold(0, |number, &byte| number << u8::BITS | u64::from(byte));
-        let place = number.wrapping_mul(FACTOR) >> self.shift;
+        let place = window.wrapping_mul(FACTOR) >> self.shift;
         let word = usize::try_from(place / u64::from(u64::BITS)).unwrap_or(0);
         (word, 1 << (place % u64::from(u64::BITS)))
     }
