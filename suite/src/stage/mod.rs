@@ -114,12 +114,7 @@ pub fn run_watched(
         transport: variant.transport,
         session_tickets: scenario.session_tickets,
     };
-    let setting = Setting {
-        variant,
-        cipher: scenario.cipher,
-        role_state: scenario.role_state,
-        interface: backend.interface(),
-    };
+    let setting = Setting::of(scenario, variant, backend.interface());
     if !backend.transports().contains(&variant.transport) {
         let word = variant.transport.word();
         let why = format!("the transport {word}, which this backend has no BIO for");

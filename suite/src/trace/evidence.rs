@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::{Buffer, Cipher, Content, Function, RoleState, Step, Variant};
+use crate::scenario::{
+    Buffer, Cipher, Content, Function, RoleState, Scenario, SessionTickets, Step, Variant,
+};
 
 /// How a case was set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,8 +19,23 @@ pub struct Setting {
     pub cipher: Cipher,
     /// Whether the library was told its role.
     pub role_state: RoleState,
+    /// Whether the library was told to send session tickets, as a server of TLS 1.3.
+    pub session_tickets: SessionTickets,
     /// Which functions the library has.
     pub interface: Interface,
+}
+
+impl Setting {
+    /// How a case of this scenario is set up, for a library with these functions.
+    pub fn of(scenario: &Scenario, variant: Variant, interface: Interface) -> Self {
+        Self {
+            variant,
+            cipher: scenario.cipher,
+            role_state: scenario.role_state,
+            session_tickets: scenario.session_tickets,
+            interface,
+        }
+    }
 }
 
 /// Which functions a library under test has, and so which contract binds it.

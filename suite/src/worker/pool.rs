@@ -188,13 +188,8 @@ impl Workers {
             true => scenario.steps.len(),
             false => place.step.saturating_sub(1),
         };
-        let setting = Setting {
-            variant,
-            cipher: scenario.cipher,
-            role_state: scenario.role_state,
-            // Nothing else runs in a worker.
-            interface: Interface::Libssl,
-        };
+        // Nothing else runs in a worker.
+        let setting = Setting::of(scenario, variant, Interface::Libssl);
         let mut trace = Trace {
             setting: Some(setting),
             ..Trace::default()

@@ -3,7 +3,7 @@
 
 use crate::link::{Budget, Inbound, Outbound, Refusal};
 use crate::scenario::{
-    Buffer, Content as Bytes, Function, Mode, PeerAction, Role, Step, Variant, Version,
+    Buffer, Content as Bytes, Function, Mode, PeerAction, Role, SessionTickets, Step, Version,
 };
 use crate::trace::{
     Asked, Attempt, Body, Call, Content, Entry, ErrorClass, Interface, Outcome, Portion,
@@ -157,7 +157,7 @@ impl<'t> Course<'t> {
         let mut moments = Vec::with_capacity(trace.entries.len());
         for entry in &trace.entries {
             let before = state.clone();
-            state.go_on(entry, setting.variant.version);
+            state.go_on(entry, setting);
             let is_disturbed = before.is_disturbed() || state.is_disturbed();
             moments.push(Moment {
                 entry,
@@ -206,13 +206,10 @@ impl<'t> Course<'t> {
         let mut later = later.flat_map(|moment| &moment.entry.sent);
         let rest = later.find(|record| record.portion == Portion::Last);
         let begun = self.moments[index].begun();
-        // In TLS 1.3 messages look like data from outside: those of a handshake, which a transport may keep until it is
-        // over, and the tickets of a server.
-        let Variant {
-            role, transport, ..
-        } = self.setting.variant;
-        let shakes_hands = !self.moments[index].before.established || transport.keeps();
-        let may_be_message = version == Version::Tls13 && (role == Role::Server || shakes_hands);
+        // A transport that keeps them may send those of the handshake later.
+        let keeps = self.setting.variant.transport.keeps() && version == Version::Tls13;
+        let before = &self.moments[index].before;
+        let may_be_message = keeps || before.may_send_messages(self.setting);
         let is_open = move |record: &RecordSeen| match &record.body {
             Body::Header => true,
             Body::Incomplete { .. } => may_be_message || record.may_be_control(version),
@@ -360,13 +357,24 @@ impl State {
         self.renegotiation.is_some()
     }
 
+    /// Whether messages may go out that look like data from outside, as all do in TLS 1.3: those of the handshake, and the
+    /// tickets of a server, which come before its data.
+    fn may_send_messages(&self, setting: &Setting) -> bool {
+        let is_tls13 = setting.variant.version == Version::Tls13;
+        let sends_tickets = setting.variant.role == Role::Server
+            && setting.session_tickets == SessionTickets::Send
+            && self.sealed == 0;
+        is_tls13 && (!self.established || sends_tickets)
+    }
+
     fn is_disturbed(&self) -> bool {
         let renegotiation = self.renegotiation;
         renegotiation.is_some_and(|renegotiation| renegotiation.disturbed)
     }
 
-    fn go_on(&mut self, entry: &Entry, version: Version) {
-        self.renegotiate(entry, version);
+    fn go_on(&mut self, entry: &Entry, setting: &Setting) {
+        self.renegotiate(entry, setting.variant.version);
+        let of_write = self.sends_data(entry, setting);
         self.see_records(entry);
         if let Some(step) = entry.asked.step() {
             self.follow(step);
@@ -382,7 +390,7 @@ impl State {
         // A call that failed may have left its own entries, but the queue is emptied after each.
         self.stale_error = false;
         if let Some(attempt) = entry.asked.attempt() {
-            self.written(attempt, call, entry, version);
+            self.written(attempt, call, of_write);
         }
         let is_handshake = matches!(entry.asked.step(), Some(Step::Handshake));
         self.established |= call.error == ErrorClass::None && is_handshake;
@@ -486,7 +494,20 @@ impl State {
         });
     }
 
-    fn written(&mut self, attempt: &Attempt, call: &Call, entry: &Entry, version: Version) {
+    /// Whether records of the bytes to be written went out. Of a record that has not come to its end nobody knows what it
+    /// is, if it can be another.
+    fn sends_data(&self, entry: &Entry, setting: &Setting) -> bool {
+        let may_be_message = self.may_send_messages(setting);
+        let mut sent = entry.sent.iter();
+        sent.any(|record| match &record.body {
+            Body::ApplicationData { .. } => true,
+            _ if may_be_message || record.may_be_control(setting.variant.version) => false,
+            _ => record.is_application_data(),
+        })
+    }
+
+    /// A call of the write function is over; `begun` says whether records of its bytes went out.
+    fn written(&mut self, attempt: &Attempt, call: &Call, begun: bool) {
         self.accepted += call.accepted().unwrap_or(0);
         // A write that gets through has shaken hands, if that was still to be done; but a library may keep the bytes until then.
         let shakes_hands = self.hello && self.finished == (false, false);
@@ -495,10 +516,6 @@ impl State {
             self.pending = None;
             return;
         }
-        // Of a record that has not come to its end nobody knows what it is, if it can be another.
-        let is_of_write =
-            |record: &RecordSeen| record.is_application_data() && !record.may_be_control(version);
-        let begun = entry.sent.iter().any(is_of_write);
         let before = self.pending.filter(|_| attempt.verb == Verb::Retry);
         // Another write in place of the repetition offers other memory too.
         let was_moved = |pending: Pending| pending.moved || before.is_none();

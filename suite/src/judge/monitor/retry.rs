@@ -274,6 +274,15 @@ mod tests {
         // It may be a key update that is under way.
         let update = base.write(1000, wants_write()).sent(begun_of(27));
         not_exercised(clause, &update.attempt(moved(1000), wants_write()));
+        // Nor before its first data what of a server's records is a ticket.
+        let server = Script::tls13().server_with_tickets();
+        let behind = |has_written: bool| match has_written {
+            true => server.clone().write(9, Call::success(9)).sent(data(9)),
+            false => server.clone(),
+        };
+        let cut = |has_written| behind(has_written).write(1000, wants_write()).sent(begun());
+        not_exercised(clause, &cut(false).attempt(moved(1000), wants_write()));
+        broken(clause, 4, &cut(true).attempt(moved(1000), wants_write()));
     }
 
     #[test]

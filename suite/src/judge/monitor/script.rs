@@ -4,8 +4,8 @@ use super::{Notes, monitors};
 use crate::judge::monitor::Course;
 use crate::link::{Direction, Refusal, Traffic};
 use crate::scenario::{
-    Buffer, Cipher, Content, Function, KeyUpdate, Mode, PeerAction, Role, RoleState, Step,
-    Transport, Variant, Version,
+    Buffer, Cipher, Content, Function, KeyUpdate, Mode, PeerAction, Role, RoleState,
+    SessionTickets, Step, Transport, Variant, Version,
 };
 use crate::trace::{
     Argument, Asked, Attempt, Body, Call, Entry, ErrorClass, Interface, Outcome, PeerReport,
@@ -38,6 +38,7 @@ impl Script {
                 },
                 cipher: Cipher::Aes128Gcm,
                 role_state: RoleState::Set,
+                session_tickets: SessionTickets::None,
                 interface: Interface::Libssl,
             }),
             ..Trace::default()
@@ -63,10 +64,11 @@ impl Script {
         self
     }
 
-    /// The library is the server.
-    pub(in crate::judge) fn server(mut self) -> Self {
+    /// The library is the server, and sends session tickets.
+    pub(in crate::judge) fn server_with_tickets(mut self) -> Self {
         if let Some(setting) = &mut self.0.setting {
             setting.variant.role = Role::Server;
+            setting.session_tickets = SessionTickets::Send;
         }
         self
     }

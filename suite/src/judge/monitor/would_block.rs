@@ -24,10 +24,12 @@ fn want_write(course: &Course<'_>, notes: &mut Notes) {
             }
             continue;
         };
-        // One that was refused both ways may say either. What came may have ended the connection: then it is the
-        // alert in answer that the transport did not take. A write that shakes hands may come upon what had come before.
+        // One that was refused both ways may say either. What came may have ended the connection, or that the call is not the
+        // repetition that it should be: then it is an alert that the transport did not take. A write that shakes hands may
+        // come upon what had come before.
         let ended = call.error == ErrorClass::Ssl && !call.queue.is_empty();
-        let ended = ended && (traffic.inn.moved || moment.shakes_hands());
+        let may_end = traffic.inn.moved || moment.shakes_hands() || !moment.is_rightful();
+        let ended = ended && may_end;
         let refused = traffic.out.is_to_be_retried() && !traffic.inn.is_to_be_retried();
         if refused && !ended && moment.is_sound() && call.error != ErrorClass::None {
             let kept = call.error == ErrorClass::WantWrite;
@@ -165,6 +167,10 @@ mod tests {
         not_exercised(clause, &ended.clone().sent(messages(&["client_hello"])));
         ended.traffic().inn.moved = true;
         not_exercised(clause, &ended);
+        // Nor did the one about a call that is not the repetition.
+        let wrong = base.clone().blocked_write();
+        let wrong = wrong.write(9, refused("ssl:bad length"));
+        kept(clause, 1, &wrong.refused(Out, WouldBlock));
         not_exercised(clause, &base.clone().write(9, Call::success(9)));
         // Of a BIO of the library's own only the answer is known.
         let unseen = |call| base.clone().write(9, call).over(Transport::BioPair);

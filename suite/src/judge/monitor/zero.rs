@@ -125,7 +125,7 @@ mod tests {
         // One of a server may be a ticket.
         let long = base.clone().write_ex(0, done.clone()).sent(begun_of(239));
         broken(clause, 2, &long);
-        not_exercised(clause, &long.clone().server());
+        not_exercised(clause, &long.clone().server_with_tickets());
         // And what a transport keeps, the end of a handshake.
         not_exercised(clause, &long.over(Transport::MemoryBio));
         // What a transport has kept back goes out whenever it can.
