@@ -68,8 +68,6 @@ pub struct State {
     pub peer_failed: bool,
     /// The peer has given up the first handshake, by a fatal alert; a library may refuse it unread, at its header.
     pub peer_gave_up: bool,
-    /// Whether the library has sent its hello, and this was told.
-    hello: bool,
     /// Which ends have sent their finished.
     finished: (bool, bool),
     /// A later handshake within the connection is under way.
@@ -137,7 +135,6 @@ impl Default for State {
             peer_sent_close: false,
             peer_failed: false,
             peer_gave_up: false,
-            hello: false,
             finished: (false, false),
             renegotiation: None,
             dead: false,
@@ -414,11 +411,7 @@ impl State {
                     self.closed |= is_close_notify(alert);
                     self.failed |= is_fatal(alert);
                 }
-                _ => {
-                    self.hello |=
-                        record.has_message("client_hello") || record.has_message("server_hello");
-                    self.finished.0 |= record.has_message("finished");
-                }
+                _ => self.finished.0 |= record.has_message("finished"),
             }
         }
         for record in entry.peer_sent.iter().filter(|record| record.is_complete()) {
@@ -510,8 +503,7 @@ impl State {
     fn written(&mut self, attempt: &Attempt, call: &Call, begun: bool) {
         self.accepted += call.accepted().unwrap_or(0);
         // A write that gets through has shaken hands, if that was still to be done; but a library may keep the bytes until then.
-        let shakes_hands = self.hello && self.finished == (false, false);
-        self.established |= call.accepted().is_some() && !shakes_hands;
+        self.established |= call.accepted().is_some() && self.finished != (false, false);
         if !call.error.is_retry() {
             self.pending = None;
             return;

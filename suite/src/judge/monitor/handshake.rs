@@ -60,10 +60,14 @@ fn failed_stays_failed(course: &Course<'_>, notes: &mut Notes) {
             continue;
         }
         let mut begun = course.begun(index).flatten();
-        let sends = begun.any(RecordSeen::is_application_data);
-        let kept = !has_succeeded(attempt.function, call) && !sends;
         let expected = "a failure, and no application data";
-        notes.check(kept, moment, expected, Came(call));
+        match begun.find(|record| record.is_application_data()) {
+            Some(record) => notes.violated(moment, expected, record),
+            None => {
+                let kept = !has_succeeded(attempt.function, call);
+                notes.check(kept, moment, expected, Came(call));
+            }
+        }
     }
 }
 
