@@ -71,9 +71,7 @@ fn recovers_or_stays_dead(course: &Course<'_>, notes: &mut Notes) {
 
 /// Whether a buffer of the library's own, between it and the transport, may hold records of an earlier write.
 fn may_be_sent_later(course: &Course<'_>, moment: &Moment<'_>) -> bool {
-    let before = &moment.before;
-    let is_left = before.pending.is_some() || before.incomplete.is_some() || before.kept_back() > 0;
-    course.setting.variant.transport.keeps() && is_left
+    course.setting.variant.transport.keeps() && moment.before.has_more_to_send()
 }
 
 fn refused_call_sends_nothing(course: &Course<'_>, notes: &mut Notes) {

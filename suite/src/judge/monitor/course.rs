@@ -68,6 +68,9 @@ pub struct State {
     pub peer_failed: bool,
     /// The peer has given up the first handshake, by a fatal alert; a library may refuse it unread, at its header.
     pub peer_gave_up: bool,
+    /// A write that was told to be repeated failed for good instead: a transport that keeps what it takes may send records of
+    /// it later.
+    pub gave_up_a_write: bool,
     /// Which ends have sent their finished.
     finished: (bool, bool),
     /// A later handshake within the connection is under way.
@@ -110,6 +113,13 @@ pub struct Pending {
     pub moved: bool,
 }
 
+impl Pending {
+    /// Whether it is a write of more than nothing.
+    pub fn asks(&self) -> bool {
+        !self.attempt.argument.is_empty()
+    }
+}
+
 /// The longest plaintext of a record, in bytes (RFC 8446, section 5.1; RFC 5246, section 6.2.1).
 pub const MAX_PLAINTEXT: usize = 1 << 14;
 
@@ -135,6 +145,7 @@ impl Default for State {
             peer_sent_close: false,
             peer_failed: false,
             peer_gave_up: false,
+            gave_up_a_write: false,
             finished: (false, false),
             renegotiation: None,
             dead: false,
@@ -343,6 +354,11 @@ impl State {
         self.accepted.saturating_sub(self.sealed)
     }
 
+    /// Whether bytes that were offered may still have to go out.
+    pub fn has_more_to_send(&self) -> bool {
+        self.pending.is_some() || self.incomplete.is_some() || self.kept_back() > 0
+    }
+
     /// Whether the library can have read the peer's close_notify. Behind damage it is not known whether it
     /// has: then, whether the peer has sent one.
     pub fn may_have_read_close(&self) -> bool {
@@ -505,6 +521,8 @@ impl State {
         // A write that gets through has shaken hands, if that was still to be done; but a library may keep the bytes until then.
         self.established |= call.accepted().is_some() && self.finished != (false, false);
         if !call.error.is_retry() {
+            let given_up = self.pending.as_ref().is_some_and(Pending::asks);
+            self.gave_up_a_write |= given_up && call.error != ErrorClass::None;
             self.pending = None;
             return;
         }

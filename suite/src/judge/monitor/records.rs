@@ -96,10 +96,7 @@ fn at_most_max_send_fragment(course: &Course<'_>, notes: &mut Notes) {
     let mut limit = MAX_PLAINTEXT;
     let mut is_left = false;
     for moment in &course.moments {
-        let before = &moment.before;
-        let waits =
-            before.pending.is_some() || before.incomplete.is_some() || before.kept_back() > 0;
-        if !waits && !is_left {
+        if !moment.before.has_more_to_send() && !is_left {
             limit = moment.before.max_send_fragment;
         }
         limit = limit.max(moment.before.max_send_fragment);

@@ -1,5 +1,6 @@
 //! Writes of nothing.
 
+use super::course::Pending;
 use super::{Came, Course, Moment, Monitor, Notes};
 use crate::scenario::{Function, Version};
 use crate::trace::{Call, ErrorClass};
@@ -30,8 +31,7 @@ fn write_is_an_error(course: &Course<'_>, notes: &mut Notes) {
 
 /// Whether another write, of more than nothing, is under way.
 fn is_amid_another(moment: &Moment<'_>) -> bool {
-    let pending = moment.before.pending;
-    pending.is_some_and(|pending| !pending.attempt.argument.is_empty())
+    moment.before.pending.as_ref().is_some_and(Pending::asks)
 }
 
 /// In TLS 1.2 the peer's close may end a handshake that the write goes on with, and closes both directions
@@ -47,14 +47,16 @@ fn write_ex_is_allowed(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-/// What goes out while another write is under way may be that write's.
+/// What goes out while another write is under way may be that write's, and so may be what a transport keeps of one that was
+/// given up.
 fn write_ex_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
     for (index, moment) in course.moments.iter().enumerate() {
         let is_of_nothing = moment.attempt().is_some_and(|attempt| {
             attempt.function == Function::WriteEx && attempt.argument.is_empty()
         });
-        let is_free = !is_amid_another(moment) && moment.before.kept_back() == 0;
-        if !is_of_nothing || moment.call().is_none() || !is_free {
+        let keeps = course.setting.variant.transport.keeps();
+        let is_left = moment.before.kept_back() > 0 || (keeps && moment.before.gave_up_a_write);
+        if !is_of_nothing || moment.call().is_none() || is_amid_another(moment) || is_left {
             continue;
         }
         let begun: Vec<_> = course.begun(index).collect();
@@ -131,6 +133,12 @@ mod tests {
         // What a transport has kept back goes out whenever it can.
         let kept_back = base.clone().write(9, Call::success(9)).write_ex(0, done);
         not_exercised(clause, &kept_back.sent(data(9)));
+        let nothing = ex(0, ErrorClass::Ssl, Stored::Untouched);
+        let given_up = base.clone().write(9, wants_write());
+        let given_up = given_up.write(0, refused("ssl:bad length"));
+        let given_up = given_up.write_ex(0, nothing).sent(begun_of(34));
+        broken(clause, 4, &given_up);
+        not_exercised(clause, &given_up.over(Transport::BufferingBio));
         not_exercised(clause, &base.write(1, Call::success(1)));
     }
 }
