@@ -6,6 +6,9 @@
 //! - One call is one fact. Where a call is known to break one clause, what is seen of it is known for the others that it
 //!   breaks by the same; and a difference from the reference is known where the call breaks a clause on either side, as the
 //!   ledger says.
+//! - What comes behind a call that is known to break a clause by a bug may follow from it, as a library that has lost a record or
+//!   forgotten a handshake is in no state that another clause speaks of: it is known with that. What is wrong by itself shows
+//!   in a case without the bug.
 //! - Behind damage on the wire a difference is told where a call succeeds on one side only, or where it delivers other bytes: how
 //!   a library words its end, when it comes to look at what is damaged, and which alert gets out, is no part of writing. Where
 //!   the damage itself was another one, as there were fewer bytes to damage, nothing is compared.
@@ -51,6 +54,7 @@ impl Judge {
             };
         }
         self.recognise(reference, &mut findings);
+        self.follow(reference, &mut findings);
         findings.sort_by_key(Finding::rank);
         findings
     }
@@ -105,15 +109,48 @@ impl Judge {
 
     /// What the ledger says of a clause that the reference breaks in the call where the difference is.
     fn known_of_reference(&self, reference: &Trace, difference: &Finding) -> Option<Known> {
-        let violations = self.violations(monitor::watch(reference));
-        let of_call = violations
-            .iter()
-            .filter(|violation| is_of_call(violation, difference));
+        let violations = self.violations_of_reference(reference);
+        let mut faces = broken(&violations).filter(|face| is_of_call(face, difference));
+        faces.find_map(|face| face.known.clone())
+    }
+
+    fn violations_of_reference(&self, reference: &Trace) -> Vec<Finding> {
+        let mut violations = self.violations(monitor::watch(reference));
         // What holds for some versions only is not looked at: the reference is the one that is built in.
         let library = (REFERENCE, "");
-        let mut known = of_call.filter_map(|found| self.known_anywhere(found, library, reference));
-        known.next()
+        for violation in &mut violations {
+            violation.known = self.known_anywhere(violation, library, reference);
+        }
+        violations
     }
+
+    /// Takes for known what comes behind the first call that breaks a clause by a bug that the ledger knows; a difference also
+    /// behind one of the reference.
+    fn follow(&self, reference: &Trace, findings: &mut [Finding]) {
+        let own = first_bug(findings);
+        for finding in findings.iter_mut().filter(|found| found.known.is_none()) {
+            let behind = |bug: &&(usize, Known)| bug.0 < finding.step;
+            finding.known = match finding.kind {
+                Kind::Violation => own.as_ref().filter(behind).cloned(),
+                Kind::Difference => {
+                    let of_reference = || first_bug(&self.violations_of_reference(reference));
+                    own.as_ref()
+                        .filter(behind)
+                        .cloned()
+                        .or_else(|| of_reference().filter(|bug| behind(&bug)))
+                }
+                Kind::Crash | Kind::Hang => None,
+            }
+            .map(|(_, known)| known);
+        }
+    }
+}
+
+/// The step of the first call that breaks a clause by a bug that the ledger knows, and what it says.
+fn first_bug(findings: &[Finding]) -> Option<(usize, Known)> {
+    let bugs = broken(findings).filter_map(|found| Some((found.step, found.known.clone()?)));
+    let bugs = bugs.filter(|(_, known)| known.class == ledger::Class::Bug);
+    bugs.min_by_key(|(step, _)| *step)
 }
 
 /// What was seen of a failing SSL_write_ex as SSL_write says it: -1, where that one knows 0 alone.
@@ -385,6 +422,40 @@ mod tests {
         // A write of nothing returns 0, and one of something must not.
         assert_eq!(seen("write 9", "0 SSL (ssl:bad length)"), None);
         assert_eq!(seen("write 9", "-1 SSL"), None);
+    }
+
+    #[test]
+    fn what_comes_behind_a_known_bug_follows_from_it() {
+        let judge = Judge::built_in().expect("the files are right");
+        let known = |class| Known {
+            class,
+            reason: "as everybody knows".to_owned(),
+            link: "https://example.org".to_owned(),
+        };
+        let found = |kind, step| Finding {
+            kind,
+            step,
+            ..violation("write 9", "-1 SSL")
+        };
+        let known_behind = |class| {
+            let mut findings = [
+                found(Kind::Violation, 2),
+                found(Kind::Violation, 1),
+                found(Kind::Violation, 2),
+                found(Kind::Violation, 3),
+                found(Kind::Difference, 3),
+                found(Kind::Crash, 3),
+            ];
+            findings[0].known = Some(known(class));
+            judge.follow(&Trace::default(), &mut findings);
+            findings[1..]
+                .iter()
+                .map(|found| found.known.is_some())
+                .collect::<Vec<bool>>()
+        };
+        let behind = [false, false, true, true, false];
+        assert_eq!(known_behind(ledger::Class::Bug), behind);
+        assert_eq!(known_behind(ledger::Class::ByDesign), [false; 5]);
     }
 
     #[test]

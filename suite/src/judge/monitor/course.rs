@@ -68,12 +68,13 @@ pub struct State {
     pub peer_failed: bool,
     /// The peer has given up the first handshake, by a fatal alert; a library may refuse it unread, at its header.
     pub peer_gave_up: bool,
-    /// A write that was told to be repeated failed for good instead: a transport that keeps what it takes may send records of
-    /// it later.
+    /// A write of more than nothing failed for good: a transport that keeps what it takes may send records of it later.
     pub gave_up_a_write: bool,
     /// Which ends have sent their finished.
     finished: (bool, bool),
-    /// A later handshake within the connection is under way.
+    /// A later handshake within the connection is wished for.
+    wishes_handshake: bool,
+    /// It is under way.
     renegotiation: Option<Renegotiation>,
     /// A call has failed for good. Calls that change a setting do not count, nor does a write of nothing,
     /// which fails by contract.
@@ -147,6 +148,7 @@ impl Default for State {
             peer_gave_up: false,
             gave_up_a_write: false,
             finished: (false, false),
+            wishes_handshake: false,
             renegotiation: None,
             dead: false,
             transport_failed: false,
@@ -467,10 +469,15 @@ impl State {
 
     /// Follows a handshake within the connection (RFC 5246, section 7.4.1.1: hello_request).
     fn renegotiate(&mut self, entry: &Entry, version: Version) {
-        if version != Version::Tls12 || !self.established {
+        if version != Version::Tls12 {
             return;
         }
-        let asks = matches!(entry.asked.step(), Some(Step::Renegotiate));
+        // A wish from before the first handshake comes up behind it.
+        self.wishes_handshake |= matches!(entry.asked.step(), Some(Step::Renegotiate));
+        if !self.established {
+            return;
+        }
+        let asks = std::mem::take(&mut self.wishes_handshake);
         let is_hello = |record: &RecordSeen| {
             let mut messages = record.messages().iter();
             messages.any(|message| message.contains("hello"))
@@ -522,6 +529,7 @@ impl State {
         self.established |= call.accepted().is_some() && self.finished != (false, false);
         if !call.error.is_retry() {
             let given_up = self.pending.as_ref().is_some_and(Pending::asks);
+            let given_up = given_up || !attempt.argument.is_empty();
             self.gave_up_a_write |= given_up && call.error != ErrorClass::None;
             self.pending = None;
             return;

@@ -137,6 +137,11 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
             notes.satisfied();
             asked = false;
         }
+        // Also what a transport hands over later.
+        begun |= moment.begun().any(|record| {
+            let mut messages = record.messages().iter();
+            messages.any(|message| message.contains("hello"))
+        });
         let Some(call) = moment.call().filter(|_| asked) else {
             continue;
         };
@@ -149,12 +154,6 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
             began_unaware = !looked;
         }
         let goes_on = retries && began_unaware;
-        begun |= moment.begun().any(|record| {
-            record
-                .messages()
-                .iter()
-                .any(|message| message.contains("hello"))
-        });
         if moment
             .completed()
             .any(|record| record.has_message("finished"))
@@ -351,7 +350,21 @@ mod tests {
             let nothing = own.clone().write(0, failed(answer, ErrorClass::Syscall));
             not_exercised(clause, &nothing);
         }
-        broken(clause, 3, &own.write(0, refused("ssl:internal error")));
+        broken(
+            clause,
+            3,
+            &own.clone().write(0, refused("ssl:internal error")),
+        );
+        // What asks the peer goes out when the transport is opened.
+        let late = own.clone().step(Step::Link(Outbound::OPEN));
+        let on = |script: Script| {
+            script
+                .read(wants_read())
+                .write(9, Call::success(9))
+                .sent(data(9))
+        };
+        broken(clause, 5, &on(late.clone()));
+        not_exercised(clause, &on(late.sent(messages(&["hello_request"]))));
         let shut_down = asked
             .clone()
             .called(Step::Shutdown, refused("ssl:shutdown while in init"));

@@ -72,7 +72,7 @@ fn write_ex_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::scenario::Transport;
+    use crate::scenario::{Step, Transport, Version};
     use crate::trace::{Call, ErrorClass, Stored};
 
     #[test]
@@ -104,6 +104,14 @@ mod tests {
         let closed = ex(0, ErrorClass::ZeroReturn, Stored::Untouched);
         not_exercised(clause, &Script::tls12().write_ex(0, closed.clone()));
         broken(clause, 2, &Script::tls13().write_ex(0, closed));
+        // Data of the peer in a handshake that was wished for before the first one.
+        let refused = ex(0, ErrorClass::Ssl, Stored::Untouched);
+        let amid = |script: Script| script.write_ex(0, refused.clone()).taken(data(1));
+        let shake_hands = |script: Script| script.called(Step::Handshake, Call::success(1));
+        let first = Script::new(Version::Tls12);
+        let wished = first.clone().called(Step::Renegotiate, Call::success(1));
+        broken(clause, 2, &amid(shake_hands(first)));
+        not_exercised(clause, &amid(shake_hands(wished)));
     }
 
     #[test]
