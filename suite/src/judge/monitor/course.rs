@@ -64,6 +64,8 @@ pub struct State {
     pub peer_closed: bool,
     /// The peer has sent close_notify, whatever became of it.
     pub peer_sent_close: bool,
+    /// Records that the peer has sent and the library has not taken to their end.
+    pub unread: usize,
     /// The library has taken a fatal alert of the peer from the transport.
     pub peer_failed: bool,
     /// The peer has given up the first handshake, by a fatal alert; a library may refuse it unread, at its header.
@@ -144,6 +146,7 @@ impl Default for State {
             failed: false,
             peer_closed: false,
             peer_sent_close: false,
+            unread: 0,
             peer_failed: false,
             peer_gave_up: false,
             gave_up_a_write: false,
@@ -433,12 +436,14 @@ impl State {
             }
         }
         for record in entry.peer_sent.iter().filter(|record| record.is_complete()) {
+            self.unread += 1;
             if let Body::Alert { alert, .. } = &record.body {
                 self.peer_sent_close |= is_close_notify(alert);
                 self.peer_gave_up |= is_fatal(alert) && !self.established;
             }
         }
         for record in entry.taken.iter().filter(|record| record.is_complete()) {
+            self.unread = self.unread.saturating_sub(1);
             if let Body::Alert { alert, .. } = &record.body {
                 self.peer_closed |= is_close_notify(alert);
                 self.peer_failed |= is_fatal(alert);

@@ -128,7 +128,7 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
     let (mut asked, mut begun, mut looked) = (false, false, false);
     // The last write began when the library had not looked at the wish.
     let mut began_unaware = true;
-    for moment in &course.moments {
+    for (index, moment) in course.moments.iter().enumerate() {
         if is_asked(course, moment) {
             (asked, begun, looked) = (true, false, false);
             began_unaware = true;
@@ -185,10 +185,11 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
             notes.violated(moment, "the renegotiation is carried out first", seen);
             asked = false;
         }
-        // A transport that hands over a part, or cuts, may leave the beginning of another record in the library, and then
-        // OpenSSL does not begin either (3.6 ssl/s3_lib.c:5111).
+        // A transport that hands over a part, or cuts, or is too small for a record, may leave the beginning of another in the
+        // library, and then OpenSSL does not begin either (3.6 ssl/s3_lib.c:5111).
         if call.error == ErrorClass::WantRead {
-            let is_whole = moment.before.inbound == Inbound::OPEN;
+            let is_whole =
+                moment.before.inbound == Inbound::OPEN && course.after(index).unread == 0;
             looked = is_whole && moment.is_sound_but_for_renegotiation();
         }
     }
@@ -390,6 +391,10 @@ mod tests {
             .taken(messages(&["hello_request"]))
             .step(Step::Inbound(Inbound::OPEN));
         not_exercised(clause, &half.write(9, Call::success(9)).sent(data(9)));
+        let larger = own.peer_sent(data(9)).read(wants_read());
+        let on = |script: Script| script.write(9, Call::success(9)).sent(data(9));
+        not_exercised(clause, &on(larger.clone()));
+        broken(clause, 4, &on(larger.taken(data(9))));
         // What was under way comes to its end first.
         let goes_on = amid
             .retry(1000, Call::success(1000))
