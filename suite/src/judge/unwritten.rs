@@ -129,19 +129,20 @@ impl Judge {
     fn follow(&self, reference: &Trace, findings: &mut [Finding]) {
         let own = first_bug(findings);
         for finding in findings.iter_mut().filter(|found| found.known.is_none()) {
-            let behind = |bug: &&(usize, Known)| bug.0 < finding.step;
-            finding.known = match finding.kind {
-                Kind::Violation => own.as_ref().filter(behind).cloned(),
+            let (of_own, of_reference) = match finding.kind {
+                Kind::Violation => (own.clone(), None),
                 Kind::Difference => {
-                    let of_reference = || first_bug(&self.violations_of_reference(reference));
-                    own.as_ref()
-                        .filter(behind)
-                        .cloned()
-                        .or_else(|| of_reference().filter(|bug| behind(&bug)))
+                    let violations = self.violations_of_reference(reference);
+                    (own.clone(), first_bug(&violations))
                 }
-                Kind::Crash | Kind::Hang => None,
-            }
-            .map(|(_, known)| known);
+                Kind::Crash | Kind::Hang => continue,
+            };
+            let mut bugs = of_own.into_iter().chain(of_reference);
+            let bug = bugs.find(|(step, _)| *step < finding.step);
+            finding.known = bug.map(|(step, known)| Known {
+                reason: format!("It comes behind step {step}: {}", known.reason),
+                ..known
+            });
         }
     }
 }
