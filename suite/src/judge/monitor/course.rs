@@ -391,9 +391,10 @@ impl State {
     }
 
     fn go_on(&mut self, entry: &Entry, setting: &Setting) {
-        self.renegotiate(entry, setting.variant.version);
+        let was_established = self.established;
         let of_write = self.sends_data(entry, setting);
         self.see_records(entry);
+        self.renegotiate(entry, setting.variant.version, was_established);
         if let Some(step) = entry.asked.step() {
             self.follow(step);
             // One that found too little waiting did nothing.
@@ -473,7 +474,7 @@ impl State {
     }
 
     /// Follows a handshake within the connection (RFC 5246, section 7.4.1.1: hello_request).
-    fn renegotiate(&mut self, entry: &Entry, version: Version) {
+    fn renegotiate(&mut self, entry: &Entry, version: Version, was_established: bool) {
         if version != Version::Tls12 {
             return;
         }
@@ -483,11 +484,14 @@ impl State {
             return;
         }
         let asks = std::mem::take(&mut self.wishes_handshake);
+        // What ends the first handshake is of that one.
+        let of_this = |record: &&RecordSeen| was_established && record.is_complete();
         let is_hello = |record: &RecordSeen| {
             let mut messages = record.messages().iter();
             messages.any(|message| message.contains("hello"))
         };
-        let begins = asks || entry.sent.iter().chain(&entry.taken).any(is_hello);
+        let mut records = entry.sent.iter().chain(&entry.taken);
+        let begins = asks || (was_established && records.any(is_hello));
         let Some(under_way) = self
             .renegotiation
             .or_else(|| begins.then(Renegotiation::default))
@@ -501,7 +505,7 @@ impl State {
             )
         };
         let ends = |records: &[RecordSeen]| {
-            let mut complete = records.iter().filter(|record| record.is_complete());
+            let mut complete = records.iter().filter(of_this);
             complete.any(|record| record.has_message("finished"))
         };
         let finished = (

@@ -128,8 +128,10 @@ fn failed_transport_is_syscall(course: &Course<'_>, notes: &mut Notes) {
     for (moment, attempt, call) in writes(course) {
         // Behind damage, or an alert, it is the alert in answer that the transport did not take; so it may be where the
         // call has read something, or the end of file, and tells a reason of its own.
-        let has_read =
-            !moment.entry.taken.is_empty() || moment.before.inbound.then == Refusal::Zero;
+        let traffic = moment.entry.traffic.as_ref();
+        let has_ended = traffic.is_some_and(|traffic| traffic.inn.refusal == Some(Refusal::Zero))
+            || moment.before.inbound.then == Refusal::Zero;
+        let has_read = !moment.entry.taken.is_empty() || has_ended;
         let has_reason = has_read && !call.queue.is_empty();
         if has_succeeded(attempt.function, call) || !moment.before.is_sound() || has_reason {
             continue;
@@ -282,7 +284,8 @@ mod tests {
         // What it read may have ended the connection: then it is the alert in answer that the transport did not take.
         let ended = fails(refused("ssl:unexpected record"));
         broken(clause, 2, &ended);
-        not_exercised(clause, &ended.taken(data(9)));
+        not_exercised(clause, &ended.clone().taken(data(9)));
+        not_exercised(clause, &ended.refused(Direction::In, Refusal::Zero));
         let end_of_file = Step::Inbound(Inbound {
             then: Refusal::Zero,
             ..Inbound::OPEN
