@@ -535,7 +535,7 @@ impl State {
     fn written(&mut self, attempt: &Attempt, call: &Call, begun: bool) {
         self.accepted += call.accepted().unwrap_or(0);
         // A write that gets through has shaken hands, if that was still to be done; but a library may keep the bytes until then.
-        self.established |= call.accepted().is_some() && self.finished != (false, false);
+        self.established |= call.accepted().is_some() && self.finished.0;
         if !call.error.is_retry() {
             let given_up = self.pending.as_ref().is_some_and(Pending::asks);
             let given_up = given_up || !attempt.argument.is_empty();
