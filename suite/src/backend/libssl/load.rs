@@ -29,6 +29,10 @@ const FAMILIES: [&str; 6] = ["BIO_", "CRYPTO_", "ERR_", "EVP_", "OPENSSL_", "X50
 /// Names under which a system may have a libcrypto, for a libssl that does not say which one it needs.
 const OF_SYSTEMS: [&str; 3] = ["libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.so"];
 
+/// All that was loaded. Nothing is unloaded, as a libssl registers exit handlers; what stands here is not lost to one who looks
+/// for leaks, as LeakSanitizer does at the end of a fuzz target.
+static LOADED: Mutex<Vec<&'static Library>> = Mutex::new(Vec::new());
+
 /// Files that were loaded as a libcrypto and are not the system's: no other library may be given one of
 /// them for the system's.
 static NOT_THE_SYSTEMS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -441,7 +445,14 @@ fn dlopen(file: &Path, scope: Scope) -> Result<&'static Library, String> {
     };
     // SAFETY: code of the library runs when it is loaded; that is what the user asked for.
     match unsafe { Library::open(Some(file), flags) } {
-        Ok(library) => Ok(Box::leak(Box::new(library))),
+        Ok(library) => {
+            let library: &'static Library = Box::leak(Box::new(library));
+            LOADED
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(library);
+            Ok(library)
+        }
         Err(error) => Err(words(&error)),
     }
 }
