@@ -550,6 +550,12 @@ fn a_promoted_artifact_has_a_title_to_be_filled_in_and_the_clause_of_its_finding
     ] {
         assert!(told.contains(wanted), "{wanted} in\n{told}");
     }
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for ledger in told.split("fixtures/ledger/").skip(1) {
+        let (file, _) = ledger.split_once(' ').expect("the name of a file");
+        let file = repository.join("fixtures/ledger").join(file);
+        assert!(file.is_file(), "{} in\n{told}", file.display());
+    }
     let text = &files(root.path())["fixtures/scenarios/new-family/new-name.toml"];
     let begins = "title = \"… what is done here, and what a right library does\"\n\
                   clauses = [\"error.dead-connection-tells-the-truth\"]\n\

@@ -51,7 +51,7 @@ pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
     let mut files = recordings(&root, &laboratory, &scenario.id, &results);
     files.push((file, text));
     create_all(&files)?;
-    Output::Standard.write(&next(&root, &files, &scenario, &results))?;
+    Output::Standard.write(&next(&root, &files, &scenario, &laboratory, &results))?;
     Ok(Exit::Expected)
 }
 
@@ -222,6 +222,7 @@ fn next(
     root: &Path,
     files: &[(PathBuf, String)],
     scenario: &Scenario,
+    laboratory: &Laboratory,
     results: &Results,
 ) -> String {
     let id = &scenario.id;
@@ -242,9 +243,15 @@ fn next(
     steps.push(
         "Read what was recorded as you would read code: does every step show something?".to_owned(),
     );
+    let names: BTreeMap<&str, String> = laboratory
+        .subjects
+        .iter()
+        .map(|subject| (subject.about().id.as_str(), subject.about().recorded_as()))
+        .collect();
     steps.extend(entries(results).into_iter().map(|(backend, found)| {
+        let file = names.get(backend.as_str()).unwrap_or(&backend);
         format!(
-            "Find the cause in {backend}, and add it to fixtures/ledger/{backend}.toml (`cargo run --release -- ledger --propose --backend {backend}`): {}.",
+            "Find the cause in {backend}, and add it to fixtures/ledger/{file}.toml (`cargo run --release -- ledger --propose --backend {backend}`): {}.",
             found.join(", ")
         )
     }));
