@@ -1,6 +1,7 @@
 //! The course of a case: what each entry of a trace found when it began. It is worked out once for each
 //! trace, and all monitors look at it.
 
+use super::seen::{APPLICATION_DATA, is_close_notify, is_fatal};
 use crate::link::{Budget, Inbound, Outbound, Refusal};
 use crate::scenario::{
     Buffer, Content as Bytes, Function, Mode, PeerAction, Role, SessionTickets, Step, Version,
@@ -125,9 +126,6 @@ impl Pending {
 
 /// The longest plaintext of a record, in bytes (RFC 8446, section 5.1; RFC 5246, section 6.2.1).
 pub const MAX_PLAINTEXT: usize = 1 << 14;
-
-/// The type in the header of a record of application data, by its name.
-const APPLICATION_DATA: &str = "application_data";
 
 impl Default for State {
     fn default() -> Self {
@@ -557,72 +555,6 @@ impl State {
     }
 }
 
-impl RecordSeen {
-    /// Whether it went out to its last byte.
-    pub fn is_complete(&self) -> bool {
-        matches!(self.portion, Portion::Whole | Portion::Last)
-    }
-
-    /// Whether its first byte went out.
-    pub fn begins(&self) -> bool {
-        matches!(self.portion, Portion::Whole | Portion::First)
-    }
-
-    /// Whether one who takes it from the peer might end the connection for it.
-    fn is_disturbing(&self) -> bool {
-        matches!(self.body, Body::Alert { .. }) || self.is_unreadable()
-    }
-
-    /// Whether it is one that cannot be read where it should be.
-    pub fn is_unreadable(&self) -> bool {
-        matches!(self.body, Body::Sealed { .. } | Body::Garbage | Body::After)
-    }
-
-    /// The handshake messages in it.
-    pub fn messages(&self) -> &[String] {
-        match &self.body {
-            Body::Handshake { messages } => messages,
-            _ => &[],
-        }
-    }
-
-    /// Whether it has this handshake message.
-    pub fn has_message(&self, message: &str) -> bool {
-        let mut names = self.messages().iter();
-        names.any(|name| name.starts_with(message))
-    }
-
-    /// Whether it carries application data, or can, as far as it has come.
-    pub fn is_application_data(&self) -> bool {
-        match &self.body {
-            Body::ApplicationData { .. } => true,
-            Body::Incomplete { content_type, .. } => content_type == APPLICATION_DATA,
-            _ => false,
-        }
-    }
-
-    /// Whether it is a record of TLS 1.3 cut off that is as long as an alert or a key update, and may be one: all types
-    /// look alike from outside (RFC 8446, section 5.2), and nobody can open what has not come.
-    pub fn may_be_control(&self, version: Version) -> bool {
-        /// A header, the content and its type, and the tag that all suites here have (RFC 8446, section 5.2, and RFC
-        /// 5116, section 5).
-        const fn sealed(content: usize) -> usize {
-            5 + content + 1 + 16
-        }
-        /// Level and description (RFC 8446, section 6).
-        const ALERT: usize = sealed(2);
-        /// A message's header, and whether it asks (RFC 8446, sections 4 and 4.6.3).
-        const KEY_UPDATE: usize = sealed(4 + 1);
-        version == Version::Tls13
-            && match &self.body {
-                Body::Incomplete { content_type, wire } => {
-                    content_type == APPLICATION_DATA && [ALERT, KEY_UPDATE].contains(wire)
-                }
-                _ => false,
-            }
-    }
-}
-
 /// Whether this end of a call can mean the end of the connection.
 fn is_deadly(asked: &Asked, call: &Call) -> bool {
     if !matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
@@ -643,14 +575,4 @@ pub fn has_succeeded(function: Function, call: &Call) -> bool {
         Function::Write => call.ret > 0,
         Function::WriteEx => call.ret == 1,
     }
-}
-
-/// Whether an alert, as a trace names it, is close_notify.
-pub fn is_close_notify(alert: &str) -> bool {
-    alert.ends_with("close_notify")
-}
-
-/// Whether an alert, as a trace names it, is fatal.
-pub fn is_fatal(alert: &str) -> bool {
-    alert.starts_with("fatal ")
 }

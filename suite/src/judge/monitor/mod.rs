@@ -18,15 +18,15 @@ mod retry;
 mod returns;
 #[cfg(test)]
 pub(super) mod script;
+mod seen;
 mod transport;
 mod would_block;
 mod zero;
 
 use std::fmt;
 
-pub use course::{
-    Course, MAX_PLAINTEXT, Moment, Pending, State, has_succeeded, is_close_notify, is_fatal,
-};
+pub use course::{Course, MAX_PLAINTEXT, Moment, Pending, State, has_succeeded};
+pub use seen::{is_close_notify, is_fatal};
 
 use crate::manual::Binds;
 use crate::trace::{Call, Trace};

@@ -67,7 +67,7 @@ fn rest_in_a_new_write(course: &Course<'_>, notes: &mut Notes) {
 }
 
 /// Only of writes that were partial from the beginning: what has gone out before the mode was switched on
-/// is reported with the next block.
+/// is reported with the next block. Behind a write that failed for good, what was sealed of it may be the block.
 fn block_of_16_kb(course: &Course<'_>, notes: &mut Notes) {
     let mut began_partial = false;
     for (moment, attempt, call) in course.writes() {
@@ -78,7 +78,8 @@ fn block_of_16_kb(course: &Course<'_>, notes: &mut Notes) {
         let (Some(accepted), Some(asked)) = (call.accepted(), attempt.argument.len()) else {
             continue;
         };
-        if began_partial && partial && accepted < asked && moment.is_rightful() {
+        let is_own = began_partial && partial && !moment.before.gave_up_a_write;
+        if is_own && accepted < asked && moment.is_rightful() {
             let block = moment.before.max_send_fragment;
             notes.check(
                 accepted == block,
@@ -145,5 +146,7 @@ mod tests {
         let small = partial().called(Step::MaxSendFragment(512), Call::success(1));
         kept(clause, 1, &small.write(20000, Call::success(512)));
         not_exercised(clause, &partial().write(100, Call::success(100)));
+        let failed = partial().write(100, Call::failure(ErrorClass::Syscall));
+        not_exercised(clause, &failed.write(101, Call::success(100)));
     }
 }

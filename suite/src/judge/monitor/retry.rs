@@ -1,7 +1,6 @@
 //! The repetition of a write, rightly and wrongly.
 
-use super::course::{Pending, is_close_notify};
-use super::{Came, Course, Moment, Monitor, Notes, State};
+use super::{Came, Course, Moment, Monitor, Notes, Pending, State, is_close_notify};
 use crate::scenario::{Buffer, Content, Mode, Step};
 use crate::trace::{Attempt, Body, Call, ErrorClass, RecordSeen, Segment, Verb};
 
