@@ -1,6 +1,7 @@
 //! A library under test as a run sees it: something that a case can be run on, wherever the library
 //! lives. What is linked into this program or written in Rust runs in this process; a foreign shared
-//! object runs in workers, so that nothing that it does ends the run.
+//! object runs in workers, so that nothing that it does ends the run; so can all of them, where
+//! a case is looked at because it does just that.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -157,6 +158,18 @@ impl Isolation {
         Some(Backends::open(id)?.map(here).map_err(OpenError::from))
     }
 
+    /// Opens a built-in backend by name as [`Isolation::open`] does, but for one that is a part of this program, which
+    /// gets processes of its own too; answers nothing for a name that nobody knows.
+    pub fn open_apart(&self, id: &str) -> Option<Result<Arc<dyn Subject>, OpenError>> {
+        match (self, Backends::home(id)?) {
+            (Self::Workers { program, limits }, Ok(Home::Linked | Home::Rust)) => {
+                let started = Workers::of_own_part(program, id, limits);
+                Some(in_workers(id, started))
+            }
+            _ => self.open(id),
+        }
+    }
+
     /// Loads a shared object.
     ///
     /// # Errors
@@ -168,11 +181,20 @@ impl Isolation {
                 let libssl = Libssl::open(source).map_err(|error| Unusable::new(id, error))?;
                 Ok(Arc::new(InProcess::loaded(libssl)))
             }
-            Self::Workers { program, limits } => match Workers::start(program, source, limits) {
-                Ok(workers) => Ok(Arc::new(workers)),
-                Err(error @ StartError::Start { .. }) => Err(OpenError::Worker(error)),
-                Err(error) => Err(Unusable::new(id, error).into()),
-            },
+            Self::Workers { program, limits } => {
+                in_workers(id, Workers::start(program, source, limits))
+            }
         }
+    }
+}
+
+fn in_workers(
+    id: &str,
+    started: Result<Workers, StartError>,
+) -> Result<Arc<dyn Subject>, OpenError> {
+    match started {
+        Ok(workers) => Ok(Arc::new(workers)),
+        Err(error @ StartError::Start { .. }) => Err(OpenError::Worker(error)),
+        Err(error) => Err(Unusable::new(id, error).into()),
     }
 }

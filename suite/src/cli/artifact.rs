@@ -105,7 +105,7 @@ pub(super) fn laboratory(
     libraries: &LibsslArguments,
     backends: &[String],
 ) -> Result<Laboratory, Failure> {
-    let libraries = Libraries::open(libraries)?;
+    let libraries = Libraries::open(libraries)?.all_apart();
     let Chosen {
         backends: mut subjects,
         ..

@@ -16,9 +16,19 @@ use crate::worker::Limits;
 /// In bytes.
 const MEBIBYTE: u64 = 1 << 20;
 
+/// Which backends run in processes of their own, unless none does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Apart {
+    /// Shared objects.
+    Foreign,
+    /// What is a part of this program, too.
+    All,
+}
+
 /// Everything that can be opened in one command.
 pub(super) struct Libraries {
     isolation: Isolation,
+    apart: Apart,
     /// The shared objects that the user named, opened.
     named: Vec<(Source, Arc<dyn Subject>)>,
 }
@@ -45,7 +55,20 @@ impl Libraries {
             let subject = isolation.load(&source).map_err(Failure::Open)?;
             named.push((source, subject));
         }
-        Ok(Self { isolation, named })
+        Ok(Self {
+            isolation,
+            apart: Apart::Foreign,
+            named,
+        })
+    }
+
+    /// The same, and what is a part of this program runs in processes of its own too: for cases that a fuzzer has saved
+    /// because they ended a process.
+    pub(super) fn all_apart(self) -> Self {
+        Self {
+            apart: Apart::All,
+            ..self
+        }
     }
 
     /// The shared objects that the user named.
@@ -59,7 +82,11 @@ impl Libraries {
         if let Some((_, subject)) = self.named.iter().find(|(source, _)| source.id == name) {
             return Ok(Arc::clone(subject));
         }
-        match self.isolation.open(name) {
+        let opened = match self.apart {
+            Apart::Foreign => self.isolation.open(name),
+            Apart::All => self.isolation.open_apart(name),
+        };
+        match opened {
             Some(opened) => opened.map_err(Failure::Open),
             None => Err(Failure::unknown_backend(name)),
         }

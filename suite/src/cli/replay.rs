@@ -28,8 +28,8 @@ pub(super) fn replay(arguments: &ReplayArguments) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Tells all that is to be told of one input. What is to be run is told before it is: a library that runs in this very
-/// process may end it.
+/// Tells all that is to be told of one input. What is to be run is told before it is: with `--in-process` a library may end
+/// this very process.
 fn replayed(input: &Input, laboratory: &Laboratory) -> Result<Exit, Failure> {
     let path = input.path.display();
     let target = input.artifact.target.name();

@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::{SigEvent, SigHandler, SigSet, SigevNotify, Signal, signal};
@@ -21,10 +22,10 @@ use nix::time::ClockId;
 
 use super::Limits;
 use super::confine::{self, confine, limit_cpu};
-use super::protocol::{Arrived, Done, Received, Reply, Request, receive, send};
+use super::protocol::{Arrived, Done, Received, Reply, Request, Wanted, receive, send};
 use super::whereabouts::Shared;
-use crate::backend::Backend;
 use crate::backend::libssl::Libssl;
+use crate::backend::{Backend, Backends};
 use crate::link;
 use crate::scenario::{Scenario, Variant};
 use crate::stage::{self, Watch};
@@ -71,7 +72,7 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
     link::set_last_resort(|| leave(status::SPINNING));
 
     let Received {
-        message: Request::Load(source, limits),
+        message: Request::Load(wanted, limits),
         ..
     } = receive(&mut requests)?
     else {
@@ -86,15 +87,9 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
     let mut watchdog = Watchdog::new(limits);
     watchdog.begin();
     let before = Surroundings::now();
-    let libssl = match Libssl::open(&source) {
-        Ok(libssl) => libssl,
-        Err(error) => return send(socket, &Reply::Refused(error.to_string())),
-    };
-    let arrived = Arrived {
-        about: libssl.about().clone(),
-        loaded: libssl.loaded().clone(),
-        unconfined,
-        printed: Printed::default(),
+    let (backend, ready) = match open(&wanted, unconfined) {
+        Ok(opened) => opened,
+        Err(why) => return send(socket, &Reply::Refused(why)),
     };
     // Threads that it needs it has started by now.
     let before = Surroundings {
@@ -103,7 +98,7 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
     };
     print_what_is_held_back();
     watchdog.end();
-    send(socket, &Reply::Loaded(Box::new(arrived)))?;
+    send(socket, &ready)?;
     loop {
         let cases = match receive(&mut requests).map(|received| received.message) {
             Ok(Request::Run(cases)) => cases,
@@ -118,12 +113,35 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
                 lifeline: &lifeline,
                 free: cases.free,
             };
-            let reply = run(&libssl, &cases.scenario, variant, &watch, &before);
+            let reply = run(backend.as_ref(), &cases.scenario, variant, &watch, &before);
             watchdog.end();
             send(socket, &reply)?;
             if reply.is_last() {
                 break;
             }
+        }
+    }
+}
+
+/// The library, and what is replied of it; else why there is none.
+fn open(wanted: &Wanted, unconfined: Vec<String>) -> Result<(Arc<dyn Backend>, Reply), String> {
+    match wanted {
+        Wanted::File(source) => {
+            let libssl = Libssl::open(source).map_err(|error| error.to_string())?;
+            let arrived = Arrived {
+                about: libssl.about().clone(),
+                loaded: libssl.loaded().clone(),
+                unconfined,
+                printed: Printed::default(),
+            };
+            Ok((Arc::new(libssl), Reply::Loaded(Box::new(arrived))))
+        }
+        Wanted::OwnPart(id) => {
+            let opened = Backends::open(id).ok_or_else(|| format!("{id} is no backend"))?;
+            let backend = opened.map_err(|unusable| unusable.to_string())?;
+            let about = Box::new(backend.about().clone());
+            let ready = Reply::Ready(about, backend.interface());
+            Ok((backend, ready))
         }
     }
 }
@@ -170,13 +188,13 @@ impl Watchdog {
 }
 
 fn run(
-    libssl: &Libssl,
+    backend: &dyn Backend,
     scenario: &Scenario,
     variant: Variant,
     watch: &dyn Watch,
     before: &Surroundings,
 ) -> Reply {
-    let ran = stage::run_watched(libssl, scenario, variant, watch);
+    let ran = stage::run_watched(backend, scenario, variant, watch);
     print_what_is_held_back();
     match ran {
         Ok(mut trace) => {

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::Limits;
 use super::process::{Answer, Death, End, Process};
-use super::protocol::{Arrived, Cases, Done, Reply};
+use super::protocol::{Arrived, Cases, Done, Reply, Wanted};
 use crate::backend::About;
 use crate::backend::libssl::Source;
 use crate::scenario::{Scenario, Variant};
@@ -17,14 +17,17 @@ use crate::stage::StageError;
 use crate::subject::{Printed, Ran, Subject};
 use crate::trace::{Entry, Interface, Outcome, Setting, Trace};
 
-/// A foreign library in worker processes.
+/// A library in worker processes: a foreign one, or one that is a part of this program.
 pub struct Workers {
     program: PathBuf,
-    source: Source,
-    /// The file as it was when it was first loaded.
+    wanted: Wanted,
+    /// The file that it is in, as it was when the first worker began.
     version: Option<FileVersion>,
     limits: Limits,
-    arrived: Arrived,
+    about: About,
+    interface: Interface,
+    /// What was loaded; nothing of a part of this program.
+    arrived: Option<Arrived>,
     /// Workers that nobody uses at the moment.
     idle: Mutex<Vec<Process>>,
 }
@@ -83,13 +86,32 @@ impl Workers {
         if let Some(path) = paths.into_iter().flatten().find(|p| p.to_str().is_none()) {
             return Err(StartError::Path(path.clone()));
         }
-        let version = FileVersion::of(&source.path);
-        let (process, arrived) = load(program, &source, *limits)?;
+        Self::begin(program, Wanted::File(source), limits)
+    }
+
+    /// Gets the backend of this name, which is a part of this program, ready in a first worker: what it does to a
+    /// process of its own ends no run.
+    ///
+    /// # Errors
+    /// [`StartError`], if it cannot be used.
+    pub fn of_own_part(program: &Path, id: &str, limits: &Limits) -> Result<Self, StartError> {
+        Self::begin(program, Wanted::OwnPart(id.to_owned()), limits)
+    }
+
+    fn begin(program: &Path, wanted: Wanted, limits: &Limits) -> Result<Self, StartError> {
+        let version = FileVersion::of(wanted.file(program));
+        let (process, ready) = load(program, &wanted, *limits)?;
+        let (about, interface, arrived) = match ready {
+            Ready::Loaded(arrived) => (arrived.about.clone(), Interface::Libssl, Some(*arrived)),
+            Ready::OwnPart(about, interface) => (*about, interface, None),
+        };
         Ok(Self {
-            version,
             program: program.to_owned(),
-            source,
+            wanted,
+            version,
             limits: *limits,
+            about,
+            interface,
             arrived,
             idle: Mutex::new(vec![process]),
         })
@@ -107,10 +129,11 @@ impl Workers {
         };
         let mut process = match idle {
             Some(process) => process,
-            None if FileVersion::of(&self.source.path) != self.version => {
-                return Err(StageError::Changed(self.source.path.clone()));
+            None if FileVersion::of(self.wanted.file(&self.program)) != self.version => {
+                let file = self.wanted.file(&self.program);
+                return Err(StageError::Changed(file.to_owned()));
             }
-            None => match load(&self.program, &self.source, self.limits) {
+            None => match load(&self.program, &self.wanted, self.limits) {
                 Ok((process, _)) => process,
                 Err(error @ StartError::Start { .. }) => {
                     return Err(StageError::Worker(error.to_string()));
@@ -188,8 +211,7 @@ impl Workers {
             true => scenario.steps.len(),
             false => place.step.saturating_sub(1),
         };
-        // Nothing else runs in a worker.
-        let setting = Setting::of(scenario, variant, Interface::Libssl);
+        let setting = Setting::of(scenario, variant, self.interface);
         let mut trace = Trace {
             setting: Some(setting),
             ..Trace::default()
@@ -225,11 +247,11 @@ impl Workers {
 
 impl Subject for Workers {
     fn about(&self) -> &About {
-        &self.arrived.about
+        &self.about
     }
 
     fn arrived(&self) -> Option<&Arrived> {
-        Some(&self.arrived)
+        self.arrived.as_ref()
     }
 
     fn run(&self, scenario: &Scenario, variant: Variant) -> Result<Ran, StageError> {
@@ -254,6 +276,22 @@ impl Subject for Workers {
         }
         Ok(done)
     }
+}
+
+impl Wanted {
+    /// The file that the library is in.
+    fn file<'w>(&'w self, program: &'w Path) -> &'w Path {
+        match self {
+            Self::File(source) => &source.path,
+            Self::OwnPart(_) => program,
+        }
+    }
+}
+
+/// What a worker says of a library that stands ready.
+enum Ready {
+    Loaded(Box<Arrived>),
+    OwnPart(Box<About>, Interface),
 }
 
 /// Tells whether a file is still what it was: device, number, size, and when it was changed.
@@ -326,26 +364,27 @@ fn told(answer: Answer) -> Result<(Ran, bool), StageError> {
     }
 }
 
-/// Starts a worker and has it load the library.
-fn load(program: &Path, source: &Source, limits: Limits) -> Result<(Process, Arrived), StartError> {
+/// Starts a worker and has it get the library ready.
+fn load(program: &Path, wanted: &Wanted, limits: Limits) -> Result<(Process, Ready), StartError> {
     let mut process = Process::start(program, limits).map_err(|error| StartError::Start {
         program: program.to_owned(),
         source: error,
     })?;
     match process
-        .load(source)
+        .load(wanted)
         .map(|answer| (answer.reply, answer.printed))
     {
         Ok((Reply::Loaded(mut arrived), printed)) => {
             arrived.printed = printed;
-            Ok((process, *arrived))
+            Ok((process, Ready::Loaded(arrived)))
         }
+        Ok((Reply::Ready(about, interface), _)) => Ok((process, Ready::OwnPart(about, interface))),
         Ok((Reply::Refused(reason) | Reply::Failed(reason), _)) => Err(StartError::Refused(reason)),
         Ok((other, _)) => Err(StartError::Refused(format!(
             "a reply out of turn: {other:?}"
         ))),
         Err(death) => Err(StartError::Died {
-            path: source.path.clone(),
+            path: wanted.file(program).to_owned(),
             how: match death.end {
                 End::Crashed(how) => format!("crashed ({how})"),
                 End::Hung(why) => format!("hung ({why})"),

@@ -21,9 +21,8 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::Limits;
 use super::child::status;
-use super::protocol::{Cases, Received, Reply, Request, receive, send};
+use super::protocol::{Cases, Received, Reply, Request, Wanted, receive, send};
 use super::whereabouts::{Place, Whereabouts};
-use crate::backend::libssl::Source;
 use crate::subject::Printed;
 use crate::trace::TOUCHED_GUARD;
 
@@ -170,9 +169,9 @@ impl Process {
     }
 
     /// Asks for the library to be loaded, and waits for the reply.
-    pub(super) fn load(&mut self, source: &Source) -> Result<Answer, Death> {
+    pub(super) fn load(&mut self, wanted: &Wanted) -> Result<Answer, Death> {
         let patience = &mut Patience::new(&self.child, self.limits);
-        self.send(&Request::Load(source.clone(), self.limits), patience)
+        self.send(&Request::Load(wanted.clone(), self.limits), patience)
             .and_then(|()| self.answer(patience))
             .inspect(|_| self.empty())
             .map_err(|error| self.death(&error, patience))

@@ -14,7 +14,7 @@ use crate::backend::About;
 use crate::backend::libssl::{Loaded, Source};
 use crate::scenario::{Scenario, Variant};
 use crate::subject::Printed;
-use crate::trace::Trace;
+use crate::trace::{Interface, Trace};
 
 /// Begins every message; nothing that a library writes looks like it by chance.
 const MARK: [u8; 16] = *b"\0\xff\0writeproof\0\xff\0";
@@ -28,10 +28,19 @@ const MAX_MESSAGE: usize = 256 << 20;
 /// To the worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request<'a> {
-    /// Load this library; the first message, and only that.
-    Load(Source, Limits),
+    /// Get this library ready; the first message, and only that.
+    Load(Wanted, Limits),
     /// Run these cases, and reply to each.
     Run(Cases<'a>),
+}
+
+/// The library that a worker runs cases on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Wanted {
+    /// A shared object, which it loads.
+    File(Source),
+    /// A backend that is a part of this program, by its name.
+    OwnPart(String),
 }
 
 /// A scenario for a worker, to be run in several variants: what is asked for at once costs less than what
@@ -47,8 +56,10 @@ pub(super) struct Cases<'a> {
 /// From the worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Reply {
-    /// The library stands ready.
+    /// The library was loaded, and stands ready.
     Loaded(Box<Arrived>),
+    /// The part of this program stands ready.
+    Ready(Box<About>, Interface),
     /// It could not be loaded, and why.
     Refused(String),
     /// A case was run.

@@ -1,0 +1,110 @@
+//! Backends that are parts of this program, in processes of their own, as `writeproof replay` has them.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rstest::rstest;
+use writeproof::scenario::{Corpus, Scenario, Variant};
+use writeproof::subject::{Isolation, Subject};
+use writeproof::trace::{Outcome, Trace};
+use writeproof::worker::Limits;
+
+/// Writes that block, retries of every kind, a pre-shared key, damage from the peer, and a call that not every library has.
+const SCENARIOS: [&str; 4] = [
+    "retry/shorter-buffer",
+    "combined/pre-shared-blocked-and-retried",
+    "inbound/damaged-record-in-mid-write",
+    "key-update/own-and-peer-crossing",
+];
+
+/// One test looks at the workers of this process: no other starts one meanwhile.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn apart(id: &str) -> Arc<dyn Subject> {
+    let workers = Isolation::Workers {
+        program: env!("CARGO_BIN_EXE_writeproof").into(),
+        limits: Limits::DEFAULT,
+    };
+    opened(workers.open_apart(id))
+}
+
+fn opened<E: std::fmt::Display>(opened: Option<Result<Arc<dyn Subject>, E>>) -> Arc<dyn Subject> {
+    let subject = opened.expect("a backend").map_err(|e| e.to_string());
+    subject.expect("it can be used")
+}
+
+fn ran(subject: &dyn Subject, scenario: &Scenario, variant: Variant) -> Trace {
+    let ran = subject.run(scenario, variant);
+    ran.expect("the suite does its part").trace
+}
+
+#[rstest]
+fn what_is_part_of_the_program_does_in_a_worker_what_it_does_here(
+    #[values("openssl-3.6", "rustls")] id: &str,
+) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (worker, here) = (apart(id), opened(Isolation::None.open(id)));
+    assert_eq!(worker.about(), here.about());
+    assert!(worker.arrived().is_none(), "nothing was loaded");
+    let corpus = Corpus::built_in().expect("the scenarios are right");
+    for name in SCENARIOS {
+        let scenario = corpus.get(name).expect(name);
+        for variant in scenario.variants() {
+            let worker = ran(&*worker, scenario, variant);
+            let here = ran(&*here, scenario, variant);
+            assert_eq!(worker.setting, here.setting);
+            assert_eq!(
+                worker.digest(),
+                here.digest(),
+                "{name} {variant}\n{worker}\n{here}"
+            );
+        }
+    }
+}
+
+/// The workers of this process, by their numbers.
+fn workers() -> Vec<String> {
+    let this = std::process::id().to_string();
+    let mut workers = Vec::new();
+    for entry in fs::read_dir("/proc").expect("proc(5)") {
+        let process = entry.expect("proc(5)").file_name();
+        let process = process.to_string_lossy();
+        // One that has ended meanwhile is none.
+        let told = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
+        let (Ok(status), Ok(words)) = (told("status"), told("cmdline")) else {
+            continue;
+        };
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+        if parent.map(str::trim) == Some(&*this) && words.split('\0').nth(1) == Some("worker") {
+            workers.push(process.into_owned());
+        }
+    }
+    workers
+}
+
+#[test]
+fn the_end_of_such_a_worker_is_the_result_of_its_case() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let rustls = apart("rustls");
+    let mine = workers();
+    let [worker] = &mine[..] else {
+        panic!("one worker, not {mine:?}");
+    };
+    let killed = Command::new("kill").args(["-ABRT", worker]).status();
+    assert!(killed.expect("kill").success());
+    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let scenario = corpus.get(SCENARIOS[0]).expect("a scenario");
+    let variant = scenario.variants().next().expect("a variant");
+    let trace = ran(&*rustls, scenario, variant);
+    let last = trace.entries.last().expect("the end is told");
+    let Outcome::Crashed(how) = &last.result else {
+        panic!("no crash:\n{trace}");
+    };
+    assert!(how.contains("SIGABRT"), "{how}");
+    // Its interface is not libssl's, in which another contract would bind it.
+    let here = opened(Isolation::None.open("rustls"));
+    assert_eq!(trace.setting, ran(&*here, scenario, variant).setting);
+}
