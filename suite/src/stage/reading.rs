@@ -36,7 +36,11 @@ impl Stage<'_> {
         };
         let shakes_hands = !self.far.is_established() || scenario.steps.iter().any(renegotiates);
         if self.harmed && shakes_hands {
-            without_unknown_keys(&mut view.0);
+            let from = match self.far.is_established() {
+                true => first_with_keys_of_a_later_handshake(&view.0),
+                false => 0,
+            };
+            without_unknown_keys(&mut view.0[from..]);
         }
         let mut entries = match self.setting.variant.transport.is_of_the_system() {
             true => without_what_the_system_decides(self.entries, &scenario.steps),
@@ -84,6 +88,19 @@ impl Stage<'_> {
             ..Trace::default()
         })
     }
+}
+
+/// The place of the first record under keys of another handshake than the first, if there is one; of none, if not. Until its
+/// sender's change_cipher_spec, which goes out under the keys of the first, those hold (RFC 5246, section 7.1).
+fn first_with_keys_of_a_later_handshake(records: &[wire::Record]) -> usize {
+    let changes = |record: &wire::Record| match &record.content {
+        wire::Content::Opened(fragment) => {
+            fragment.content_type == wire::ContentType::ChangeCipherSpec
+        }
+        _ => false,
+    };
+    let change = records.iter().position(changes);
+    change.map_or(records.len(), |change| change + 1)
 }
 
 /// Records that do not open are those of a handshake that was never finished: their keys are not the
@@ -189,6 +206,42 @@ mod tests {
         let told = told.into_iter();
         told.map(|e| (e.step, e.action, e.from.out, e.to.out))
             .collect()
+    }
+
+    fn record(content: wire::Content) -> wire::Record {
+        wire::Record {
+            start: 0,
+            header: None,
+            received: 0,
+            content,
+            nonce: wire::Nonce::New,
+        }
+    }
+
+    fn fragment(content_type: wire::ContentType) -> wire::Fragment {
+        wire::Fragment {
+            content_type,
+            plaintext: vec![1],
+            padding: 0,
+            messages: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_keys_of_a_later_handshake_begin_behind_its_change_cipher_spec() {
+        let change = || fragment(wire::ContentType::ChangeCipherSpec);
+        let data = || fragment(wire::ContentType::ApplicationData);
+        let mut records = vec![
+            record(wire::Content::Plain(change())),
+            record(wire::Content::Opened(data())),
+            record(wire::Content::Unopened),
+        ];
+        assert_eq!(first_with_keys_of_a_later_handshake(&records), 3);
+        records.insert(2, record(wire::Content::Opened(change())));
+        assert_eq!(first_with_keys_of_a_later_handshake(&records), 3);
+        records.push(record(wire::Content::Unopened));
+        without_unknown_keys(&mut records[3..]);
+        assert_eq!(records[3].content, wire::Content::NoKey);
     }
 
     #[test]

@@ -117,7 +117,8 @@ impl Stream {
 
     /// The longest run at the start of `bytes` that has one explanation.
     fn next_segment(&self, bytes: &[u8]) -> Segment {
-        if let Some(segment) = self.expected(bytes) {
+        let here = self.expected(self.seen, bytes);
+        if let Some(segment) = here.or_else(|| self.a_few(bytes)) {
             return segment;
         }
         let left = bytes.iter().take_while(|&&byte| byte == LEFT).count();
@@ -129,21 +130,17 @@ impl Stream {
         }
         let known = |at: &usize| {
             let rest = &bytes[*at..];
-            self.expected(rest).is_some() || (*at <= NEAR && self.elsewhere(rest).is_some())
+            self.expected(self.seen, rest).is_some()
+                || (*at <= NEAR && self.elsewhere(rest).is_some())
         };
         let len = (1..bytes.len()).find(known).unwrap_or(bytes.len());
         Segment::Foreign { len }
     }
 
-    /// What follows what was seen, as it was offered or with changed content.
-    fn expected(&self, bytes: &[u8]) -> Option<Segment> {
+    /// What stands in the stream from this position on, as it was offered or with changed content.
+    fn expected(&self, from: usize, bytes: &[u8]) -> Option<Segment> {
         let enough = bytes.len().min(RECOGNISABLE);
-        let from = self.seen;
-        let offered = self.offers.iter().filter_map(|offer| offer.from(from));
-        let offered = offered
-            .map(|offered| common_prefix(bytes, offered))
-            .max()
-            .unwrap_or(0);
+        let offered = longest_prefix(&self.offers, from, bytes);
         if offered >= enough {
             let to = from + offered;
             return Some(Segment::Stream { from, to });
@@ -151,6 +148,21 @@ impl Stream {
         let changed = Pattern::Changed.common_prefix(from, bytes);
         let to = from + changed;
         (changed >= enough).then_some(Segment::Changed { from, to })
+    }
+
+    /// A few bytes that follow what was seen: too few to tell by themselves, but they were offered there, and what comes
+    /// behind them is what follows.
+    fn a_few(&self, bytes: &[u8]) -> Option<Segment> {
+        let from = self.seen;
+        let follow = |len: usize| len > 0 && self.expected(from + len, &bytes[len..]).is_some();
+        let offered = longest_prefix(&self.offers, from, bytes);
+        if follow(offered) {
+            let to = from + offered;
+            return Some(Segment::Stream { from, to });
+        }
+        let changed = longest_prefix(&self.changed, from, bytes);
+        let to = from + changed;
+        follow(changed).then_some(Segment::Changed { from, to })
     }
 
     /// How many of these bytes, as they stood on the wire, are a part of what was offered; runs that are
@@ -208,6 +220,13 @@ impl Stream {
             _ => Segment::Stream { from, to },
         })
     }
+}
+
+/// How many of `bytes` are what one of the offers has from this position of the stream on.
+fn longest_prefix(offers: &[Offer], from: usize, bytes: &[u8]) -> usize {
+    let offered = offers.iter().filter_map(|offer| offer.from(from));
+    let alike = offered.map(|offered| common_prefix(bytes, offered));
+    alike.max().unwrap_or(0)
 }
 
 /// All that are so long as to tell their place, each as a number.
@@ -371,6 +390,33 @@ mod tests {
         stream.offer_changed(1000);
         let text = stream.see(&changed(600, 80)).to_string();
         assert_eq!(text, "80 bytes  changed 600..680");
+    }
+
+    #[test]
+    fn a_few_bytes_are_known_by_what_follows_them() {
+        let mut stream = stream(100);
+        stream.offer(&pattern(100, 50));
+        stream.offer_changed(50);
+        stream.accept(50);
+        let seen = |parts: &[Vec<u8>]| {
+            let mut stream = stream.clone();
+            stream.see(&pattern(0, 100));
+            stream.see(&parts.concat()).to_string()
+        };
+        let changed = |from, len| Pattern::Changed.bytes(from, len);
+        assert_eq!(
+            seen(&[changed(100, 1), pattern(101, 49)]),
+            "50 bytes  changed 100..101, 101..150"
+        );
+        assert_eq!(
+            seen(&[pattern(100, 3), changed(103, 47)]),
+            "50 bytes  100..103, changed 103..150"
+        );
+        // By what follows, and not by themselves.
+        assert_eq!(
+            seen(&[changed(100, 1), pattern(110, 20)]),
+            "21 bytes  1 byte that nobody offered, 110..130"
+        );
     }
 
     #[test]
