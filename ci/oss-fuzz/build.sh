@@ -27,7 +27,13 @@ without() {
 }
 # LLVM's C++ library, if that is what the flags choose, is the one to link too.
 case ${CXXFLAGS:-} in *-stdlib=libc++*) export CXXSTDLIB=c++ ;; esac
-CFLAGS=$(without "${CFLAGS:-}") CXXFLAGS=$(without "${CXXFLAGS:-}") \
+# Of them an engine sees what makes and sends records, as with ci/fuzz; a sanitizer sees all.
+lists=
+case ${CFLAGS:-} in *-fsanitize=fuzzer*)
+  lists="-fsanitize-coverage-allowlist=$PWD/ci/instrumented-files -fsanitize-coverage-ignorelist=$PWD/ci/uninstrumented-files"
+  ;;
+esac
+CFLAGS="$(without "${CFLAGS:-}") $lists" CXXFLAGS="$(without "${CXXFLAGS:-}") $lists" \
   bash ci/instrumented-libraries >"$WORK/libraries"
 mkdir -p "$OUT/libssl"
 while read -r name path _; do
@@ -35,9 +41,12 @@ while read -r name path _; do
 done <"$WORK/libraries"
 
 # The far end of each connection is linked in and the same everywhere; it gets no instrumentation.
-env -u CFLAGS cargo fuzz build --release --sanitizer "$sanitizer"
 host=$(rustc -vV | sed -n 's/^host: //p')
 for target in $(cargo fuzz list); do
+  # The one target that tests the suite itself has it instrumented.
+  wrapper=(RUSTC_WORKSPACE_WRAPPER="$PWD/ci/rustc-uninstrumented")
+  [ "$target" != scenario_file ] || wrapper=()
+  env -u CFLAGS "${wrapper[@]}" cargo fuzz build --release --sanitizer "$sanitizer" "$target"
   cp "${CARGO_TARGET_DIR:-target}/$host/release/$target" "$OUT/$target"
   cp "ci/oss-fuzz/target.options" "$OUT/$target.options"
   seeds=fuzz/corpus/$target
