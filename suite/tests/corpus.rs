@@ -1,17 +1,19 @@
 //! What the fuzzer begins with and what it has found, run again without a fuzzer: each input of a committed corpus
-//! (`fuzz/corpus/TARGET`) and each saved artifact (`fuzz/artifacts/TARGET`) goes through the same oracle as in the fuzzer, in
-//! this process. And the corpora are what `writeproof corpus` would write now.
+//! (`fuzz/corpus/TARGET`) goes through the same oracle as in the fuzzer, in this process; each saved artifact
+//! (`fuzz/artifacts/TARGET`), which may have been saved because it ended one, through `writeproof replay`. And the corpora are
+//! what `writeproof corpus` would write now.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output};
 use std::sync::OnceLock;
 
 use rstest::rstest;
 use tempfile::TempDir;
-use writeproof::fuzz::{Artifact, Content, Reading, Session, Target, seeds};
-use writeproof::scenario::{Corpus, Id};
+use writeproof::fuzz::{Artifact, Content, Program, Reading, Session, Target, seeds};
+use writeproof::scenario::{Corpus, Id, parse};
 
 /// The folder of the fuzz targets.
 fn fuzz() -> PathBuf {
@@ -71,6 +73,43 @@ fn wrong(target: Target, path: &Path) -> Option<String> {
         }
         Err(error) => told(&error),
     }
+}
+
+/// OpenSSL 1.1.1 ends its process here, as in `handshake/renegotiation-before-the-first-one-long-write`.
+const DEADLY: &str = r#"
+title = "A renegotiation asked for before the first handshake, and two long writes"
+versions = ["tls1.2"]
+roles = ["client"]
+key_exchange = "pre-shared"
+steps = [
+  { max_send_fragment = 512 },
+  "renegotiate",
+  { write = { len = 4096 } },
+  { write = { len = 4096 } },
+]
+"#;
+
+/// How `writeproof replay` ends, and what it tells.
+fn replayed(path: &Path) -> (ExitStatus, String) {
+    let mut replay = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    let replay = replay.arg("replay").arg(path).output();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = replay.expect("the command starts");
+    let told = [stdout, stderr].map(|told| String::from_utf8_lossy(&told).into_owned());
+    (status, told.join("\n"))
+}
+
+/// What is wrong with an input that the fuzzer of `target` has saved: it may end the process of a library.
+fn wrong_apart(target: Target, path: &Path) -> Option<String> {
+    let of_cells = |artifact: &Artifact| matches!(artifact.content, Content::Cells(_));
+    if !Artifact::read(path).is_ok_and(|artifact| of_cells(&artifact)) {
+        return wrong(target, path);
+    }
+    let (status, told) = replayed(path);
+    (!status.success()).then(|| format!("{status}\n{told}"))
 }
 
 /// What is wrong with the corpora below `root`, if they have to be those of the library.
@@ -154,13 +193,33 @@ fn nothing_comes_any_more_of_what_the_fuzzer_has_saved() {
             found.push(format!("{}: no target is called so", folder.display()));
             continue;
         };
-        for path in entries(&folder) {
-            // It may crash, and with it this process: what was tried last has to be known then.
-            let _ = writeln!(io::stderr(), "replaying {}", path.display());
-            found.extend(wrong(target, &path));
-        }
+        let wrong = |path: &PathBuf| wrong_apart(target, path);
+        found.extend(entries(&folder).iter().filter_map(wrong));
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn what_ended_the_process_of_a_library_is_told_at_its_step() {
+    let id = Id::new("fuzz/write-sequence").expect("an id");
+    let deadly = parse(id, "deadly.toml", DEADLY).expect("a scenario");
+    let variant = deadly.variants().next().expect("a variant");
+    let seed = Program::of(Target::WriteSequence, &deadly, variant).expect("cells");
+    let artifact = Artifact {
+        target: Target::WriteSequence,
+        content: Content::Cells(seed),
+    };
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("crash-0123");
+    fs::write(&path, artifact.bytes()).expect("the folder is ours");
+    // Of 1.1.1 the ledger knows it.
+    assert_eq!(wrong_apart(Target::WriteSequence, &path), None);
+    let (_, told) = replayed(&path);
+    let crash = "crashed: SIGSEGV\n>>> crash: known, bug: ";
+    assert!(told.contains(crash), "{told}");
+    fs::write(&path, b"WP\x63r123456").expect("the folder is ours");
+    let told = wrong_apart(Target::WriteRetry, &path).expect("it is of another format");
+    assert!(told.contains("format 99"), "{told}");
 }
 
 #[test]
