@@ -1,7 +1,7 @@
 //! A library under test as a run sees it: something that a case can be run on, wherever the library
 //! lives. What is linked into this program or written in Rust runs in this process; a foreign shared
-//! object runs in workers, so that nothing that it does ends the run; so can all of them, where
-//! a case is looked at because it does just that.
+//! object runs in workers, so that nothing that it does ends the run. Where a case is looked at because it
+//! may do just that, all of them do.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Processes of their own for foreign libraries: this program, started again, loads the library and
-//! runs cases on it, so that a crash, an exit or a hang is the result of one case and nothing more.
+//! Processes of their own for foreign libraries: this program, started again, loads the library (or takes a
+//! backend that is a part of it) and runs cases on it, so that a crash, an exit or a hang is the result of one case and nothing more.
 //!
 //! In flow the file of a library and cases; out flow traces. Over a socket go requests and replies
 //! (`protocol`); beside it stands a small file in memory that says what the library was last called
