@@ -67,22 +67,26 @@ fn rest_in_a_new_write(course: &Course<'_>, notes: &mut Notes) {
 }
 
 /// Only of writes that were partial from the beginning: what has gone out before the mode was switched on
-/// is reported with the next block. Behind a write that failed for good, what was sealed of it may be the block.
+/// is reported with the next block. Behind a write that failed for good, what was sealed of it may be the block; and so may
+/// what was sealed before max_send_fragment was set to something else, or before a longer write took the repetition's place.
 fn block_of_16_kb(course: &Course<'_>, notes: &mut Notes) {
     let mut began_partial = false;
+    let mut block_at_first = 0;
     for (moment, attempt, call) in course.writes() {
         let partial = moment.before.has(Mode::PartialWrite);
+        let asked = attempt.argument.len();
         if moment.before.pending.is_none() {
             began_partial = partial;
+            block_at_first = moment.before.max_send_fragment.min(asked.unwrap_or(0));
         }
-        let (Some(accepted), Some(asked)) = (call.accepted(), attempt.argument.len()) else {
+        let (Some(accepted), Some(asked)) = (call.accepted(), asked) else {
             continue;
         };
         let is_own = began_partial && partial && !moment.before.gave_up_a_write;
         if is_own && accepted < asked && moment.is_rightful() {
             let block = moment.before.max_send_fragment;
             notes.check(
-                accepted == block,
+                accepted == block || accepted == block_at_first,
                 moment,
                 format_args!("one block of {block} bytes"),
                 format_args!("{accepted} bytes"),
@@ -144,7 +148,15 @@ mod tests {
         kept(clause, 1, &partial().write(20000, Call::success(16384)));
         broken(clause, 3, &partial().write(20000, Call::success(16383)));
         let small = partial().called(Step::MaxSendFragment(512), Call::success(1));
-        kept(clause, 1, &small.write(20000, Call::success(512)));
+        kept(clause, 1, &small.clone().write(20000, Call::success(512)));
+        let lowered = small.write(20000, wants_write());
+        let raised = lowered.called(Step::MaxSendFragment(1000), Call::success(1));
+        kept(clause, 1, &raised.clone().retry(20000, Call::success(512)));
+        kept(clause, 1, &raised.clone().retry(20000, Call::success(1000)));
+        broken(clause, 6, &raised.retry(20000, Call::success(999)));
+        let moving = Script::tls13().modes(&[Mode::PartialWrite, Mode::MovingBuffer]);
+        let longer = moving.write(1, wants_write()).write(2, wants_write());
+        kept(clause, 1, &longer.retry(2, Call::success(1)));
         not_exercised(clause, &partial().write(100, Call::success(100)));
         let failed = partial().write(100, Call::failure(ErrorClass::Syscall));
         not_exercised(clause, &failed.write(101, Call::success(100)));
