@@ -104,8 +104,10 @@ fn replayed(path: &Path) -> (ExitStatus, String) {
 
 /// What is wrong with an input that the fuzzer of `target` has saved: it may end the process of a library.
 fn wrong_apart(target: Target, path: &Path) -> Option<String> {
-    let of_cells = |artifact: &Artifact| matches!(artifact.content, Content::Cells(_));
-    if !Artifact::read(path).is_ok_and(|artifact| of_cells(&artifact)) {
+    let runs = |artifact: Artifact| {
+        artifact.target == target && matches!(artifact.content, Content::Cells(_))
+    };
+    if !Artifact::read(path).is_ok_and(runs) {
         return wrong(target, path);
     }
     let (status, told) = replayed(path);
