@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::difference::Difference;
 use super::ledger::Class;
-use super::monitor::Violation;
+use super::monitor::{Observation, Violation};
 use crate::manual::{Clause, Severity};
 use crate::trace::{Outcome, Trace};
 
@@ -31,6 +31,9 @@ pub struct Finding {
     pub expected: String,
     /// What was seen.
     pub seen: String,
+    /// The same as data; nothing for a difference.
+    #[serde(skip)]
+    pub observed: Option<Observation>,
     /// What the ledger says of it, if it knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
@@ -71,6 +74,9 @@ pub struct Known {
     pub reason: String,
     /// Where that can be read.
     pub link: String,
+    /// The known issue that explains it; nothing where an entry by scenario does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issue: Option<String>,
 }
 
 impl Finding {
@@ -83,7 +89,8 @@ impl Finding {
             step: violation.step,
             action: violation.action,
             expected: violation.expected,
-            seen: violation.seen,
+            seen: violation.observed.to_string(),
+            observed: Some(violation.observed),
             known: None,
         }
     }
@@ -103,6 +110,7 @@ impl Finding {
             action: first.action.clone(),
             expected: join(aspects.iter().map(|d| d.reference.clone()).collect()),
             seen: join(aspects.iter().map(ToString::to_string).collect()),
+            observed: None,
             known: None,
         })
     }
@@ -124,6 +132,7 @@ impl Finding {
             action: entry.action.clone(),
             expected: "the call returns".to_owned(),
             seen: how,
+            observed: Some(Observation::Ended(entry.result.clone())),
             known: None,
         })
     }

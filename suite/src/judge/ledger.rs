@@ -162,25 +162,6 @@ impl Ledger {
             .iter()
             .find(|entry| entry.applies(at) && entry.finding.is(finding))
     }
-
-    /// What is said of such a finding of this library in whatever scenario, if anything is, for this version of TLS and this
-    /// role; the transport may be another one. Of a difference nothing is: what it is like is not in the ledger but among the
-    /// [`Shapes`](super::Shapes).
-    pub fn find_anywhere(
-        &self,
-        (library, version): (&str, &str),
-        variant: Variant,
-        finding: &Finding,
-    ) -> Option<Known> {
-        let knows = |entry: &&Entry| {
-            let differs = matches!(entry.finding, Expected::Differs(_));
-            !differs
-                && entry.is_of_version(version)
-                && entry.is_of_end(variant)
-                && entry.finding.is(finding)
-        };
-        self.of(library).iter().find(knows).map(Entry::known)
-    }
 }
 
 /// Where something was found.
@@ -216,12 +197,6 @@ impl Entry {
         self.variants.is_empty() || self.variants.contains(&variant)
     }
 
-    /// Whether the entry speaks of this version of TLS and this role, over whatever transport.
-    fn is_of_end(&self, variant: Variant) -> bool {
-        let is_same = |of: &Variant| (of.version, of.role) == (variant.version, variant.role);
-        self.variants.is_empty() || self.variants.iter().any(is_same)
-    }
-
     /// The cases of this scenario that the entry speaks of.
     pub fn variants_of(&self, scenario: &Scenario) -> Vec<Variant> {
         scenario
@@ -236,6 +211,7 @@ impl Entry {
             class: self.class,
             reason: self.reason.clone(),
             link: self.link.clone(),
+            issue: None,
         }
     }
 }

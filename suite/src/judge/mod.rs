@@ -6,6 +6,7 @@ mod answers;
 mod difference;
 mod essence;
 mod finding;
+pub mod known;
 mod ledger;
 mod lines;
 pub mod monitor;
@@ -25,6 +26,8 @@ pub use shape::{Shapes, shape};
 use crate::manual::Manual;
 use crate::scenario::ParseError;
 use crate::trace::{Outcome, Trace};
+use known::{KnownIssues, Library};
+use monitor::{Course, Violation};
 
 /// What is said of one case on one backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +78,9 @@ pub struct Judgement {
 pub struct Judge {
     /// The contract.
     pub manual: Manual,
-    /// What is known already.
+    /// What is known already, by its cause.
+    pub known: KnownIssues,
+    /// What is known already, by scenario.
     pub ledger: Ledger,
     /// What was recorded.
     pub recordings: Recordings,
@@ -91,6 +96,7 @@ impl Judge {
     pub fn built_in() -> Result<Self, ParseError> {
         Ok(Self {
             manual: Manual::built_in()?,
+            known: KnownIssues::built_in()?,
             ledger: Ledger::built_in()?,
             recordings: Recordings::built_in(),
             shapes: Shapes::built_in(),
@@ -99,14 +105,17 @@ impl Judge {
 
     /// Judges a trace by the contract, and against the reference's of the same case.
     pub fn judge(&self, reference: &Trace, trace: &Trace, at: &Place<'_>) -> Judgement {
-        let watched = monitor::watch(trace);
-        let exercised = watched.iter().map(|(clause, _)| *clause).collect();
+        let library = Library {
+            name: at.library,
+            version: at.version,
+        };
         let Found {
             mut findings,
             differences,
             lack,
-        } = self.found(reference, trace, watched);
-        for finding in &mut findings {
+            exercised,
+        } = self.found(reference, trace, library);
+        for finding in findings.iter_mut().filter(|found| found.known.is_none()) {
             finding.known = self.ledger.find(at, finding).map(Entry::known);
         }
         findings.sort_by_key(Finding::rank);
@@ -126,17 +135,12 @@ impl Judge {
         }
     }
 
-    /// All that is to be said of a trace, known or not.
-    fn found(
-        &self,
-        reference: &Trace,
-        trace: &Trace,
-        watched: Vec<(&'static str, monitor::Notes)>,
-    ) -> Found {
-        let mut findings = self.violations(watched);
-        // A crash and a hang are findings of their own.
-        findings.retain(|found| found.clause.as_deref() != Some(finding::RETURNS));
-        findings.extend(Finding::end(trace));
+    /// All that is to be said of a trace; of what breaks the contract, with what is known of its cause.
+    fn found(&self, reference: &Trace, trace: &Trace, library: Library<'_>) -> Found {
+        let Contract {
+            mut findings,
+            exercised,
+        } = self.contract(trace, library);
         let lack = lack(reference, trace);
         let differences = match (trace.end(), &lack) {
             (None, None) => differences(reference, trace),
@@ -147,22 +151,54 @@ impl Judge {
             findings,
             differences,
             lack,
+            exercised,
         }
     }
 
-    /// The clauses that the trace breaks.
-    fn violations(&self, watched: Vec<(&'static str, monitor::Notes)>) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let broken = |(_, notes): &(_, monitor::Notes)| !notes.violations.is_empty();
-        for (id, notes) in watched.into_iter().filter(broken) {
-            let Some(clause) = self.manual.get(id) else {
-                continue;
+    /// What a trace of this library says of the contract.
+    fn contract(&self, trace: &Trace, library: Library<'_>) -> Contract {
+        let Some(course) = Course::of(trace) else {
+            return Contract {
+                findings: Finding::end(trace).into_iter().collect(),
+                exercised: Vec::new(),
             };
-            let violations = notes.violations.into_iter();
-            findings.extend(violations.map(|violation| Finding::violation(clause, violation)));
+        };
+        let watched = monitor::watch_course(&course);
+        let exercised = watched.iter().map(|(clause, _)| *clause).collect();
+        let violations: Vec<(&str, &Violation)> = watched
+            .iter()
+            .flat_map(|(clause, notes)| {
+                notes
+                    .violations
+                    .iter()
+                    .map(move |violation| (*clause, violation))
+            })
+            .collect();
+        let explained = self.known.explain(library, &course, &violations);
+        let mut findings = Vec::new();
+        for (&(clause, violation), explanation) in violations.iter().zip(explained) {
+            let known = explanation.map(|explanation| explanation.known());
+            // A crash and a hang are findings of their own.
+            let finding = if clause == finding::RETURNS {
+                Finding::end(trace)
+            } else {
+                let clause = self.manual.get(clause);
+                clause.map(|clause| Finding::violation(clause, violation.clone()))
+            };
+            findings.extend(finding.map(|finding| Finding { known, ..finding }));
         }
-        findings
+        Contract {
+            findings,
+            exercised,
+        }
     }
+}
+
+/// What [`Judge::contract`] finds.
+struct Contract {
+    findings: Vec<Finding>,
+    /// The clauses that something in the trace has to do with.
+    exercised: Vec<&'static str>,
 }
 
 /// What [`Judge::found`] finds.
@@ -171,6 +207,8 @@ struct Found {
     differences: Vec<Difference>,
     /// What one of the two lacks, so that there was nothing to compare.
     lack: Option<String>,
+    /// The clauses that something in the trace has to do with.
+    exercised: Vec<&'static str>,
 }
 
 /// How the library ended the case, if it crashed or hung.

@@ -1,14 +1,10 @@
-//! What is known of a case that nobody wrote: a fuzzer comes upon it, and the ledger speaks of scenarios.
+//! What is known of a case that no file holds: a fuzzer generated it, and the entries by scenario do not speak of it.
 //!
-//! - A violation is known if the ledger has an entry of that library for its clause, with words that fit, in whatever scenario;
-//!   one of SSL_write_ex, also if it has one for SSL_write.
+//! - A violation, a crash and a hang are known by their cause ([`known`](super::known)), as in every other case.
 //! - A difference is known by its [shape](shape()).
-//! - One call is one fact. Where a call is known to break one clause, what is seen of it is known for the others that it
-//!   breaks by the same; and a difference from the reference is known where the call breaks a clause on either side, as the
-//!   ledger says.
-//! - What comes behind a call that is known to break a clause by a bug may follow from it, as a library that has lost a record or
-//!   forgotten a handshake is in no state that another clause speaks of: it is known with that. What is wrong by itself shows
-//!   in a case without the bug.
+//! - One call is one fact: a difference is known where the call breaks a clause on either side, as the known issues say.
+//! - After a call that is known to break a clause by a bug, differences are known with it: a library that has lost a record or
+//!   forgotten a handshake is in a state of its own.
 //! - Behind damage on the wire a difference is told where a call succeeds on one side only, or where it delivers other bytes: how
 //!   a library words its end, when it comes to look at what is damaged, and which alert gets out, is no part of writing. Where
 //!   the damage itself was another one, as there were fewer bytes to damage, nothing is compared.
@@ -20,13 +16,14 @@
 
 use super::difference::{Aspect, Difference};
 use super::finding::{Finding, Kind, Known};
+use super::known::Library;
 use super::ledger::{self, Place};
 use super::monitor::Course;
 use super::shape::shape;
-use super::{Found, Judge, monitor};
+use super::{Found, Judge};
 use crate::backend::REFERENCE;
 use crate::link::Budget;
-use crate::scenario::{Function, PeerAction, Step};
+use crate::scenario::{PeerAction, Step};
 use crate::trace::{Entry, ErrorClass, Outcome, Trace};
 
 impl Judge {
@@ -42,32 +39,27 @@ impl Judge {
             mut findings,
             differences,
             ..
-        } = self.found(reference, trace, monitor::watch(trace));
+        } = self.found(
+            reference,
+            trace,
+            Library {
+                name: library,
+                version,
+            },
+        );
         let telling = telling(differences, reference, trace);
         findings.retain(|finding| finding.kind != Kind::Difference);
         findings.extend(Finding::difference(&telling));
 
-        for finding in &mut findings {
-            finding.known = match finding.kind {
-                Kind::Difference => self.known_by_shape(&telling, finding, (library, version)),
-                _ => self.known_anywhere(finding, (library, version), trace),
-            };
+        for finding in findings.iter_mut() {
+            if finding.kind == Kind::Difference {
+                finding.known = self.known_by_shape(&telling, finding, (library, version));
+            }
         }
         self.recognise(reference, &mut findings);
         self.follow(reference, &mut findings);
         findings.sort_by_key(Finding::rank);
         findings
-    }
-
-    fn known_anywhere(
-        &self,
-        finding: &Finding,
-        library: (&str, &str),
-        trace: &Trace,
-    ) -> Option<Known> {
-        let variant = trace.setting.as_ref()?.variant;
-        let find = |finding: &Finding| self.ledger.find_anywhere(library, variant, finding);
-        find(finding).or_else(|| find(&as_of_write(finding)?))
     }
 
     fn known_by_shape(
@@ -86,65 +78,48 @@ impl Judge {
         self.ledger.find(&at, finding).map(ledger::Entry::known)
     }
 
-    /// Takes for known what is another face of a call that the ledger knows.
+    /// Takes a difference for known where the call breaks a clause on either side, as the known issues say: one call is one
+    /// fact.
     fn recognise(&self, reference: &Trace, findings: &mut [Finding]) {
-        if findings.iter().all(|finding| finding.known.is_some()) {
-            return;
-        }
         let known: Vec<Finding> = broken(findings).cloned().collect();
-        for finding in findings.iter_mut().filter(|found| found.known.is_none()) {
-            let mut faces = known.iter().filter(|face| is_of_call(face, finding));
-            let face = match finding.kind {
-                Kind::Difference => faces.next(),
-                // Of a record also what more is wrong with it, which is told behind it.
-                Kind::Violation => faces.find(|face| finding.seen.starts_with(&face.seen)),
-                Kind::Crash | Kind::Hang => None,
+        for finding in unknown_differences(findings) {
+            let of_call = |faces: &[Finding]| {
+                let face = broken(faces).find(|face| is_of_call(face, finding));
+                face.and_then(|face| face.known.clone())
             };
-            finding.known = face.and_then(|face| face.known.clone());
-            if finding.kind == Kind::Difference && finding.known.is_none() {
-                finding.known = self.known_of_reference(reference, finding);
-            }
+            finding.known = of_call(&known).or_else(|| of_call(&self.of_reference(reference)));
         }
     }
 
-    /// What the ledger says of a clause that the reference breaks in the call where the difference is.
-    fn known_of_reference(&self, reference: &Trace, difference: &Finding) -> Option<Known> {
-        let violations = self.violations_of_reference(reference);
-        let mut faces = broken(&violations).filter(|face| is_of_call(face, difference));
-        faces.find_map(|face| face.known.clone())
+    /// What the reference breaks, as far as that is known.
+    fn of_reference(&self, reference: &Trace) -> Vec<Finding> {
+        let library = Library {
+            name: REFERENCE,
+            version: "",
+        };
+        self.contract(reference, library).findings
     }
 
-    fn violations_of_reference(&self, reference: &Trace) -> Vec<Finding> {
-        let mut violations = self.violations(monitor::watch(reference));
-        // What holds for some versions only is not looked at: the reference is the one that is built in.
-        let library = (REFERENCE, "");
-        for violation in &mut violations {
-            violation.known = self.known_anywhere(violation, library, reference);
-        }
-        violations
-    }
-
-    /// Takes for known what comes behind the first call that breaks a clause by a bug that the ledger knows; a difference also
-    /// behind one of the reference.
+    /// Takes a difference for known after the first call that breaks a clause on either side by a known bug: what the
+    /// connection does then is not comparable.
     fn follow(&self, reference: &Trace, findings: &mut [Finding]) {
         let own = first_bug(findings);
-        for finding in findings.iter_mut().filter(|found| found.known.is_none()) {
-            let (of_own, of_reference) = match finding.kind {
-                Kind::Violation => (own.clone(), None),
-                Kind::Difference => {
-                    let violations = self.violations_of_reference(reference);
-                    (own.clone(), first_bug(&violations))
-                }
-                Kind::Crash | Kind::Hang => continue,
-            };
-            let mut bugs = of_own.into_iter().chain(of_reference);
+        for finding in unknown_differences(findings) {
+            let of_reference = first_bug(&self.of_reference(reference));
+            let mut bugs = own.clone().into_iter().chain(of_reference);
             let bug = bugs.find(|(step, _)| *step < finding.step);
             finding.known = bug.map(|(step, known)| Known {
-                reason: format!("It comes behind step {step}: {}", known.reason),
+                reason: format!("It follows step {step}: {}", known.reason),
                 ..known
             });
         }
     }
+}
+
+/// The differences that are not known yet.
+fn unknown_differences(findings: &mut [Finding]) -> impl Iterator<Item = &mut Finding> {
+    let is_unknown = |found: &&mut Finding| found.kind == Kind::Difference && found.known.is_none();
+    findings.iter_mut().filter(is_unknown)
 }
 
 /// The step of the first call that breaks a clause by a bug that the ledger knows, and what it says.
@@ -152,16 +127,6 @@ fn first_bug(findings: &[Finding]) -> Option<(usize, Known)> {
     let bugs = broken(findings).filter_map(|found| Some((found.step, found.known.clone()?)));
     let bugs = bugs.filter(|(_, known)| known.class == ledger::Class::Bug);
     bugs.min_by_key(|(step, _)| *step)
-}
-
-/// What was seen of a failing SSL_write_ex as SSL_write says it: -1, where that one knows 0 alone.
-fn as_of_write(finding: &Finding) -> Option<Finding> {
-    let class = finding.seen.strip_prefix("0 ")?;
-    let is_ex = finding.action.contains(Function::WriteEx.word());
-    is_ex.then(|| Finding {
-        seen: format!("-1 {class}"),
-        ..finding.clone()
-    })
 }
 
 /// Those that say that a clause is broken, and that the ledger knows.
@@ -407,22 +372,9 @@ mod tests {
             action: action.to_owned(),
             expected: String::new(),
             seen: seen.to_owned(),
+            observed: None,
             known: None,
         }
-    }
-
-    #[test]
-    fn what_write_ex_does_is_known_of_write() {
-        let seen = |action, seen| as_of_write(&violation(action, seen)).map(|as_of| as_of.seen);
-        let of_ex = "write with SSL_write_ex 9";
-        assert_eq!(
-            seen(of_ex, "0 SSL (ssl:bad length)").as_deref(),
-            Some("-1 SSL (ssl:bad length)")
-        );
-        assert_eq!(seen(of_ex, "1 NONE"), None);
-        // A write of nothing returns 0, and one of something must not.
-        assert_eq!(seen("write 9", "0 SSL (ssl:bad length)"), None);
-        assert_eq!(seen("write 9", "-1 SSL"), None);
     }
 
     #[test]
@@ -432,6 +384,7 @@ mod tests {
             class,
             reason: "as everybody knows".to_owned(),
             link: "https://example.org".to_owned(),
+            issue: None,
         };
         let found = |kind, step| Finding {
             kind,
@@ -454,7 +407,7 @@ mod tests {
                 .map(|found| found.known.is_some())
                 .collect::<Vec<bool>>()
         };
-        let behind = [false, false, true, true, false];
+        let behind = [false, false, false, true, false];
         assert_eq!(known_behind(ledger::Class::Bug), behind);
         assert_eq!(known_behind(ledger::Class::ByDesign), [false; 5]);
     }
@@ -471,6 +424,7 @@ mod tests {
             class: ledger::Class::Bug,
             reason: "as everybody knows".to_owned(),
             link: "https://example.org".to_owned(),
+            issue: None,
         };
         let mut findings = [
             found(Kind::Violation, 2, "-1 SSL"),
@@ -483,11 +437,12 @@ mod tests {
             found(Kind::Crash, 2, "-1 SSL"),
         ];
         findings[0].known = Some(known);
+        // A violation is known by its own cause alone.
         judge.recognise(&Trace::default(), &mut findings);
         let is_known: Vec<bool> = findings.iter().map(|found| found.known.is_some()).collect();
         assert_eq!(
             is_known,
-            [true, true, true, false, false, true, false, false]
+            [true, false, false, false, false, true, false, false]
         );
     }
 }

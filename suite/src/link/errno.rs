@@ -36,6 +36,8 @@ impl Errno {
     pub const NONE: Self = Self(0);
     /// The transport would block.
     pub const AGAIN: Self = Self(libc::EAGAIN);
+    /// A signal interrupted the call.
+    pub const INTERRUPTED: Self = Self(libc::EINTR);
     /// The far end is gone.
     pub const PIPE: Self = Self(libc::EPIPE);
 

@@ -203,6 +203,11 @@ impl<'t> Fields<'t> {
         }
     }
 
+    /// All entries, in the order of the file.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'t>> {
+        self.entries.iter().copied()
+    }
+
     /// Where the table starts, in bytes.
     pub(crate) fn at(&self) -> usize {
         self.at

@@ -131,7 +131,7 @@ pub enum Segment {
 
 impl Segment {
     /// How many bytes.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Stream { from, to } | Self::Changed { from, to } => to - from,
             Self::Left { len } | Self::Foreign { len } => *len,

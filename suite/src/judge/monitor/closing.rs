@@ -90,7 +90,9 @@ fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
         let is_alert = |record: &RecordSeen| alert(record).is_some() || is_cut_alert(record);
         let begun: Vec<_> = course.begun(index).collect();
         match begun.iter().flatten().find(|record| !is_alert(record)) {
-            Some(record) => notes.violated(moment, "nothing behind the peer's fatal alert", record),
+            Some(record) => {
+                notes.violated(moment, "nothing behind the peer's fatal alert", *record)
+            }
             None if begun.contains(&None) => {}
             None => notes.satisfied(),
         }

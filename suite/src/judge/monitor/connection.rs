@@ -85,7 +85,7 @@ fn refused_call_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
         let begun: Vec<_> = course.begun(index).collect();
         let mut known = begun.iter().flatten();
         match known.find(|record| record.is_application_data()) {
-            Some(record) => notes.violated(moment, "no application data", record),
+            Some(record) => notes.violated(moment, "no application data", *record),
             None if begun.contains(&None) => {}
             None => notes.satisfied(),
         }

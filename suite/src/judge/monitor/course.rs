@@ -25,6 +25,8 @@ pub struct Course<'t> {
 /// An entry of a trace.
 #[derive(Debug)]
 pub struct Moment<'t> {
+    /// Its number, counted from 0.
+    pub index: usize,
     /// The entry.
     pub entry: &'t Entry,
     /// What was the case when it began.
@@ -166,11 +168,12 @@ impl<'t> Course<'t> {
         let setting = trace.setting.as_ref()?;
         let mut state = State::default();
         let mut moments = Vec::with_capacity(trace.entries.len());
-        for entry in &trace.entries {
+        for (index, entry) in trace.entries.iter().enumerate() {
             let before = state.clone();
             state.go_on(entry, setting);
             let is_disturbed = before.is_disturbed() || state.is_disturbed();
             moments.push(Moment {
+                index,
                 entry,
                 before,
                 is_disturbed,

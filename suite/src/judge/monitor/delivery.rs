@@ -1,9 +1,8 @@
 //! Which bytes went out, and which of them came to the peer.
 
 use std::cmp::Ordering;
-use std::fmt;
 
-use super::{Course, Moment, Monitor, Notes, State};
+use super::{Course, Delivered, Gap, Moment, Monitor, Notes, Observation, State};
 use crate::link::{Refusal, Traffic};
 use crate::trace::{Asked, Body, Call, ErrorClass, RecordSeen, Segment};
 
@@ -32,33 +31,17 @@ impl RecordSeen {
     }
 }
 
-/// How bytes do not follow those before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Break {
-    Missing,
-    Again,
-}
-
-impl fmt::Display for Break {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Missing => "bytes are missing",
-            Self::Again => "bytes come again",
-        })
-    }
-}
-
 /// Where the bytes end that follow those before `position`. Bytes that a repetition changed are told from the others, and
 /// follow them.
-fn follow(segments: &[Segment], position: usize) -> Result<usize, Break> {
+fn follow(segments: &[Segment], position: usize) -> Result<usize, Gap> {
     segments
         .iter()
         .try_fold(position, |position, segment| match segment {
             Segment::Stream { from, to } | Segment::Changed { from, to } => {
                 match from.cmp(&position) {
                     Ordering::Equal => Ok(*to),
-                    Ordering::Greater => Err(Break::Missing),
-                    Ordering::Less => Err(Break::Again),
+                    Ordering::Greater => Err(Gap::Missing(from - position)),
+                    Ordering::Less => Err(Gap::Repeated(position - from)),
                 }
             }
             // Not in order, but another clause's business.
@@ -90,7 +73,10 @@ fn once_and_in_order(course: &Course<'_>, notes: &mut Notes) {
             let expected = format_args!("the bytes from {sent_to} on");
             match end {
                 Ok(_) => notes.satisfied(),
-                Err(how) => notes.violated(moment, expected, format_args!("{record}; {how}")),
+                Err(gap) => {
+                    let place = Delivered::Record(record.clone());
+                    notes.violated(moment, expected, Observation::OutOfOrder { place, gap });
+                }
             }
             sent_to = end.ok().or(end_of(unexpected)).unwrap_or(sent_to);
         }
@@ -99,12 +85,9 @@ fn once_and_in_order(course: &Course<'_>, notes: &mut Notes) {
             let expected = format_args!("the bytes from {read_to} on");
             match end {
                 Ok(_) => notes.satisfied(),
-                Err(how) => {
-                    notes.violated(
-                        moment,
-                        expected,
-                        format_args!("{content} at the peer; {how}"),
-                    );
+                Err(gap) => {
+                    let place = Delivered::Peer(content.clone());
+                    notes.violated(moment, expected, Observation::OutOfOrder { place, gap });
                 }
             }
             read_to = end.ok().or(end_of(&content.segments)).unwrap_or(read_to);
@@ -124,7 +107,12 @@ fn check_flush(moment: &Moment<'_>, after: &State, notes: &mut Notes) {
             after.sealed >= after.accepted,
             moment,
             format_args!("all {} bytes are sent", after.accepted),
-            format_args!("{} bytes are", after.sealed),
+            Observation::Sealed {
+                bytes: after.sealed,
+                off: after.accepted.abs_diff(after.sealed),
+                flush: true,
+                transport_said_zero: false,
+            },
         );
     }
 }
@@ -137,7 +125,10 @@ fn only_what_was_offered(course: &Course<'_>, notes: &mut Notes) {
             .filter(|record| record.is_application_data())
         {
             match record.unexpected().iter().find(is_foreign) {
-                Some(foreign) => notes.violated(moment, "bytes of a write", foreign),
+                Some(foreign) => {
+                    let foreign = Observation::Foreign(foreign.clone());
+                    notes.violated(moment, "bytes of a write", foreign);
+                }
                 None => notes.satisfied(),
             }
         }
@@ -165,7 +156,12 @@ fn no_more_than_offered(course: &Course<'_>, notes: &mut Notes) {
                     "at most {} bytes on the wire",
                     offered_to.max(after.accepted)
                 ),
-                format_args!("{} bytes", after.sealed),
+                Observation::Sealed {
+                    bytes: after.sealed,
+                    off: after.sealed.abs_diff(offered_to.max(after.accepted)),
+                    flush: false,
+                    transport_said_zero: false,
+                },
             );
         }
     }
@@ -183,15 +179,16 @@ fn bytes_are_on_the_wire(course: &Course<'_>, notes: &mut Notes) {
         }
         let after = course.after(index);
         let zero = |traffic: Traffic| traffic.out.refusal == Some(Refusal::Zero);
-        let met = match moment.entry.traffic.is_some_and(zero) {
-            true => ", and the transport said 0",
-            false => "",
-        };
         notes.check(
             after.sealed >= after.accepted,
             moment,
             format_args!("{} bytes in records that went out", after.accepted),
-            format_args!("{} bytes{met}", after.sealed),
+            Observation::Sealed {
+                bytes: after.sealed,
+                off: after.accepted.abs_diff(after.sealed),
+                flush: false,
+                transport_said_zero: moment.entry.traffic.is_some_and(zero),
+            },
         );
     }
 }

@@ -1,6 +1,6 @@
 //! What `SSL_get_error`, `SSL_want`, the error queue and errno say of a write.
 
-use super::{Came, Course, Moment, Monitor, Notes, has_succeeded};
+use super::{Came, Contradiction, Course, Moment, Monitor, Notes, Observation, has_succeeded};
 use crate::link::{Errno, Refusal};
 use crate::trace::{Attempt, Call, ErrorClass, Want};
 
@@ -67,7 +67,7 @@ fn zero_return(course: &Course<'_>, notes: &mut Notes) {
                 course.after(index).may_have_read_close(),
                 moment,
                 "ZERO_RETURN only when the peer has sent close_notify",
-                format_args!("{}, and the peer has not", Came(call)),
+                Came(call).but(Contradiction::PeerHasNotClosed),
             );
         }
     }
@@ -86,10 +86,7 @@ fn syscall_means_io_failed(course: &Course<'_>, notes: &mut Notes) {
                 is_explained(moment, call),
                 moment,
                 "SYSCALL only when the transport failed, or with the cause in the queue",
-                format_args!(
-                    "{}, the queue is empty and the transport is in order",
-                    Came(call)
-                ),
+                Came(call).but(Contradiction::TransportInOrder),
             );
         }
     }
@@ -158,7 +155,7 @@ fn syscall_keeps_errno(course: &Course<'_>, notes: &mut Notes) {
             kept,
             moment,
             format_args!("errno {errno}, or an entry in the queue that names it"),
-            format_args!("errno {told}, {}", Came(call)),
+            Came(call).but(Contradiction::Errno(told)),
         );
     }
 }
@@ -167,7 +164,12 @@ fn ssl_fills_the_queue(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _, call) in writes(course) {
         if call.error == ErrorClass::Ssl {
             let kept = !call.queue.is_empty();
-            notes.check(kept, moment, "an entry in the queue", "the queue is empty");
+            notes.check(
+                kept,
+                moment,
+                "an entry in the queue",
+                Observation::QueueEmpty,
+            );
         }
     }
 }
@@ -180,7 +182,7 @@ fn want_agrees(course: &Course<'_>, notes: &mut Notes) {
             _ => continue,
         };
         if let Some(want) = call.want {
-            let seen = format_args!("{}, and SSL_want says {want}", Came(call));
+            let seen = Came(call).but(Contradiction::Want(want));
             notes.check(
                 want == expected,
                 moment,

@@ -1,6 +1,6 @@
 //! Handshakes that a write does, first and later ones.
 
-use super::{Came, Course, Moment, Monitor, Notes, has_succeeded};
+use super::{Came, Course, Moment, Monitor, Notes, Observation, has_succeeded};
 use crate::link::Inbound;
 use crate::scenario::{Function, Role, RoleState, Step, Version};
 use crate::trace::{Body, ErrorClass, RecordSeen, Verb};
@@ -36,16 +36,12 @@ fn role_first(course: &Course<'_>, notes: &mut Notes) {
         }
         let sends = !moment.entry.sent.is_empty();
         let failed = !has_succeeded(attempt.function, call) && !call.error.is_retry();
-        let seen = match sends {
-            true => "something went out".to_owned(),
-            false => Came(call).to_string(),
-        };
-        notes.check(
-            failed && !sends,
-            moment,
-            "an error, and nothing on the wire",
-            seen,
-        );
+        let expected = "an error, and nothing on the wire";
+        if sends {
+            notes.violated(moment, expected, Observation::SomethingSent);
+        } else {
+            notes.check(failed, moment, expected, Came(call));
+        }
     }
 }
 
@@ -181,8 +177,8 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
             && !goes_on
             && moment.begun().any(RecordSeen::is_application_data)
         {
-            let seen = "the write goes on without it";
-            notes.violated(moment, "the renegotiation is carried out first", seen);
+            let ignored = Observation::RenegotiationIgnored;
+            notes.violated(moment, "the renegotiation is carried out first", ignored);
             asked = false;
         }
         // A transport that hands over a part, or cuts, or is too small for a record, may leave the beginning of another in the

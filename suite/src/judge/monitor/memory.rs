@@ -1,6 +1,6 @@
 //! The caller's buffer.
 
-use super::{Course, Monitor, Notes};
+use super::{Course, Monitor, Notes, Observation};
 use crate::trace::{Outcome, TOUCHED_GUARD};
 
 pub(super) static MONITORS: &[Monitor] = &[
@@ -13,8 +13,8 @@ pub(super) static MONITORS: &[Monitor] = &[
 fn guard_page(course: &Course<'_>, notes: &mut Notes) {
     for moment in &course.moments {
         match &moment.entry.result {
-            Outcome::Crashed(how) if how.ends_with(TOUCHED_GUARD) => {
-                notes.violated(moment, "no byte behind the buffer is read", how);
+            end @ Outcome::Crashed(how) if how.ends_with(TOUCHED_GUARD) => {
+                notes.violated(moment, "no byte behind the buffer is read", end);
             }
             Outcome::Call(_) if moment.attempt().is_some() => notes.satisfied(),
             _ => {}
@@ -26,7 +26,12 @@ fn buffer_unchanged(course: &Course<'_>, notes: &mut Notes) {
     for (moment, attempt, _) in course.writes() {
         if attempt.argument.len().is_some_and(|len| len > 0) {
             let kept = !moment.entry.scribbled;
-            notes.check(kept, moment, "the buffer as it was", "its bytes are others");
+            notes.check(
+                kept,
+                moment,
+                "the buffer as it was",
+                Observation::BufferModified,
+            );
         }
     }
 }

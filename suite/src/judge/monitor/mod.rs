@@ -12,6 +12,7 @@ mod errors;
 mod handshake;
 mod key_update;
 mod memory;
+mod observation;
 mod partial;
 mod records;
 mod retry;
@@ -26,10 +27,13 @@ mod zero;
 use std::fmt;
 
 pub use course::{Course, MAX_PLAINTEXT, Moment, Pending, State, has_succeeded};
+pub use observation::{Answer, Contradiction, Delivered, Gap, Observation, Wanted};
 pub use seen::{is_close_notify, is_fatal};
 
+use observation::Came;
+
 use crate::manual::Binds;
-use crate::trace::{Call, Trace};
+use crate::trace::Trace;
 
 /// One clause's monitor.
 pub struct Monitor {
@@ -68,16 +72,18 @@ pub struct Notes {
 }
 
 /// A place where a clause is broken.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
+    /// The number of the entry in the trace, counted from 0.
+    pub moment: usize,
     /// The step of the scenario, counted from 1.
     pub step: usize,
     /// What was done.
     pub action: String,
     /// What the clause asks for there.
     pub expected: String,
-    /// What was seen instead.
-    pub seen: String,
+    /// What was observed instead.
+    pub observed: Observation,
 }
 
 impl Notes {
@@ -91,13 +97,14 @@ impl Notes {
         &mut self,
         moment: &Moment<'_>,
         expected: impl fmt::Display,
-        seen: impl fmt::Display,
+        observed: impl Into<Observation>,
     ) {
         self.violations.push(Violation {
+            moment: moment.index,
             step: moment.entry.step,
             action: moment.entry.action.clone(),
             expected: expected.to_string(),
-            seen: seen.to_string(),
+            observed: observed.into(),
         });
     }
 
@@ -107,11 +114,12 @@ impl Notes {
         kept: bool,
         moment: &Moment<'_>,
         expected: impl fmt::Display,
-        seen: impl fmt::Display,
+        observed: impl Into<Observation>,
     ) {
-        match kept {
-            true => self.satisfied(),
-            false => self.violated(moment, expected, seen),
+        if kept {
+            self.satisfied();
+        } else {
+            self.violated(moment, expected, observed);
         }
     }
 
@@ -150,20 +158,6 @@ impl Monitor {
     }
 }
 
-/// What a call came to, as a violation tells it: `-1 SSL (ssl:bad length)`.
-struct Came<'c>(&'c Call);
-
-impl fmt::Display for Came<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Call { ret, error, .. } = self.0;
-        write!(f, "{ret} {error}")?;
-        match self.0.queue.is_empty() {
-            true => Ok(()),
-            false => write!(f, " ({})", self.0.queue.join(", ")),
-        }
-    }
-}
-
 /// All monitors.
 pub fn monitors() -> impl Iterator<Item = &'static Monitor> {
     TOPICS.iter().copied().flatten()
@@ -171,11 +165,13 @@ pub fn monitors() -> impl Iterator<Item = &'static Monitor> {
 
 /// What all monitors see in a trace, but for those that it has nothing to do with.
 pub fn watch(trace: &Trace) -> Vec<(&'static str, Notes)> {
-    let Some(course) = Course::of(trace) else {
-        return Vec::new();
-    };
+    Course::of(trace).map_or_else(Vec::new, |course| watch_course(&course))
+}
+
+/// The same, of the course of a trace.
+pub fn watch_course(course: &Course<'_>) -> Vec<(&'static str, Notes)> {
     monitors()
-        .map(|monitor| (monitor.clause, monitor.watch(&course)))
+        .map(|monitor| (monitor.clause, monitor.watch(course)))
         .filter(|(_, notes)| notes.is_exercised())
         .collect()
 }

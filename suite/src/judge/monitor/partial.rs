@@ -1,6 +1,6 @@
 //! Writes in partial mode.
 
-use super::{Came, Course, Monitor, Notes, has_succeeded};
+use super::{Came, Contradiction, Course, Monitor, Notes, Observation, has_succeeded};
 use crate::scenario::Mode;
 use crate::trace::{ErrorClass, Verb};
 
@@ -23,7 +23,7 @@ fn at_least_one_byte(course: &Course<'_>, notes: &mut Notes) {
             (1..=asked).contains(&accepted),
             moment,
             format_args!("1 to {asked} bytes"),
-            format_args!("{accepted} bytes"),
+            Observation::Accepted { bytes: accepted },
         );
     }
 }
@@ -43,7 +43,7 @@ fn failure_means_no_bytes(course: &Course<'_>, notes: &mut Notes) {
             Some(record) => notes.violated(
                 moment,
                 "success, as a record was completed",
-                format_args!("{}, and {record} went out", Came(call)),
+                Came(call).but(Contradiction::Completed(record.clone())),
             ),
         }
     }
@@ -89,7 +89,7 @@ fn block_of_16_kb(course: &Course<'_>, notes: &mut Notes) {
                 accepted == block || accepted == block_at_first,
                 moment,
                 format_args!("one block of {block} bytes"),
-                format_args!("{accepted} bytes"),
+                Observation::Accepted { bytes: accepted },
             );
         }
     }

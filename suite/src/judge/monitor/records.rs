@@ -1,6 +1,6 @@
 //! The records that go out, each by itself: length, type, protection.
 
-use super::{Course, MAX_PLAINTEXT, Moment, Monitor, Notes, is_close_notify};
+use super::{Course, MAX_PLAINTEXT, Moment, Monitor, Notes, Observation, is_close_notify};
 use crate::scenario::Version;
 use crate::trace::{Body, ErrorClass, Flaw, Protection, RecordSeen};
 
@@ -59,7 +59,10 @@ fn without(
     for moment in &course.moments {
         for record in &moment.entry.sent {
             match record.flaws.iter().find(|&flaw| is_flaw(flaw)) {
-                Some(flaw) => notes.violated(moment, expected, format_args!("{record} {flaw}")),
+                Some(&flaw) => {
+                    let flawed = Observation::Flawed(record.clone(), flaw);
+                    notes.violated(moment, expected, flawed);
+                }
                 None if record.is_complete() && concerns(record) => notes.satisfied(),
                 None => {}
             }
@@ -139,7 +142,8 @@ fn no_empty_handshake(course: &Course<'_>, notes: &mut Notes) {
     for (moment, record) in completed(course) {
         if let Body::Handshake { messages } = &record.body {
             let expected = "a message, or a part of one";
-            notes.check(!messages.is_empty(), moment, expected, "an empty record");
+            let empty = Observation::EmptyHandshakeRecord;
+            notes.check(!messages.is_empty(), moment, expected, empty);
         }
     }
 }
@@ -161,8 +165,12 @@ fn not_interleaved(course: &Course<'_>, notes: &mut Notes) {
         let goes_on = |message: &String| message.ends_with(CONTINUED);
         if record.messages().first().is_some_and(goes_on) {
             let kept = before.is_none_or(|before| !before.messages().is_empty());
-            let seen = before.map_or_else(String::new, ToString::to_string);
-            notes.check(kept, moment, "a handshake message in one piece", seen);
+            if kept {
+                notes.satisfied();
+            } else {
+                let before = Observation::Interleaved(before.cloned());
+                notes.violated(moment, "a handshake message in one piece", before);
+            }
         } else if !record.messages().is_empty() {
             notes.satisfied();
         }

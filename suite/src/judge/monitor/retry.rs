@@ -1,6 +1,6 @@
 //! The repetition of a write, rightly and wrongly.
 
-use super::{Came, Course, Moment, Monitor, Notes, Pending, State, is_close_notify};
+use super::{Came, Course, Moment, Monitor, Notes, Observation, Pending, State, is_close_notify};
 use crate::scenario::{Buffer, Content, Mode, Step};
 use crate::trace::{Attempt, Body, Call, ErrorClass, RecordSeen, Segment, Verb};
 
@@ -155,7 +155,10 @@ fn moved_bytes_are_sent(course: &Course<'_>, notes: &mut Notes) {
         {
             let is_left = |segment: &&Segment| matches!(segment, Segment::Left { .. });
             match record.unexpected().iter().find(is_left) {
-                Some(left) => notes.violated(moment, "bytes of the new buffer", left),
+                Some(left) => {
+                    let left = Observation::Foreign(left.clone());
+                    notes.violated(moment, "bytes of the new buffer", left);
+                }
                 None => notes.satisfied(),
             }
         }

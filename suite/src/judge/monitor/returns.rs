@@ -1,6 +1,6 @@
 //! What the write functions return, and what they store.
 
-use super::{Came, Course, Monitor, Notes, has_succeeded};
+use super::{Came, Contradiction, Course, Monitor, Notes, Observation, has_succeeded};
 use crate::scenario::{Function, Mode};
 use crate::trace::{Argument, Attempt, Stored};
 
@@ -28,7 +28,7 @@ fn at_most_asked(course: &Course<'_>, notes: &mut Notes) {
             kept,
             moment,
             format_args!("1 to {asked} bytes"),
-            format_args!("{accepted} bytes"),
+            Observation::Accepted { bytes: accepted },
         );
     }
 }
@@ -59,12 +59,12 @@ fn negative_length(course: &Course<'_>, notes: &mut Notes) {
         let sends = moment.begun().any(|record| record.is_application_data());
         // Without a reason it is what a write of nothing comes to.
         let says_why = !call.queue.is_empty() || call.error.is_retry();
-        let seen = match sends {
-            true => "application data went out".to_owned(),
-            false => Came(call).to_string(),
-        };
-        let kept = call.ret <= 0 && says_why && !sends;
-        notes.check(kept, moment, expected, seen);
+        if sends {
+            notes.violated(moment, expected, Observation::DataSent);
+        } else {
+            let kept = call.ret <= 0 && says_why;
+            notes.check(kept, moment, expected, Came(call));
+        }
     }
 }
 
@@ -76,7 +76,7 @@ fn stored_on_success(course: &Course<'_>, notes: &mut Notes) {
                 kept,
                 moment,
                 "a number of bytes is stored",
-                "nothing is stored",
+                Observation::Stored { bytes: None },
             );
         }
     }
@@ -91,7 +91,7 @@ fn untouched_on_failure(course: &Course<'_>, notes: &mut Notes) {
             Some(Stored::Bytes(bytes)) if bytes > 0 => notes.violated(
                 moment,
                 "a failure stores nothing, or 0",
-                format_args!("{bytes} bytes are stored"),
+                Observation::Stored { bytes: Some(bytes) },
             ),
             _ => notes.satisfied(),
         }
@@ -111,7 +111,7 @@ fn success_means_all_bytes(course: &Course<'_>, notes: &mut Notes) {
             accepted == asked,
             moment,
             format_args!("all {asked} bytes"),
-            format_args!("{accepted} bytes"),
+            Observation::Accepted { bytes: accepted },
         );
     }
 }
@@ -136,7 +136,7 @@ fn failure_means_not_all_bytes(course: &Course<'_>, notes: &mut Notes) {
             out < asked,
             moment,
             format_args!("fewer than {asked} bytes have gone out"),
-            format_args!("{out} bytes have gone out, {}", Came(call)),
+            Came(call).but(Contradiction::BytesOut(out)),
         );
     }
 }

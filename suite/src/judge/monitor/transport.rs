@@ -1,6 +1,6 @@
 //! How a library treats its transport, and that it comes back.
 
-use super::{Course, Monitor, Notes};
+use super::{Course, Monitor, Notes, Observation};
 use crate::link::Traffic;
 use crate::trace::{Asked, Outcome};
 
@@ -27,7 +27,7 @@ fn bounded_calls(course: &Course<'_>, notes: &mut Notes) {
             fruitless <= MOST_REFUSALS,
             moment,
             format_args!("at most {MOST_REFUSALS} calls of the transport that come to nothing"),
-            format_args!("{fruitless} calls"),
+            Observation::FruitlessTransportCalls(fruitless),
         );
     }
 }
@@ -38,7 +38,7 @@ fn no_empty_writes(course: &Course<'_>, notes: &mut Notes) {
             continue;
         };
         if out.is_used() {
-            let seen = format_args!("{} calls for no byte", out.empty);
+            let seen = Observation::EmptyTransportCalls(out.empty);
             notes.check(
                 out.empty == 0,
                 moment,
@@ -53,8 +53,8 @@ fn returns(course: &Course<'_>, notes: &mut Notes) {
     for moment in &course.moments {
         match &moment.entry.result {
             Outcome::Call(_) if moment.entry.asked != Asked::Nothing => notes.satisfied(),
-            Outcome::Panicked(how) | Outcome::Crashed(how) | Outcome::Hung(how) => {
-                notes.violated(moment, "the call comes back", how);
+            end if end.is_end() => {
+                notes.violated(moment, "the call comes back", end);
             }
             _ => {}
         }

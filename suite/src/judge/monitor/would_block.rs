@@ -1,6 +1,6 @@
 //! When a call has to be repeated, and what for.
 
-use super::{Came, Course, Moment, Monitor, Notes};
+use super::{Came, Course, Moment, Monitor, Notes, Observation, Wanted};
 use crate::link::{Errno, Flow, Refusal};
 use crate::scenario::Step;
 use crate::trace::{Asked, Call, ErrorClass};
@@ -120,7 +120,7 @@ fn want_write_only(course: &Course<'_>, notes: &mut Notes) {
             refused || waits,
             moment,
             "WANT_WRITE only when the transport would not take something",
-            "WANT_WRITE, and the transport took all that it was offered",
+            Observation::WantsWithoutCause(Wanted::Write),
         );
     }
 }
@@ -138,7 +138,7 @@ fn want_read_only(course: &Course<'_>, notes: &mut Notes) {
                 is_to_be_retried(&traffic.inn, course),
                 moment,
                 "WANT_READ only when the transport had nothing",
-                "WANT_READ, and the transport was not found empty",
+                Observation::WantsWithoutCause(Wanted::Read),
             );
         }
     }

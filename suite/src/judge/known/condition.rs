@@ -1,0 +1,238 @@
+//! When a known issue shows: a condition on the history of a connection, as a file states it, and where it holds.
+//!
+//! | in a file | holds at a moment when |
+//! |---|---|
+//! | `"read"` | the [predicate](super::predicate) does |
+//! | `[a, b]` | both do: the same call |
+//! | `{ any = [a, b], why = "…" }` | one of them does |
+//! | `{ not = a }` | it does not |
+//! | `{ earlier = a }` | it held at an earlier moment |
+//! | `{ then = [a, b, c] }` | `c` holds, `b` held earlier, and `a` before that |
+//! | `{ since = [a, b] }` | `a` held at an earlier moment, and `b` at none since, this one included |
+//! | `{ at_least = 2, of = a }` | it has held at so many moments, this one included |
+//! | `{ always = "…" }` | always, for this reason |
+//!
+//! In flows the node of a file; out flows, for each moment of a [`History`], whether the condition holds there.
+
+use super::history::History;
+use super::predicate::{self, Predicate, Reads};
+use crate::scenario::form::{Fault, Node};
+
+/// When a known issue shows.
+#[derive(Debug, Clone)]
+pub enum Condition {
+    /// A predicate holds.
+    Is(&'static Predicate),
+    /// All of them hold at the same moment.
+    All(Vec<Condition>),
+    /// One of them holds.
+    Any(Vec<Condition>),
+    /// It does not hold.
+    Not(Box<Condition>),
+    /// It held at an earlier moment.
+    Earlier(Box<Condition>),
+    /// Each held at a later moment than the one before it, and the last one holds.
+    Then(Vec<Condition>),
+    /// The first held at an earlier moment, and the second at none since.
+    Since(Box<Condition>, Box<Condition>),
+    /// It has held at so many moments.
+    AtLeast(usize, Box<Condition>),
+    /// Always.
+    Always,
+}
+
+impl Condition {
+    /// Reads the condition that stands at this node.
+    pub(super) fn read(node: Node<'_>) -> Result<Self, Fault> {
+        if let Some(name) = node.as_text() {
+            return predicate::find(name, node.at()).map(Self::Is);
+        }
+        if let Ok(elements) = node.elements("conditions") {
+            return elements
+                .into_iter()
+                .map(Self::read)
+                .collect::<Result<_, _>>()
+                .map(Self::All);
+        }
+        Self::of_operator(node)
+    }
+
+    fn of_operator(node: Node<'_>) -> Result<Self, Fault> {
+        const OPERATORS: [&str; 7] = [
+            "any", "not", "earlier", "then", "since", "at_least", "always",
+        ];
+        const KEYS: [&str; 9] = [
+            "any", "not", "earlier", "then", "since", "at_least", "always", "why", "of",
+        ];
+        let wanted =
+            "a predicate, an array of conditions, or a table such as { not = \"pending\" }";
+        let fields = node.fields(wanted)?.only(&KEYS)?;
+        let Some((operator, value)) = fields.at_most_one(&OPERATORS)? else {
+            return Err(node.refused(wanted));
+        };
+        let list = || {
+            value.elements("conditions").and_then(|elements| {
+                elements
+                    .into_iter()
+                    .map(Self::read)
+                    .collect::<Result<Vec<_>, _>>()
+            })
+        };
+        let needs = |key: &str, why: &str| match fields.find(key) {
+            Some(node) => Ok(node),
+            None => Err(Fault::new(node.at(), format!("no \"{key}\""), why)),
+        };
+        Ok(match operator {
+            "any" => {
+                needs(
+                    "why",
+                    "add why = \"…\": what the alternatives have in common",
+                )?
+                .line()?;
+                Self::Any(list()?)
+            }
+            "not" => Self::Not(Box::new(Self::read(value)?)),
+            "earlier" => Self::Earlier(Box::new(Self::read(value)?)),
+            "then" => Self::Then(list()?),
+            "since" => match <[Self; 2]>::try_from(list()?) {
+                Ok([begun, ended]) => Self::Since(Box::new(begun), Box::new(ended)),
+                Err(_) => {
+                    return Err(
+                        value.refused("an array of two conditions: what began, and what ends it")
+                    );
+                }
+            },
+            "at_least" => {
+                let of = needs("of", "add of = …: the condition that is counted")?;
+                Self::AtLeast(value.count(1000)?.get(), Box::new(Self::read(of)?))
+            }
+            _ => {
+                value.line()?;
+                Self::Always
+            }
+        })
+    }
+
+    /// Whether it holds, for each moment.
+    pub(super) fn holds(&self, history: &History<'_, '_>) -> Vec<bool> {
+        let moments = history.len();
+        match self {
+            Self::Is(predicate) => (0..moments)
+                .map(|at| predicate.holds(history, at))
+                .collect(),
+            Self::All(conditions) => fold(conditions, history, true, |a, b| a && b),
+            Self::Any(conditions) => fold(conditions, history, false, |a, b| a || b),
+            Self::Not(condition) => condition
+                .holds(history)
+                .into_iter()
+                .map(|held| !held)
+                .collect(),
+            Self::Earlier(condition) => earlier(&condition.holds(history)),
+            Self::Then(conditions) => {
+                let mut conditions = conditions.iter();
+                let first = conditions.next().map(|first| first.holds(history));
+                conditions.fold(first.unwrap_or_default(), |before, condition| {
+                    let held = earlier(&before);
+                    let now = condition.holds(history);
+                    now.into_iter()
+                        .zip(held)
+                        .map(|(now, held)| now && held)
+                        .collect()
+                })
+            }
+            Self::Since(begun, ended) => since(&begun.holds(history), &ended.holds(history)),
+            Self::AtLeast(times, condition) => {
+                let mut count = 0;
+                let held = condition.holds(history).into_iter();
+                held.map(|held| {
+                    count += usize::from(held);
+                    count >= *times
+                })
+                .collect()
+            }
+            Self::Always => vec![true; moments],
+        }
+    }
+
+    /// Whether it looks at what the library did, be it earlier.
+    pub(super) fn reads_outputs(&self) -> bool {
+        self.any_predicate(&|predicate| predicate.reads != Reads::Inputs)
+    }
+
+    /// Whether it is `always`, or can be.
+    pub(super) fn is_always(&self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::All(conditions) => conditions.iter().all(Self::is_always),
+            Self::Any(conditions) => conditions.iter().any(Self::is_always),
+            _ => false,
+        }
+    }
+
+    /// Whether it looks at the answer of the call at the moment itself: a call may not excuse itself.
+    pub(super) fn reads_present_answer(&self) -> bool {
+        match self {
+            Self::Is(predicate) => predicate.reads == Reads::Answer,
+            Self::All(conditions) | Self::Any(conditions) => {
+                conditions.iter().any(Self::reads_present_answer)
+            }
+            Self::Not(condition) | Self::AtLeast(_, condition) => condition.reads_present_answer(),
+            Self::Then(conditions) => conditions.last().is_some_and(Self::reads_present_answer),
+            Self::Since(..) | Self::Earlier(_) | Self::Always => false,
+        }
+    }
+
+    fn any_predicate(&self, is: &dyn Fn(&Predicate) -> bool) -> bool {
+        match self {
+            Self::Is(predicate) => is(predicate),
+            Self::All(conditions) | Self::Any(conditions) | Self::Then(conditions) => conditions
+                .iter()
+                .any(|condition| condition.any_predicate(is)),
+            Self::Not(condition) | Self::Earlier(condition) | Self::AtLeast(_, condition) => {
+                condition.any_predicate(is)
+            }
+            Self::Since(begun, ended) => begun.any_predicate(is) || ended.any_predicate(is),
+            Self::Always => false,
+        }
+    }
+}
+
+fn fold(
+    conditions: &[Condition],
+    history: &History<'_, '_>,
+    start: bool,
+    join: fn(bool, bool) -> bool,
+) -> Vec<bool> {
+    let all = conditions.iter().map(|condition| condition.holds(history));
+    all.fold(vec![start; history.len()], |held, more| {
+        held.into_iter()
+            .zip(more)
+            .map(|(a, b)| join(a, b))
+            .collect()
+    })
+}
+
+/// Whether it held at an earlier moment, for each.
+fn earlier(held: &[bool]) -> Vec<bool> {
+    let mut before = false;
+    held.iter()
+        .map(|&now| {
+            let was = before;
+            before |= now;
+            was
+        })
+        .collect()
+}
+
+fn since(begun: &[bool], ended: &[bool]) -> Vec<bool> {
+    let mut open = false;
+    begun
+        .iter()
+        .zip(ended)
+        .map(|(&begins, &ends)| {
+            let holds = open && !ends;
+            open = holds || begins;
+            holds
+        })
+        .collect()
+}

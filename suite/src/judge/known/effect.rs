@@ -1,0 +1,371 @@
+//! What a known issue breaks: which observations of which clause it explains, in the call that triggers it or in later
+//! ones. A number has to be the one that the history gives.
+//!
+//! | key | explains |
+//! |---|---|
+//! | `clause` | the clause that is broken; required |
+//! | `in` | `"call"`: at a moment at which `when` holds; `"later"`: at one after that |
+//! | `until` | with `in = "later"`: the condition that ends it |
+//! | `error`, `queue` | an answer with this class, or one of these, and this queue (entries joined by `, `), or one of these; an empty queue if left out |
+//! | `record`, `message` | a record of this content type, or one of these; with a handshake message of this name |
+//! | `flaw` | a record with this flaw |
+//! | `bytes`, `missing`, `repeated` | so many bytes reported or sent, missing, or sent again |
+//! | `what` | an observation that has no more to it, by its name |
+//! | `ends` | `"crash"` or `"hang"` |
+
+use super::condition::Condition;
+use super::history::History;
+use super::number::Number;
+use crate::judge::monitor::{Contradiction, Gap, Observation, Wanted};
+use crate::scenario::form::{Fault, Fields, Node};
+use crate::scenario::parse::clause as clause_id;
+use crate::trace::{Body, ErrorClass, Flaw, Outcome, RecordSeen};
+
+/// What a known issue breaks.
+#[derive(Debug, Clone)]
+pub struct Effect {
+    /// The clause.
+    pub clause: String,
+    /// Where it is broken.
+    pub scope: Scope,
+    pattern: Pattern,
+    /// Where it stands in the file, in bytes.
+    pub(super) at: usize,
+}
+
+/// Where a known issue breaks a clause.
+#[derive(Debug, Clone)]
+pub enum Scope {
+    /// At a moment at which the trigger holds.
+    Call,
+    /// At a moment after one at which the trigger held, until this holds.
+    Later(Option<Condition>),
+}
+
+/// What has to be observed.
+#[derive(Debug, Clone, Default)]
+struct Pattern {
+    errors: Vec<ErrorClass>,
+    queues: Option<Vec<String>>,
+    records: Vec<String>,
+    message: Option<String>,
+    flaw: Option<FlawKind>,
+    bytes: Option<Number>,
+    missing: Option<Number>,
+    repeated: Option<Number>,
+    what: Option<What>,
+    ends: Option<Ends>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FlawKind {
+    NonceRepeated,
+    Version,
+    InClear,
+    Unprotected,
+    ContentTooLong,
+    TooLong,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    QueueEmpty,
+    WantsToWrite,
+    WantsToRead,
+    Foreign,
+    DataSent,
+    SomethingSent,
+    RenegotiationIgnored,
+    BufferModified,
+    FruitlessTransportCalls,
+    EmptyTransportCalls,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    Crash,
+    Hang,
+}
+
+const FLAWS: [(&str, FlawKind); 6] = [
+    ("nonce-repeated", FlawKind::NonceRepeated),
+    ("version", FlawKind::Version),
+    ("in-clear", FlawKind::InClear),
+    ("unprotected", FlawKind::Unprotected),
+    ("content-too-long", FlawKind::ContentTooLong),
+    ("too-long", FlawKind::TooLong),
+];
+
+const WHATS: [(&str, What); 10] = [
+    ("queue-empty", What::QueueEmpty),
+    ("wants-to-write", What::WantsToWrite),
+    ("wants-to-read", What::WantsToRead),
+    ("foreign-bytes", What::Foreign),
+    ("data-sent", What::DataSent),
+    ("something-sent", What::SomethingSent),
+    ("renegotiation-ignored", What::RenegotiationIgnored),
+    ("buffer-modified", What::BufferModified),
+    ("fruitless-transport-calls", What::FruitlessTransportCalls),
+    ("empty-transport-calls", What::EmptyTransportCalls),
+];
+
+const ERRORS: [(&str, ErrorClass); 6] = [
+    ("NONE", ErrorClass::None),
+    ("SSL", ErrorClass::Ssl),
+    ("WANT_READ", ErrorClass::WantRead),
+    ("WANT_WRITE", ErrorClass::WantWrite),
+    ("SYSCALL", ErrorClass::Syscall),
+    ("ZERO_RETURN", ErrorClass::ZeroReturn),
+];
+
+impl Effect {
+    pub(super) fn read(node: Node<'_>) -> Result<Self, Fault> {
+        const KEYS: [&str; 13] = [
+            "clause", "in", "until", "error", "queue", "record", "message", "flaw", "bytes",
+            "missing", "repeated", "what", "ends",
+        ];
+        let fields = node
+            .fields("a table such as { clause = \"…\", in = \"call\", error = \"SSL\" }")?
+            .only(&KEYS)?;
+        let missing = |key: &str| {
+            Fault::new(
+                node.at(),
+                format!("no \"{key}\""),
+                format!("add {key} = \"…\""),
+            )
+        };
+        let clause = clause_id(fields.find("clause").ok_or_else(|| missing("clause"))?)?;
+        let scope = scope(&fields, fields.find("in").ok_or_else(|| missing("in"))?)?;
+        let pattern = Pattern::read(&fields)?;
+        if pattern.is_empty() {
+            let help =
+                "say what is observed: error, record, flaw, bytes, missing, repeated, what or ends";
+            return Err(Fault::new(node.at(), "it explains anything", help));
+        }
+        Ok(Self {
+            clause,
+            scope,
+            pattern,
+            at: node.at(),
+        })
+    }
+
+    /// Whether this was observed, at this moment.
+    pub(super) fn explains(
+        &self,
+        observed: &Observation,
+        history: &History<'_, '_>,
+        at: usize,
+    ) -> bool {
+        self.pattern.matches(observed, history, at)
+    }
+}
+
+fn scope(fields: &Fields<'_>, node: Node<'_>) -> Result<Scope, Fault> {
+    let later = node.choice([("call", false), ("later", true)])?;
+    let until = fields.read("until", Condition::read)?;
+    match (later, until) {
+        (true, until) => Ok(Scope::Later(until)),
+        (false, None) => Ok(Scope::Call),
+        (false, Some(_)) => Err(Fault::new(
+            node.at(),
+            "\"until\" with in = \"call\"",
+            "it ends what holds later: in = \"later\"",
+        )),
+    }
+}
+
+/// A value, or an array of values.
+fn one_or_more<'t, T>(
+    node: Node<'t>,
+    read: impl Fn(Node<'t>) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    match node.as_text() {
+        Some(_) => read(node).map(|value| vec![value]),
+        None => node.elements("strings")?.into_iter().map(read).collect(),
+    }
+}
+
+impl Pattern {
+    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+        let text = |node: Node<'_>| node.text("text", |_| true).map(str::to_owned);
+        Ok(Self {
+            errors: fields
+                .read("error", |node| {
+                    one_or_more(node, |node| node.choice(ERRORS))
+                })?
+                .unwrap_or_default(),
+            queues: fields.read("queue", |node| one_or_more(node, text))?,
+            records: fields
+                .read("record", |node| one_or_more(node, text))?
+                .unwrap_or_default(),
+            message: fields.read("message", Node::line)?,
+            flaw: fields.read("flaw", |node| node.choice(FLAWS))?,
+            bytes: fields.read("bytes", Number::read)?,
+            missing: fields.read("missing", Number::read)?,
+            repeated: fields.read("repeated", Number::read)?,
+            what: fields.read("what", |node| node.choice(WHATS))?,
+            ends: fields.read("ends", |node| {
+                node.choice([("crash", Ends::Crash), ("hang", Ends::Hang)])
+            })?,
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+            && self.records.is_empty()
+            && self.message.is_none()
+            && self.flaw.is_none()
+            && self.bytes.is_none()
+            && self.missing.is_none()
+            && self.repeated.is_none()
+            && self.what.is_none()
+            && self.ends.is_none()
+    }
+
+    fn matches(&self, observed: &Observation, history: &History<'_, '_>, at: usize) -> bool {
+        let number = |wanted: &Option<Number>, seen: Option<usize>| match (wanted, seen) {
+            (None, _) => true,
+            (Some(wanted), Some(seen)) => wanted.is(seen, history, at),
+            (Some(_), None) => false,
+        };
+        self.matches_answer(observed, history, at)
+            && self.matches_record(observed)
+            && self.flaw.is_none_or(|flaw| Some(flaw) == flaw_of(observed))
+            && number(&self.bytes, bytes_of(observed))
+            && number(&self.missing, missing_of(observed))
+            && number(&self.repeated, repeated_of(observed))
+            && self.what.is_none_or(|what| Some(what) == what_of(observed))
+            && self.ends.is_none_or(|ends| Some(ends) == ends_of(observed))
+    }
+
+    fn matches_answer(&self, observed: &Observation, history: &History<'_, '_>, at: usize) -> bool {
+        if self.errors.is_empty() && self.queues.is_none() {
+            return true;
+        }
+        let Some(answer) = observed.answer() else {
+            return false;
+        };
+        let stale = history.moment(at).before.stale_error;
+        let is_queue = |wanted: &str| {
+            let wanted: Vec<&str> = wanted
+                .split(", ")
+                .filter(|entry| !entry.is_empty())
+                .collect();
+            // Entries of another call may stand before those of this one.
+            answer.queue == wanted
+                || (stale
+                    && answer.queue.ends_with(
+                        &wanted
+                            .iter()
+                            .map(|&entry| entry.to_owned())
+                            .collect::<Vec<_>>(),
+                    ))
+        };
+        let queue = match &self.queues {
+            Some(queues) => queues.iter().any(|queue| is_queue(queue)),
+            None => is_queue(""),
+        };
+        queue && (self.errors.is_empty() || self.errors.contains(&answer.error))
+    }
+
+    fn matches_record(&self, observed: &Observation) -> bool {
+        if self.records.is_empty() && self.message.is_none() {
+            return true;
+        }
+        let Some(record) = observed.record() else {
+            return false;
+        };
+        let kind =
+            self.records.is_empty() || self.records.iter().any(|kind| kind == content_type(record));
+        kind && self
+            .message
+            .as_ref()
+            .is_none_or(|message| record.has_message(message))
+    }
+}
+
+/// The content type of a record as its header or its content shows it; `header` for a part of a header.
+fn content_type(record: &RecordSeen) -> &str {
+    match &record.body {
+        Body::Header => "header",
+        Body::Incomplete { content_type, .. }
+        | Body::Sealed { content_type, .. }
+        | Body::NoKey { content_type }
+        | Body::Other { content_type } => content_type,
+        Body::ApplicationData { .. } => "application_data",
+        Body::Handshake { .. } => "handshake",
+        Body::Alert { .. } => "alert",
+        Body::Garbage | Body::After => "garbage",
+    }
+}
+
+fn flaw_of(observed: &Observation) -> Option<FlawKind> {
+    let Observation::Flawed(_, flaw) = observed else {
+        return None;
+    };
+    Some(match flaw {
+        Flaw::NonceRepeated => FlawKind::NonceRepeated,
+        Flaw::Version(_) => FlawKind::Version,
+        Flaw::InClear(_) => FlawKind::InClear,
+        Flaw::Unprotected => FlawKind::Unprotected,
+        Flaw::ContentTooLong => FlawKind::ContentTooLong,
+        Flaw::TooLong => FlawKind::TooLong,
+    })
+}
+
+fn bytes_of(observed: &Observation) -> Option<usize> {
+    match observed {
+        Observation::Accepted { bytes } => Some(*bytes),
+        Observation::Stored { bytes } => *bytes,
+        Observation::Flawed(_, Flaw::InClear(bytes)) => Some(*bytes),
+        Observation::Contradicted(_, Contradiction::BytesOut(bytes)) => Some(*bytes),
+        Observation::Foreign(segment) => Some(segment.len()),
+        _ => None,
+    }
+}
+
+fn missing_of(observed: &Observation) -> Option<usize> {
+    match observed {
+        Observation::Sealed { off, .. } => Some(*off),
+        Observation::OutOfOrder {
+            gap: Gap::Missing(bytes),
+            ..
+        } => Some(*bytes),
+        _ => None,
+    }
+}
+
+fn repeated_of(observed: &Observation) -> Option<usize> {
+    match observed {
+        Observation::OutOfOrder {
+            gap: Gap::Repeated(bytes),
+            ..
+        } => Some(*bytes),
+        _ => None,
+    }
+}
+
+fn what_of(observed: &Observation) -> Option<What> {
+    Some(match observed {
+        Observation::QueueEmpty => What::QueueEmpty,
+        Observation::WantsWithoutCause(Wanted::Write) => What::WantsToWrite,
+        Observation::WantsWithoutCause(Wanted::Read) => What::WantsToRead,
+        Observation::Foreign(_) => What::Foreign,
+        Observation::DataSent => What::DataSent,
+        Observation::SomethingSent => What::SomethingSent,
+        Observation::RenegotiationIgnored => What::RenegotiationIgnored,
+        Observation::BufferModified => What::BufferModified,
+        Observation::FruitlessTransportCalls(_) => What::FruitlessTransportCalls,
+        Observation::EmptyTransportCalls(_) => What::EmptyTransportCalls,
+        _ => return None,
+    })
+}
+
+fn ends_of(observed: &Observation) -> Option<Ends> {
+    match observed {
+        Observation::Ended(Outcome::Crashed(_)) => Some(Ends::Crash),
+        Observation::Ended(Outcome::Hung(_)) => Some(Ends::Hang),
+        _ => None,
+    }
+}

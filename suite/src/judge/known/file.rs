@@ -1,0 +1,172 @@
+//! How a file of known issues is read: in flows its text, out flow the issues, or the place where it is not right.
+
+use std::collections::BTreeMap;
+
+use toml::de::DeTable;
+
+use super::condition::Condition;
+use super::effect::{Effect, Scope};
+use super::version::Range;
+use super::{Issue, Witness};
+use crate::judge::ledger::Class;
+use crate::scenario::form::{Fault, Fields, Node};
+use crate::scenario::parse::{link_address, syntax};
+use crate::scenario::{Id, ParseError, Variant};
+
+/// The most cases that an issue names as witnesses.
+const MOST_WITNESSES: usize = 3;
+
+/// The issues of a file; `others` are those of other files, whose ids are taken.
+pub(super) fn issues(path: &str, text: &str, others: &[Issue]) -> Result<Vec<Issue>, ParseError> {
+    page(path, text, others).map_err(|fault| ParseError::locate(path, text, fault))
+}
+
+fn page(path: &str, text: &str, others: &[Issue]) -> Result<Vec<Issue>, Fault> {
+    let document = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
+    let fields = Fields::of_file(&document, "the known issues");
+    if let Some(node) = fields.find("known") {
+        let help =
+            "an entry by scenario and text mutes too much: write [[issue]] with when and breaks";
+        return Err(Fault::new(
+            node.at(),
+            "the format before known issues had causes",
+            help,
+        ));
+    }
+    let fields = fields.only(&["issue"])?;
+    let Some(node) = fields.find("issue") else {
+        return Ok(Vec::new());
+    };
+    let mut issues: Vec<Issue> = Vec::new();
+    for element in node.elements("tables, each [[issue]]")? {
+        let line = text[..element.at().min(text.len())].matches('\n').count() + 1;
+        let issue = issue(element, (path.to_owned(), line))?;
+        if others
+            .iter()
+            .chain(&issues)
+            .any(|other| other.id == issue.id)
+        {
+            return Err(Fault::new(
+                element.at(),
+                format!("a second issue \"{}\"", issue.id),
+                "give it a name of its own",
+            ));
+        }
+        issues.push(issue);
+    }
+    Ok(issues)
+}
+
+fn issue(element: Node<'_>, place: (String, usize)) -> Result<Issue, Fault> {
+    const KEYS: [&str; 12] = [
+        "id", "title", "class", "reason", "link", "source", "affects", "read", "when", "breaks",
+        "witness", "rare",
+    ];
+    let fields = element.fields("a table [[issue]]")?.only(&KEYS)?;
+    let needed = |key: &str| {
+        let missing = || {
+            Fault::new(
+                element.at(),
+                format!("no \"{key}\""),
+                format!("add {key} = …"),
+            )
+        };
+        fields.find(key).ok_or_else(missing)
+    };
+    let when = Condition::read(needed("when")?)?;
+    let breaks = needed("breaks")?.elements("tables")?;
+    let breaks = breaks
+        .into_iter()
+        .map(Effect::read)
+        .collect::<Result<Vec<_>, _>>()?;
+    let is_call = |effect: &&Effect| matches!(effect.scope, Scope::Call);
+    if let Some(effect) = breaks
+        .iter()
+        .find(is_call)
+        .filter(|_| when.reads_present_answer())
+    {
+        let help = "a call may not excuse itself by its answer: put it under \"earlier\", or use in = \"later\"";
+        return Err(Fault::new(
+            effect.at,
+            "in = \"call\" where \"when\" reads the answer of the call",
+            help,
+        ));
+    }
+    let link = match fields.at_most_one(&["link", "source"])? {
+        Some(("link", node)) => link_address(node)?,
+        Some((_, node)) => node.line()?,
+        None => {
+            return Err(Fault::new(
+                element.at(),
+                "no \"link\"",
+                "add link = \"https://…\" or source = \"FILE:LINE\"",
+            ));
+        }
+    };
+    Ok(Issue {
+        id: id(needed("id")?)?,
+        title: needed("title")?.line()?,
+        class: needed("class")?.choice(Class::ALL.map(|class| (class.word(), class)))?,
+        reason: needed("reason")?.line()?,
+        link,
+        affects: fields
+            .read("affects", |node| table(node, Range::read))?
+            .unwrap_or_default(),
+        read: fields
+            .read("read", |node| table(node, |node| node.line()))?
+            .unwrap_or_default(),
+        when,
+        breaks,
+        rare: fields.read("rare", |node| node.line())?,
+        witnesses: fields.read("witness", witnesses)?.unwrap_or_default(),
+        place,
+    })
+}
+
+fn id(node: Node<'_>) -> Result<String, Fault> {
+    let right = |text: &str| {
+        !text.is_empty()
+            && text
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    node.text("a name of a-z, 0-9 and -", right)
+        .map(str::to_owned)
+}
+
+fn table<T>(
+    node: Node<'_>,
+    read: impl Fn(Node<'_>) -> Result<T, Fault>,
+) -> Result<BTreeMap<String, T>, Fault> {
+    let fields = node.fields("a table by library")?;
+    fields
+        .entries()
+        .map(|entry| Ok((entry.key.to_owned(), read(entry.node())?)))
+        .collect()
+}
+
+fn witnesses(node: Node<'_>) -> Result<Vec<Witness>, Fault> {
+    let witnesses = node.set("strings", |node| {
+        let wanted = "a case such as \"openssl-3.6 closing/own-shutdown tls1.3/client\"";
+        node.as_text()
+            .and_then(witness)
+            .ok_or_else(|| node.refused(wanted))
+    })?;
+    if witnesses.len() > MOST_WITNESSES {
+        return Err(node.refused(format_args!("an array of at most {MOST_WITNESSES} cases")));
+    }
+    Ok(witnesses)
+}
+
+fn witness(text: &str) -> Option<Witness> {
+    let mut words = text.split_whitespace();
+    let (backend, scenario, variant) = (words.next()?, words.next()?, words.next()?);
+    if words.next().is_some() {
+        return None;
+    }
+    Some(Witness {
+        backend: backend.to_owned(),
+        scenario: Id::new(scenario)?,
+        variant: Variant::parse(variant)?,
+    })
+}

@@ -1,0 +1,100 @@
+//! The history of a connection as the known issues ask for it: the [`Course`] of a trace, with the quantities that explain
+//! how many bytes are lost, reported or late.
+
+use crate::judge::monitor::{Course, MAX_PLAINTEXT, Moment, State};
+use crate::link::Refusal;
+use crate::trace::Body;
+
+/// The history of a connection.
+#[derive(Debug)]
+pub struct History<'c, 't> {
+    pub(super) course: &'c Course<'t>,
+    /// Bytes of content of the records that the transport answered with 0, without the retry flag, up to each moment.
+    swallowed: Vec<usize>,
+}
+
+impl<'c, 't> History<'c, 't> {
+    /// The history that this course tells.
+    pub fn of(course: &'c Course<'t>) -> Self {
+        let mut total = 0;
+        let swallowed = (0..course.moments.len())
+            .map(|at| {
+                total += swallowed(course, at);
+                total
+            })
+            .collect();
+        Self { course, swallowed }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.course.moments.len()
+    }
+
+    pub(super) fn moment(&self, at: usize) -> &'c Moment<'t> {
+        &self.course.moments[at]
+    }
+
+    pub(super) fn after(&self, at: usize) -> &State {
+        self.course.after(at)
+    }
+
+    /// Bytes of content of the records that the transport answered with 0 up to this moment, it included.
+    pub(super) fn swallowed(&self, at: usize) -> usize {
+        self.swallowed[at]
+    }
+
+    /// Bytes of content of the record that is pending at this moment: what the write that is under way has left, up to the
+    /// limit of a record; 0 if none is.
+    pub(super) fn pending_record(&self, at: usize) -> usize {
+        let before = &self.moment(at).before;
+        before.pending.as_ref().map_or(0, |pending| {
+            let out = before.sealed.saturating_sub(before.accepted);
+            pending
+                .len
+                .saturating_sub(out)
+                .min(before.max_send_fragment)
+        })
+    }
+
+    /// Bytes of the lowest limit of a record that was set up to this moment.
+    pub(super) fn lowest_block(&self, at: usize) -> usize {
+        let limits = self.course.moments[..=at].iter();
+        let limits = limits.map(|moment| moment.before.max_send_fragment);
+        limits.min().unwrap_or(MAX_PLAINTEXT)
+    }
+
+    /// Bytes of content of the records that were pending when a handshake message was taken, up to this moment.
+    pub(super) fn dropped(&self, at: usize) -> usize {
+        let takes = |at: &usize| {
+            let mut taken = self.moment(*at).entry.taken.iter();
+            taken.any(|record| !record.messages().is_empty())
+        };
+        (0..=at)
+            .filter(takes)
+            .map(|at| self.pending_record(at))
+            .sum()
+    }
+}
+
+/// Bytes of content of the record that the transport answered with 0 in this call.
+fn swallowed(course: &Course<'_>, at: usize) -> usize {
+    let moment = &course.moments[at];
+    let said_zero = moment
+        .entry
+        .traffic
+        .is_some_and(|traffic| traffic.out.refusal == Some(Refusal::Zero));
+    let asked = moment.attempt().and_then(|attempt| attempt.argument.len());
+    let (true, Some(asked)) = (said_zero, asked) else {
+        return 0;
+    };
+    let before = &moment.before;
+    let completed: usize = moment
+        .completed()
+        .map(|record| match &record.body {
+            Body::ApplicationData { plaintext, .. } => *plaintext,
+            _ => 0,
+        })
+        .sum();
+    let out = before.sealed.saturating_sub(before.accepted) + completed;
+    asked.saturating_sub(out).min(before.max_send_fragment)
+}

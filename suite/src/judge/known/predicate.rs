@@ -1,0 +1,439 @@
+//! What a known issue can ask about a moment of a connection's history. Each predicate has a name, says what it reads, and
+//! is defined here alone; `fixtures/ledger/README.md` lists them.
+//!
+//! A predicate reads inputs where it can: what the caller, the peer, the transport and the settings did. What it reads of
+//! the library counts only as long as nothing unexpected has happened, since an unexpected event explains nothing.
+
+use super::history::History;
+use crate::judge::monitor::{Moment, Pending, State, is_close_notify, is_fatal};
+use crate::link::{Budget, Errno, Outbound, Refusal};
+use crate::scenario::form::{Fault, Shown};
+use crate::scenario::{
+    Buffer, Content, Function, KeyUpdate, Mode, PeerAction, Role, SessionTickets, Step, Transport,
+    Version,
+};
+use crate::trace::{Argument, Attempt, Body, ErrorClass, RecordSeen, Verb};
+
+/// A question about a moment, by its name.
+#[derive(Debug)]
+pub struct Predicate {
+    /// Its name in files.
+    pub name: &'static str,
+    /// What it looks at.
+    pub reads: Reads,
+    holds: fn(&At<'_, '_, '_>) -> bool,
+}
+
+/// What a predicate looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// What the caller, the peer, the transport and the settings did.
+    Inputs,
+    /// Also what the library did before this moment.
+    State,
+    /// What the library answers or sends at this moment.
+    Answer,
+}
+
+/// A moment of a history.
+pub(super) struct At<'h, 'c, 't> {
+    history: &'h History<'c, 't>,
+    index: usize,
+}
+
+impl<'c, 't> At<'_, 'c, 't> {
+    fn moment(&self) -> &'c Moment<'t> {
+        self.history.moment(self.index)
+    }
+
+    fn before(&self) -> &'c State {
+        &self.moment().before
+    }
+
+    fn after(&self) -> &State {
+        self.history.after(self.index)
+    }
+
+    fn version(&self) -> Version {
+        self.history.course.setting.variant.version
+    }
+
+    fn role(&self) -> Role {
+        self.history.course.setting.variant.role
+    }
+
+    fn transport(&self) -> Transport {
+        self.history.course.setting.variant.transport
+    }
+
+    fn write(&self, is: impl Fn(&Attempt) -> bool) -> bool {
+        self.moment().attempt().is_some_and(is)
+    }
+
+    fn step(&self, is: impl Fn(&Step) -> bool) -> bool {
+        self.moment().step().is_some_and(is)
+    }
+
+    /// Whether the library took a record like this from the transport.
+    fn takes(&self, is: impl Fn(&RecordSeen) -> bool) -> bool {
+        self.moment().entry.taken.iter().any(is)
+    }
+
+    fn takes_message(&self, name: &str) -> bool {
+        self.takes(|record| record.has_message(name))
+    }
+
+    /// How many records with such a message the library took.
+    fn takes_messages(&self, name: &str) -> usize {
+        let taken = self.moment().entry.taken.iter();
+        taken.filter(|record| record.has_message(name)).count()
+    }
+
+    fn sends_message(&self, name: &str) -> bool {
+        self.moment()
+            .entry
+            .sent
+            .iter()
+            .any(|record| record.has_message(name))
+    }
+
+    /// Whether the transport refused to take something like this; where it is not known what it met, whether it was set to.
+    fn refused_out(&self, is: fn(Refusal) -> bool) -> bool {
+        match &self.moment().entry.traffic {
+            Some(traffic) => traffic.out.refusal.is_some_and(is),
+            None => {
+                let outbound = self.before().outbound;
+                outbound.accept != Budget::All
+                    && is(outbound.then)
+                    && self.moment().call().is_some()
+            }
+        }
+    }
+
+    fn refused_in(&self, is: fn(Refusal) -> bool) -> bool {
+        match &self.moment().entry.traffic {
+            Some(traffic) => traffic.inn.refusal.is_some_and(is),
+            None => is(self.before().inbound.then) && self.moment().call().is_some(),
+        }
+    }
+
+    fn error(&self) -> Option<ErrorClass> {
+        self.moment().call().map(|call| call.error)
+    }
+
+    fn pending(&self, is: impl Fn(&Pending) -> bool) -> bool {
+        self.before().pending.as_ref().is_some_and(is)
+    }
+}
+
+impl Predicate {
+    pub(super) fn holds(&self, history: &History<'_, '_>, index: usize) -> bool {
+        (self.holds)(&At { history, index })
+    }
+}
+
+/// The predicate with this name.
+pub(super) fn find(name: &str, at: usize) -> Result<&'static Predicate, Fault> {
+    PREDICATES
+        .iter()
+        .find(|predicate| predicate.name == name)
+        .ok_or_else(|| {
+            let names: Vec<&str> = PREDICATES.iter().map(|predicate| predicate.name).collect();
+            let message = format!("unknown predicate {}", Shown(name));
+            Fault::unknown(at, message, name, "predicates", &names)
+        })
+}
+
+const fn input(name: &'static str, holds: fn(&At<'_, '_, '_>) -> bool) -> Predicate {
+    Predicate {
+        name,
+        reads: Reads::Inputs,
+        holds,
+    }
+}
+
+const fn state(name: &'static str, holds: fn(&At<'_, '_, '_>) -> bool) -> Predicate {
+    Predicate {
+        name,
+        reads: Reads::State,
+        holds,
+    }
+}
+
+const fn answer(name: &'static str, holds: fn(&At<'_, '_, '_>) -> bool) -> Predicate {
+    Predicate {
+        name,
+        reads: Reads::Answer,
+        holds,
+    }
+}
+
+fn is_own(attempt: &Attempt) -> bool {
+    !attempt.argument.is_empty()
+}
+
+fn alert(record: &RecordSeen, is: fn(&str) -> bool) -> bool {
+    matches!(&record.body, Body::Alert { alert, .. } if is(alert))
+}
+
+fn is_data(record: &RecordSeen) -> bool {
+    matches!(record.body, Body::ApplicationData { .. })
+}
+
+static PREDICATES: &[Predicate] = &[
+    // What the caller does.
+    input("write", |at| at.write(is_own)),
+    input("write-function", |at| at.write(|_| true)),
+    input("write-of-nothing", |at| {
+        at.write(|attempt| attempt.argument.is_empty())
+    }),
+    input("ssl-write", |at| {
+        at.write(|attempt| attempt.function == Function::Write)
+    }),
+    input("ssl-write-ex", |at| {
+        at.write(|attempt| attempt.function == Function::WriteEx)
+    }),
+    input("negative-length", |at| {
+        at.write(|attempt| matches!(attempt.argument, Argument::Negative(_)))
+    }),
+    input("retry", |at| {
+        at.write(|attempt| attempt.verb == Verb::Retry)
+    }),
+    input("moved-buffer", |at| {
+        at.write(|attempt| attempt.buffer == Buffer::Moved)
+    }),
+    input("changed-content", |at| {
+        at.write(|attempt| attempt.content == Content::Changed)
+    }),
+    input("read", |at| at.step(|step| matches!(step, Step::Read(_)))),
+    input("handshake", |at| at.step(|step| *step == Step::Handshake)),
+    input("shutdown", |at| at.step(|step| *step == Step::Shutdown)),
+    input("renegotiate", |at| {
+        at.step(|step| *step == Step::Renegotiate)
+    }),
+    input("key-update", |at| {
+        at.step(|step| matches!(step, Step::KeyUpdate(_)))
+    }),
+    input("set-max-send-fragment", |at| {
+        at.step(|step| matches!(step, Step::MaxSendFragment(_)))
+    }),
+    input("lower-max-send-fragment", |at| {
+        at.step(|step| matches!(step, Step::MaxSendFragment(_)))
+            && at.after().max_send_fragment < at.before().max_send_fragment
+    }),
+    input("raise-max-send-fragment", |at| {
+        at.step(|step| matches!(step, Step::MaxSendFragment(_)))
+            && at.after().max_send_fragment > at.before().max_send_fragment
+    }),
+    input("flush", |at| {
+        at.moment().entry.asked == crate::trace::Asked::Flush
+    }),
+    input("of-four-records", |at| {
+        let block = at.before().max_send_fragment;
+        at.write(|attempt| attempt.argument.len().is_some_and(|len| len >= 4 * block))
+    }),
+    input("stale-entry", |at| at.before().stale_error),
+    // The settings.
+    input("tls1.2", |at| at.version() == Version::Tls12),
+    input("tls1.3", |at| at.version() == Version::Tls13),
+    input("client", |at| at.role() == Role::Client),
+    input("server", |at| at.role() == Role::Server),
+    input("cbc", |at| !at.history.course.setting.cipher.is_aead()),
+    input("sends-tickets", |at| {
+        at.history.course.setting.session_tickets == SessionTickets::Send
+    }),
+    input("partial-mode", |at| at.before().has(Mode::PartialWrite)),
+    input("moving-mode", |at| at.before().has(Mode::MovingBuffer)),
+    input("release-buffers", |at| {
+        at.before().has(Mode::ReleaseBuffers)
+    }),
+    input("buffering-bio", |at| {
+        at.transport() == Transport::BufferingBio
+    }),
+    input("memory-bio", |at| at.transport() == Transport::MemoryBio),
+    input("bio-pair", |at| at.transport() == Transport::BioPair),
+    input("socket", |at| at.transport() == Transport::Socket),
+    input("blocking-transport", |at| at.transport().waits()),
+    input("keeping-transport", |at| at.transport().keeps()),
+    input("interrupts-reads", |at| {
+        at.before().inbound.then == Refusal::Fail(Errno::INTERRUPTED)
+    }),
+    input("inbound-in-parts", |at| {
+        at.before().inbound.deliver != Budget::All
+    }),
+    input("transport-open", |at| {
+        at.before().outbound == Outbound::OPEN
+    }),
+    // The transport, in this call.
+    input("transport-zero", |at| {
+        at.refused_out(|refusal| refusal == Refusal::Zero)
+    }),
+    input("transport-zero-retry", |at| {
+        at.refused_out(|refusal| refusal == Refusal::ZeroRetry)
+    }),
+    input("transport-fails", |at| {
+        at.refused_out(|refusal| matches!(refusal, Refusal::Fail(_)))
+    }),
+    input("transport-blocks", |at| {
+        at.refused_out(|refusal| matches!(refusal, Refusal::WouldBlock | Refusal::ZeroRetry))
+    }),
+    input("end-of-file", |at| {
+        at.refused_in(|refusal| refusal == Refusal::Zero)
+    }),
+    input("read-zero-retry", |at| {
+        at.refused_in(|refusal| refusal == Refusal::ZeroRetry)
+    }),
+    input("read-fails", |at| {
+        at.refused_in(|refusal| matches!(refusal, Refusal::Fail(_)))
+    }),
+    input("nothing-to-read", |at| {
+        at.refused_in(|refusal| matches!(refusal, Refusal::WouldBlock | Refusal::ZeroRetry))
+    }),
+    // The peer, and what the library takes of it in this call.
+    input("peer-disconnects", |at| {
+        at.step(|step| *step == Step::Peer(PeerAction::Vanish))
+    }),
+    input("peer-bytes-injected", |at| {
+        at.step(|step| matches!(step, Step::Peer(PeerAction::Raw(_))))
+    }),
+    input("peer-bytes-altered", |at| {
+        at.step(|step| matches!(step, Step::Wire(_)))
+            && at.moment().entry.result == crate::trace::Outcome::Done
+    }),
+    input("peer-fatal-alert-sent", |at| {
+        at.moment()
+            .entry
+            .peer_sent
+            .iter()
+            .any(|record| alert(record, is_fatal))
+    }),
+    input("takes-data", |at| at.takes(is_data)),
+    input("takes-close-notify", |at| {
+        at.takes(|record| alert(record, is_close_notify))
+    }),
+    input("takes-fatal-alert", |at| {
+        at.takes(|record| alert(record, is_fatal))
+    }),
+    input("takes-hello-request", |at| {
+        at.takes_message("hello_request")
+    }),
+    input("takes-several-hello-requests", |at| {
+        at.takes_messages("hello_request") > 1
+    }),
+    input("takes-client-hello", |at| at.takes_message("client_hello")),
+    input("takes-server-hello", |at| at.takes_message("server_hello")),
+    input("takes-finished", |at| at.takes_message("finished")),
+    input("takes-ticket", |at| at.takes_message("new_session_ticket")),
+    input("takes-key-update", |at| at.takes_message("key_update")),
+    input("takes-several-key-updates", |at| {
+        at.takes_messages("key_update") > 1
+    }),
+    input("takes-key-update-request", |at| {
+        at.takes(|record| is_key_update(record, KeyUpdate::Requested))
+    }),
+    input("takes-handshake-message", |at| {
+        at.takes(|record| !record.messages().is_empty())
+    }),
+    input("takes-unreadable", |at| at.takes(RecordSeen::is_unreadable)),
+    // How the connection stands before this moment.
+    state("established", |at| at.before().established),
+    state("pending", |at| at.pending(Pending::asks)),
+    state("pending-begun", |at| at.pending(|pending| pending.begun)),
+    state("pending-wants-read", |at| {
+        at.pending(|pending| pending.error == ErrorClass::WantRead)
+    }),
+    state("record-incomplete", |at| at.before().incomplete.is_some()),
+    state("permitted", |at| at.moment().is_rightful()),
+    state("shorter", |at| {
+        at.write(|attempt| {
+            let pending = at
+                .before()
+                .pending
+                .as_ref()
+                .and_then(|pending| pending.attempt.argument.len());
+            attempt
+                .argument
+                .len()
+                .zip(pending)
+                .is_some_and(|(len, pending)| len < pending)
+        })
+    }),
+    state("longer", |at| {
+        at.write(|attempt| {
+            let pending = at
+                .before()
+                .pending
+                .as_ref()
+                .and_then(|pending| pending.attempt.argument.len());
+            attempt
+                .argument
+                .len()
+                .zip(pending)
+                .is_some_and(|(len, pending)| len > pending)
+        })
+    }),
+    state("renegotiating", |at| at.before().renegotiates()),
+    state("renegotiates", |at| {
+        at.before().renegotiates() || at.after().renegotiates()
+    }),
+    state("closed", |at| at.before().closed),
+    input("shut-down", |at| at.before().shut_down),
+    state("peer-closed", |at| at.before().peer_closed),
+    state("peer-failed", |at| at.before().peer_failed),
+    state("alert-sent", |at| at.before().failed),
+    state("failed", |at| at.before().dead),
+    state("transport-has-failed", |at| at.before().transport_failed),
+    state("gave-up-a-write", |at| at.before().gave_up_a_write),
+    state("has-more-to-send", |at| at.before().has_more_to_send()),
+    state("unread", |at| at.before().unread > 0),
+    // What the library does at this moment.
+    answer("succeeds", |at| at.error() == Some(ErrorClass::None)),
+    answer("fails", |at| {
+        matches!(
+            at.error(),
+            Some(ErrorClass::Ssl | ErrorClass::Syscall | ErrorClass::ZeroReturn)
+        )
+    }),
+    answer("wants-repetition", |at| {
+        at.error().is_some_and(ErrorClass::is_retry)
+    }),
+    answer("delivers", |at| {
+        at.moment().call().is_some_and(|call| call.data.is_some())
+    }),
+    answer("sends-hello-request", |at| {
+        at.sends_message("hello_request")
+    }),
+    answer("sends-client-hello", |at| at.sends_message("client_hello")),
+    answer("sends-key-update", |at| at.sends_message("key_update")),
+    answer("sends-finished", |at| at.sends_message("finished")),
+    answer("sends-ticket", |at| at.sends_message("new_session_ticket")),
+    answer("sends-alert", |at| {
+        at.moment()
+            .entry
+            .sent
+            .iter()
+            .any(|record| alert(record, |_| true))
+    }),
+    answer("sends-refusal", |at| {
+        at.moment()
+            .entry
+            .sent
+            .iter()
+            .any(|record| alert(record, |alert| alert == "warning no_renegotiation"))
+    }),
+    answer("record-cut", |at| {
+        at.moment()
+            .entry
+            .sent
+            .last()
+            .is_some_and(|record| !record.is_complete())
+    }),
+];
+
+fn is_key_update(record: &RecordSeen, request: KeyUpdate) -> bool {
+    let name = match request {
+        KeyUpdate::Requested => "key_update (update_requested)",
+        KeyUpdate::NotRequested => "key_update (update_not_requested)",
+    };
+    record.has_message(name)
+}
