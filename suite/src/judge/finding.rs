@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::difference::Difference;
-use super::ledger::Class;
+use super::ledger::{Class, Location};
 use super::monitor::Violation;
 use crate::manual::{Clause, Severity};
 use crate::trace::{Outcome, Trace};
@@ -71,6 +71,8 @@ pub struct Known {
     pub reason: String,
     /// Where that can be read.
     pub link: String,
+    /// The entry that says so.
+    pub entry: Location,
 }
 
 impl Finding {

@@ -17,7 +17,7 @@ mod unwritten;
 pub use answers::{Answer, Answers, Row, Unanswered, answers};
 pub use difference::{Aspect, Difference, differences};
 pub use finding::{Finding, Kind, Known};
-pub use ledger::{Class, Compared, Entry, Expected, Ledger, Place, Stale};
+pub use ledger::{Class, Compared, Entry, Expected, Ledger, Location, Place, Stale};
 pub use questions::{Asks, Question, Section, questions};
 pub use recorded::{Recorded, Recordings, file_stem, recording, render, to_record};
 pub use shape::{Shapes, shape};

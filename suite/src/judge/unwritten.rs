@@ -425,6 +425,13 @@ mod tests {
         assert_eq!(seen("write 9", "-1 SSL"), None);
     }
 
+    fn entry() -> ledger::Location {
+        ledger::Location {
+            file: "fixtures/ledger/x.toml".to_owned(),
+            line: 2,
+        }
+    }
+
     #[test]
     fn what_comes_behind_a_known_bug_follows_from_it() {
         let judge = Judge::built_in().expect("the files are right");
@@ -432,6 +439,7 @@ mod tests {
             class,
             reason: "as everybody knows".to_owned(),
             link: "https://example.org".to_owned(),
+            entry: entry(),
         };
         let found = |kind, step| Finding {
             kind,
@@ -471,6 +479,7 @@ mod tests {
             class: ledger::Class::Bug,
             reason: "as everybody knows".to_owned(),
             link: "https://example.org".to_owned(),
+            entry: entry(),
         };
         let mut findings = [
             found(Kind::Violation, 2, "-1 SSL"),
