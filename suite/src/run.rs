@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crate::backend::REFERENCE;
+use crate::judge::known::Library;
 use crate::judge::{
     Compared, Difference, Finding, Judge, Judgement, Kind, Place, Recorded, Stale, Verdict,
 };
@@ -300,6 +301,11 @@ impl<'c> Plan<'c> {
                 .collect();
             let (library, version) = (about.recorded_as(), &about.version);
             stale.extend(judge.ledger.stale(with, corpus, &library, version, &ran));
+            let library = Library {
+                name: &library,
+                version,
+            };
+            stale.extend(judge.known.stale(library, &ran));
         }
         stale
     }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::difference::Difference;
-use super::ledger::Class;
+use super::ledger::{Class, Location};
 use super::monitor::{Observation, Violation};
 use crate::manual::{Clause, Severity};
 use crate::trace::{Outcome, Trace};
@@ -74,9 +74,20 @@ pub struct Known {
     pub reason: String,
     /// Where that can be read.
     pub link: String,
-    /// The known issue that explains it; nothing where an entry by scenario does.
+    /// The entry that says so.
+    pub entry: Location,
+    /// Which known issue it is, and what of it; nothing where an entry by scenario says so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub issue: Option<String>,
+    pub issue: Option<Cause>,
+}
+
+/// The known issue that explains a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// Its id.
+    pub id: String,
+    /// Which of its effects is observed, counted from 0.
+    pub effect: usize,
 }
 
 impl Finding {

@@ -51,8 +51,23 @@ pub struct Entry {
     pub reason: String,
     /// Where that can be read: an address, or a place in the library's source.
     pub link: String,
-    /// The file, and the line in it.
-    pub place: (String, usize),
+    /// Where it stands.
+    pub location: Location,
+}
+
+/// A line of a ledger file, by which an entry is named.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Location {
+    /// The file, as messages name it.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
 }
 
 /// The finding that an entry expects.
@@ -211,6 +226,7 @@ impl Entry {
             class: self.class,
             reason: self.reason.clone(),
             link: self.link.clone(),
+            entry: self.location.clone(),
             issue: None,
         }
     }
@@ -275,7 +291,7 @@ impl Ledger {
                 let why = entry.why_stale(pattern, corpus, ran);
                 stale.extend(why.map(|why| Stale {
                     library: library.to_owned(),
-                    place: format!("{}:{}", entry.place.0, entry.place.1),
+                    place: entry.location.to_string(),
                     expected: entry.finding.words(),
                     scenarios: pattern.as_str().to_owned(),
                     why: why.to_owned(),
@@ -367,17 +383,17 @@ fn page(path: &str, text: &str) -> Result<Vec<Entry>, Fault> {
         return Ok(Vec::new());
     };
     let elements = node.elements("tables, each [[known]]")?;
-    let place = |node: Node<'_>| {
-        let line = text[..node.at().min(text.len())].matches('\n').count() + 1;
-        (path.to_owned(), line)
+    let location = |node: Node<'_>| Location {
+        file: path.to_owned(),
+        line: text[..node.at().min(text.len())].matches('\n').count() + 1,
     };
     elements
         .into_iter()
-        .map(|element| entry(element, place(element)))
+        .map(|element| entry(element, location(element)))
         .collect()
 }
 
-fn entry(element: Node<'_>, place: (String, usize)) -> Result<Entry, Fault> {
+fn entry(element: Node<'_>, location: Location) -> Result<Entry, Fault> {
     const FINDINGS: [&str; 4] = ["violates", "differs", "crashes", "hangs"];
     const LINKS: [&str; 2] = ["link", "source"];
     const KEYS: [&str; 12] = [
@@ -437,7 +453,7 @@ fn entry(element: Node<'_>, place: (String, usize)) -> Result<Entry, Fault> {
         class: required("class")?.choice(Class::ALL.map(|class| (class.word(), class)))?,
         reason: required("reason")?.line()?,
         link,
-        place,
+        location,
     })
 }
 
@@ -501,7 +517,7 @@ link = "https://example.org"
         let ledger = Ledger::from_files(&[("x", "fixtures/ledger/x.toml", RIGHT)]).unwrap();
         let [entry] = ledger.of("x") else { panic!() };
         assert_eq!(entry.class, Class::ManualUnclear);
-        assert_eq!(entry.place, ("fixtures/ledger/x.toml".to_owned(), 2));
+        assert_eq!(entry.location.to_string(), "fixtures/ledger/x.toml:2");
         assert_eq!(
             entry.finding.words(),
             "violates zero.write-is-an-error: returns *"
@@ -529,18 +545,5 @@ link = "https://example.org"
             let refusal = refusal(from, to);
             assert!(refusal.contains(told), "{refusal}");
         }
-    }
-
-    #[test]
-    fn an_entry_of_one_end_knows_nothing_of_the_other() {
-        let variants = "variants = [\"tls1.2/server\"]\nclass";
-        let text = RIGHT.replacen("class", variants, 1);
-        let ledger = Ledger::from_files(&[("x", "fixtures/ledger/x.toml", &text)]).unwrap();
-        let [entry] = ledger.of("x") else { panic!() };
-        let is_of = |variant| entry.is_of_end(Variant::parse(variant).unwrap());
-        assert!(is_of("tls1.2/server"));
-        assert!(is_of("tls1.2/server/memory-bio"));
-        assert!(!is_of("tls1.2/client"));
-        assert!(!is_of("tls1.3/server"));
     }
 }

@@ -377,6 +377,13 @@ mod tests {
         }
     }
 
+    fn entry() -> ledger::Location {
+        ledger::Location {
+            file: "fixtures/ledger/x.toml".to_owned(),
+            line: 2,
+        }
+    }
+
     #[test]
     fn what_comes_behind_a_known_bug_follows_from_it() {
         let judge = Judge::built_in().expect("the files are right");
@@ -384,6 +391,7 @@ mod tests {
             class,
             reason: "as everybody knows".to_owned(),
             link: "https://example.org".to_owned(),
+            entry: entry(),
             issue: None,
         };
         let found = |kind, step| Finding {
@@ -424,6 +432,7 @@ mod tests {
             class: ledger::Class::Bug,
             reason: "as everybody knows".to_owned(),
             link: "https://example.org".to_owned(),
+            entry: entry(),
             issue: None,
         };
         let mut findings = [

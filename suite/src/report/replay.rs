@@ -116,7 +116,7 @@ pub fn summary(examined: &[Examined]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::{Class, Known};
+    use crate::judge::{Class, Known, Location};
     use crate::subject::Ran;
     use crate::trace::Outcome;
 
@@ -129,6 +129,7 @@ mod tests {
             action: "retry 50".to_owned(),
             expected: "refused".to_owned(),
             seen: "returns 50".to_owned(),
+            observed: None,
             known,
         }
     }
@@ -139,6 +140,11 @@ mod tests {
             class: Class::Bug,
             reason: "why".to_owned(),
             link: String::new(),
+            entry: Location {
+                file: "fixtures/ledger/rustls.toml".to_owned(),
+                line: 2,
+            },
+            issue: None,
         };
         let entry = |step, action: &str| Entry::new(step, action.to_owned(), Outcome::Done);
         let trace = Trace {

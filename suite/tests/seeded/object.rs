@@ -15,7 +15,7 @@ use writeproof_faulty::{LIBSSL, VARIABLE};
 type Asked = unsafe extern "C" fn(*mut c_uchar, c_int) -> c_int;
 
 /// More faults than there will be.
-const ROOM: usize = 1 << 10;
+pub(crate) const ROOM: usize = 1 << 10;
 
 /// The object, right as it is.
 pub(crate) struct Object {

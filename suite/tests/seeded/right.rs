@@ -15,6 +15,8 @@ use crate::object::Object;
 
 /// All cases, by scenario and variant.
 pub(crate) struct Right {
+    /// The version of the reference.
+    pub(crate) version: String,
     pub(crate) cases: Vec<Case>,
 }
 
@@ -27,7 +29,7 @@ pub(crate) struct Case {
     /// The clauses that the reference itself breaks, each with the step.
     broken: BTreeSet<(&'static str, usize)>,
     /// What the object does without a fault.
-    unharmed: Trace,
+    pub(crate) unharmed: Trace,
     /// The faults that it reaches, by their places in the table.
     reached: Vec<usize>,
 }
@@ -70,6 +72,7 @@ impl Right {
             })
         };
         Ok(Self {
+            version: reference.about().version.clone(),
             cases: in_parallel(&cases, run)
                 .into_iter()
                 .collect::<Result<_, String>>()?,

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use writeproof::judge::differences;
@@ -16,7 +16,8 @@ use writeproof::trace::Trace;
 use writeproof::worker::Limits;
 use writeproof_faulty::{Fault, Kind, VARIABLE, faults};
 
-use crate::object;
+use crate::gate::{self, Detected, View};
+use crate::object::{self, ROOM};
 use crate::right::{self, Right};
 
 /// Of processor time, many times what any case needs, as long as it is not held up.
@@ -34,11 +35,10 @@ const NO_FAULT: &str = "there-is-no-such-fault";
 /// In which cases a fault is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// So far that it can be judged: a bug until it breaks a clause or ends the process, in the cases in which the right
-    /// library comes to its place; a harmless one in all of these in one role, which changes from scenario to scenario.
+    /// In those that the test of a fault needs: a bug in all cases in which the right library comes to its place; a harmless
+    /// one in those of one role, which changes from scenario to scenario.
     Judged,
-    /// In those in which the right library comes to its place: a harmless one in all of these, a bug in each scenario
-    /// until it breaks a clause or ends the process.
+    /// In all cases in which the right library comes to its place.
     Reached,
     /// In all.
     Everything,
@@ -57,6 +57,8 @@ pub(crate) struct Case {
     pub(crate) seen: Seen,
     /// The clauses that are broken, and that the right library keeps.
     pub(crate) broken: BTreeSet<&'static str>,
+    /// What is left of it in the views of the gate, if it is a bug that is detected.
+    pub(crate) detected: Option<Detected>,
 }
 
 /// What is seen of a fault in a case.
@@ -91,8 +93,13 @@ impl Seen {
 }
 
 impl Sown {
-    /// Runs the fault that stands at `index` in the table.
-    pub(crate) fn run(index: usize, fault: &Fault, extent: Extent) -> Result<Self, String> {
+    /// Runs the fault that stands at `index` in the table; of a bug also what is left of it in these views.
+    pub(crate) fn run(
+        index: usize,
+        fault: &Fault,
+        extent: Extent,
+        views: &[View],
+    ) -> Result<Self, String> {
         let right = Right::get()?;
         let launcher = LAUNCHERS.as_ref().map_err(Clone::clone)?.join(&fault.name);
         let workers = Isolation::Workers {
@@ -101,29 +108,32 @@ impl Sown {
         };
         let workers = workers.load(&object::source());
         let workers = workers.map_err(|error| error.to_string())?;
+        let views = match fault.kind {
+            Kind::Bug => views,
+            Kind::Harmless => &[],
+        };
         let wanted = |case: &&right::Case| extent == Extent::Everything || case.reaches(index);
         let wanted: Vec<_> = right.cases.iter().filter(wanted).collect();
         let mut cases: Vec<Case> = Vec::with_capacity(wanted.len());
         let scenarios = wanted.chunk_by(|one, next| one.scenario.id == next.scenario.id);
         for (of_scenario, role) in scenarios.zip([Role::Client, Role::Server].into_iter().cycle()) {
-            let ran = match (fault.kind, extent) {
-                (Kind::Bug, Extent::Judged | Extent::Reached) => {
-                    until_caught(workers.as_ref(), of_scenario)?
-                }
-                (Kind::Harmless, Extent::Judged) => {
-                    at_once(workers.as_ref(), &in_one_role(of_scenario, role))?
-                }
-                (Kind::Harmless, Extent::Reached) | (_, Extent::Everything) => {
-                    at_once(workers.as_ref(), of_scenario)?
-                }
+            let of_role = match (fault.kind, extent) {
+                (Kind::Harmless, Extent::Judged) => in_one_role(of_scenario, role),
+                _ => of_scenario.to_vec(),
             };
-            cases.extend(ran);
-            let is_enough = (fault.kind, extent) == (Kind::Bug, Extent::Judged);
-            if is_enough && cases.last().is_some_and(Case::is_caught) {
-                break;
-            }
+            cases.extend(at_once(workers.as_ref(), &of_role, views)?);
         }
         Ok(Self { cases })
+    }
+
+    /// What came of the fault that stands at `index` in the table, as far as its test needs it; run once, whoever asks.
+    pub(crate) fn shared(index: usize, fault: &Fault) -> Result<&'static Self, String> {
+        static SHARED: [OnceLock<Result<Sown, String>>; ROOM] = [const { OnceLock::new() }; ROOM];
+        let sown = SHARED
+            .get(index)
+            .ok_or("more faults than there is room for")?;
+        let sown = sown.get_or_init(|| Self::run(index, fault, Extent::Judged, gate::OWN));
+        sown.as_ref().map_err(Clone::clone)
     }
 
     pub(crate) fn seen(&self) -> Extents {
@@ -144,11 +154,6 @@ impl Sown {
 }
 
 impl Case {
-    /// Whether a clause is broken or the process ended.
-    pub(crate) fn is_caught(&self) -> bool {
-        !self.broken.is_empty() || matches!(self.seen, Seen::Ended(_))
-    }
-
     /// Whether anything is to be said of it.
     pub(crate) fn is_seen(&self) -> bool {
         !matches!(self.seen, Seen::Same) || !self.broken.is_empty()
@@ -159,21 +164,6 @@ impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.scenario.id, self.variant)
     }
-}
-
-/// Cases of one scenario, one after the other until there is enough to be said of the fault.
-fn until_caught(
-    workers: &dyn Subject,
-    cases: &[&'static right::Case],
-) -> Result<Vec<Case>, String> {
-    let mut compared = Vec::new();
-    for case in cases {
-        compared.extend(at_once(workers, std::slice::from_ref(case))?);
-        if compared.last().is_some_and(Case::is_caught) {
-            break;
-        }
-    }
-    Ok(compared)
 }
 
 /// Those of the cases in which the library has this role, and those that there are in the other one alone.
@@ -189,20 +179,27 @@ fn in_one_role(cases: &[&'static right::Case], role: Role) -> Vec<&'static right
 }
 
 /// Cases of one scenario, run by one request.
-fn at_once(workers: &dyn Subject, cases: &[&'static right::Case]) -> Result<Vec<Case>, String> {
+fn at_once(
+    workers: &dyn Subject,
+    cases: &[&'static right::Case],
+    views: &[View],
+) -> Result<Vec<Case>, String> {
     let Some(first) = cases.first() else {
         return Ok(Vec::new());
     };
     let variants: Vec<Variant> = cases.iter().map(|case| case.variant).collect();
     let ran = workers.run_all(first.scenario, &variants);
     let ran = ran.map_err(|error| format!("{}: {error}", first.scenario.id))?;
-    let compare = |(right, ran): (&&'static right::Case, Ran)| Case {
-        scenario: right.scenario,
-        variant: right.variant,
-        seen: Seen::of(&right.trace, &ran.trace),
-        broken: right.broken_by(&ran.trace),
+    let compare = |(right, ran): (&&'static right::Case, Ran)| {
+        Ok(Case {
+            scenario: right.scenario,
+            variant: right.variant,
+            seen: Seen::of(&right.trace, &ran.trace),
+            broken: right.broken_by(&ran.trace),
+            detected: Detected::of(right, &ran.trace, views)?,
+        })
     };
-    Ok(cases.iter().zip(ran).map(compare).collect())
+    cases.iter().zip(ran).map(compare).collect()
 }
 
 /// A folder with a program for each fault, which is the command with that fault. All are written before any is started:

@@ -13,7 +13,7 @@ pub(crate) fn print(faults: &[Fault]) -> Result<(), String> {
     let right = Right::get()?;
     let numbered: Vec<_> = faults.iter().enumerate().collect();
     let sown = in_parallel(&numbered, |&(index, fault)| {
-        Sown::run(index, fault, Extent::Reached)
+        Sown::run(index, fault, Extent::Reached, &[])
     });
     let sown: Vec<Sown> = sown.into_iter().collect::<Result<_, _>>()?;
     for kind in [Kind::Bug, Kind::Harmless] {

@@ -159,16 +159,6 @@ impl Condition {
         self.any_predicate(&|predicate| predicate.reads != Reads::Inputs)
     }
 
-    /// Whether it is `always`, or can be.
-    pub(super) fn is_always(&self) -> bool {
-        match self {
-            Self::Always => true,
-            Self::All(conditions) => conditions.iter().all(Self::is_always),
-            Self::Any(conditions) => conditions.iter().any(Self::is_always),
-            _ => false,
-        }
-    }
-
     /// Whether it looks at the answer of the call at the moment itself: a call may not excuse itself.
     pub(super) fn reads_present_answer(&self) -> bool {
         match self {

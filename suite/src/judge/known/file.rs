@@ -8,7 +8,7 @@ use super::condition::Condition;
 use super::effect::{Effect, Scope};
 use super::version::Range;
 use super::{Issue, Witness};
-use crate::judge::ledger::Class;
+use crate::judge::ledger::{Class, Location};
 use crate::scenario::form::{Fault, Fields, Node};
 use crate::scenario::parse::{link_address, syntax};
 use crate::scenario::{Id, ParseError, Variant};
@@ -40,7 +40,11 @@ fn page(path: &str, text: &str, others: &[Issue]) -> Result<Vec<Issue>, Fault> {
     let mut issues: Vec<Issue> = Vec::new();
     for element in node.elements("tables, each [[issue]]")? {
         let line = text[..element.at().min(text.len())].matches('\n').count() + 1;
-        let issue = issue(element, (path.to_owned(), line))?;
+        let location = Location {
+            file: path.to_owned(),
+            line,
+        };
+        let issue = issue(element, location)?;
         if others
             .iter()
             .chain(&issues)
@@ -57,7 +61,7 @@ fn page(path: &str, text: &str, others: &[Issue]) -> Result<Vec<Issue>, Fault> {
     Ok(issues)
 }
 
-fn issue(element: Node<'_>, place: (String, usize)) -> Result<Issue, Fault> {
+fn issue(element: Node<'_>, location: Location) -> Result<Issue, Fault> {
     const KEYS: [&str; 12] = [
         "id", "title", "class", "reason", "link", "source", "affects", "read", "when", "breaks",
         "witness", "rare",
@@ -119,7 +123,7 @@ fn issue(element: Node<'_>, place: (String, usize)) -> Result<Issue, Fault> {
         breaks,
         rare: fields.read("rare", |node| node.line())?,
         witnesses: fields.read("witness", witnesses)?.unwrap_or_default(),
-        place,
+        location,
     })
 }
 

@@ -14,17 +14,19 @@ mod file;
 mod history;
 mod number;
 mod predicate;
+mod stale;
 mod version;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 pub use condition::Condition;
 pub use effect::{Effect, Scope};
 pub use history::History;
 pub use version::{Range, Version};
 
-use super::finding::Known;
-use super::ledger::Class;
+use super::finding::{Cause, Known};
+use super::ledger::{Class, Location};
 use super::monitor::{Course, Violation};
 use crate::scenario::{Id, ParseError, Variant};
 
@@ -59,8 +61,8 @@ pub struct Issue {
     pub witnesses: Vec<Witness>,
     /// Why few of the cases in which it is triggered show it, if so.
     pub rare: Option<String>,
-    /// The file, and the line in it.
-    pub place: (String, usize),
+    /// Where it stands.
+    pub location: Location,
 }
 
 /// A case that shows a known issue.
@@ -72,6 +74,17 @@ pub struct Witness {
     pub scenario: Id,
     /// Its variant.
     pub variant: Variant,
+}
+
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            backend,
+            scenario,
+            variant,
+        } = self;
+        write!(f, "{backend} {scenario} {variant}")
+    }
 }
 
 /// Why a violation is known.
@@ -90,7 +103,11 @@ impl Explanation<'_> {
             class: self.issue.class,
             reason: self.issue.reason.clone(),
             link: self.issue.link.clone(),
-            issue: Some(self.issue.id.clone()),
+            entry: self.issue.location.clone(),
+            issue: Some(Cause {
+                id: self.issue.id.clone(),
+                effect: self.effect,
+            }),
         }
     }
 }

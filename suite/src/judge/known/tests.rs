@@ -55,6 +55,9 @@ fn lost(script: Script, said_zero: bool) -> Script {
     }
 }
 
+/// No step.
+const NONE: [usize; 0] = [];
+
 const LOST: &str = r#"
 when = "transport-zero"
 breaks = [{ clause = "success.bytes-are-on-the-wire", in = "call", missing = "<= swallowed" }]
@@ -63,7 +66,7 @@ breaks = [{ clause = "success.bytes-are-on-the-wire", in = "call", missing = "<=
 #[test]
 fn violation_is_known_only_where_the_trigger_holds() {
     let known = known(LOST);
-    assert_eq!(unexpected(&known, &lost(Script::tls13(), true)), []);
+    assert_eq!(unexpected(&known, &lost(Script::tls13(), true)), NONE);
     assert_eq!(unexpected(&known, &lost(Script::tls13(), false)), [2]);
 }
 
@@ -81,7 +84,7 @@ fn issue_of_another_version_explains_nothing() {
     let older = known(&format!("affects = {{ openssl = \"3.2 .. 3.6\" }}\n{LOST}"));
     assert_eq!(unexpected(&older, &lost(Script::tls13(), true)), [2]);
     let this = known(&format!("affects = {{ openssl = \"3.2 .. 4.0\" }}\n{LOST}"));
-    assert_eq!(unexpected(&this, &lost(Script::tls13(), true)), []);
+    assert_eq!(unexpected(&this, &lost(Script::tls13(), true)), NONE);
     let other = known(&format!("affects = {{ boringssl = \"..\" }}\n{LOST}"));
     assert_eq!(unexpected(&other, &lost(Script::tls13(), true)), [2]);
 }
@@ -99,7 +102,7 @@ fn unexpected_event_triggers_nothing() {
         .retry(9, refused("ssl:bad length"));
     assert_eq!(
         unexpected(&known(DEAD), &refused_wrong_retry.write(9, silent())),
-        []
+        NONE
     );
     // A right retry that is refused is unexpected; that the connection is dead then excuses nothing.
     let refused_right_retry = Script::tls13()

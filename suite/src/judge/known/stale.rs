@@ -1,0 +1,78 @@
+//! Which known issues do not show any more: in flow the findings of a run; out flow the witnesses that show nothing of
+//! their issue, and the effects that no witness shows. Of cases that were not run nothing is said.
+
+use std::collections::BTreeMap;
+
+use super::{Issue, KnownIssues, Library, Witness};
+use crate::judge::finding::Finding;
+use crate::judge::ledger::Stale;
+use crate::scenario::{Id, Variant};
+
+/// The cases of one library that were run, with what was found in each.
+type Ran<'r> = BTreeMap<(&'r Id, Variant), &'r [Finding]>;
+
+impl KnownIssues {
+    /// What does not show any more on this library, by the cases that were run.
+    pub fn stale(&self, library: Library<'_>, ran: &Ran<'_>) -> Vec<Stale> {
+        let mut stale = Vec::new();
+        for issue in self.affecting(library) {
+            let own: Vec<&Witness> = issue.witnesses_on(library).collect();
+            for witness in &own {
+                if issue.shows(witness, ran, None) == Some(false) {
+                    stale.push(issue.stale(library, format!("{witness}"), "does not show it"));
+                }
+            }
+            if own.len() == issue.witnesses.len() {
+                stale.extend(issue.stale_effects(library, &own, ran));
+            }
+        }
+        stale
+    }
+}
+
+impl Issue {
+    fn witnesses_on(&self, library: Library<'_>) -> impl Iterator<Item = &Witness> {
+        let is_own = move |witness: &&Witness| witness.backend == library.name;
+        self.witnesses.iter().filter(is_own)
+    }
+
+    /// Whether the case shows the issue, or one effect of it; nothing if it was not run.
+    fn shows(&self, witness: &Witness, ran: &Ran<'_>, effect: Option<usize>) -> Option<bool> {
+        let findings = ran.get(&(&witness.scenario, witness.variant))?;
+        let causes = findings
+            .iter()
+            .filter_map(|found| found.known.as_ref()?.issue.as_ref());
+        let mut of_issue = causes.filter(|cause| cause.id == self.id);
+        Some(of_issue.any(|cause| effect.is_none_or(|effect| effect == cause.effect)))
+    }
+
+    fn stale_effects(
+        &self,
+        library: Library<'_>,
+        witnesses: &[&Witness],
+        ran: &Ran<'_>,
+    ) -> Vec<Stale> {
+        let mut stale = Vec::new();
+        for (index, effect) in self.breaks.iter().enumerate() {
+            let shown: Option<Vec<bool>> = witnesses
+                .iter()
+                .map(|witness| self.shows(witness, ran, Some(index)))
+                .collect();
+            if shown.is_some_and(|shown| !shown.is_empty() && !shown.contains(&true)) {
+                let what = format!("element {} of breaks, {}", index + 1, effect.clause);
+                stale.push(self.stale(library, what, "is shown by no witness"));
+            }
+        }
+        stale
+    }
+
+    fn stale(&self, library: Library<'_>, what: String, why: &str) -> Stale {
+        Stale {
+            library: library.name.to_owned(),
+            place: self.location.to_string(),
+            expected: self.id.clone(),
+            scenarios: what,
+            why: why.to_owned(),
+        }
+    }
+}

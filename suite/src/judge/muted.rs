@@ -1,0 +1,192 @@
+//! What the ledger mutes: how many findings each of its entries explains, and in how many cases.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Serialize;
+
+use super::finding::Finding;
+use super::ledger::Location;
+
+/// What each entry of the ledger explains.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Muted(BTreeMap<Location, Count>);
+
+/// How much an entry explains.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Findings that it explains.
+    pub findings: usize,
+    /// Cases, each on one library, with at least one of them.
+    pub cases: usize,
+}
+
+/// An entry with what it explains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Row<'a> {
+    /// Where the entry stands.
+    pub entry: &'a Location,
+    /// How much it explains.
+    #[serde(flatten)]
+    pub count: Count,
+}
+
+impl Muted {
+    /// More entries than these are not named in a line of text.
+    const NAMED: usize = 3;
+
+    /// Counts cases, each by the findings of one library in it.
+    pub fn of<'f>(cases: impl IntoIterator<Item = &'f [Finding]>) -> Self {
+        let mut muted = Self::default();
+        for findings in cases {
+            muted.add(findings);
+        }
+        muted
+    }
+
+    /// Counts one more case, by the findings of one library in it.
+    pub fn add(&mut self, findings: &[Finding]) {
+        let mut entries = BTreeSet::new();
+        for known in findings.iter().filter_map(|finding| finding.known.as_ref()) {
+            // Cloned only where it is not there: a fuzz target comes by millions of times.
+            let count = match self.0.get_mut(&known.entry) {
+                Some(count) => count,
+                None => self.0.entry(known.entry.clone()).or_default(),
+            };
+            count.findings += 1;
+            count.cases += usize::from(entries.insert(&known.entry));
+        }
+    }
+
+    /// Adds what was counted elsewhere.
+    pub fn append(&mut self, other: Self) {
+        for (entry, more) in other.0 {
+            let count = self.0.entry(entry).or_default();
+            count.findings += more.findings;
+            count.cases += more.cases;
+        }
+    }
+
+    /// What this entry explains.
+    pub fn by(&self, entry: &Location) -> Count {
+        self.0.get(entry).copied().unwrap_or_default()
+    }
+
+    /// All entries that explain something, by the number of findings: the one that explains most first, and of equals by their
+    /// place.
+    pub fn rows(&self) -> Vec<Row<'_>> {
+        let rows = self.0.iter();
+        let mut rows: Vec<_> = rows.map(|(entry, &count)| Row { entry, count }).collect();
+        rows.sort_by_key(|row| Reverse(row.count.findings));
+        rows
+    }
+
+    /// Whether nothing is explained.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Muted {
+    /// In one line: how many findings, by how many entries, and those that explain most.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = self.rows();
+        let findings: usize = rows.iter().map(|row| row.count.findings).sum();
+        let plural = |number: usize, one, more| if number == 1 { one } else { more };
+        write!(
+            f,
+            "{findings} known {}, explained by {} ledger {}",
+            plural(findings, "finding", "findings"),
+            rows.len(),
+            plural(rows.len(), "entry", "entries")
+        )?;
+        for (place, row) in rows.iter().take(Self::NAMED).enumerate() {
+            let before = if place == 0 { ": " } else { ", " };
+            write!(f, "{before}{} ({})", row.entry, row.count.findings)?;
+        }
+        if rows.len() > Self::NAMED {
+            write!(f, ", …")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Class, Kind, Known};
+    use super::*;
+
+    fn location(line: usize) -> Location {
+        Location {
+            file: "x.toml".to_owned(),
+            line,
+        }
+    }
+
+    /// A finding that the entry in this line explains, if there is one.
+    fn finding(line: Option<usize>) -> Finding {
+        let known = line.map(|line| Known {
+            class: Class::Bug,
+            reason: String::new(),
+            link: String::new(),
+            entry: location(line),
+            issue: None,
+        });
+        Finding {
+            kind: Kind::Violation,
+            clause: None,
+            severity: None,
+            step: 1,
+            action: String::new(),
+            expected: String::new(),
+            seen: String::new(),
+            observed: None,
+            known,
+        }
+    }
+
+    fn counted(cases: &[&[Option<usize>]]) -> Muted {
+        let findings = |lines: &&[Option<usize>]| lines.iter().map(|line| finding(*line)).collect();
+        let cases: Vec<Vec<Finding>> = cases.iter().map(findings).collect();
+        Muted::of(cases.iter().map(Vec::as_slice))
+    }
+
+    #[test]
+    fn findings_and_cases_are_counted_apart() {
+        let muted = counted(&[&[Some(2), Some(2), Some(9), None], &[Some(2)], &[None]]);
+        let count = |findings, cases| Count { findings, cases };
+        assert_eq!(muted.by(&location(2)), count(3, 2));
+        assert_eq!(muted.by(&location(9)), count(1, 1));
+        assert_eq!(muted.by(&location(1)), count(0, 0));
+    }
+
+    #[test]
+    fn the_entry_that_explains_most_comes_first() {
+        let muted = counted(&[&[Some(1), Some(7), Some(7), Some(3)]]);
+        let lines: Vec<usize> = muted.rows().iter().map(|row| row.entry.line).collect();
+        assert_eq!(lines, [7, 1, 3]);
+    }
+
+    #[test]
+    fn a_line_of_text_names_the_first_entries() {
+        let one = counted(&[&[Some(4)]]);
+        assert_eq!(
+            one.to_string(),
+            "1 known finding, explained by 1 ledger entry: x.toml:4 (1)"
+        );
+        let many = counted(&[&[Some(1), Some(2), Some(3), Some(4), Some(4)]]);
+        assert_eq!(
+            many.to_string(),
+            "5 known findings, explained by 4 ledger entries: x.toml:4 (2), x.toml:1 (1), x.toml:2 (1), …"
+        );
+    }
+
+    #[test]
+    fn what_was_counted_apart_adds_up() {
+        let (first, second) = (counted(&[&[Some(1)]]), counted(&[&[Some(1), Some(2)]]));
+        let mut both = first;
+        both.append(second);
+        assert_eq!(both, counted(&[&[Some(1)], &[Some(1), Some(2)]]));
+    }
+}

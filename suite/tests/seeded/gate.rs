@@ -1,0 +1,461 @@
+//! The gate: how many of the seeded bugs the ledger of the reference leaves unexpected.
+//!
+//! The library with a bug stands in the place of the reference, under its name and version, and is judged with its entries, by
+//! the oracle of `run` and by that of `replay`. Recordings and differences play no part: only violations, crashes and hangs count.
+//! A bug is *detected* in a case where a library without a ledger shows a finding there that the library without the bug does not
+//! show. It *stays unexpected* there if one finding is not known under the ledger; otherwise it is *muted*.
+//!
+//! The shares are floors that may only rise. `cargo test --test seeded -- gate` prints them, with what is muted and by which entry;
+//! and what is left under the entries of each other library, less what the library without the bug shows under the same entries.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
+use std::sync::LazyLock;
+
+use writeproof::backend::REFERENCE;
+use writeproof::judge::{Finding, Judge, Kind, Location, Place};
+use writeproof::trace::Trace;
+use writeproof_faulty::{Fault, Kind as FaultKind};
+
+use crate::right::{self, Right, in_parallel};
+use crate::sown::{self, Extent, Sown};
+
+/// The shares that are reached today; the targets are 95 % of the pairs and 98 % of the bugs.
+const FLOORS: [Floor; 4] = [
+    Floor::new(RUN, Unit::Pairs, 0),
+    Floor::new(RUN, Unit::Bugs, 0),
+    Floor::new(REPLAY, Unit::Pairs, 0),
+    Floor::new(REPLAY, Unit::Bugs, 0),
+];
+
+/// The views that the test looks at.
+pub(crate) const OWN: &[View] = &[RUN, REPLAY];
+
+const RUN: View = View::new(Oracle::Run, REFERENCE, None);
+const REPLAY: View = View::new(Oracle::Replay, REFERENCE, None);
+
+/// The views that are printed: also with the entries of each other library, by its name in the ledger and the version that the
+/// suite builds.
+const ALL: &[View] = &[
+    RUN,
+    REPLAY,
+    View::new(Oracle::Run, "aws-lc", Some("5.12.0")),
+    View::new(Oracle::Run, "boringssl", Some("API 44 (boring-sys 5.4.0)")),
+    View::new(Oracle::Run, "openssl-1.1.1", Some("1.1.1w")),
+    View::new(Oracle::Run, "openssl-4.0", Some("4.0.3")),
+    View::new(Oracle::Run, "openssl-system-3.0", Some("3.0.19")),
+    View::new(Oracle::Run, "rustls", Some("0.23.46")),
+    View::new(Oracle::Run, "tongsuo", Some("8.5.0")),
+];
+
+/// As an unknown library, which has no ledger.
+const UNKNOWN: View = View::new(Oracle::Run, "unknown", Some(""));
+
+/// A share this far above its floor, in tenths of a per cent, asks for a higher one.
+const SLACK: usize = 10;
+
+static JUDGE: LazyLock<Result<Judge, String>> =
+    LazyLock::new(|| Judge::built_in().map_err(|error| error.to_string()));
+
+/// How a trace is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Oracle {
+    /// As `run` and `check` do it: [`Judge::judge`].
+    Run,
+    /// As `replay` and the fuzz targets do it: [`Judge::unwritten`].
+    Replay,
+}
+
+/// A way to judge a library: as this one, in this version, with its entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct View {
+    oracle: Oracle,
+    library: &'static str,
+    /// None for the reference: the one that is built in.
+    version: Option<&'static str>,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// A bug in a case.
+    Pairs,
+    /// A bug, which stays unexpected if it does in one case.
+    Bugs,
+}
+
+/// A share below which the gate is closed.
+struct Floor {
+    view: View,
+    unit: Unit,
+    /// In tenths of a per cent.
+    least: usize,
+}
+
+/// A bug that is detected in a case, and what the ledger leaves of it.
+#[derive(Debug)]
+pub(crate) struct Detected {
+    fates: Vec<(View, Fate)>,
+}
+
+/// What the ledger leaves of a bug.
+#[derive(Debug)]
+enum Fate {
+    /// A finding that no entry explains.
+    Unexpected,
+    /// Nothing: these entries explain all findings.
+    Muted(BTreeSet<Location>),
+}
+
+impl Detected {
+    /// What is left, in each of these views, of a bug whose trace of the case this is; nothing if the bug is not detected there.
+    pub(crate) fn of(
+        case: &right::Case,
+        trace: &Trace,
+        views: &[View],
+    ) -> Result<Option<Self>, String> {
+        if views.is_empty() {
+            return Ok(None);
+        }
+        let of_bug = UNKNOWN.findings(case, trace)?;
+        let without = UNKNOWN.findings(case, &case.unharmed)?;
+        let new = beyond(&unexpected(of_bug), unexpected(without));
+        if new.is_empty() {
+            return Ok(None);
+        }
+        let fate = |view: &View| {
+            let of_bug = view.findings(case, trace)?;
+            let without = view.findings(case, &case.unharmed)?;
+            let entries = muted(&new, &of_bug);
+            let left = beyond(&unexpected(of_bug), unexpected(without));
+            let fate = if left.is_empty() {
+                Fate::Muted(entries)
+            } else {
+                Fate::Unexpected
+            };
+            Ok((*view, fate))
+        };
+        let fates = views.iter().map(fate).collect::<Result<_, String>>()?;
+        Ok(Some(Self { fates }))
+    }
+
+    /// The entries that mute it in this view, if they do.
+    fn muted_by(&self, view: View) -> Option<&BTreeSet<Location>> {
+        let mut fates = self.fates.iter();
+        fates.find_map(|(of, fate)| match fate {
+            Fate::Muted(entries) if *of == view => Some(entries),
+            _ => None,
+        })
+    }
+}
+
+impl View {
+    const fn new(oracle: Oracle, library: &'static str, version: Option<&'static str>) -> Self {
+        Self {
+            oracle,
+            library,
+            version,
+        }
+    }
+
+    /// What counts of the findings in a trace.
+    fn findings(self, case: &right::Case, trace: &Trace) -> Result<Vec<Finding>, String> {
+        let judge = JUDGE.as_ref().map_err(Clone::clone)?;
+        let Self {
+            oracle,
+            library,
+            version,
+        } = self;
+        let version = match version {
+            Some(version) => version,
+            None => &Right::get()?.version,
+        };
+        let at = Place {
+            library,
+            version,
+            scenario: &case.scenario.id,
+            variant: case.variant,
+        };
+        let mut findings = match oracle {
+            Oracle::Run => judge.judge(&case.trace, trace, &at).findings,
+            Oracle::Replay => judge.unwritten(&case.trace, trace, (library, version)),
+        };
+        findings.retain(|finding| finding.kind != Kind::Difference);
+        Ok(findings)
+    }
+}
+
+fn unexpected(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.retain(|finding| finding.known.is_none());
+    findings
+}
+
+/// The findings that there are not as many times in the baseline.
+fn beyond(findings: &[Finding], mut baseline: Vec<Finding>) -> Vec<Finding> {
+    let is_new = |finding: &&Finding| {
+        let place = baseline.iter().position(|other| other == *finding);
+        place.map(|place| baseline.swap_remove(place)).is_none()
+    };
+    findings.iter().filter(is_new).cloned().collect()
+}
+
+/// The entries that explain these findings of an unknown library, where the library has a ledger.
+fn muted(new: &[Finding], findings: &[Finding]) -> BTreeSet<Location> {
+    let without_entry = |finding: &Finding| Finding {
+        known: None,
+        ..finding.clone()
+    };
+    let is_new = |finding: &&Finding| new.contains(&without_entry(finding));
+    let entries = findings.iter().filter(is_new);
+    let entries = entries.filter_map(|finding| finding.known.as_ref());
+    entries.map(|known| known.entry.clone()).collect()
+}
+
+impl Floor {
+    const fn new(view: View, unit: Unit, least: usize) -> Self {
+        Self { view, unit, least }
+    }
+
+    /// Why the gate is closed, if it is.
+    fn why_closed(&self, share: Share) -> Option<String> {
+        let Self { view, unit, least } = *self;
+        let now = share.tenths();
+        let what = format!("{unit} that stay unexpected in {view}: {share}");
+        if now < least {
+            Some(format!(
+                "{what}, below the floor of {}: an entry of the ledger hides a bug that it did not hide before; \
+                 `cargo test --test seeded -- gate` names both",
+                Tenths(least)
+            ))
+        } else if now > least + SLACK {
+            Some(format!(
+                "{what}, more than a point above the floor of {}: raise it to {now} in FLOORS of {}",
+                Tenths(least),
+                file!()
+            ))
+        } else {
+            None
+        }
+    }
+}
+
+/// Of how many detected ones how many stay unexpected.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    unexpected: usize,
+    detected: usize,
+}
+
+impl Share {
+    /// In tenths of a per cent, rounded down.
+    fn tenths(self) -> usize {
+        self.unexpected * 1000 / self.detected.max(1)
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            unexpected,
+            detected,
+        } = self;
+        write!(f, "{unexpected} of {detected}, {}", Tenths(self.tenths()))
+    }
+}
+
+/// Tenths of a per cent.
+struct Tenths(usize);
+
+impl fmt::Display for Tenths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{} %", self.0 / 10, self.0 % 10)
+    }
+}
+
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let command = match self.oracle {
+            Oracle::Run => "run",
+            Oracle::Replay => "replay",
+        };
+        write!(f, "{command} as {}", self.library)
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pairs => "pairs",
+            Self::Bugs => "bugs",
+        })
+    }
+}
+
+/// Each bug that is detected, with the cases where it is.
+struct Gate {
+    bugs: Vec<Bug>,
+    /// Bugs that no case detects by a violation, a crash or a hang.
+    undetected: Vec<&'static str>,
+}
+
+struct Bug {
+    name: &'static str,
+    pairs: Vec<(&'static sown::Case, &'static Detected)>,
+}
+
+impl Bug {
+    /// The pairs that are muted in this view, each with the entries that mute it.
+    fn muted(
+        &self,
+        view: View,
+    ) -> impl Iterator<Item = (&'static sown::Case, &'static BTreeSet<Location>)> {
+        let pairs = self.pairs.iter();
+        pairs.filter_map(move |(case, pair)| Some((*case, pair.muted_by(view)?)))
+    }
+
+    fn unexpected(&self, view: View) -> usize {
+        self.pairs.len() - self.muted(view).count()
+    }
+}
+
+impl Gate {
+    /// Of all bugs, by what came of them.
+    fn of(bugs: impl IntoIterator<Item = (&'static Fault, &'static Sown)>) -> Self {
+        let mut gate = Self {
+            bugs: Vec::new(),
+            undetected: Vec::new(),
+        };
+        for (Fault { name, .. }, sown) in bugs {
+            let detected = |case: &'static sown::Case| Some((case, case.detected.as_ref()?));
+            let pairs: Vec<_> = sown.cases.iter().filter_map(detected).collect();
+            if pairs.is_empty() {
+                gate.undetected.push(name);
+            } else {
+                gate.bugs.push(Bug { name, pairs });
+            }
+        }
+        gate
+    }
+
+    fn share(&self, view: View, unit: Unit) -> Share {
+        let unexpected = self.bugs.iter().map(|bug| bug.unexpected(view));
+        match unit {
+            Unit::Pairs => Share {
+                unexpected: unexpected.sum(),
+                detected: self.bugs.iter().map(|bug| bug.pairs.len()).sum(),
+            },
+            Unit::Bugs => Share {
+                unexpected: unexpected.filter(|pairs| *pairs > 0).count(),
+                detected: self.bugs.len(),
+            },
+        }
+    }
+
+    /// The shares, as a table.
+    fn table(&self, views: &[View]) -> String {
+        let mut text = String::from(
+            "| judged by | pairs that stay unexpected | bugs that do |\n|---|---|---|\n",
+        );
+        for &view in views {
+            let share = |unit| self.share(view, unit);
+            let (pairs, bugs) = (share(Unit::Pairs), share(Unit::Bugs));
+            let _ = writeln!(text, "| {view} | {pairs} | {bugs} |");
+        }
+        text
+    }
+
+    /// The bugs with muted pairs, and how many of them are.
+    fn muted_bugs(&self, view: View) -> String {
+        let mut text = format!("\n| bug, {view} | detected in | muted in | |\n|---|---|---|---|\n");
+        for bug in &self.bugs {
+            let (all, muted) = (bug.pairs.len(), bug.muted(view).count());
+            if muted > 0 {
+                let whole = if muted == all { "in all" } else { "" };
+                let _ = writeln!(text, "| {} | {all} | {muted} | {whole} |", bug.name);
+            }
+        }
+        text
+    }
+
+    /// The muted pairs, by the entries that explain all that is found there.
+    fn muted_pairs(&self, view: View) -> String {
+        let mut by_entries: BTreeMap<_, BTreeMap<&str, Vec<String>>> = BTreeMap::new();
+        for bug in &self.bugs {
+            for (case, entries) in bug.muted(view) {
+                let bugs = by_entries.entry(entries).or_default();
+                bugs.entry(bug.name).or_default().push(case.to_string());
+            }
+        }
+        let mut text = String::new();
+        for (entries, bugs) in by_entries {
+            let entries: Vec<_> = entries.iter().map(ToString::to_string).collect();
+            let (pairs, entries) = (
+                bugs.values().map(Vec::len).sum::<usize>(),
+                entries.join(", "),
+            );
+            let _ = writeln!(text, "\n{view}: muted by {entries}: {pairs}");
+            for (bug, cases) in bugs {
+                let _ = writeln!(text, "  {bug}: {}", cases.join(", "));
+            }
+        }
+        text
+    }
+
+    fn why_closed(&self) -> Vec<String> {
+        let shares = FLOORS
+            .iter()
+            .map(|floor| (floor, self.share(floor.view, floor.unit)));
+        let closed = shares.filter_map(|(floor, share)| floor.why_closed(share));
+        closed.collect()
+    }
+}
+
+/// All bugs, each run by `run` with its place in the table.
+fn gate(
+    faults: &'static [Fault],
+    run: impl Fn(usize, &'static Fault) -> Result<&'static Sown, String> + Sync,
+) -> Result<Gate, String> {
+    let bugs = faults.iter().enumerate();
+    let bugs: Vec<_> = bugs
+        .filter(|(_, fault)| fault.kind == FaultKind::Bug)
+        .collect();
+    let ran = in_parallel(&bugs, |&(index, fault)| Ok((fault, run(index, fault)?)));
+    let ran: Vec<_> = ran.into_iter().collect::<Result<_, String>>()?;
+    Ok(Gate::of(ran))
+}
+
+/// The rule: no share is below its floor, and no floor is left behind. Bugs that their own tests have run are not run again.
+pub(crate) fn holds(faults: &'static [Fault]) -> Result<(), String> {
+    let gate = gate(faults, |index, fault| Sown::shared(index, fault))?;
+    let closed = gate.why_closed();
+    if closed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{}\n{}", closed.join("\n"), gate.table(OWN)))
+    }
+}
+
+/// Prints the shares in all views, and all that is muted in those of the reference.
+pub(crate) fn print(faults: &'static [Fault]) -> Result<(), String> {
+    let run = |index, fault| -> Result<&'static Sown, String> {
+        let sown = Sown::run(index, fault, Extent::Reached, ALL)?;
+        Ok(Box::leak(Box::new(sown)))
+    };
+    let gate = gate(faults, run)?;
+    let undetected = &gate.undetected;
+    println!("{}", gate.table(ALL));
+    println!(
+        "detected in no case: {} bugs: {}",
+        undetected.len(),
+        undetected.join(", ")
+    );
+    for view in OWN {
+        print!("{}{}", gate.muted_bugs(*view), gate.muted_pairs(*view));
+    }
+    let closed = gate.why_closed();
+    if closed.is_empty() {
+        Ok(())
+    } else {
+        Err(closed.join("\n"))
+    }
+}
