@@ -14,6 +14,8 @@
 //!
 //! In flows the node of a file; out flows, for each moment of a [`History`], whether the condition holds there.
 
+use std::fmt;
+
 use super::history::History;
 use super::predicate::{self, Predicate, Reads};
 use crate::scenario::form::{Fault, Node};
@@ -154,9 +156,49 @@ impl Condition {
         }
     }
 
+    /// The same without each of its conjuncts in turn, at whatever depth, with the words for what is left out.
+    pub(super) fn without_each_conjunct(&self) -> Vec<(String, Self)> {
+        match self {
+            Self::All(conditions) => {
+                let mut found = Vec::new();
+                for (index, condition) in conditions.iter().enumerate() {
+                    let with = |other: Option<Self>| {
+                        let mut conditions = conditions.clone();
+                        match other {
+                            Some(other) => conditions[index] = other,
+                            None => drop(conditions.remove(index)),
+                        }
+                        Self::All(conditions)
+                    };
+                    found.push((condition.to_string(), with(None)));
+                    let inner = condition.without_each_conjunct().into_iter();
+                    found.extend(inner.map(|(what, other)| (what, with(Some(other)))));
+                }
+                found
+            }
+            Self::Earlier(condition) => {
+                let inner = condition.without_each_conjunct().into_iter();
+                inner
+                    .map(|(what, other)| (what, Self::Earlier(Box::new(other))))
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether it looks at what the library did, be it earlier.
     pub(super) fn reads_outputs(&self) -> bool {
         self.any_predicate(&|predicate| predicate.reads != Reads::Inputs)
+    }
+
+    /// Whether it always holds, as far as its form shows.
+    pub fn is_always(&self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::All(conditions) => conditions.iter().all(Self::is_always),
+            Self::Any(conditions) => conditions.iter().any(Self::is_always),
+            _ => false,
+        }
     }
 
     /// Whether it looks at the answer of the call at the moment itself: a call may not excuse itself.
@@ -183,6 +225,29 @@ impl Condition {
             }
             Self::Since(begun, ended) => begun.any_predicate(is) || ended.any_predicate(is),
             Self::Always => false,
+        }
+    }
+}
+
+/// As a file has it.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |conditions: &[Self]| {
+            let texts: Vec<String> = conditions.iter().map(ToString::to_string).collect();
+            format!("[{}]", texts.join(", "))
+        };
+        match self {
+            Self::Is(predicate) => write!(f, "{:?}", predicate.name),
+            Self::All(conditions) => f.write_str(&list(conditions)),
+            Self::Any(conditions) => write!(f, "{{ any = {} }}", list(conditions)),
+            Self::Not(condition) => write!(f, "{{ not = {condition} }}"),
+            Self::Earlier(condition) => write!(f, "{{ earlier = {condition} }}"),
+            Self::Then(conditions) => write!(f, "{{ then = {} }}", list(conditions)),
+            Self::Since(begun, ended) => write!(f, "{{ since = [{begun}, {ended}] }}"),
+            Self::AtLeast(times, condition) => {
+                write!(f, "{{ at_least = {times}, of = {condition} }}")
+            }
+            Self::Always => f.write_str("{ always = … }"),
         }
     }
 }

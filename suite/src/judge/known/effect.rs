@@ -150,6 +150,20 @@ impl Effect {
         })
     }
 
+    /// The same with its number one higher, if it has one.
+    pub(super) fn with_another_number(&self) -> Option<Self> {
+        let mut other = self.clone();
+        let Pattern {
+            bytes,
+            missing,
+            repeated,
+            ..
+        } = &mut other.pattern;
+        let number = [bytes, missing, repeated].into_iter().flatten().next()?;
+        *number = number.plus_one();
+        Some(other)
+    }
+
     /// Whether this was observed, at this moment.
     pub(super) fn explains(
         &self,

@@ -3,7 +3,7 @@
 
 use crate::judge::monitor::{Course, MAX_PLAINTEXT, Moment, State};
 use crate::link::Refusal;
-use crate::trace::Body;
+use crate::trace::{Body, ErrorClass};
 
 /// The history of a connection.
 #[derive(Debug)]
@@ -61,6 +61,19 @@ impl<'c, 't> History<'c, 't> {
         let limits = self.course.moments[..=at].iter();
         let limits = limits.map(|moment| moment.before.max_send_fragment);
         limits.min().unwrap_or(MAX_PLAINTEXT)
+    }
+
+    /// Bytes that the last write was called for that failed for good before this moment; 0 if none did.
+    pub(super) fn refused(&self, at: usize) -> usize {
+        let failed = |moment: &&Moment<'_>| {
+            let call = moment.call();
+            call.is_some_and(|call| call.error != ErrorClass::None && !call.error.is_retry())
+        };
+        let mut writes = self.course.moments[..at].iter().rev();
+        writes
+            .find(|moment| moment.attempt().is_some() && failed(moment))
+            .and_then(|moment| moment.attempt()?.argument.len())
+            .unwrap_or(0)
     }
 
     /// Bytes of content of the records that were pending when a handshake message was taken, up to this moment.

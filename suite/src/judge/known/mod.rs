@@ -8,6 +8,7 @@
 //!
 //! In flow the files `fixtures/ledger/causes/FAMILY.toml`, or a user's; out flow [`Explanation`]s.
 
+mod ablation;
 mod condition;
 mod effect;
 mod file;
@@ -20,6 +21,7 @@ mod version;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use ablation::Variation;
 pub use condition::Condition;
 pub use effect::{Effect, Scope};
 pub use history::History;

@@ -1,111 +1,83 @@
-//! The numbers of a known issue: expressions over the quantities that the history gives, so that "some bytes are missing"
-//! is never enough.
+//! The numbers of a known issue: sums of quantities that the history gives, so that "some bytes are missing" is never
+//! enough. `522`, `"asked"`, `"out + pending + block"`. The quantities, in bytes:
 //!
-//! `522`, `"asked"`, `"pending + block"`, `"<= swallowed"` (1 up to that). The quantities:
-//!
-//! | name | bytes |
+//! | name | what it counts |
 //! |---|---|
-//! | `asked` | that the write was called for |
-//! | `block` | that `max_send_fragment` lets a record have |
-//! | `out` | of the write that is under way, in records that went out before this call |
-//! | `unsent` | that were accepted before this call and have not gone out |
-//! | `pending` | of content of the record that is pending |
-//! | `lowest-block` | of the lowest `max_send_fragment` that was ever set |
-//! | `dropped` | of content of the records that were pending when a handshake message was taken |
-//! | `swallowed` | of content of the records that the transport has answered with 0 so far |
+//! | `asked` | what the write was called for |
+//! | `block` | what `max_send_fragment` lets a record have |
+//! | `lowest-block` | the lowest `max_send_fragment` that was ever set |
+//! | `out` | content of the write that is under way in records that went out before this call |
+//! | `unsent` | what was accepted before this call and has not gone out |
+//! | `pending` | content of the record that is pending |
+//! | `dropped` | content of the records that were pending when a handshake message was taken, so far |
+//! | `swallowed` | content of the records that the transport has answered with 0, so far |
+//! | `refused` | what the last write was called for that failed for good |
 
 use super::history::History;
 use crate::scenario::form::{Fault, Node};
 
-/// A number that the history gives.
+/// A sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Number {
-    /// The sum of these.
-    Exactly(Vec<Term>),
-    /// From 1 to the sum of these.
-    AtMost(Vec<Term>),
-}
+pub(super) struct Number(Vec<Term>);
 
 /// A part of a sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Term {
-    /// This number.
+enum Term {
     Literal(usize),
-    /// What the call asked for.
     Asked,
-    /// The limit of a record.
     Block,
-    /// What went out of the write that is under way.
-    Out,
-    /// What was accepted and has not gone out.
-    Unsent,
-    /// What the pending record holds.
-    Pending,
-    /// The lowest limit of a record that was ever set.
     LowestBlock,
-    /// What was pending when handshake messages were taken.
+    Out,
+    Unsent,
+    Pending,
     Dropped,
-    /// What the transport has answered with 0.
     Swallowed,
+    Refused,
 }
 
-const QUANTITIES: [(&str, Term); 8] = [
+const QUANTITIES: [(&str, Term); 9] = [
     ("asked", Term::Asked),
     ("block", Term::Block),
+    ("lowest-block", Term::LowestBlock),
     ("out", Term::Out),
     ("unsent", Term::Unsent),
     ("pending", Term::Pending),
-    ("lowest-block", Term::LowestBlock),
     ("dropped", Term::Dropped),
     ("swallowed", Term::Swallowed),
+    ("refused", Term::Refused),
 ];
 
 impl Number {
     pub(super) fn read(node: Node<'_>) -> Result<Self, Fault> {
         let Some(text) = node.as_text() else {
             let number = node.number(0..=usize::MAX >> 1)?;
-            return Ok(Self::Exactly(vec![Term::Literal(number)]));
+            return Ok(Self(vec![Term::Literal(number)]));
         };
-        let (at_most, sum) = match text.strip_prefix("<=") {
-            Some(sum) => (true, sum),
-            None => (false, text),
-        };
-        let terms = sum.split('+').map(|term| term_of(term.trim()));
-        let terms: Option<Vec<Term>> = terms.collect();
-        let terms = terms.ok_or_else(|| {
+        let terms: Option<Vec<Term>> = text.split('+').map(|term| term_of(term.trim())).collect();
+        terms.map(Self).ok_or_else(|| {
             let names: Vec<&str> = QUANTITIES.iter().map(|(name, _)| *name).collect();
-            node.refused(format_args!(
-                "a number, or a sum of {}, with <= before it for any number up to that",
-                names.join(", ")
-            ))
-        })?;
-        if at_most {
-            Ok(Self::AtMost(terms))
-        } else {
-            Ok(Self::Exactly(terms))
-        }
+            node.refused(format_args!("a number, or a sum of {}", names.join(", ")))
+        })
     }
 
     /// Whether it is this number, at this moment.
     pub(super) fn is(&self, seen: usize, history: &History<'_, '_>, at: usize) -> bool {
-        let sum = |terms: &[Term]| {
-            terms
-                .iter()
-                .map(|term| term.value(history, at))
-                .sum::<usize>()
-        };
-        match self {
-            Self::Exactly(terms) => seen == sum(terms),
-            Self::AtMost(terms) => (1..=sum(terms)).contains(&seen),
-        }
+        let terms = self.0.iter().map(|term| term.value(history, at));
+        seen == terms.sum::<usize>()
+    }
+
+    /// One more.
+    pub(super) fn plus_one(&self) -> Self {
+        let mut terms = self.0.clone();
+        terms.push(Term::Literal(1));
+        Self(terms)
     }
 }
 
 fn term_of(text: &str) -> Option<Term> {
-    if let Some((_, term)) = QUANTITIES.iter().find(|(name, _)| *name == text) {
-        return Some(*term);
-    }
-    text.parse().ok().map(Term::Literal)
+    let quantity = QUANTITIES.iter().find(|(name, _)| *name == text);
+    let literal = || text.parse().ok().map(Term::Literal);
+    quantity.map(|(_, term)| *term).or_else(literal)
 }
 
 impl Term {
@@ -118,12 +90,13 @@ impl Term {
                 .and_then(|attempt| attempt.argument.len())
                 .unwrap_or(0),
             Self::Block => moment.before.max_send_fragment,
+            Self::LowestBlock => history.lowest_block(at),
             Self::Out => moment.before.sealed.saturating_sub(moment.before.accepted),
             Self::Unsent => moment.before.kept_back(),
             Self::Pending => history.pending_record(at),
-            Self::LowestBlock => history.lowest_block(at),
             Self::Dropped => history.dropped(at),
             Self::Swallowed => history.swallowed(at),
+            Self::Refused => history.refused(at),
         }
     }
 }

@@ -1,0 +1,230 @@
+//! The known issues by cause: each is shown by its witnesses, all of it; and nothing in it can be left out or changed without a
+//! witness becoming unexpected.
+//!
+//! An issue whose witnesses are on a library that is a feature of the suite is tested with that feature; which ones are not
+//! tested is printed, and with `WRITEPROOF_REQUIRE=all` it is a failure.
+
+#![cfg(target_os = "linux")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::sync::LazyLock;
+
+use writeproof::backend::Backends;
+use writeproof::judge::Judge;
+use writeproof::judge::known::{Issue, KnownIssues, Library, Scope, Variation, Witness};
+use writeproof::judge::monitor::{self, Course, Violation};
+use writeproof::manual::Severity;
+use writeproof::scenario::Corpus;
+use writeproof::subject::{Isolation, Subject};
+use writeproof::trace::Trace;
+use writeproof::worker::Limits;
+
+static JUDGE: LazyLock<Judge> =
+    LazyLock::new(|| Judge::built_in().expect("the fixtures are right"));
+
+/// What a witness did.
+struct Shown {
+    library: String,
+    version: String,
+    trace: Trace,
+}
+
+/// The witnesses that can be run here, each run once. Those of foreign libraries may crash: they run in workers.
+static SHOWN: LazyLock<BTreeMap<String, Shown>> = LazyLock::new(|| {
+    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let isolation = Isolation::Workers {
+        program: env!("CARGO_BIN_EXE_writeproof").into(),
+        limits: Limits::DEFAULT,
+    };
+    let here = Backends::here();
+    let mut subjects: BTreeMap<&str, std::sync::Arc<dyn Subject>> = BTreeMap::new();
+    let mut shown = BTreeMap::new();
+    for witness in JUDGE
+        .known
+        .issues()
+        .iter()
+        .flat_map(|issue| &issue.witnesses)
+    {
+        let Some(&name) = here.iter().find(|&&name| name == witness.backend) else {
+            continue;
+        };
+        let subject = subjects.entry(name).or_insert_with(|| {
+            let opened = isolation.open(name).expect("a known backend");
+            opened.unwrap_or_else(|error| panic!("{name}: {error}"))
+        });
+        let scenario = corpus
+            .get(witness.scenario.as_str())
+            .unwrap_or_else(|| panic!("{witness}: no such scenario"));
+        let ran = subject
+            .run(scenario, witness.variant)
+            .unwrap_or_else(|error| panic!("{witness}: {error}"));
+        let about = subject.about();
+        shown.insert(
+            witness.to_string(),
+            Shown {
+                library: about.recorded_as(),
+                version: about.version.clone(),
+                trace: ran.trace,
+            },
+        );
+    }
+    shown
+});
+
+/// Whether all witnesses of an issue can be run here.
+fn is_here(issue: &Issue) -> bool {
+    issue
+        .witnesses
+        .iter()
+        .all(|witness| SHOWN.contains_key(&witness.to_string()))
+}
+
+/// The issues that are tested here; the others are printed, and refused where all are required.
+fn tested() -> Vec<&'static Issue> {
+    let (here, elsewhere): (Vec<&Issue>, Vec<&Issue>) = JUDGE
+        .known
+        .issues()
+        .iter()
+        .partition(|issue| is_here(issue));
+    for issue in &elsewhere {
+        println!(
+            "not tested: {}, as a library of its witnesses is not built in",
+            issue.id
+        );
+    }
+    let all_required = env::var("WRITEPROOF_REQUIRE").is_ok_and(|required| required == "all");
+    assert!(
+        !all_required || elsewhere.is_empty(),
+        "{} issues are not tested",
+        elsewhere.len()
+    );
+    println!(
+        "{} of {} known issues are tested",
+        here.len(),
+        JUDGE.known.issues().len()
+    );
+    here
+}
+
+/// What of a witness these issues explain: of each violation the issue and effect, or nothing.
+fn explained(known: &KnownIssues, witness: &Witness) -> Vec<Option<(String, usize)>> {
+    let shown = &SHOWN[&witness.to_string()];
+    let course = Course::of(&shown.trace).expect("a trace with its setting");
+    let watched = monitor::watch_course(&course);
+    let violations: Vec<(&str, &Violation)> = watched
+        .iter()
+        .flat_map(|(clause, notes)| {
+            notes
+                .violations
+                .iter()
+                .map(move |violation| (*clause, violation))
+        })
+        .collect();
+    let library = Library {
+        name: &shown.library,
+        version: &shown.version,
+    };
+    let explained = known.explain(library, &course, &violations).into_iter();
+    explained
+        .map(|found| found.map(|found| (found.issue.id.clone(), found.effect)))
+        .collect()
+}
+
+#[test]
+fn witness_shows_every_effect_of_its_issue_and_nothing_unexpected() {
+    for issue in tested() {
+        assert!(!issue.witnesses.is_empty(), "{}: no witness", issue.id);
+        let mut shown = BTreeSet::new();
+        for witness in &issue.witnesses {
+            let explained = explained(&JUDGE.known, witness);
+            assert!(
+                !explained.contains(&None),
+                "{witness} shows something unexpected"
+            );
+            let own = explained
+                .into_iter()
+                .flatten()
+                .filter(|(id, _)| *id == issue.id);
+            let own: BTreeSet<usize> = own.map(|(_, effect)| effect).collect();
+            assert!(!own.is_empty(), "{witness} does not show {}", issue.id);
+            shown.extend(own);
+        }
+        let all: BTreeSet<usize> = (0..issue.breaks.len()).collect();
+        assert_eq!(
+            shown, all,
+            "{}: elements of breaks that the witnesses show",
+            issue.id
+        );
+    }
+}
+
+/// Every variation makes a witness of its issue unexpected; answers how many there are.
+#[track_caller]
+fn each_makes_a_witness_unexpected(variations: Vec<Variation>) -> usize {
+    let tested: BTreeSet<&str> = tested().iter().map(|issue| issue.id.as_str()).collect();
+    let variations = variations
+        .into_iter()
+        .filter(|variation| tested.contains(variation.issue.as_str()));
+    let mut needless = Vec::new();
+    let mut count = 0;
+    for variation in variations {
+        count += 1;
+        let issue = JUDGE
+            .known
+            .issues()
+            .iter()
+            .find(|issue| issue.id == variation.issue)
+            .expect("an issue");
+        let becomes_unexpected =
+            |witness: &Witness| explained(&variation.known, witness).contains(&None);
+        if !issue.witnesses.iter().any(becomes_unexpected) {
+            needless.push(format!("{}: {}", variation.issue, variation.what));
+        }
+    }
+    assert_eq!(
+        needless, [""; 0],
+        "nothing becomes unexpected without these"
+    );
+    count
+}
+
+#[test]
+fn issue_is_needed_by_a_witness() {
+    let count = each_makes_a_witness_unexpected(JUDGE.known.without_each_issue());
+    println!("{count} issues left out, one at a time");
+}
+
+#[test]
+fn element_of_breaks_is_needed_by_a_witness() {
+    let count = each_makes_a_witness_unexpected(JUDGE.known.without_each_effect());
+    println!("{count} elements left out, one at a time");
+}
+
+#[test]
+fn number_has_to_be_right() {
+    let count = each_makes_a_witness_unexpected(JUDGE.known.with_each_number_changed());
+    println!("{count} numbers changed, one at a time");
+}
+
+#[test]
+fn clauses_of_known_issues_exist_and_always_excuses_nothing_severe() {
+    for issue in JUDGE.known.issues() {
+        for effect in &issue.breaks {
+            let clause = JUDGE
+                .manual
+                .get(&effect.clause)
+                .unwrap_or_else(|| panic!("{}: no clause {}", issue.id, effect.clause));
+            let is_severe = matches!(clause.severity, Severity::Data | Severity::Connection);
+            assert!(
+                !(is_severe && issue.when.is_always()),
+                "{}: always explains {}",
+                issue.id,
+                clause.id
+            );
+            if let Scope::Later(Some(until)) = &effect.scope {
+                assert!(!until.is_always(), "{}: until always", issue.id);
+            }
+        }
+    }
+}
