@@ -37,6 +37,7 @@ use self::output::Output;
 pub use self::own::own;
 use self::progress::Bar;
 use crate::backend::{About, Backends, REFERENCE, Unusable};
+use crate::judge::known::KnownIssues;
 use crate::judge::{self, Judge, Verdict};
 use crate::report::check::shown_by;
 use crate::report::{Checked, Report, text};
@@ -150,9 +151,13 @@ fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<Judge, Failu
             path: path.clone(),
             source,
         })?;
+        let shown = path.to_string_lossy();
+        if KnownIssues::is_by_cause(&text) {
+            judge.known.add(&shown, &text)?;
+            continue;
+        }
         for subject in libraries.named() {
-            let name = &subject.about().id;
-            judge.ledger.add(name, &path.to_string_lossy(), &text)?;
+            judge.ledger.add(&subject.about().id, &shown, &text)?;
         }
     }
     Ok(judge)

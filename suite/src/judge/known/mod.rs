@@ -126,8 +126,11 @@ pub struct Library<'l> {
 impl Library<'_> {
     /// The name under which issues speak of it: that of its backend without the series.
     fn product(&self) -> &str {
+        let is_series = |series: &str| {
+            series.starts_with("system") || series.starts_with(|c: char| c.is_ascii_digit())
+        };
         match self.name.split_once('-') {
-            Some(("openssl", _)) => "openssl",
+            Some(("openssl", series)) if is_series(series) => "openssl",
             _ => self.name,
         }
     }
@@ -163,6 +166,12 @@ impl KnownIssues {
         let issues = file::issues(path, text, &self.issues)?;
         self.issues.extend(issues);
         Ok(())
+    }
+
+    /// Whether a file holds issues by cause, and not entries by scenario.
+    pub fn is_by_cause(text: &str) -> bool {
+        let document = text.parse::<toml::Table>();
+        document.is_ok_and(|document| !document.contains_key("known"))
     }
 
     /// All of them.
