@@ -5,8 +5,9 @@
 //! A bug is *detected* in a case where a library without a ledger shows a finding there that the library without the bug does not
 //! show. It *stays unexpected* there if one finding is not known under the ledger; otherwise it is *muted*.
 //!
-//! The shares are floors that may only rise. `cargo test --test seeded -- gate` prints them, with what is muted and by which entry;
-//! and what is left under the entries of each other library, less what the library without the bug shows under the same entries.
+//! The shares are floors that may only rise. `cargo test --test seeded -- gate` prints them, with what is muted and by which entry.
+//! `cargo test --test seeded -- gate-as-others` prints the same shares under the entries of each other library, less what the library
+//! without the bug shows under the same entries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
@@ -34,11 +35,8 @@ pub(crate) const OWN: &[View] = &[RUN, REPLAY];
 const RUN: View = View::new(Oracle::Run, REFERENCE, None);
 const REPLAY: View = View::new(Oracle::Replay, REFERENCE, None);
 
-/// The views that are printed: also with the entries of each other library, by its name in the ledger and the version that the
-/// suite builds.
-const ALL: &[View] = &[
-    RUN,
-    REPLAY,
+/// The views with the entries of each other library, by its name in the ledger and the version that the suite builds.
+const OTHERS: &[View] = &[
     View::new(Oracle::Run, "aws-lc", Some("5.12.0")),
     View::new(Oracle::Run, "boringssl", Some("API 44 (boring-sys 5.4.0)")),
     View::new(Oracle::Run, "openssl-1.1.1", Some("1.1.1w")),
@@ -435,15 +433,11 @@ pub(crate) fn holds(faults: &'static [Fault]) -> Result<(), String> {
     }
 }
 
-/// Prints the shares in all views, and all that is muted in those of the reference.
+/// Prints the shares, and all that is muted.
 pub(crate) fn print(faults: &'static [Fault]) -> Result<(), String> {
-    let run = |index, fault| -> Result<&'static Sown, String> {
-        let sown = Sown::run(index, fault, Extent::Reached, ALL)?;
-        Ok(Box::leak(Box::new(sown)))
-    };
-    let gate = gate(faults, run)?;
+    let gate = gate(faults, |index, fault| Sown::shared(index, fault))?;
     let undetected = &gate.undetected;
-    println!("{}", gate.table(ALL));
+    println!("{}", gate.table(OWN));
     println!(
         "detected in no case: {} bugs: {}",
         undetected.len(),
@@ -458,4 +452,18 @@ pub(crate) fn print(faults: &'static [Fault]) -> Result<(), String> {
     } else {
         Err(closed.join("\n"))
     }
+}
+
+/// Prints the shares under the entries of each other library, and the bugs that are muted.
+pub(crate) fn print_as_others(faults: &'static [Fault]) -> Result<(), String> {
+    let run = |index, fault| -> Result<&'static Sown, String> {
+        let sown = Sown::run(index, fault, Extent::Reached, OTHERS)?;
+        Ok(Box::leak(Box::new(sown)))
+    };
+    let gate = gate(faults, run)?;
+    println!("{}", gate.table(OTHERS));
+    for view in OTHERS {
+        print!("{}", gate.muted_bugs(*view));
+    }
+    Ok(())
 }

@@ -2,7 +2,8 @@
 //! contract leaves open is sown too, and nobody is blamed for it. The faults are those of `suite/backends/faulty`.
 //!
 //! `cargo test --test seeded -- table` prints what each does and where it is seen, as Markdown.
-//! `cargo test --test seeded -- gate` prints how many of the bugs the ledger of the reference hides.
+//! `cargo test --test seeded -- gate` prints how many of the bugs the ledger of the reference hides, and
+//! `cargo test --test seeded -- gate-as-others` how many those of the other libraries would hide.
 //! `cargo test --test seeded -- --ignored` runs each fault in all cases, not only in those that reach it.
 
 #![cfg(target_os = "linux")]
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let printed = match arguments.as_slice() {
         [what] if what == "table" => Some(table::print(faults)),
         [what] if what == "gate" => Some(gate::print(faults)),
+        [what] if what == "gate-as-others" => Some(gate::print_as_others(faults)),
         _ => None,
     };
     if let Some(printed) = printed {
