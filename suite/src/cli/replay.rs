@@ -8,7 +8,7 @@ use super::failure::{Exit, Failure};
 use super::output::Output;
 use super::progress::interruptible;
 use crate::fuzz::{Examined, Laboratory};
-use crate::report::replay::{marked, summary};
+use crate::report::replay::{marked, muted, summary};
 use crate::scenario::write;
 
 pub(super) fn replay(arguments: &ReplayArguments) -> Result<Exit, Failure> {
@@ -60,6 +60,7 @@ fn replayed(input: &Input, laboratory: &Laboratory) -> Result<Exit, Failure> {
         all.extend(examined);
     }
     let _ = writeln!(text, "{path}: {}", summary(&all));
+    text.push_str(&muted(&all));
     Output::Standard.write(&text)?;
     let is_unexpected = |one: &Examined| one.unexpected().next().is_some();
     match all.iter().any(is_unexpected) {

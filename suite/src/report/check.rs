@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::text::{align, count};
-use super::{Checked, Counts, Report, wrong};
+use super::{Checked, Counts, Report, muted_line, wrong};
 use crate::doctor::{self, Claim, Proof};
 use crate::judge::{Finding, Kind, Verdict};
 use crate::link::Errno;
@@ -41,6 +41,7 @@ impl Report<'_> {
         }
         let unexpected = self.results.iter().filter(|r| r.is_unexpected()).count();
         parts.push(self.stale());
+        parts.push(muted_line(&self.muted()));
         parts.push(match unexpected {
             0 => format!("nothing unexpected, in {:.2} s\n", duration.as_secs_f64()),
             cases => format!(

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Checked, Counts, Report};
 use crate::backend::{About, Unusable};
-use crate::judge::{Difference, Finding, Recorded, Stale, Verdict};
+use crate::judge::{Difference, Finding, MutedRow, Recorded, Stale, Verdict};
 use crate::run::CaseResult;
 use crate::subject::Printed;
 use crate::trace::Entry;
@@ -27,6 +27,8 @@ struct Document<'a> {
     cases: Vec<Case<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     stale: &'a [Stale],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    muted: Vec<MutedRow<'a>>,
     summary: Summary,
 }
 
@@ -72,6 +74,7 @@ impl Report<'_> {
     /// None that is known: nothing in a report cannot be said in JSON.
     pub fn json(&self, duration: Duration) -> Result<String, serde_json::Error> {
         let counts = Counts::of(self.results);
+        let muted = self.muted();
         let document = Document {
             schema: SCHEMA,
             writeproof: env!("CARGO_PKG_VERSION"),
@@ -81,6 +84,7 @@ impl Report<'_> {
             checked: &self.checked,
             cases: self.results.iter().map(case).collect(),
             stale: &self.stale,
+            muted: muted.rows(),
             summary: Summary {
                 scenarios: self.scenarios(),
                 cases: counts.cases(),

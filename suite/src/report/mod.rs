@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::backend::libssl::Loaded;
 use crate::backend::{About, Unusable};
 use crate::doctor::Proof;
-use crate::judge::Stale;
+use crate::judge::{Muted, Stale};
 use crate::manual::Manual;
 use crate::run::CaseResult;
 use crate::subject::Printed;
@@ -37,6 +37,22 @@ pub struct Report<'a> {
     /// What was loaded from shared objects that the user named, and whether the suite can trust its
     /// own hold on them.
     pub checked: Vec<Checked<'a>>,
+}
+
+impl Report<'_> {
+    /// What the ledger mutes in these results.
+    pub fn muted(&self) -> Muted {
+        Muted::of(self.results.iter().map(|result| &*result.findings))
+    }
+}
+
+/// A line that says what was muted, if anything was.
+fn muted_line(muted: &Muted) -> String {
+    if muted.is_empty() {
+        String::new()
+    } else {
+        format!("{muted}\n")
+    }
 }
 
 /// A shared object that the user named.

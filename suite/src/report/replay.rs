@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 
 use super::check::cut;
+use super::muted_line;
 use super::text::count;
 use crate::fuzz::Examined;
-use crate::judge::{Finding, Kind};
+use crate::judge::{Finding, Kind, Muted};
 use crate::scenario::{Id, Variant};
 use crate::subject::Printed;
 use crate::trace::{Entry, Trace};
@@ -76,6 +77,11 @@ fn printed(printed: &Printed) -> String {
         None => String::new(),
     };
     told("output", &printed.stdout) + &told("error", &printed.stderr)
+}
+
+/// What the ledger mutes in these cases, in a line, if anything is known.
+pub fn muted(examined: &[Examined]) -> String {
+    muted_line(&Muted::of(examined.iter().map(|one| &*one.findings)))
 }
 
 /// In a few words what was found, by library, those first that nobody knows.

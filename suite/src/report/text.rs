@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Counts, Report, wrong};
+use super::{Counts, Report, muted_line, wrong};
 use crate::judge::{Difference, Finding, Kind, Recorded, Verdict};
 use crate::run::CaseResult;
 use crate::scenario::Variant;
@@ -22,6 +22,7 @@ impl Report<'_> {
             self.missing(),
             self.surprises(),
             self.stale(),
+            muted_line(&self.muted()),
             self.summary(duration),
         ];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -255,7 +256,7 @@ fn cell_text(counts: Counts) -> String {
 }
 
 /// `1 case`, `2 cases`.
-pub(super) fn count(number: usize, word: &str) -> String {
+pub(crate) fn count(number: usize, word: &str) -> String {
     match number {
         1 => format!("1 {word}"),
         _ => format!("{number} {word}s"),
