@@ -2,6 +2,7 @@
 //! says what was found, in which scenario, and how to see it again.
 
 mod counters;
+mod summary;
 
 use std::collections::BTreeSet;
 use std::env;
@@ -52,6 +53,7 @@ pub fn begin() {
     *COUNTERS.lock().unwrap_or_else(PoisonError::into_inner) = counters;
     link::set_last_resort(|| panic!("the library does not stop calling the transport"));
     let _ = SESSION.set(session);
+    summary::print_at_exit();
 }
 
 /// Runs an input of a target that reads cells.

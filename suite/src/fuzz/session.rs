@@ -6,13 +6,13 @@
 use std::env;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::deadly::is_deadly;
 use crate::backend::libssl::{Libssl, LoadError, Source};
 use crate::backend::{Backend, Backends, REFERENCE, Unusable};
-use crate::judge::{Finding, Judge, Kind};
+use crate::judge::{Finding, Judge, Kind, Muted};
 use crate::scenario::{ParseError, Scenario, Step, Variant};
 use crate::stage::{self, StageError};
 use crate::trace::{ErrorClass, Outcome, Trace};
@@ -39,6 +39,7 @@ pub struct Session {
     established: AtomicU64,
     passed_over: AtomicU64,
     by_chance: AtomicU64,
+    muted: Mutex<Muted>,
 }
 
 /// What a session has come to.
@@ -72,6 +73,17 @@ impl fmt::Display for Tally {
              with a finding that a second run did not show: {by_chance}"
         )
     }
+}
+
+/// What comes of a case that all libraries run once.
+#[derive(Default)]
+struct Look {
+    /// What nobody knows yet.
+    news: Vec<News>,
+    /// Whether the reference came past its handshake.
+    is_established: bool,
+    /// What the ledger mutes.
+    muted: Muted,
 }
 
 struct Library {
@@ -198,6 +210,7 @@ impl Session {
             established: AtomicU64::new(0),
             passed_over: AtomicU64::new(0),
             by_chance: AtomicU64::new(0),
+            muted: Mutex::default(),
         })
     }
 
@@ -215,14 +228,19 @@ impl Session {
     /// # Errors
     /// [`StageError`], if the suite itself could not do its part.
     pub fn examine(&self, scenario: &Scenario, variant: Variant) -> Result<Vec<News>, StageError> {
-        let (mut news, established) = self.look(scenario, variant)?;
+        let Look {
+            mut news,
+            is_established,
+            muted,
+        } = self.look(scenario, variant)?;
         self.cases.fetch_add(1, Ordering::Relaxed);
-        let established = u64::from(established);
+        let established = u64::from(is_established);
         self.established.fetch_add(established, Ordering::Relaxed);
+        self.count(muted);
         if news.is_empty() {
             return Ok(news);
         }
-        let (again, _) = self.look(scenario, variant)?;
+        let again = self.look(scenario, variant)?.news;
         let seen = news.len();
         news.retain(|news| again.contains(news));
         let by_chance = u64::from(news.len() < seen);
@@ -230,10 +248,12 @@ impl Session {
         Ok(news)
     }
 
-    /// What nobody knows of a case, and whether the reference came past the handshake.
-    fn look(&self, scenario: &Scenario, variant: Variant) -> Result<(Vec<News>, bool), StageError> {
+    fn look(&self, scenario: &Scenario, variant: Variant) -> Result<Look, StageError> {
         let reference = stage::run(self.reference.as_ref(), scenario, variant)?;
-        let mut news = Vec::new();
+        let mut look = Look {
+            is_established: is_established(&reference),
+            ..Look::default()
+        };
         for library in &self.libraries {
             if is_deadly(&library.backend.about().recorded_as(), scenario) {
                 self.passed_over.fetch_add(1, Ordering::Relaxed);
@@ -244,10 +264,28 @@ impl Session {
                 false => Some(stage::run(library.backend.as_ref(), scenario, variant)?),
             };
             let trace = trace.as_ref().unwrap_or(&reference);
-            news.extend(self.news(library, &reference, trace));
+            let mut findings = self.found(library, &reference, trace);
+            look.muted.add(&findings);
+            findings.retain(|finding| finding.known.is_none());
+            let backend = &library.backend.about().id;
+            look.news.extend(findings.into_iter().map(|finding| News {
+                backend: backend.clone(),
+                finding,
+            }));
         }
-        news.sort_by_key(|news| news.finding.rank());
-        Ok((news, is_established(&reference)))
+        look.news.sort_by_key(|news| news.finding.rank());
+        Ok(look)
+    }
+
+    fn count(&self, muted: Muted) {
+        let mut all = self.muted.lock().unwrap_or_else(PoisonError::into_inner);
+        all.append(muted);
+    }
+
+    /// What the ledger has muted so far.
+    pub fn muted(&self) -> Muted {
+        let all = self.muted.lock().unwrap_or_else(PoisonError::into_inner);
+        all.clone()
     }
 
     /// What it has come to so far.
@@ -260,27 +298,22 @@ impl Session {
         }
     }
 
-    /// What nobody knows of a library's trace.
-    fn news(&self, library: &Library, reference: &Trace, trace: &Trace) -> Vec<News> {
+    /// What counts of the findings in a library's trace, known or not.
+    fn found(&self, library: &Library, reference: &Trace, trace: &Trace) -> Vec<Finding> {
         let about = library.backend.about();
         let of = |trace| {
             let named = (&*about.recorded_as(), &*about.version);
             self.judge.unwritten(reference, trace, named)
         };
         let mut findings = of(trace);
-        match library.acquaintance {
-            Acquaintance::Ledger => findings.retain(|finding| finding.known.is_none()),
-            Acquaintance::Stranger { differences } => {
-                let known = of(reference);
-                let differs = |finding: &Finding| finding.kind == Kind::Difference;
-                findings.retain(|found| !known.contains(found) && (differences || !differs(found)));
-            }
+        if let Acquaintance::Stranger { differences } = library.acquaintance {
+            let known = of(reference);
+            let differs = |finding: &Finding| finding.kind == Kind::Difference;
+            findings.retain(|found| !known.contains(found) && (differences || !differs(found)));
+            // The ledger does not speak of this library, only of the reference beside it.
+            findings.iter_mut().for_each(|found| found.known = None);
         }
-        let named = |finding| News {
-            backend: about.id.clone(),
-            finding,
-        };
-        findings.into_iter().map(named).collect()
+        findings
     }
 }
 
