@@ -55,6 +55,7 @@ const LEDGER_EXAMPLES: &str = "\
 Examples:
   writeproof ledger                               all that is known, and why
   writeproof ledger --backend openssl-3.6
+  writeproof ledger --cases                       run everything, and count what each entry explains
   writeproof ledger --check                       run everything, and compare
   writeproof ledger --propose >> fixtures/ledger/openssl-3.6.toml
   writeproof ledger --propose --libssl ./libssl.so > known.toml
@@ -325,7 +326,7 @@ pub(super) struct ManualArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct LedgerArguments {
-    /// A library to tell of, by the name of its file below fixtures/ledger/; with --check or --propose a
+    /// A library to show, by the name of its file below fixtures/ledger/; with --cases, --check or --propose a
     /// backend [default: all]; can be given several times.
     #[arg(long, value_name = "NAME")]
     pub(super) backend: Vec<String>,
@@ -336,6 +337,9 @@ pub(super) struct LedgerArguments {
     /// class, reason and link are theirs.
     #[arg(long, conflicts_with = "check")]
     pub(super) propose: bool,
+    /// Run everything, and show of each entry in how many cases it explains a finding.
+    #[arg(long, conflicts_with_all = ["check", "propose"])]
+    pub(super) cases: bool,
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
 }

@@ -9,13 +9,15 @@ use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
 use super::{Chosen, add, carry_out, of_everything};
-use crate::judge::{Expected, Finding, Judge, Kind, Ledger};
-use crate::run::CaseResult;
+use crate::judge::{Entry, Expected, Finding, Judge, Kind, Ledger, Muted};
+use crate::report::text::count;
+use crate::run::{CaseResult, Plan};
 use crate::scenario::Corpus;
 
 pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     let judge = Judge::built_in()?;
-    if !arguments.check && !arguments.propose {
+    let runs = arguments.check || arguments.propose || arguments.cases;
+    if !runs {
         let known: Vec<&str> = judge
             .ledger
             .libraries()
@@ -26,7 +28,7 @@ pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
                 return Err(Failure::unknown_among(name, &known));
             }
         }
-        Output::Standard.write(&listed(&judge.ledger, &arguments.backend))?;
+        Output::Standard.write(&listed(&judge.ledger, &arguments.backend, None))?;
         return Ok(Exit::Expected);
     }
     let corpus = Corpus::built_in()?;
@@ -42,6 +44,12 @@ pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     };
     let plan = of_everything(&corpus, &libraries, backends)?;
     let results = carry_out(&plan, &judge)?;
+    if arguments.cases {
+        let explained = Explained::of(&plan, &results);
+        let ran: Vec<String> = explained.versions.keys().cloned().collect();
+        Output::Standard.write(&listed(&judge.ledger, &ran, Some(&explained)))?;
+        return Ok(Exit::Expected);
+    }
     let stale = plan.stale(&judge, &corpus, &results);
     let names: BTreeMap<&str, String> = plan
         .backends
@@ -75,8 +83,36 @@ pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     })
 }
 
-/// All entries, as a person reads them.
-fn listed(ledger: &Ledger, wanted: &[String]) -> String {
+/// What the entries explained in a run of everything.
+struct Explained {
+    /// The libraries that were run, by the names of their files, with their versions.
+    versions: BTreeMap<String, String>,
+    muted: Muted,
+}
+
+impl Explained {
+    fn of(plan: &Plan<'_>, results: &[CaseResult]) -> Self {
+        let abouts = plan.backends.iter().map(|backend| backend.about());
+        let versions = abouts.map(|about| (about.recorded_as(), about.version.clone()));
+        Self {
+            versions: versions.collect(),
+            muted: Muted::of(results.iter().map(|result| &*result.findings)),
+        }
+    }
+
+    /// In how many cases an entry of this library explained a finding, in words.
+    fn by(&self, library: &str, entry: &Entry) -> String {
+        match self.versions.get(library) {
+            Some(version) if !entry.is_of_version(version) => {
+                format!("not counted: it is of another version than {version}")
+            }
+            _ => count(self.muted.by(&entry.location).cases, "case"),
+        }
+    }
+}
+
+/// All entries, as a person reads them, with what they explained if they were run.
+fn listed(ledger: &Ledger, wanted: &[String], explained: Option<&Explained>) -> String {
     let mut text = String::new();
     for (library, entries) in ledger.libraries() {
         if !wanted.is_empty() && !wanted.iter().any(|name| name == library) {
@@ -96,6 +132,10 @@ fn listed(ledger: &Ledger, wanted: &[String]) -> String {
                 scenarios.join(" "),
                 variants.join(" "),
             );
+            if let Some(explained) = explained {
+                let cases = explained.by(library, entry);
+                let _ = writeln!(text, "    explains {cases} ({})", entry.location);
+            }
         }
     }
     text
