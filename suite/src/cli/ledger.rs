@@ -10,6 +10,7 @@ use super::libraries::Libraries;
 use super::output::Output;
 use super::{Chosen, add, carry_out, of_everything};
 use crate::judge::{Entry, Expected, Finding, Judge, Kind, Ledger, Muted};
+use crate::report::issues::{self, Shown};
 use crate::report::text::count;
 use crate::run::{CaseResult, Plan};
 use crate::scenario::Corpus;
@@ -28,7 +29,9 @@ pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
                 return Err(Failure::unknown_among(name, &known));
             }
         }
-        Output::Standard.write(&listed(&judge.ledger, &arguments.backend, None))?;
+        let by_cause = issues::text(&judge.known, &arguments.backend, None);
+        let by_scenario = listed(&judge.ledger, &arguments.backend, None);
+        Output::Standard.write(&format!("{by_cause}\n{by_scenario}"))?;
         return Ok(Exit::Expected);
     }
     let corpus = Corpus::built_in()?;
@@ -47,7 +50,23 @@ pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     if arguments.cases {
         let explained = Explained::of(&plan, &results);
         let ran: Vec<String> = explained.versions.keys().cloned().collect();
-        Output::Standard.write(&listed(&judge.ledger, &ran, Some(&explained)))?;
+        let abouts: BTreeMap<&str, (String, String)> = plan
+            .backends
+            .iter()
+            .map(|backend| backend.about())
+            .map(|about| {
+                (
+                    about.id.as_str(),
+                    (about.recorded_as(), about.version.clone()),
+                )
+            })
+            .collect();
+        let shown = Shown::of(&judge.known, &results, |id| {
+            abouts.get(id).cloned().unwrap_or_default()
+        });
+        let by_cause = issues::text(&judge.known, &ran, Some(&shown));
+        let by_scenario = listed(&judge.ledger, &ran, Some(&explained));
+        Output::Standard.write(&format!("{by_cause}\n{by_scenario}"))?;
         return Ok(Exit::Expected);
     }
     let stale = plan.stale(&judge, &corpus, &results);

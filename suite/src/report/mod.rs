@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod clauses;
+pub mod issues;
 pub mod json;
 pub mod replay;
 pub mod table;

@@ -13,6 +13,8 @@
 //! | `what` | an observation that has no more to it, by its name |
 //! | `ends` | `"crash"` or `"hang"` |
 
+use std::fmt;
+
 use super::condition::Condition;
 use super::history::History;
 use super::number::Number;
@@ -31,6 +33,17 @@ pub struct Effect {
     pattern: Pattern,
     /// Where it stands in the file, in bytes.
     pub(super) at: usize,
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match self.scope {
+            Scope::Call => "in the call",
+            Scope::Later(None) => "in later calls",
+            Scope::Later(Some(_)) => "in later calls, up to an event",
+        };
+        write!(f, "{} {place}", self.clause)
+    }
 }
 
 /// Where a known issue breaks a clause.

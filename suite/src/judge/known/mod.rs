@@ -30,6 +30,7 @@ pub use version::{Range, Version};
 use super::finding::{Cause, Known};
 use super::ledger::{Class, Location};
 use super::monitor::{Course, Violation};
+use crate::backend::Backends;
 use crate::scenario::{Id, ParseError, Variant};
 
 /// What is known, by the names of files: of a family of libraries, or a user's.
@@ -125,7 +126,7 @@ pub struct Library<'l> {
 
 impl Library<'_> {
     /// The name under which issues speak of it: that of its backend without the series.
-    fn product(&self) -> &str {
+    pub fn product(&self) -> &str {
         let is_series = |series: &str| {
             series.starts_with("system") || series.starts_with(|c: char| c.is_ascii_digit())
         };
@@ -295,6 +296,33 @@ fn holds(
 }
 
 impl Issue {
+    /// The ends of its ranges that were neither run nor read, as in `openssl 3.2`: no backend of the suite is of that series,
+    /// and nobody has read the source of a version of it.
+    pub fn untested_ends(&self) -> Vec<String> {
+        let mut untested = Vec::new();
+        for (product, range) in &self.affects {
+            let tested = self.tested(product);
+            let ends = [&range.from, &range.before].into_iter().flatten();
+            let is_tested = |end: &Version| tested.iter().any(|version| end.is_series_of(version));
+            let ends = ends.filter(|end| !is_tested(end));
+            untested.extend(ends.map(|end| format!("{product} {end}")));
+        }
+        untested
+    }
+
+    /// The versions of this library that a backend of the suite has, or whose source was read for this issue.
+    fn tested(&self, product: &str) -> Vec<Version> {
+        let read = self.read.keys().filter_map(|read| {
+            let (library, version) = read.split_once(' ')?;
+            (library == product).then(|| Version::find(version))?
+        });
+        let run = Backends::all().into_iter().filter_map(|name| {
+            let library = Library { name, version: "" };
+            (library.product() == product).then(|| library.version())?
+        });
+        read.chain(run).collect()
+    }
+
     /// Whether it affects this library.
     pub fn affects(&self, library: Library<'_>) -> bool {
         if self.affects.is_empty() {

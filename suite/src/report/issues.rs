@@ -1,0 +1,122 @@
+//! The known issues by cause, as a person reads them: in flow the issues, and the cases in which each was triggered and explained
+//! something, if everything was run; out flows text.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::judge::known::{Issue, KnownIssues, Library};
+use crate::judge::monitor::Course;
+use crate::run::CaseResult;
+
+/// In how many cases issues were triggered, and in how many they explained something.
+#[derive(Debug, Clone, Default)]
+pub struct Shown(BTreeMap<String, Cases>);
+
+/// Cases of one issue.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cases {
+    triggered: usize,
+    explained: usize,
+}
+
+impl Shown {
+    /// Counts these results; `recorded_as` gives the name and version of a backend, as issues know it.
+    pub fn of<'r>(
+        known: &KnownIssues,
+        results: &'r [CaseResult],
+        recorded_as: impl Fn(&'r str) -> (String, String),
+    ) -> Self {
+        let mut shown = Self::default();
+        for result in results {
+            let Some(course) = Course::of(&result.trace) else {
+                continue;
+            };
+            let (name, version) = recorded_as(&result.backend);
+            let library = Library {
+                name: &name,
+                version: &version,
+            };
+            for issue in known.triggered(library, &course) {
+                let is_own = |id: &str| id == issue.id;
+                let causes = result
+                    .findings
+                    .iter()
+                    .filter_map(|found| found.known.as_ref()?.issue.as_ref());
+                let explains = causes.into_iter().any(|cause| is_own(&cause.id));
+                let cases = shown.0.entry(issue.id.clone()).or_default();
+                cases.triggered += 1;
+                cases.explained += usize::from(explains);
+            }
+        }
+        shown
+    }
+}
+
+/// The issues, or those that affect one of these libraries, by the names of their backends.
+pub fn text(known: &KnownIssues, wanted: &[String], shown: Option<&Shown>) -> String {
+    let is_wanted = |issue: &&Issue| {
+        let affects = |name: &String| issue.affects(Library { name, version: "" });
+        wanted.is_empty() || wanted.iter().any(affects)
+    };
+    let issues: Vec<&Issue> = known.issues().iter().filter(is_wanted).collect();
+    let mut text = format!("{} known issues, by cause\n", issues.len());
+    for issue in issues {
+        describe(&mut text, issue, shown);
+    }
+    text
+}
+
+fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "  {} ({})", issue.id, issue.class.word());
+    let mut line = |key: &str, value: &str| {
+        let _ = writeln!(text, "    {key:<9}{value}");
+    };
+    let affects = issue
+        .affects
+        .iter()
+        .map(|(library, range)| format!("{library} {range}"));
+    let affects: Vec<String> = affects.collect();
+    let read = issue
+        .read
+        .iter()
+        .map(|(library, place)| format!("{library} {place}"));
+    let read: Vec<String> = read.collect();
+    line("what", &issue.title);
+    line("why", &issue.reason);
+    line("where", &issue.link);
+    line("affects", &affects.join("; "));
+    line("read in", if read.is_empty() { "no version" } else { "" });
+    for place in &read {
+        line("", place);
+    }
+    let untested = issue.untested_ends();
+    if !untested.is_empty() {
+        line(
+            "untested",
+            &format!("{}: neither run nor read", untested.join(", ")),
+        );
+    }
+    line("when", &issue.when.to_string());
+    for effect in &issue.breaks {
+        line("breaks", &effect.to_string());
+    }
+    for witness in &issue.witnesses {
+        line("shown by", &witness.to_string());
+    }
+    if let Some(shown) = shown {
+        let cases = shown.0.get(&issue.id).copied().unwrap_or_default();
+        let percent = cases.explained * 100 / cases.triggered.max(1);
+        let rare = issue
+            .rare
+            .as_ref()
+            .map_or_else(String::new, |rare| format!(": {rare}"));
+        line(
+            "cases",
+            &format!(
+                "triggered in {}, explains in {} ({percent} %){rare}",
+                cases.triggered, cases.explained
+            ),
+        );
+    }
+}
