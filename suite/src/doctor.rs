@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 
 use serde::Serialize;
 
+use crate::limits;
 use crate::scenario::{Function, Id, ParseError, Scenario, Source, Step, Write, parse};
 use crate::stage::StageError;
 use crate::subject::Subject;
@@ -222,15 +223,11 @@ fn same(first: &Trace, second: &Trace) -> Finding {
     }
     let told = format!("first {}; then {}", in_one_line(first), in_one_line(second));
     let calls = |trace: &Trace| {
-        let entries = trace.entries.clone();
-        let aside = Vec::new();
-        let setting = trace.setting;
-        Trace {
-            setting,
-            entries,
-            aside,
-        }
-        .digest()
+        let calls = Trace {
+            aside: Vec::new(),
+            ..trace.clone()
+        };
+        calls.digest()
     };
     // What it did beside the calls is nothing of the suite's, such as a greeting at the first handshake.
     match calls(first) == calls(second) {
@@ -254,7 +251,8 @@ fn in_one_line(trace: &Trace) -> String {
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
-    format!("“{}”", lines.join("; "))
+    let line = lines.join("; ");
+    format!("“{}”", limits::shortened(&line, limits::LINE))
 }
 
 #[cfg(test)]
@@ -267,6 +265,7 @@ mod tests {
             setting: None,
             entries: vec![Entry::new(1, action.to_owned(), Outcome::Done)],
             aside: aside.iter().map(|&what| what.to_owned()).collect(),
+            ..Trace::default()
         }
     }
 

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod fuzz;
 pub mod identity;
 pub mod judge;
+pub mod limits;
 pub mod link;
 pub mod manual;
 pub mod own;

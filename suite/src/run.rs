@@ -12,8 +12,9 @@ use std::thread;
 use crate::backend::REFERENCE;
 use crate::judge::known::Library;
 use crate::judge::{
-    Compared, Difference, Finding, Judge, Judgement, Kind, Place, Recorded, Stale, Verdict,
+    Compared, Difference, Finding, Judge, Judgement, Kind, More, Place, Recorded, Stale, Verdict,
 };
+use crate::limits;
 use crate::scenario::{Corpus, Id, Origin, Scenario, Selection, Variant};
 use crate::stage::StageError;
 use crate::subject::{Printed, Ran, Subject};
@@ -42,7 +43,7 @@ pub struct CaseResult {
     pub variant: Variant,
     /// The backend's name.
     pub backend: String,
-    /// What happened.
+    /// What happened, as much of it as is kept.
     pub trace: Trace,
     /// What the library printed meanwhile.
     pub printed: Printed,
@@ -50,6 +51,8 @@ pub struct CaseResult {
     pub verdict: Verdict,
     /// What is to be said of it, the most serious first.
     pub findings: Vec<Finding>,
+    /// How many more there are of those of which there are very many.
+    pub more: Vec<More>,
     /// How the trace differs from the reference's.
     pub differences: Vec<Difference>,
     /// The clauses that something in the trace has to do with.
@@ -230,7 +233,7 @@ impl<'c> Plan<'c> {
                 };
                 let recorded_as = about.recorded_as();
                 for ((place, &variant), ran) in variants.iter().enumerate().zip(ran) {
-                    let Ran { trace, printed } = ran;
+                    let Ran { mut trace, printed } = ran;
                     let at = Place {
                         library: &recorded_as,
                         version: &about.version,
@@ -240,6 +243,7 @@ impl<'c> Plan<'c> {
                     let Judgement {
                         verdict,
                         mut findings,
+                        mut more,
                         differences,
                         exercised,
                     } = judge.judge(&reference[place].trace, &trace, &at);
@@ -251,12 +255,15 @@ impl<'c> Plan<'c> {
                     let is_on_record =
                         recorded == Recorded::Stranger || self.reference.about().id == REFERENCE;
                     findings.retain(|found| found.kind != Kind::Difference || is_on_record);
+                    more.retain(|more| more.kind != Kind::Difference || is_on_record);
+                    trace.shorten(limits::KEPT);
                     let result = CaseResult {
                         scenario: scenario.id.clone(),
                         variant,
                         backend: about.id.clone(),
                         verdict,
                         findings,
+                        more,
                         differences,
                         exercised,
                         recorded,

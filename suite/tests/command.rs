@@ -404,6 +404,7 @@ fn the_report_holds_at_least_60_scenarios_and_500_cases() {
         "not_applicable",
         "crashed",
         "hung",
+        "stopped",
     ];
     let parts: u64 = verdicts.iter().map(|verdict| number(verdict)).sum();
     assert_eq!(number("cases"), parts, "the totals add up");

@@ -218,9 +218,10 @@ pub(super) struct LibsslArguments {
     /// --libssl, or once for each.
     #[arg(long, value_name = "PREFIX", requires = "libssl")]
     pub(super) symbol_prefix: Vec<String>,
-    /// How long a case may take, in seconds: a library that has not come back by then is stopped, and the
-    /// case has hung. Cases take milliseconds.
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
+    /// How long a case may take at most, in seconds of processor time: a library that has not come back by then is
+    /// stopped, and the case has hung. Cases take milliseconds; a library that has finished some gets less for the
+    /// next one, a hundred times as long as they took on average.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds)]
     pub(super) limit: Duration,
     /// How much memory the process of a shared object may have, in MiB; 0 for no limit, as a library
     /// that was built with a sanitizer needs it.
@@ -444,7 +445,7 @@ const LONGEST: f64 = 86_400.0;
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
-        .map_err(|_| "a number of seconds, such as 10 or 0.5".to_owned())?;
+        .map_err(|_| "a number of seconds, such as 5 or 0.5".to_owned())?;
     match (0.001..=LONGEST).contains(&seconds) {
         true => Ok(Duration::from_secs_f64(seconds)),
         false => Err(format!("from 0.001 to {LONGEST} seconds")),

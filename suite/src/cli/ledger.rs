@@ -210,6 +210,7 @@ fn what(finding: &Finding) -> String {
         },
         (Kind::Crash, _) => Expected::Crashes(finding.seen.clone()),
         (Kind::Hang, _) => Expected::Hangs(finding.seen.clone()),
+        (Kind::Stop, _) => Expected::Stops(finding.seen.clone()),
         _ => Expected::Differs(format!("{}: {}", finding.action, finding.seen)),
     };
     match expected {
@@ -219,6 +220,7 @@ fn what(finding: &Finding) -> String {
         Expected::Differs(how) => format!("differs = {}\n", quoted(&how)),
         Expected::Crashes(how) => format!("crashes = {}\n", quoted(&how)),
         Expected::Hangs(how) => format!("hangs = {}\n", quoted(&how)),
+        Expected::Stops(how) => format!("stops = {}\n", quoted(&how)),
     }
 }
 

@@ -386,7 +386,10 @@ fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
 fn compared(results: &[CaseResult]) -> String {
     let of = |wanted: fn(&CaseResult) -> bool| results.iter().filter(|r| wanted(r)).count();
     let is_other = |result: &CaseResult| match result.verdict {
-        Verdict::NotApplicable(_) | Verdict::Crashed(_) | Verdict::Hung(_) => true,
+        Verdict::NotApplicable(_)
+        | Verdict::Crashed(_)
+        | Verdict::Hung(_)
+        | Verdict::Stopped(_) => true,
         Verdict::Conforms | Verdict::Violates | Verdict::Differs => !result.differences.is_empty(),
     };
     let same = results.iter().filter(|result| !is_other(result)).count();
@@ -398,6 +401,7 @@ fn compared(results: &[CaseResult]) -> String {
         ),
         (of(|r| matches!(r.verdict, Verdict::Crashed(_))), "CRASHED"),
         (of(|r| matches!(r.verdict, Verdict::Hung(_))), "HUNG"),
+        (of(|r| matches!(r.verdict, Verdict::Stopped(_))), "STOPPED"),
     ];
     let more = more.iter().filter(|(number, _)| *number > 0);
     let more: String = more

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::limits::{LINE, shortened};
 use crate::trace::{Call, Entry, ErrorClass, Outcome, PeerReport, RecordSeen, Trace};
 
 /// One way in which a trace differs from the reference's.
@@ -149,8 +150,8 @@ fn compare_entries(
                 call,
                 action: theirs.action.clone(),
                 aspect,
-                reference,
-                seen,
+                reference: line(&reference),
+                seen: line(&seen),
                 within: Vec::new(),
             });
         }
@@ -194,7 +195,12 @@ fn told(entries: &[&Entry]) -> String {
         [first, .., last] => format!("{first}; … {} calls …; {last}", lines.len()),
         [only] => only.clone(),
     };
-    format!("“{told}”")
+    format!("“{}”", line(&told))
+}
+
+/// No longer than a line may be.
+fn line(text: &str) -> String {
+    shortened(text, LINE).into_owned()
 }
 
 fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, String, String)) {

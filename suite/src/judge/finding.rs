@@ -1,11 +1,12 @@
 //! What is to be said of a case: the clauses that it breaks, how it differs from the reference, and that
-//! the library crashed or hung. Each of these is a finding, known or not.
+//! the library crashed, hung or was stopped. Each of these is a finding, known or not.
 
 use serde::Serialize;
 
 use super::difference::Difference;
 use super::ledger::{Class, Location};
 use super::monitor::{Observation, Violation};
+use crate::limits::{FINDINGS, LINE, shortened};
 use crate::manual::{Clause, Severity};
 use crate::trace::{Outcome, Trace};
 
@@ -47,6 +48,8 @@ pub enum Kind {
     Crash,
     /// The library did not come back.
     Hang,
+    /// The library did more than any case needs, and the case was stopped.
+    Stop,
     /// A clause of the contract is broken.
     Violation,
     /// The library does something else than the reference, where no clause is broken.
@@ -59,6 +62,7 @@ impl Kind {
         match self {
             Self::Crash => "crash",
             Self::Hang => "hang",
+            Self::Stop => "stop",
             Self::Violation => "violation",
             Self::Difference => "difference",
         }
@@ -90,6 +94,57 @@ pub struct Cause {
     pub effect: usize,
 }
 
+/// Findings of one kind that were counted and not kept: there were too many of them in a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct More {
+    /// Of which kind they are.
+    pub kind: Kind,
+    /// The clause that is broken, if one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clause: Option<String>,
+    /// What is known of them all; nothing if they are unexpected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
+    /// How many there are beyond those that were kept.
+    pub count: usize,
+}
+
+/// The first of these findings for each clause and each thing that is known of one, in their order, and how many more there
+/// were: what is unexpected is never left out for what is known, nor one clause for another.
+pub(super) fn bounded(findings: Vec<Finding>) -> (Vec<Finding>, Vec<More>) {
+    let mut kept = Vec::with_capacity(findings.len());
+    // With how many of each are kept.
+    let mut counts: Vec<(usize, More)> = Vec::new();
+    for finding in findings {
+        let is_alike = |(_, more): &&mut (usize, More)| {
+            (more.kind, &more.clause, &more.known)
+                == (finding.kind, &finding.clause, &finding.known)
+        };
+        match counts.iter_mut().find(is_alike) {
+            Some((FINDINGS, more)) => {
+                more.count += 1;
+                continue;
+            }
+            Some((kept, _)) => *kept += 1,
+            None => counts.push((1, More::none_like(&finding))),
+        }
+        kept.push(finding);
+    }
+    let more = counts.into_iter().map(|(_, more)| more);
+    (kept, more.filter(|more| more.count > 0).collect())
+}
+
+impl More {
+    fn none_like(finding: &Finding) -> Self {
+        Self {
+            kind: finding.kind,
+            clause: finding.clause.clone(),
+            known: finding.known.clone(),
+            count: 0,
+        }
+    }
+}
+
 impl Finding {
     /// A clause that was broken here.
     pub fn violation(clause: &Clause, violation: Violation) -> Self {
@@ -99,8 +154,8 @@ impl Finding {
             severity: Some(clause.severity),
             step: violation.step,
             action: violation.action,
-            expected: violation.expected,
-            seen: violation.observed.to_string(),
+            expected: line(&violation.expected),
+            seen: line(&violation.observed.to_string()),
             observed: Some(violation.observed),
             known: None,
         }
@@ -119,29 +174,35 @@ impl Finding {
             severity: None,
             step: first.step,
             action: first.action.clone(),
-            expected: join(aspects.iter().map(|d| d.reference.clone()).collect()),
-            seen: join(aspects.iter().map(ToString::to_string).collect()),
+            expected: line(&join(aspects.iter().map(|d| d.reference.clone()).collect())),
+            seen: line(&join(aspects.iter().map(ToString::to_string).collect())),
             observed: None,
             known: None,
         })
     }
 
-    /// That the library crashed or hung, if the trace tells that.
+    /// That the library crashed, hung or was stopped, if the trace shows that.
     pub fn end(trace: &Trace) -> Option<Self> {
         let entry = trace.end()?;
-        let (kind, how) = match &entry.result {
-            Outcome::Crashed(how) => (Kind::Crash, how.clone()),
-            Outcome::Hung(why) => (Kind::Hang, why.clone()),
-            Outcome::Panicked(message) => (Kind::Crash, format!("panicked: {message}")),
+        let returns = Some(RETURNS);
+        let (kind, clause, how) = match &entry.result {
+            Outcome::Crashed(how) => (Kind::Crash, returns, how.clone()),
+            Outcome::Hung(why) => (Kind::Hang, returns, why.clone()),
+            Outcome::Panicked(message) => (Kind::Crash, returns, format!("panicked: {message}")),
+            Outcome::Stopped(limit) => (Kind::Stop, None, limit.to_string()),
             _ => return None,
+        };
+        let expected = match kind {
+            Kind::Stop => "the case comes to its end",
+            _ => "the call returns",
         };
         Some(Self {
             kind,
-            clause: Some(RETURNS.to_owned()),
+            clause: clause.map(str::to_owned),
             severity: Some(Severity::Connection),
             step: entry.step,
             action: entry.action.clone(),
-            expected: "the call returns".to_owned(),
+            expected: expected.to_owned(),
             seen: how,
             observed: Some(Observation::Ended(entry.result.clone())),
             known: None,
@@ -151,5 +212,58 @@ impl Finding {
     /// By how serious they are: the most serious are the least.
     pub fn rank(&self) -> (bool, Kind, Option<Severity>) {
         (self.known.is_some(), self.kind, self.severity)
+    }
+}
+
+/// No longer than a line may be.
+fn line(text: &str) -> String {
+    shortened(text, LINE).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(clause: &str, known: Option<&str>) -> Finding {
+        Finding {
+            kind: Kind::Violation,
+            clause: Some(clause.to_owned()),
+            severity: Some(Severity::Data),
+            step: 1,
+            action: "write 9".to_owned(),
+            expected: String::new(),
+            seen: String::new(),
+            observed: None,
+            known: known.map(|reason| Known {
+                class: Class::Bug,
+                reason: reason.to_owned(),
+                link: String::new(),
+                entry: Location {
+                    file: "x.toml".to_owned(),
+                    line: 1,
+                },
+                issue: None,
+            }),
+        }
+    }
+
+    #[test]
+    fn many_findings_of_one_clause_hide_no_other_and_nothing_unexpected() {
+        let one = finding("a.b", Some("as everybody knows"));
+        let mut findings = vec![one.clone(); FINDINGS + 3];
+        let others = [
+            finding("a.b", Some("otherwise")),
+            finding("a.b", None),
+            finding("c.d", None),
+        ];
+        findings.extend(others.clone());
+        let (kept, more) = bounded(findings);
+        assert_eq!(kept.len(), FINDINGS + others.len());
+        assert_eq!(kept[FINDINGS..], others);
+        let expected = More {
+            count: 3,
+            ..More::none_like(&one)
+        };
+        assert_eq!(more, [expected]);
     }
 }

@@ -4,7 +4,7 @@
 //! ```toml
 //! # fixtures/ledger/openssl-3.6.toml
 //! [[known]]
-//! violates = "success.means-all-bytes"      # or differs = "…", crashes = "…", hangs = "…": the finding
+//! violates = "success.means-all-bytes"      # or differs = "…", crashes, hangs or stops = "…": the finding
 //! seen = "returns 100, * bytes delivered"   # of a violation, exactly what was seen; * stands for any text
 //! scenarios = ["closing/transport-returns-zero*"]   # patterns, as for `run --scenario`
 //! variants = ["tls1.3/client"]              # all if left out
@@ -86,6 +86,8 @@ pub enum Expected {
     Crashes(String),
     /// The library hangs, in this way; `*` stands for any text.
     Hangs(String),
+    /// The case is stopped, at this; `*` stands for any text.
+    Stops(String),
 }
 
 /// How a finding is to be taken.
@@ -336,9 +338,9 @@ impl Expected {
                 finding.clause.as_ref() == Some(clause) && fits(seen, &finding.seen)
             }
             (Self::Differs(_), Kind::Difference) => true,
-            (Self::Crashes(how), Kind::Crash) | (Self::Hangs(how), Kind::Hang) => {
-                fits(how, &finding.seen)
-            }
+            (Self::Crashes(how), Kind::Crash)
+            | (Self::Hangs(how), Kind::Hang)
+            | (Self::Stops(how), Kind::Stop) => fits(how, &finding.seen),
             _ => false,
         }
     }
@@ -350,6 +352,7 @@ impl Expected {
             Self::Differs(how) => format!("differs: {how}"),
             Self::Crashes(how) => format!("crashes: {how}"),
             Self::Hangs(how) => format!("hangs: {how}"),
+            Self::Stops(how) => format!("stops: {how}"),
         }
     }
 }
@@ -394,13 +397,14 @@ fn page(path: &str, text: &str) -> Result<Vec<Entry>, Fault> {
 }
 
 fn entry(element: Node<'_>, location: Location) -> Result<Entry, Fault> {
-    const FINDINGS: [&str; 4] = ["violates", "differs", "crashes", "hangs"];
+    const FINDINGS: [&str; 5] = ["violates", "differs", "crashes", "hangs", "stops"];
     const LINKS: [&str; 2] = ["link", "source"];
-    const KEYS: [&str; 12] = [
+    const KEYS: [&str; 13] = [
         "violates",
         "differs",
         "crashes",
         "hangs",
+        "stops",
         "seen",
         "scenarios",
         "variants",
@@ -428,10 +432,11 @@ fn entry(element: Node<'_>, location: Location) -> Result<Entry, Fault> {
         },
         Some(("differs", node)) => Expected::Differs(node.line()?),
         Some(("crashes", node)) => Expected::Crashes(node.line()?),
-        Some((_, node)) => Expected::Hangs(node.line()?),
+        Some(("hangs", node)) => Expected::Hangs(node.line()?),
+        Some((_, node)) => Expected::Stops(node.line()?),
         None => {
             return Err(missing(
-                "violates = \"CLAUSE\", differs = \"…\", crashes = \"…\" or hangs = \"…\"",
+                "violates = \"CLAUSE\", differs = \"…\", crashes = \"…\", hangs = \"…\" or stops = \"…\"",
             ));
         }
     };

@@ -18,7 +18,7 @@ mod unwritten;
 
 pub use answers::{Answer, Answers, Row, Unanswered, answers};
 pub use difference::{Aspect, Difference, differences};
-pub use finding::{Cause, Finding, Kind, Known};
+pub use finding::{Cause, Finding, Kind, Known, More};
 pub use ledger::{Class, Compared, Entry, Expected, Ledger, Location, Place, Stale};
 pub use muted::{Count, Muted, Row as MutedRow};
 pub use questions::{Asks, Question, Section, questions};
@@ -46,6 +46,8 @@ pub enum Verdict {
     Crashed(String),
     /// The library did not come back, and was stopped: why, and in which step.
     Hung(String),
+    /// The library did more than any case needs, and the case was stopped: at what, and in which step. It is no pass.
+    Stopped(String),
 }
 
 impl Verdict {
@@ -58,6 +60,7 @@ impl Verdict {
             Self::NotApplicable(_) => "not-applicable",
             Self::Crashed(_) => "crashed",
             Self::Hung(_) => "hung",
+            Self::Stopped(_) => "stopped",
         }
     }
 }
@@ -69,6 +72,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// What is to be said of it, the most serious first.
     pub findings: Vec<Finding>,
+    /// How many more there are of those of which there are very many.
+    pub more: Vec<More>,
     /// How the trace differs from the reference's.
     pub differences: Vec<Difference>,
     /// The clauses that something in the trace has to do with.
@@ -123,15 +128,21 @@ impl Judge {
         findings.sort_by_key(Finding::rank);
         let violates = findings.iter().any(|found| found.kind == Kind::Violation);
         let verdict = match (end(trace), lack) {
+            // Too much for the suite, by what the scenario asks for.
+            (Some(Verdict::Stopped(how)), _) if is_stopped_alike(reference, trace) => {
+                Verdict::NotApplicable(format!("stopped {how} (the other backend too)"))
+            }
             (Some(end), _) => end,
             (None, _) if violates => Verdict::Violates,
             (None, Some(lack)) => Verdict::NotApplicable(lack),
             (None, None) if differences.is_empty() => Verdict::Conforms,
             (None, None) => Verdict::Differs,
         };
+        let (findings, more) = finding::bounded(findings);
         Judgement {
             verdict,
             findings,
+            more,
             differences,
             exercised,
         }
@@ -143,6 +154,9 @@ impl Judge {
             mut findings,
             exercised,
         } = self.contract(trace, library);
+        if is_stopped_alike(reference, trace) {
+            findings.retain(|finding| finding.kind != Kind::Stop);
+        }
         let lack = lack(reference, trace);
         let differences = match (trace.end(), &lack) {
             (None, None) => differences(reference, trace),
@@ -189,6 +203,10 @@ impl Judge {
             };
             findings.extend(finding.map(|finding| Finding { known, ..finding }));
         }
+        // No clause asks for an end of the steps.
+        if trace.stopped().is_some() {
+            findings.extend(Finding::end(trace));
+        }
         Contract {
             findings,
             exercised,
@@ -213,13 +231,19 @@ struct Found {
     exercised: Vec<&'static str>,
 }
 
-/// How the library ended the case, if it crashed or hung.
+/// Whether both were stopped at the same limit: that is the scenario's doing, not the library's.
+fn is_stopped_alike(reference: &Trace, trace: &Trace) -> bool {
+    trace.stopped().is_some() && trace.stopped() == reference.stopped()
+}
+
+/// How the library ended the case, if it crashed, hung or was stopped.
 fn end(trace: &Trace) -> Option<Verdict> {
     let end = trace.end()?;
     let told = |what: &str| format!("{what}, in step {}, {}", end.step, end.action);
     Some(match &end.result {
         Outcome::Hung(why) => Verdict::Hung(told(why)),
         Outcome::Crashed(how) => Verdict::Crashed(told(how)),
+        Outcome::Stopped(limit) => Verdict::Stopped(told(&limit.to_string())),
         other => Verdict::Crashed(told(&other.to_string())),
     })
 }

@@ -40,6 +40,8 @@ impl Errno {
     pub const INTERRUPTED: Self = Self(libc::EINTR);
     /// The far end is gone.
     pub const PIPE: Self = Self(libc::EPIPE);
+    /// An error of the transport itself.
+    pub const IO: Self = Self(libc::EIO);
 
     /// From the number that the C library uses here.
     pub fn from_raw(number: i32) -> Self {

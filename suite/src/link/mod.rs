@@ -40,6 +40,9 @@ pub const CALL_LIMIT: u64 = 1 << 24;
 /// and needs a handful of calls for that.
 pub const STILL_LIMIT: u64 = 1 << 16;
 
+/// How the link refuses once it has given up on a library: fatally, so that it comes back.
+const GIVES_UP: Refusal = Refusal::Fail(Errno::IO);
+
 /// What is done with a library that goes on calling the transport, [`STILL_LIMIT`] times more, after the
 /// link has given up on it: in a process of its own, that process ends. Elsewhere it cannot be stopped.
 static LAST_RESORT: OnceLock<fn()> = OnceLock::new();
@@ -268,6 +271,18 @@ struct State {
     notes: Vec<String>,
     /// Why somebody else gave up on the library.
     abandoned: Option<String>,
+    /// How many bytes the library may send, and whether it tried to send more.
+    out_most: usize,
+    sends_too_much: bool,
+}
+
+/// Why the link gave up on the library: what the library then answered is not its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GivenUp {
+    /// It would never come back, and how that showed.
+    Hangs(String),
+    /// It sent more bytes than these.
+    SendsTooMuch(usize),
 }
 
 impl State {
@@ -281,7 +296,7 @@ impl State {
             last_resort();
         }
         match self.still > STILL_LIMIT || self.calls > CALL_LIMIT {
-            true => Err(Refusal::Fail(Errno::from_raw(libc::EIO))),
+            true => Err(GIVES_UP),
             false => Ok(()),
         }
     }
@@ -297,6 +312,10 @@ impl State {
             .min(self.outbound.at_most.map_or(usize::MAX, NonZeroUsize::get));
         if fits == 0 && !bytes.is_empty() {
             return Transfer::Refused(self.outbound.then);
+        }
+        if fits > self.out_most.saturating_sub(self.tap.out.len()) {
+            self.sends_too_much = true;
+            return Transfer::Refused(GIVES_UP);
         }
         self.out_left = self.outbound.accept.less(self.out_left, fits);
         self.tap.record(Direction::Out, &bytes[..fits]);
@@ -349,7 +368,14 @@ impl State {
         self.far_end.as_ref().and_then(Weak::upgrade)
     }
 
-    fn given_up(&self) -> Option<String> {
+    fn given_up(&self) -> Option<GivenUp> {
+        if self.sends_too_much {
+            return Some(GivenUp::SendsTooMuch(self.out_most));
+        }
+        self.hangs().map(GivenUp::Hangs)
+    }
+
+    fn hangs(&self) -> Option<String> {
         if self.abandoned.is_some() {
             return self.abandoned.clone();
         }
@@ -398,7 +424,14 @@ impl Link {
             far_end: None,
             notes: Vec::new(),
             abandoned: None,
+            out_most: usize::MAX,
+            sends_too_much: false,
         })))
+    }
+
+    /// The library may send so many bytes in all; each call for more fails with `EIO`, and the link gives up on it.
+    pub fn limit_outbound(&self, bytes: usize) {
+        self.state().out_most = bytes;
     }
 
     fn state(&self) -> RefMut<'_, State> {
@@ -464,8 +497,8 @@ impl Link {
         bytes
     }
 
-    /// Whether the link has given up on the library since [`Link::begin_call`], and why.
-    pub fn has_given_up(&self) -> Option<String> {
+    /// Whether the link has given up on the library since [`Link::begin_call`], and why; that it sends too much holds for good.
+    pub fn has_given_up(&self) -> Option<GivenUp> {
         self.state().given_up()
     }
 

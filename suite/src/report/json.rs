@@ -1,18 +1,21 @@
 //! The report for a program: JSON with a version, described by `fixtures/report.schema.json`.
 
+use std::borrow::Cow;
+use std::io;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::{Checked, Counts, Report};
 use crate::backend::{About, Unusable};
-use crate::judge::{Difference, Finding, MutedRow, Recorded, Stale, Verdict};
+use crate::judge::{Difference, Finding, More, MutedRow, Recorded, Stale, Verdict};
+use crate::limits::{CASE_IN_JSON, CASES_IN_JSON, KEPT, shortened};
 use crate::run::CaseResult;
 use crate::subject::Printed;
-use crate::trace::Entry;
+use crate::trace::{Entry, Trace};
 
 /// The version of the format; it grows when a reader of the old one could misread the new one.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -45,12 +48,31 @@ struct Case<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     findings: &'a [Finding],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    more_findings: &'a [More],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     differences: &'a [Difference],
-    steps: &'a [Entry],
+    steps: Cow<'a, [Entry]>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     aside: &'a [String],
     #[serde(skip_serializing_if = "Printed::is_empty")]
-    printed: &'a Printed,
+    printed: Cow<'a, Printed>,
+    #[serde(skip_serializing_if = "LeftOut::is_nothing")]
+    left_out: LeftOut,
+}
+
+/// How much of a case is not in the report, as there was too much of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+struct LeftOut {
+    steps: usize,
+    records: usize,
+    findings: usize,
+    differences: usize,
+}
+
+impl LeftOut {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 #[derive(Serialize)]
@@ -63,6 +85,7 @@ struct Summary {
     not_applicable: usize,
     crashed: usize,
     hung: usize,
+    stopped: usize,
     unexpected: usize,
     duration_ms: u64,
 }
@@ -82,7 +105,7 @@ impl Report<'_> {
             backends: &self.backends,
             missing: self.missing,
             checked: &self.checked,
-            cases: self.results.iter().map(case).collect(),
+            cases: cases(self.results),
             stale: &self.stale,
             muted: muted.rows(),
             summary: Summary {
@@ -94,6 +117,7 @@ impl Report<'_> {
                 not_applicable: counts.not_applicable,
                 crashed: counts.crashed,
                 hung: counts.hung,
+                stopped: counts.stopped,
                 unexpected: counts.unexpected,
                 duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             },
@@ -104,12 +128,103 @@ impl Report<'_> {
     }
 }
 
+/// The cases. If all of them together are too much, of each that is larger than its share no more than fits into that.
+fn cases(results: &[CaseResult]) -> Vec<Case<'_>> {
+    let most = CASE_IN_JSON * results.len().max(CASES_IN_JSON);
+    let whole: Vec<Case<'_>> = results.iter().map(case).collect();
+    match whole.iter().map(Case::size).sum::<usize>() > most {
+        true => results.iter().map(fitted).collect(),
+        false => whole,
+    }
+}
+
+/// As much of a case as fits into its share of a report.
+fn fitted(result: &CaseResult) -> Case<'_> {
+    let mut fitted = case(result);
+    let mut most = KEPT;
+    while fitted.size() > CASE_IN_JSON && most > 1 {
+        most /= 2;
+        fitted = reduced(result, most);
+    }
+    fitted
+}
+
+/// A case with so many entries and records at most, and of everything else in proportion.
+fn reduced(result: &CaseResult, most: usize) -> Case<'_> {
+    /// Of so many entries and records, findings, differences and characters of what was printed are as many.
+    const OF_FINDINGS: usize = 4;
+    const OF_DIFFERENCES: usize = 8;
+    const PRINTED: usize = 4;
+
+    let mut trace = result.trace.clone();
+    trace.shorten(most);
+    // The worst is told in any case.
+    let findings = first(&result.findings, (most / OF_FINDINGS).max(1));
+    let differences = first(&result.differences, most / OF_DIFFERENCES);
+    let left_out = LeftOut {
+        findings: result.findings.len() - findings.len(),
+        differences: result.differences.len() - differences.len(),
+        ..of_trace(&trace)
+    };
+    let printed = |text: &str| shortened(text, most * PRINTED).into_owned();
+    Case {
+        findings,
+        differences,
+        left_out,
+        printed: Cow::Owned(Printed {
+            stdout: printed(&result.printed.stdout),
+            stderr: printed(&result.printed.stderr),
+        }),
+        steps: Cow::Owned(trace.entries),
+        ..case(result)
+    }
+}
+
+fn first<T>(all: &[T], most: usize) -> &[T] {
+    &all[..all.len().min(most)]
+}
+
+fn of_trace(trace: &Trace) -> LeftOut {
+    let left_out = trace.left_out.as_ref();
+    LeftOut {
+        steps: left_out.map_or(0, |left_out| left_out.entries),
+        records: left_out.map_or(0, |left_out| left_out.records),
+        ..LeftOut::default()
+    }
+}
+
+impl Case<'_> {
+    /// How many bytes it takes in a report.
+    fn size(&self) -> usize {
+        let mut bytes = Counted::default();
+        // As deep in the document as it stands there. Counting cannot fail.
+        let _ = serde_json::to_writer_pretty(&mut bytes, &[[self]]);
+        bytes.0
+    }
+}
+
+/// Counts what is written.
+#[derive(Default)]
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn case(result: &CaseResult) -> Case<'_> {
     let reason = match &result.verdict {
         Verdict::Conforms | Verdict::Violates | Verdict::Differs => None,
-        Verdict::NotApplicable(reason) | Verdict::Crashed(reason) | Verdict::Hung(reason) => {
-            Some(reason.as_str())
-        }
+        Verdict::NotApplicable(reason)
+        | Verdict::Crashed(reason)
+        | Verdict::Hung(reason)
+        | Verdict::Stopped(reason) => Some(reason.as_str()),
     };
     Case {
         scenario: result.scenario.as_str(),
@@ -125,9 +240,81 @@ fn case(result: &CaseResult) -> Case<'_> {
         },
         digest: result.trace.digest(),
         findings: &result.findings,
+        more_findings: &result.more,
         differences: &result.differences,
-        steps: &result.trace.entries,
+        steps: Cow::Borrowed(&result.trace.entries),
         aside: &result.trace.aside,
-        printed: &result.printed,
+        printed: Cow::Borrowed(&result.printed),
+        left_out: of_trace(&result.trace),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::Kind;
+    use crate::limits::Limit;
+    use crate::scenario::{Id, Origin, Variant};
+    use crate::trace::Outcome;
+
+    /// A case with so many entries, each with as long an action, that ended with a stop.
+    fn result(entries: usize, length: usize) -> CaseResult {
+        let entry = |result| Entry::new(1, "x".repeat(length), result);
+        let mut trace = Trace {
+            entries: vec![entry(Outcome::Done); entries],
+            ..Trace::default()
+        };
+        trace.entries.push(entry(Outcome::Stopped(Limit::Calls(9))));
+        let findings: Vec<Finding> = Finding::end(&trace).into_iter().collect();
+        CaseResult {
+            scenario: Id::new("own/case").expect("an id"),
+            variant: Variant::parse("tls1.3/client").expect("a variant"),
+            backend: "own".to_owned(),
+            printed: Printed {
+                stdout: "\u{1}".repeat(4096),
+                stderr: String::new(),
+            },
+            verdict: Verdict::Stopped("after 9 calls".to_owned()),
+            findings: vec![findings[0].clone(); entries.max(1)],
+            more: Vec::new(),
+            differences: Vec::new(),
+            exercised: Vec::new(),
+            recorded: Recorded::Stranger,
+            origin: Origin::Library,
+            trace,
+        }
+    }
+
+    fn bytes(cases: &[Case<'_>]) -> usize {
+        cases.iter().map(Case::size).sum()
+    }
+
+    #[test]
+    fn a_report_is_whole_as_long_as_its_cases_make_up_for_each_other() {
+        let mut results = vec![result(0, 1); 10];
+        results.push(result(900, 100));
+        let cases = cases(&results);
+        assert!(cases[10].size() > 5 * CASE_IN_JSON);
+        assert!(cases.iter().all(|case| case.left_out.is_nothing()));
+    }
+
+    #[test]
+    fn of_too_much_each_case_has_its_share_with_what_is_worst() {
+        let results = vec![result(900, 1000); 100];
+        let whole: Vec<_> = results.iter().map(case).collect();
+        assert!(bytes(&whole) > CASE_IN_JSON * CASES_IN_JSON);
+        let cases = cases(&results);
+        for (case, result) in cases.iter().zip(&results) {
+            assert!(case.size() <= CASE_IN_JSON, "{} bytes", case.size());
+            assert_eq!(case.digest, result.trace.digest(), "that of the whole");
+            let last = case.steps.last().expect("steps");
+            assert!(last.result.is_end(), "{last:?}");
+            assert_eq!(case.findings[0].kind, Kind::Stop);
+            let LeftOut {
+                steps, findings, ..
+            } = case.left_out;
+            assert_eq!(steps + case.steps.len(), 901);
+            assert_eq!(findings + case.findings.len(), 900);
+        }
     }
 }

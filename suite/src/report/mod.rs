@@ -88,6 +88,8 @@ pub struct Counts {
     pub crashed: usize,
     /// The library did not come back.
     pub hung: usize,
+    /// The case was stopped, as the library did more than any case needs.
+    pub stopped: usize,
     /// Whatever the verdict: not as recorded.
     pub unexpected: usize,
 }
@@ -105,6 +107,7 @@ impl Counts {
                 Verdict::NotApplicable(_) => counts.not_applicable += 1,
                 Verdict::Crashed(_) => counts.crashed += 1,
                 Verdict::Hung(_) => counts.hung += 1,
+                Verdict::Stopped(_) => counts.stopped += 1,
             }
             counts.unexpected += usize::from(result.is_unexpected());
         }
@@ -119,6 +122,7 @@ impl Counts {
             (self.not_applicable, "not applicable"),
             (self.crashed, "CRASHED"),
             (self.hung, "HUNG"),
+            (self.stopped, "STOPPED"),
         ];
         let more = more.iter().filter(|(number, _)| *number > 0);
         let more: String = more
@@ -135,5 +139,6 @@ impl Counts {
             + self.not_applicable
             + self.crashed
             + self.hung
+            + self.stopped
     }
 }

@@ -177,6 +177,7 @@ impl Report<'_> {
             let why = match (&result.verdict, result.recorded) {
                 (Verdict::Crashed(_), _) => "crashed",
                 (Verdict::Hung(_), _) => "hung",
+                (Verdict::Stopped(_), _) => "was stopped",
                 _ if worst == Some(Kind::Violation) => "breaks the contract",
                 (_, Recorded::Changed) => "is not as recorded",
                 (_, Recorded::Never) => "was never recorded",
@@ -244,6 +245,7 @@ fn cell_text(counts: Counts) -> String {
         part(counts.not_applicable, "n/a"),
         part(counts.crashed, "CRASHED"),
         part(counts.hung, "HUNG"),
+        part(counts.stopped, "STOPPED"),
         part(counts.unexpected, "UNEXPECTED"),
     ]
     .into_iter()

@@ -1,4 +1,4 @@
-//! What is wrong, the most serious first: crashes, hangs, and the clauses of the contract that are broken,
+//! What is wrong, the most serious first: crashes, hangs, stopped cases, and the clauses of the contract that are broken,
 //! each in words, with the step, and with the command that shows it.
 
 use std::collections::BTreeMap;
@@ -74,6 +74,14 @@ pub(super) fn known(results: &[&CaseResult]) -> String {
             let what = finding.clause.as_deref().unwrap_or(finding.kind.word());
             let backends = rows.entry((finding.kind, what, known.class)).or_default();
             *backends.entry(&result.backend).or_default() += 1;
+        }
+        for more in &result.more {
+            let (Some(known), true) = (&more.known, more.kind != Kind::Difference) else {
+                continue;
+            };
+            let what = more.clause.as_deref().unwrap_or(more.kind.word());
+            let backends = rows.entry((more.kind, what, known.class)).or_default();
+            *backends.entry(&result.backend).or_default() += more.count;
         }
     }
     let mut text = String::new();
@@ -162,6 +170,7 @@ fn headline(finding: &Finding, manual: &Manual) -> String {
     match (finding.kind, clause) {
         (Kind::Crash, _) => ended("CRASHED"),
         (Kind::Hang, _) => ended("HUNG"),
+        (Kind::Stop, _) => ended("STOPPED"),
         (_, Some(clause)) => format!(
             "{}: breaks {}\n     “{}” ({}, {})",
             consequence(clause.severity),
@@ -184,10 +193,10 @@ fn consequence(severity: Severity) -> &'static str {
     }
 }
 
-/// What was seen; of a crash and a hang the headline says it.
+/// What was seen; of a crash, a hang and a stop the headline says it.
 fn told(finding: &Finding) -> String {
     match finding.kind {
-        Kind::Crash | Kind::Hang => String::new(),
+        Kind::Crash | Kind::Hang | Kind::Stop => String::new(),
         Kind::Violation | Kind::Difference => format!(
             "     expected: {}\n     seen:     {}\n",
             cut(&finding.expected),

@@ -6,8 +6,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::PATIENCE;
 use crate::backend::{Endpoint, Unsupported};
+use crate::limits;
 use crate::link::Link;
 use crate::peer::{Keys, Peer, PeerSetup, Session};
 use crate::scenario::Function;
@@ -33,7 +33,7 @@ pub(super) fn meet(setup: &PeerSetup, link: &Link, end: &mut dyn Endpoint) -> Op
 
 /// Both take turns until neither has anything to say.
 fn handshake(link: &Link, end: &mut dyn Endpoint, peer: &mut Peer) -> Result<(), Unsupported> {
-    for _ in 0..PATIENCE {
+    for _ in 0..limits::SESSION_CALLS {
         let before = link.progress();
         link.begin_call();
         let call = end.handshake()?;

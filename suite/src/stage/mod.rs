@@ -11,7 +11,6 @@ mod words;
 mod writing;
 
 use std::any::Any;
-use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -22,20 +21,18 @@ use self::meeting::meet;
 use self::words::Deed;
 use self::writing::{State, Writing};
 use crate::backend::{Backend, Endpoint, Memory, Setup, Switch, Unsupported};
-use crate::link::{FarEnd, Link, Mark};
+use crate::limits::{self, Allowance, Limit};
+use crate::link::{FarEnd, GivenUp, Link, Mark};
 use crate::peer::{End, Keys, Peer, PeerSetup};
 use crate::scenario::{
-    Content as RetryContent, KeyExchange, Mode, Retry, Role, Scenario, Source, Step, Variant, Write,
+    Buffer, Content as RetryContent, Function, KeyExchange, Mode, Retry, Role, Scenario, Source,
+    Step, Variant, Write,
 };
 use crate::trace::{
     Argument, Asked, Attempt, Call, Entry, ErrorClass, Outcome, Pattern, Setting, Shown, Stream,
     Trace, Verb,
 };
 use crate::wire;
-
-/// How often a call is repeated at most by `finish`, and how many turns a handshake takes at most:
-/// more than a write of one record needs when a byte goes at a time.
-const PATIENCE: usize = 20_000;
 
 /// What is done before the first step and after the last one, in words.
 const OPEN: &str = "open";
@@ -48,9 +45,6 @@ pub enum StageError {
     /// The peer could not be set up.
     #[error("the peer could not be set up: {0}")]
     Peer(#[from] openssl::error::ErrorStack),
-    /// The operating system gave no memory.
-    #[error("no memory for the bytes of a write: {0}")]
-    Memory(#[from] io::Error),
     /// The file of a foreign library was changed or removed while it was in use: what comes after would be
     /// another library's.
     #[error("{} was changed or removed during the run", .0.display())]
@@ -104,6 +98,8 @@ pub fn run_watched(
     watch: &dyn Watch,
 ) -> Result<Trace, StageError> {
     let link = Link::new();
+    let allowance = Allowance::of(scenario);
+    link.limit_outbound(allowance.wire_bytes);
     watch.about_to(0, OPEN, &Asked::Nothing);
     let setup = Setup {
         role: variant.role,
@@ -162,7 +158,9 @@ pub fn run_watched(
         stream: Stream::default(),
         peer_stream: Stream::default(),
         writing: None,
-        kept: Vec::new(),
+        kept: Kept::default(),
+        allowance,
+        calls: 0,
         last: None,
         harmed: false,
         setting,
@@ -185,7 +183,6 @@ pub fn run_watched(
                 );
                 break;
             }
-            Err(Stop::Failed(error)) => return Err(error),
         }
     }
     stage.into_trace(scenario)
@@ -209,19 +206,11 @@ enum Stop {
     Unsupported(Unsupported),
     /// An entry tells why.
     Told,
-    /// The suite itself failed.
-    Failed(StageError),
 }
 
 impl From<Unsupported> for Stop {
     fn from(unsupported: Unsupported) -> Self {
         Self::Unsupported(unsupported)
-    }
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(error.into())
     }
 }
 
@@ -242,6 +231,22 @@ enum Repeatable {
     Once,
 }
 
+/// Memory of earlier writes. It stays until the case ends: a library may compare the address of a
+/// write with that of an earlier one, and no address may be the same by chance.
+#[derive(Default)]
+struct Kept {
+    buffers: Vec<Memory>,
+    bytes: usize,
+}
+
+impl Kept {
+    fn keep(&mut self, memory: Option<Memory>) {
+        let bytes = |memory: &Memory| memory.bytes().len();
+        self.bytes += memory.as_ref().map_or(0, bytes);
+        self.buffers.extend(memory);
+    }
+}
+
 struct Stage<'w> {
     watch: &'w dyn Watch,
     endpoint: Box<dyn Endpoint>,
@@ -254,9 +259,10 @@ struct Stage<'w> {
     stream: Stream,
     peer_stream: Stream,
     writing: Option<Writing>,
-    /// Memory of earlier writes. It stays until the case ends: a library may compare the address of a
-    /// write with that of an earlier one, and no address may be the same by chance.
-    kept: Vec<Memory>,
+    kept: Kept,
+    /// What the case may use, and how often it has called the library.
+    allowance: Allowance,
+    calls: usize,
     last: Option<Last>,
     /// Whether anything happened to what the peer sent.
     harmed: bool,
@@ -362,6 +368,12 @@ impl Stage<'_> {
         self.tell(deed, what, result, from, Shown::Records)
     }
 
+    /// The case ends with this entry, in place of what a call came to.
+    fn stop(&mut self, deed: Deed, limit: Limit) -> Stop {
+        self.note(deed, Outcome::Stopped(limit));
+        Stop::Told
+    }
+
     /// Tells what a call came to, and ends the case if that was none.
     fn tell(
         &mut self,
@@ -391,11 +403,13 @@ impl Stage<'_> {
     /// is not its own, and the case ends.
     fn note_if_given_up(&mut self) -> Result<(), Stop> {
         match self.link.has_given_up() {
-            None => Ok(()),
-            Some(why) => {
+            Some(GivenUp::Hangs(why)) => {
                 self.note(Deed::other("transport"), Outcome::Hung(why));
                 Err(Stop::Told)
             }
+            // The entry of the call says so.
+            Some(GivenUp::SendsTooMuch(_)) => Err(Stop::Told),
+            None => Ok(()),
         }
     }
 
@@ -405,12 +419,21 @@ impl Stage<'_> {
         &mut self,
         run: impl FnOnce(&mut dyn Endpoint) -> Result<Call, Unsupported>,
     ) -> Result<Call, Outcome> {
+        if self.calls == self.allowance.calls {
+            return Err(Outcome::Stopped(Limit::Calls(self.calls)));
+        }
+        self.calls += 1;
         self.link.begin_call();
         let endpoint = self.endpoint.as_mut();
-        match catch_unwind(AssertUnwindSafe(|| run(endpoint))) {
-            Ok(Ok(call)) => Ok(call),
-            Ok(Err(unsupported)) => Err(Outcome::Unsupported(unsupported.0)),
-            Err(panic) => Err(Outcome::Panicked(panic_message(panic.as_ref()))),
+        let call = match catch_unwind(AssertUnwindSafe(|| run(endpoint))) {
+            Ok(Ok(call)) => call,
+            Ok(Err(unsupported)) => return Err(Outcome::Unsupported(unsupported.0)),
+            Err(panic) => return Err(Outcome::Panicked(panic_message(panic.as_ref()))),
+        };
+        match (self.link.has_given_up(), limits::of_queue(&call.queue)) {
+            (Some(GivenUp::SendsTooMuch(most)), _) => Err(Outcome::Stopped(Limit::WireBytes(most))),
+            (_, Some(limit)) => Err(Outcome::Stopped(limit)),
+            _ => Ok(call),
         }
     }
 
@@ -440,15 +463,13 @@ impl Stage<'_> {
         self.announce(&deed);
         let mut peer_end;
         let mut turn = self.link.progress();
-        let mut turns = 0;
         let result = loop {
             let result = self.guarded(|end| end.handshake());
             peer_end = match self.far.is_established() {
                 true => End::Done,
                 false => self.far.peer().handshake(),
             };
-            turns += 1;
-            let stuck = self.link.progress() == turn || turns == PATIENCE;
+            let stuck = self.link.progress() == turn;
             let goes_on = match &result {
                 Ok(call) if call.error == ErrorClass::None => !self.far.is_established(),
                 Ok(call) => call.error.is_retry(),
@@ -505,24 +526,46 @@ impl Stage<'_> {
                 bytes.resize(longest_retry, 0);
                 Pattern::Library.fill(position + more, &mut bytes[more..]);
             }
-            let writing = Writing::new(function, argument, position, &bytes)?;
+            let writing = match self.memory(&bytes) {
+                Ok(memory) => Writing::new(function, argument, position, memory),
+                Err(limit) => {
+                    let deed = Deed::attempt(first(function, argument), &Retry::default());
+                    return Err(self.stop(deed, limit));
+                }
+            };
             let before = self.writing.replace(writing);
-            self.kept.extend(before.map(Writing::into_memory));
+            self.kept.keep(before.map(Writing::into_memory));
             drop(bytes);
             self.attempt(Verb::Write, &Retry::default())?;
         }
         Ok(())
     }
 
+    /// Memory for the bytes of a write.
+    ///
+    /// # Errors
+    /// The limit, if the case keeps too much already or there is none left.
+    fn memory(&self, bytes: &[u8]) -> Result<Memory, Limit> {
+        let Allowance {
+            buffers,
+            buffered_bytes,
+            ..
+        } = self.allowance;
+        if self.kept.buffers.len() >= buffers {
+            return Err(Limit::Buffers(buffers));
+        }
+        if self.kept.bytes >= buffered_bytes {
+            return Err(Limit::BufferedBytes(buffered_bytes));
+        }
+        Memory::holding(bytes).map_err(|_| Limit::Memory)
+    }
+
     fn retry(&mut self, retry: &Retry) -> Result<(), Stop> {
         match &self.writing {
             Some(writing) if writing.state == State::Succeeded => {
                 let attempt = Attempt {
-                    verb: Verb::Retry,
-                    function: retry.function.unwrap_or(writing.function),
-                    argument: writing.argument_of(retry),
-                    buffer: retry.buffer,
                     content: retry.content,
+                    ..writing.asked(Verb::Retry, retry)
                 };
                 let why = "not done: the write has succeeded".to_owned();
                 self.note(
@@ -540,21 +583,24 @@ impl Stage<'_> {
         let Some(mut writing) = self.writing.take() else {
             return Ok(());
         };
-        let attempt = writing.prepare(retry)?;
-        let offered = writing.offered(attempt.argument);
-        match attempt.content {
+        let asked = writing.asked(verb, retry);
+        let deed = Deed::attempt(asked, retry);
+        let moved = match retry.buffer {
+            Buffer::Same => None,
+            Buffer::Moved => match self.memory(writing.all()) {
+                Ok(memory) => Some(memory),
+                Err(limit) => return Err(self.stop(deed, limit)),
+            },
+        };
+        let attempt = writing.prepare(&asked, retry.content, moved);
+        let Attempt {
+            function, argument, ..
+        } = asked;
+        let offered = writing.offered(argument);
+        match asked.content {
             RetryContent::Same => self.stream.offer(offered),
             RetryContent::Changed => self.stream.offer_changed(offered.len()),
         }
-        let (function, argument) = (attempt.function, attempt.argument);
-        let asked = Attempt {
-            verb,
-            function,
-            argument,
-            buffer: retry.buffer,
-            content: attempt.content,
-        };
-        let deed = Deed::attempt(asked, retry);
         let stood = writing.offered(argument).to_vec();
         let result = self.call(deed, Repeatable::Write, |end| {
             end.write(function, writing.bytes(argument))
@@ -576,7 +622,7 @@ impl Stage<'_> {
             true => writing.take_over(attempt),
             false => writing.take_back(attempt),
         };
-        self.kept.extend(left);
+        self.kept.keep(left);
         if error == ErrorClass::None {
             writing.state = State::Succeeded;
         }
@@ -600,7 +646,7 @@ impl Stage<'_> {
 
     /// Repeats the last call as a right caller does.
     fn finish(&mut self) -> Result<(), Stop> {
-        for _ in 0..PATIENCE {
+        loop {
             let before = self.link.progress();
             let Some(last) = self.last else { return Ok(()) };
             match last.error {
@@ -632,9 +678,6 @@ impl Stage<'_> {
                 return Ok(());
             }
         }
-        let why = format!("given up: repeated {PATIENCE} times");
-        self.note(Deed::other("finish"), Outcome::Nothing(why));
-        Ok(())
     }
 
     /// Whether the last call did not succeed.
@@ -692,10 +735,21 @@ impl Stage<'_> {
     }
 }
 
+/// The call that begins a write.
+fn first(function: Function, argument: Argument) -> Attempt {
+    Attempt {
+        verb: Verb::Write,
+        function,
+        argument,
+        buffer: Buffer::Same,
+        content: RetryContent::Same,
+    }
+}
+
 fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    limits::shortened(text.unwrap_or("no message"), limits::FOREIGN_TEXT).into_owned()
 }
 
 /// The longest retry of the write that comes before these steps, in bytes; 0 if none names a length. Behind a write of

@@ -1,10 +1,8 @@
 //! The write under way: its bytes in their memory, and how a retry changes them.
 
-use std::io;
-
 use crate::backend::{Bytes, Memory};
-use crate::scenario::{Buffer, Content, Function, Retry};
-use crate::trace::{Argument, LEFT, Pattern};
+use crate::scenario::{Content, Function, Retry};
+use crate::trace::{Argument, Attempt, LEFT, Pattern, Verb};
 
 /// A write and how it stands.
 #[derive(Debug)]
@@ -33,10 +31,7 @@ pub(super) enum State {
 /// A retry on its way: what it offers, and how the memory was before.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    pub(super) function: Function,
-    pub(super) argument: Argument,
-    /// Whether the bytes are those that the write was made with.
-    pub(super) content: Content,
+    asked: Attempt,
     /// The memory that was left, with what stood in it.
     left: Option<(Memory, Vec<u8>)>,
     /// What stood in the memory, if it was changed in place.
@@ -44,22 +39,27 @@ pub(super) struct Prepared {
 }
 
 impl Writing {
-    /// A write of the first bytes of `bytes`; the rest is what a longer retry would offer.
+    /// A write of the first bytes in `memory`; the rest is what a longer retry would offer.
     pub(super) fn new(
         function: Function,
         argument: Argument,
         position: usize,
-        bytes: &[u8],
-    ) -> io::Result<Self> {
-        Ok(Self {
+        memory: Memory,
+    ) -> Self {
+        Self {
             function,
             argument,
             state: State::Pending,
             content: Content::Same,
             accepted: 0,
             position,
-            memory: Memory::holding(bytes)?,
-        })
+            memory,
+        }
+    }
+
+    /// All bytes in its memory, those too that only a longer retry offers.
+    pub(super) fn all(&self) -> &[u8] {
+        self.memory.bytes()
     }
 
     /// What the library is called with.
@@ -86,14 +86,29 @@ impl Writing {
         &offered[self.accepted.min(offered.len())..]
     }
 
-    /// What a retry is called with.
-    pub(super) fn argument_of(&self, retry: &Retry) -> Argument {
-        retry.len.map_or(self.argument, Argument::Bytes)
+    /// The call that a retry comes to.
+    pub(super) fn asked(&self, verb: Verb, retry: &Retry) -> Attempt {
+        Attempt {
+            verb,
+            function: retry.function.unwrap_or(self.function),
+            argument: retry.len.map_or(self.argument, Argument::Bytes),
+            buffer: retry.buffer,
+            content: match self.content {
+                Content::Same => retry.content,
+                Content::Changed => Content::Changed,
+            },
+        }
     }
 
-    /// Makes ready for a retry: moves the bytes or changes them where the retry says so.
-    pub(super) fn prepare(&mut self, retry: &Retry) -> io::Result<Prepared> {
-        let before = match retry.content {
+    /// Makes ready for a retry: changes the bytes if `content` says so, and moves them to other memory if there is any, which
+    /// is as long.
+    pub(super) fn prepare(
+        &mut self,
+        asked: &Attempt,
+        content: Content,
+        moved: Option<Memory>,
+    ) -> Prepared {
+        let before = match content {
             Content::Same => None,
             Content::Changed => {
                 let before = self.memory.bytes().to_vec();
@@ -101,34 +116,26 @@ impl Writing {
                 Some(before)
             }
         };
-        let left = match retry.buffer {
-            Buffer::Same => None,
-            Buffer::Moved => {
-                let moved = Memory::holding(self.memory.bytes())?;
-                let mut left = std::mem::replace(&mut self.memory, moved);
-                let stood = left.bytes().to_vec();
-                left.bytes_mut().fill(LEFT);
-                Some((left, stood))
-            }
-        };
-        Ok(Prepared {
-            function: retry.function.unwrap_or(self.function),
-            argument: self.argument_of(retry),
-            content: match self.content {
-                Content::Same => retry.content,
-                Content::Changed => Content::Changed,
-            },
+        let left = moved.map(|mut moved| {
+            moved.bytes_mut().copy_from_slice(self.memory.bytes());
+            let mut left = std::mem::replace(&mut self.memory, moved);
+            let stood = left.bytes().to_vec();
+            left.bytes_mut().fill(LEFT);
+            (left, stood)
+        });
+        Prepared {
+            asked: *asked,
             left,
             before,
-        })
+        }
     }
 
     /// The library took the attempt, at least for later: it is the write from now on. Answers the
     /// memory that it left.
     pub(super) fn take_over(&mut self, attempt: Prepared) -> Option<Memory> {
-        self.function = attempt.function;
-        self.argument = attempt.argument;
-        self.content = attempt.content;
+        self.function = attempt.asked.function;
+        self.argument = attempt.asked.argument;
+        self.content = attempt.asked.content;
         attempt.left.map(|(memory, _)| memory)
     }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::stream::common_prefix;
+use crate::limits::LISTED;
 
 /// A stream of bytes that is told by position alone: the eight bytes of each word are the
 /// `splitmix64` hash of its number, so that eight bytes anywhere tell where they belong.
@@ -157,10 +158,13 @@ impl fmt::Display for Content {
             1 => f.write_str("1 byte")?,
             len => write!(f, "{len} bytes")?,
         }
-        for (index, segment) in self.segments.iter().enumerate() {
+        for (index, segment) in self.segments.iter().take(LISTED).enumerate() {
             write!(f, "{}{segment}", if index == 0 { "  " } else { ", " })?;
         }
-        Ok(())
+        match self.segments.len().saturating_sub(LISTED) {
+            0 => Ok(()),
+            more => write!(f, ", … {more} more"),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ pub use evidence::{Argument, Asked, Attempt, Interface, Setting, Verb};
 pub use record::{Body, Flaw, Portion, Protection, RecordSeen, assign};
 pub use stream::Stream;
 
+use crate::limits::Limit;
 use crate::link::{Errno, Mark, Traffic};
 
 /// Everything that happened in one case.
@@ -36,6 +37,20 @@ pub struct Trace {
     /// output`. Only seen where it has a process of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aside: Vec<String>,
+    /// What was left out once the trace had been judged; nothing if it is whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
+}
+
+/// What a trace had before it was shortened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// How many entries were left out.
+    pub entries: usize,
+    /// How many records were left out, those of the entries that were among them.
+    pub records: usize,
+    /// [`Trace::digest`] of the whole.
+    digest: String,
 }
 
 /// One thing that was done, and what came of it.
@@ -101,6 +116,24 @@ impl Entry {
             wire: Shown::Records,
         }
     }
+
+    /// How much of a trace it is: itself, and its records.
+    fn weight(&self) -> usize {
+        1 + self.records()
+    }
+
+    fn records(&self) -> usize {
+        self.sent.len() + self.peer_sent.len() + self.taken.len()
+    }
+
+    /// Leaves out what comes after so many records of each kind together.
+    fn shorten(&mut self, most: usize) {
+        let mut left = most;
+        for records in [&mut self.sent, &mut self.peer_sent, &mut self.taken] {
+            records.truncate(left);
+            left -= records.len();
+        }
+    }
 }
 
 /// Whether the records of an entry belong to the trace.
@@ -130,6 +163,9 @@ pub enum Outcome {
     Crashed(String),
     /// The library under test did not come back, and was stopped, for this reason; the case ends here.
     Hung(String),
+    /// The suite stopped the case here, as the library did more than any case needs; what the call came to, if it was
+    /// made, is not the library's own.
+    Stopped(Limit),
     /// The peer did something.
     Peer(PeerReport),
     /// There was nothing to do, and why.
@@ -141,9 +177,12 @@ pub enum Outcome {
 pub const TOUCHED_GUARD: &str = "touched the page behind the bytes of a write";
 
 impl Outcome {
-    /// Whether the library did not return from the call.
+    /// Whether the case ended here by the library's doing: it did not return from the call, or had to be stopped.
     pub fn is_end(&self) -> bool {
-        matches!(self, Self::Crashed(_) | Self::Hung(_) | Self::Panicked(_))
+        matches!(
+            self,
+            Self::Crashed(_) | Self::Hung(_) | Self::Panicked(_) | Self::Stopped(_)
+        )
     }
 }
 
@@ -353,9 +392,17 @@ impl Trace {
         })
     }
 
-    /// The entry that tells that the library under test crashed, panicked or hung, if it did.
+    /// The entry that tells that the library under test crashed, panicked, hung or was stopped, if it did.
     pub fn end(&self) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.result.is_end())
+    }
+
+    /// The limit at which the case was stopped, if it was.
+    pub fn stopped(&self) -> Option<Limit> {
+        match self.end()?.result {
+            Outcome::Stopped(limit) => Some(limit),
+            _ => None,
+        }
     }
 
     /// The entries of each step.
@@ -367,9 +414,46 @@ impl Trace {
         steps
     }
 
+    /// Leaves out what comes after so many entries and records, but for the entry with which the case ended by the library's
+    /// doing.
+    pub fn shorten(&mut self, most: usize) {
+        if self.entries.iter().map(Entry::weight).sum::<usize>() <= most {
+            return;
+        }
+        let digest = self.digest();
+        let records = |entries: &[Entry]| entries.iter().map(Entry::records).sum::<usize>();
+        let (entries_before, records_before) = (self.entries.len(), records(&self.entries));
+        let end = self.entries.pop_if(|entry| entry.result.is_end());
+        let mut left = most.saturating_sub(usize::from(end.is_some()));
+        let mut kept = 0;
+        while let (Some(entry), 1..) = (self.entries.get_mut(kept), left) {
+            entry.shorten(left - 1);
+            left -= entry.weight();
+            kept += 1;
+        }
+        self.entries.truncate(kept);
+        self.entries.extend(end.map(|mut end| {
+            end.shorten(0);
+            end
+        }));
+        let before = self.left_out.take();
+        let (entries, records_of_before, digest) = match before {
+            Some(before) => (before.entries, before.records, before.digest),
+            None => (0, 0, digest),
+        };
+        self.left_out = Some(LeftOut {
+            entries: entries + entries_before - self.entries.len(),
+            records: records_of_before + records_before - records(&self.entries),
+            digest,
+        });
+    }
+
     /// SHA-256 over the trace, in hexadecimal, so that two runs can be compared. How the transport treated
     /// each call is left out: where it is not known, what came of it can be the same.
     pub fn digest(&self) -> String {
+        if let Some(left_out) = &self.left_out {
+            return left_out.digest.clone();
+        }
         let mut compared = self.clone();
         for entry in &mut compared.entries {
             entry.traffic = None;
@@ -391,5 +475,62 @@ impl std::io::Write for HashWriter<'_> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> RecordSeen {
+        RecordSeen {
+            body: Body::Garbage,
+            portion: Portion::Whole,
+            now: None,
+            so_far: None,
+            flaws: Vec::new(),
+        }
+    }
+
+    fn trace(entries: usize, records: usize) -> Trace {
+        let entry = Entry {
+            sent: vec![record(); records],
+            ..Entry::new(1, "write 1".to_owned(), Outcome::Done)
+        };
+        Trace {
+            entries: vec![entry; entries],
+            ..Trace::default()
+        }
+    }
+
+    #[test]
+    fn a_trace_that_is_short_enough_stays_as_it_is() {
+        let mut short = trace(2, 4);
+        short.shorten(10);
+        assert_eq!(short.left_out, None);
+    }
+
+    #[test]
+    fn a_shortened_trace_says_what_is_missing_and_has_the_digest_of_the_whole() {
+        let mut long = trace(10, 4);
+        let end = Entry::new(2, "write 1".to_owned(), Outcome::Stopped(Limit::Calls(9)));
+        long.entries.push(end);
+        let whole = long.digest();
+        for most in [9, 1] {
+            long.shorten(most);
+            let left_out = long.left_out.clone().expect("much is missing");
+            let records: usize = long.entries.iter().map(|entry| entry.sent.len()).sum();
+            assert_eq!(left_out.entries + long.entries.len(), 11);
+            assert_eq!(left_out.records + records, 40);
+            assert!(long.entries.len() + records <= most);
+            assert_eq!(long.digest(), whole);
+            let last = long.entries.last().expect("entries");
+            assert!(last.result.is_end(), "how it ended stays");
+        }
+        let text = long.to_string();
+        assert!(
+            text.ends_with("  … 10 entries and 40 records more\n"),
+            "{text}"
+        );
     }
 }

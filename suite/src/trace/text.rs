@@ -8,13 +8,14 @@
 //! Each entry is a line: what was done, the return value, the error class, then what is worth
 //! telling: the number stored by `SSL_write_ex`, the error queue, errno and `SSL_want` where they are
 //! not what goes with that class. The records follow, one line each. Lines that repeat are folded
-//! (`x 12`).
+//! (`x 12`), and what is longer than any right library makes it is cut.
 
 use std::fmt::{self, Write as _};
 
 use super::{
-    Call, Entry, ErrorClass, Outcome, PeerReport, Portion, RecordSeen, Stored, Trace, Want,
+    Call, Entry, ErrorClass, LeftOut, Outcome, PeerReport, Portion, RecordSeen, Stored, Trace, Want,
 };
+use crate::limits::{LINE, shortened};
 use crate::link::Errno;
 
 /// Columns before the return value.
@@ -24,6 +25,12 @@ impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for fold in self.entries.chunk_by(Entry::folds_into) {
             write_fold(f, fold)?;
+        }
+        if let Some(LeftOut {
+            entries, records, ..
+        }) = self.left_out
+        {
+            writeln!(f, "  … {entries} entries and {records} records more")?;
         }
         for what in &self.aside {
             writeln!(f, "  the library {what}")?;
@@ -61,14 +68,15 @@ fn write_fold(f: &mut fmt::Formatter<'_>, fold: &[Entry]) -> fmt::Result {
         // Writing to a string cannot fail.
         let _ = write!(line, "  x {}", fold.len());
     }
-    writeln!(f, "{}", line.trim_end())?;
+    writeln!(f, "{}", shortened(line.trim_end(), LINE))?;
     write_records(f, "wire", &entry.sent)?;
     write_records(f, "from peer", &entry.peer_sent)
 }
 
 fn write_records(f: &mut fmt::Formatter<'_>, whose: &str, records: &[RecordSeen]) -> fmt::Result {
     for run in records.chunk_by(PartialEq::eq) {
-        write!(f, "      {whose}  {}", run[0])?;
+        let record = run[0].to_string();
+        write!(f, "      {whose}  {}", shortened(&record, LINE))?;
         if run.len() > 1 {
             write!(f, "  x {}", run.len())?;
         }
@@ -86,6 +94,7 @@ impl fmt::Display for Outcome {
             Self::Panicked(message) => write!(f, "panicked: {message}"),
             Self::Crashed(how) => write!(f, "crashed: {how}"),
             Self::Hung(why) => write!(f, "hung: {why}"),
+            Self::Stopped(limit) => write!(f, "stopped {limit}"),
             Self::Peer(report) => report.fmt(f),
             Self::Nothing(why) => f.write_str(why),
         }

@@ -26,6 +26,7 @@ use super::protocol::{Arrived, Done, Received, Reply, Request, Wanted, receive, 
 use super::whereabouts::Shared;
 use crate::backend::libssl::Libssl;
 use crate::backend::{Backend, Backends};
+use crate::limits::Limit;
 use crate::link;
 use crate::scenario::{Scenario, Variant};
 use crate::stage::{self, Watch};
@@ -194,6 +195,7 @@ fn run(
     watch: &dyn Watch,
     before: &Surroundings,
 ) -> Reply {
+    let begun = confine::used_processor_time();
     let ran = stage::run_watched(backend, scenario, variant, watch);
     print_what_is_held_back();
     match ran {
@@ -202,12 +204,15 @@ fn run(
             trace.aside = before.changes(&now);
             // A thread that is left behind is nobody's fault, but what it does must not happen to other
             // cases. Not told: one that is about to end may still be there or not.
-            let retire = !trace.aside.is_empty() || now.threads > before.threads;
+            let is_full = trace.stopped() == Some(Limit::Memory);
+            let retire = is_full || !trace.aside.is_empty() || now.threads > before.threads;
+            let used = confine::used_processor_time();
             Reply::Ran(Done {
                 trace,
                 retire,
                 printed: now.streams.iter().flatten().any(|stream| stream.length > 0),
-                used: confine::used_processor_time(),
+                used,
+                took: used.saturating_sub(begun),
             })
         }
         Err(error) => Reply::Failed(error.to_string()),

@@ -9,6 +9,7 @@
 pub mod confine;
 
 mod child;
+mod pace;
 mod pool;
 mod process;
 mod protocol;
@@ -26,8 +27,9 @@ pub use protocol::Arrived;
 /// What a worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Time for loading the library and for each case. A worker that sleeps has so much of wall time; one
-    /// that is busy so much of processor time, so that a loaded machine makes no case hang.
+    /// The most time for loading the library and for each case; a library that has finished cases gets less for the next
+    /// one, as they show how long a case takes. A worker that sleeps has so much of wall time; one that is busy so much of
+    /// processor time, so that a loaded machine makes no case hang.
     pub time: Duration,
     /// Memory in bytes; no limit if not named.
     pub memory: Option<u64>,
@@ -36,7 +38,7 @@ pub struct Limits {
 impl Limits {
     /// Far more than any case needs: a case takes a few milliseconds, and a worker some 50 MiB.
     pub const DEFAULT: Self = Self {
-        time: Duration::from_secs(10),
+        time: Duration::from_secs(5),
         memory: Some(2 << 30),
     };
 

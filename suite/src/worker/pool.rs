@@ -8,10 +8,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::Limits;
+use super::pace::Pace;
 use super::process::{Answer, Death, End, Process};
 use super::protocol::{Arrived, Cases, Done, Reply, Wanted};
 use crate::backend::About;
 use crate::backend::libssl::Source;
+use crate::limits::Limit;
 use crate::scenario::{Scenario, Variant};
 use crate::stage::StageError;
 use crate::subject::{Printed, Ran, Subject};
@@ -24,6 +26,8 @@ pub struct Workers {
     /// The file that it is in, as it was when the first worker began.
     version: Option<FileVersion>,
     limits: Limits,
+    /// How long its cases took.
+    pace: Pace,
     about: About,
     interface: Interface,
     /// What was loaded; nothing of a part of this program.
@@ -110,6 +114,7 @@ impl Workers {
             wanted,
             version,
             limits: *limits,
+            pace: Pace::new(*limits),
             about,
             interface,
             arrived,
@@ -148,7 +153,10 @@ impl Workers {
             },
         };
         let used = process.is_used();
-        let (answers, death) = process.run(cases);
+        let (answers, death) = process.run(cases, &self.pace);
+        if death.as_ref().is_some_and(Death::is_hang) {
+            self.pace.hung();
+        }
         let company = match used || !answers.is_empty() {
             true => Company::Others,
             false => Company::Alone,
@@ -156,6 +164,13 @@ impl Workers {
         let mut stays = death.is_none() && worker == Worker::Any;
         let mut ran = Vec::with_capacity(answers.len());
         for answer in answers {
+            // What others have left behind, or used up, is not for this case to answer for.
+            if (used || !ran.is_empty())
+                && let Some(why) = useless(&answer.reply)
+            {
+                let death = Some((Death::useless(why), Company::Others));
+                return Ok(Attempt { ran, death });
+            }
             let (one, retire) = told(answer)?;
             stays &= !retire;
             ran.push(one);
@@ -235,6 +250,7 @@ impl Workers {
         let outcome = match end {
             End::Crashed(how) => Outcome::Crashed(how),
             End::Hung(why) => Outcome::Hung(why),
+            End::Failed(why) => return Err(StageError::Worker(why)),
         };
         trace.entries.push(Entry {
             asked: place.asked,
@@ -339,6 +355,18 @@ fn cases<'a>(scenario: &'a Scenario, variants: &'a [Variant]) -> Cases<'a> {
     }
 }
 
+/// Why a worker could not run a case, if the case may be able to do without what it lacks.
+fn useless(reply: &Reply) -> Option<String> {
+    match reply {
+        Reply::Failed(reason) => Some(reason.clone()),
+        Reply::Ran(Done { trace, .. }) => {
+            let limit = trace.stopped().filter(|limit| *limit == Limit::Memory)?;
+            Some(limit.to_string())
+        }
+        _ => None,
+    }
+}
+
 /// The result in a reply, and whether the worker must not be asked again.
 fn told(answer: Answer) -> Result<(Ran, bool), StageError> {
     let Answer {
@@ -388,6 +416,7 @@ fn load(program: &Path, wanted: &Wanted, limits: Limits) -> Result<(Process, Rea
             how: match death.end {
                 End::Crashed(how) => format!("crashed ({how})"),
                 End::Hung(why) => format!("hung ({why})"),
+                End::Failed(why) => format!("could not go on ({why})"),
             },
             said: last_line(&death.printed),
         }),

@@ -21,6 +21,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::Limits;
 use super::child::status;
+use super::pace::Pace;
 use super::protocol::{Cases, Received, Reply, Request, Wanted, receive, send};
 use super::whereabouts::{Place, Whereabouts};
 use crate::subject::Printed;
@@ -75,6 +76,20 @@ impl Death {
             printed: Printed::default(),
         }
     }
+
+    /// Whether it had to be stopped.
+    pub(super) fn is_hang(&self) -> bool {
+        matches!(self.end, End::Hung(_))
+    }
+
+    /// It is alive, and of no more use.
+    pub(super) fn useless(why: String) -> Self {
+        Self {
+            place: Box::default(),
+            end: End::Failed(why),
+            printed: Printed::default(),
+        }
+    }
 }
 
 impl fmt::Display for Death {
@@ -83,6 +98,7 @@ impl fmt::Display for Death {
         match &self.end {
             End::Crashed(how) => write!(f, "crashed ({how}, in step {step}, {action})"),
             End::Hung(why) => write!(f, "hung ({why}, in step {step}, {action})"),
+            End::Failed(why) => write!(f, "could not go on ({why})"),
         }
     }
 }
@@ -94,6 +110,8 @@ pub(super) enum End {
     Crashed(String),
     /// It had to be stopped.
     Hung(String),
+    /// It could not go on with a case, and why: it has no memory left, for one.
+    Failed(String),
 }
 
 /// A descriptor can only be handed over by letting every process inherit it that is started meanwhile.
@@ -179,10 +197,10 @@ impl Process {
 
     /// Asks for cases to be run, and waits for the replies: for as many as come before the worker dies or
     /// must not go on.
-    pub(super) fn run(&mut self, cases: Cases<'_>) -> (Vec<Answer>, Option<Death>) {
+    pub(super) fn run(&mut self, cases: Cases<'_>, pace: &Pace) -> (Vec<Answer>, Option<Death>) {
         self.used = true;
         let wanted = cases.variants.len();
-        let mut patience = Patience::new(&self.child, self.limits);
+        let mut patience = Patience::new(&self.child, pace.limits());
         let mut answers = Vec::with_capacity(wanted);
         let mut sent = self.send(&Request::Run(cases), &mut patience);
         while answers.len() < wanted {
@@ -191,9 +209,12 @@ impl Process {
             match answer {
                 Ok(answer) => {
                     let goes_on = answer.reply.goes_on_from();
+                    if let Reply::Ran(done) = &answer.reply {
+                        pace.finished(done.took);
+                    }
                     answers.push(answer);
                     match goes_on {
-                        Some(used) => patience.begin_anew(used),
+                        Some(used) => patience.begin_anew(used, pace.limits()),
                         None => break,
                     }
                 }
@@ -307,10 +328,8 @@ impl Process {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        End::Hung(format!(
-            "not back after {}{doing}",
-            seconds(self.limits.time)
-        ))
+        // How long that took differs from run to run.
+        End::Hung(format!("does not come back{doing}"))
     }
 }
 
@@ -354,8 +373,9 @@ impl Patience {
     }
 
     /// Another case begins; what earlier ones used of a processor is not taken from it.
-    fn begin_anew(&mut self, used: Duration) {
+    fn begin_anew(&mut self, used: Duration, limits: Limits) {
         self.used = used;
+        self.limits = limits;
         self.begun = Instant::now();
         self.deadline = self.begun + self.limits.time;
         self.before = None;
@@ -377,7 +397,7 @@ impl Patience {
     /// How much longer to wait after so long a time.
     fn more(&self, doing: &Doing, waited: Duration) -> Duration {
         let limit = self.limits.time;
-        if doing.wants_to_run() {
+        if doing.wants_to_run {
             let missing = limit.saturating_sub(doing.used.saturating_sub(self.used));
             return missing.min(self.limits.patience().saturating_sub(waited));
         }
@@ -470,6 +490,8 @@ fn seconds(time: Duration) -> String {
 struct Doing {
     /// The letter for it.
     state: char,
+    /// Whether any of its threads runs, or would if the machine let it.
+    wants_to_run: bool,
     /// Processor time that it has used, in whole ticks.
     used: Duration,
     /// How often its first thread went to sleep; 0 where the system does not tell.
@@ -489,8 +511,8 @@ impl Doing {
 
     fn of_process(pid: u32) -> Option<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let mut fields = stat.rsplit_once(") ")?.1.split(' ');
-        let state = fields.next()?.chars().next()?;
+        let state = state(&stat)?;
+        let fields = stat.rsplit_once(") ")?.1.split(' ').skip(1);
         // After the state, the third field, come ten others, then utime and stime.
         let mut ticks = fields.skip(10).map_while(|field| field.parse::<u64>().ok());
         let used = ticks.next()? + ticks.next()?;
@@ -502,15 +524,31 @@ impl Doing {
             .and_then(|number| number.trim().parse().ok());
         Some(Self {
             state,
+            wants_to_run: is_running(state) || any_thread_runs(pid),
             sleeps: sleeps.unwrap_or(0),
             used: Duration::from_millis(used * 1000 / a_second.max(1)),
         })
     }
+}
 
-    /// Whether it runs, or would if the machine let it: `D` waits for a disk.
-    fn wants_to_run(&self) -> bool {
-        matches!(self.state, 'R' | 'D')
-    }
+/// The letter for what a process or a thread is doing. Its name, which can hold anything, stands in parentheses before.
+fn state(stat: &str) -> Option<char> {
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+/// Whether it runs, or would if the machine let it: `D` waits for a disk.
+fn is_running(state: char) -> bool {
+    matches!(state, 'R' | 'D')
+}
+
+/// A call can run in another thread than the first, which waits for it.
+fn any_thread_runs(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter();
+    let mut states = threads.flatten().flatten().filter_map(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).ok()?;
+        state(&stat)
+    });
+    states.any(is_running)
 }
 
 /// Takes away what Rust's runtime said before it ended the process, which the library did not print, and
@@ -602,6 +640,7 @@ mod tests {
     fn doing(state: char, used: u64) -> Doing {
         Doing {
             state,
+            wants_to_run: is_running(state),
             used: Duration::from_secs(used),
             sleeps: 17,
         }
@@ -640,7 +679,8 @@ mod tests {
     #[test]
     fn the_processor_time_of_earlier_cases_is_not_taken_from_a_later_one() {
         let mut patience = patience(None);
-        patience.begin_anew(Duration::from_secs(6));
+        let limits = patience.limits;
+        patience.begin_anew(Duration::from_secs(6), limits);
         let more = patience.more(&doing('R', 7), Duration::from_secs(8));
         assert_eq!(more.as_secs(), 7, "it has used 1 of 8 seconds");
     }

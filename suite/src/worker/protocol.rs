@@ -80,6 +80,8 @@ pub(super) struct Done {
     pub(super) printed: bool,
     /// Processor time that the worker has used in its life.
     pub(super) used: Duration,
+    /// Processor time that this case took.
+    pub(super) took: Duration,
 }
 
 impl Reply {

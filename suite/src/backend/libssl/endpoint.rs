@@ -182,7 +182,9 @@ impl Connection {
             let text = unsafe { name?(code) };
             // SAFETY: as above.
             let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })?;
-            Some(text.to_string_lossy().to_lowercase().replace('_', " "))
+            let text = text.to_string_lossy().to_lowercase();
+            // What controls a terminal is no part of a name.
+            Some(text.replace('_', " ").replace(char::is_control, "\u{fffd}"))
         };
         let library = text(self.api.ERR_lib_error_string)
             .map(|name| name.trim_end_matches(" routines").to_owned())

@@ -39,6 +39,7 @@ use self::endpoint::LibsslEndpoint;
 use self::load::Opened;
 use self::symbols::{Interface, spellings};
 use super::{About, Backend, Endpoint, Setup, Unsupported};
+use crate::limits::{FOREIGN_TEXT, QUEUE_ENTRIES, shortened};
 use crate::link::Link;
 use crate::{scenario, trace};
 
@@ -66,9 +67,8 @@ mod number {
 /// The bits of an error code; see the declaration of `ERR_get_error`.
 const CODE_BITS: c_ulong = 0xffff_ffff;
 
-/// More entries than any library's error queue holds (16 in all of them): a queue that does not
-/// end is cut here.
-const QUEUE_LIMIT: usize = 64;
+/// So many entries of an error queue are taken: one more than any case may have, so that it shows.
+const QUEUE_LIMIT: usize = QUEUE_ENTRIES + 1;
 
 /// A library with the interface of `libssl`.
 pub struct Libssl {
@@ -465,7 +465,8 @@ fn version_text(api: &Interface) -> Option<String> {
         let text = unsafe { version(which) };
         // SAFETY: as above.
         let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })?;
-        Some(text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
+        Some(shortened(&text.to_string_lossy(), FOREIGN_TEXT).into_owned())
+            .filter(|text| !text.is_empty())
     };
     // Tongsuo says here which OpenSSL it is like; others answer this with something else.
     let own_name = told(number::TONGSUO_VERSION).filter(|text| text.starts_with("Tongsuo "));

@@ -1,0 +1,243 @@
+//! What one case may cost, and how much of it a report shows: no library may end a run, use up the memory of the machine,
+//! or fill a report.
+//!
+//! In flows a scenario; out flows an [`Allowance`] for its cases. Each bound of a case is many times what any right library
+//! needs, and each is counted, not timed, so that the same case is stopped at the same place on every machine. A case that
+//! exceeds one ends there with the [`Limit`] as its outcome; nothing is judged from the rest that is missing. Bounds of a
+//! report leave out and count what they left out.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::link::{Budget, Inbound, Outbound};
+use crate::scenario::{PeerAction, Scenario, Source, Step};
+
+/// Calls of the library that every case may make, whatever its steps: the recorded cases make some 100 at most.
+const CALLS: usize = 1_000;
+
+/// The fewest bytes of a long write that a right library sends in one call while nothing hinders it, in bytes: the smallest
+/// record that `SSL_CTX_set_max_send_fragment(3)` lets a caller ask for.
+const SMALLEST_RECORD: usize = 512;
+
+/// What a record has on the wire beside its content, at most, in bytes: header, initialisation vector, MAC and padding of a CBC
+/// cipher (RFC 5246, section 6.2.3.2), or another record before it.
+const RECORD_HEAD: usize = 128;
+
+/// Calls that a write of the smallest size comes to: itself, and one that sends what the library holds back.
+const CALLS_OF_A_WRITE: usize = 2;
+
+/// How often the bytes of a scenario may be sent: a library may seal a retry once more, and each record adds its header.
+const TIMES_SENT: usize = 4;
+
+/// Bytes that every case may send, whatever its steps, in bytes: a handshake has some 5,000, and there may be some.
+const WIRE_BYTES: usize = 256 << 10;
+
+/// Bytes that both ends send in the handshakes of a case, at most, in bytes: they are counted where a transport moves a few at
+/// a time.
+const HANDSHAKE_BYTES: usize = 64 << 10;
+
+/// Calls of one `handshake` before the first case, at most, by which a session is made: a transport that is open both ways needs
+/// five, and a socket some more.
+pub(crate) const SESSION_CALLS: usize = 1_000;
+
+/// Buffers of earlier writes that a case keeps, at most. They stay until it ends, so that no later one has the address of an
+/// earlier one by chance. Each takes two mappings, of which a process of Linux has 65,530 (`vm.max_map_count`).
+const BUFFERS: usize = 4_096;
+
+/// Bytes of such buffers that a case keeps, at most: a write of a mebibyte that is accepted record by record leaves half as many.
+const BUFFERED_BYTES: usize = 64 << 20;
+
+/// Entries of the error queue after one call, at most: the queues of all known libraries hold 16.
+pub(crate) const QUEUE_ENTRIES: usize = 32;
+
+/// Bytes of all entries of the error queue after one call, at most: a reason has some 30.
+const QUEUE_BYTES: usize = 4 << 10;
+
+/// Characters of a text that a library made, such as its version or the message of a panic, at most.
+pub(crate) const FOREIGN_TEXT: usize = 1_000;
+
+/// Characters of a line of a trace, at most: the longest of the recorded ones has some 300.
+pub(crate) const LINE: usize = 2_000;
+
+/// Parts of a list that are shown in a line, such as the pieces of what was read, or the messages of a record, at most.
+pub(crate) const LISTED: usize = 40;
+
+/// Findings of one clause in one case that are kept for each thing that is known of them, and as many that nobody knows, at most.
+pub(crate) const FINDINGS: usize = 16;
+
+/// How many entries and records of the trace of one case are kept once it is judged, at most: the recorded cases have some 200.
+/// Two thousand such cases take some 300 MiB.
+pub(crate) const KEPT: usize = 1_000;
+
+/// How large a report in JSON may be for each of its cases, in bytes; below, larger and smaller ones may make up for each other.
+/// With 2,000 cases it stays below 64 MiB.
+pub(crate) const CASE_IN_JSON: usize = 30 << 10;
+
+/// A report of fewer cases than these may be as large as one of so many.
+pub(crate) const CASES_IN_JSON: usize = 2_000;
+
+/// What a case did too much of: it was stopped there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Limit {
+    /// So many calls of the library did not come to the end of the steps.
+    Calls(usize),
+    /// The library sent more bytes than these.
+    WireBytes(usize),
+    /// So many buffers of earlier writes are kept already.
+    Buffers(usize),
+    /// So many bytes of buffers of earlier writes are kept already.
+    BufferedBytes(usize),
+    /// A call left more entries than these in the error queue.
+    QueueEntries(usize),
+    /// The entries that a call left in the error queue have more bytes than these.
+    QueueBytes(usize),
+    /// The process has no memory left for the bytes of a write.
+    Memory,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Calls(most) => write!(f, "after {most} calls without coming to the end"),
+            Self::WireBytes(most) => {
+                write!(f, "after sending {most} bytes, more than the case needs")
+            }
+            Self::Buffers(most) => write!(f, "after {most} buffers of writes"),
+            Self::BufferedBytes(most) => write!(f, "after {most} bytes in buffers of writes"),
+            Self::QueueEntries(most) => write!(f, "at an error queue of more than {most} entries"),
+            Self::QueueBytes(most) => write!(f, "at an error queue of more than {most} bytes"),
+            Self::Memory => {
+                f.write_str("as its process has no memory left for the bytes of a write")
+            }
+        }
+    }
+}
+
+/// What a case may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// Calls of the library.
+    pub calls: usize,
+    /// Bytes that the library sends.
+    pub wire_bytes: usize,
+    /// Buffers of earlier writes that are kept.
+    pub buffers: usize,
+    /// Bytes of such buffers.
+    pub buffered_bytes: usize,
+}
+
+impl Allowance {
+    /// What the cases of this scenario may use.
+    pub fn of(scenario: &Scenario) -> Self {
+        let steps = &scenario.steps;
+        let all = |of: fn(&Step) -> usize| steps.iter().map(of).fold(0, usize::saturating_add);
+        let writes = all(writes);
+        let written = all(offered).saturating_add(writes.saturating_mul(RECORD_HEAD));
+        let read = all(sent_by_peer);
+        let sent = written.saturating_mul(TIMES_SENT);
+        let moved = sent
+            .saturating_add(read.saturating_mul(TIMES_SENT))
+            .saturating_add(HANDSHAKE_BYTES);
+        let slowest = steps.iter().filter_map(moved_each_call).min();
+        let slow = slowest.map_or(0, |bytes| moved / bytes);
+        Self {
+            calls: CALLS
+                .saturating_add(writes.saturating_mul(CALLS_OF_A_WRITE))
+                .saturating_add(sent / SMALLEST_RECORD)
+                .saturating_add(slow),
+            wire_bytes: WIRE_BYTES.saturating_add(sent),
+            buffers: BUFFERS.saturating_add(writes),
+            buffered_bytes: BUFFERED_BYTES,
+        }
+    }
+}
+
+/// How many writes a step makes.
+fn writes(step: &Step) -> usize {
+    match step {
+        Step::Write(write) => write.times.get(),
+        _ => 0,
+    }
+}
+
+/// How many bytes a step offers to the library.
+fn offered(step: &Step) -> usize {
+    match step {
+        Step::Write(write) => {
+            let len = match &write.source {
+                Source::Pattern(len) => *len,
+                Source::Literal(bytes) => bytes.len(),
+                Source::Rest | Source::Null | Source::Negative(_) => 0,
+            };
+            len.saturating_mul(write.times.get())
+        }
+        Step::Retry(retry) => retry.len.unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn sent_by_peer(step: &Step) -> usize {
+    match step {
+        Step::Peer(PeerAction::Write(len)) => len.get(),
+        _ => 0,
+    }
+}
+
+/// How many bytes the transport moves in each call from this step on, if it says so and moves any.
+fn moved_each_call(step: &Step) -> Option<usize> {
+    match step {
+        Step::Link(Outbound {
+            accept: Budget::EachCall(bytes),
+            ..
+        })
+        | Step::Inbound(Inbound {
+            deliver: Budget::EachCall(bytes),
+            ..
+        }) => Some(*bytes).filter(|&bytes| bytes > 0),
+        _ => None,
+    }
+}
+
+/// Whether an error queue is longer than any library's, and how.
+pub(crate) fn of_queue(queue: &[String]) -> Option<Limit> {
+    if queue.len() > QUEUE_ENTRIES {
+        return Some(Limit::QueueEntries(QUEUE_ENTRIES));
+    }
+    let bytes: usize = queue.iter().map(String::len).sum();
+    (bytes > QUEUE_BYTES).then_some(Limit::QueueBytes(QUEUE_BYTES))
+}
+
+/// The beginning of a text if it has more than so many characters, with the number of those that it has in all.
+pub(crate) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => {
+            let all = most + text[end..].chars().count();
+            Cow::Owned(format!("{}… ({all} characters in all)", &text[..end]))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters_and_says_how_long_it_was() {
+        assert_eq!(shortened("grün", 4), "grün");
+        assert_eq!(shortened("grüne", 3), "grü… (5 characters in all)");
+        assert_eq!(shortened("", 0), "");
+    }
+
+    #[test]
+    fn an_error_queue_is_bounded_in_entries_and_in_bytes() {
+        let queue = |entries: usize, bytes: usize| vec!["x".repeat(bytes); entries];
+        assert_eq!(of_queue(&queue(32, 100)), None);
+        assert_eq!(of_queue(&queue(33, 1)), Some(Limit::QueueEntries(32)));
+        assert_eq!(of_queue(&queue(1, 4097)), Some(Limit::QueueBytes(4096)));
+    }
+}

@@ -1,0 +1,174 @@
+//! Libraries that would end a run, use up memory or fill a report, each a wrapper of a few lines of C before the machine's own
+//! libssl, in the real command: every case has its verdict, the report stays small, and no result of another case is lost.
+
+#![cfg(target_os = "linux")]
+
+mod wrapper;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rstest::rstest;
+use serde_json::Value;
+
+use self::wrapper::{real, wrapper};
+
+/// Scenarios in which a write is blocked, retried, repeated for its rest, or refused, and some in which none of that happens.
+const SOME: &[&str] = &[
+    "retry",
+    "partial",
+    "whole",
+    "zero",
+    "closing/connection-reset",
+];
+
+/// The largest report in JSON of all cases, in bytes.
+const REPORT: usize = 64 << 20;
+
+/// What `check` made of a library.
+struct Checked {
+    exit: Option<i32>,
+    stderr: String,
+    bytes: usize,
+    report: Value,
+}
+
+impl Checked {
+    fn cases(&self) -> &[Value] {
+        self.report["cases"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// The reasons of all cases with this verdict.
+    fn reasons(&self, verdict: &str) -> Vec<&str> {
+        let cases = self
+            .cases()
+            .iter()
+            .filter(|case| case["verdict"] == verdict);
+        cases
+            .map(|case| case["reason"].as_str().unwrap_or_default())
+            .collect()
+    }
+}
+
+fn check(library: &Path, scenarios: &[&str]) -> Checked {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.args(["check", "--format", "json", "--name", "wrapped", "--libssl"]);
+    command.arg(library);
+    for scenario in scenarios {
+        command.args(["--scenario", scenario]);
+    }
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .expect("the command starts");
+    let checked = Checked {
+        exit: output.status.code(),
+        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        bytes: output.stdout.len(),
+        report: serde_json::from_slice(&output.stdout).unwrap_or_default(),
+    };
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/report.schema.json");
+    let schema = std::fs::read_to_string(schema).expect("the schema");
+    let schema = serde_json::from_str(&schema).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<String> = schema
+        .iter_errors(&checked.report)
+        .map(|error| error.to_string())
+        .collect();
+    assert!(errors.is_empty(), "{}: {errors:#?}", checked.stderr);
+    checked
+}
+
+/// Scenario and variant of a case.
+fn name(case: &Value) -> (&str, &str) {
+    let text = |key: &str| case[key].as_str().unwrap_or_default();
+    (text("scenario"), text("variant"))
+}
+
+#[rstest]
+#[case::success_of_one_byte("one-byte-success", "after sending ")]
+#[case::one_byte_written("one-byte-writes", "calls without coming to the end")]
+#[case::a_record_in_each_retry("record-again", "calls without coming to the end")]
+fn a_library_that_does_too_much_is_stopped_in_its_cases(#[case] name_of: &str, #[case] how: &str) {
+    let honest = check(&real(), SOME);
+    let checked = check(wrapper(name_of).path(), SOME);
+    assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
+    let names = |of: &Checked| {
+        of.cases()
+            .iter()
+            .map(|case| format!("{:?}", name(case)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&checked), names(&honest), "every case has its result");
+    let stopped = checked.reasons("stopped");
+    assert!(
+        stopped.iter().any(|reason| reason.contains(how)),
+        "{stopped:#?}"
+    );
+    let in_cases = checked.report["summary"]["stopped"].as_u64();
+    assert_eq!(in_cases, Some(stopped.len() as u64));
+}
+
+#[test]
+fn a_library_that_drops_records_while_blocked_comes_to_an_end() {
+    let checked = check(wrapper("drops-while-blocked").path(), SOME);
+    assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
+    let lost = |case: &&Value| case["verdict"] == "violates";
+    assert!(checked.cases().iter().filter(lost).count() > 50);
+}
+
+/// Where a library spins, it hangs; every other case is what the honest library gives, to the byte.
+#[test]
+fn a_hang_takes_no_result_of_another_case_with_it() {
+    let honest = check(&real(), &["retry"]);
+    let checked = check(wrapper("spins-after-refusal").path(), &["retry"]);
+    assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
+    assert_eq!(checked.cases().len(), honest.cases().len());
+    let mut hung = 0;
+    for (case, honest) in checked.cases().iter().zip(honest.cases()) {
+        assert_eq!(name(case), name(honest));
+        if case["verdict"] == "hung" {
+            let reason = case["reason"].as_str().unwrap_or_default();
+            assert!(
+                reason.starts_with("does not come back, busy, in step "),
+                "{reason}"
+            );
+            hung += 1;
+        } else {
+            assert_eq!(case["digest"], honest["digest"], "{:?}", name(case));
+        }
+    }
+    assert!(hung > 0 && hung < checked.cases().len(), "{hung} hung");
+}
+
+/// Where a library takes all memory that its process may have, the suite's own share runs out, and the process with it: that
+/// is the result of the case, and no case that it only shared its process with misses anything.
+#[test]
+fn a_library_that_takes_all_memory_ends_its_own_cases_alone() {
+    let honest = check(&real(), SOME);
+    let checked = check(wrapper("takes-all-memory").path(), SOME);
+    assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
+    assert_eq!(checked.cases().len(), honest.cases().len());
+    let mut ended = 0;
+    for (case, honest) in checked.cases().iter().zip(honest.cases()) {
+        assert_eq!(name(case), name(honest));
+        match case["verdict"].as_str() {
+            Some("crashed" | "stopped") if honest["verdict"] != case["verdict"] => ended += 1,
+            _ => assert_eq!(case["steps"], honest["steps"], "{:?}", name(case)),
+        }
+    }
+    assert!(ended > 0 && ended < 100, "{ended} cases ended");
+}
+
+/// The library of scenarios as a whole, on the one that makes the longest traces.
+#[test]
+fn the_report_of_all_cases_stays_small() {
+    let checked = check(wrapper("record-again").path(), &[]);
+    assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
+    assert!(
+        checked.cases().len() >= 2000,
+        "{} cases",
+        checked.cases().len()
+    );
+    assert!(checked.bytes < REPORT, "{} bytes", checked.bytes);
+}

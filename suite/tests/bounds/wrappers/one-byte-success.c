@@ -1,0 +1,9 @@
+/* Writes all bytes, and returns 1 on every success. */
+#include "wrapper.h"
+
+REAL(SSL_write, int, SSL *, const void *, int)
+
+int SSL_write(SSL *ssl, const void *bytes, int length) {
+    int result = find_SSL_write()(ssl, bytes, length);
+    return result > 0 ? 1 : result;
+}

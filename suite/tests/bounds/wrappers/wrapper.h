@@ -1,0 +1,28 @@
+/*
+ * Stands before a real libssl: all calls go through, but for those that the including file has itself.
+ */
+#ifndef WRAPPER_H
+#define WRAPPER_H
+
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Of openssl/ssl.h and openssl/bio.h, which need not be there to compile this. */
+typedef struct ssl_st SSL;
+typedef struct bio_st BIO;
+typedef struct bio_method_st BIO_METHOD;
+enum { SSL_ERROR_WANT_WRITE = 3, BIO_FLAGS_RETRY = 0x0f, BIO_FLAGS_SHOULD_RETRY = 0x08, BIO_TYPE_FILTER = 0x0200 };
+
+/* The real library's function of this name and type. */
+#define REAL(name, result, ...)                             \
+    static result (*find_##name(void))(__VA_ARGS__) {       \
+        static result (*found)(__VA_ARGS__);                \
+        if (!found)                                         \
+            *(void **)&found = dlsym(RTLD_NEXT, #name);     \
+        return found;                                       \
+    }
+
+#endif

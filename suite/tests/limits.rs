@@ -1,0 +1,299 @@
+//! A case ends where a library does more than any case needs: with libraries of a few lines, each of which does too much of
+//! one thing.
+
+use writeproof::backend::{
+    About, Backend, Backends, Bytes, Endpoint, REFERENCE, Setup, Unsupported,
+};
+use writeproof::judge::monitor::{self, Violation};
+use writeproof::judge::{Judge, Judgement, Kind, Place, Verdict};
+use writeproof::limits::{Allowance, Limit};
+use writeproof::link::{Link, Transfer};
+use writeproof::manual::Severity;
+use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
+use writeproof::stage;
+use writeproof::trace::{Call, Entry, ErrorClass, Outcome, Trace};
+
+/// What a library does when it is to write.
+type WriteFunction = fn(&Link, &[u8]) -> Call;
+
+/// A library that writes like this, and does nothing else.
+struct Library(About, WriteFunction);
+
+impl Library {
+    fn new(write: WriteFunction) -> Self {
+        Self(About::new("limits", "none", "1"), write)
+    }
+}
+
+impl Backend for Library {
+    fn about(&self) -> &About {
+        &self.0
+    }
+
+    fn open(&self, _: &Setup, link: &Link) -> Result<Box<dyn Endpoint>, Unsupported> {
+        Ok(Box::new(Connection(link.clone(), self.1)))
+    }
+}
+
+struct Connection(Link, WriteFunction);
+
+impl Endpoint for Connection {
+    fn handshake(&mut self) -> Result<Call, Unsupported> {
+        Ok(Call::success(1))
+    }
+
+    fn write(&mut self, function: Function, bytes: Bytes<'_>) -> Result<Call, Unsupported> {
+        Ok((self.1)(&self.0, bytes.slice_for(function)?))
+    }
+
+    fn read(&mut self, _: &mut [u8]) -> Result<Call, Unsupported> {
+        Ok(Call::success(0))
+    }
+}
+
+fn scenario(steps: &str) -> Scenario {
+    let id = Id::new("own/limits").expect("an id");
+    let text = format!("title = \"A test\"\nsteps = [{steps}]\n");
+    parse(id, "own/limits.toml", &text).expect("a right scenario")
+}
+
+fn variant() -> Variant {
+    Variant::parse("tls1.3/client").expect("a variant")
+}
+
+fn run(write: WriteFunction, scenario: &Scenario) -> Trace {
+    stage::run(&Library::new(write), scenario, variant()).expect("the stage does its part")
+}
+
+fn judge(reference: &Trace, trace: &Trace) -> Judgement {
+    let id = Id::new("own/limits").expect("an id");
+    let at = Place {
+        library: "own",
+        version: "1",
+        scenario: &id,
+        variant: variant(),
+    };
+    let judge = Judge::built_in().expect("right fixtures");
+    judge.judge(reference, trace, &at)
+}
+
+fn all(_: &Link, bytes: &[u8]) -> Call {
+    Call::success(bytes.len() as i64)
+}
+
+fn one_byte(_: &Link, _: &[u8]) -> Call {
+    Call::success(1)
+}
+
+fn with_queue(queue: Vec<String>) -> Call {
+    Call {
+        queue,
+        ..Call::failure(ErrorClass::Ssl)
+    }
+}
+
+/// Sends a byte and asks to be repeated, whatever happened before.
+fn again_and_again(link: &Link, bytes: &[u8]) -> Call {
+    link.write(&bytes[..1]);
+    Call::failure(ErrorClass::WantWrite)
+}
+
+fn sends_without_end(link: &Link, bytes: &[u8]) -> Call {
+    while let Transfer::Done(_) = link.write(bytes) {}
+    Call::success(bytes.len() as i64)
+}
+
+/// The step in which the case was stopped, and where; nothing may come behind.
+fn stopped(trace: &Trace) -> (usize, Limit) {
+    let last = trace.entries.last().expect("entries");
+    match last.result {
+        Outcome::Stopped(limit) => (last.step, limit),
+        _ => panic!("it was not stopped in the end: {last:?}"),
+    }
+}
+
+#[test]
+fn a_library_that_writes_a_byte_a_call_is_stopped_after_a_number_of_calls() {
+    let scenario = scenario("{ write = { len = 20000 } }, \"finish\", { write = { len = 1 } }");
+    let trace = run(one_byte, &scenario);
+    let calls = Allowance::of(&scenario).calls;
+    assert_eq!(stopped(&trace), (2, Limit::Calls(calls)));
+    // The call that is not made has an entry too.
+    assert_eq!(trace.entries.len(), calls + 1);
+    let text = trace.to_string();
+    let last = text.lines().last().expect("lines");
+    assert!(
+        last.contains(&format!("stopped after {calls} calls")),
+        "{last}"
+    );
+}
+
+#[test]
+fn a_retry_that_never_comes_to_an_end_is_stopped_although_bytes_move() {
+    let scenario = scenario("{ write = { len = 9 } }, \"finish\"");
+    let limit = Limit::Calls(Allowance::of(&scenario).calls);
+    assert_eq!(stopped(&run(again_and_again, &scenario)), (2, limit));
+}
+
+#[test]
+fn a_call_that_sends_without_end_is_stopped_and_its_result_is_not_told() {
+    let scenario = scenario("{ write = { len = 100 } }, { write = { len = 1 } }");
+    let trace = run(sends_without_end, &scenario);
+    let most = Allowance::of(&scenario).wire_bytes;
+    assert_eq!(stopped(&trace), (1, Limit::WireBytes(most)));
+    assert_eq!(trace.entries.len(), 1);
+}
+
+#[test]
+fn an_error_queue_is_bounded_in_entries_and_in_bytes() {
+    let scenario = scenario("{ write = { len = 1 } }");
+    let many = |_: &Link, _: &[u8]| with_queue(vec!["ssl:bad length".to_owned(); 33]);
+    assert_eq!(stopped(&run(many, &scenario)), (1, Limit::QueueEntries(32)));
+    let long = |_: &Link, _: &[u8]| with_queue(vec!["x".repeat(10_000_000)]);
+    let trace = run(long, &scenario);
+    assert_eq!(stopped(&trace), (1, Limit::QueueBytes(4096)));
+    assert!(trace.to_string().len() < 200);
+    let right = |_: &Link, _: &[u8]| with_queue(vec!["ssl:bad length".to_owned(); 32]);
+    assert_eq!(run(right, &scenario).end().map(|end| end.step), None);
+}
+
+#[test]
+fn buffers_of_earlier_writes_are_bounded_in_number_and_in_bytes() {
+    // Where the transport takes a byte in each call, a library may make many.
+    let slow = "{ link = { accept_each = 1 } }";
+    let small = scenario(&format!(
+        "{slow}, {{ write = {{ len = 5000 }} }}, \"finish\""
+    ));
+    let buffers = Allowance::of(&small).buffers;
+    assert_eq!(
+        stopped(&run(one_byte, &small)),
+        (3, Limit::Buffers(buffers))
+    );
+    let large = scenario("{ write = { len = 1000000 } }, \"finish\"");
+    let bytes = Allowance::of(&large).buffered_bytes;
+    assert_eq!(
+        stopped(&run(one_byte, &large)),
+        (2, Limit::BufferedBytes(bytes))
+    );
+}
+
+#[test]
+fn a_line_of_a_trace_is_bounded() {
+    let panics = |_: &Link, _: &[u8]| -> Call { panic!("{}", "x".repeat(1_000_000)) };
+    let trace = run(panics, &scenario("{ write = { len = 1 } }"));
+    let text = trace.to_string();
+    assert!(text.len() < 2000, "{} bytes", text.len());
+    assert!(text.contains("(1000000 characters in all)"), "{text}");
+}
+
+#[test]
+fn a_stopped_case_is_no_pass_and_a_finding() {
+    let scenario = scenario("{ write = { len = 20000 } }, \"finish\"");
+    let judgement = judge(&run(all, &scenario), &run(one_byte, &scenario));
+    let Verdict::Stopped(how) = &judgement.verdict else {
+        panic!("{:?}", judgement.verdict);
+    };
+    assert!(how.contains("in step 2, write "), "{how}");
+    let stops = judgement
+        .findings
+        .iter()
+        .filter(|found| found.kind == Kind::Stop);
+    let stops: Vec<_> = stops.collect();
+    let [stop] = &stops[..] else {
+        panic!("{stops:?}");
+    };
+    assert_eq!(stop.severity, Some(Severity::Connection));
+    assert_eq!(stop.known, None);
+    assert_eq!(judgement.differences, []);
+}
+
+#[test]
+fn a_case_that_is_too_long_for_the_reference_too_is_not_applicable() {
+    let scenario = scenario("{ write = { len = 20000 } }, \"finish\"");
+    let trace = run(one_byte, &scenario);
+    let judgement = judge(&trace, &trace);
+    assert!(
+        matches!(judgement.verdict, Verdict::NotApplicable(_)),
+        "{:?}",
+        judgement.verdict
+    );
+    assert!(
+        judgement
+            .findings
+            .iter()
+            .all(|found| found.kind != Kind::Stop)
+    );
+}
+
+/// Whatever a case had come to when it was stopped: nothing is held against the library that the whole trace does not show.
+#[test]
+fn nothing_is_judged_from_the_rest_that_a_stopped_trace_lacks() {
+    let reference = Backends::open(REFERENCE).expect("it is built in");
+    let reference = reference.expect("it can be used");
+    let corpus = Corpus::built_in().expect("right scenario files");
+    let mut broken = 0;
+    for scenario in corpus.scenarios() {
+        let variant = scenario.variants().next().expect("a variant");
+        let whole = stage::run(reference.as_ref(), scenario, variant).expect("it runs");
+        let of_whole = violations(&whole);
+        broken += of_whole.len();
+        for at in 0..whole.entries.len() {
+            let mut trace = whole.clone();
+            trace.entries.truncate(at + 1);
+            let last = &mut trace.entries[at];
+            *last = Entry {
+                asked: last.asked.clone(),
+                ..Entry::new(
+                    last.step,
+                    last.action.clone(),
+                    Outcome::Stopped(Limit::Calls(at)),
+                )
+            };
+            for violation in violations(&trace) {
+                let id = &scenario.id;
+                assert!(of_whole.contains(&violation), "{id}, {at}: {violation:?}");
+            }
+        }
+    }
+    assert!(broken > 0, "there would be nothing to see");
+}
+
+fn violations(trace: &Trace) -> Vec<(&'static str, Violation)> {
+    let watched = monitor::watch(trace).into_iter();
+    watched
+        .flat_map(|(clause, notes)| notes.violations.into_iter().map(move |v| (clause, v)))
+        .collect()
+}
+
+/// The documentation names the limits of a case.
+#[test]
+fn the_limits_are_documented_as_they_are() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../fixtures/scenarios/README.md"
+    );
+    let text = std::fs::read_to_string(path).expect("the documentation");
+    let (_, section) = text.split_once("## Limits of a case").expect("a section");
+    let Allowance {
+        calls,
+        wire_bytes,
+        buffers,
+        buffered_bytes,
+    } = Allowance::of(&scenario("\"handshake\""));
+    for number in [calls, wire_bytes, buffers, buffered_bytes] {
+        let told = with_commas(number);
+        assert!(section.contains(&told), "{told} in\n{section}");
+    }
+}
+
+/// `1,048,576`.
+fn with_commas(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .filter_map(|group| std::str::from_utf8(group).ok())
+        .collect();
+    groups.join(",")
+}
