@@ -1,6 +1,7 @@
 //! What the targets share: an input is run on all libraries, and a finding that nobody knows ends the target with a message that
 //! says what was found, in which scenario, and how to see it again.
 
+mod clock;
 mod counters;
 
 use std::collections::BTreeSet;
@@ -14,8 +15,9 @@ use libfuzzer_sys::{Corpus, fuzzer_mutate};
 use sha1::{Digest, Sha1};
 use writeproof::fuzz::{Artifact, News, Session, Target};
 use writeproof::link;
-use writeproof::scenario::Scenario;
+use writeproof::scenario::{Scenario, Variant};
 
+use self::clock::{CLOCK, OnClock};
 use self::counters::Counters;
 
 /// What libFuzzer sees of the libraries.
@@ -38,6 +40,7 @@ static KEPT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// One of them cannot be used: then there is nothing to fuzz.
 pub fn begin() {
     let session = Session::of_environment().unwrap_or_else(|error| panic!("{error}"));
+    let session = session.watched(Box::new(OnClock));
     for backend in session.backends() {
         let about = backend.about();
         eprintln!(
@@ -52,6 +55,7 @@ pub fn begin() {
     *COUNTERS.lock().unwrap_or_else(PoisonError::into_inner) = counters;
     link::set_last_resort(|| panic!("the library does not stop calling the transport"));
     let _ = SESSION.set(session);
+    CLOCK.start();
 }
 
 /// Runs an input of a target that reads cells.
@@ -59,28 +63,37 @@ pub fn begin() {
 /// # Panics
 /// It shows something that nobody knows, or the suite itself failed.
 pub fn examine(target: Target, data: &[u8]) -> Corpus {
-    let program = Artifact::of_target(target, data);
-    let Some((scenario, variant)) = program.and_then(|program| program.case(target)) else {
+    let Some((scenario, variant)) = case(target, data) else {
         return Corpus::Reject;
     };
-    let session = SESSION.get().unwrap_or_else(|| panic!("not begun"));
+    let session = session();
     match session.examine(&scenario, variant) {
         Ok(news) if news.is_empty() => {}
         Ok(news) => found(target, data, &scenario, &news),
         Err(error) => panic!("the suite could not do its part: {error}"),
     }
+    CLOCK.case_done();
     let tally = session.tally();
     let mut counters = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner);
     if tally.cases.is_multiple_of(NOTED) {
         counters.iter_mut().for_each(Counters::note);
     }
     if tally.cases.is_power_of_two() {
-        eprintln!("{tally}");
+        eprintln!("{tally}\n{CLOCK}");
         for counters in &*counters {
             eprintln!("{counters}");
         }
     }
     Corpus::Keep
+}
+
+/// The case that an input of a target that reads cells stands for, if it stands for one.
+fn case(target: Target, data: &[u8]) -> Option<(Scenario, Variant)> {
+    Artifact::of_target(target, data)?.case(target)
+}
+
+fn session() -> &'static Session {
+    SESSION.get().unwrap_or_else(|| panic!("not begun"))
 }
 
 /// Something was found: that is the end, or, where [`FINDINGS`] says so, it is kept for later.
@@ -139,8 +152,23 @@ fn told(scenario: &Scenario, news: &[News], path: &str) -> String {
 /// Changes an input, mostly a step at a time.
 pub fn mutate(target: Target, data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
     let space = &mut data[..max_size];
-    writeproof::fuzz::mutate(target, space, size, seed, &mut |space, len| {
+    let size = writeproof::fuzz::mutate(target, space, size, seed, &mut |space, len| {
         let most = space.len();
         fuzzer_mutate(space, len, most)
-    })
+    });
+    // Here, and not while the input is run: the counters that libFuzzer then reads are to be those of the input.
+    if CLOCK.samples_next() {
+        sample(target, &data[..size]);
+    }
+    size
+}
+
+/// Runs the handshake of an input alone, for its rate.
+fn sample(target: Target, data: &[u8]) {
+    if let Some((scenario, variant)) = case(target, data) {
+        CLOCK.sample(|| {
+            let ran = session().handshake_alone(&scenario, variant);
+            ran.unwrap_or_else(|error| panic!("the suite could not do its part: {error}"))
+        });
+    }
 }

@@ -14,7 +14,7 @@ use crate::backend::libssl::{Libssl, LoadError, Source};
 use crate::backend::{Backend, Backends, REFERENCE, Unusable};
 use crate::judge::{Finding, Judge, Kind};
 use crate::scenario::{ParseError, Scenario, Step, Variant};
-use crate::stage::{self, StageError};
+use crate::stage::{self, Phase, StageError, Unwatched, Watch};
 use crate::trace::{ErrorClass, Outcome, Trace};
 
 /// The environment variable that says which of the suite's libraries to run beside the reference, by their names with commas
@@ -35,6 +35,7 @@ pub struct Session {
     reference: Arc<dyn Backend>,
     libraries: Vec<Library>,
     judge: Judge,
+    watch: Box<dyn Watch + Send + Sync>,
     cases: AtomicU64,
     established: AtomicU64,
     passed_over: AtomicU64,
@@ -194,11 +195,18 @@ impl Session {
             reference,
             libraries,
             judge: Judge::built_in()?,
+            watch: Box::new(Unwatched),
             cases: AtomicU64::new(0),
             established: AtomicU64::new(0),
             passed_over: AtomicU64::new(0),
             by_chance: AtomicU64::new(0),
         })
+    }
+
+    /// The same session, with `watch` notified of what each library is called for, and of the
+    /// [`Phase`] that each case is in.
+    pub fn watched(self, watch: Box<dyn Watch + Send + Sync>) -> Self {
+        Self { watch, ..self }
     }
 
     /// The libraries that it tells of.
@@ -230,9 +238,34 @@ impl Session {
         Ok(news)
     }
 
+    /// Runs the handshake of a case, and nothing else of it, on all libraries: with a clock, how fast a target would be if
+    /// steps cost nothing. It is not counted, and what it shows is dropped. Answers whether the case begins with its
+    /// handshake; otherwise nothing is run.
+    ///
+    /// # Errors
+    /// [`StageError`], if the suite itself could not do its part.
+    pub fn handshake_alone(
+        &self,
+        scenario: &Scenario,
+        variant: Variant,
+    ) -> Result<bool, StageError> {
+        if scenario.steps.first() != Some(&Step::Handshake) {
+            return Ok(false);
+        }
+        let alone = Scenario {
+            steps: vec![Step::Handshake],
+            ..scenario.clone()
+        };
+        self.look(&alone, variant)?;
+        Ok(true)
+    }
+
     /// What nobody knows of a case, and whether the reference came past the handshake.
     fn look(&self, scenario: &Scenario, variant: Variant) -> Result<(Vec<News>, bool), StageError> {
-        let reference = stage::run(self.reference.as_ref(), scenario, variant)?;
+        let run = |backend: &dyn Backend| {
+            stage::run_watched(backend, scenario, variant, self.watch.as_ref())
+        };
+        let reference = run(self.reference.as_ref())?;
         let mut news = Vec::new();
         for library in &self.libraries {
             if is_deadly(&library.backend.about().recorded_as(), scenario) {
@@ -241,9 +274,10 @@ impl Session {
             }
             let trace = match Arc::ptr_eq(&library.backend, &self.reference) {
                 true => None,
-                false => Some(stage::run(library.backend.as_ref(), scenario, variant)?),
+                false => Some(run(library.backend.as_ref())?),
             };
             let trace = trace.as_ref().unwrap_or(&reference);
+            self.watch.enters(Phase::Judge);
             news.extend(self.news(library, &reference, trace));
         }
         news.sort_by_key(|news| news.finding.rank());
