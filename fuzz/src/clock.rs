@@ -2,6 +2,8 @@
 //! cases cut off after their handshake, now and then, for a rate to compare with. Nothing that is judged depends on it.
 
 use std::fmt;
+use std::iter;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -98,7 +100,7 @@ impl Clock {
 
 /// Since the first call, in nanoseconds.
 fn nanoseconds() -> u64 {
-    static ORIGIN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
     let elapsed = ORIGIN.get_or_init(Instant::now).elapsed();
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -148,10 +150,14 @@ impl fmt::Display for Clock {
             )?;
         }
         write!(f, "time of an input: {:.0} us:", input / MICROSECOND)?;
-        let names = Phase::ALL.iter().map(|phase| phase.as_str());
-        for (name, part) in names.chain(["fuzzer"]).zip(&self.spent) {
-            let comma = if name == Phase::ALL[0].as_str() { "" } else { "," };
-            write!(f, "{comma} {name} {:.1} %", 100.0 * number(part) / spent)?;
+        let names = Phase::ALL.map(Phase::as_str).into_iter().chain(["fuzzer"]);
+        let separators = [""].into_iter().chain(iter::repeat(","));
+        for ((name, part), separator) in names.zip(&self.spent).zip(separators) {
+            write!(
+                f,
+                "{separator} {name} {:.1} %",
+                100.0 * number(part) / spent
+            )?;
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 
-use super::{Phase, Stage};
 use super::words::Deed;
+use super::{Phase, Stage};
 use crate::link::{Budget, Errno, FarEnd, Inbound, Outbound, Refusal};
 use crate::peer::{End, Peer, Undisturbed};
 use crate::scenario::{PeerAction, Step};
