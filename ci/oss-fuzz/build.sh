@@ -46,7 +46,7 @@ for target in $(cargo fuzz list); do
   # The one target that tests the suite itself has it instrumented.
   wrapper=(RUSTC_WORKSPACE_WRAPPER="$PWD/ci/rustc-uninstrumented")
   [ "$target" != scenario_file ] || wrapper=()
-  env -u CFLAGS "${wrapper[@]}" cargo fuzz build --release --sanitizer "$sanitizer" "$target"
+  env -u CFLAGS RUSTC_WRAPPER="$PWD/ci/rustc-instrumented-in-part" "${wrapper[@]}" cargo fuzz build --release --sanitizer "$sanitizer" "$target"
   cp "${CARGO_TARGET_DIR:-target}/$host/release/$target" "$OUT/$target"
   cp "ci/oss-fuzz/target.options" "$OUT/$target.options"
   seeds=fuzz/corpus/$target

@@ -1,29 +1,52 @@
-//! The summary that a target prints when libFuzzer ends it as planned: after its time, or its number of inputs.
+//! The summary that a target prints when libFuzzer ends it as planned, after its time or its number of inputs; and, while
+//! it goes on after findings, when the user ends it.
 #![allow(unsafe_code)] // libFuzzer ends the process by `exit`, and has no other hook for its end.
 
 use std::io::{self, Write as _};
 
 use crate::SESSION;
+use crate::clock::CLOCK;
+use crate::findings;
+
+/// With what libFuzzer ends a process that the user interrupts (its `-interrupted_exitcode`).
+const INTERRUPTED: i32 = 72;
 
 /// Prints the summary when the process exits.
 pub(crate) fn print_at_exit() {
     // SAFETY: the function may be called at any time, and does not unwind.
-    let refused = unsafe { libc::atexit(print) };
+    let refused = unsafe { libc::atexit(at_exit) };
     assert_eq!(
         refused, 0,
         "the process has no room for one more function at its exit"
     );
+    if findings::keeps_going() {
+        // libFuzzer leaves a handler alone that is there before its own.
+        if let Err(error) = ctrlc::set_handler(interrupted) {
+            eprintln!("Ctrl-C will end the target without its summary: {error}");
+        }
+    }
 }
 
-extern "C" fn print() {
+extern "C" fn at_exit() {
+    print();
+}
+
+fn interrupted() {
+    print();
+    // SAFETY: the function may be called at any time. The library may be in the middle of a call: nothing of it is cleaned up.
+    unsafe { libc::_exit(INTERRUPTED) }
+}
+
+fn print() {
     let Some(session) = SESSION.get() else {
         return;
     };
     // A summary that cannot be printed is no reason to end in another way.
     let mut stderr = io::stderr().lock();
-    let _ = writeln!(stderr, "{}", session.tally());
+    let _ = writeln!(stderr, "{}\n{CLOCK}", session.tally());
     let muted = session.muted();
     if !muted.is_empty() {
         let _ = writeln!(stderr, "{muted}");
     }
+    let _ = write!(stderr, "{}", findings::causes());
 }

@@ -67,7 +67,7 @@ fn wrong(target: Target, path: &Path) -> Option<String> {
         Ok(news) => {
             let news: Vec<String> = news.iter().map(ToString::to_string).collect();
             told(&format!(
-                "nobody knows this (`writeproof replay` shows it):\n{}",
+                "unexpected finding (`writeproof replay` shows it):\n{}",
                 news.join("\n")
             ))
         }

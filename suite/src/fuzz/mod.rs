@@ -30,7 +30,7 @@ pub use examine::{Examined, Laboratory, Sought};
 pub use mutate::mutate;
 pub use reading::{Misread, Reading};
 pub use seeds::{SameName, Seeds, seeds};
-pub use session::{News, Session, SessionError, Tally};
+pub use session::{Cause, LIBSSL, News, Session, SessionError, Tally};
 pub use shrink::{MOST_TRIES, Progress, Question, shrink};
 
 /// The fuzz targets.

@@ -5,6 +5,8 @@
 
 use std::env;
 use std::fmt;
+use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +16,7 @@ use crate::backend::libssl::{Libssl, LoadError, Source};
 use crate::backend::{Backend, Backends, REFERENCE, Unusable};
 use crate::judge::{Finding, Judge, Kind, Muted};
 use crate::scenario::{ParseError, Scenario, Step, Variant};
-use crate::stage::{self, StageError};
+use crate::stage::{self, Phase, StageError, Unwatched, Watch};
 use crate::trace::{ErrorClass, Outcome, Trace};
 
 /// The environment variable that says which of the suite's libraries to run beside the reference, by their names with commas
@@ -22,7 +24,14 @@ use crate::trace::{ErrorClass, Outcome, Trace};
 const BACKENDS: &str = "WRITEPROOF_FUZZ_BACKENDS";
 
 /// The environment variable that names a shared object to tell of, instead of the suite's own libraries.
-const LIBSSL: &str = "WRITEPROOF_FUZZ_LIBSSL";
+pub const LIBSSL: &str = "WRITEPROOF_FUZZ_LIBSSL";
+
+/// The environment variable that names a ledger of that object: what it knows is no news.
+const LEDGER: &str = "WRITEPROOF_FUZZ_LEDGER";
+
+/// The environment variable that says whose entries in the built-in ledger hold for that object, and in which version if not
+/// in its own: `NAME` or `NAME@VERSION`.
+const AS: &str = "WRITEPROOF_FUZZ_AS";
 
 /// The environment variable that, if it is set, makes each difference of that object from the reference news too.
 const DIFFERENCES: &str = "WRITEPROOF_FUZZ_DIFFERENCES";
@@ -35,6 +44,7 @@ pub struct Session {
     reference: Arc<dyn Backend>,
     libraries: Vec<Library>,
     judge: Judge,
+    watch: Box<dyn Watch + Send + Sync>,
     cases: AtomicU64,
     established: AtomicU64,
     passed_over: AtomicU64,
@@ -88,16 +98,18 @@ struct Look {
 
 struct Library {
     backend: Arc<dyn Backend>,
+    /// Whose entries in the ledger hold for it, and in which version.
+    named: (String, String),
     acquaintance: Acquaintance,
 }
 
 /// What is known of a library beforehand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Acquaintance {
-    /// What the ledger says, by the name under which its traces are recorded.
+    /// What the ledger says.
     Ledger,
-    /// Nothing; what the reference does too is no news, so that what is told is the library's own. `writeproof replay`
-    /// tells all.
+    /// What the ledger says, if anything; what the reference does too is no news, so that what is told is the library's own.
+    /// `writeproof replay` tells all.
     Stranger { differences: bool },
 }
 
@@ -117,6 +129,25 @@ pub enum SessionError {
     /// The ledger or the manual is wrong.
     #[error(transparent)]
     Parse(#[from] ParseError),
+    /// The user's ledger cannot be read.
+    #[error("{LEDGER}: {} cannot be read: {source}", path.display())]
+    Ledger {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The ledger has no entries of this library.
+    #[error("{AS}: the ledger has no entries of {name}; it has those of {}", known.join(", "))]
+    UnknownAs {
+        /// The library.
+        name: String,
+        /// The libraries that it has entries of.
+        known: Vec<String>,
+    },
+    /// A variable is set that speaks of the shared object, and there is none.
+    #[error("{0} is about the library that {LIBSSL} names, which is not set")]
+    WithoutLibssl(&'static str),
 }
 
 /// A finding that nobody knows.
@@ -126,6 +157,39 @@ pub struct News {
     pub backend: String,
     /// What was found.
     pub finding: Finding,
+}
+
+/// What is taken for one cause of findings: of each, one input is of interest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cause {
+    /// The kind of the findings.
+    pub kind: Kind,
+    /// The clause that is broken, if one is.
+    pub clause: Option<String>,
+    /// The library.
+    pub backend: String,
+}
+
+/// `violation of retry.same-arguments on libssl`
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.word())?;
+        if let Some(clause) = &self.clause {
+            write!(f, " of {clause}")?;
+        }
+        write!(f, " on {}", self.backend)
+    }
+}
+
+impl News {
+    /// What it is taken to come from.
+    pub fn cause(&self) -> Cause {
+        Cause {
+            kind: self.finding.kind,
+            clause: self.finding.clause.clone(),
+            backend: self.backend.clone(),
+        }
+    }
 }
 
 impl fmt::Display for News {
@@ -158,6 +222,12 @@ impl Session {
         if let Some(path) = env::var_os(LIBSSL) {
             return Self::of_stranger(PathBuf::from(path));
         }
+        if let Some(variable) = [LEDGER, AS, DIFFERENCES]
+            .into_iter()
+            .find(|variable| env::var_os(variable).is_some())
+        {
+            return Err(SessionError::WithoutLibssl(variable));
+        }
         let named = env::var(BACKENDS).ok();
         let mut names: Vec<&str> = match &named {
             Some(names) => names.split(',').filter(|name| !name.is_empty()).collect(),
@@ -169,16 +239,44 @@ impl Session {
 
     /// With a shared object, of which alone it tells; the reference is what it is compared with.
     fn of_stranger(path: PathBuf) -> Result<Self, SessionError> {
+        let mut session = Self::with(&[])?;
         let source = Source::new(STRANGER, path);
-        let stranger = Library {
-            backend: Arc::new(Libssl::open(&source)?),
+        let backend = Libssl::open(&source)?;
+        let named = session.named(&backend)?;
+        if let Some(path) = env::var_os(LEDGER).map(PathBuf::from) {
+            let text = fs::read_to_string(&path).map_err(|source| SessionError::Ledger {
+                path: path.clone(),
+                source,
+            })?;
+            let ledger = &mut session.judge.ledger;
+            ledger.add(&named.0, &path.to_string_lossy(), &text)?;
+        }
+        session.libraries = vec![Library {
+            backend: Arc::new(backend),
+            named,
             acquaintance: Acquaintance::Stranger {
                 differences: env::var_os(DIFFERENCES).is_some(),
             },
-        };
-        let mut session = Self::with(&[])?;
-        session.libraries = vec![stranger];
+        }];
         Ok(session)
+    }
+
+    /// Whose entries hold for a shared object, and in which version: those that the user names, or none but the user's own.
+    fn named(&self, backend: &Libssl) -> Result<(String, String), SessionError> {
+        let version = backend.about().version.clone();
+        let Ok(named) = env::var(AS) else {
+            return Ok((STRANGER.to_owned(), version));
+        };
+        let (name, version) = match named.split_once('@') {
+            Some((name, version)) => (name.to_owned(), version.to_owned()),
+            None => (named, version),
+        };
+        if self.judge.ledger.of(&name).is_empty() {
+            let known = self.judge.ledger.libraries();
+            let known = known.map(|(name, _)| name.to_owned()).collect();
+            return Err(SessionError::UnknownAs { name, known });
+        }
+        Ok((name, version))
     }
 
     /// With the reference and the libraries of these names.
@@ -192,26 +290,27 @@ impl Session {
             Ok(opened?)
         };
         let reference = open(REFERENCE)?;
-        let mut libraries = vec![Library {
-            backend: Arc::clone(&reference),
-            acquaintance: Acquaintance::Ledger,
-        }];
+        let mut libraries = vec![Library::built_in(Arc::clone(&reference))];
         for name in names {
-            libraries.push(Library {
-                backend: open(name)?,
-                acquaintance: Acquaintance::Ledger,
-            });
+            libraries.push(Library::built_in(open(name)?));
         }
         Ok(Self {
             reference,
             libraries,
             judge: Judge::built_in()?,
+            watch: Box::new(Unwatched),
             cases: AtomicU64::new(0),
             established: AtomicU64::new(0),
             passed_over: AtomicU64::new(0),
             by_chance: AtomicU64::new(0),
             muted: Mutex::default(),
         })
+    }
+
+    /// The same session, with `watch` notified of what each library is called for, and of the
+    /// [`Phase`] that each case is in.
+    pub fn watched(self, watch: Box<dyn Watch + Send + Sync>) -> Self {
+        Self { watch, ..self }
     }
 
     /// The libraries that it tells of.
@@ -248,22 +347,48 @@ impl Session {
         Ok(news)
     }
 
+    /// Runs the handshake of a case, and nothing else of it, on all libraries: with a clock, how fast a target would be if
+    /// steps cost nothing. It is not counted, and what it shows is dropped. Answers whether the case begins with its
+    /// handshake; otherwise nothing is run.
+    ///
+    /// # Errors
+    /// [`StageError`], if the suite itself could not do its part.
+    pub fn handshake_alone(
+        &self,
+        scenario: &Scenario,
+        variant: Variant,
+    ) -> Result<bool, StageError> {
+        if scenario.steps.first() != Some(&Step::Handshake) {
+            return Ok(false);
+        }
+        let alone = Scenario {
+            steps: vec![Step::Handshake],
+            ..scenario.clone()
+        };
+        self.look(&alone, variant)?;
+        Ok(true)
+    }
+
     fn look(&self, scenario: &Scenario, variant: Variant) -> Result<Look, StageError> {
-        let reference = stage::run(self.reference.as_ref(), scenario, variant)?;
+        let run = |backend: &dyn Backend| {
+            stage::run_watched(backend, scenario, variant, self.watch.as_ref())
+        };
+        let reference = run(self.reference.as_ref())?;
         let mut look = Look {
             is_established: is_established(&reference),
             ..Look::default()
         };
         for library in &self.libraries {
-            if is_deadly(&library.backend.about().recorded_as(), scenario) {
+            if is_deadly(&library.named.0, scenario) {
                 self.passed_over.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
             let trace = match Arc::ptr_eq(&library.backend, &self.reference) {
                 true => None,
-                false => Some(stage::run(library.backend.as_ref(), scenario, variant)?),
+                false => Some(run(library.backend.as_ref())?),
             };
             let trace = trace.as_ref().unwrap_or(&reference);
+            self.watch.enters(Phase::Judge);
             let mut findings = self.found(library, &reference, trace);
             look.muted.add(&findings);
             findings.retain(|finding| finding.known.is_none());
@@ -300,20 +425,31 @@ impl Session {
 
     /// What counts of the findings in a library's trace, known or not.
     fn found(&self, library: &Library, reference: &Trace, trace: &Trace) -> Vec<Finding> {
-        let about = library.backend.about();
-        let of = |trace| {
-            let named = (&*about.recorded_as(), &*about.version);
-            self.judge.unwritten(reference, trace, named)
-        };
+        let (name, version) = &library.named;
+        let of = |trace| self.judge.unwritten(reference, trace, (name, version));
         let mut findings = of(trace);
-        if let Acquaintance::Stranger { differences } = library.acquaintance {
-            let known = of(reference);
+        if let Acquaintance::Stranger { differences } = library.acquaintance
+            && findings.iter().any(|finding| finding.known.is_none())
+        {
+            let of_reference = of(reference);
             let differs = |finding: &Finding| finding.kind == Kind::Difference;
-            findings.retain(|found| !known.contains(found) && (differences || !differs(found)));
-            // The ledger does not speak of this library, only of the reference beside it.
-            findings.iter_mut().for_each(|found| found.known = None);
+            findings
+                .retain(|found| !of_reference.contains(found) && (differences || !differs(found)));
         }
         findings
+    }
+}
+
+impl Library {
+    /// One of the suite's own, with its entries.
+    fn built_in(backend: Arc<dyn Backend>) -> Self {
+        let about = backend.about();
+        let named = (about.recorded_as(), about.version.clone());
+        Self {
+            backend,
+            named,
+            acquaintance: Acquaintance::Ledger,
+        }
     }
 }
 

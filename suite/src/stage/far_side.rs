@@ -3,8 +3,8 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 
-use super::Stage;
 use super::words::Deed;
+use super::{Phase, Stage};
 use crate::link::{Budget, Errno, FarEnd, Inbound, Outbound, Refusal};
 use crate::peer::{End, Peer, Undisturbed};
 use crate::scenario::{PeerAction, Step};
@@ -90,6 +90,7 @@ impl Stage<'_> {
     }
 
     pub(super) fn peer_acts(&mut self, action: &PeerAction) {
+        self.watch.enters(Phase::Peer);
         let from = self.link.mark();
         let mut read = None;
         let end = match action {
@@ -123,6 +124,7 @@ impl Stage<'_> {
             ) => End::Failed(vec!["it would block".to_owned()]),
             (_, end) => end,
         };
+        self.watch.enters(Phase::Script);
         let report = report(read, end);
         let deed = Deed::step(Step::Peer(action.clone()));
         self.push(deed, Outcome::Peer(report), from, Shown::Records);

@@ -6,6 +6,7 @@
 
 mod far_side;
 mod meeting;
+mod phase;
 mod reading;
 mod words;
 mod writing;
@@ -18,6 +19,7 @@ use std::rc::Rc;
 
 use self::far_side::{FarSide, report};
 use self::meeting::meet;
+pub use self::phase::Phase;
 use self::words::Deed;
 use self::writing::{State, Writing};
 use crate::backend::{Backend, Endpoint, Memory, Setup, Switch, Unsupported};
@@ -66,10 +68,13 @@ pub trait Watch {
     fn frees(&self) -> bool {
         true
     }
+
+    /// The case passes into this phase.
+    fn enters(&self, _phase: Phase) {}
 }
 
 /// Nobody looks on.
-struct Unwatched;
+pub(crate) struct Unwatched;
 
 impl Watch for Unwatched {
     fn about_to(&self, _step: usize, _action: &str, _asked: &Asked) {}
@@ -97,6 +102,7 @@ pub fn run_watched(
     variant: Variant,
     watch: &dyn Watch,
 ) -> Result<Trace, StageError> {
+    watch.enters(Phase::Setup);
     let link = Link::new();
     let allowance = Allowance::of(scenario);
     link.limit_outbound(allowance.wire_bytes);
@@ -165,6 +171,7 @@ pub fn run_watched(
         harmed: false,
         setting,
     };
+    watch.enters(Phase::Script);
     for (index, step) in scenario.steps.iter().enumerate() {
         stage.step = index + 1;
         let after = &scenario.steps[index + 1..];
@@ -364,7 +371,9 @@ impl Stage<'_> {
     ) -> Result<ErrorClass, Stop> {
         let from = self.link.mark();
         self.announce(&deed);
+        self.watch.enters(Phase::Library);
         let result = self.guarded(run);
+        self.watch.enters(Phase::Script);
         self.tell(deed, what, result, from, Shown::Records)
     }
 
@@ -461,6 +470,7 @@ impl Stage<'_> {
         let from = self.link.mark();
         let deed = Deed::step(Step::Handshake);
         self.announce(&deed);
+        self.watch.enters(Phase::Handshake);
         let mut peer_end;
         let mut turn = self.link.progress();
         let result = loop {
@@ -480,6 +490,7 @@ impl Stage<'_> {
             }
             turn = self.link.progress();
         };
+        self.watch.enters(Phase::Script);
         let established = matches!(&result, Ok(call) if call.error == ErrorClass::None)
             && self.far.is_established();
         let wire = match established {

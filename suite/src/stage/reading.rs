@@ -1,6 +1,6 @@
 //! The end of a case: the wire is read, and each entry is told which records went over it meanwhile.
 
-use super::{FREE, Stage, StageError};
+use super::{FREE, Phase, Stage, StageError};
 use crate::link::{Direction, Mark, Tap};
 use crate::scenario::{PeerAction, Role, Scenario, Step};
 use crate::trace::{
@@ -11,6 +11,7 @@ use crate::wire;
 impl Stage<'_> {
     /// Reads the wire, and makes the trace of the case.
     pub(super) fn into_trace(self, scenario: &Scenario) -> Result<Trace, StageError> {
+        self.watch.enters(Phase::WireReader);
         let key_log = wire::KeyLog::parse(&self.far.peer().key_log())?;
         let (library, peer) = match self.setting.variant.role {
             Role::Client => (wire::Sender::Client, wire::Sender::Server),
@@ -27,6 +28,7 @@ impl Stage<'_> {
             std::mem::take(&mut view[library]),
             std::mem::take(&mut view[peer]),
         );
+        self.watch.enters(Phase::Trace);
         // A library that was misled in the handshake comes to keys that nobody else has.
         let renegotiates = |step: &Step| {
             matches!(
@@ -77,6 +79,7 @@ impl Stage<'_> {
                 entry.taken = taken;
             }
         }
+        self.watch.enters(Phase::Setup);
         self.watch.about_to(self.step, FREE, &Asked::Nothing);
         match self.watch.frees() {
             true => drop(self.endpoint),

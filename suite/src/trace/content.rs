@@ -3,6 +3,7 @@
 //! `0..16384` stands for the bytes themselves.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,11 +25,34 @@ pub enum Pattern {
 impl Pattern {
     /// Fills `space` with the bytes from position `from` on.
     pub fn fill(self, from: usize, space: &mut [u8]) {
+        match self.beginning().get(from..from + space.len()) {
+            Some(bytes) => space.copy_from_slice(bytes),
+            None => self.compute(from, space),
+        }
+    }
+
+    /// The first [`BEGINNING`] bytes. Every write of every case is a part of them, but for the longest, and is asked for once for
+    /// each library: so they are computed once.
+    fn beginning(self) -> &'static [u8] {
+        static BEGINNINGS: [LazyLock<Vec<u8>>; 3] = [
+            LazyLock::new(|| Pattern::Library.computed(BEGINNING)),
+            LazyLock::new(|| Pattern::Changed.computed(BEGINNING)),
+            LazyLock::new(|| Pattern::Peer.computed(BEGINNING)),
+        ];
+        &BEGINNINGS[self as usize]
+    }
+
+    fn computed(self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.compute(0, &mut bytes);
+        bytes
+    }
+
+    fn compute(self, from: usize, space: &mut [u8]) {
         let (head, rest) = space.split_at_mut((from.next_multiple_of(8) - from).min(space.len()));
         let first = self.word(from / 8).to_le_bytes();
         head.copy_from_slice(&first[from % 8..][..head.len()]);
         let mut number = from.div_ceil(8);
-        // Whole words at once: every write of every case passes through here.
         let (words, tail) = rest.as_chunks_mut::<8>();
         for word in words {
             *word = self.word(number).to_le_bytes();
@@ -75,6 +99,9 @@ impl Pattern {
         (z ^ (z >> 31)) ^ flip
     }
 }
+
+/// How many bytes of each pattern are kept: as many as the writes of a fuzz target offer, twice over.
+const BEGINNING: usize = 128 << 10;
 
 /// What stands in memory once its owner has taken the bytes of a write elsewhere.
 pub const LEFT: u8 = 0xa5;
@@ -191,6 +218,17 @@ mod tests {
             for length in 0..=40 {
                 let part = Pattern::Library.bytes(from, length);
                 assert_eq!(part, whole[from..from + length], "{length} from {from}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_pattern_goes_on_as_what_is_computed() {
+        for pattern in [Pattern::Library, Pattern::Changed, Pattern::Peer] {
+            for from in [0, 3, BEGINNING - 17, BEGINNING - 16, BEGINNING] {
+                let mut computed = [0; 16];
+                pattern.compute(from, &mut computed);
+                assert_eq!(pattern.bytes(from, 16), computed, "{pattern:?} from {from}");
             }
         }
     }

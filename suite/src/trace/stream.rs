@@ -1,6 +1,8 @@
 //! What one end has offered to send, and which of it a reader has seen. Nothing that was offered is
 //! forgotten: a write that is refused may have been sent in part all the same.
 
+use std::cell::LazyCell;
+
 use super::content::{Content, LEFT, Pattern, Segment};
 
 /// What one end has offered to send so far, and how much of it the reader has seen.
@@ -24,6 +26,12 @@ struct Offer {
 
 /// How many bytes tell their place, as many as a number has; fewer can be there by chance.
 const RECOGNISABLE: usize = size_of::<u64>();
+
+/// How many bytes a short window has, for a first look.
+const SHORT: usize = size_of::<u32>();
+
+/// So far apart short windows can stand that every one of [`RECOGNISABLE`] bytes has a whole one within.
+const STRIDE: usize = RECOGNISABLE - SHORT + 1;
 
 /// So far behind a break the bytes are looked for in all that was offered, and not only where they
 /// are expected: further on it would take too long.
@@ -171,12 +179,10 @@ impl Stream {
         if raw.len() < RECOGNISABLE {
             return 0;
         }
-        // Next to nothing of much that was offered stands in a record that is sealed, as most are.
-        let sieve = Sieve::of(windows(raw));
-        let offered = self.offers.iter().flat_map(|offer| windows(&offer.bytes));
-        let mut offered: Vec<u64> = offered
-            .filter(|&window| sieve.lets_through(window))
-            .collect();
+        let mut offered = self.offered_in(raw);
+        if offered.is_empty() {
+            return 0;
+        }
         offered.sort_unstable();
         offered.dedup();
         let sieve = Sieve::of(offered.iter().copied());
@@ -190,6 +196,29 @@ impl Stream {
             }
         }
         bytes
+    }
+
+    /// The windows of all that was offered that stand in `raw` too, and a few that do not. Next to nothing of much that was
+    /// offered stands in a record that is sealed, as most are: so one in [`STRIDE`] short windows is looked at first, of which
+    /// each window has one within.
+    fn offered_in(&self, raw: &[u8]) -> Vec<u64> {
+        let short = Sieve::of(short_windows(raw));
+        let long = LazyCell::new(|| Sieve::of(windows(raw)));
+        let mut found = Vec::new();
+        for Offer { bytes, .. } in &self.offers {
+            for (number, window) in short_windows(bytes).step_by(STRIDE).enumerate() {
+                if !short.lets_through(window) {
+                    continue;
+                }
+                // All windows around it, from the one that ends with it to the one that begins with it.
+                let at = number * STRIDE;
+                let from = (at + SHORT).saturating_sub(RECOGNISABLE);
+                let to = (at + RECOGNISABLE).min(bytes.len());
+                let around = windows(&bytes[from..to]);
+                found.extend(around.filter(|&window| long.lets_through(window)));
+            }
+        }
+        found
     }
 
     /// Where else in all that was offered `bytes` begin, if there are enough of them to tell.
@@ -227,6 +256,15 @@ fn longest_prefix(offers: &[Offer], from: usize, bytes: &[u8]) -> usize {
     let offered = offers.iter().filter_map(|offer| offer.from(from));
     let alike = offered.map(|offered| common_prefix(bytes, offered));
     alike.max().unwrap_or(0)
+}
+
+/// All of [`SHORT`] bytes, each as a number.
+fn short_windows(bytes: &[u8]) -> impl ExactSizeIterator<Item = u64> {
+    let number = |window: &[u8]| {
+        let window = window.first_chunk().copied();
+        u64::from(u32::from_be_bytes(window.unwrap_or_default()))
+    };
+    bytes.windows(SHORT).map(number)
 }
 
 /// All that are so long as to tell their place, each as a number.
@@ -417,6 +455,33 @@ mod tests {
             seen(&[changed(100, 1), pattern(110, 20)]),
             "21 bytes  1 byte that nobody offered, 110..130"
         );
+    }
+
+    /// What [`Stream::in_clear`] answers, by looking at every window of both.
+    fn in_clear_byte_by_byte(offered: &[u8], raw: &[u8]) -> usize {
+        let mut is_clear = vec![false; raw.len()];
+        for (at, window) in raw.windows(RECOGNISABLE).enumerate() {
+            if offered.windows(RECOGNISABLE).any(|other| other == window) {
+                is_clear[at..at + RECOGNISABLE].fill(true);
+            }
+        }
+        is_clear.iter().filter(|is_clear| **is_clear).count()
+    }
+
+    #[test]
+    fn bytes_in_clear_are_counted_wherever_they_begin_and_however_many() {
+        let offered = pattern(0, 61);
+        let mut stream = Stream::default();
+        stream.offer(&offered);
+        for from in 0..=40 {
+            for len in 0..=offered.len() - from {
+                let raw = [&[0; 3], &offered[from..from + len], &[0; 5]].concat();
+                let counted = in_clear_byte_by_byte(&offered, &raw);
+                assert_eq!(stream.in_clear(&raw), counted, "{len} from {from}");
+                assert_eq!(counted, if len < RECOGNISABLE { 0 } else { len });
+            }
+        }
+        assert_eq!(stream.in_clear(&Pattern::Peer.bytes(0, 1000)), 0);
     }
 
     #[test]
