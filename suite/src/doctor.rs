@@ -1,7 +1,7 @@
 //! Proofs that the suite's hold on a library is honest, before anything is said against the library:
-//! a failed proof is the adapter's problem, unless the wire says that the library itself did it.
+//! a failed proof is the adapter's problem, unless the wire, or another transport, shows that the library itself did it.
 //!
-//! In flows a subject; out flow [`Proof`]s.
+//! The input is a subject, the output an [`Examination`].
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -9,10 +9,30 @@ use std::num::NonZeroUsize;
 use serde::Serialize;
 
 use crate::limits;
-use crate::scenario::{Function, Id, ParseError, Scenario, Source, Step, Write, parse};
+use crate::scenario::{
+    Function, Id, ParseError, Scenario, Source, Step, Transport, Variant, Write, parse,
+};
 use crate::stage::StageError;
 use crate::subject::Subject;
-use crate::trace::{Body, Outcome, Protection, Segment, Trace};
+use crate::trace::{Body, Call, Entry, ErrorClass, Outcome, Protection, Segment, Trace};
+
+/// What the examination of a library comes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Examination {
+    /// What was proved, variant by variant.
+    pub proofs: Vec<Proof>,
+    /// Where the handshake ended in each variant, if none was completed in any; else empty. Nothing can be tested then.
+    pub no_handshake: Vec<Obstacle>,
+}
+
+/// What kept a handshake from being completed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Obstacle {
+    /// The call of the library that failed, by its C name, and what it returned.
+    pub call: String,
+    /// The variants in which it did, such as `tls1.3/client`.
+    pub variants: Vec<String>,
+}
 
 /// What is proved, in one variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -65,24 +85,29 @@ impl fmt::Display for Claim {
 }
 
 /// What is written.
-const LENGTH: usize = 10;
+const ALL: [Segment; 1] = [Segment::Stream { from: 0, to: 10 }];
 
 const PLAIN: &str = r#"
 title = "A handshake, and a small write that the peer reads"
 steps = ["handshake", { write = { len = 10 } }, { peer = "read" }]
 "#;
 
+/// The transports that are the library's own, or the system's: where one of them fails as well, no BIO of the suite's is to
+/// blame.
+const OF_OTHERS: [Transport; 3] = [Transport::MemoryBio, Transport::BioPair, Transport::Socket];
+
 /// Examines a library in both roles and both versions.
 ///
 /// # Errors
 /// [`StageError`], if the suite itself could not do its part.
-pub fn examine(subject: &dyn Subject) -> Result<Vec<Proof>, StageError> {
+pub fn examine(subject: &dyn Subject) -> Result<Examination, StageError> {
     let plain = plain().map_err(|error| StageError::Worker(error.to_string()))?;
     let impossible = impossible(&plain);
-    let variants = plain.variants().collect::<Vec<_>>();
     let mut proofs = Vec::new();
-    for variant in variants {
+    let mut obstacles = Vec::new();
+    for variant in plain.variants() {
         let first = subject.run(&plain, variant)?.trace;
+        obstacles.push((obstacle(subject, &first), variant));
         let mut prove = |claim, finding| {
             proofs.push(Proof {
                 claim,
@@ -95,14 +120,114 @@ pub fn examine(subject: &dyn Subject) -> Result<Vec<Proof>, StageError> {
             continue;
         }
         let wire = wire_is_read(&first);
-        prove(Claim::Arrives, arrives(&first, &wire));
+        let arrives = match arrives(&first, &wire) {
+            Finding::Fails(seen) if fails_elsewhere(subject, &plain, variant)? => {
+                Finding::Library(seen)
+            }
+            arrives => arrives,
+        };
+        prove(Claim::Arrives, arrives);
         prove(Claim::WireIsRead, wire);
         let second = subject.run(&plain, variant)?.trace;
         prove(Claim::SameTwice, same(&first, &second));
         let impossible = subject.run(&impossible, variant)?.trace;
         prove(Claim::UnsupportedIsSaid, unsupported(&impossible));
     }
-    Ok(proofs)
+    Ok(Examination {
+        proofs,
+        no_handshake: in_all_variants(obstacles),
+    })
+}
+
+/// Whether the bytes do not arrive over any transport that is not the suite's own either. Not so if the library has none of
+/// these.
+fn fails_elsewhere(
+    subject: &dyn Subject,
+    plain: &Scenario,
+    variant: Variant,
+) -> Result<bool, StageError> {
+    let mut tried = false;
+    for transport in OF_OTHERS {
+        let trace = subject
+            .run(
+                plain,
+                Variant {
+                    transport,
+                    ..variant
+                },
+            )?
+            .trace;
+        if trace.unsupported().is_some() {
+            continue;
+        }
+        if arrives(&trace, &wire_is_read(&trace)) == Finding::Holds {
+            return Ok(false);
+        }
+        tried = true;
+    }
+    Ok(tried)
+}
+
+/// What kept the handshake of the plain case from being completed, if anything did.
+fn obstacle(subject: &dyn Subject, trace: &Trace) -> Option<String> {
+    if let Some(why) = trace.unsupported() {
+        return Some(why.to_owned());
+    }
+    let handshake = handshake(trace)?;
+    let seen = in_one_line(&handshake.result.to_string());
+    let is_done = is_established(trace);
+    (!is_done).then(|| format!("{} ({seen})", handshake_function(subject)))
+}
+
+/// The entry of the handshake of the plain case.
+fn handshake(trace: &Trace) -> Option<&Entry> {
+    let is_handshake = |entry: &&Entry| entry.asked.step() == Some(&Step::Handshake);
+    trace.entries.iter().find(is_handshake)
+}
+
+/// Whether both ends completed the handshake of the plain case.
+fn is_established(trace: &Trace) -> bool {
+    let Some(handshake) = handshake(trace) else {
+        return false;
+    };
+    // Where the peer did not complete it, an entry of its own in the same step says so.
+    let entries = trace
+        .entries
+        .iter()
+        .filter(|entry| entry.step == handshake.step);
+    let is_done = |call: &Call| call.error == ErrorClass::None;
+    matches!(&handshake.result, Outcome::Call(call) if is_done(call)) && entries.count() == 1
+}
+
+/// The function by which the suite lets this library do a handshake.
+fn handshake_function(subject: &dyn Subject) -> &'static str {
+    let Some(arrived) = subject.arrived() else {
+        return "the handshake";
+    };
+    let has = |name: &str| arrived.loaded.has.iter().any(|it| it == name);
+    match has("SSL_do_handshake") {
+        true => "SSL_do_handshake",
+        false => "SSL_connect or SSL_accept",
+    }
+}
+
+/// The obstacles, those that are alike together; none if a handshake was completed in one of the variants.
+fn in_all_variants(obstacles: Vec<(Option<String>, Variant)>) -> Vec<Obstacle> {
+    let mut together: Vec<Obstacle> = Vec::new();
+    for (call, variant) in obstacles {
+        let Some(call) = call else {
+            return Vec::new();
+        };
+        let variant = variant.to_string();
+        match together.iter_mut().find(|one| one.call == call) {
+            Some(one) => one.variants.push(variant),
+            None => together.push(Obstacle {
+                call,
+                variants: vec![variant],
+            }),
+        }
+    }
+    together
 }
 
 fn plain() -> Result<Scenario, ParseError> {
@@ -194,26 +319,25 @@ fn wire_is_read(trace: &Trace) -> Finding {
     if let Some(end) = trace.end() {
         return Finding::Library(end.result.to_string());
     }
+    let read = read_by_peer(trace);
     match on_the_wire(trace) {
-        Some(wire) if wire == read_by_peer(trace) => Finding::Holds,
-        _ => Finding::Fails(in_one_line(trace)),
+        Some(wire) if wire == read => Finding::Holds,
+        // Neither the suite's reader nor the peer could make anything of it.
+        None if read != ALL => Finding::Library(in_quotes(trace)),
+        _ => Finding::Fails(in_quotes(trace)),
     }
 }
 
 fn arrives(trace: &Trace, wire: &Finding) -> Finding {
-    let all = Segment::Stream {
-        from: 0,
-        to: LENGTH,
-    };
     let read = read_by_peer(trace);
-    if read == [all] && trace.end().is_none() {
+    if read == ALL && trace.end().is_none() && is_established(trace) {
         return Finding::Holds;
     }
     // Where nothing of the suite's stands between the library and what it did, it is the library's.
     match wire {
         Finding::Library(how) => Finding::Library(how.clone()),
-        Finding::Holds if !read.is_empty() => Finding::Library(in_one_line(trace)),
-        _ => Finding::Fails(in_one_line(trace)),
+        Finding::Holds if !read.is_empty() => Finding::Library(in_quotes(trace)),
+        _ => Finding::Fails(in_quotes(trace)),
     }
 }
 
@@ -221,7 +345,7 @@ fn same(first: &Trace, second: &Trace) -> Finding {
     if first.digest() == second.digest() {
         return Finding::Holds;
     }
-    let told = format!("first {}; then {}", in_one_line(first), in_one_line(second));
+    let told = format!("first {}; then {}", in_quotes(first), in_quotes(second));
     let calls = |trace: &Trace| {
         let calls = Trace {
             aside: Vec::new(),
@@ -240,25 +364,28 @@ fn unsupported(trace: &Trace) -> Finding {
     match (trace.unsupported(), trace.end()) {
         (Some(_), _) => Finding::Holds,
         (None, Some(end)) => Finding::Library(end.result.to_string()),
-        (None, None) => Finding::Fails(in_one_line(trace)),
+        (None, None) => Finding::Fails(in_quotes(trace)),
     }
 }
 
 /// A trace in one line.
-fn in_one_line(trace: &Trace) -> String {
-    let text = trace.to_string();
+fn in_quotes(trace: &Trace) -> String {
+    format!("“{}”", in_one_line(&trace.to_string()))
+}
+
+/// Text of several lines in one.
+fn in_one_line(text: &str) -> String {
     let lines: Vec<String> = text
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
     let line = lines.join("; ");
-    format!("“{}”", limits::shortened(&line, limits::LINE))
+    limits::shortened(&line, limits::LINE).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::Entry;
 
     fn trace(action: &str, aside: &[&str]) -> Trace {
         Trace {

@@ -15,6 +15,7 @@ use crate::judge::{
     Compared, Difference, Finding, Judge, Judgement, Kind, More, Place, Recorded, Stale, Verdict,
 };
 use crate::limits;
+use crate::manual::{Manual, Strength};
 use crate::scenario::{Corpus, Id, Origin, Scenario, Selection, Variant};
 use crate::stage::StageError;
 use crate::subject::{Printed, Ran, Subject};
@@ -63,26 +64,60 @@ pub struct CaseResult {
     pub origin: Origin,
 }
 
+/// How much of a surprise a case is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Surprise {
+    /// Everything is as it was recorded, or is known.
+    None,
+    /// All that is not known is that clauses are broken which say *should*, and that those very calls differ from the
+    /// reference's.
+    ShouldAlone,
+    /// Something else is not known, or not as it was recorded.
+    Other,
+}
+
 impl CaseResult {
-    /// Whether nobody expected this: something was found that the ledger does not know; another trace was
-    /// recorded, or none was although the scenario belongs to the library. Of a scenario outside the library
-    /// nobody can know how the libraries differ.
-    pub fn is_unexpected(&self) -> bool {
-        let matters = |finding: &&Finding| {
-            finding.kind != Kind::Difference
-                || self.origin == Origin::Library
-                || self.recorded == Recorded::Stranger
+    /// How much of a surprise it is: something was found that the ledger does not know; another trace was
+    /// recorded, or none was although the scenario belongs to the library. Where the scenario comes from, and where the
+    /// backend does, is all the same for what was found.
+    pub fn surprise(&self, contract: &Manual) -> Surprise {
+        let is_recorded = match self.recorded {
+            Recorded::AsRecorded | Recorded::Stranger => true,
+            Recorded::Changed => false,
+            Recorded::Never => self.origin != Origin::Library,
         };
-        let mut unknown = self
+        if !is_recorded {
+            return Surprise::Other;
+        }
+        let unknown = self
             .findings
             .iter()
             .filter(|finding| finding.known.is_none());
-        unknown.any(|finding| matters(&finding))
-            || match self.recorded {
-                Recorded::AsRecorded | Recorded::Stranger => false,
-                Recorded::Changed => true,
-                Recorded::Never => self.origin == Origin::Library,
+        let surprises = unknown.map(|finding| match self.is_a_should(finding, contract) {
+            true => Surprise::ShouldAlone,
+            false => Surprise::Other,
+        });
+        surprises.max().unwrap_or(Surprise::None)
+    }
+
+    /// Whether this unknown finding is a broken clause that says *should*, or how the call that broke it differs.
+    fn is_a_should(&self, finding: &Finding, contract: &Manual) -> bool {
+        let breaks_should = |finding: &Finding| {
+            let clause = finding.clause.as_deref().and_then(|id| contract.get(id));
+            finding.kind == Kind::Violation
+                && clause.is_some_and(|clause| clause.strength == Strength::Should)
+        };
+        let is_same_call = |other: &&Finding| {
+            (other.step, other.action.as_str()) == (finding.step, finding.action.as_str())
+        };
+        match finding.kind {
+            Kind::Crash | Kind::Hang | Kind::Stop => false,
+            Kind::Violation => breaks_should(finding),
+            Kind::Difference => {
+                let mut others = self.findings.iter().filter(|other| other.known.is_none());
+                others.any(|other| is_same_call(&other) && breaks_should(other))
             }
+        }
     }
 }
 
@@ -251,9 +286,11 @@ impl<'c> Plan<'c> {
                         judge
                             .recordings
                             .compare(&scenario.id, &recorded_as, variant, &trace);
-                    // How the suite's own libraries differ from another one is on nobody's record.
-                    let is_on_record =
-                        recorded == Recorded::Stranger || self.reference.about().id == REFERENCE;
+                    // How the suite's own libraries differ from another one than the reference follows from how both
+                    // differ from that, which is known of the suite's own scenarios.
+                    let is_on_record = recorded == Recorded::Stranger
+                        || self.reference.about().id == REFERENCE
+                        || selection.origin != Origin::Library;
                     findings.retain(|found| found.kind != Kind::Difference || is_on_record);
                     more.retain(|more| more.kind != Kind::Difference || is_on_record);
                     trace.shorten(limits::KEPT);

@@ -11,6 +11,9 @@ use writeproof::judge::Recordings;
 use writeproof::scenario::{Corpus, Scenario};
 use writeproof_openssl_1_1_1::LIBSSL;
 
+/// The library, of which nothing is known.
+const STRANGER: [&str; 4] = ["--libssl", LIBSSL, "--as", "unknown"];
+
 fn run(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.args(arguments).stdin(Stdio::null());
@@ -29,7 +32,10 @@ fn exits_with(code: i32, arguments: &[&str]) -> (String, String) {
 
 #[test]
 fn what_was_loaded_is_told_before_what_differs() {
-    let (text, _) = exits_with(1, &["check", "--libssl", LIBSSL, "--scenario", "closing"]);
+    let (text, _) = exits_with(
+        1,
+        &[&["check"], &STRANGER[..], &["--scenario", "closing"]].concat(),
+    );
     let real = Path::new(LIBSSL).canonicalize().expect("it was built");
     let wanted = [
         "libssl.so: OpenSSL 1.1.1w  11 Sep 2023".to_owned(),
@@ -49,7 +55,10 @@ fn what_was_loaded_is_told_before_what_differs() {
 
 #[test]
 fn each_group_names_a_command_that_shows_its_trace() {
-    let (text, _) = exits_with(1, &["check", "--libssl", LIBSSL, "--scenario", "closing"]);
+    let (text, _) = exits_with(
+        1,
+        &[&["check"], &STRANGER[..], &["--scenario", "closing"]].concat(),
+    );
     let commands: Vec<&str> = text
         .lines()
         .filter_map(|line| line.trim().strip_prefix("writeproof "))
@@ -63,14 +72,14 @@ fn each_group_names_a_command_that_shows_its_trace() {
 }
 
 #[rstest]
-#[case(&["--limit", "2.5", "--memory", "0", "--name", "mine"], "--name mine --backend openssl-3.6 --limit 2.5 --memory 0")]
-#[case(&["--in-process"], "--backend openssl-3.6 --in-process")]
+#[case(&["--limit", "2.5", "--memory", "0", "--name", "mine"], "--name mine --as unknown --backend openssl-3.6 --limit 2.5 --memory 0")]
+#[case(&["--in-process"], "--as unknown --backend openssl-3.6 --in-process")]
 fn the_command_that_shows_a_trace_runs_the_library_as_it_was_run(
     #[case] given: &[&str],
     #[case] wanted: &str,
 ) {
     // One family in which nothing crashes, as it could in this process.
-    let arguments = ["check", "--libssl", LIBSSL, "--scenario", "retry"];
+    let arguments = [&["check"], &STRANGER[..], &["--scenario", "retry"]].concat();
     let (text, _) = exits_with(1, &[&arguments[..], given].concat());
     let commands = text.lines().map(str::trim);
     let commands: Vec<_> = commands
@@ -87,7 +96,7 @@ fn the_command_that_shows_a_trace_runs_the_library_as_it_was_run(
 
 #[test]
 fn the_groups_are_all_that_is_wrong_or_differs() {
-    let arguments = ["check", "--libssl", LIBSSL, "--scenario", "closing"];
+    let arguments = [&["check"], &STRANGER[..], &["--scenario", "closing"]].concat();
     let (text, _) = exits_with(1, &arguments);
     let (report, _) = exits_with(1, &[&arguments[..], &["--format", "json"]].concat());
     let report: Value = serde_json::from_str(&report).expect("JSON");
@@ -128,7 +137,7 @@ fn cases_of_group(line: &str) -> Option<usize> {
 
 #[test]
 fn against_itself_nothing_differs_and_what_is_wrong_still_is() {
-    let arguments = ["check", "--libssl", LIBSSL, "--against", "openssl-1.1.1"];
+    let arguments = [&["check"], &STRANGER[..], &["--against", "openssl-1.1.1"]].concat();
     let (text, _) = exits_with(1, &arguments);
     assert!(!text.contains("differ"), "{text}");
     assert!(
@@ -147,6 +156,8 @@ fn the_json_report_says_what_was_loaded_and_proved() {
         "check",
         "--libssl",
         LIBSSL,
+        "--as",
+        "unknown",
         "--scenario",
         "zero",
         "--format",
@@ -184,7 +195,7 @@ fn in_this_process_or_in_a_worker_the_cases_come_to_the_same() {
         .flat_map(|s| ["--scenario", s.id.as_str()]);
     let selected: Vec<&str> = of_each.collect();
     let cases = |more: &[&str]| {
-        let arguments = ["check", "--libssl", LIBSSL, "--format", "json"];
+        let arguments = [&["check"], &STRANGER[..], &["--format", "json"]].concat();
         let (text, _) = exits_with(1, &[&arguments[..], &selected, more].concat());
         let report: Value = serde_json::from_str(&text).expect("JSON");
         report["cases"].clone()
@@ -195,7 +206,10 @@ fn in_this_process_or_in_a_worker_the_cases_come_to_the_same() {
 #[test]
 fn a_library_of_the_users_own_is_shown_run_and_compared_by_path() {
     let id = "closing/transport-returns-zero";
-    let (trace, _) = exits_with(1, &["show", id, "--libssl", LIBSSL, "--name", "mine"]);
+    let (trace, _) = exits_with(
+        1,
+        &[&["show", id, "--name", "mine"], &STRANGER[..]].concat(),
+    );
     assert!(
         trace.contains(&format!("{id}  mine  tls1.2/client")),
         "{trace}"
@@ -210,6 +224,8 @@ fn a_library_of_the_users_own_is_shown_run_and_compared_by_path() {
         "rustls",
         "--libssl",
         LIBSSL,
+        "--as",
+        "unknown",
     ];
     let (text, _) = exits_with(1, &arguments);
     assert!(

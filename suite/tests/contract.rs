@@ -61,7 +61,13 @@ fn writeproof(arguments: &[&str]) -> Answer {
 fn check_with(fault: &str, arguments: &[&str]) -> Answer {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.env(FAULT, fault);
-    command.args(["check", "--libssl", writeproof_faulty::LIBSSL]);
+    command.args([
+        "check",
+        "--libssl",
+        writeproof_faulty::LIBSSL,
+        "--as",
+        "unknown",
+    ]);
     answer(command.args(arguments))
 }
 
@@ -283,7 +289,9 @@ fn with_all_that_was_proposed_nothing_is_unexpected_any_more() {
     let folder = TempDir::new().expect("a folder");
     let path = ledger_file(&folder, &completed());
     let path = path.to_str().expect("a path");
-    let text = writeproof(&["check", "--libssl", LIBSSL, "--ledger", path]);
+    let text = writeproof(&[
+        "check", "--libssl", LIBSSL, "--as", "unknown", "--ledger", path,
+    ]);
     let text = text.with(0).out;
     assert!(text.contains("nothing unexpected, in "), "{text}");
 }
@@ -300,7 +308,15 @@ fn entry(scenarios: &str) -> String {
 
 fn check_by(ledger: &Path, scenario: &str) -> Answer {
     let ledger = ledger.to_str().expect("a path");
-    let arguments = ["check", "--libssl", LIBSSL, "--scenario", scenario];
+    let arguments = [
+        "check",
+        "--libssl",
+        LIBSSL,
+        "--as",
+        "unknown",
+        "--scenario",
+        scenario,
+    ];
     writeproof(&[&arguments[..], &["--ledger", ledger]].concat())
 }
 
@@ -460,6 +476,8 @@ fn the_json_report_says_what_the_ledger_knows() {
         "check",
         "--libssl",
         LIBSSL,
+        "--as",
+        "unknown",
         "--scenario",
         DIFFERS,
         "--ledger",

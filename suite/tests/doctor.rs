@@ -94,8 +94,9 @@ fn found(twist: Twist) -> Vec<(Claim, &'static str)> {
         .expect("it is known")
         .expect("it is linked in");
     let subject = InProcess::new(Arc::new(Twisted { inner, twist }));
-    let proofs = examine(&subject).expect("the stage does its part");
-    let mut found: Vec<_> = proofs
+    let examination = examine(&subject).expect("the stage does its part");
+    let mut found: Vec<_> = examination
+        .proofs
         .iter()
         .filter_map(|proof| match proof.finding {
             Finding::Holds => None,

@@ -272,6 +272,13 @@ pub trait Endpoint {
         Err(Unsupported::new("error queue"))
     }
 
+    /// Why the library may offer more than the one version and cipher that it was opened for, if it may: a function that
+    /// restricts it is missing or returned an error. The peer has only the one then, and a connection that does
+    /// not come to it is not applicable.
+    fn unrestricted(&self) -> Option<&str> {
+        None
+    }
+
     /// The next call finds no such entry after all.
     fn forget_stale_error(&mut self) {}
 }

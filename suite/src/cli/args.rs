@@ -1,12 +1,14 @@
 //! The arguments of the command, and the help that teaches them.
 
+use std::fmt;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::backend::REFERENCE;
+use crate::backend::libssl::Family;
 use crate::scenario::{Transport, Variant};
 
 /// A conformance and differential suite for implementations of SSL_write.
@@ -39,14 +41,17 @@ Examples:
   writeproof check --libssl ./libssl.so --against openssl-1.1.1 --scenario retry
   writeproof check --libssl old/libssl.so --name old --libssl new/libssl.so --name new --against old
   writeproof check --libssl ./libssl.so --ledger ./known.toml
+  writeproof check --libssl ./libssl.so --as unknown        with nothing that is known already
 
-Exit codes: 0 nothing is wrong or differs, 1 something is, or crashed or hung, 2 bad usage, 3 the library could
-not be used, or the suite has it not in hand (`doctor` says FAILED). All of them: writeproof --help";
+Exit codes: 0 nothing unexpected, 1 something is wrong, differs, crashed or hung, 2 bad usage, 3 the library could
+not be used or tested: no handshake was completed, no case was applicable, or too few were. All of them:
+writeproof --help";
 
 const MANUAL_EXAMPLES: &str = "\
 Examples:
   writeproof manual                               a line for each clause
   writeproof manual retry.same-arguments          all of one clause
+  writeproof manual retry                         all of a family
   writeproof manual --backend boringssl --format json
 
 Exit codes: 0 each clause was put to the test, 1 one was not, 2 bad usage. All of them: writeproof --help";
@@ -98,7 +103,7 @@ Exit codes: 0 all are written, 2 a file cannot be written. All of them: writepro
 
 const LONG_HELP: &str = "\
 Scenarios are named by id (retry/shorter-buffer), by pattern (retry, 'closing/*', '*/shorter-*'), or by
-the path of a scenario file anywhere (./my-scenario.toml).
+the path of a scenario file, or of a folder of them, anywhere (./my-scenario.toml, ./mine).
 
 Examples:
   writeproof run                                  everything, on all backends
@@ -120,15 +125,16 @@ Examples:
 A shared object, named with --libssl or a backend, runs in processes of its own, which may use no
 network, write no file and start no program. A crash, an exit or a hang is the result of its case.
 
-Exit codes:
-  0    nothing unexpected: every trace is as recorded, and whatever breaks the contract or differs from
-       the reference is in the ledger; a library that nothing is known of keeps the contract and does
-       what the reference does
-  1    something unexpected: a clause of the contract is broken, a trace differs, crashed or hung, and
-       the ledger does not know; a trace is not as recorded, or was never recorded; the ledger knows of
-       something that does not come any more
+Exit codes, the same for scenarios of the suite and of your own, and for backends and what --libssl names:
+  0    nothing unexpected: every trace is as recorded, and the ledger knows whatever breaks the contract or
+       differs from what it is compared with
+  1    something unexpected: a clause of the contract is broken, a trace differs, crashed or hung, and the
+       ledger does not know; a trace is not as recorded, or was never recorded; the ledger knows of
+       something that does not come any more. In `check`, clauses that say should count with --strict alone
   2    bad usage, a bad input file, or a report that cannot be written
-  3    a backend, or a library that was named, could not be used
+  3    a backend, or a library that was named, could not be used or tested: in `check`, the self-check
+       completed no handshake, or the adapter does not work; in all commands, no case was applicable to a
+       library that was named; fewer cases were applicable than --require-applicable asks for
   4    the suite itself failed: a bug in it, or the machine gave no memory
   130  interrupted; no report was written, but for shrink, which has kept the smallest input so far
 
@@ -233,11 +239,40 @@ pub(super) struct LibsslArguments {
     pub(super) in_process: bool,
 }
 
+/// As what the shared objects that the user names are judged.
+#[derive(Debug, Args)]
+pub(super) struct AsArguments {
+    /// What a --libssl is, and so what is known of it: openssl, tongsuo, boringssl or aws-lc, with its version
+    /// (openssl@3.0.19) where it is not the one that it reports; or unknown, of which nothing is. Once for all
+    /// --libssl, or once for each [default: what its object shows].
+    #[arg(long = "as", value_name = "NAME[@VERSION]", requires = "libssl", value_parser = parse_as)]
+    pub(super) judged_as: Vec<As>,
+}
+
+/// What a shared object is, as the user says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum As {
+    /// Something of which nothing is known.
+    Unknown,
+    /// This library, in this version or in the one that it reports.
+    Library(Family, Option<String>),
+}
+
+impl fmt::Display for As {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("unknown"),
+            Self::Library(family, None) => f.write_str(family.word()),
+            Self::Library(family, Some(version)) => write!(f, "{}@{version}", family.word()),
+        }
+    }
+}
+
 /// What is run, and how it is told.
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
-    /// A scenario: id, pattern or path of a file [default: all]; can be given several times.
-    #[arg(long, value_name = "PATTERN")]
+    /// Scenarios: ids, patterns, or paths of files or folders [default: all]; can be given several times.
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
     pub(super) scenario: Vec<String>,
     /// How to report.
     #[arg(long, value_enum, default_value_t)]
@@ -248,6 +283,9 @@ pub(super) struct ReportArguments {
     /// How many cases run at a time [default: one for each processor].
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<NonZeroU16>,
+    /// Exit with 3 if fewer of the cases of a library than this, in percent, could be run to their end.
+    #[arg(long, value_name = "PERCENT", value_parser = value_parser!(u8).range(0..=100))]
+    pub(super) require_applicable: Option<u8>,
     /// What is known already of the libraries that are named with --libssl: a ledger, as those below
     /// fixtures/ledger/; can be given several times. `writeproof ledger --propose --libssl PATH` begins one.
     #[arg(long, value_name = "FILE", requires = "libssl")]
@@ -258,9 +296,14 @@ pub(super) struct ReportArguments {
 pub(super) struct CheckArguments {
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
+    #[command(flatten)]
+    pub(super) judged: AsArguments,
     /// What to compare with: a backend (see `writeproof list`), or the --name of another --libssl.
     #[arg(long, value_name = "NAME", default_value = REFERENCE)]
     pub(super) against: String,
+    /// Exit with 1 also where nothing but clauses that say *should* is broken, as `run` always does.
+    #[arg(long)]
+    pub(super) strict: bool,
     #[command(flatten)]
     pub(super) report: ReportArguments,
 }
@@ -269,6 +312,8 @@ pub(super) struct CheckArguments {
 pub(super) struct RunArguments {
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
+    #[command(flatten)]
+    pub(super) judged: AsArguments,
     /// A backend to run on [default: all]; can be given several times.
     #[arg(long, value_name = "NAME")]
     pub(super) backend: Vec<String>,
@@ -285,10 +330,13 @@ pub(super) struct ListArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArguments {
-    /// The scenario: id, pattern or path of a file.
-    pub(super) scenario: String,
+    /// The scenarios: ids, patterns, or paths of files or folders.
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub(super) scenario: Vec<String>,
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
+    #[command(flatten)]
+    pub(super) judged: AsArguments,
     /// A backend to show it on [default: the libraries that are named with --libssl, else the
     /// reference]; can be given several times.
     #[arg(long, value_name = "NAME")]
@@ -301,19 +349,23 @@ pub(super) struct ShowArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct DiffArguments {
-    /// The backend to compare with, then the one that is compared; for each --libssl, one less.
-    #[arg(value_name = "NAME", num_args = 0..=2)]
+    /// The backend to compare with, then the one that is compared; for each --libssl, one less. What is a path
+    /// (mine/scenario.toml) is a scenario.
+    #[arg(value_name = "NAME")]
     pub(super) backends: Vec<String>,
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
-    /// A scenario: id, pattern or path of a file [default: all]; can be given several times.
+    #[command(flatten)]
+    pub(super) judged: AsArguments,
+    /// A scenario: id, pattern, or path of a file or a folder [default: all]; can be given several times.
     #[arg(long, value_name = "PATTERN")]
     pub(super) scenario: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ManualArguments {
-    /// A clause, such as retry.same-arguments, to be told in full [default: a line for each].
+    /// A clause, such as retry.same-arguments, or a family of them, such as retry, to be described in full [default: a
+    /// line for each].
     pub(super) clause: Vec<String>,
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
@@ -449,6 +501,28 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     match (0.001..=LONGEST).contains(&seconds) {
         true => Ok(Duration::from_secs_f64(seconds)),
         false => Err(format!("from 0.001 to {LONGEST} seconds")),
+    }
+}
+
+fn parse_as(text: &str) -> Result<As, String> {
+    let (name, version) = match text.split_once('@') {
+        Some((name, version)) => (name, Some(version)),
+        None => (text, None),
+    };
+    match (name, Family::from_word(name), version) {
+        ("unknown", _, None) => Ok(As::Unknown),
+        (_, Some(family), None) => Ok(As::Library(family, None)),
+        (_, Some(family), Some(version)) if version.starts_with(|c: char| c.is_ascii_digit()) => {
+            Ok(As::Library(family, Some(version.to_owned())))
+        }
+        (_, Some(family), Some(_)) => Err(format!(
+            "a version begins with a digit, as in {}@3.0.19",
+            family.word()
+        )),
+        (_, None, _) => {
+            let names: Vec<&str> = Family::ALL.into_iter().map(Family::word).collect();
+            Err(format!("it is unknown, or one of {}", names.join(", ")))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::args::{CheckArguments, Format};
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{carry_out, jobs, judge_with, report, verdict};
+use super::{Strictness, carry_out, complain_of_untested, exit_of, jobs, judge_with, report};
 use crate::doctor;
 use crate::report::check::shown_by;
 use crate::run::{Plan, RunError};
@@ -20,6 +20,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
     let scenarios = corpus.select(&arguments.report.scenario)?;
     let output = Output::prepare(arguments.report.output.as_deref())?;
     let libraries = Libraries::open(&arguments.libraries)?;
+    let libraries = libraries.judged_as(&arguments.judged.judged_as)?;
     let mut backends = libraries.named();
     backends.retain(|subject| subject.about().id != arguments.against);
     if backends.is_empty() {
@@ -32,37 +33,37 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
         jobs: jobs(arguments.report.jobs),
         variants: Vec::new(),
     };
-    let judge = judge_with(&arguments.report.ledger, &libraries)?;
+    let (judge, identities) = judge_with(&arguments.report.ledger, &libraries)?;
     let begun = Instant::now();
-    let mut proofs = Vec::new();
+    let mut examinations = Vec::new();
     for subject in &plan.backends {
         let examined = doctor::examine(subject.as_ref());
-        proofs.push(examined.map_err(RunError::Doctor)?);
+        examinations.push(examined.map_err(RunError::Doctor)?);
     }
     let results = carry_out(&plan, &judge)?;
     let duration = begun.elapsed();
-    let mut report = report(&plan, &judge, &results, &[]);
-    for (checked, proofs) in report.checked.iter_mut().zip(proofs) {
-        checked.proofs = proofs;
+    let mut report = report(&plan, &judge, &identities, &results, &[]);
+    for (checked, examination) in report.checked.iter_mut().zip(examinations) {
+        checked.proofs = examination.proofs;
+        checked.no_handshake = examination.no_handshake;
     }
     report.stale = plan.stale(&judge, &corpus, &results);
-    let failed = report
-        .checked
-        .iter()
-        .flat_map(|checked| &checked.proofs)
-        .any(|proof| matches!(proof.finding, doctor::Finding::Fails(_)));
+    let required = arguments.report.require_applicable;
     output.write(&match arguments.report.format {
-        Format::Text => report.check(duration, &|result| {
+        Format::Text => report.check(duration, required, &|result| {
             shown_by(
                 result,
                 &libraries.again(&[&result.backend, &arguments.against]),
             )
         }),
-        Format::Json => report.json(duration).map_err(Failure::Json)?,
+        Format::Json => {
+            complain_of_untested(&report, required);
+            report.json(duration).map_err(Failure::Json)?
+        }
     })?;
-    Ok(match (failed, report.stale.as_slice()) {
-        (true, _) => Exit::Backend,
-        (false, []) => verdict(&results),
-        (false, _) => Exit::Unexpected,
-    })
+    let strictness = match arguments.strict {
+        true => Strictness::Strict,
+        false => Strictness::ShouldIsFree,
+    };
+    Ok(exit_of(&report, required, strictness))
 }

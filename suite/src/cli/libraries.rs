@@ -1,15 +1,18 @@
 //! From arguments to libraries that cases can be run on: backends by name, and shared objects by path.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::LibsslArguments;
+use super::args::{As, LibsslArguments};
 use super::failure::Failure;
-use crate::backend::libssl::Source;
+use crate::backend::libssl::{Recognised, Source};
 use crate::backend::{Backends, Unusable};
+use crate::judge::Judge;
+use crate::judge::known::Library;
 use crate::report::check::quoted;
+use crate::report::{By, JudgedAs};
 use crate::subject::{Isolation, Subject};
 use crate::worker::Limits;
 
@@ -30,7 +33,15 @@ pub(super) struct Libraries {
     isolation: Isolation,
     apart: Apart,
     /// The shared objects that the user named, opened.
-    named: Vec<(Source, Arc<dyn Subject>)>,
+    named: Vec<Named>,
+}
+
+/// A shared object that the user named, opened.
+struct Named {
+    source: Source,
+    subject: Arc<dyn Subject>,
+    /// What it is, if the user says so.
+    given: Option<As>,
 }
 
 impl Libraries {
@@ -53,7 +64,11 @@ impl Libraries {
         let mut named = Vec::new();
         for source in sources(arguments)? {
             let subject = isolation.load(&source).map_err(Failure::Open)?;
-            named.push((source, subject));
+            named.push(Named {
+                source,
+                subject,
+                given: None,
+            });
         }
         Ok(Self {
             isolation,
@@ -71,15 +86,30 @@ impl Libraries {
         }
     }
 
+    /// The same, and those that the user named are what the user says, where that is said: once for all, or for each.
+    pub(super) fn judged_as(mut self, given: &[As]) -> Result<Self, Failure> {
+        let given = spread("--as", given, self.named.len())?;
+        for (named, given) in self.named.iter_mut().zip(given) {
+            named.given = given.cloned();
+        }
+        Ok(self)
+    }
+
+    /// As which libraries those are judged that the user named, by the names that they go by.
+    pub(super) fn identities(&self, judge: &Judge) -> BTreeMap<String, JudgedAs> {
+        let identity = |named: &Named| (named.source.id.clone(), named.identity(judge));
+        self.named.iter().map(identity).collect()
+    }
+
     /// The shared objects that the user named.
     pub(super) fn named(&self) -> Vec<Arc<dyn Subject>> {
-        let subjects = self.named.iter().map(|(_, subject)| Arc::clone(subject));
+        let subjects = self.named.iter().map(|named| Arc::clone(&named.subject));
         subjects.collect()
     }
 
     /// A library by name: one that the user named, or a backend.
     pub(super) fn by_name(&self, name: &str) -> Result<Arc<dyn Subject>, Failure> {
-        if let Some((_, subject)) = self.named.iter().find(|(source, _)| source.id == name) {
+        if let Some(Named { subject, .. }) = self.named.iter().find(|one| one.source.id == name) {
             return Ok(Arc::clone(subject));
         }
         let opened = match self.apart {
@@ -121,17 +151,68 @@ impl Libraries {
     /// With which arguments these libraries are had in another command, run as they were in this one.
     pub(super) fn again(&self, names: &[&str]) -> String {
         let mut sources: Vec<&Source> = Vec::new();
+        // Either all of them have one, or none.
+        let mut given: Vec<&As> = Vec::new();
         let mut backends: Vec<&str> = Vec::new();
         for name in names {
-            match self.named.iter().find(|(source, _)| source.id == *name) {
-                Some((source, _)) => sources.push(source),
+            match self.named.iter().find(|named| named.source.id == *name) {
+                Some(named) => {
+                    sources.push(&named.source);
+                    given.extend(&named.given);
+                }
                 None => backends.push(name),
             }
         }
         let mut words = named_again(&sources);
+        words.extend(given.iter().map(|given| format!("--as {given}")));
         words.extend(backends.iter().map(|name| format!("--backend {name}")));
         words.extend(isolated_again(&self.isolation));
         words.join(" ")
+    }
+}
+
+impl Named {
+    /// As which library it is judged, and what this judge knows of that.
+    fn identity(&self, judge: &Judge) -> JudgedAs {
+        let ledger = &judge.ledger;
+        let loaded = self.subject.arrived().map(|arrived| &arrived.loaded);
+        let recognised = loaded.and_then(|loaded| loaded.recognised.clone());
+        let (library, by) = match &self.given {
+            None => (recognised, By::Object),
+            Some(As::Unknown) => (None, By::User),
+            Some(As::Library(family, version)) => {
+                let reported = loaded.and_then(|loaded| family.version(&loaded.version));
+                let version = version.clone().or_else(|| reported.map(str::to_owned));
+                let family = *family;
+                (Some(Recognised { family, version }), By::User)
+            }
+        };
+        let word = library.as_ref().map(|library| library.family.word());
+        let version = library
+            .as_ref()
+            .and_then(|library| library.version.as_deref());
+        let by_cause = word.map_or(0, |name| {
+            let version = version.unwrap_or_default();
+            judge.known.affecting(Library { name, version }).count()
+        });
+        let by_scenario = word.and_then(|word| ledger.library_of(word, version));
+        let known = by_scenario.or_else(|| word.filter(|_| by_cause > 0));
+        let is_other = |name: &&str| word.is_some_and(|word| name.starts_with(word));
+        let others = match known {
+            Some(_) => Vec::new(),
+            None => ledger
+                .libraries()
+                .map(|(name, _)| name)
+                .filter(is_other)
+                .collect(),
+        };
+        JudgedAs {
+            by,
+            entries: by_cause + by_scenario.map_or(0, |name| ledger.of(name).len()),
+            known: known.map(str::to_owned),
+            others: others.into_iter().map(str::to_owned).collect(),
+            library,
+        }
     }
 }
 

@@ -6,17 +6,23 @@ use super::libraries::Libraries;
 use super::output::Output;
 use super::{Chosen, add, carry_out, of_everything};
 use crate::judge::Judge;
+use crate::manual::Clause;
 use crate::report::check::shown_by;
 use crate::report::clauses::Clauses;
 use crate::scenario::Corpus;
 
 pub(super) fn manual(arguments: &ManualArguments) -> Result<Exit, Failure> {
     let judge = Judge::built_in()?;
-    for clause in &arguments.clause {
-        let known = judge.manual.clauses().iter();
-        let known: Vec<&str> = known.map(|clause| clause.id.as_str()).collect();
-        if !known.contains(&clause.as_str()) {
-            return Err(Failure::unknown_clause(clause, &known));
+    let clauses = judge.manual.clauses();
+    let is_named = |clause: &Clause, word: &str| clause.id == word || clause.topic() == word;
+    for word in &arguments.clause {
+        if !clauses.iter().any(|clause| is_named(clause, word)) {
+            let topics = clauses.iter().map(Clause::topic);
+            let known = clauses
+                .iter()
+                .map(|clause| clause.id.as_str())
+                .chain(topics);
+            return Err(Failure::unknown_clause(word, &known.collect::<Vec<_>>()));
         }
     }
     let corpus = Corpus::built_in()?;
@@ -33,7 +39,11 @@ pub(super) fn manual(arguments: &ManualArguments) -> Result<Exit, Failure> {
         false => Exit::Unexpected,
     };
     if !arguments.clause.is_empty() {
-        clauses.retain(|id| arguments.clause.iter().any(|wanted| wanted == id));
+        let named = judge.manual.clauses().iter();
+        let named =
+            named.filter(|clause| arguments.clause.iter().any(|word| is_named(clause, word)));
+        let named: Vec<&str> = named.map(|clause| clause.id.as_str()).collect();
+        clauses.retain(|id| named.contains(&id));
     }
     Output::Standard.write(&match (arguments.format, arguments.clause.as_slice()) {
         (Format::Json, _) => clauses.json().map_err(Failure::Json)?,

@@ -16,6 +16,7 @@ mod replay;
 mod shrink;
 mod table;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs;
@@ -36,12 +37,13 @@ use self::libraries::{Libraries, add, default_backends};
 use self::output::Output;
 pub use self::own::own;
 use self::progress::Bar;
+use crate::backend::libssl::Recognised;
 use crate::backend::{About, Backends, REFERENCE, Unusable};
 use crate::judge::known::KnownIssues;
-use crate::judge::{self, Judge, Verdict};
+use crate::judge::{self, Identity, Judge, Verdict};
 use crate::report::check::shown_by;
-use crate::report::{Checked, Report, text};
-use crate::run::{CaseResult, Plan};
+use crate::report::{Checked, JudgedAs, Report, text};
+use crate::run::{CaseResult, Plan, Surprise};
 use crate::scenario::{Corpus, Id, Role, Scenario, Transport, Variant, Version};
 use crate::subject::{Isolation, Subject};
 use crate::trace::Trace;
@@ -98,7 +100,8 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let output = Output::prepare(arguments.report.output.as_deref())?;
     let scenarios = corpus.select(&arguments.report.scenario)?;
     let libraries = Libraries::open(&arguments.libraries)?;
-    let judge = judge_with(&arguments.report.ledger, &libraries)?;
+    let libraries = libraries.judged_as(&arguments.judged.judged_as)?;
+    let (judge, identities) = judge_with(&arguments.report.ledger, &libraries)?;
     let Chosen {
         mut backends,
         missing,
@@ -114,18 +117,19 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let begun = Instant::now();
     let results = carry_out(&plan, &judge)?;
     let duration = begun.elapsed();
-    let mut report = report(&plan, &judge, &results, &missing);
+    let mut report = report(&plan, &judge, &identities, &results, &missing);
     report.stale = plan.stale(&judge, &corpus, &results);
+    let required = arguments.report.require_applicable;
     output.write(&match arguments.report.format {
-        Format::Text => report.text(duration, &|result| {
+        Format::Text => report.text(duration, required, &|result| {
             shown_by(result, &libraries.again(&[&result.backend]))
         }),
-        Format::Json => report.json(duration).map_err(Failure::Json)?,
+        Format::Json => {
+            complain_of_untested(&report, required);
+            report.json(duration).map_err(Failure::Json)?
+        }
     })?;
-    match report.stale.is_empty() {
-        true => Ok(verdict(&results)),
-        false => Ok(Exit::Unexpected),
-    }
+    Ok(exit_of(&report, required, Strictness::Strict))
 }
 
 /// Every scenario of the library on these backends.
@@ -143,9 +147,24 @@ fn of_everything<'c>(
     })
 }
 
-/// The judge that also knows what these files say of the libraries that the user named.
-fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<Judge, Failure> {
+/// As which libraries those are judged that the user named, by the names that they go by.
+type Identities = BTreeMap<String, JudgedAs>;
+
+/// The judge that also knows, of the libraries that the user named, what is known of what they are, and what these files
+/// say.
+fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<(Judge, Identities), Failure> {
     let mut judge = Judge::built_in()?;
+    let identities = libraries.identities(&judge);
+    for (id, judged_as) in &identities {
+        if let Some(Recognised { family, version }) = &judged_as.library {
+            let identity = Identity {
+                product: family.word().to_owned(),
+                version: version.clone().unwrap_or_default(),
+                ledger: judged_as.known.clone(),
+            };
+            judge.identify(id, identity);
+        }
+    }
     for path in ledgers {
         let text = fs::read_to_string(path).map_err(|source| Failure::Ledger {
             path: path.clone(),
@@ -160,7 +179,7 @@ fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<Judge, Failu
             judge.ledger.add(&subject.about().id, &shown, &text)?;
         }
     }
-    Ok(judge)
+    Ok((judge, identities))
 }
 
 /// The backends to run on.
@@ -307,8 +326,9 @@ fn list_json(
 
 fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
     let corpus = Corpus::built_in()?;
-    let scenarios = corpus.select(std::slice::from_ref(&arguments.scenario))?;
+    let scenarios = corpus.select(&arguments.scenario)?;
     let libraries = Libraries::open(&arguments.libraries)?;
+    let libraries = libraries.judged_as(&arguments.judged.judged_as)?;
     let mut backends = libraries.named();
     add(&mut backends, libraries.all_by_name(&arguments.backend)?);
     if backends.is_empty() {
@@ -321,7 +341,8 @@ fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
         jobs: processors(),
         variants: arguments.variant.clone(),
     };
-    let results = carry_out(&plan, &Judge::built_in()?)?;
+    let (judge, identities) = judge_with(&[], &libraries)?;
+    let results = carry_out(&plan, &judge)?;
     if results.is_empty() {
         return Err(Failure::NoSuchVariant);
     }
@@ -337,7 +358,9 @@ fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
         .filter(|part| !part.is_empty())
         .collect();
     Output::Standard.write(&parts.join("\n"))?;
-    Ok(verdict(&results))
+    let report = report(&plan, &judge, &identities, &results, &[]);
+    complain_of_untested(&report, None);
+    Ok(exit_of(&report, None, Strictness::Strict))
 }
 
 fn shown(id: &Id, backend: &str, results: &[CaseResult]) -> String {
@@ -351,9 +374,16 @@ fn shown(id: &Id, backend: &str, results: &[CaseResult]) -> String {
 
 fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
     let corpus = Corpus::built_in()?;
-    let scenarios = corpus.select(&arguments.scenario)?;
+    // Where a shell has put several files in the place of a pattern, those after the first stand among the names.
+    let (files, names): (Vec<String>, Vec<String>) = arguments
+        .backends
+        .iter()
+        .cloned()
+        .partition(|word| word.contains('/') || word.ends_with(".toml"));
+    let scenarios = corpus.select(&[&arguments.scenario[..], &files].concat())?;
     let libraries = Libraries::open(&arguments.libraries)?;
-    let mut both = libraries.all_by_name(&arguments.backends)?;
+    let libraries = libraries.judged_as(&arguments.judged.judged_as)?;
+    let mut both = libraries.all_by_name(&names)?;
     add(&mut both, libraries.named());
     let [a, b] = <[_; 2]>::try_from(both).map_err(|_| Failure::NotTwo)?;
     let plan = Plan {
@@ -363,9 +393,9 @@ fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
         jobs: processors(),
         variants: Vec::new(),
     };
-    let judge = Judge::built_in()?;
+    let (judge, identities) = judge_with(&[], &libraries)?;
     let results = carry_out(&plan, &judge)?;
-    let report = report(&plan, &judge, &results, &[]);
+    let report = report(&plan, &judge, &identities, &results, &[]);
     let mut text = report.divergences();
     if !text.is_empty() {
         text.push('\n');
@@ -379,7 +409,8 @@ fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
     ));
     text.push_str(&report.surprises());
     Output::Standard.write(&text)?;
-    Ok(verdict(&results))
+    complain_of_untested(&report, None);
+    Ok(exit_of(&report, None, Strictness::Strict))
 }
 
 /// How many cases are the same, and how many not, in words.
@@ -421,6 +452,7 @@ fn carry_out(plan: &Plan<'_>, judge: &Judge) -> Result<Vec<CaseResult>, Failure>
 fn report<'a>(
     plan: &'a Plan<'_>,
     judge: &'a Judge,
+    identities: &'a Identities,
     results: &'a [CaseResult],
     missing: &'a [Unusable],
 ) -> Report<'a> {
@@ -432,9 +464,11 @@ fn report<'a>(
         Some(Checked {
             id: &subject.about().id,
             loaded: &arrived.loaded,
+            judged_as: identities.get(&subject.about().id)?,
             unconfined: &arrived.unconfined,
             printed: arrived.printed.clone(),
             proofs: Vec::new(),
+            no_handshake: Vec::new(),
         })
     };
     Report {
@@ -452,10 +486,35 @@ fn report<'a>(
     }
 }
 
-fn verdict(results: &[CaseResult]) -> Exit {
-    match results.iter().any(CaseResult::is_unexpected) {
-        true => Exit::Unexpected,
-        false => Exit::Expected,
+/// What fails a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strictness {
+    /// Everything that is unexpected.
+    Strict,
+    /// The same, but for broken clauses that say *should*.
+    ShouldIsFree,
+}
+
+/// The exit code for what a report says, as `writeproof --help` has it. What says nothing of a library comes first.
+fn exit_of(report: &Report<'_>, required: Option<u8>, strictness: Strictness) -> Exit {
+    let free = match strictness {
+        Strictness::Strict => Surprise::None,
+        Strictness::ShouldIsFree => Surprise::ShouldAlone,
+    };
+    let is_failure = |result: &CaseResult| result.surprise(report.manual) > free;
+    if !report.untested(required).is_empty() {
+        Exit::Backend
+    } else if report.results.iter().any(is_failure) || !report.stale.is_empty() {
+        Exit::Unexpected
+    } else {
+        Exit::Expected
+    }
+}
+
+/// Says why a library was not tested, where the report does not.
+fn complain_of_untested(report: &Report<'_>, required: Option<u8>) {
+    for untested in report.untested(required) {
+        complain(&untested);
     }
 }
 

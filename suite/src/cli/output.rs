@@ -99,8 +99,26 @@ fn draft(path: &Path) -> io::Result<NamedTempFile> {
         .prefix(".writeproof-")
         .permissions(Permissions::from_mode(READABLE))
         .tempfile_in(folder)
-        // The error names the draft, which nobody asked for.
-        .map_err(|error| error.kind().into())
+        .map_err(|error| cannot_create(folder, &error))
+}
+
+/// Why no file can be created in this folder. The error itself names the draft, which nobody asked for.
+fn cannot_create(folder: &Path, error: &io::Error) -> io::Error {
+    let folder = folder.display();
+    let kind = error.kind();
+    let why = match kind {
+        io::ErrorKind::NotFound => format!("there is no folder {folder}"),
+        io::ErrorKind::NotADirectory => format!("{folder} is no folder"),
+        io::ErrorKind::PermissionDenied => {
+            format!("no permission to create a file in the folder {folder}")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => format!("the folder {folder} is read-only"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("no space is left for a file in the folder {folder}")
+        }
+        _ => return kind.into(),
+    };
+    io::Error::new(kind, why)
 }
 
 /// Writes a draft, which then takes the place of `path`, and its permissions.

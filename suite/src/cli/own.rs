@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::failure::{Exit, Failure};
 use super::output::Output;
-use super::{carry_out, complain, processors, progress, report, verdict};
+use super::{Identities, Strictness, carry_out, complain, exit_of, processors, progress, report};
 use crate::backend::{Backend, REFERENCE};
 use crate::judge::Judge;
 use crate::report::check::quoted;
@@ -42,11 +42,13 @@ fn run(backend: Arc<dyn Backend>, scenarios: &[String]) -> Result<Exit, Failure>
     };
     let begun = Instant::now();
     let judge = Judge::built_in()?;
+    let identities = Identities::new();
     let results = carry_out(&plan, &judge)?;
     let program = std::env::args_os().next().unwrap_or_default();
     let program = quoted(Path::new(&program));
     let again = |result: &CaseResult| format!("{program} {}", result.scenario);
-    let text = report(&plan, &judge, &results, &[]).text(begun.elapsed(), &again);
+    let report = report(&plan, &judge, &identities, &results, &[]);
+    let text = report.text(begun.elapsed(), None, &again);
     Output::Standard.write(&text)?;
-    Ok(verdict(&results))
+    Ok(exit_of(&report, None, Strictness::Strict))
 }

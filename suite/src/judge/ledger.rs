@@ -173,6 +173,23 @@ impl Ledger {
         self.entries.get(library).map_or(&[], Vec::as_slice)
     }
 
+    /// The name under which something is known of this series of a family: `openssl-1.1.1` has that of OpenSSL 1.1.1w, and
+    /// `aws-lc`, which has no series, that of every AWS-LC.
+    pub fn library_of(&self, family: &str, version: Option<&str>) -> Option<&str> {
+        let is_of_series = |series: &str| {
+            let after = version.and_then(|version| version.strip_prefix(series));
+            after.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        let fits = |name: &&str| match name.strip_prefix(family) {
+            Some("") => true,
+            Some(rest) => rest.strip_prefix('-').is_some_and(|series| {
+                is_of_series(series.strip_prefix("system-").unwrap_or(series))
+            }),
+            None => false,
+        };
+        self.entries.keys().map(String::as_str).find(fits)
+    }
+
     /// The entry that knows this finding, if one does.
     pub fn find(&self, at: &Place<'_>, finding: &Finding) -> Option<&Entry> {
         self.of(at.library)

@@ -25,6 +25,8 @@ pub use questions::{Asks, Question, Section, questions};
 pub use recorded::{Recorded, Recordings, file_stem, recording, render, to_record};
 pub use shape::{Shapes, shape};
 
+use std::collections::BTreeMap;
+
 use crate::manual::Manual;
 use crate::scenario::ParseError;
 use crate::trace::{Outcome, Trace};
@@ -93,6 +95,19 @@ pub struct Judge {
     pub recordings: Recordings,
     /// What the differences look like that were recorded.
     pub shapes: Shapes,
+    /// What libraries are that go by names of their user's.
+    identities: BTreeMap<String, Identity>,
+}
+
+/// What a library is that goes by another name, and so what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The name by which known issues speak of it: `openssl`.
+    pub product: String,
+    /// Its version, as in `3.0.19`; empty if it is not known.
+    pub version: String,
+    /// The name under which the ledger has entries by scenario of this series: `openssl-system-3.0`.
+    pub ledger: Option<String>,
 }
 
 impl Judge {
@@ -107,15 +122,37 @@ impl Judge {
             ledger: Ledger::built_in()?,
             recordings: Recordings::built_in(),
             shapes: Shapes::built_in(),
+            identities: BTreeMap::new(),
         })
+    }
+
+    /// Lets what is known of `identity` apply to the library that goes by the name `id` too.
+    pub fn identify(&mut self, id: &str, identity: Identity) {
+        self.identities.insert(id.to_owned(), identity);
     }
 
     /// Judges a trace by the contract, and against the reference's of the same case.
     pub fn judge(&self, reference: &Trace, trace: &Trace, at: &Place<'_>) -> Judgement {
-        let library = Library {
-            name: at.library,
-            version: at.version,
+        let identity = self.identities.get(at.library);
+        let library = match identity {
+            Some(Identity {
+                product, version, ..
+            }) => Library {
+                name: product,
+                version,
+            },
+            None => Library {
+                name: at.library,
+                version: at.version,
+            },
         };
+        let also = identity.and_then(|identity| {
+            Some(Place {
+                library: identity.ledger.as_deref()?,
+                version: &identity.version,
+                ..*at
+            })
+        });
         let Found {
             mut findings,
             differences,
@@ -123,7 +160,10 @@ impl Judge {
             exercised,
         } = self.found(reference, trace, library);
         for finding in findings.iter_mut().filter(|found| found.known.is_none()) {
-            finding.known = self.ledger.find(at, finding).map(Entry::known);
+            let places = [Some(*at), also];
+            let mut entries = places.iter().flatten();
+            let entry = entries.find_map(|place| self.ledger.find(place, finding));
+            finding.known = entry.map(Entry::known);
         }
         findings.sort_by_key(Finding::rank);
         let violates = findings.iter().any(|found| found.kind == Kind::Violation);

@@ -131,6 +131,22 @@ pub struct PeerSetup {
     pub renegotiation: PeerRenegotiation,
 }
 
+impl PeerSetup {
+    /// The cipher suites that the peer offers, or takes, as numbers of the IANA registry "TLS Cipher Suites".
+    pub fn suites(&self) -> &'static [u16] {
+        match (self.version, self.cipher) {
+            (Version::Tls13, Cipher::ChaCha20) => &[0x1303],
+            (Version::Tls13, _) => &[0x1301],
+            // Each with ephemeral keys, then with a key that both ends have.
+            (Version::Tls12, Cipher::Aes128Gcm) => &[0xc02b, 0x00a8],
+            (Version::Tls12, Cipher::ChaCha20) => &[0xcca9, 0xccab],
+            (Version::Tls12, Cipher::Aes128Cbc | Cipher::Aes128CbcMacThenEncrypt) => {
+                &[0xc009, 0x008c]
+            }
+        }
+    }
+}
+
 /// How the peer is ready to agree on keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Keys {

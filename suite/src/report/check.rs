@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::text::{align, count};
-use super::{Checked, Counts, Report, muted_line, wrong};
+use super::{Checked, Counts, Report, Share, muted_line, reasons, wrong};
 use crate::doctor::{self, Claim, Proof};
-use crate::judge::{Finding, Kind, Verdict};
+use crate::judge::{Finding, Kind};
 use crate::link::Errno;
 use crate::run::CaseResult;
 use crate::scenario::Origin;
@@ -22,8 +22,13 @@ const LINE: usize = 300;
 
 impl Report<'_> {
     /// The report on the libraries that were checked; `again` says which command shows a result once
-    /// more, beside the reference's.
-    pub fn check(&self, duration: Duration, again: &dyn Fn(&CaseResult) -> String) -> String {
+    /// more, beside the reference's; `required` is how many percent of the cases have to be applicable.
+    pub fn check(
+        &self,
+        duration: Duration,
+        required: Option<u8>,
+        again: &dyn Fn(&CaseResult) -> String,
+    ) -> String {
         let mut parts = Vec::new();
         for checked in &self.checked {
             let results: Vec<&CaseResult> = self
@@ -36,26 +41,41 @@ impl Report<'_> {
             parts.push(wrong::wrong(&results, self.manual, again));
             parts.push(wrong::known(&results));
             parts.push(groups(&results, self.reference, again));
-            parts.push(not_run(&results));
+            parts.push(not_run(self.share(checked.id), &results));
             parts.push(printed(&results));
         }
-        let unexpected = self.results.iter().filter(|r| r.is_unexpected()).count();
         parts.push(self.stale());
         parts.push(muted_line(&self.muted()));
-        parts.push(match unexpected {
-            0 => format!("nothing unexpected, in {:.2} s\n", duration.as_secs_f64()),
-            cases => format!(
-                "{} unexpected, in {:.2} s\n",
-                count(cases, "case"),
-                duration.as_secs_f64()
-            ),
-        });
+        parts.push(self.conclusion(required, duration));
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join("\n")
     }
 
+    /// What all of it means for the exit code.
+    fn conclusion(&self, required: Option<u8>, duration: Duration) -> String {
+        let untested = self.untested(required);
+        let mut text: String = untested.iter().map(|one| format!("{one}\n")).collect();
+        let counts = Counts::of(self.results, self.manual);
+        let seconds = duration.as_secs_f64();
+        let _ = match (counts.unexpected, untested.is_empty()) {
+            (0, true) => writeln!(text, "nothing unexpected, in {seconds:.2} s"),
+            (0, false) => writeln!(text, "in {seconds:.2} s"),
+            (cases, _) => writeln!(
+                text,
+                "{} unexpected, in {seconds:.2} s{}",
+                count(cases, "case"),
+                should_alone(counts)
+            ),
+        };
+        text
+    }
+
+    fn share(&self, id: &str) -> Share {
+        Share::of(self.results.iter().filter(|result| result.backend == id))
+    }
+
     fn summary_of(&self, id: &str, results: &[&CaseResult]) -> String {
-        let counts = Counts::of(results.iter().copied());
+        let counts = Counts::of(results.iter().copied(), self.manual);
         format!(
             "{id} against {}, {} of {}: {}\n",
             self.reference,
@@ -66,6 +86,16 @@ impl Report<'_> {
     }
 }
 
+/// How many of the unexpected cases break clauses that say *should*, and nothing else.
+fn should_alone(counts: Counts) -> String {
+    match counts.should_alone {
+        0 => String::new(),
+        cases => {
+            format!("; {cases} of them for clauses alone that say should, which fail with --strict")
+        }
+    }
+}
+
 /// What was loaded, and what the doctor says.
 fn loaded(checked: &Checked<'_>) -> String {
     let loaded = checked.loaded;
@@ -73,6 +103,7 @@ fn loaded(checked: &Checked<'_>) -> String {
         ("file", loaded.path.display().to_string()),
         ("libcrypto", loaded.libcrypto.to_string()),
         ("transport", loaded.transport.to_string()),
+        ("judged as", checked.judged_as.to_string()),
     ];
     if let Some(prefix) = &loaded.prefix {
         rows.push(("prefix", prefix.clone()));
@@ -225,21 +256,17 @@ pub fn shown_by(result: &CaseResult, libraries: &str) -> String {
     format!("writeproof show {scenario} --variant {variant} {libraries}")
 }
 
-fn not_run(results: &[&CaseResult]) -> String {
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for result in results {
-        if let Verdict::NotApplicable(reason) = &result.verdict {
-            *reasons.entry(reason).or_default() += 1;
-        }
+/// What share of the cases was run to its end, and why the others were not.
+fn not_run(share: Share, results: &[&CaseResult]) -> String {
+    let mut text = format!("{share}\n");
+    let reasons = reasons(results.iter().copied());
+    if !reasons.is_empty() {
+        text.push_str("What could not be run, and why:\n");
     }
-    let mut text = String::new();
     for (reason, cases) in reasons {
-        let _ = writeln!(text, "  {reason}: {}", count(cases, "case"));
+        let _ = writeln!(text, "  {}: {reason}", count(cases, "case"));
     }
-    match text.is_empty() {
-        true => text,
-        false => format!("What could not be run, for want of an operation:\n{text}"),
-    }
+    text
 }
 
 fn printed(results: &[&CaseResult]) -> String {

@@ -87,6 +87,7 @@ struct Summary {
     hung: usize,
     stopped: usize,
     unexpected: usize,
+    should_alone: usize,
     duration_ms: u64,
 }
 
@@ -96,7 +97,7 @@ impl Report<'_> {
     /// # Errors
     /// None that is known: nothing in a report cannot be said in JSON.
     pub fn json(&self, duration: Duration) -> Result<String, serde_json::Error> {
-        let counts = Counts::of(self.results);
+        let counts = Counts::of(self.results, self.manual);
         let muted = self.muted();
         let document = Document {
             schema: SCHEMA,
@@ -119,6 +120,7 @@ impl Report<'_> {
                 hung: counts.hung,
                 stopped: counts.stopped,
                 unexpected: counts.unexpected,
+                should_alone: counts.should_alone,
                 duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             },
         };

@@ -1,18 +1,24 @@
 //! The report for a person: a table of families by backends, what differs from the reference and
 //! how, what is not as recorded, and a summary.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Counts, Report, muted_line, wrong};
+use super::{Checked, Counts, Report, Share, muted_line, reasons, wrong};
 use crate::judge::{Difference, Finding, Kind, Recorded, Verdict};
-use crate::run::CaseResult;
+use crate::run::{CaseResult, Surprise};
 use crate::scenario::Variant;
 
 impl Report<'_> {
-    /// The whole report; `again` says which command shows a result once more.
-    pub fn text(&self, duration: Duration, again: &dyn Fn(&CaseResult) -> String) -> String {
+    /// The whole report; `again` says which command shows a result once more, and `required` is how many percent of the
+    /// cases have to be applicable.
+    pub fn text(
+        &self,
+        duration: Duration,
+        required: Option<u8>,
+        again: &dyn Fn(&CaseResult) -> String,
+    ) -> String {
+        let untested = self.untested(required);
         let parts = [
             self.wrong(again),
             self.known(),
@@ -23,7 +29,9 @@ impl Report<'_> {
             self.surprises(),
             self.stale(),
             muted_line(&self.muted()),
+            self.judged_as(),
             self.summary(duration),
+            untested.iter().map(|one| format!("{one}\n")).collect(),
         ];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join("\n")
@@ -41,6 +49,13 @@ impl Report<'_> {
         wrong::known(&results)
     }
 
+    /// As which libraries those were judged that the user named.
+    pub fn judged_as(&self) -> String {
+        let line =
+            |checked: &Checked<'_>| format!("{} is judged as {}\n", checked.id, checked.judged_as);
+        self.checked.iter().map(line).collect()
+    }
+
     /// Entries of the ledger whose finding did not come.
     pub fn stale(&self) -> String {
         let mut text = String::new();
@@ -51,6 +66,11 @@ impl Report<'_> {
             true => text,
             false => format!("In the ledger, but not found any more:\n{text}"),
         }
+    }
+
+    /// Whether a result is not as recorded, or not known.
+    fn is_unexpected(&self, result: &CaseResult) -> bool {
+        result.surprise(self.manual) > Surprise::None
     }
 
     /// How many scenarios there are.
@@ -70,7 +90,7 @@ impl Report<'_> {
             let mut row = vec![family.to_owned()];
             row.extend(self.backends.iter().map(|about| {
                 let cell = |r: &&CaseResult| r.backend == about.id && r.scenario.family() == family;
-                cell_text(Counts::of(self.results.iter().filter(cell)))
+                cell_text(Counts::of(self.results.iter().filter(cell), self.manual))
             }));
             rows.push(row);
         }
@@ -120,21 +140,26 @@ impl Report<'_> {
         groups
     }
 
-    /// What backends lack, and how many cases could not be run for it.
+    /// What share of the cases each library ran, where that is not all, and why it did not run the others.
     fn lacks(&self) -> String {
-        let mut lacks: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-        for result in self.results {
-            if let Verdict::NotApplicable(reason) = &result.verdict {
-                *lacks.entry((&result.backend, reason)).or_default() += 1;
-            }
-        }
         let mut text = String::new();
-        for ((backend, reason), cases) in lacks {
-            let _ = writeln!(text, "  {backend}  {reason}: {}", count(cases, "case"));
+        for about in &self.backends {
+            let results = || {
+                self.results
+                    .iter()
+                    .filter(|result| result.backend == about.id)
+            };
+            let reasons = reasons(results());
+            if !reasons.is_empty() {
+                let _ = writeln!(text, "  {}  {}", about.id, Share::of(results()));
+            }
+            for (reason, cases) in reasons {
+                let _ = writeln!(text, "    {}: {reason}", count(cases, "case"));
+            }
         }
         match text.is_empty() {
             true => text,
-            false => format!("What could not be run, for want of an operation:\n{text}"),
+            false => format!("What could not be run, and why:\n{text}"),
         }
     }
 
@@ -156,7 +181,8 @@ impl Report<'_> {
         /// More lines than a screen holds help nobody; JSON has them all.
         const TOLD: usize = 40;
         let mut lines: Vec<(&CaseResult, Vec<String>)> = Vec::new();
-        for result in self.results.iter().filter(|result| result.is_unexpected()) {
+        let is_unexpected = |result: &&CaseResult| self.is_unexpected(result);
+        for result in self.results.iter().filter(is_unexpected) {
             let like = lines.iter_mut().rev().find(|(first, _)| {
                 first.scenario == result.scenario
                     && first.backend == result.backend
@@ -195,7 +221,7 @@ impl Report<'_> {
 
     /// One line with all counts, and one that says what they mean for the exit code.
     fn summary(&self, duration: Duration) -> String {
-        let counts = Counts::of(self.results);
+        let counts = Counts::of(self.results, self.manual);
         let mut text = format!(
             "{}, {}, {}: {}, in {:.2} s\n",
             count(self.scenarios(), "scenario"),
@@ -204,7 +230,7 @@ impl Report<'_> {
             counts.words(),
             duration.as_secs_f64(),
         );
-        let outside = |r: &&CaseResult| r.recorded == Recorded::Never && !r.is_unexpected();
+        let outside = |r: &&CaseResult| r.recorded == Recorded::Never && !self.is_unexpected(r);
         let outside = self.results.iter().filter(outside).count();
         if outside > 0 {
             let cases = count(outside, "case");
@@ -215,8 +241,9 @@ impl Report<'_> {
             0 if self.stale.is_empty() => text.push_str("everything is as recorded and known\n"),
             0 => text.push_str("the ledger is not up to date\n"),
             unexpected => {
+                let shoulds = counts.should_alone;
                 let stranger =
-                    |r: &&CaseResult| r.is_unexpected() && r.recorded == Recorded::Stranger;
+                    |r: &&CaseResult| self.is_unexpected(r) && r.recorded == Recorded::Stranger;
                 let strangers = self.results.iter().filter(stranger).count();
                 if unexpected > strangers {
                     let cases = count(unexpected - strangers, "case");
@@ -229,6 +256,10 @@ impl Report<'_> {
                         "{cases} not like {}, of libraries that nothing was recorded of",
                         self.reference
                     );
+                }
+                if shoulds > 0 {
+                    let cases = count(shoulds, "case");
+                    let _ = writeln!(text, "of these, {cases} for clauses alone that say should");
                 }
             }
         }

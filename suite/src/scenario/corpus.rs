@@ -83,7 +83,8 @@ impl Corpus {
     /// library if there is no argument.
     ///
     /// An argument is an id of the library, the path to a scenario file (it ends in `.toml`, or a
-    /// file is there), or a [`Pattern`]. A file takes its id from its folder and its name, as in
+    /// file is there), a [`Pattern`] that the library has something for, or the path to a folder, of which all files that
+    /// end in `.toml` are taken, at any depth. A file takes its id from its folder and its name, as in
     /// the library, or is called `local/NAME` if these make no id; it stands in for the scenario
     /// of the library that has the same id, so that an edited copy can be tried.
     ///
@@ -102,8 +103,15 @@ impl Corpus {
             } else if path.extension().is_some_and(|e| e == "toml") || is_readable(path) {
                 add_file(&mut selected, path)?;
             } else {
-                let pattern = Pattern::new(argument)?;
-                if !self.add_matching(&mut selected, |id| pattern.matches(id)) {
+                let pattern = Pattern::new(argument);
+                let matches = |id: &Id| pattern.as_ref().is_ok_and(|pattern| pattern.matches(id));
+                if self.add_matching(&mut selected, matches) {
+                    continue;
+                }
+                if path.is_dir() {
+                    add_folder(&mut selected, path)?;
+                } else {
+                    pattern?;
                     return Err(self.unknown(argument));
                 }
             }
@@ -154,6 +162,41 @@ impl Corpus {
 /// Whether there is something that can be read as a file: pipes count, folders do not.
 fn is_readable(path: &Path) -> bool {
     path.exists() && !path.is_dir()
+}
+
+/// Adds all scenario files of a folder and of those in it, in the order of their names.
+fn add_folder(
+    selected: &mut BTreeMap<Id, Selection<'_>>,
+    folder: &Path,
+) -> Result<(), SelectionError> {
+    let files = files_below(folder).map_err(|source| SelectionError::Folder {
+        path: folder.to_owned(),
+        source,
+    })?;
+    if files.is_empty() {
+        return Err(SelectionError::NoFiles(folder.to_owned()));
+    }
+    for file in files {
+        add_file(selected, &file)?;
+    }
+    Ok(())
+}
+
+/// Symbolic links to folders are not followed, so that no circle is.
+fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries: io::Result<Vec<_>> = std::fs::read_dir(folder)?.collect();
+    let mut entries = entries?;
+    entries.sort_by_key(std::fs::DirEntry::path);
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            files.extend(files_below(&path)?);
+        } else if path.extension().is_some_and(|ending| ending == "toml") {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
 fn add_file(selected: &mut BTreeMap<Id, Selection<'_>>, path: &Path) -> Result<(), SelectionError> {
@@ -253,6 +296,17 @@ pub enum SelectionError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The folder, or one in it, cannot be read.
+    #[error("cannot read the folder {}: {source}", path.display())]
+    Folder {
+        /// The folder that was named.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The folder has no scenario file.
+    #[error("there is no scenario file (*.toml) in the folder {}", .0.display())]
+    NoFiles(PathBuf),
     /// The file is not a right scenario.
     #[error(transparent)]
     Parse(#[from] ParseError),
@@ -278,7 +332,7 @@ impl fmt::Display for Offer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             return f.write_str(
-                "it must be an id, a pattern such as retry or */short-*, or a path to a .toml file",
+                "it must be an id, a pattern such as retry or */short-*, or a path to a .toml file or to a folder of them",
             );
         }
         write!(f, "did you mean {}?", self.0.join(" or "))

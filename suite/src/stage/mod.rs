@@ -170,6 +170,7 @@ pub fn run_watched(
         last: None,
         harmed: false,
         setting,
+        peer_setup,
     };
     watch.enters(Phase::Script);
     for (index, step) in scenario.steps.iter().enumerate() {
@@ -274,6 +275,8 @@ struct Stage<'w> {
     /// Whether anything happened to what the peer sent.
     harmed: bool,
     setting: Setting,
+    /// What the peer offers.
+    peer_setup: PeerSetup,
 }
 
 impl Stage<'_> {

@@ -1,7 +1,9 @@
 //! The end of a case: the wire is read, and each entry is told which records went over it meanwhile.
 
-use super::{FREE, Phase, Stage, StageError};
+use super::{FREE, Phase, Stage, StageError, never_opened};
+use crate::backend::Unsupported;
 use crate::link::{Direction, Mark, Tap};
+use crate::peer::PeerSetup;
 use crate::scenario::{PeerAction, Role, Scenario, Step};
 use crate::trace::{
     self, Asked, Body, Entry, ErrorClass, Outcome, Portion, RecordSeen, Shown, Trace,
@@ -17,13 +19,14 @@ impl Stage<'_> {
             Role::Client => (wire::Sender::Client, wire::Sender::Server),
             Role::Server => (wire::Sender::Server, wire::Sender::Client),
         };
-        let mut view = self.link.with_tap(|tap| {
+        let (mut view, agreement) = self.link.with_tap(|tap| {
             let runs = runs(tap).map(|(direction, bytes)| match direction {
                 Direction::Out => (library, bytes),
                 Direction::In => (peer, bytes),
             });
-            wire::read(runs, &key_log)
+            wire::read_agreed(runs, &key_log)
         });
+        let not_negotiated = self.not_negotiated(agreement, &view);
         let mut view = (
             std::mem::take(&mut view[library]),
             std::mem::take(&mut view[peer]),
@@ -85,12 +88,60 @@ impl Stage<'_> {
             true => drop(self.endpoint),
             false => std::mem::forget(self.endpoint),
         }
-        Ok(Trace {
-            setting: Some(self.setting),
-            entries,
-            ..Trace::default()
+        Ok(match not_negotiated {
+            Some(unsupported) => never_opened(self.setting, unsupported),
+            None => Trace {
+                setting: Some(self.setting),
+                entries,
+                ..Trace::default()
+            },
         })
     }
+}
+
+impl Stage<'_> {
+    /// Why nothing can be said of a library that could not be restricted to the version and the cipher of the case, if the
+    /// two ends came to others, or refused each other for want of one that both have. A handshake that fails for another
+    /// reason is judged as any other.
+    fn not_negotiated(
+        &self,
+        agreement: Option<wire::Agreement>,
+        view: &wire::View,
+    ) -> Option<Unsupported> {
+        let why = self.endpoint.unrestricted()?;
+        let PeerSetup {
+            version, cipher, ..
+        } = self.peer_setup;
+        let came_to_it = match agreement {
+            Some(agreed) => {
+                agreed.version == version.number()
+                    && self.peer_setup.suites().contains(&agreed.suite)
+            }
+            None => !view.client.iter().chain(&view.server).any(refuses),
+        };
+        let has_ended = self.entries.iter().any(|entry| entry.result.is_end());
+        if came_to_it || has_ended {
+            return None;
+        }
+        Some(Unsupported::new(format!(
+            "{} with {}: {why}, and the handshake with a peer that has nothing else did not negotiate it",
+            version.word(),
+            cipher.word()
+        )))
+    }
+}
+
+/// Whether this is an alert of one end that has no version or cipher in common with the other (RFC 8446, section 6.2).
+fn refuses(record: &wire::Record) -> bool {
+    use wire::AlertDescription::{HandshakeFailure, InsufficientSecurity, ProtocolVersion};
+
+    let alert = record.fragment().and_then(wire::Fragment::alert);
+    alert.is_some_and(|alert| {
+        matches!(
+            alert.description,
+            HandshakeFailure | InsufficientSecurity | ProtocolVersion
+        )
+    })
 }
 
 /// The place of the first record under keys of another handshake than the first, if there is one; of none, if not. Until its

@@ -11,7 +11,7 @@ use super::opener::Opener;
 use super::record::{Content, ContentType, Fragment, Frame, Nonce};
 use super::schedule::{TrafficKeys, key_block, updated_secret};
 use super::suites::{Suite, Version};
-use super::{Pair, Sender};
+use super::{Agreement, Pair, Sender};
 
 pub(super) struct Connection<'k> {
     keylog: &'k KeyLog,
@@ -19,6 +19,8 @@ pub(super) struct Connection<'k> {
     client_random: Option<Random>,
     /// Whether that hello offers early data.
     early_data: bool,
+    /// What the first server hello settled.
+    agreement: Option<Agreement>,
     negotiated: Option<Negotiated>,
     halves: Pair<Half>,
 }
@@ -81,6 +83,7 @@ impl<'k> Connection<'k> {
             keylog,
             client_random: None,
             early_data: false,
+            agreement: None,
             negotiated: None,
             halves: Pair::default(),
         }
@@ -104,6 +107,11 @@ impl<'k> Connection<'k> {
             }
         }
         (content, nonce)
+    }
+
+    /// What the first server hello settled, if one was sent.
+    pub(super) fn agreement(&self) -> Option<Agreement> {
+        self.agreement
     }
 
     fn is_tls13(&self) -> bool {
@@ -178,6 +186,10 @@ impl<'k> Connection<'k> {
     }
 
     fn on_server_hello(&mut self, hello: &ServerHello) {
+        self.agreement.get_or_insert(Agreement {
+            version: hello.version,
+            suite: hello.suite,
+        });
         let version = Version::from_wire(hello.version);
         let suite = version.and_then(|version| Suite::new(version, hello.suite));
         self.negotiated = Some(Negotiated {

@@ -81,12 +81,29 @@ impl<T> IndexMut<Sender> for Pair<T> {
 /// The records of each direction, in the order in which they were sent. Together they cover every byte.
 pub type View = Pair<Vec<Record>>;
 
-/// Reads a whole connection.
+/// What the first server hello of a connection settled, as numbers of the IANA registries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agreement {
+    /// The protocol version: that of the extension, else the legacy field (RFC 8446, section 4.2.1).
+    pub version: u16,
+    /// The cipher suite.
+    pub suite: u16,
+}
+
+/// Reads a whole connection: its records.
 ///
 /// `events` are the tapped bytes in the order in which they went over the link, both directions interleaved; how they
 /// are cut does not matter. The order between the directions does: keys change with the hellos of both
 /// sides, so bytes have to come no earlier than what they answer. Never fails: what cannot be read says so in its [`Content`].
 pub fn read<'a>(events: impl IntoIterator<Item = (Sender, &'a [u8])>, keylog: &KeyLog) -> View {
+    read_agreed(events, keylog).0
+}
+
+/// Reads a whole connection as [`read`] does: its records, and what its first server hello settled, if one was sent.
+pub fn read_agreed<'a>(
+    events: impl IntoIterator<Item = (Sender, &'a [u8])>,
+    keylog: &KeyLog,
+) -> (View, Option<Agreement>) {
     let mut connection = Connection::new(keylog);
     let mut framers = Pair::<Framer>::default();
     let mut view = View::default();
@@ -105,7 +122,7 @@ pub fn read<'a>(events: impl IntoIterator<Item = (Sender, &'a [u8])>, keylog: &K
     }
     view.client.extend(framers.client.finish());
     view.server.extend(framers.server.finish());
-    view
+    (view, connection.agreement())
 }
 
 /// Moves to `partial` what it lacks to be `want` bytes long, or as much of that as there is.

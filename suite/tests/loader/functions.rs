@@ -211,14 +211,15 @@ fn a_library_with_prefixed_names_is_told_which_prefix_to_name() {
 }
 
 #[test]
-fn a_wrong_prefix_is_no_harm_where_names_are_plain() {
-    let folder = folder();
-    let object = shim(&folder.path().join("plain.so"), crate::shim::all, &[]);
+fn a_prefix_that_no_function_has_is_refused() {
     let source = Source {
         prefix: Some("nobody_".to_owned()),
-        ..Source::new("plain", &object)
+        ..Source::new("real", writeproof_openssl_1_1_1::LIBSSL)
     };
-    assert!(Libssl::open(&source).is_ok());
+    let error = error_of(&source);
+    assert!(matches!(error, LoadError::Prefix { .. }), "{error}");
+    let wanted = "has no function whose name begins with nobody_: its names are plain; leave --symbol-prefix away";
+    assert!(error.to_string().ends_with(wanted), "{error}");
 }
 
 /// All variants come to the same as on the real library.

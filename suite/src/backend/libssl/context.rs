@@ -2,6 +2,7 @@
 //! whichever functions the library has for that.
 
 use std::ffi::{CStr, c_long};
+use std::fmt;
 use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,8 +14,12 @@ use crate::identity::IDENTITY;
 use crate::scenario::{Cipher, KeyExchange, Role, RoleState, SessionTickets, Version};
 
 /// A context of the library; connections of all threads share it.
-#[derive(Clone, Copy)]
-pub(super) struct Context(pub(super) *mut SslCtx);
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) pointer: *mut SslCtx,
+    /// Why it may offer more than the version and the cipher of its setup, if it may.
+    pub(super) unrestricted: Option<Arc<str>>,
+}
 
 // SAFETY: the libraries count references of a context atomically and lock what connections change
 // in it (SSL_CTX_new(3), openssl-threads(7)); nothing changes it once it is made.
@@ -25,38 +30,81 @@ type Method = unsafe extern "C" fn() -> *const SslMethod;
 /// How a context comes to offer one version only.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Versions {
-    /// It is told.
+    /// The version is set.
     Set,
     /// Its method has no other.
     OfMethod,
-    /// Nothing can be set: the library offers what it has, and the peer has only the one.
-    Own,
+}
+
+/// A function that did not restrict a context.
+#[derive(Clone, Copy)]
+enum Missed {
+    /// The library has no such function.
+    Missing(&'static str),
+    /// The function returned an error.
+    Error(&'static str),
+}
+
+impl fmt::Display for Missed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(function) => write!(f, "the library has no {function}"),
+            Self::Error(function) => write!(f, "{function} returned an error"),
+        }
+    }
+}
+
+/// What a context was not restricted to. The peer offers one version and one cipher anyway, so this is no obstacle yet.
+#[derive(Default)]
+struct Unrestricted {
+    version: Option<Missed>,
+    cipher: Option<Missed>,
+}
+
+impl Unrestricted {
+    fn has_error(&self) -> bool {
+        let mut missed = [self.version, self.cipher].into_iter().flatten();
+        missed.any(|missed| matches!(missed, Missed::Error(_)))
+    }
+
+    fn words(&self) -> Option<Arc<str>> {
+        let missed = [self.version, self.cipher].into_iter().flatten();
+        let words: Vec<String> = missed.map(|missed| missed.to_string()).collect();
+        (!words.is_empty()).then(|| words.join(", ").into())
+    }
+}
+
+/// A context that was made, and what it was not restricted to.
+struct Made {
+    context: *mut SslCtx,
+    unrestricted: Unrestricted,
 }
 
 impl Context {
-    /// A context as `setup` asks for.
+    /// A context as `setup` asks for; where the library cannot be restricted to the one version and cipher, with whatever
+    /// it offers beside them.
     pub(super) fn new(api: &Interface, setup: &Setup) -> Result<Self, Unsupported> {
-        let can_set = api.SSL_CTX_ctrl.is_some()
-            || (api.SSL_CTX_set_min_proto_version.is_some()
-                && api.SSL_CTX_set_max_proto_version.is_some());
-        let of_version = version_method(api, setup);
         let general = general_method(api, setup)
             .ok_or_else(|| Unsupported::new("TLS_method, or a way to tell the role"));
-        if can_set {
-            let context = general
-                .clone()
-                .and_then(|method| Self::with(api, method, setup, Versions::Set));
-            return match (context, of_version) {
-                (Err(_), Some(method)) => Self::with(api, method, setup, Versions::OfMethod),
-                (context, _) => context,
-            };
-        }
-        match (of_version, setup.version) {
-            (Some(method), _) => Self::with(api, method, setup, Versions::OfMethod),
-            // Every library of today begins with it.
-            (None, Version::Tls12) => Self::with(api, general?, setup, Versions::Own),
-            (None, Version::Tls13) => Err(Unsupported::new("SSL_CTX_set_min_proto_version")),
-        }
+        let made = general.and_then(|method| Self::with(api, method, setup, Versions::Set));
+        let made = match (made, version_method(api, setup)) {
+            (Ok(made), Some(method)) if made.unrestricted.version.is_some() => {
+                match Self::with(api, method, setup, Versions::OfMethod) {
+                    Ok(better) => {
+                        free(api, made.context);
+                        better
+                    }
+                    Err(_) => made,
+                }
+            }
+            (Ok(made), _) => made,
+            (Err(_), Some(method)) => Self::with(api, method, setup, Versions::OfMethod)?,
+            (Err(unsupported), None) => return Err(unsupported),
+        };
+        Ok(Self {
+            pointer: made.context,
+            unrestricted: made.unrestricted.words(),
+        })
     }
 
     fn with(
@@ -64,20 +112,47 @@ impl Context {
         method: Method,
         setup: &Setup,
         versions: Versions,
-    ) -> Result<Self, Unsupported> {
+    ) -> Result<Made, Unsupported> {
+        let made = Self::once(api, method, setup, versions, Unrestricted::default())?;
+        if !made.unrestricted.has_error() {
+            return Ok(made);
+        }
+        // A setter that returns an error may have changed the context all the same: SSL_CTX_set_cipher_list leaves an
+        // empty list. The second time it is not called.
+        free(api, made.context);
+        Self::once(api, method, setup, versions, made.unrestricted)
+    }
+
+    /// A context on which the setters in `left_out` are not called.
+    fn once(
+        api: &Interface,
+        method: Method,
+        setup: &Setup,
+        versions: Versions,
+        left_out: Unrestricted,
+    ) -> Result<Made, Unsupported> {
         // SAFETY: a method function has no precondition, and its result is what SSL_CTX_new takes.
         let context = unsafe { (api.SSL_CTX_new)(method()) };
         if context.is_null() {
             return Err(refused(api, "SSL_CTX_new"));
         }
-        let setting = Setting { api, context };
-        match setting.all(setup, versions) {
-            Ok(()) => Ok(Self(context)),
+        match (Setting { api, context }).all(setup, versions, left_out) {
+            Ok(unrestricted) => Ok(Made {
+                context,
+                unrestricted,
+            }),
             Err(unsupported) => {
-                setting.free();
+                free(api, context);
                 Err(unsupported)
             }
         }
+    }
+}
+
+fn free(api: &Interface, context: *mut SslCtx) {
+    if let Some(free) = api.SSL_CTX_free {
+        // SAFETY: `context` is live, has no connections, and is used no more.
+        unsafe { free(context) };
     }
 }
 
@@ -95,11 +170,15 @@ impl Spare {
         };
         let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let context = spare.get_or_insert_with(|| {
-            // SAFETY: no precondition; the result is checked below.
-            Context(unsafe { (api.SSL_CTX_new)(method()) })
+            Context {
+                // SAFETY: no precondition; the result is checked below.
+                pointer: unsafe { (api.SSL_CTX_new)(method()) },
+                unrestricted: None,
+            }
         });
         // SAFETY: if it is not null the context is live, and nobody else has it meanwhile.
-        !context.0.is_null() && unsafe { set(context.0, c"NO-SUCH-CIPHER".as_ptr()) } != 1
+        !context.pointer.is_null()
+            && unsafe { set(context.pointer, c"NO-SUCH-CIPHER".as_ptr()) } != 1
     }
 }
 
@@ -110,11 +189,25 @@ struct Setting<'a> {
 }
 
 impl Setting<'_> {
-    fn all(&self, setup: &Setup, versions: Versions) -> Result<(), Unsupported> {
-        if versions == Versions::Set {
-            self.version(setup.version)?;
-        }
-        self.cipher(setup)?;
+    fn all(
+        &self,
+        setup: &Setup,
+        versions: Versions,
+        left_out: Unrestricted,
+    ) -> Result<Unrestricted, Unsupported> {
+        let unrestricted = Unrestricted {
+            version: match (left_out.version, versions) {
+                (Some(missed), _) => Some(missed),
+                (None, Versions::Set) => self.version(setup.version).err(),
+                (None, Versions::OfMethod) => None,
+            },
+            cipher: match left_out.cipher {
+                Some(missed) => Some(missed),
+                None => self.cipher(setup)?.err(),
+            },
+        };
+        // What a refusal left behind must not stand in the next queue.
+        super::clear_errors(self.api);
         self.identity(setup.role)?;
         if setup.key_exchange == KeyExchange::PreShared {
             pre_shared::give_key(self.api, self.context, setup.role);
@@ -123,17 +216,14 @@ impl Setting<'_> {
         if setup.session_tickets == SessionTickets::None {
             self.no_tickets();
         }
-        Ok(())
+        Ok(unrestricted)
     }
 
-    fn free(self) {
-        if let Some(free) = self.api.SSL_CTX_free {
-            // SAFETY: `context` is live, and used no more.
-            unsafe { free(self.context) };
-        }
-    }
-
-    fn version(&self, version: Version) -> Result<(), Unsupported> {
+    fn version(&self, version: Version) -> Result<(), Missed> {
+        const SETTERS: [&str; 2] = [
+            "SSL_CTX_set_min_proto_version",
+            "SSL_CTX_set_max_proto_version",
+        ];
         let (api, context) = (self.api, self.context);
         let number = version.number();
         // SAFETY: `context` is live; the numbers are protocol versions.
@@ -143,47 +233,57 @@ impl Setting<'_> {
                 api.SSL_CTX_set_max_proto_version,
                 api.SSL_CTX_ctrl,
             ) {
-                (Some(min), Some(max), _) => min(context, number) == 1 && max(context, number) == 1,
+                (Some(min), Some(max), _) => {
+                    [min(context, number), max(context, number)].map(|answer| answer == 1)
+                }
+                // In OpenSSL they are macros.
                 (_, _, Some(ctrl)) => [
                     number::CTRL_MIN_PROTO_VERSION,
                     number::CTRL_MAX_PROTO_VERSION,
                 ]
-                .iter()
-                .all(|&which| ctrl(context, which, c_long::from(number), ptr::null_mut()) == 1),
-                _ => false,
+                .map(|which| ctrl(context, which, c_long::from(number), ptr::null_mut()) == 1),
+                _ => return Err(Missed::Missing(SETTERS[0])),
             }
         };
-        match set {
-            true => Ok(()),
-            false => Err(refused(api, version.word())),
+        match SETTERS.iter().zip(set).find(|(_, set)| !set) {
+            None => Ok(()),
+            Some((setter, _)) => Err(Missed::Error(setter)),
         }
     }
 
-    fn cipher(&self, setup: &Setup) -> Result<(), Unsupported> {
-        let (api, context) = (self.api, self.context);
-        // Without a function for it the library offers what it has, and the peer has only the one.
+    /// The outer error: TLS of this version has no such cipher, whatever the library does.
+    fn cipher(&self, setup: &Setup) -> Result<Result<(), Missed>, Unsupported> {
         let names = CipherNames::of(setup.cipher);
         let tls12 = match setup.key_exchange {
             KeyExchange::Ephemeral => names.ephemeral,
             // A library that has no such suite takes no notice of its name.
             KeyExchange::PreShared => names.pre_shared,
         };
-        // SAFETY: `context` is live and the strings end with a zero byte.
-        let set = unsafe {
-            match (setup.version, names.tls13) {
-                (Version::Tls12, _) => api
-                    .SSL_CTX_set_cipher_list
-                    .is_none_or(|set| set(context, tls12.as_ptr()) == 1),
-                (Version::Tls13, Some(name)) => api
-                    .SSL_CTX_set_ciphersuites
-                    .is_none_or(|set| set(context, name.as_ptr()) == 1),
-                (Version::Tls13, None) => false,
+        let (setter, list, function) = match (setup.version, names.tls13) {
+            (Version::Tls12, _) => (
+                self.api.SSL_CTX_set_cipher_list,
+                tls12,
+                "SSL_CTX_set_cipher_list",
+            ),
+            (Version::Tls13, Some(name)) => (
+                self.api.SSL_CTX_set_ciphersuites,
+                name,
+                "SSL_CTX_set_ciphersuites",
+            ),
+            (Version::Tls13, None) => {
+                let word = setup.cipher.word();
+                return Err(Unsupported::new(format!(
+                    "{word} in {}",
+                    setup.version.word()
+                )));
             }
         };
-        match set {
-            true => Ok(()),
-            false => Err(refused(api, setup.cipher.word())),
-        }
+        Ok(match setter {
+            None => Err(Missed::Missing(function)),
+            // SAFETY: the context is live and the string ends with a zero byte.
+            Some(set) if unsafe { set(self.context, list.as_ptr()) } == 1 => Ok(()),
+            Some(_) => Err(Missed::Error(function)),
+        })
     }
 
     fn identity(&self, role: Role) -> Result<(), Unsupported> {
@@ -201,18 +301,29 @@ impl Setting<'_> {
         };
         // SAFETY: `context` is live, pointers and lengths belong to the same slices, and the library
         // copies both.
-        let identified = unsafe {
-            use_certificate(context, certificate.len(), certificate.as_ptr()) == 1
-                && use_key(
+        let (certified, keyed) = unsafe {
+            (
+                use_certificate(context, certificate.len(), certificate.as_ptr()) == 1,
+                use_key(
                     number::EVP_PKEY_EC,
                     context,
                     key.as_ptr(),
                     c_long::from(length(key)),
-                ) == 1
+                ) == 1,
+            )
         };
-        match identified {
-            true => Ok(()),
-            false => Err(refused(api, "the certificate or its key")),
+        let refusing = match (certified, keyed) {
+            (false, _) => Some("SSL_CTX_use_certificate_ASN1"),
+            (true, false) => Some("SSL_CTX_use_PrivateKey_ASN1"),
+            (true, true) => None,
+        };
+        match (refusing, role) {
+            (None, _) => Ok(()),
+            (Some(_), Role::Client) => {
+                super::clear_errors(api);
+                Ok(())
+            }
+            (Some(function), Role::Server) => Err(refused(api, function)),
         }
     }
 
@@ -289,11 +400,11 @@ fn method_for(
     }
 }
 
-/// The library has the function, which failed.
+/// The library has the function, which returned an error.
 pub(super) fn refused(api: &Interface, what: &str) -> Unsupported {
     // What the attempt left behind must not stand in the next queue.
     super::clear_errors(api);
-    Unsupported::new(format!("{what} (the library refused it)"))
+    Unsupported::new(format!("{what} (it returned an error)"))
 }
 
 /// What a cipher is called in the lists of a library.

@@ -99,6 +99,8 @@ pub(super) struct SharedObject {
     pub(super) exports: BTreeSet<String>,
     /// The names that it needs of others; weak ones are not among them.
     pub(super) undefined: BTreeSet<String>,
+    /// The symbol versions that it defines, such as `OPENSSL_3.0.0`.
+    pub(super) symbol_versions: BTreeSet<String>,
 }
 
 impl SharedObject {
@@ -293,7 +295,11 @@ fn details<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Details {
     if folders.is_empty() {
         folders = texts(elf::DT_RPATH);
     }
-    let (exports, undefined) = names(header, endian, bytes).unwrap_or_default();
+    let Names {
+        exports,
+        undefined,
+        symbol_versions,
+    } = names(header, endian, bytes).unwrap_or_default();
     Ok(Ok(SharedObject {
         soname: texts(elf::DT_SONAME).into_iter().next(),
         needed: texts(elf::DT_NEEDED),
@@ -305,6 +311,7 @@ fn details<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Details {
             .collect(),
         exports,
         undefined,
+        symbol_versions,
     }))
 }
 
@@ -324,28 +331,49 @@ fn file_offset<H: FileHeader<Endian = Endianness>>(
         })
 }
 
+/// The names of functions and versions in a file.
+#[derive(Default)]
+struct Names {
+    exports: BTreeSet<String>,
+    undefined: BTreeSet<String>,
+    symbol_versions: BTreeSet<String>,
+}
+
 /// The names that the file gives, and those that it needs; nothing where its section headers, by which
 /// they are found, were stripped.
 fn names<H: FileHeader<Endian = Endianness>>(
     header: &H,
     endian: Endianness,
     bytes: &[u8],
-) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
+) -> Option<Names> {
     let sections = header.sections(endian, bytes).ok()?;
     let symbols = sections.symbols(endian, bytes, elf::SHT_DYNSYM).ok()?;
-    let (mut exports, mut undefined) = (BTreeSet::new(), BTreeSet::new());
+    let mut names = Names::default();
     for symbol in symbols.iter() {
         let Ok(name) = symbol.name(endian, symbols.strings()) else {
             continue;
         };
         let name = String::from_utf8_lossy(name).into_owned();
         if !symbol.is_undefined(endian) {
-            exports.insert(name);
+            names.exports.insert(name);
         } else if symbol.st_bind() != elf::STB_WEAK && !name.is_empty() {
-            undefined.insert(name);
+            names.undefined.insert(name);
         }
     }
-    Some((exports, undefined))
+    let Ok(Some((mut versions, _))) = sections.gnu_verdef(endian, bytes) else {
+        return Some(names);
+    };
+    while let Ok(Some((version, mut own_names))) = versions.next() {
+        // The first one is the name of the file.
+        let is_of_the_file = version.vd_flags.get(endian) & elf::VER_FLG_BASE != 0;
+        if let (false, Ok(Some(own_name))) = (is_of_the_file, own_names.next())
+            && let Ok(name) = own_name.name(endian, symbols.strings())
+        {
+            let name = String::from_utf8_lossy(name).into_owned();
+            names.symbol_versions.insert(name);
+        }
+    }
+    Some(names)
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use std::ptr;
+use std::sync::Arc;
 
-use super::context::{Spare, refused};
+use super::context::{Context, Spare, refused};
 use super::port::{self, Port};
-use super::symbols::{Interface, Ssl, SslCtx};
+use super::symbols::{Interface, Ssl};
 use super::{CODE_BITS, QUEUE_LIMIT, Way, clear_errors, number};
 use crate::backend::{Bytes, Endpoint, Setup, Switch, Unsupported};
 use crate::link::{Errno, Link};
@@ -19,6 +20,7 @@ const UNTOUCHED: usize = usize::MAX;
 pub(super) struct LibsslEndpoint {
     connection: Connection,
     port: Box<dyn Port>,
+    unrestricted: Option<Arc<str>>,
 }
 
 /// A connection, without its transport: a call of it may be made by another thread than the one that has
@@ -36,13 +38,13 @@ impl LibsslEndpoint {
     pub(super) fn new(
         api: &Interface,
         way: &Way,
-        context: *mut SslCtx,
+        context: &Context,
         spare: &Spare,
         setup: &Setup,
         link: &Link,
     ) -> Result<Self, Unsupported> {
         // SAFETY: `context` is live, and the result is checked.
-        let ssl = unsafe { (api.SSL_new)(context) };
+        let ssl = unsafe { (api.SSL_new)(context.pointer) };
         if ssl.is_null() {
             return Err(refused(api, "SSL_new"));
         }
@@ -62,7 +64,11 @@ impl LibsslEndpoint {
             }
         };
         connection.tell_role();
-        Ok(Self { connection, port })
+        Ok(Self {
+            connection,
+            port,
+            unrestricted: context.unrestricted.clone(),
+        })
     }
 
     /// Runs one call that returns an `int`, and reads what it left behind.
@@ -369,6 +375,10 @@ impl Endpoint for LibsslEndpoint {
                 "a stale error (the library took an unknown cipher)",
             )),
         }
+    }
+
+    fn unrestricted(&self) -> Option<&str> {
+        self.unrestricted.as_deref()
     }
 
     fn forget_stale_error(&mut self) {

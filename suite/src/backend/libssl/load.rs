@@ -18,6 +18,7 @@ use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
 
 use super::LoadError;
 use super::elf::SharedObject;
+use super::family::{self, Family};
 use super::source::{Found, Libcrypto, Source};
 
 /// Functions of libcrypto by which its file is known, in the order in which they are asked for.
@@ -106,6 +107,12 @@ impl Opened {
             .into_iter()
             .flatten()
             .find_map(|library| address(library, name))
+    }
+
+    /// Which library its file shows to be, if its functions' names begin with `prefix`.
+    pub(super) fn family(&self, prefix: Option<&str>) -> Option<Family> {
+        let bytes = fs::read(&self.path).ok()?;
+        family::recognise(&self.object, prefix, &bytes)
     }
 
     /// Which libcrypto answers, when functions are looked up with `find`.

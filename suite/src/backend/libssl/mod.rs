@@ -14,6 +14,7 @@ mod buffering_bio;
 mod context;
 mod elf;
 mod endpoint;
+mod family;
 mod load;
 mod memory_bio;
 mod own_bio;
@@ -31,7 +32,8 @@ use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
 pub use self::elf::NoLibrary;
-pub use self::source::{Found, Libcrypto, Loaded, Source, Transport};
+pub use self::family::Family;
+pub use self::source::{Found, Libcrypto, Loaded, Recognised, Source, Transport};
 
 use self::bio::Method;
 use self::context::{Context, Spare};
@@ -218,6 +220,20 @@ pub enum LoadError {
         /// What seems to stand before its functions' names.
         prefix: Option<String>,
     },
+    /// None of its functions has the prefix that was named.
+    #[error(
+        "{} has no function whose name begins with {prefix}: {}",
+        path.display(),
+        right_prefix(likely.as_deref())
+    )]
+    Prefix {
+        /// The file.
+        path: PathBuf,
+        /// The prefix that was named.
+        prefix: String,
+        /// What seems to stand before its functions' names; empty if nothing does.
+        likely: Option<String>,
+    },
     /// The library did not make a BIO method.
     #[error("{} has BIO_meth_new, but it failed", path.display())]
     Bio {
@@ -242,6 +258,16 @@ fn is_it_a_libssl(prefix: Option<&str>) -> String {
     }
 }
 
+fn right_prefix(likely: Option<&str>) -> String {
+    match likely {
+        Some("") => "its names are plain; leave --symbol-prefix away".to_owned(),
+        Some(prefix) => {
+            format!("they seem to begin with {prefix}; say so: --symbol-prefix {prefix}")
+        }
+        None => "leave --symbol-prefix away if its names are plain".to_owned(),
+    }
+}
+
 impl Libssl {
     /// The OpenSSL that is linked into this program.
     ///
@@ -258,6 +284,7 @@ impl Libssl {
             Interface::linked(),
             path,
             libcrypto,
+            Some(Family::OpenSsl),
             "static, through openssl-sys",
         )
         .unwrap_or_else(|error| panic!("{error}"))
@@ -288,6 +315,15 @@ impl Libssl {
                 .find_map(|spelling| Some((opened.address(&spelling)?, spelling)))
         };
         let find = |name: &str| spelled(name).map(|(address, _)| address);
+        if let Some(prefix) = &source.prefix
+            && !has_prefix(prefix, &opened)
+        {
+            return Err(LoadError::Prefix {
+                path: source.path.clone(),
+                prefix: prefix.clone(),
+                likely: likely_prefix(&["SSL_write"], &opened),
+            });
+        }
         // SAFETY: the user says that the file is a libssl, and it stays loaded.
         let api = unsafe { Interface::find(&find) }.map_err(|missing| LoadError::Lacks {
             path: source.path.clone(),
@@ -298,8 +334,9 @@ impl Libssl {
             opened.check(&spelling, address)?;
         }
         let libcrypto = opened.libcrypto(&find)?;
+        let family = opened.family(source.prefix.as_deref());
         let how = "shared object, loaded at run time";
-        Self::new(source.clone(), api, opened.path, libcrypto, how)
+        Self::new(source.clone(), api, opened.path, libcrypto, family, how)
     }
 
     /// What was loaded.
@@ -312,6 +349,7 @@ impl Libssl {
         api: Interface,
         path: PathBuf,
         libcrypto: Libcrypto,
+        family: Option<Family>,
         how: &str,
     ) -> Result<Self, LoadError> {
         initialise(&api);
@@ -330,7 +368,20 @@ impl Libssl {
             }
         };
         let text = version_text(&api);
-        let (library, version) = name_and_version(text.as_deref(), source.version.as_deref());
+        let recognised = family.map(|family| {
+            let told = text.as_deref().and_then(|text| family.version(text));
+            let version = told.or(source.version.as_deref()).map(ToOwned::to_owned);
+            Recognised { family, version }
+        });
+        // Of an object that is not recognised, only what it says itself is about it.
+        let is_own = recognised.is_some() || libcrypto.found == Found::Inside;
+        let own_text = text.as_deref().filter(|_| is_own);
+        let (library, version) = name_and_version(own_text, source.version.as_deref());
+        let told = match (text, is_own) {
+            (Some(text), true) => text,
+            (Some(text), false) => format!("unknown, with a libcrypto that says {text:?}"),
+            (None, _) => "unknown".to_owned(),
+        };
         Ok(Self {
             about: About {
                 id: source.id,
@@ -341,7 +392,8 @@ impl Libssl {
             },
             loaded: Loaded {
                 path,
-                version: text.unwrap_or_else(|| "unknown".to_owned()),
+                version: told,
+                recognised,
                 libcrypto,
                 transport,
                 prefix: source.prefix,
@@ -382,7 +434,7 @@ impl Backend for Libssl {
     fn open(&self, setup: &Setup, link: &Link) -> Result<Box<dyn Endpoint>, Unsupported> {
         let context = self.context(setup)?;
         let endpoint =
-            LibsslEndpoint::new(&self.api, &self.way, context.0, &self.spare, setup, link)?;
+            LibsslEndpoint::new(&self.api, &self.way, &context, &self.spare, setup, link)?;
         Ok(Box::new(endpoint))
     }
 }
@@ -426,6 +478,16 @@ fn clear_errors(api: &Interface) {
             (None, None) => {}
         }
     }
+}
+
+/// Whether one of the functions that the suite can use is there under a name with this prefix.
+fn has_prefix(prefix: &str, opened: &Opened) -> bool {
+    let with_it = |name: &&str| {
+        let spellings = spellings(Some(prefix), name).into_iter();
+        let mut other = spellings.filter(|spelling| spelling != name);
+        other.any(|spelling| opened.address(&spelling).is_some())
+    };
+    prefix.is_empty() || Interface::NAMES.iter().any(|name| with_it(&name))
 }
 
 /// What seems to stand before the names of a library that lacks a plain `SSL_write`, if it has just one

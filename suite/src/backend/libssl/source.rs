@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::family::Family;
+
 /// A shared object with the interface of `libssl`, to be loaded by [`Libssl::open`].
 ///
 /// [`Libssl::open`]: super::Libssl::open
@@ -46,8 +48,11 @@ impl Source {
 pub struct Loaded {
     /// The file itself, behind any symbolic link; for the library that is linked in, this program.
     pub path: PathBuf,
-    /// All that `OpenSSL_version` says, such as `OpenSSL 1.1.1w  11 Sep 2023`; `unknown` where nothing does.
+    /// All that `OpenSSL_version` says, such as `OpenSSL 1.1.1w  11 Sep 2023`; `unknown` where nothing does. Where that is a
+    /// function of another object, and this one is not recognised, it is said of that object alone.
     pub version: String,
+    /// Which library the object itself shows to be; nothing if it cannot be identified.
+    pub recognised: Option<Recognised>,
     /// Where the cryptographic half of the library is.
     pub libcrypto: Libcrypto,
     /// How its connections reach the link.
@@ -58,6 +63,24 @@ pub struct Loaded {
     pub has: Vec<String>,
     /// The functions that the suite can use and the library lacks.
     pub lacks: Vec<String>,
+}
+
+/// A library that was recognised by its object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recognised {
+    /// Which one it is.
+    pub family: Family,
+    /// Its version, if it says one.
+    pub version: Option<String>,
+}
+
+impl fmt::Display for Recognised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.version {
+            Some(version) => write!(f, "{} {version}", self.family),
+            None => write!(f, "{} of an unknown version", self.family),
+        }
+    }
 }
 
 /// The file that provides the functions of libcrypto.

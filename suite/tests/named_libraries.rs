@@ -1,0 +1,196 @@
+//! As which library a shared object is judged: as the one that its object shows, as the user says, or as an unknown one, of
+//! which nothing is known.
+
+#![cfg(target_os = "linux")]
+
+mod outcome;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use rstest::rstest;
+use tempfile::TempDir;
+use writeproof::backend::Backends;
+use writeproof::backend::libssl::{Family, Libssl, Source};
+use writeproof_openssl_1_1_1::LIBSSL;
+
+use self::outcome::{assert_exit, stderr, stdout};
+
+/// Hands every call to the library that it was linked with.
+const WRAPPER: &str = "int wrapper_of_a_libssl(void) { return 1; }\n";
+
+fn writeproof(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.args(arguments).stdin(Stdio::null());
+    command.output().expect("the command starts")
+}
+
+/// The libssl of the distribution.
+fn system_libssl() -> PathBuf {
+    let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let folders = [multiarch.as_str(), "/usr/lib64", "/usr/lib"];
+    let paths = folders.map(|folder| Path::new(folder).join("libssl.so.3"));
+    let found = paths.into_iter().find(|path| path.is_file());
+    found.expect("the distribution has OpenSSL 3: package libssl3")
+}
+
+/// A wrapper of the distribution's library, with these functions of its own.
+fn wrapper(folder: &TempDir, functions: &str) -> PathBuf {
+    let (object, source) = (
+        folder.path().join("wrapper.so"),
+        folder.path().join("wrapper.c"),
+    );
+    fs::write(&source, functions).expect("the folder is ours");
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let done = Command::new(compiler)
+        .args(["-shared", "-fPIC", "-Wl,--no-as-needed", "-o"])
+        .args([&object, &source, &system_libssl()])
+        .status()
+        .expect("a C compiler");
+    assert!(done.success(), "{functions}");
+    object
+}
+
+/// What a shared object is recognised as: the family and the version.
+fn recognised(source: &Source) -> Option<(Family, Option<String>)> {
+    let libssl = Libssl::open(source).unwrap_or_else(|error| panic!("{error}"));
+    let recognised = libssl.loaded().recognised.clone()?;
+    Some((recognised.family, recognised.version))
+}
+
+#[test]
+fn the_distributions_library_is_recognised_with_its_version() {
+    let (family, version) = recognised(&Source::new("system", system_libssl())).expect("OpenSSL");
+    assert_eq!(family, Family::OpenSsl);
+    assert!(
+        version.as_deref().is_some_and(|it| it.starts_with("3.")),
+        "{version:?}"
+    );
+}
+
+#[rstest]
+#[case::openssl_1_1_1("openssl-1.1.1", Family::OpenSsl)]
+#[cfg_attr(
+    feature = "openssl-4.0",
+    case::openssl_4_0("openssl-4.0", Family::OpenSsl)
+)]
+#[cfg_attr(feature = "tongsuo", case::tongsuo("tongsuo", Family::Tongsuo))]
+#[cfg_attr(feature = "boringssl", case::boringssl("boringssl", Family::BoringSsl))]
+#[cfg_attr(feature = "aws-lc", case::aws_lc("aws-lc", Family::AwsLc))]
+fn each_library_that_the_suite_builds_is_recognised_as_what_it_is(
+    #[case] backend: &str,
+    #[case] family: Family,
+) {
+    use writeproof::backend::Home;
+
+    let home = Backends::home(backend)
+        .expect("it is known")
+        .expect("it is here");
+    let Home::SharedObject(source) = home else {
+        panic!("{backend} is no shared object");
+    };
+    let about = Backends::open(backend)
+        .expect("it is known")
+        .expect("it is here");
+    let (found, version) = recognised(&source).expect("it is recognised");
+    assert_eq!(found, family);
+    if let Some(version) = version {
+        assert_eq!(version, about.about().version);
+    }
+}
+
+#[test]
+fn a_wrapper_is_unknown_and_its_libcryptos_version_is_not_its_own() {
+    let folder = TempDir::new().expect("a folder");
+    let path = wrapper(&folder, WRAPPER);
+    let libssl = Libssl::load("mine", &path).unwrap_or_else(|error| panic!("{error}"));
+    use writeproof::backend::Backend as _;
+    assert_eq!(libssl.loaded().recognised, None);
+    let about = libssl.about();
+    assert_eq!(
+        (about.library.as_str(), about.version.as_str()),
+        ("libssl", "unknown version")
+    );
+    let text = &libssl.loaded().version;
+    assert!(
+        text.starts_with("unknown, with a libcrypto that says \"OpenSSL 3."),
+        "{text}"
+    );
+}
+
+/// A layer over OpenSSL's libcrypto that claims its symbol versions and exports what identifies it.
+#[test]
+fn exports_alone_identify_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let functions: String = [
+        "SSL_stateless",
+        "SSL_CONF_cmd",
+        "SSL_CTX_set_record_padding_callback",
+        "SSL_export_keying_material_early",
+        "DTLSv1_listen",
+    ]
+    .map(|name| format!("int {name}(void) {{ return 0; }}\n"))
+    .concat();
+    let source = Source::new("mine", wrapper(&folder, &functions));
+    assert_eq!(recognised(&source), None);
+}
+
+#[test]
+fn a_recognised_library_is_judged_with_what_is_known_of_it() {
+    let system = system_libssl();
+    let system = system.to_str().expect("UTF-8");
+    let known = writeproof(&["check", "--libssl", system]);
+    assert_exit(&known, 0);
+    let text = stdout(&known);
+    let line = text
+        .lines()
+        .find(|line| line.trim().starts_with("judged as"));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    assert!(
+        line.contains("OpenSSL 3.0.") && line.contains("as its object shows"),
+        "{line}"
+    );
+    assert!(line.contains("of the ledger openssl-system-3.0"), "{line}");
+}
+
+#[rstest]
+#[case(&["--as", "unknown"], 1, "an unknown library, as --as says: nothing is known of it")]
+#[case(&["--as", "openssl@1.1.1w"], 0, "OpenSSL 1.1.1w, as --as says: with the ")]
+#[case(&["--as", "openssl"], 0, "OpenSSL 1.1.1w, as --as says: with the ")]
+#[case(&["--as", "openssl@3.2.1"], 1, "OpenSSL 3.2.1, as --as says: the ledger knows nothing of this version, only of openssl-1.1.1, openssl-3.6")]
+#[case(&[], 0, "OpenSSL 1.1.1w, as its object shows: with the ")]
+fn what_the_user_says_comes_before_what_the_object_shows(
+    #[case] more: &[&str],
+    #[case] code: i32,
+    #[case] wanted: &str,
+) {
+    let arguments = ["check", "--libssl", LIBSSL, "--scenario", "closing"];
+    let output = writeproof(&[&arguments[..], more].concat());
+    assert_exit(&output, code);
+    let text = stdout(&output);
+    assert!(text.contains(wanted), "{wanted} in\n{text}");
+}
+
+#[rstest]
+#[case(
+    "libressl",
+    "it is unknown, or one of openssl, tongsuo, boringssl, aws-lc"
+)]
+#[case("openssl@new", "a version begins with a digit, as in openssl@3.0.19")]
+fn a_library_that_nobody_knows_is_refused(#[case] given: &str, #[case] wanted: &str) {
+    let output = writeproof(&["check", "--libssl", LIBSSL, "--as", given]);
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains(wanted), "{}", stderr(&output));
+}
+
+#[rstest]
+#[case::run(&["run", "--backend", "openssl-3.6", "--scenario", "closing"])]
+#[case::show(&["show", "closing"])]
+#[case::diff(&["diff", "openssl-3.6", "--scenario", "closing"])]
+fn a_recognised_library_is_judged_alike_in_every_command(#[case] arguments: &[&str]) {
+    let named = ["--libssl", LIBSSL];
+    assert_exit(&writeproof(&[arguments, &named].concat()), 0);
+    let unknown = ["--libssl", LIBSSL, "--as", "unknown"];
+    assert_exit(&writeproof(&[arguments, &unknown].concat()), 1);
+}

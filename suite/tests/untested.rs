@@ -1,0 +1,342 @@
+//! A library that the suite could not test is never green: wrappers of the distribution's libssl in which a
+//! function that the suite needs returns an error, in the real command.
+
+#![cfg(target_os = "linux")]
+
+mod outcome;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use rstest::rstest;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use self::outcome::{assert_exit, stderr, stdout};
+
+/// What all wrappers begin with: the real function of a name.
+const REAL: &str = "\
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#define REAL(type, name) ((type) dlsym(RTLD_NEXT, name))
+";
+
+/// The setters of versions and ciphers return errors, and leave them in the queue; but not those calls that the library itself
+/// makes while it makes a context.
+const SETTERS: &str = r#"
+static __thread int own;
+void *SSL_CTX_new(const void *method) {
+    own = 1;
+    void *context = REAL(void *(*)(const void *), "SSL_CTX_new")(method);
+    own = 0;
+    return context;
+}
+int SSL_CTX_set_cipher_list(void *context, const char *names) {
+    return REAL(int (*)(void *, const char *), "SSL_CTX_set_cipher_list")(
+        context, own ? names : "NO-SUCH-CIPHER");
+}
+int SSL_CTX_set_ciphersuites(void *context, const char *names) {
+    return REAL(int (*)(void *, const char *), "SSL_CTX_set_ciphersuites")(
+        context, own ? names : "NO-SUCH-CIPHER");
+}
+long SSL_CTX_ctrl(void *context, int command, long number, void *pointer) {
+    int sets_version = !own && (command == 123 || command == 124);
+    return REAL(long (*)(void *, int, long, void *), "SSL_CTX_ctrl")(
+        context, command, sets_version ? 0x9999 : number, pointer);
+}
+"#;
+
+/// A handshake that would block is reported as SSL_ERROR_SYSCALL; `WHICH` decides in which direction.
+const SYSCALL: &str = r#"
+static __thread int blocks;
+int SSL_get_error(const void *ssl, int ret) {
+    int error = REAL(int (*)(const void *, int), "SSL_get_error")(ssl, ret);
+    return blocks && (error == 2 || error == 3) ? 5 : error;
+}
+int SSL_do_handshake(void *ssl) {
+    int ret = REAL(int (*)(void *), "SSL_do_handshake")(ssl);
+    blocks = 0;
+    int error = SSL_get_error(ssl, ret);
+    blocks = WHICH;
+    errno = blocks ? EAGAIN : errno;
+    return ret;
+}
+int SSL_write(void *ssl, const void *bytes, int length) {
+    blocks = 0;
+    return REAL(int (*)(void *, const void *, int), "SSL_write")(ssl, bytes, length);
+}
+"#;
+
+/// No connection is ever made.
+const NO_CONNECTION: &str = "void *SSL_new(void *context) { return 0; }\n";
+
+/// A server has no certificate.
+const NO_CERTIFICATE: &str =
+    "int SSL_CTX_use_certificate_ASN1(void *context, int length, const void *der) { return 0; }\n";
+
+/// A write succeeds, and nothing is ever sent.
+const SILENT: &str = "int SSL_write(void *ssl, const void *bytes, int length) { return length; }\n";
+
+/// The libssl of the distribution, which every system has that is supported.
+fn libssl() -> PathBuf {
+    let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let folders = [multiarch.as_str(), "/usr/lib64", "/usr/lib"];
+    let paths = folders.map(|folder| Path::new(folder).join("libssl.so.3"));
+    let found = paths.into_iter().find(|path| path.is_file());
+    found.expect("the distribution has OpenSSL 3: package libssl3")
+}
+
+/// A wrapper of that library, with these functions in the place of its own.
+fn wrapper(folder: &TempDir, functions: &str) -> PathBuf {
+    let (object, source) = (
+        folder.path().join("wrapper.so"),
+        folder.path().join("wrapper.c"),
+    );
+    fs::write(&source, format!("{REAL}{functions}")).expect("the folder is ours");
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let done = Command::new(compiler)
+        .args(["-shared", "-fPIC", "-Wl,--no-as-needed", "-o"])
+        .args([&object, &source, &libssl()])
+        .arg("-ldl")
+        .status()
+        .expect("a C compiler");
+    assert!(done.success(), "{functions}");
+    object
+}
+
+/// `writeproof check` of this library, with these arguments.
+fn check(library: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.args(["check", "--name", "mine", "--libssl"]);
+    command.arg(library).args(arguments).stdin(Stdio::null());
+    command.output().expect("the command starts")
+}
+
+/// The JSON report of a check.
+fn report(library: &Path, arguments: &[&str]) -> (Value, Option<i32>) {
+    let output = check(library, &[arguments, &["--format", "json"]].concat());
+    let report = serde_json::from_slice(&output.stdout);
+    let report = report.unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)));
+    (report, output.status.code())
+}
+
+fn cases(report: &Value) -> &[Value] {
+    report["cases"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Scenarios of each cipher, version, role and transport; not those that count the bytes of a hello, which is longer where
+/// more is offered.
+const SCENARIOS: [&str; 8] = [
+    "--scenario",
+    "retry",
+    "--scenario",
+    "renegotiation",
+    "--scenario",
+    "transport",
+    "--scenario",
+    "whole",
+];
+
+#[test]
+fn setters_that_return_errors_change_no_result() {
+    let folder = TempDir::new().expect("a folder");
+    // The library itself would be recognised, and judged with what is known of it.
+    let arguments = [&SCENARIOS[..], &["--as", "unknown"]].concat();
+    let (honest, expected) = report(&libssl(), &arguments);
+    let (wrapped, code) = report(&wrapper(&folder, SETTERS), &arguments);
+    assert_eq!(code, expected);
+    assert!(cases(&honest).len() > 100, "{}", honest["summary"]);
+    assert_eq!(cases(&wrapped).len(), cases(&honest).len());
+    for (wrapped, honest) in cases(&wrapped).iter().zip(cases(&honest)) {
+        assert_eq!(wrapped, honest);
+    }
+}
+
+#[test]
+fn a_cipher_that_is_neither_set_nor_negotiated_is_not_applicable() {
+    let folder = TempDir::new().expect("a folder");
+    // It has no ChaCha20.
+    let functions = r#"
+static __thread int own;
+int SSL_CTX_set_cipher_list(void *context, const char *names) {
+    int (*set)(void *, const char *) = REAL(int (*)(void *, const char *), "SSL_CTX_set_cipher_list");
+    return own ? set(context, "DEFAULT:!CHACHA20") : 0;
+}
+void *SSL_CTX_new(const void *method) {
+    void *context = REAL(void *(*)(const void *), "SSL_CTX_new")(method);
+    own = 1;
+    SSL_CTX_set_cipher_list(context, 0);
+    own = 0;
+    return context;
+}
+"#;
+    let arguments = ["--scenario", "combined", "--scenario", "whole"];
+    let (report, _) = report(&wrapper(&folder, functions), &arguments);
+    let reasons = cases(&report)
+        .iter()
+        .filter_map(|case| case["reason"].as_str());
+    let wanted = "tls1.2 with chacha20: SSL_CTX_set_cipher_list returned an error, and the handshake \
+                  with a peer that has nothing else did not negotiate it";
+    let (missing, others): (Vec<_>, Vec<_>) = reasons.partition(|reason| *reason == wanted);
+    assert!(!missing.is_empty(), "{others:?}");
+    assert_eq!(others, Vec::<&str>::new());
+}
+
+#[rstest]
+#[case(NO_CONNECTION, "SSL_new (it returned an error)")]
+#[case(
+    &SYSCALL.replace("WHICH", "error == 2 || error == 3"),
+    "SSL_do_handshake (-1 SYSCALL (queue empty, errno EAGAIN)"
+)]
+fn a_library_that_completes_no_handshake_exits_with_3_and_names_the_call(
+    #[case] functions: &str,
+    #[case] call: &str,
+) {
+    let folder = TempDir::new().expect("a folder");
+    let library = wrapper(&folder, functions);
+    let output = check(&library, &["--scenario", "zero"]);
+    assert_exit(&output, 3);
+    let text = stdout(&output);
+    let told = text
+        .lines()
+        .find(|line| line.starts_with("mine could not be tested: "));
+    let told = told.unwrap_or_else(|| panic!("{text}"));
+    assert!(
+        told.contains("no handshake was completed in any variant"),
+        "{told}"
+    );
+    assert!(told.contains(call), "{told}");
+    assert!(!text.contains("the adapter's problem"), "{text}");
+    assert!(!text.contains("nothing unexpected"), "{text}");
+
+    let (report, code) = report(&library, &["--scenario", "zero"]);
+    assert_eq!(code, Some(3));
+    let obstacles = report["checked"][0]["no_handshake"].as_array();
+    let named = |one: &Value| one["call"].as_str().is_some_and(|it| it.starts_with(call));
+    assert!(
+        obstacles.is_some_and(|all| all.iter().all(named)),
+        "{report:#}"
+    );
+}
+
+#[test]
+fn a_write_that_never_sends_is_the_librarys_failure_and_not_the_adapters() {
+    let folder = TempDir::new().expect("a folder");
+    let output = check(&wrapper(&folder, SILENT), &["--scenario", "whole"]);
+    assert_exit(&output, 1);
+    let text = stdout(&output);
+    assert!(!text.contains("the adapter's problem"), "{text}");
+    assert!(text.contains("by the library's own doing"), "{text}");
+}
+
+#[test]
+fn a_server_without_a_certificate_is_not_applicable_and_a_client_is() {
+    let folder = TempDir::new().expect("a folder");
+    let (report, _) = report(&wrapper(&folder, NO_CERTIFICATE), &["--scenario", "zero"]);
+    for case in cases(&report) {
+        let variant = case["variant"].as_str().unwrap_or_default();
+        let is_server = variant.split('/').nth(1) == Some("server");
+        assert_eq!(case["verdict"] == "not-applicable", is_server, "{case:#}");
+        if is_server {
+            assert_eq!(
+                case["reason"],
+                "SSL_CTX_use_certificate_ASN1 (it returned an error)"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_share_that_ran_is_reported_with_the_reasons_of_the_rest_the_most_frequent_first() {
+    let folder = TempDir::new().expect("a folder");
+    let output = check(&wrapper(&folder, NO_CERTIFICATE), &["--scenario", "whole"]);
+    let text = stdout(&output);
+    let (_, after) = text
+        .split_once(" were applicable (")
+        .unwrap_or_else(|| panic!("{text}"));
+    let (_, reasons) = after
+        .split_once("What could not be run, and why:\n")
+        .expect("the reasons");
+    let first = reasons.lines().next().unwrap_or_default();
+    assert!(
+        first.ends_with("SSL_CTX_use_certificate_ASN1 (it returned an error)"),
+        "{text}"
+    );
+}
+
+#[rstest]
+#[case("51", 3, "and 51 % are required")]
+#[case("101", 2, "101 is not in 0..=100")]
+fn a_library_of_which_too_few_cases_are_applicable_is_not_tested(
+    #[case] percent: &str,
+    #[case] code: i32,
+    #[case] wanted: &str,
+) {
+    let folder = TempDir::new().expect("a folder");
+    let arguments = [
+        "--scenario",
+        "retry/same-arguments",
+        "--require-applicable",
+        percent,
+    ];
+    let output = check(&wrapper(&folder, NO_CERTIFICATE), &arguments);
+    assert_exit(&output, code);
+    let text = format!("{}{}", stdout(&output), stderr(&output));
+    assert!(text.contains(wanted), "{text}");
+}
+
+#[test]
+fn half_of_the_cases_are_enough_where_half_are_required() {
+    let folder = TempDir::new().expect("a folder");
+    let arguments = ["--scenario", "retry/same-arguments", "--require-applicable"];
+    let code = |percent| {
+        let arguments = [&arguments[..], &[percent]].concat();
+        check(&wrapper(&folder, NO_CERTIFICATE), &arguments)
+            .status
+            .code()
+    };
+    assert_eq!(code("50"), code("0"));
+    assert_ne!(code("50"), Some(3));
+}
+
+#[test]
+fn run_requires_a_share_of_the_cases_of_each_backend() {
+    let run = |percent: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+        command.args(["run", "--scenario", "renegotiation", "--backend", "rustls"]);
+        command
+            .args(["--require-applicable", percent])
+            .stdin(Stdio::null());
+        command.output().expect("the command starts")
+    };
+    assert_exit(&run("0"), 0);
+    let output = run("50");
+    assert_exit(&output, 3);
+    let text = stdout(&output);
+    assert!(text.contains("rustls was not tested enough: "), "{text}");
+}
+
+#[rstest]
+#[case(&["run", "--scenario", "zero", "--backend", "rustls"])]
+#[case(&["show", "zero/write-between-two-others"])]
+#[case(&["diff", "openssl-3.6", "--scenario", "zero"])]
+fn a_library_that_no_case_applies_to_exits_with_3_in_every_command(#[case] arguments: &[&str]) {
+    let folder = TempDir::new().expect("a folder");
+    let library = wrapper(&folder, NO_CONNECTION);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.args(arguments).arg("--libssl").arg(library);
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .expect("the command starts");
+    assert_exit(&output, 3);
+    let text = format!("{}{}", stdout(&output), stderr(&output));
+    let wanted = "wrapper.so could not be tested: none of";
+    assert!(text.contains(wanted), "{text}");
+    assert!(
+        text.contains("because of: SSL_new (it returned an error)"),
+        "{text}"
+    );
+}
