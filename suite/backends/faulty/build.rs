@@ -28,7 +28,7 @@ const OURS: [&str; 4] = ["faults.toml", "shim.c", "build/chosen.c", "build/chose
 /// The functions that the shim stands before, all of one file. In there they get another name, with this in front.
 const SHIMMED_FILE: &str = "ssl/ssl_lib.c";
 const HONEST: &str = "honest_";
-const SHIMMED: [&str; 9] = [
+const SHIMMED: [&str; 10] = [
     "SSL_new",
     "SSL_set_bio",
     "SSL_do_handshake",
@@ -38,6 +38,7 @@ const SHIMMED: [&str; 9] = [
     "SSL_shutdown",
     "SSL_key_update",
     "SSL_get_error",
+    "SSL_want",
 ];
 
 /// What OpenSSL's own build defines for its files, as far as those of libssl depend on it.

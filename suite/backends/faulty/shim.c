@@ -26,6 +26,7 @@ int honest_SSL_read(SSL *ssl, void *space, int length);
 int honest_SSL_shutdown(SSL *ssl);
 int honest_SSL_key_update(SSL *ssl, int type);
 int honest_SSL_get_error(const SSL *ssl, int ret);
+int honest_SSL_want(const SSL *ssl);
 
 /* What SSL_get_error answers when nothing else is to be said. */
 enum { HONEST = -1 };
@@ -35,6 +36,8 @@ static _Thread_local struct {
     SSL *ssl;
     /* What SSL_get_error is to answer for the last call. */
     int told;
+    /* The last call was a read that wants to be repeated. */
+    int read_wants;
     /* What it answered for the first failure. */
     int first_failure;
     /* The length of the write that would block and was not finished since; 0 for none. */
@@ -101,6 +104,7 @@ static int write_kept(SSL *ssl) {
 /* At the beginning of each call that uses the transport. */
 static void enter(SSL *ssl) {
     now.told = HONEST;
+    now.read_wants = 0;
     if (SSL_is_server(ssl) && SSL_in_before(ssl) && FAULT(one_more_ticket))
         SSL_set_num_tickets(ssl, SSL_get_num_tickets(ssl) == 0 ? 1 : SSL_get_num_tickets(ssl));
 }
@@ -316,12 +320,67 @@ int SSL_get_error(const SSL *ssl, int ret) {
     return class;
 }
 
+/* Says of a read something else than why it failed. */
+static void says_of_read(int class) {
+    ERR_clear_error();
+    if (class == SSL_ERROR_SSL)
+        ERR_raise(ERR_LIB_SSL, ERR_R_INTERNAL_ERROR);
+    now.told = class;
+}
+
+static void read_failed(SSL *ssl, int ret) {
+    switch (honest_SSL_get_error(ssl, ret)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        now.read_wants = 1;
+        if (FAULT(read_fails_without_an_error))
+            now.told = SSL_ERROR_NONE;
+        else if (SSL_is_init_finished(ssl) && FAULT(empty_read_is_a_protocol_error))
+            says_of_read(SSL_ERROR_SSL);
+        break;
+    case SSL_ERROR_SYSCALL:
+        if (FAULT(failed_read_is_a_protocol_error))
+            says_of_read(SSL_ERROR_SSL);
+        if (FAULT(errno_of_a_read_lost)) {
+            says_of_read(SSL_ERROR_SYSCALL);
+            errno = 0;
+        }
+        break;
+    case SSL_ERROR_SSL:
+        if (FAULT(protocol_error_of_a_read_is_syscall))
+            says_of_read(SSL_ERROR_SYSCALL);
+        if (FAULT(protocol_error_of_a_read_without_a_reason)) {
+            ERR_clear_error();
+            now.told = SSL_ERROR_SSL;
+        }
+        break;
+    }
+}
+
 int SSL_read(SSL *ssl, void *space, int length) {
+    int ret;
     enter(ssl);
     write_kept(ssl);
     if ((SSL_get_mode(ssl) & SSL_MODE_AUTO_RETRY) != 0 && FAULT(auto_retry_off))
         SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
-    return honest_SSL_read(ssl, space, length);
+    ret = honest_SSL_read(ssl, space, length);
+    if (ret <= 0)
+        read_failed(ssl, ret);
+    return ret;
+}
+
+/* What is said of a shutdown that has sent close_notify. */
+static int shut_down(int ret) {
+    if (FAULT(shutdown_returns_two))
+        return 2;
+    if (FAULT(shutdown_returns_one_at_once))
+        return 1;
+    if (FAULT(sent_shutdown_fails)) {
+        ERR_raise(ERR_LIB_SSL, SSL_R_UNINITIALIZED);
+        now.told = SSL_ERROR_SSL;
+        return -1;
+    }
+    return ret;
 }
 
 int SSL_shutdown(SSL *ssl) {
@@ -329,19 +388,37 @@ int SSL_shutdown(SSL *ssl) {
     enter(ssl);
     write_kept(ssl);
     ret = honest_SSL_shutdown(ssl);
-    if (ret < 0 && honest_SSL_get_error(ssl, ret) == SSL_ERROR_WANT_WRITE && FAULT(blocked_shutdown_is_syscall))
-        now.told = SSL_ERROR_SYSCALL;
+    if (ret == 0)
+        return shut_down(ret);
+    if (ret < 0 && honest_SSL_get_error(ssl, ret) == SSL_ERROR_WANT_WRITE) {
+        if (FAULT(blocked_shutdown_is_syscall))
+            now.told = SSL_ERROR_SYSCALL;
+        if (FAULT(blocked_shutdown_returns_zero))
+            return 0;
+    }
     return ret;
 }
 
 int SSL_do_handshake(SSL *ssl) {
+    int ret;
     enter(ssl);
-    return honest_SSL_do_handshake(ssl);
+    ret = honest_SSL_do_handshake(ssl);
+    if (ret <= 0 && honest_SSL_get_error(ssl, ret) == SSL_ERROR_WANT_WRITE && FAULT(blocked_handshake_is_syscall))
+        now.told = SSL_ERROR_SYSCALL;
+    return ret;
 }
 
 int SSL_key_update(SSL *ssl, int type) {
+    int ret;
     now.told = HONEST;
-    return honest_SSL_key_update(ssl, type);
+    ret = honest_SSL_key_update(ssl, type);
+    if (ret == 1 && FAULT(key_update_sent_at_once))
+        honest_SSL_do_handshake(ssl);
+    return ret;
+}
+
+int SSL_want(const SSL *ssl) {
+    return now.read_wants && FAULT(want_lost_after_a_read) ? SSL_NOTHING : honest_SSL_want(ssl);
 }
 
 SSL *SSL_new(SSL_CTX *ctx) {

@@ -24,8 +24,8 @@ pub use rustls::Rustls;
 use crate::link::Link;
 use crate::peer::Session;
 use crate::scenario::{
-    Cipher, Function, KeyExchange, KeyUpdate, Mode, Role, RoleState, SessionTickets, Transport,
-    Version,
+    Cipher, Function, KeyExchange, KeyUpdate, Mode, Role, RoleState, SessionTickets, StaleError,
+    Transport, Version,
 };
 use crate::trace::{Call, Interface};
 
@@ -263,12 +263,12 @@ pub trait Endpoint {
         Ok(())
     }
 
-    /// Lets the next call find an unrelated entry in the error queue, as an earlier call may have left
-    /// it.
+    /// Lets the next call find unrelated entries of this kind in the error queue, as an earlier call may
+    /// have left them.
     ///
     /// # Errors
     /// [`Unsupported`], as for all calls.
-    fn stale_error(&mut self) -> Result<(), Unsupported> {
+    fn stale_error(&mut self, _kind: StaleError) -> Result<(), Unsupported> {
         Err(Unsupported::new("error queue"))
     }
 
@@ -279,7 +279,7 @@ pub trait Endpoint {
         None
     }
 
-    /// The next call finds no such entry after all.
+    /// The next call finds no such entries after all.
     fn forget_stale_error(&mut self) {}
 }
 

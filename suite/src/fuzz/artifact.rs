@@ -11,7 +11,7 @@ use super::{Program, Target};
 use crate::scenario::{Scenario, Variant};
 
 /// The version of the format; one more whenever the same bytes would come to something else.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 
 /// What every input of cells begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -257,13 +257,13 @@ mod tests {
     fn what_is_no_artifact_is_refused_with_what_would_be_right() {
         for (bytes, told) in [
             (&b"WP"[..], "cut off after 2 bytes: an input has 10 or more"),
-            (b"WP\x02r123", "cut off after 7 bytes"),
+            (b"WP\x03r123", "cut off after 7 bytes"),
             (
                 b"WP\x01r123456",
-                "format 1, but this version of the suite reads format 2",
+                "format 1, but this version of the suite reads format 3",
             ),
             (b"WP\x63r123456", "format 99"),
-            (b"WP\x02x123456", "byte 4 is 0x78, which names no target"),
+            (b"WP\x03x123456", "byte 4 is 0x78, which names no target"),
             (b"\xff\xfe\x00", "it begins neither with"),
             (b"", "it begins neither with"),
         ] {

@@ -10,8 +10,8 @@ use super::{Target, number};
 use crate::link::{Budget, Errno, Inbound, Outbound, Refusal, WireFault};
 use crate::scenario::{
     Buffer, Cipher, Content, Function, KeyExchange, KeyUpdate, Mode, PeerAction, PeerRenegotiation,
-    Retry, Role, RoleState, Scenario, SessionTickets, Source, Step, Transport, Variant, Version,
-    Write,
+    Retry, Role, RoleState, Scenario, SessionTickets, Source, StaleError, Step, Transport, Variant,
+    Version, Write,
 };
 
 /// One kind of step, both ways.
@@ -530,9 +530,22 @@ const WIRE: Word = Word {
     },
 };
 
+/// `how`: which kind.
 const STALE_ERROR: Word = Word {
-    step: |_| Step::StaleError,
-    cell: |step| only(step, &Step::StaleError),
+    step: |cell| {
+        let kinds = StaleError::ALL;
+        Step::StaleError(kinds[usize::from(cell.how) % kinds.len()])
+    },
+    cell: |step| {
+        let Step::StaleError(kind) = step else {
+            return None;
+        };
+        let place = StaleError::ALL.iter().position(|known| known == kind)?;
+        Some(Cell {
+            how: u8::try_from(place).ok()?,
+            ..Cell::default()
+        })
+    },
 };
 
 /// How a case is set up.

@@ -245,7 +245,7 @@ fn pieces(sent: &[u8], from: usize) -> impl Iterator<Item = Piece> {
 }
 
 /// The length of the record that begins here, header included, if one does (RFC 8446, section 5.1).
-fn record_len(bytes: &[u8]) -> Option<usize> {
+pub(super) fn record_len(bytes: &[u8]) -> Option<usize> {
     const HEADER: usize = 5;
     const CHANGE_CIPHER_SPEC: u8 = 20;
     const HEARTBEAT: u8 = 24;

@@ -691,6 +691,26 @@ impl Link {
         fits
     }
 
+    /// The type in the header of the record which the byte belongs to that the peer reads next; nothing if
+    /// none waits, or it is of no record.
+    pub fn waits_for_peer(&self) -> Option<u8> {
+        let state = self.state();
+        let (sent, read) = (&state.tap.out, state.peer_read);
+        if read == sent.len() || state.noise_read < state.noise.len() {
+            return None;
+        }
+        let mut record = &sent[..];
+        let mut end = 0;
+        loop {
+            let length = fault::record_len(record)?;
+            end += length;
+            if end > read {
+                return record.first().copied();
+            }
+            record = record.get(length..)?;
+        }
+    }
+
     /// The peer finds `bytes` before anything else that is on the way to it: damage on the wire,
     /// which the tap does not show because the library under test never sent it.
     pub fn damage(&self, bytes: &[u8]) {

@@ -219,6 +219,19 @@ pub enum End {
     Failed(Vec<String>),
 }
 
+/// Why the peer has no handshake to go on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoHandshake {
+    /// It has completed its handshake, and nothing waits for it.
+    #[error("nothing to do: the peer's handshake is done, and no message of another one waits")]
+    NothingWaits,
+    /// It has completed its handshake, and something else comes first.
+    #[error(
+        "not done: other records wait before any message of a handshake; let the peer read first"
+    )]
+    OtherRecordsFirst,
+}
+
 #[derive(Debug, Clone, Default)]
 struct KeyLogLines(Rc<RefCell<String>>);
 
@@ -297,6 +310,30 @@ impl Peer {
         };
         self.established |= end == End::Done;
         end
+    }
+
+    /// Goes on with a handshake within the connection as far as it can: with its own, or with one that the library
+    /// under test has begun. Data that come after its messages stay unread.
+    ///
+    /// # Errors
+    /// [`NoHandshake`], if there is none to go on with; then nothing has happened.
+    pub fn renegotiation(&mut self) -> Result<End, NoHandshake> {
+        /// The content type of handshake messages (RFC 5246, section 6.2.1). In TLS 1.3 none is seen from outside.
+        const HANDSHAKE: u8 = 22;
+        if !self.stream.ssl().is_init_finished() {
+            return Ok(self.handshake());
+        }
+        match self.link.waits_for_peer() {
+            Some(HANDSHAKE) => {}
+            Some(_) => return Err(NoHandshake::OtherRecordsFirst),
+            None => return Err(NoHandshake::NothingWaits),
+        }
+        // Between handshakes only a function that reads takes their messages (SSL_do_handshake is done at once); this one
+        // leaves data where they are.
+        Ok(match self.stream.ssl_peek(&mut [0]) {
+            Ok(_) => End::Done,
+            Err(error) => end(&error),
+        })
     }
 
     /// Whether a handshake has been completed.

@@ -342,7 +342,42 @@ pub enum Step {
     Peer(PeerAction),
     /// An unrelated error is put into the library's error queue, as an earlier call of the caller's
     /// may have left it; the next step is a call.
-    StaleError,
+    StaleError(StaleError),
+}
+
+/// What an earlier call of the caller's has left in the error queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StaleError {
+    /// An entry of the library's TLS functions: a cipher that does not exist was asked for.
+    #[default]
+    Ssl,
+    /// An entry of the system library, `ENOENT`: a file was not found. `SSL_get_error` of OpenSSL up to
+    /// 3.6 takes it for an error of the transport.
+    SystemLibrary,
+    /// An entry of another library: a PEM file ended where another certificate could begin.
+    AnotherLibrary,
+    /// All three: first that of the system library, then that of another one, then that of TLS.
+    Several,
+}
+
+impl StaleError {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [
+        Self::Ssl,
+        Self::SystemLibrary,
+        Self::AnotherLibrary,
+        Self::Several,
+    ];
+
+    /// The word in files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ssl => "ssl",
+            Self::SystemLibrary => "system-library",
+            Self::AnotherLibrary => "another-library",
+            Self::Several => "several",
+        }
+    }
 }
 
 /// Which function of the library is called.

@@ -271,7 +271,7 @@ fn ticket_needs_a_tls13_client(place: &Place<'_>) -> Option<Objection> {
 fn stale_error_needs_a_call(place: &Place<'_>) -> Option<Objection> {
     // At the very end another message is clearer: nothing would see its effect.
     let next = place.next()?;
-    (*place.step == Step::StaleError && !is_call(next)).then(|| {
+    (matches!(place.step, Step::StaleError(_)) && !is_call(next)).then(|| {
         Objection::new(
             "a stale error that no call follows at once",
             "put a write, retry, finish, read, shutdown or handshake right after it",
@@ -334,6 +334,6 @@ fn is_setting(step: &Step) -> bool {
             | Step::Link(_)
             | Step::Inbound(_)
             | Step::Wire(_)
-            | Step::StaleError
+            | Step::StaleError(_)
     )
 }

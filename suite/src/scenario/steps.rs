@@ -5,7 +5,8 @@
 //!
 //! | step | value |
 //! |---|---|
-//! | `handshake`, `finish`, `shutdown`, `renegotiate`, `stale_error` | `{}` |
+//! | `handshake`, `finish`, `shutdown`, `renegotiate` | `{}` |
+//! | `stale_error` | `{}`, `"ssl"`, `"system-library"`, `"another-library"`, `"several"` |
 //! | `write` | `"rest"`, or a table of one of `len` (negative: passed as it is), `text`, `hex`, and `null = true` (a null pointer with length 0: any other would be read), and `function`, `times` |
 //! | `retry` | `{}` or a table of `len`, `buffer` (`same`, `moved`), `content` (`same`, `changed`), `function` |
 //! | `read` | `{}` (16384 bytes) or `{ max = N }` |
@@ -21,7 +22,8 @@ use std::num::NonZeroUsize;
 
 use super::form::{Fault, Fields, Node, Shown};
 use super::{
-    Buffer, Content, Function, KeyUpdate, MAX_WRITE, Mode, PeerAction, Retry, Source, Step, Write,
+    Buffer, Content, Function, KeyUpdate, MAX_WRITE, Mode, PeerAction, Retry, Source, StaleError,
+    Step, Write,
 };
 use crate::link::{Budget, Errno, Inbound, Outbound, Refusal, WireFault};
 
@@ -164,7 +166,7 @@ const STEPS: [Kind; 16] = [
     Kind("inbound", |a| inbound(a.node()?).map(Step::Inbound)),
     Kind("wire", |a| wire(a.node()?).map(Step::Wire)),
     Kind("peer", |a| peer(a.node()?).map(Step::Peer)),
-    Kind("stale_error", |a| a.bare(Step::StaleError)),
+    Kind("stale_error", stale_error),
 ];
 
 /// The words for key updates.
@@ -296,6 +298,14 @@ fn key_update(argument: &Argument<'_>) -> Result<Step, Fault> {
         return Ok(Step::KeyUpdate(KeyUpdate::NotRequested));
     }
     argument.node()?.choice(KEY_UPDATES).map(Step::KeyUpdate)
+}
+
+fn stale_error(argument: &Argument<'_>) -> Result<Step, Fault> {
+    if argument.is_bare() {
+        return Ok(Step::StaleError(StaleError::default()));
+    }
+    let choices = StaleError::ALL.map(|kind| (kind.word(), kind));
+    argument.node()?.choice(choices).map(Step::StaleError)
 }
 
 fn modes(argument: &Argument<'_>) -> Result<Vec<Mode>, Fault> {

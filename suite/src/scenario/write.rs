@@ -11,7 +11,7 @@ use std::fmt::{self, Display};
 use super::steps::{BUFFERS, CONTENTS, DEFAULT_READ, KEY_UPDATES, PEER_ACTIONS, WIRE_FAULTS};
 use super::{
     Cipher, Function, KeyExchange, Mode, PeerAction, PeerRenegotiation, Retry, Role, RoleState,
-    Scenario, SessionTickets, Source, Step, Transport, Version, Write,
+    Scenario, SessionTickets, Source, StaleError, Step, Transport, Version, Write,
 };
 use crate::link::{Budget, Inbound, Outbound, Refusal, WireFault};
 
@@ -132,7 +132,8 @@ fn step(step: &Step) -> String {
         Step::Finish => return quoted("finish"),
         Step::Shutdown => return quoted("shutdown"),
         Step::Renegotiate => return quoted("renegotiate"),
-        Step::StaleError => return quoted("stale_error"),
+        Step::StaleError(StaleError::Ssl) => return quoted("stale_error"),
+        Step::StaleError(kind) => ("stale_error", quoted(kind.word())),
         Step::Write(write) => ("write", written(write)),
         Step::Retry(retry) => ("retry", retried(retry)),
         Step::Read(max) => {

@@ -93,6 +93,7 @@ impl Stage<'_> {
         self.watch.enters(Phase::Peer);
         let from = self.link.mark();
         let mut read = None;
+        let mut nothing = None;
         let end = match action {
             PeerAction::Read => {
                 let expected = self.stream.accepted().saturating_sub(self.stream.seen());
@@ -102,6 +103,12 @@ impl Stage<'_> {
                 end
             }
             PeerAction::Write(len) => self.peer_writes(len.get()),
+            PeerAction::Handshake if self.far.is_established() => {
+                self.far.peer().renegotiation().unwrap_or_else(|reason| {
+                    nothing = Some(reason);
+                    End::Done
+                })
+            }
             PeerAction::Handshake => self.far.peer().handshake(),
             PeerAction::KeyUpdate(request) => self.far.peer().key_update(*request),
             PeerAction::Renegotiate => self.far.peer().renegotiate(),
@@ -125,9 +132,12 @@ impl Stage<'_> {
             (_, end) => end,
         };
         self.watch.enters(Phase::Script);
-        let report = report(read, end);
+        let outcome = match nothing {
+            Some(reason) => Outcome::Nothing(reason.to_string()),
+            None => Outcome::Peer(report(read, end)),
+        };
         let deed = Deed::step(Step::Peer(action.clone()));
-        self.push(deed, Outcome::Peer(report), from, Shown::Records);
+        self.push(deed, outcome, from, Shown::Records);
     }
 
     fn peer_writes(&mut self, len: usize) -> End {

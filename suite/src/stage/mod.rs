@@ -177,7 +177,7 @@ pub fn run_watched(
         stage.step = index + 1;
         let after = &scenario.steps[index + 1..];
         let done = stage.act(step, after);
-        if *step != Step::StaleError {
+        if !matches!(step, Step::StaleError(_)) {
             // If the step came to no call, the stale entry is not left for a later one.
             stage.endpoint.forget_stale_error();
         }
@@ -333,10 +333,10 @@ impl Stage<'_> {
                 self.note(Deed::step(step.clone()), outcome);
             }
             Step::Peer(action) => self.peer_acts(action),
-            Step::StaleError => {
+            Step::StaleError(kind) => {
                 let deed = Deed::step(step.clone());
                 self.announce(&deed);
-                self.endpoint.stale_error()?;
+                self.endpoint.stale_error(*kind)?;
                 self.note(deed, Outcome::Done);
             }
         }

@@ -1,6 +1,8 @@
 //! What is done on the stage, in the words of a trace.
 
-use crate::scenario::{Buffer, Content, Function, KeyUpdate, Mode, PeerAction, Retry, Step};
+use crate::scenario::{
+    Buffer, Content, Function, KeyUpdate, Mode, PeerAction, Retry, StaleError, Step,
+};
 use crate::trace::{Argument, Asked, Attempt};
 
 /// Something that is done, in the words of a trace and as a judge has to know it.
@@ -92,7 +94,12 @@ fn describe(step: &Step) -> String {
         Step::Link(outbound) => format!("link {outbound}"),
         Step::Inbound(inbound) => format!("inbound {inbound}"),
         Step::Wire(fault) => format!("wire {fault}"),
-        Step::StaleError => "stale error".to_owned(),
+        Step::StaleError(kind) => match kind {
+            StaleError::Ssl => "stale error".to_owned(),
+            StaleError::SystemLibrary => "stale error of the system library".to_owned(),
+            StaleError::AnotherLibrary => "stale error of another library".to_owned(),
+            StaleError::Several => "stale errors of several libraries".to_owned(),
+        },
         Step::Peer(action) => match action {
             PeerAction::Read => "peer read".to_owned(),
             PeerAction::Write(len) => format!("peer write {len}"),

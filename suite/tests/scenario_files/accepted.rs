@@ -3,8 +3,8 @@
 use writeproof::link::{Budget, Errno, Inbound, Outbound, Refusal, WireFault};
 use writeproof::scenario::{
     Buffer, Cipher, Content, Function, Id, KeyExchange, KeyUpdate, Mode, PeerAction,
-    PeerRenegotiation, Retry, Role, RoleState, Scenario, SessionTickets, Source, Step, Transport,
-    Version, Write,
+    PeerRenegotiation, Retry, Role, RoleState, Scenario, SessionTickets, Source, StaleError, Step,
+    Transport, Version, Write,
 };
 
 use crate::{ALL_OF_TLS13, RENEGOTIATION, SHORTER_BUFFER, read, with_steps};
@@ -159,8 +159,15 @@ fn calls_and_steps_of_the_peer_are_read() {
             function: Some(Function::WriteEx),
         }),
         Step::Retry(Retry::default()),
-        Step::StaleError,
+        Step::StaleError(StaleError::Ssl),
         Step::Finish,
+        Step::StaleError(StaleError::Ssl),
+        Step::Read(count(16384)),
+        Step::StaleError(StaleError::SystemLibrary),
+        Step::Read(count(16384)),
+        Step::StaleError(StaleError::AnotherLibrary),
+        Step::Read(count(16384)),
+        Step::StaleError(StaleError::Several),
         Step::Read(count(16384)),
         Step::Read(count(1 << 20)),
         Step::KeyUpdate(KeyUpdate::NotRequested),

@@ -10,7 +10,7 @@ use std::fmt;
 
 use writeproof::link::{Budget, Outbound, Refusal};
 use writeproof::scenario::{
-    Cipher, Corpus, Mode, PeerAction, Role, Scenario, Source, Step, Variant, Version,
+    Cipher, Corpus, Mode, PeerAction, Role, Scenario, Source, StaleError, Step, Variant, Version,
 };
 
 const ROLE: &str = "role";
@@ -64,6 +64,10 @@ const DIMENSIONS: [(&str, &[&str]); 10] = [
             "close_notify by the peer",
             "fatal alert by the peer",
             "peer vanishes",
+            "stale error of TLS",
+            "stale error of the system library",
+            "stale error of another library",
+            "several stale errors",
         ],
     ),
 ];
@@ -226,6 +230,8 @@ struct Walk {
     offered: usize,
     /// The peer has sent it, the library under test has not read it.
     unread: BTreeSet<&'static str>,
+    /// What the next call finds in the error queue.
+    stale: Option<&'static str>,
     /// Since the last call that wrote.
     beside: BTreeSet<&'static str>,
     /// The last call was one that writes, so that `finish` goes on with it.
@@ -240,6 +246,7 @@ fn logical_writes(scenario: &Scenario) -> Vec<LogicalWrite> {
         link: Outbound::OPEN,
         offered: 0,
         unread: BTreeSet::new(),
+        stale: None,
         beside: BTreeSet::new(),
         writing: false,
         done: Vec::new(),
@@ -260,10 +267,11 @@ impl Walk {
             }
             Step::Retry(_) => self.call_that_writes(),
             Step::Finish if self.writing => self.call_that_writes(),
-            Step::Finish | Step::StaleError => {}
-            Step::Handshake => self.writing = false,
+            Step::StaleError(kind) => self.stale = Some(stale(*kind)),
+            Step::Finish => self.stale = None,
+            Step::Handshake => self.other_call(),
             Step::Read(_) => {
-                self.writing = false;
+                self.other_call();
                 self.beside.append(&mut self.unread);
             }
             Step::Shutdown => self.own("own shutdown"),
@@ -280,8 +288,14 @@ impl Walk {
         }
     }
 
-    fn own(&mut self, what: &'static str) {
+    /// A call that reads or shuts down finds the stale entries, if there are any.
+    fn other_call(&mut self) {
         self.writing = false;
+        self.stale = None;
+    }
+
+    fn own(&mut self, what: &'static str) {
+        self.other_call();
         self.beside.insert(what);
     }
 
@@ -320,6 +334,16 @@ impl Walk {
         write.settings.insert(Value(FRAGMENT, self.fragment));
         write.links.extend(links(&self.link, self.offered));
         write.beside.append(&mut self.beside);
+        write.beside.extend(self.stale.take());
+    }
+}
+
+fn stale(kind: StaleError) -> &'static str {
+    match kind {
+        StaleError::Ssl => "stale error of TLS",
+        StaleError::SystemLibrary => "stale error of the system library",
+        StaleError::AnotherLibrary => "stale error of another library",
+        StaleError::Several => "several stale errors",
     }
 }
 

@@ -201,6 +201,7 @@ fn a_wrong_link_or_peer_is_refused() {
 { inbound = { deliver = 1, then = 'zero' } }    => 3:35 would-block, eof, zero-retry
 { inbound = { deliver = 1, deliver_each = 1 } } => 3:28 excludes
 { wire = 'swop' }                               => 3:10 did you mean "swap"? ~ drop, double
+{ stale_error = 'sytem-library' }               => 3:17 did you mean "system-library"? ~ another-library
 { wire = {} }                                   => 3:10 "swap", "drop", "double", { flip = N } or { cut = N }
 { wire = { flip = 1, cut = 1 } }                => 3:22 "cut" in wire excludes "flip"
 { wire = { flip = -1 } }                        => 3:19 from 0 to 1048576

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use super::context::{Context, Spare, refused};
 use super::port::{self, Port};
+use super::stale;
 use super::symbols::{Interface, Ssl};
 use super::{CODE_BITS, QUEUE_LIMIT, Way, clear_errors, number};
 use crate::backend::{Bytes, Endpoint, Setup, Switch, Unsupported};
 use crate::link::{Errno, Link};
-use crate::scenario::{Function, KeyUpdate, Mode, Role, RoleState};
+use crate::scenario::{Function, KeyUpdate, Mode, Role, RoleState, StaleError};
 use crate::trace::{Call, ErrorClass, Stored, Want};
 
 /// What stands in the place for a number before the call, to see whether the call stores one: no
@@ -30,8 +31,8 @@ struct Connection {
     ssl: *mut Ssl,
     setup: Setup,
     spare: Spare,
-    /// The next call finds a stale entry in the error queue.
-    stale: bool,
+    /// What the next call finds in the error queue.
+    stale: Option<StaleError>,
 }
 
 impl LibsslEndpoint {
@@ -53,7 +54,7 @@ impl LibsslEndpoint {
             ssl,
             setup: *setup,
             spare: spare.clone(),
-            stale: false,
+            stale: None,
         };
         // SAFETY: the connection is live and has no transport; it is freed before the port is dropped.
         let port = match unsafe { port::give(api, way, setup.transport, link, ssl) } {
@@ -135,9 +136,9 @@ impl Connection {
     /// One call, and what it left behind: on one thread, since the error queue and errno are that thread's.
     fn call(&mut self, run: impl FnOnce(&Interface, *mut Ssl) -> c_int) -> Call {
         clear_errors(&self.api);
-        if std::mem::take(&mut self.stale) {
+        if let Some(kind) = self.stale.take() {
             // Only now: what the peer does in between, with the same library, would take it away.
-            self.leave_stale_entry();
+            self.leave_stale_entries(kind);
         }
         errno::set_errno(errno::Errno(0));
         let ret = run(&self.api, self.ssl);
@@ -203,9 +204,17 @@ impl Connection {
         format!("{library}:{reason}")
     }
 
-    /// Leaves an entry in the error queue; answers whether the library did.
-    fn leave_stale_entry(&self) -> bool {
-        self.spare.leave_error(&self.api, &self.setup)
+    /// Leaves entries in the error queue, oldest first; answers whether the library did.
+    fn leave_stale_entries(&self, kind: StaleError) -> bool {
+        let of_tls = || self.spare.leave_error(&self.api, &self.setup);
+        let system = || stale::system_library(&self.api);
+        let another = || stale::another_library(&self.api);
+        match kind {
+            StaleError::Ssl => of_tls(),
+            StaleError::SystemLibrary => system(),
+            StaleError::AnotherLibrary => another(),
+            StaleError::Several => system() && another() && of_tls(),
+        }
     }
 
     /// `SSL_ctrl`, for what is a macro over it in OpenSSL.
@@ -355,26 +364,33 @@ impl Endpoint for LibsslEndpoint {
         self.port.exchange()
     }
 
-    fn stale_error(&mut self) -> Result<(), Unsupported> {
+    fn stale_error(&mut self, kind: StaleError) -> Result<(), Unsupported> {
+        let api = self.connection.api;
+        let by_cipher = matches!(kind, StaleError::Ssl | StaleError::Several);
         for (there, name) in [
-            (self.connection.api.ERR_get_error.is_some(), "ERR_get_error"),
+            (api.ERR_get_error.is_some(), "ERR_get_error"),
             (
-                self.connection.api.SSL_CTX_set_cipher_list.is_some(),
+                !by_cipher || api.SSL_CTX_set_cipher_list.is_some(),
                 "SSL_CTX_set_cipher_list",
+            ),
+            (
+                kind == StaleError::Ssl || stale::can_put(&api),
+                "ERR_put_error",
             ),
         ] {
             if !there {
                 return Err(Unsupported::new(format!("a stale error, without {name}")));
             }
         }
-        self.connection.stale = self.connection.leave_stale_entry();
-        clear_errors(&self.connection.api);
-        match self.connection.stale {
-            true => Ok(()),
-            false => Err(Unsupported::new(
+        let is_left = self.connection.leave_stale_entries(kind);
+        clear_errors(&api);
+        if !is_left {
+            return Err(Unsupported::new(
                 "a stale error (the library took an unknown cipher)",
-            )),
+            ));
         }
+        self.connection.stale = Some(kind);
+        Ok(())
     }
 
     fn unrestricted(&self) -> Option<&str> {
@@ -382,7 +398,7 @@ impl Endpoint for LibsslEndpoint {
     }
 
     fn forget_stale_error(&mut self) {
-        self.connection.stale = false;
+        self.connection.stale = None;
     }
 }
 

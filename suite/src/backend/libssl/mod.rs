@@ -23,6 +23,7 @@ mod pre_shared;
 mod socket;
 mod socket_pair;
 mod source;
+mod stale;
 mod symbols;
 
 use std::collections::HashMap;

@@ -192,10 +192,13 @@ interface! {
         BIO_ctrl(*mut Bio, c_int, c_long, *mut c_void) -> c_long;
         ERR_get_error() -> c_ulong;
         ERR_clear_error();
+        ERR_new();
+        ERR_vset_error(c_int, c_int, *const c_char, *mut c_void);
         ERR_lib_error_string(c_ulong) -> *const c_char;
         ERR_reason_error_string(c_ulong) -> *const c_char;
     }
     elsewhere {
+        ERR_put_error(c_int, c_int, c_int, *const c_char, c_int);
         SSL_set_mode(*mut Ssl, u32) -> u32;
         SSL_clear_mode(*mut Ssl, u32) -> u32;
         SSL_set_max_send_fragment(*mut Ssl, usize) -> c_int;
@@ -266,6 +269,9 @@ const STAND_INS: &[(&[&str], &[&str])] = &[
     (&["SSLeay_version"], &["OpenSSL_version"]),
     (&["OpenSSL_version"], &["SSLeay_version"]),
     (&["SSL_set_fd"], &["BIO_meth_new"]),
+    // A macro over the other two since 3.0.
+    (&["ERR_put_error"], &["ERR_vset_error"]),
+    (&["ERR_new", "ERR_vset_error"], &["ERR_put_error"]),
     // BoringSSL's own; only by it the suite knows BoringSSL.
     (&["SSL_set_renegotiate_mode"], &["SSL_CTX_new"]),
     // Without them a handshake is a whole one.

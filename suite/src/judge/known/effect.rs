@@ -92,6 +92,11 @@ enum What {
     BufferModified,
     FruitlessTransportCalls,
     EmptyTransportCalls,
+    TransportCalled,
+    AlertOwed,
+    CloseNotifyNotSent,
+    PeerHasNotClosed,
+    PeerHasClosed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +114,7 @@ const FLAWS: [(&str, FlawKind); 6] = [
     ("too-long", FlawKind::TooLong),
 ];
 
-const WHATS: [(&str, What); 10] = [
+const WHATS: [(&str, What); 15] = [
     ("queue-empty", What::QueueEmpty),
     ("wants-to-write", What::WantsToWrite),
     ("wants-to-read", What::WantsToRead),
@@ -120,6 +125,11 @@ const WHATS: [(&str, What); 10] = [
     ("buffer-modified", What::BufferModified),
     ("fruitless-transport-calls", What::FruitlessTransportCalls),
     ("empty-transport-calls", What::EmptyTransportCalls),
+    ("transport-called", What::TransportCalled),
+    ("alert-owed", What::AlertOwed),
+    ("close-notify-not-sent", What::CloseNotifyNotSent),
+    ("peer-has-not-closed", What::PeerHasNotClosed),
+    ("peer-has-closed", What::PeerHasClosed),
 ];
 
 const ERRORS: [(&str, ErrorClass); 6] = [
@@ -385,6 +395,11 @@ fn what_of(observed: &Observation) -> Option<What> {
         Observation::BufferModified => What::BufferModified,
         Observation::FruitlessTransportCalls(_) => What::FruitlessTransportCalls,
         Observation::EmptyTransportCalls(_) => What::EmptyTransportCalls,
+        Observation::TransportCalled => What::TransportCalled,
+        Observation::AlertOwed => What::AlertOwed,
+        Observation::Contradicted(_, Contradiction::CloseNotifyNotSent) => What::CloseNotifyNotSent,
+        Observation::Contradicted(_, Contradiction::PeerHasNotClosed) => What::PeerHasNotClosed,
+        Observation::Contradicted(_, Contradiction::PeerHasClosed) => What::PeerHasClosed,
         _ => return None,
     })
 }

@@ -1,9 +1,12 @@
 //! close_notify and fatal alerts, both ways.
 
-use super::{Came, Course, Monitor, Notes, has_succeeded, is_close_notify, is_fatal};
+use super::{
+    Came, Contradiction, Course, Moment, Monitor, Notes, Observation, has_succeeded,
+    is_close_notify, is_fatal,
+};
 use crate::link::Outbound;
-use crate::scenario::Version;
-use crate::trace::{Asked, Body, ErrorClass, RecordSeen};
+use crate::scenario::{Step, Version};
+use crate::trace::{Asked, Body, Call, ErrorClass, RecordSeen};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("closing.no-write-after-shutdown", no_write_after_shutdown),
@@ -23,6 +26,15 @@ pub(super) static MONITORS: &[Monitor] = &[
         "closing.peer-close-leaves-writing",
         peer_close_leaves_writing,
     ),
+    Monitor::all(
+        "closing.close-notify-is-a-warning",
+        close_notify_is_a_warning,
+    ),
+    Monitor::libssl("closing.shutdown-returns", shutdown_returns),
+    Monitor::libssl("closing.shutdown-zero-means-sent", zero_means_sent),
+    Monitor::libssl("closing.shutdown-one-means-closed", one_means_closed),
+    Monitor::libssl("closing.shutdown-sent-is-a-success", sent_is_a_success),
+    Monitor::all("alert.owed-goes-out", owed_goes_out),
 ];
 
 fn no_write_after_shutdown(course: &Course<'_>, notes: &mut Notes) {
@@ -122,11 +134,162 @@ fn peer_close_leaves_writing(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
+fn close_notify_is_a_warning(course: &Course<'_>, notes: &mut Notes) {
+    for moment in &course.moments {
+        for record in moment.completed() {
+            if let Some(alert) = alert(record).filter(|alert| is_close_notify(alert)) {
+                notes.check(!is_fatal(alert), moment, "a warning", record);
+            }
+        }
+    }
+}
+
+/// The shutdowns of a connection that no call and no alert has ended: after that SSL_shutdown is not to be called
+/// (SSL_shutdown(3), NOTES).
+fn shutdowns<'c, 't>(
+    course: &'c Course<'t>,
+) -> impl Iterator<Item = (usize, &'c Moment<'t>, &'t Call)> {
+    let moments = course.moments.iter().enumerate();
+    moments.filter_map(|(index, moment)| {
+        let before = &moment.before;
+        let is_shutdown = moment.step() == Some(&Step::Shutdown);
+        let may = before.established && !before.dead && !before.failed && !before.peer_failed;
+        (is_shutdown && may).then_some((index, moment, moment.call()?))
+    })
+}
+
+/// Whether the wire shows all that the library has sent: not what waits in a transport that keeps it, nor what comes behind
+/// a record that does not open.
+fn is_all_seen(course: &Course<'_>, index: usize) -> bool {
+    let transport = course.setting.variant.transport;
+    let before = &course.moments[index].before;
+    let is_kept = transport.keeps() || transport.is_of_the_system();
+    let passes = before.outbound == Outbound::OPEN && !before.transport_failed;
+    let mut sent = course.moments[..=index]
+        .iter()
+        .flat_map(|moment| &moment.entry.sent);
+    (passes || !is_kept) && !sent.any(RecordSeen::is_unreadable)
+}
+
+fn shutdown_returns(course: &Course<'_>, notes: &mut Notes) {
+    for (_, moment, call) in shutdowns(course) {
+        let kept = call.ret <= 1;
+        notes.check(kept, moment, "1, 0 or a negative number", Came(call));
+    }
+}
+
+/// Whether an earlier call has reported the peer's close_notify.
+fn has_reported_close(course: &Course<'_>, index: usize) -> bool {
+    course.moments[..index].iter().any(|moment| {
+        let says_so = |call: &Call| call.error == ErrorClass::ZeroReturn && call.ret <= 0;
+        moment.call().is_some_and(says_so)
+    })
+}
+
+fn zero_means_sent(course: &Course<'_>, notes: &mut Notes) {
+    for (index, moment, call) in shutdowns(course).filter(|(.., call)| call.ret == 0) {
+        if !is_all_seen(course, index) {
+            continue;
+        }
+        let after = course.after(index);
+        if !after.closed {
+            let seen = Came(call).but(Contradiction::CloseNotifyNotSent);
+            notes.violated(moment, "0 only when close_notify has been sent", seen);
+        } else if after.peer_closed && has_reported_close(course, index) {
+            let seen = Came(call).but(Contradiction::PeerHasClosed);
+            notes.violated(moment, "1, as both have sent close_notify", seen);
+        } else {
+            notes.satisfied();
+        }
+    }
+}
+
+fn one_means_closed(course: &Course<'_>, notes: &mut Notes) {
+    for (index, moment, call) in shutdowns(course).filter(|(.., call)| call.ret == 1) {
+        // What was slipped in may have been one.
+        if !is_all_seen(course, index) || moment.before.meddled {
+            continue;
+        }
+        let after = course.after(index);
+        let but = if after.closed {
+            Contradiction::PeerHasNotClosed
+        } else {
+            Contradiction::CloseNotifyNotSent
+        };
+        let expected = "1 only when close_notify has been sent and the peer's has come";
+        let kept = after.closed && after.may_have_read_close();
+        notes.check(kept, moment, expected, Came(call).but(but));
+    }
+}
+
+fn sent_is_a_success(course: &Course<'_>, notes: &mut Notes) {
+    for (_, moment, call) in shutdowns(course) {
+        let sends = moment
+            .completed()
+            .any(|record| alert(record).is_some_and(is_close_notify));
+        // A transport that keeps what it takes sends it whenever it can.
+        let is_own = moment.entry.traffic.is_some();
+        if sends && is_own && !moment.before.stale_error {
+            notes.check(call.ret >= 0, moment, "0 or 1", Came(call));
+        }
+    }
+}
+
+/// Whether the library, in this call, wanted to say why it ends the connection, and the transport would not take it now: the
+/// call has failed for good for something that came, and nothing else waited to go out.
+fn owes_an_alert(moment: &Moment<'_>, call: &Call) -> bool {
+    let Some(traffic) = &moment.entry.traffic else {
+        return false;
+    };
+    let before = &moment.before;
+    // Who is told by an alert of the peer does not answer by one.
+    let is_told = before.peer_gave_up || {
+        let mut taken = moment.entry.taken.iter();
+        taken.any(|record| alert(record).is_some_and(is_fatal))
+    };
+    call.error == ErrorClass::Ssl
+        && !call.queue.is_empty()
+        && !is_told
+        && traffic.inn.moved
+        && traffic.out.is_to_be_retried()
+        && !before.is_over()
+        && !before.has_more_to_send()
+        && !moment.shakes_hands()
+        && !moment.completed().any(|record| alert(record).is_some())
+}
+
+/// Whether the transport takes all from now on; what it takes only a part of, or refuses for good, binds nobody.
+fn takes_all(moment: &Moment<'_>) -> bool {
+    moment.before.outbound == Outbound::OPEN && !moment.before.transport_failed
+}
+
+fn owed_goes_out(course: &Course<'_>, notes: &mut Notes) {
+    let owing = course.moments.iter().position(|moment| {
+        let owes = |call: &Call| owes_an_alert(moment, call);
+        moment.call().is_some_and(owes)
+    });
+    let Some(owing) = owing else { return };
+    let later = &course.moments[owing + 1..];
+    let is_alert = |record: &RecordSeen| alert(record).is_some_and(is_fatal);
+    let goes_out = later.iter().flat_map(Moment::completed).any(is_alert);
+    let mut chances = later
+        .iter()
+        .filter(|moment| moment.call().is_some() && takes_all(moment));
+    match chances.next() {
+        _ if goes_out => notes.satisfied(),
+        Some(moment) => {
+            let expected = "the fatal alert that is owed";
+            notes.violated(moment, expected, Observation::AlertOwed);
+        }
+        None => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::{Budget, Outbound};
-    use crate::scenario::{Step, Transport};
+    use crate::link::{Budget, Direction, Outbound, Refusal};
+    use crate::scenario::{PeerAction, Step, Transport};
     use crate::trace::{Call, ErrorClass};
 
     #[test]
@@ -237,5 +400,120 @@ mod tests {
             &base.write(9, refused("ssl:protocol is shutdown")),
         );
         not_exercised(clause, &read(Script::tls12()).write(9, Call::success(9)));
+    }
+
+    #[test]
+    fn close_notify_is_a_warning() {
+        let clause = "closing.close-notify-is-a-warning";
+        kept(clause, 1, &Script::tls13().shutdown());
+        let fatal = shuts_down(0).sent(alert("fatal close_notify"));
+        broken(clause, 2, &fatal);
+        not_exercised(clause, &shuts_down(0).sent(alert("fatal decode_error")));
+    }
+
+    fn shuts_down(ret: i64) -> Script {
+        let call = match ret {
+            1 => Call::success(1),
+            ret => failed(ret, ErrorClass::Syscall),
+        };
+        Script::tls13().called(Step::Shutdown, call)
+    }
+
+    fn close_notify() -> crate::trace::RecordSeen {
+        alert("warning close_notify")
+    }
+
+    /// The library has read the peer's close_notify.
+    fn peer_has_closed() -> Script {
+        let script = Script::tls13().read(failed(0, ErrorClass::ZeroReturn));
+        script.taken(close_notify())
+    }
+
+    #[test]
+    fn a_shutdown_returns_one_zero_or_a_negative_number() {
+        let clause = "closing.shutdown-returns";
+        kept(clause, 1, &shuts_down(0));
+        kept(clause, 1, &shuts_down(-1));
+        broken(clause, 2, &shuts_down(2));
+        let dead = Script::tls13().read(refused("ssl:bad record"));
+        not_exercised(clause, &dead.called(Step::Shutdown, Call::success(2)));
+    }
+
+    #[test]
+    fn zero_means_that_close_notify_has_been_sent() {
+        let clause = "closing.shutdown-zero-means-sent";
+        broken(clause, 2, &shuts_down(0));
+        kept(clause, 1, &shuts_down(0).sent(close_notify()));
+        // The second one finds it sent.
+        let again = failed(0, ErrorClass::Syscall);
+        let twice = shuts_down(0).sent(close_notify());
+        kept(clause, 2, &twice.called(Step::Shutdown, again.clone()));
+        // A part of it is not enough.
+        broken(clause, 2, &shuts_down(0).sent(begun_of(24)));
+        // What a transport keeps that is not drained may be all of it.
+        let full = Script::tls13().step(Step::Link(Outbound {
+            accept: Budget::Bytes(0),
+            ..Outbound::OPEN
+        }));
+        let full = full.called(Step::Shutdown, again.clone());
+        broken(clause, 3, &full);
+        not_exercised(clause, &full.over(Transport::MemoryBio));
+        broken(clause, 2, &shuts_down(0).over(Transport::MemoryBio));
+        // So may be what stands behind a record that does not open.
+        not_exercised(clause, &shuts_down(0).sent(behind()));
+        let peer_first = peer_has_closed().called(Step::Shutdown, again);
+        broken(clause, 3, &peer_first.sent(close_notify()));
+        not_exercised(clause, &shuts_down(-1));
+    }
+
+    #[test]
+    fn one_means_that_both_have_sent_close_notify() {
+        let clause = "closing.shutdown-one-means-closed";
+        let both = peer_has_closed().called(Step::Shutdown, Call::success(1));
+        broken(clause, 3, &both);
+        kept(clause, 1, &both.sent(close_notify()));
+        broken(clause, 2, &shuts_down(1));
+        broken(clause, 2, &shuts_down(1).sent(close_notify()));
+        not_exercised(clause, &shuts_down(0));
+        let slipped_in = Script::tls13().peer(PeerAction::Raw(vec![21]));
+        not_exercised(clause, &slipped_in.called(Step::Shutdown, Call::success(1)));
+    }
+
+    #[test]
+    fn a_shutdown_that_has_sent_close_notify_says_so() {
+        let clause = "closing.shutdown-sent-is-a-success";
+        kept(clause, 1, &shuts_down(0).sent(close_notify()));
+        let failed = shuts_down(-1).sent(close_notify());
+        broken(clause, 2, &failed);
+        not_exercised(clause, &failed.over(Transport::MemoryBio));
+        not_exercised(clause, &shuts_down(-1));
+    }
+
+    #[test]
+    fn an_alert_that_is_owed_goes_out() {
+        let clause = "alert.owed-goes-out";
+        let link = |script: Script, accept| {
+            script.step(Step::Link(Outbound {
+                accept,
+                ..Outbound::OPEN
+            }))
+        };
+        let full = link(Script::tls13(), Budget::Bytes(0));
+        let mut owes = full.read(refused("ssl:bad record"));
+        owes.traffic().inn.moved = true;
+        let owes = owes.refused(Direction::Out, Refusal::WouldBlock);
+        let open = link(owes.clone(), Budget::All);
+        let again = |script: &Script| script.clone().read(failed(-1, ErrorClass::Ssl));
+        broken(clause, 5, &again(&open));
+        kept(clause, 1, &again(&open).sent(alert("fatal bad_record_mac")));
+        // Nobody has asked the library since, or the transport still takes nothing.
+        not_exercised(clause, &open);
+        not_exercised(clause, &again(&owes));
+        // The peer has ended the connection, and waits for no alert.
+        let answered = owes.clone().taken(alert("fatal unexpected_message"));
+        not_exercised(clause, &again(&link(answered, Budget::All)));
+        // It went out at once.
+        let sent = owes.sent(alert("fatal bad_record_mac"));
+        not_exercised(clause, &again(&link(sent, Budget::All)));
     }
 }

@@ -294,6 +294,12 @@ impl<'t> Moment<'t> {
         self.before.is_sound() && !self.before.stale_error && !failed && !alerted
     }
 
+    /// Whether the library has taken data or an alert of the peer in a handshake within the connection: whether it can
+    /// go on then is for `renegotiation.transparent` to say.
+    pub fn is_disturbed(&self) -> bool {
+        self.is_disturbed
+    }
+
     /// Whether messages of a handshake went out meanwhile.
     pub fn shakes_hands(&self) -> bool {
         let mut sent = self.entry.sent.iter();
@@ -330,6 +336,16 @@ impl State {
     /// Whether a call has failed for good, or either side has said that the connection is over.
     pub fn is_over(&self) -> bool {
         self.dead || self.closed || self.failed || self.peer_failed
+    }
+
+    /// Whether the connection is over for no other reason than the library's own close_notify, which leaves reading alone.
+    pub fn is_closed_only(&self) -> bool {
+        self.closed && !self.dead && !self.failed && !self.peer_failed
+    }
+
+    /// Whether a handshake within the connection is under way, or wished for.
+    pub fn shakes_hands(&self) -> bool {
+        self.wishes_handshake || self.renegotiates()
     }
 
     /// Whether nothing has happened that a library might take for the end of writing.
@@ -466,7 +482,7 @@ impl State {
             Step::MaxSendFragment(bytes) => self.max_send_fragment = usize::from(*bytes),
             Step::Link(outbound) => self.outbound = *outbound,
             Step::Inbound(inbound) => self.inbound = *inbound,
-            Step::StaleError => self.stale_error = true,
+            Step::StaleError(_) => self.stale_error = true,
             Step::Peer(PeerAction::Raw(_)) => self.meddled = true,
             Step::Peer(PeerAction::Vanish) => self.transport_failed = true,
             Step::Shutdown => self.shut_down = true,

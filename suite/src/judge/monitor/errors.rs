@@ -74,7 +74,7 @@ fn zero_return(course: &Course<'_>, notes: &mut Notes) {
 }
 
 /// Whether the transport failed in this call or before, or the error queue tells what else did.
-fn is_explained(moment: &Moment<'_>, call: &Call) -> bool {
+pub(super) fn is_explained(moment: &Moment<'_>, call: &Call) -> bool {
     let before = &moment.before;
     before.transport_fails(moment.entry) || before.transport_failed || !call.queue.is_empty()
 }
@@ -111,7 +111,7 @@ fn dead_connection_tells_the_truth(course: &Course<'_>, notes: &mut Notes) {
 }
 
 /// The error number with which the transport refused the call for good.
-fn failure(moment: &Moment<'_>) -> Option<Errno> {
+pub(super) fn failure(moment: &Moment<'_>) -> Option<Errno> {
     let traffic = moment.entry.traffic?;
     [traffic.out.refusal, traffic.inn.refusal]
         .into_iter()
@@ -121,15 +121,20 @@ fn failure(moment: &Moment<'_>) -> Option<Errno> {
         })
 }
 
+/// Whether the call has read something, or the end of file, and tells a reason of its own: then it is the alert in answer that
+/// the transport did not take.
+pub(super) fn may_tell_another_reason(moment: &Moment<'_>, call: &Call) -> bool {
+    let traffic = moment.entry.traffic.as_ref();
+    let has_ended = traffic.is_some_and(|traffic| traffic.inn.refusal == Some(Refusal::Zero))
+        || moment.before.inbound.then == Refusal::Zero;
+    let has_read = !moment.entry.taken.is_empty() || has_ended;
+    has_read && !call.queue.is_empty()
+}
+
 fn failed_transport_is_syscall(course: &Course<'_>, notes: &mut Notes) {
     for (moment, attempt, call) in writes(course) {
-        // Behind damage, or an alert, it is the alert in answer that the transport did not take; so it may be where the
-        // call has read something, or the end of file, and tells a reason of its own.
-        let traffic = moment.entry.traffic.as_ref();
-        let has_ended = traffic.is_some_and(|traffic| traffic.inn.refusal == Some(Refusal::Zero))
-            || moment.before.inbound.then == Refusal::Zero;
-        let has_read = !moment.entry.taken.is_empty() || has_ended;
-        let has_reason = has_read && !call.queue.is_empty();
+        // Behind damage, or an alert, it is the alert in answer that the transport did not take.
+        let has_reason = may_tell_another_reason(moment, call);
         if has_succeeded(attempt.function, call) || !moment.before.is_sound() || has_reason {
             continue;
         }
@@ -206,7 +211,7 @@ fn success_leaves_no_error(course: &Course<'_>, notes: &mut Notes) {
 mod tests {
     use super::super::script::*;
     use crate::link::{Direction, Errno, Inbound, Refusal, WireFault};
-    use crate::scenario::{PeerAction, Step};
+    use crate::scenario::{PeerAction, StaleError, Step};
     use crate::trace::{Call, ErrorClass, Want};
 
     #[test]
@@ -268,7 +273,7 @@ mod tests {
         kept(clause, 1, &write.clone().refused(Direction::Out, reset));
         broken(clause, 2, &write);
         not_exercised(clause, &base.clone().blocked_write());
-        let stale = base.step(Step::StaleError);
+        let stale = base.step(Step::StaleError(StaleError::Ssl));
         not_exercised(clause, &stale.write(9, failed(-1, ErrorClass::Syscall)));
     }
 
@@ -389,6 +394,9 @@ mod tests {
         let base = Script::tls13();
         kept(clause, 1, &base.clone().write(9, Call::success(9)));
         broken(clause, 2, &base.clone().write(9, left.clone()));
-        not_exercised(clause, &base.step(Step::StaleError).write(9, left));
+        not_exercised(
+            clause,
+            &base.step(Step::StaleError(StaleError::Ssl)).write(9, left),
+        );
     }
 }

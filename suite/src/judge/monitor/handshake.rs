@@ -1,9 +1,9 @@
 //! Handshakes that a write does, first and later ones.
 
 use super::{Came, Course, Moment, Monitor, Notes, Observation, has_succeeded};
-use crate::link::Inbound;
-use crate::scenario::{Function, Role, RoleState, Step, Version};
-use crate::trace::{Body, ErrorClass, RecordSeen, Verb};
+use crate::link::{Inbound, Refusal, Traffic};
+use crate::scenario::{Function, Role, RoleState, SessionTickets, Step, Version};
+use crate::trace::{Body, ErrorClass, RecordSeen, Setting, Verb};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("handshake.transparent", transparent),
@@ -11,6 +11,10 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("handshake.failed-stays-failed", failed_stays_failed),
     Monitor::all("handshake.no-data-before-finished", no_data_before_finished),
     Monitor::libssl("renegotiation.transparent", renegotiation),
+    Monitor::all(
+        "inbound.data-despite-failed-tickets",
+        data_despite_failed_tickets,
+    ),
 ];
 
 fn transparent(course: &Course<'_>, notes: &mut Notes) {
@@ -191,10 +195,43 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
+/// A server of TLS 1.3 sends its tickets when it has taken the client's finished, which a read may do.
+fn data_despite_failed_tickets(course: &Course<'_>, notes: &mut Notes) {
+    let Setting {
+        variant,
+        session_tickets,
+        ..
+    } = course.setting;
+    let sends_tickets = variant.version == Version::Tls13
+        && variant.role == Role::Server
+        && *session_tickets == SessionTickets::Send;
+    if !sends_tickets {
+        return;
+    }
+    // Records of the peer's data that the library has not taken.
+    let mut waiting = 0_usize;
+    let is_data = |record: &&RecordSeen| record.is_complete() && record.is_application_data();
+    for moment in &course.moments {
+        let is_read = matches!(moment.step(), Some(Step::Read(_)));
+        let failed = |traffic: &Traffic| matches!(traffic.out.refusal, Some(Refusal::Fail(_)));
+        let fails = moment.entry.traffic.as_ref().is_some_and(failed);
+        let before = &moment.before;
+        let is_first = before.sealed == 0 && !before.dead && !before.meddled;
+        if let Some(call) = moment.call().filter(|_| is_read && fails && is_first)
+            && waiting > 0
+        {
+            notes.check(call.ret > 0, moment, "the data that have come", Came(call));
+        }
+        waiting += moment.entry.peer_sent.iter().filter(is_data).count();
+        let taken = moment.entry.taken.iter().filter(is_data).count();
+        waiting = waiting.saturating_sub(taken);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::{Budget, Inbound, Outbound};
+    use crate::link::{Budget, Direction, Errno, Inbound, Outbound, Refusal};
     use crate::scenario::{PeerAction, Step, Version};
     use crate::trace::{Call, ErrorClass};
 
@@ -313,6 +350,27 @@ mod tests {
         let half = nothing.sent(messages(&["finished"]));
         broken(clause, 2, &write(half.clone()));
         not_exercised(clause, &write(half.taken(messages(&["finished"]))));
+    }
+
+    #[test]
+    fn data_are_handed_over_though_tickets_cannot_be_sent() {
+        let clause = "inbound.data-despite-failed-tickets";
+        let peer_writes = PeerAction::Write(std::num::NonZeroUsize::MIN);
+        let base = Script::tls13().server_with_tickets();
+        let base = base.peer(peer_writes).peer_sent(data(1));
+        let read = |script: &Script, call| {
+            let script = script.clone().read(call);
+            script.refused(Direction::Out, Refusal::Fail(Errno::PIPE))
+        };
+        let fails = || failed(-1, ErrorClass::Syscall);
+        kept(clause, 1, &read(&base, Call::success(1)));
+        broken(clause, 3, &read(&base, fails()));
+        // Nothing has come, or all of it has been handed over.
+        let nothing = Script::tls13().server_with_tickets();
+        not_exercised(clause, &read(&nothing, fails()));
+        let handed_over = base.clone().read(Call::success(1)).taken(data(1));
+        not_exercised(clause, &read(&handed_over, fails()));
+        not_exercised(clause, &base.read(fails()));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Key updates of TLS 1.3, one's own and those that the peer asks for (RFC 8446, section 4.6.3).
 
-use super::{Course, Moment, Monitor, Notes};
+use super::{Came, Course, Moment, Monitor, Notes, Observation};
 use crate::scenario::{KeyUpdate, Step};
 use crate::trace::{Body, ErrorClass, RecordSeen};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("keyupdate.before-data", before_data),
+    Monitor::libssl("keyupdate.call-only-schedules", call_only_schedules),
     Monitor::all("keyupdate.answer-before-data", answer_before_data),
     Monitor::all("keyupdate.answer-does-not-ask", answer_does_not_ask),
     Monitor::all("keyupdate.under-the-old-key", under_the_old_key),
@@ -48,6 +49,30 @@ fn has_looked(moment: &Moment<'_>) -> bool {
         && moment
             .call()
             .is_some_and(|call| call.error == ErrorClass::WantRead)
+}
+
+fn call_only_schedules(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, call) in course.calls() {
+        if !matches!(moment.step(), Some(Step::KeyUpdate(_))) {
+            continue;
+        }
+        let uses = moment
+            .entry
+            .traffic
+            .is_some_and(|traffic| traffic.out.is_used() || traffic.inn.is_used());
+        match moment.begun().next() {
+            _ if !matches!(call.ret, 0 | 1) => notes.violated(moment, "1 or 0", Came(call)),
+            // What a transport keeps goes out whenever it can.
+            Some(record) if moment.entry.traffic.is_some() => {
+                notes.violated(moment, "nothing on the wire yet", record);
+            }
+            _ if uses => {
+                let expected = "no call of the transport";
+                notes.violated(moment, expected, Observation::TransportCalled);
+            }
+            _ => notes.satisfied(),
+        }
+    }
 }
 
 /// Something that is due before the next record of application data.
@@ -207,6 +232,21 @@ mod tests {
 
     fn update(kind: &str) -> RecordSeen {
         messages(&[kind])
+    }
+
+    #[test]
+    fn ssl_key_update_leaves_the_transport_alone() {
+        let clause = "keyupdate.call-only-schedules";
+        let base = Script::tls13().key_update(NotRequested);
+        kept(clause, 1, &base);
+        broken(clause, 2, &base.clone().sent(update(TELLS)));
+        let refused = base.clone().refused(Direction::Out, Refusal::WouldBlock);
+        broken(clause, 2, &refused);
+        let step = crate::scenario::Step::KeyUpdate(Requested);
+        let fails = |ret| Script::tls13().called(step.clone(), failed(ret, ErrorClass::Ssl));
+        kept(clause, 1, &fails(0));
+        broken(clause, 2, &fails(-1));
+        not_exercised(clause, &write(Script::tls13()));
     }
 
     /// The library reads the peer's request.

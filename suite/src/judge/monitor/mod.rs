@@ -4,6 +4,7 @@
 //! how often, where it was broken, or that nothing in the trace has to do with it. Pure functions: no
 //! monitor has access to a library.
 
+mod calls;
 mod closing;
 mod connection;
 mod course;
@@ -48,6 +49,7 @@ pub struct Monitor {
 static TOPICS: &[&[Monitor]] = &[
     returns::MONITORS,
     errors::MONITORS,
+    calls::MONITORS,
     would_block::MONITORS,
     retry::MONITORS,
     partial::MONITORS,

@@ -26,7 +26,7 @@ pub enum Observation {
         /// Which number.
         bytes: Option<usize>,
     },
-    /// A call of the write function failed and left the error queue empty.
+    /// A call failed and left the error queue empty.
     QueueEmpty,
     /// The call wants to be repeated, and the transport gave it no cause.
     WantsWithoutCause(Wanted),
@@ -70,6 +70,10 @@ pub enum Observation {
     FruitlessTransportCalls(u32),
     /// So many calls of the transport were for no byte.
     EmptyTransportCalls(u32),
+    /// A call that only schedules called the transport.
+    TransportCalled,
+    /// A fatal alert that is owed does not go out, though the transport takes everything.
+    AlertOwed,
     /// The call did not return.
     Ended(Outcome),
 }
@@ -90,6 +94,10 @@ pub struct Answer {
 pub enum Contradiction {
     /// The peer has not sent `close_notify`.
     PeerHasNotClosed,
+    /// The peer's `close_notify` has been reported before.
+    PeerHasClosed,
+    /// No `close_notify` of the library's has gone out to its end.
+    CloseNotifyNotSent,
     /// The queue is empty and the transport is in order.
     TransportInOrder,
     /// `SSL_want` says this.
@@ -263,6 +271,10 @@ impl fmt::Display for Observation {
             Self::RenegotiationIgnored => f.write_str("the write goes on without it"),
             Self::BufferModified => f.write_str("its bytes are others"),
             Self::FruitlessTransportCalls(calls) => write!(f, "{calls} calls"),
+            Self::TransportCalled => f.write_str("it was called"),
+            Self::AlertOwed => {
+                f.write_str("the transport takes everything, and it does not go out")
+            }
             Self::EmptyTransportCalls(calls) => write!(f, "{calls} calls for no byte"),
             Self::Ended(Outcome::Crashed(how) | Outcome::Hung(how) | Outcome::Panicked(how)) => {
                 f.write_str(how)
@@ -279,6 +291,12 @@ fn contradicted(
 ) -> fmt::Result {
     match contradiction {
         Contradiction::PeerHasNotClosed => write!(f, "{answer}, and the peer has not"),
+        Contradiction::PeerHasClosed => {
+            write!(f, "{answer}, and the peer's has been reported before")
+        }
+        Contradiction::CloseNotifyNotSent => {
+            write!(f, "{answer}, and no close_notify has gone out to its end")
+        }
         Contradiction::TransportInOrder => {
             write!(
                 f,

@@ -1,0 +1,357 @@
+//! What `SSL_get_error`, `SSL_want`, the error queue and errno say of the other calls that use the transport:
+//! `SSL_do_handshake`, `SSL_read` and `SSL_shutdown`. For writes see `errors` and `would_block`.
+
+use super::errors::{failure, is_explained, may_tell_another_reason};
+use super::{Came, Contradiction, Course, Moment, Monitor, Notes, Observation};
+use crate::scenario::{RoleState, Step};
+use crate::trace::{Call, ErrorClass, Want};
+
+pub(super) static MONITORS: &[Monitor] = &[
+    Monitor::libssl("calls.failure-has-a-reason", failure_has_a_reason),
+    Monitor::libssl("calls.would-block", would_block),
+    Monitor::libssl("calls.syscall-means-io-failed", syscall_means_io_failed),
+    Monitor::libssl(
+        "calls.failed-transport-is-syscall",
+        failed_transport_is_syscall,
+    ),
+    Monitor::libssl("calls.syscall-keeps-errno", syscall_keeps_errno),
+    Monitor::libssl("calls.ssl-fills-the-queue", ssl_fills_the_queue),
+    Monitor::libssl("calls.want-agrees", want_agrees),
+];
+
+/// Which of the calls it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Handshake,
+    Read,
+    Shutdown,
+}
+
+impl Which {
+    fn of(moment: &Moment<'_>) -> Option<Self> {
+        match moment.step()? {
+            Step::Handshake => Some(Self::Handshake),
+            Step::Read(_) => Some(Self::Read),
+            Step::Shutdown => Some(Self::Shutdown),
+            _ => None,
+        }
+    }
+
+    /// Whether the call is done, by its own return value. A shutdown that returns 0 has sent its close_notify, and
+    /// SSL_get_error is not to be asked about it (SSL_shutdown(3), RETURN VALUES).
+    fn is_done(self, call: &Call) -> bool {
+        call.ret > 0 || (self == Self::Shutdown && call.ret == 0)
+    }
+}
+
+/// The calls of a caller who has kept to SSL_get_error(3): the error queue was empty before, and no call had failed for
+/// good.
+fn calls<'c, 't>(
+    course: &'c Course<'t>,
+) -> impl Iterator<Item = (&'c Moment<'t>, Which, &'t Call)> {
+    course
+        .calls()
+        .filter_map(|(moment, call)| Some((moment, Which::of(moment)?, call)))
+        .filter(|(moment, ..)| !moment.before.stale_error && !moment.before.dead)
+}
+
+/// Those of them that are not done.
+fn failures<'c, 't>(
+    course: &'c Course<'t>,
+) -> impl Iterator<Item = (&'c Moment<'t>, Which, &'t Call)> {
+    calls(course).filter(|(_, which, call)| !which.is_done(call))
+}
+
+fn failure_has_a_reason(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, which, call) in calls(course) {
+        let (kept, expected) = match (which.is_done(call), call.ret) {
+            // Nothing is to be asked.
+            (true, 0) => continue,
+            (true, _) => (call.error == ErrorClass::None, "NONE"),
+            (false, _) => (
+                !matches!(call.error, ErrorClass::None | ErrorClass::Other(_)),
+                "a reason that SSL_get_error(3) has",
+            ),
+        };
+        notes.check(kept, moment, expected, Came(call));
+    }
+}
+
+/// Whether the call can have no other reason not to be done than that the transport is full or empty: the connection is
+/// in order, and so is the call.
+fn may_only_wait(course: &Course<'_>, moment: &Moment<'_>, which: Which) -> bool {
+    let before = &moment.before;
+    let is_over = before.is_over() && !(which != Which::Handshake && before.is_closed_only());
+    let in_order = !is_over
+        && !before.peer_gave_up
+        && !before.transport_failed
+        && !before.meddled
+        && !before.transport_fails(moment.entry)
+        && !moment.is_disturbed();
+    // A shutdown amid a handshake, or in the place of the retry of a write, may be refused: the pages say nothing of either.
+    let in_place = match which {
+        Which::Read => true,
+        Which::Handshake => !before.shut_down,
+        Which::Shutdown => {
+            before.established && !before.shakes_hands() && !before.has_more_to_send()
+        }
+    };
+    in_order && in_place && course.setting.role_state == RoleState::Set
+}
+
+/// Whether the call says that what came in has ended the connection, or that more data have come than the caller has
+/// read.
+fn has_been_ended(moment: &Moment<'_>, which: Which, call: &Call) -> bool {
+    let has_read = match &moment.entry.traffic {
+        Some(traffic) => traffic.inn.moved,
+        None => true,
+    };
+    // In a handshake something may have come in an earlier turn than the last.
+    let has_read = has_read || !moment.entry.taken.is_empty() || which == Which::Handshake;
+    match call.error {
+        ErrorClass::Ssl => !call.queue.is_empty() && (has_read || moment.before.closed),
+        ErrorClass::ZeroReturn => true,
+        _ => false,
+    }
+}
+
+fn would_block(course: &Course<'_>, notes: &mut Notes) {
+    let waits = course.setting.variant.transport.waits();
+    for (moment, which, call) in failures(course) {
+        if !may_only_wait(course, moment, which) || has_been_ended(moment, which, call) || waits {
+            continue;
+        }
+        let refused = moment.entry.traffic.map(|traffic| {
+            (
+                traffic.out.is_to_be_retried(),
+                traffic.inn.is_to_be_retried(),
+            )
+        });
+        let (kept, expected) = match refused {
+            Some((false, false)) => continue,
+            Some((true, false)) => (call.error == ErrorClass::WantWrite, "WANT_WRITE"),
+            Some((false, true)) => (call.error == ErrorClass::WantRead, "WANT_READ"),
+            // Of a BIO of the library's own, or of a socket, only what the call says can be seen.
+            Some((true, true)) | None => (call.error.is_retry(), "WANT_WRITE or WANT_READ"),
+        };
+        notes.check(kept, moment, expected, Came(call));
+    }
+}
+
+fn syscall_means_io_failed(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in failures(course) {
+        if call.error == ErrorClass::Syscall {
+            notes.check(
+                is_explained(moment, call),
+                moment,
+                "SYSCALL only when the transport failed, or with the cause in the queue",
+                Came(call).but(Contradiction::TransportInOrder),
+            );
+        }
+    }
+}
+
+fn failed_transport_is_syscall(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, which, call) in failures(course) {
+        let is_sound = moment.before.is_sound() && !moment.is_disturbed();
+        if !is_sound || may_tell_another_reason(moment, call) || has_been_ended(moment, which, call)
+        {
+            continue;
+        }
+        if let Some(errno) = failure(moment) {
+            let kept = call.error == ErrorClass::Syscall;
+            let expected = format_args!("SYSCALL, as the transport failed with {errno}");
+            notes.check(kept, moment, expected, Came(call));
+        }
+    }
+}
+
+fn syscall_keeps_errno(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in failures(course) {
+        let (Some(errno), Some(told)) = (failure(moment), call.errno) else {
+            continue;
+        };
+        if call.error != ErrorClass::Syscall {
+            continue;
+        }
+        let name = errno.to_string();
+        let kept = told == errno || call.queue.iter().any(|entry| entry.ends_with(&name));
+        notes.check(
+            kept,
+            moment,
+            format_args!("errno {errno}, or an entry in the queue that names it"),
+            Came(call).but(Contradiction::Errno(told)),
+        );
+    }
+}
+
+fn ssl_fills_the_queue(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in failures(course) {
+        if call.error == ErrorClass::Ssl {
+            let kept = !call.queue.is_empty();
+            let expected = "an entry in the queue";
+            notes.check(kept, moment, expected, Observation::QueueEmpty);
+        }
+    }
+}
+
+fn want_agrees(course: &Course<'_>, notes: &mut Notes) {
+    for (moment, _, call) in failures(course) {
+        let expected = match call.error {
+            ErrorClass::WantWrite => Want::Writing,
+            ErrorClass::WantRead => Want::Reading,
+            _ => continue,
+        };
+        if let Some(want) = call.want {
+            let seen = Came(call).but(Contradiction::Want(want));
+            notes.check(
+                want == expected,
+                moment,
+                format_args!("SSL_want says {expected}"),
+                seen,
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::*;
+    use crate::link::{Direction, Errno, Refusal};
+    use crate::scenario::{StaleError, Step, Transport, Version};
+    use crate::trace::{Call, ErrorClass, Want};
+
+    const RESET: Refusal = Refusal::Fail(Errno::PIPE);
+
+    fn shakes_hands(call: Call) -> Script {
+        Script::new(Version::Tls13).called(Step::Handshake, call)
+    }
+
+    fn shuts_down(call: Call) -> Script {
+        Script::tls13().called(Step::Shutdown, call)
+    }
+
+    #[test]
+    fn a_call_that_fails_has_a_reason_and_one_that_succeeds_has_none() {
+        let clause = "calls.failure-has-a-reason";
+        kept(clause, 1, &shakes_hands(wants_read()));
+        kept(clause, 2, &Script::tls13().read(Call::success(9)));
+        broken(clause, 1, &shakes_hands(failed(-1, ErrorClass::None)));
+        broken(clause, 1, &shakes_hands(failed(1, ErrorClass::Ssl)));
+        let read = Script::tls13().read(failed(0, ErrorClass::Other(9)));
+        broken(clause, 2, &read);
+        // Of a shutdown that returns 0 nobody is to ask.
+        kept(clause, 1, &shuts_down(failed(0, ErrorClass::Syscall)));
+        broken(clause, 2, &shuts_down(failed(-1, ErrorClass::None)));
+        let stale = Script::new(Version::Tls13).step(Step::StaleError(StaleError::Ssl));
+        not_exercised(clause, &stale.called(Step::Handshake, wants_read()));
+    }
+
+    #[test]
+    fn a_call_that_the_transport_blocks_wants_to_be_repeated() {
+        let clause = "calls.would-block";
+        let refused_out = |script: Script| script.refused(Direction::Out, Refusal::WouldBlock);
+        let refused_in = |script: Script| script.refused(Direction::In, Refusal::ZeroRetry);
+        for call in [shakes_hands, shuts_down] {
+            kept(clause, 1, &refused_out(call(wants_write())));
+            let syscall = refused_out(call(failed(-1, ErrorClass::Syscall)));
+            not_exercised(clause, &syscall.clone().over(Transport::Blocking));
+            let step = syscall.0.entries.len();
+            broken(clause, step, &syscall);
+            broken(clause, step, &refused_out(call(wants_read())));
+            broken(clause, step, &syscall.over(Transport::BufferingBio));
+        }
+        kept(clause, 1, &refused_in(Script::tls13().read(wants_read())));
+        let read = refused_in(Script::tls13().read(wants_write()));
+        broken(clause, 2, &read);
+        kept(clause, 1, &refused_out(read));
+        // What came in has ended the connection, and the alert about it did not get out.
+        let mut ended = refused_out(Script::tls13().read(refused("ssl:bad record")));
+        broken(clause, 2, &ended);
+        ended.traffic().inn.moved = true;
+        not_exercised(clause, &ended);
+        // Which of both comes first the page does not say.
+        let amid = Script::tls13().blocked_write();
+        let amid = amid.called(Step::Shutdown, refused("ssl:bad write retry"));
+        not_exercised(clause, &refused_out(amid));
+        not_exercised(clause, &Script::tls13().read(Call::success(9)));
+    }
+
+    #[test]
+    fn syscall_means_that_the_transport_failed() {
+        let clause = "calls.syscall-means-io-failed";
+        let syscall = || failed(-1, ErrorClass::Syscall);
+        broken(clause, 1, &shakes_hands(syscall()));
+        kept(
+            clause,
+            1,
+            &shakes_hands(syscall()).refused(Direction::Out, RESET),
+        );
+        let read = Script::tls13().read(failed(0, ErrorClass::Syscall));
+        broken(clause, 2, &read);
+        kept(clause, 1, &read.refused(Direction::In, Refusal::Zero));
+        broken(clause, 2, &shuts_down(syscall()));
+        not_exercised(clause, &shuts_down(failed(0, ErrorClass::Syscall)));
+        let dead = Script::tls13().read(refused("ssl:bad record"));
+        not_exercised(clause, &dead.read(syscall()));
+    }
+
+    #[test]
+    fn a_transport_that_fails_is_syscall() {
+        let clause = "calls.failed-transport-is-syscall";
+        let read = |call| {
+            let script = Script::tls13().read(call);
+            script.refused(Direction::In, RESET)
+        };
+        kept(clause, 1, &read(failed(-1, ErrorClass::Syscall)));
+        broken(clause, 2, &read(wants_read()));
+        not_exercised(clause, &read(Call::success(9)));
+        let ended = read(refused("ssl:unexpected record"));
+        broken(clause, 2, &ended);
+        not_exercised(clause, &ended.taken(data(9)));
+        let shutdown = shuts_down(wants_write()).refused(Direction::Out, RESET);
+        broken(clause, 2, &shutdown);
+    }
+
+    #[test]
+    fn syscall_keeps_errno() {
+        let clause = "calls.syscall-keeps-errno";
+        let fails = |errno| {
+            let call = Call {
+                errno: Some(errno),
+                ..failed(-1, ErrorClass::Syscall)
+            };
+            shakes_hands(call).refused(Direction::Out, RESET)
+        };
+        kept(clause, 1, &fails(Errno::PIPE));
+        broken(clause, 1, &fails(Errno::NONE));
+        not_exercised(clause, &shakes_hands(wants_write()));
+    }
+
+    #[test]
+    fn ssl_fills_the_queue() {
+        let clause = "calls.ssl-fills-the-queue";
+        kept(
+            clause,
+            1,
+            &shakes_hands(refused("ssl:wrong version number")),
+        );
+        broken(clause, 1, &shakes_hands(failed(-1, ErrorClass::Ssl)));
+        not_exercised(clause, &shuts_down(failed(0, ErrorClass::Ssl)));
+        not_exercised(clause, &Script::tls13().write(9, wants_write()));
+    }
+
+    #[test]
+    fn want_agrees_with_get_error() {
+        let clause = "calls.want-agrees";
+        let says = |want| {
+            shakes_hands(Call {
+                want,
+                ..wants_read()
+            })
+        };
+        kept(clause, 1, &says(Some(Want::Reading)));
+        broken(clause, 1, &says(Some(Want::Writing)));
+        not_exercised(clause, &says(None));
+    }
+}
