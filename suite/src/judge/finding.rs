@@ -233,10 +233,16 @@ mod tests {
             action: "write 9".to_owned(),
             expected: String::new(),
             seen: String::new(),
+            observed: None,
             known: known.map(|reason| Known {
                 class: Class::Bug,
                 reason: reason.to_owned(),
                 link: String::new(),
+                entry: Location {
+                    file: "fixtures/ledger/rustls.toml".to_owned(),
+                    line: 2,
+                },
+                issue: None,
             }),
         }
     }
