@@ -31,11 +31,11 @@ const CALLS_OF_A_WRITE: usize = 2;
 /// How often the bytes of a scenario may be sent: a library may seal a retry once more, and each record adds its header.
 const TIMES_SENT: usize = 4;
 
-/// Bytes that every case may send, whatever its steps, in bytes: a handshake has some 5,000, and there may be some.
+/// Bytes that every case may send, whatever its steps, in bytes: key updates, alerts, and the handshake of a case that leaves it to
+/// a write.
 const WIRE_BYTES: usize = 256 << 10;
 
-/// Bytes that both ends send in the handshakes of a case, at most, in bytes: they are counted where a transport moves a few at
-/// a time.
+/// Bytes that both ends send in one handshake, at most, in bytes: those of the suite's identity have some 5,000.
 const HANDSHAKE_BYTES: usize = 64 << 10;
 
 /// Calls of one `handshake` before the first case, at most, by which a session is made: a transport that is open both ways needs
@@ -139,9 +139,11 @@ impl Allowance {
         let written = all(offered).saturating_add(writes.saturating_mul(RECORD_HEAD));
         let read = all(sent_by_peer);
         let sent = written.saturating_mul(TIMES_SENT);
+        let handshakes = all(handshakes).saturating_mul(HANDSHAKE_BYTES);
         let moved = sent
             .saturating_add(read.saturating_mul(TIMES_SENT))
-            .saturating_add(HANDSHAKE_BYTES);
+            .saturating_add(handshakes)
+            .saturating_add(WIRE_BYTES);
         let slowest = steps.iter().filter_map(moved_each_call).min();
         let slow = slowest.map_or(0, |bytes| moved / bytes);
         Self {
@@ -149,7 +151,7 @@ impl Allowance {
                 .saturating_add(writes.saturating_mul(CALLS_OF_A_WRITE))
                 .saturating_add(sent / SMALLEST_RECORD)
                 .saturating_add(slow),
-            wire_bytes: WIRE_BYTES.saturating_add(sent),
+            wire_bytes: WIRE_BYTES.saturating_add(sent).saturating_add(handshakes),
             buffers: BUFFERS.saturating_add(writes),
             buffered_bytes: BUFFERED_BYTES,
         }
@@ -160,6 +162,14 @@ impl Allowance {
 fn writes(step: &Step) -> usize {
     match step {
         Step::Write(write) => write.times.get(),
+        _ => 0,
+    }
+}
+
+/// How many handshakes a step comes to, at most.
+fn handshakes(step: &Step) -> usize {
+    match step {
+        Step::Handshake | Step::Renegotiate | Step::Peer(PeerAction::Renegotiate) => 1,
         _ => 0,
     }
 }

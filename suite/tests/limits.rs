@@ -279,7 +279,7 @@ fn the_limits_are_documented_as_they_are() {
         wire_bytes,
         buffers,
         buffered_bytes,
-    } = Allowance::of(&scenario("\"handshake\""));
+    } = Allowance::of(&scenario("\"shutdown\""));
     for number in [calls, wire_bytes, buffers, buffered_bytes] {
         let told = with_commas(number);
         assert!(section.contains(&told), "{told} in\n{section}");
