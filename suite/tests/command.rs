@@ -98,7 +98,7 @@ fn help_teaches_by_examples_and_documents_the_exit_codes() {
         "Examples:",
         "writeproof diff openssl-3.6 openssl-1.1.1",
         "writeproof table",
-        "Exit codes:",
+        "Exit codes, the same for scenarios of the suite and of your own",
         "130",
     ] {
         assert!(text.contains(wanted), "{wanted} in\n{text}");
