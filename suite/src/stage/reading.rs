@@ -117,7 +117,11 @@ impl Stage<'_> {
                 agreed.version == version.number()
                     && self.peer_setup.suites().contains(&agreed.suite)
             }
-            None => !view.client.iter().chain(&view.server).any(refuses),
+            // An alert about bytes that the scenario put there says nothing of what the two ends have in common.
+            None => {
+                let mut records = view.client.iter().chain(&view.server);
+                self.entries.iter().any(interferes) || !records.any(refuses)
+            }
         };
         let has_ended = self.entries.iter().any(|entry| entry.result.is_end());
         if came_to_it || has_ended {
@@ -129,6 +133,14 @@ impl Stage<'_> {
             cipher.word()
         )))
     }
+}
+
+/// Whether the scenario sent or changed something of the peer's in this entry, be it an alert.
+fn interferes(entry: &Entry) -> bool {
+    matches!(
+        entry.asked.step(),
+        Some(Step::Wire(_) | Step::Peer(PeerAction::Raw(_) | PeerAction::FatalAlert))
+    )
 }
 
 /// Whether this is an alert of one end that has no version or cipher in common with the other (RFC 8446, section 6.2).
