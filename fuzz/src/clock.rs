@@ -1,5 +1,8 @@
-//! How fast a target is, and where the time of an input goes: a clock that is told each phase of each case, and the same
+//! How fast a target is, and where the time of an input goes: a clock that is notified of each phase of each case, and the same
 //! cases cut off after their handshake, now and then, for a rate to compare with. Nothing that is judged depends on it.
+//!
+//! Rates are of processor time, so that they do not depend on what else the machine does; the shares of the phases are of the
+//! time that passes, which costs less to read.
 
 use std::fmt;
 use std::iter;
@@ -7,6 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use rustix::time::{ClockId, clock_gettime};
 use writeproof::stage::{Phase, Watch};
 use writeproof::trace::Asked;
 
@@ -28,13 +32,17 @@ pub(crate) struct Clock {
     present: AtomicUsize,
     /// Nanoseconds that each phase has taken.
     spent: [AtomicU64; FUZZER + 1],
+    /// The processor time at the start, in nanoseconds.
+    origin: AtomicU64,
     /// Cases that were run in full.
     cases: AtomicU64,
+    /// Nanoseconds of processor time that they took, without libFuzzer's.
+    ran: AtomicU64,
     /// Inputs that were made up.
     made_up: AtomicU64,
     /// A handshake is run alone: phases are not charged.
     is_sampling: AtomicBool,
-    /// Handshakes that were run alone, and the nanoseconds that they took.
+    /// Handshakes that were run alone, and the nanoseconds of processor time that they took.
     samples: AtomicU64,
     sampled: AtomicU64,
 }
@@ -45,7 +53,9 @@ impl Clock {
             since: AtomicU64::new(0),
             present: AtomicUsize::new(FUZZER),
             spent: [const { AtomicU64::new(0) }; FUZZER + 1],
+            origin: AtomicU64::new(0),
             cases: AtomicU64::new(0),
+            ran: AtomicU64::new(0),
             made_up: AtomicU64::new(0),
             is_sampling: AtomicBool::new(false),
             samples: AtomicU64::new(0),
@@ -56,12 +66,19 @@ impl Clock {
     /// Starts to count; what came before is not charged to anything.
     pub(crate) fn start(&self) {
         self.since.store(nanoseconds(), Ordering::Relaxed);
+        self.origin.store(processor_time(), Ordering::Relaxed);
     }
 
-    /// A case was run in full: from here on the time is libFuzzer's.
-    pub(crate) fn case_done(&self) {
-        self.cases.fetch_add(1, Ordering::Relaxed);
+    /// Runs a case in full; what comes after it is libFuzzer's time.
+    pub(crate) fn case<T>(&self, run: impl FnOnce() -> T) -> T {
+        let begun = processor_time();
+        let answer = run();
+        // First: the system may stop the process where it is asked for its time.
         self.pass_to(FUZZER);
+        self.ran
+            .fetch_add(processor_time() - begun, Ordering::Relaxed);
+        self.cases.fetch_add(1, Ordering::Relaxed);
+        answer
     }
 
     /// Whether the handshake of the next input that is made up is to be run alone, too.
@@ -74,13 +91,14 @@ impl Clock {
     pub(crate) fn sample(&self, run: impl FnOnce() -> bool) {
         self.pass_to(FUZZER);
         self.is_sampling.store(true, Ordering::Relaxed);
-        let has_run = run();
-        self.is_sampling.store(false, Ordering::Relaxed);
-        let took = self.lap();
-        if has_run {
+        let begun = processor_time();
+        if run() {
             self.samples.fetch_add(1, Ordering::Relaxed);
-            self.sampled.fetch_add(took, Ordering::Relaxed);
+            self.sampled
+                .fetch_add(processor_time() - begun, Ordering::Relaxed);
         }
+        self.is_sampling.store(false, Ordering::Relaxed);
+        self.lap();
     }
 
     fn pass_to(&self, phase: usize) {
@@ -103,6 +121,13 @@ fn nanoseconds() -> u64 {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     let elapsed = ORIGIN.get_or_init(Instant::now).elapsed();
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// That this process has had so far, in nanoseconds.
+fn processor_time() -> u64 {
+    const SECOND: i64 = 1_000_000_000;
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    u64::try_from(time.tv_sec * SECOND + time.tv_nsec).unwrap_or(0)
 }
 
 /// What a session notifies of the phases of its cases.
@@ -133,22 +158,23 @@ impl fmt::Display for Clock {
 
         let number = |value: &AtomicU64| value.load(Ordering::Relaxed) as f64;
         let each = |total: f64, count: &AtomicU64| total / number(count).max(1.0);
-        let spent: f64 = self.spent.iter().map(number).sum();
-        let input = each(spent, &self.cases).max(1.0);
+        let total = processor_time() as f64 - number(&self.origin);
+        let input = each(total - number(&self.sampled), &self.cases).max(1.0);
+        let fuzzer = input - each(number(&self.ran), &self.cases);
         write!(f, "rate: {:.0} inputs/s, ", SECOND / input)?;
-        if self.samples.load(Ordering::Relaxed) == 0 {
-            writeln!(f, "no handshake was run alone")?;
-        } else {
-            let fuzzer = each(number(&self.spent[FUZZER]), &self.cases);
-            let handshake = each(number(&self.sampled), &self.samples) + fuzzer;
-            writeln!(
-                f,
-                "{:.0} with handshakes alone ({} samples): {:.1} %",
-                SECOND / handshake,
-                self.samples.load(Ordering::Relaxed),
-                100.0 * handshake / input
-            )?;
+        match self.samples.load(Ordering::Relaxed) {
+            0 => writeln!(f, "no handshake was run alone")?,
+            samples => {
+                let handshake = each(number(&self.sampled), &self.samples) + fuzzer;
+                writeln!(
+                    f,
+                    "{:.0} with handshakes alone ({samples} samples): {:.1} %",
+                    SECOND / handshake,
+                    100.0 * handshake / input
+                )?;
+            }
         }
+        let spent: f64 = self.spent.iter().map(number).sum();
         write!(f, "time of an input: {:.0} us:", input / MICROSECOND)?;
         let names = Phase::ALL.map(Phase::as_str).into_iter().chain(["fuzzer"]);
         let separators = [""].into_iter().chain(iter::repeat(","));

@@ -63,7 +63,7 @@ pub fn examine(target: Target, data: &[u8]) -> Corpus {
         return Corpus::Reject;
     };
     let session = session();
-    match session.examine(&scenario, variant) {
+    match CLOCK.case(|| session.examine(&scenario, variant)) {
         Ok(news) if news.is_empty() => {}
         Ok(news) => findings::report(&Unexpected {
             target,
@@ -73,7 +73,6 @@ pub fn examine(target: Target, data: &[u8]) -> Corpus {
         }),
         Err(error) => panic!("the suite could not do its part: {error}"),
     }
-    CLOCK.case_done();
     let tally = session.tally();
     let mut counters = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner);
     if tally.cases.is_multiple_of(NOTED) {
