@@ -424,7 +424,7 @@ fn gate(
 
 /// The rule: no share is below its floor, and no floor is left behind. Bugs that their own tests have run are not run again.
 pub(crate) fn holds(faults: &'static [Fault]) -> Result<(), String> {
-    let gate = gate(faults, |index, fault| Sown::shared(index, fault))?;
+    let gate = gate(faults, Sown::shared)?;
     let closed = gate.why_closed();
     if closed.is_empty() {
         Ok(())
@@ -435,7 +435,7 @@ pub(crate) fn holds(faults: &'static [Fault]) -> Result<(), String> {
 
 /// Prints the shares, and all that is muted.
 pub(crate) fn print(faults: &'static [Fault]) -> Result<(), String> {
-    let gate = gate(faults, |index, fault| Sown::shared(index, fault))?;
+    let gate = gate(faults, Sown::shared)?;
     let undetected = &gate.undetected;
     println!("{}", gate.table(OWN));
     println!(

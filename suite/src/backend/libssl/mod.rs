@@ -488,7 +488,7 @@ fn has_prefix(prefix: &str, opened: &Opened) -> bool {
         let mut other = spellings.filter(|spelling| spelling != name);
         other.any(|spelling| opened.address(&spelling).is_some())
     };
-    prefix.is_empty() || Interface::NAMES.iter().any(|name| with_it(&name))
+    prefix.is_empty() || Interface::NAMES.iter().any(with_it)
 }
 
 /// What seems to stand before the names of a library that lacks a plain `SSL_write`, if it has just one
