@@ -301,7 +301,7 @@ fn with_all_that_was_proposed_nothing_is_unexpected_any_more() {
 /// An entry on a difference in these scenarios.
 fn entry(scenarios: &str) -> String {
     format!(
-        "[[known]]\ndiffers = \"write 100: returns 0 instead of 100\"\nscenarios = [\"{scenarios}\"]\n\
+        "[[known]]\ndiffers = \"write 100: returns 0 instead of 100*\"\nscenarios = [\"{scenarios}\"]\n\
          class = \"by-design\"\nreason = \"the transport took nothing\"\nsource = \"ssl/ssl_lib.c:1\"\n"
     )
 }
@@ -318,6 +318,36 @@ fn check_by(ledger: &Path, scenario: &str) -> Answer {
         scenario,
     ];
     writeproof(&[&arguments[..], &["--ledger", ledger]].concat())
+}
+
+#[test]
+fn entry_on_another_difference_silences_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let other = entry(DIFFERS).replace("write 100: returns 0 instead of 100*", "any sentence");
+    let text = check_by(&ledger_file(&folder, &other), DIFFERS).with(1).out;
+    assert!(text.contains("4 cases unexpected"), "{text}");
+}
+
+#[test]
+fn users_ledger_by_cause_explains_what_its_trigger_reaches() {
+    let folder = TempDir::new().expect("a folder");
+    let scenario = "zero/first-call";
+    let unknown = check_by(&ledger_file(&folder, ""), scenario).with(1).out;
+    assert!(unknown.contains("4 cases unexpected"), "{unknown}");
+    let by_cause = |when: &str| {
+        format!(
+            "[[issue]]\nid = \"mine\"\ntitle = \"A write of nothing is SYSCALL\"\nclass = \"by-design\"\nreason = \"looked up\"\n\
+             source = \"ssl/ssl_lib.c:1\"\nwhen = \"{when}\"\n\
+             breaks = [{{ clause = \"error.syscall-means-io-failed\", in = \"call\", error = \"SYSCALL\" }}]\n"
+        )
+    };
+    let known = check_by(
+        &ledger_file(&folder, &by_cause("write-of-nothing")),
+        scenario,
+    );
+    assert!(known.with(0).out.contains("nothing unexpected"));
+    let elsewhere = check_by(&ledger_file(&folder, &by_cause("read")), scenario);
+    assert!(elsewhere.with(1).out.contains("4 cases unexpected"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
 use super::{Chosen, add, carry_out, of_everything};
-use crate::judge::{Entry, Expected, Finding, Judge, Kind, Ledger, Muted};
+use crate::judge::{Entry, Expected, Finding, Judge, Kind, Ledger, Muted, difference_in_words};
 use crate::report::issues::{self, Shown};
 use crate::report::text::count;
 use crate::run::{CaseResult, Plan};
@@ -211,7 +211,7 @@ fn what(finding: &Finding) -> String {
         (Kind::Crash, _) => Expected::Crashes(finding.seen.clone()),
         (Kind::Hang, _) => Expected::Hangs(finding.seen.clone()),
         (Kind::Stop, _) => Expected::Stops(finding.seen.clone()),
-        _ => Expected::Differs(format!("{}: {}", finding.action, finding.seen)),
+        _ => Expected::Differs(difference_in_words(finding)),
     };
     match expected {
         Expected::Violates { clause, seen } => {

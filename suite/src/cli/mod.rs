@@ -39,7 +39,6 @@ pub use self::own::own;
 use self::progress::Bar;
 use crate::backend::libssl::Recognised;
 use crate::backend::{About, Backends, REFERENCE, Unusable};
-use crate::judge::known::KnownIssues;
 use crate::judge::{self, Identity, Judge, Verdict};
 use crate::report::check::shown_by;
 use crate::report::{Checked, JudgedAs, Report, text};
@@ -170,14 +169,12 @@ fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<(Judge, Iden
             path: path.clone(),
             source,
         })?;
-        let shown = path.to_string_lossy();
-        if KnownIssues::is_by_cause(&text) {
-            judge.known.add(&shown, &text)?;
-            continue;
-        }
-        for subject in libraries.named() {
-            judge.ledger.add(&subject.about().id, &shown, &text)?;
-        }
+        let named = libraries.named();
+        let ids: Vec<&str> = named
+            .iter()
+            .map(|subject| subject.about().id.as_str())
+            .collect();
+        judge.add_own(&ids, &path.to_string_lossy(), &text)?;
     }
     Ok((judge, identities))
 }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::deadly::is_deadly;
 use crate::backend::libssl::{Libssl, LoadError, Source};
 use crate::backend::{Backend, Backends, REFERENCE, Unusable};
+use crate::judge::known;
 use crate::judge::{Finding, Judge, Kind, Muted};
 use crate::scenario::{ParseError, Scenario, Step, Variant};
 use crate::stage::{self, Phase, StageError, Unwatched, Watch};
@@ -248,8 +249,8 @@ impl Session {
                 path: path.clone(),
                 source,
             })?;
-            let ledger = &mut session.judge.ledger;
-            ledger.add(&named.0, &path.to_string_lossy(), &text)?;
+            let judge = &mut session.judge;
+            judge.add_own(&[&named.0], &path.to_string_lossy(), &text)?;
         }
         session.libraries = vec![Library {
             backend: Arc::new(backend),
@@ -271,7 +272,13 @@ impl Session {
             Some((name, version)) => (name.to_owned(), version.to_owned()),
             None => (named, version),
         };
-        if self.judge.ledger.of(&name).is_empty() {
+        let library = known::Library {
+            name: &name,
+            version: &version,
+        };
+        let is_known = self.judge.known.affecting(library).next().is_some()
+            || !self.judge.ledger.of(&name).is_empty();
+        if !is_known {
             let known = self.judge.ledger.libraries();
             let known = known.map(|(name, _)| name.to_owned()).collect();
             return Err(SessionError::UnknownAs { name, known });

@@ -53,6 +53,18 @@ pub struct Entry {
     pub link: String,
     /// Where it stands.
     pub location: Location,
+    /// Who keeps it.
+    pub keeper: Keeper,
+}
+
+/// Who keeps an entry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keeper {
+    /// The suite: a difference is recorded call by call below `snapshots/`, and one that changes is a changed trace.
+    #[default]
+    Suite,
+    /// A user: nothing is recorded, so that an entry has to name the very difference, as `ledger --propose` writes it.
+    User,
 }
 
 /// A line of a ledger file, by which an entry is named.
@@ -153,7 +165,29 @@ impl Ledger {
     /// # Errors
     /// The file is not a right ledger.
     pub fn add(&mut self, library: &str, path: &str, text: &str) -> Result<(), ParseError> {
-        let entries = page(path, text).map_err(|fault| ParseError::locate(path, text, fault))?;
+        self.add_from(Keeper::Suite, library, path, text)
+    }
+
+    /// Adds the entries of a file of the user's own.
+    ///
+    /// # Errors
+    /// As [`Ledger::add`].
+    pub fn add_own(&mut self, library: &str, path: &str, text: &str) -> Result<(), ParseError> {
+        self.add_from(Keeper::User, library, path, text)
+    }
+
+    fn add_from(
+        &mut self,
+        keeper: Keeper,
+        library: &str,
+        path: &str,
+        text: &str,
+    ) -> Result<(), ParseError> {
+        let mut entries =
+            page(path, text).map_err(|fault| ParseError::locate(path, text, fault))?;
+        for entry in &mut entries {
+            entry.keeper = keeper;
+        }
         self.entries
             .entry(library.to_owned())
             .or_default()
@@ -194,7 +228,7 @@ impl Ledger {
     pub fn find(&self, at: &Place<'_>, finding: &Finding) -> Option<&Entry> {
         self.of(at.library)
             .iter()
-            .find(|entry| entry.applies(at) && entry.finding.is(finding))
+            .find(|entry| entry.applies(at) && entry.expects(finding))
     }
 }
 
@@ -212,6 +246,11 @@ pub struct Place<'a> {
 }
 
 impl Entry {
+    /// Whether this is the finding.
+    fn expects(&self, finding: &Finding) -> bool {
+        self.finding.is(finding, self.keeper)
+    }
+
     /// Whether the entry speaks of this place.
     pub fn applies(&self, at: &Place<'_>) -> bool {
         self.is_of_version(at.version)
@@ -337,24 +376,28 @@ impl Entry {
             })
             .collect();
         if meant.is_empty() {
-            return Some("is no case of the library");
+            // A user's entry may speak of a scenario file.
+            return (self.keeper == Keeper::Suite).then_some("is no case of the library");
         }
         let findings: Option<Vec<_>> = meant.iter().map(|case| ran.get(case)).collect();
         let comes = findings?
             .into_iter()
-            .any(|findings| findings.iter().any(|found| self.finding.is(found)));
+            .any(|findings| findings.iter().any(|found| self.expects(found)));
         (!comes).then_some("does not show it")
     }
 }
 
 impl Expected {
     /// Whether this is the finding.
-    pub fn is(&self, finding: &Finding) -> bool {
+    pub fn is(&self, finding: &Finding, keeper: Keeper) -> bool {
         match (self, finding.kind) {
             (Self::Violates { clause, seen }, Kind::Violation) => {
                 finding.clause.as_ref() == Some(clause) && fits(seen, &finding.seen)
             }
-            (Self::Differs(_), Kind::Difference) => true,
+            (Self::Differs(how), Kind::Difference) => match keeper {
+                Keeper::Suite => true,
+                Keeper::User => fits(how, &difference_in_words(finding)),
+            },
             (Self::Crashes(how), Kind::Crash)
             | (Self::Hangs(how), Kind::Hang)
             | (Self::Stops(how), Kind::Stop) => fits(how, &finding.seen),
@@ -372,6 +415,11 @@ impl Expected {
             Self::Stops(how) => format!("stops: {how}"),
         }
     }
+}
+
+/// A difference as an entry names it.
+pub fn difference_in_words(finding: &Finding) -> String {
+    format!("{}: {}", finding.action, finding.seen)
 }
 
 /// Whether `text` is what `pattern` says, in which `*` stands for any text.
@@ -476,6 +524,7 @@ fn entry(element: Node<'_>, location: Location) -> Result<Entry, Fault> {
         reason: required("reason")?.line()?,
         link,
         location,
+        keeper: Keeper::default(),
     })
 }
 

@@ -19,7 +19,9 @@ mod unwritten;
 pub use answers::{Answer, Answers, Row, Unanswered, answers};
 pub use difference::{Aspect, Difference, differences};
 pub use finding::{Cause, Finding, Kind, Known, More};
-pub use ledger::{Class, Compared, Entry, Expected, Ledger, Location, Place, Stale};
+pub use ledger::{
+    Class, Compared, Entry, Expected, Keeper, Ledger, Location, Place, Stale, difference_in_words,
+};
 pub use muted::{Count, Muted, Row as MutedRow};
 pub use questions::{Asks, Question, Section, questions};
 pub use recorded::{Recorded, Recordings, file_stem, recording, render, to_record};
@@ -129,6 +131,23 @@ impl Judge {
     /// Lets what is known of `identity` apply to the library that goes by the name `id` too.
     pub fn identify(&mut self, id: &str, identity: Identity) {
         self.identities.insert(id.to_owned(), identity);
+    }
+
+    /// Adds a ledger of the user's own, on the libraries of these names: issues by cause, or entries by scenario.
+    ///
+    /// # Errors
+    /// The file is not right; where.
+    pub fn add_own(
+        &mut self,
+        libraries: &[&str],
+        path: &str,
+        text: &str,
+    ) -> Result<(), ParseError> {
+        if KnownIssues::is_by_cause(text) {
+            return self.known.add(path, text);
+        }
+        let mut libraries = libraries.iter();
+        libraries.try_for_each(|library| self.ledger.add_own(library, path, text))
     }
 
     /// Judges a trace by the contract, and against the reference's of the same case.

@@ -21,12 +21,13 @@ use writeproof_faulty::{Fault, Kind as FaultKind};
 use crate::right::{self, Right, in_parallel};
 use crate::sown::{self, Extent, Sown};
 
-/// The shares that are reached today; the targets are 95 % of the pairs and 98 % of the bugs.
+/// The shares that are reached today, of the bugs and clauses that there are today; the targets are 95 % of the pairs and 98 % of
+/// the bugs.
 const FLOORS: [Floor; 4] = [
-    Floor::new(RUN, Unit::Pairs, 980),
-    Floor::new(RUN, Unit::Bugs, 990),
-    Floor::new(REPLAY, Unit::Pairs, 980),
-    Floor::new(REPLAY, Unit::Bugs, 990),
+    Floor::new(RUN, Unit::Pairs, 979),
+    Floor::new(RUN, Unit::Bugs, 1000),
+    Floor::new(REPLAY, Unit::Pairs, 979),
+    Floor::new(REPLAY, Unit::Bugs, 1000),
 ];
 
 /// The views that the test looks at.
