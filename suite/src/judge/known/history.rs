@@ -49,11 +49,20 @@ impl<'c, 't> History<'c, 't> {
         let before = &self.moment(at).before;
         before.pending.as_ref().map_or(0, |pending| {
             let out = before.sealed.saturating_sub(before.accepted);
-            pending
-                .len
-                .saturating_sub(out)
-                .min(before.max_send_fragment)
+            let left = pending.len.saturating_sub(out);
+            left.min(self.limit_of_pending(at))
         })
+    }
+
+    /// Bytes of the limit under which the record was sealed that is pending at this moment: the one at the last call that
+    /// completed a record and sealed the next, or that began the write. A limit that is changed later does not reach it.
+    fn limit_of_pending(&self, at: usize) -> usize {
+        let is_open = |index: &usize| self.moment(*index).before.pending.is_some();
+        let begun = (0..at).rev().take_while(is_open).last().unwrap_or(at);
+        let sealing = begun.saturating_sub(1);
+        let completes = |index: &usize| self.moment(*index).completed().next().is_some();
+        let last = (sealing..at).rev().find(completes).unwrap_or(sealing);
+        self.moment(last).before.max_send_fragment
     }
 
     /// Bytes of the lowest limit of a record that was set up to this moment.
