@@ -36,7 +36,10 @@ const TIMES_SENT: usize = 4;
 const WIRE_BYTES: usize = 256 << 10;
 
 /// Bytes that both ends send in one handshake, at most, in bytes: those of the suite's identity have some 5,000.
-const HANDSHAKE_BYTES: usize = 64 << 10;
+const HANDSHAKE_BYTES: usize = 16 << 10;
+
+/// What both ends send beside handshakes and data, at most, in bytes: tickets, key updates, alerts.
+const OTHER_BYTES: usize = 4 << 10;
 
 /// Calls of one `handshake` before the first case, at most, by which a session is made: a transport that is open both ways needs
 /// five, and a socket some more.
@@ -139,23 +142,39 @@ impl Allowance {
         let written = all(offered).saturating_add(writes.saturating_mul(RECORD_HEAD));
         let read = all(sent_by_peer);
         let sent = written.saturating_mul(TIMES_SENT);
-        let handshakes = all(handshakes).saturating_mul(HANDSHAKE_BYTES);
-        let moved = sent
-            .saturating_add(read.saturating_mul(TIMES_SENT))
-            .saturating_add(handshakes)
-            .saturating_add(WIRE_BYTES);
-        let slowest = steps.iter().filter_map(moved_each_call).min();
-        let slow = slowest.map_or(0, |bytes| moved / bytes);
+        let moved = sent.saturating_add(read.saturating_mul(TIMES_SENT));
+        let slow = slow_calls(steps, moved);
         Self {
             calls: CALLS
                 .saturating_add(writes.saturating_mul(CALLS_OF_A_WRITE))
                 .saturating_add(sent / SMALLEST_RECORD)
                 .saturating_add(slow),
-            wire_bytes: WIRE_BYTES.saturating_add(sent).saturating_add(handshakes),
+            wire_bytes: WIRE_BYTES
+                .saturating_add(sent)
+                .saturating_add(all(handshakes).saturating_mul(HANDSHAKE_BYTES)),
             buffers: BUFFERS.saturating_add(writes),
             buffered_bytes: BUFFERED_BYTES,
         }
     }
+}
+
+/// How many more calls a case may need as its transport moves only a few bytes in each, where so many bytes of writes move.
+fn slow_calls(steps: &[Step], moved: usize) -> usize {
+    let Some(first) = steps
+        .iter()
+        .position(|step| moved_each_call(step).is_some())
+    else {
+        return 0;
+    };
+    let (before, slow) = steps.split_at(first);
+    // Without a step for it, a write shakes hands.
+    let first_handshake = usize::from(!before.contains(&Step::Handshake));
+    let handshakes = slow.iter().map(handshakes).sum::<usize>() + first_handshake;
+    let moved = moved
+        .saturating_add(handshakes.saturating_mul(HANDSHAKE_BYTES))
+        .saturating_add(OTHER_BYTES);
+    let least = slow.iter().filter_map(moved_each_call).min();
+    least.map_or(0, |least| moved / least)
 }
 
 /// How many writes a step makes.

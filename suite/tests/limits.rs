@@ -135,6 +135,22 @@ fn a_retry_that_never_comes_to_an_end_is_stopped_although_bytes_move() {
     assert_eq!(stopped(&run(again_and_again, &scenario)), (2, limit));
 }
 
+/// Where the transport takes a byte in each call, a right library needs many calls, but no more than there are bytes.
+#[test]
+fn a_slow_transport_allows_as_many_calls_as_there_are_bytes() {
+    let with = |link: &str| {
+        scenario(&format!(
+            "\"handshake\", {link}, {{ write = {{ len = 10 }} }}"
+        ))
+    };
+    let calls = |link| Allowance::of(&with(link)).calls;
+    let (open, slow) = ("{ link = \"open\" }", "{ link = { accept_each = 1 } }");
+    let more = calls(slow) - calls(open);
+    assert!((10..10_000).contains(&more), "{more}");
+    let seven = "{ link = { accept_each = 7 } }";
+    assert_eq!(calls(seven) - calls(open), more / 7);
+}
+
 #[test]
 fn a_call_that_sends_without_end_is_stopped_and_its_result_is_not_told() {
     let scenario = scenario("{ write = { len = 100 } }, { write = { len = 1 } }");
@@ -274,13 +290,13 @@ fn the_limits_are_documented_as_they_are() {
     );
     let text = std::fs::read_to_string(path).expect("the documentation");
     let (_, section) = text.split_once("## Limits of a case").expect("a section");
-    let Allowance {
-        calls,
-        wire_bytes,
-        buffers,
-        buffered_bytes,
-    } = Allowance::of(&scenario("\"shutdown\""));
-    for number in [calls, wire_bytes, buffers, buffered_bytes] {
+    let of_one_write = Allowance::of(&scenario("{ write = { null = true } }"));
+    for number in [
+        of_one_write.calls - 3,
+        of_one_write.wire_bytes - 4 * 128,
+        of_one_write.buffers - 1,
+        of_one_write.buffered_bytes,
+    ] {
         let told = with_commas(number);
         assert!(section.contains(&told), "{told} in\n{section}");
     }
