@@ -368,7 +368,7 @@ fn what_the_users_ledger_knows_and_does_not_come_is_told_with_its_line() {
     let path = ledger_file(&folder, &format!("# Mine.\n\n{}", entry(SAME)));
     let text = check_by(&path, SAME).with(1).out;
     let wanted = format!(
-        "In the ledger, but not found any more:\n  {}:3: differs: write 100: returns 0 instead of 100: {SAME} does not show it\n",
+        "In the ledger, but not found any more:\n  {}:3: differs: write 100: returns 0 instead of 100*: {SAME} does not show it\n",
         path.display()
     );
     assert!(text.contains(&wanted), "{wanted} in\n{text}");
