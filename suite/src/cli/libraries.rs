@@ -198,7 +198,7 @@ impl Named {
         let by_scenario = word.and_then(|word| ledger.library_of(word, version));
         let known = by_scenario.or_else(|| word.filter(|_| by_cause > 0));
         let is_other = |name: &&str| word.is_some_and(|word| name.starts_with(word));
-        let others = match known {
+        let others = match by_scenario {
             Some(_) => Vec::new(),
             None => ledger
                 .libraries()

@@ -123,14 +123,21 @@ impl fmt::Display for JudgedAs {
             By::User => "as --as says",
         };
         match &self.known {
-            Some(known) => write!(
-                f,
-                "{library}, {by}: with {} of the ledger {known}",
-                match self.entries {
-                    1 => "the 1 entry".to_owned(),
-                    entries => format!("the {entries} entries"),
+            Some(known) => {
+                let entries = text::count_entries(self.entries);
+                write!(
+                    f,
+                    "{library}, {by}: with the {entries} of the ledger {known}"
+                )?;
+                match self.others.as_slice() {
+                    [] => Ok(()),
+                    others => write!(
+                        f,
+                        "; this version is outside of those that were run: {}",
+                        others.join(", ")
+                    ),
                 }
-            ),
+            }
             None if self.others.is_empty() => {
                 write!(f, "{library}, {by}: the ledger knows nothing of it")
             }

@@ -296,6 +296,14 @@ pub(crate) fn count(number: usize, word: &str) -> String {
     }
 }
 
+/// `1 entry`, `2 entries`.
+pub(super) fn count_entries(number: usize) -> String {
+    match number {
+        1 => "1 entry".to_owned(),
+        _ => format!("{number} entries"),
+    }
+}
+
 /// Differences of one call together: step, action, aspects.
 fn by_action(differences: &[Difference]) -> Vec<(usize, &str, Vec<String>)> {
     let mut actions: Vec<(usize, &str, Vec<String>)> = Vec::new();
