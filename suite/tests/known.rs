@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use writeproof::backend::Backends;
 use writeproof::judge::Judge;
 use writeproof::judge::known::{Issue, KnownIssues, Library, Scope, Variation, Witness};
-use writeproof::judge::monitor::{self, Course, Violation};
+use writeproof::judge::monitor::{self, Course};
 use writeproof::manual::Severity;
 use writeproof::scenario::Corpus;
 use writeproof::subject::{Isolation, Subject};
@@ -112,15 +112,7 @@ fn explained(known: &KnownIssues, witness: &Witness) -> Vec<Option<(String, usiz
     let shown = &SHOWN[&witness.to_string()];
     let course = Course::of(&shown.trace).expect("a trace with its setting");
     let watched = monitor::watch_course(&course);
-    let violations: Vec<(&str, &Violation)> = watched
-        .iter()
-        .flat_map(|(clause, notes)| {
-            notes
-                .violations
-                .iter()
-                .map(move |violation| (*clause, violation))
-        })
-        .collect();
+    let violations = monitor::violations(&watched);
     let library = Library {
         name: &shown.library,
         version: &shown.version,

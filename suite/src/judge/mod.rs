@@ -33,7 +33,7 @@ use crate::manual::Manual;
 use crate::scenario::ParseError;
 use crate::trace::{Outcome, Trace};
 use known::{KnownIssues, Library};
-use monitor::{Course, Violation};
+use monitor::Course;
 
 /// What is said of one case on one backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,15 +240,7 @@ impl Judge {
         };
         let watched = monitor::watch_course(&course);
         let exercised = watched.iter().map(|(clause, _)| *clause).collect();
-        let violations: Vec<(&str, &Violation)> = watched
-            .iter()
-            .flat_map(|(clause, notes)| {
-                notes
-                    .violations
-                    .iter()
-                    .map(move |violation| (*clause, violation))
-            })
-            .collect();
+        let violations = monitor::violations(&watched);
         let explained = self.known.explain(library, &course, &violations);
         let mut findings = Vec::new();
         for (&(clause, violation), explanation) in violations.iter().zip(explained) {

@@ -4,6 +4,8 @@
 //! A predicate reads inputs where it can: what the caller, the peer, the transport and the settings did. What it reads of
 //! the library counts only as long as nothing unexpected has happened, since an unexpected event explains nothing.
 
+use std::cmp::Ordering;
+
 use super::history::History;
 use crate::judge::monitor::{Moment, Pending, State, is_close_notify, is_fatal};
 use crate::link::{Budget, Errno, Outbound, Refusal};
@@ -119,6 +121,13 @@ impl<'c, 't> At<'_, 'c, 't> {
 
     fn error(&self) -> Option<ErrorClass> {
         self.moment().call().map(|call| call.error)
+    }
+
+    /// How many bytes the write asks for, against the pending write.
+    fn against_pending(&self) -> Option<Ordering> {
+        let asked = self.moment().attempt()?.argument.len()?;
+        let pending = self.before().pending.as_ref()?.attempt.argument.len()?;
+        Some(asked.cmp(&pending))
     }
 
     fn pending(&self, is: impl Fn(&Pending) -> bool) -> bool {
@@ -344,33 +353,9 @@ static PREDICATES: &[Predicate] = &[
     }),
     state("record-incomplete", |at| at.before().incomplete.is_some()),
     state("permitted", |at| at.moment().is_rightful()),
-    state("shorter", |at| {
-        at.write(|attempt| {
-            let pending = at
-                .before()
-                .pending
-                .as_ref()
-                .and_then(|pending| pending.attempt.argument.len());
-            attempt
-                .argument
-                .len()
-                .zip(pending)
-                .is_some_and(|(len, pending)| len < pending)
-        })
-    }),
+    state("shorter", |at| at.against_pending() == Some(Ordering::Less)),
     state("longer", |at| {
-        at.write(|attempt| {
-            let pending = at
-                .before()
-                .pending
-                .as_ref()
-                .and_then(|pending| pending.attempt.argument.len());
-            attempt
-                .argument
-                .len()
-                .zip(pending)
-                .is_some_and(|(len, pending)| len > pending)
-        })
+        at.against_pending() == Some(Ordering::Greater)
     }),
     state("renegotiating", |at| at.before().renegotiates()),
     state("renegotiates", |at| {

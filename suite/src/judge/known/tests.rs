@@ -25,15 +25,7 @@ fn known(lines: &str) -> KnownIssues {
 fn unexpected(known: &KnownIssues, script: &Script) -> Vec<usize> {
     let course = Course::of(&script.0).expect("a script has a setting");
     let watched = monitor::watch_course(&course);
-    let violations: Vec<(&str, &Violation)> = watched
-        .iter()
-        .flat_map(|(clause, notes)| {
-            notes
-                .violations
-                .iter()
-                .map(move |violation| (*clause, violation))
-        })
-        .collect();
+    let violations = monitor::violations(&watched);
     let explained = known.explain(OPENSSL, &course, &violations);
     let unknown = violations
         .iter()

@@ -1,7 +1,7 @@
 //! What `SSL_get_error`, `SSL_want`, the error queue and errno say of the other calls that use the transport:
 //! `SSL_do_handshake`, `SSL_read` and `SSL_shutdown`. For writes see `errors` and `would_block`.
 
-use super::errors::{failure, is_explained, may_tell_another_reason};
+use super::errors::{check_errno, failure, is_explained, may_tell_another_reason};
 use super::{Came, Contradiction, Course, Moment, Monitor, Notes, Observation};
 use crate::scenario::{RoleState, Step};
 use crate::trace::{Call, ErrorClass, Want};
@@ -168,20 +168,7 @@ fn failed_transport_is_syscall(course: &Course<'_>, notes: &mut Notes) {
 
 fn syscall_keeps_errno(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _, call) in failures(course) {
-        let (Some(errno), Some(told)) = (failure(moment), call.errno) else {
-            continue;
-        };
-        if call.error != ErrorClass::Syscall {
-            continue;
-        }
-        let name = errno.to_string();
-        let kept = told == errno || call.queue.iter().any(|entry| entry.ends_with(&name));
-        notes.check(
-            kept,
-            moment,
-            format_args!("errno {errno}, or an entry in the queue that names it"),
-            Came(call).but(Contradiction::Errno(told)),
-        );
+        check_errno(moment, call, notes);
     }
 }
 

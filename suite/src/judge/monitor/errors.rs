@@ -146,22 +146,27 @@ fn failed_transport_is_syscall(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
+/// Checks of a call that says SYSCALL where the transport failed that the error number can be found: errno, or in the queue.
+pub(super) fn check_errno(moment: &Moment<'_>, call: &Call, notes: &mut Notes) {
+    let (Some(errno), Some(seen)) = (failure(moment), call.errno) else {
+        return;
+    };
+    if call.error != ErrorClass::Syscall {
+        return;
+    }
+    let name = errno.to_string();
+    let kept = seen == errno || call.queue.iter().any(|entry| entry.ends_with(&name));
+    notes.check(
+        kept,
+        moment,
+        format_args!("errno {errno}, or an entry in the queue that names it"),
+        Came(call).but(Contradiction::Errno(seen)),
+    );
+}
+
 fn syscall_keeps_errno(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _, call) in writes(course) {
-        let (Some(errno), Some(told)) = (failure(moment), call.errno) else {
-            continue;
-        };
-        if call.error != ErrorClass::Syscall {
-            continue;
-        }
-        let name = errno.to_string();
-        let kept = told == errno || call.queue.iter().any(|entry| entry.ends_with(&name));
-        notes.check(
-            kept,
-            moment,
-            format_args!("errno {errno}, or an entry in the queue that names it"),
-            Came(call).but(Contradiction::Errno(told)),
-        );
+        check_errno(moment, call, notes);
     }
 }
 

@@ -177,3 +177,12 @@ pub fn watch_course(course: &Course<'_>) -> Vec<(&'static str, Notes)> {
         .filter(|(_, notes)| notes.is_exercised())
         .collect()
 }
+
+/// The violations in what monitors have seen, each with its clause.
+pub fn violations<'w>(watched: &'w [(&'static str, Notes)]) -> Vec<(&'static str, &'w Violation)> {
+    let of_clause = |(clause, notes): &'w (&'static str, Notes)| {
+        let violations = notes.violations.iter();
+        violations.map(|violation| (*clause, violation))
+    };
+    watched.iter().flat_map(of_clause).collect()
+}
