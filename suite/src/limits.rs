@@ -52,6 +52,10 @@ const BUFFERS: usize = 4_096;
 /// Bytes of such buffers that a case keeps, at most: a write of a mebibyte that is accepted record by record leaves half as many.
 const BUFFERED_BYTES: usize = 64 << 20;
 
+/// Address space that a process must have left after each call, in bytes: more than the suite and a library ask for at once
+/// between two calls. With less a case ends, so that no failed allocation is mistaken for the library's own behaviour.
+pub(crate) const MEMORY_LEFT: usize = 16 << 20;
+
 /// Entries of the error queue after one call, at most: the queues of all known libraries hold 16.
 pub(crate) const QUEUE_ENTRIES: usize = 32;
 
@@ -98,7 +102,7 @@ pub enum Limit {
     QueueEntries(usize),
     /// The entries that a call left in the error queue have more bytes than these.
     QueueBytes(usize),
-    /// The process has no memory left for the bytes of a write.
+    /// The process has no memory left.
     Memory,
 }
 
@@ -113,9 +117,7 @@ impl fmt::Display for Limit {
             Self::BufferedBytes(most) => write!(f, "after {most} bytes in buffers of writes"),
             Self::QueueEntries(most) => write!(f, "at an error queue of more than {most} entries"),
             Self::QueueBytes(most) => write!(f, "at an error queue of more than {most} bytes"),
-            Self::Memory => {
-                f.write_str("as its process has no memory left for the bytes of a write")
-            }
+            Self::Memory => f.write_str("as its process has no memory left"),
         }
     }
 }

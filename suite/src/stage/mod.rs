@@ -69,6 +69,11 @@ pub trait Watch {
         true
     }
 
+    /// Whether the process has memory left to go on with.
+    fn has_memory(&self) -> bool {
+        true
+    }
+
     /// The case passes into this phase.
     fn enters(&self, _phase: Phase) {}
 }
@@ -445,6 +450,7 @@ impl Stage<'_> {
         match (self.link.has_given_up(), limits::of_queue(&call.queue)) {
             (Some(GivenUp::SendsTooMuch(most)), _) => Err(Outcome::Stopped(Limit::WireBytes(most))),
             (_, Some(limit)) => Err(Outcome::Stopped(limit)),
+            _ if !self.watch.has_memory() => Err(Outcome::Stopped(Limit::Memory)),
             _ => Ok(call),
         }
     }

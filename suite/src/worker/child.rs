@@ -3,7 +3,7 @@
 //! Standard input is the socket, and is put away at once; standard output and error are files in
 //! memory that take what the library prints.
 
-#![allow(unsafe_code)] // Descriptors by number, and an end without exit handlers.
+#![allow(unsafe_code)] // Descriptors by number, a mapping, and an end without exit handlers.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader};
@@ -26,7 +26,7 @@ use super::protocol::{Arrived, Done, Received, Reply, Request, Wanted, receive, 
 use super::whereabouts::Shared;
 use crate::backend::libssl::Libssl;
 use crate::backend::{Backend, Backends};
-use crate::limits::Limit;
+use crate::limits::{self, Limit};
 use crate::link;
 use crate::scenario::{Scenario, Variant};
 use crate::stage::{self, Watch};
@@ -243,6 +243,26 @@ impl Watch for Looking<'_> {
 
     fn frees(&self) -> bool {
         self.free
+    }
+
+    fn has_memory(&self) -> bool {
+        can_map(limits::MEMORY_LEFT)
+    }
+}
+
+/// Whether so many bytes could still be mapped: neither the limit of this process nor its addresses are used up.
+fn can_map(bytes: usize) -> bool {
+    // SAFETY: a new mapping at no address in particular, which nobody touches and which is removed at once.
+    unsafe {
+        let mapped = libc::mmap(
+            std::ptr::null_mut(),
+            bytes,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+            -1,
+            0,
+        );
+        mapped != libc::MAP_FAILED && libc::munmap(mapped, bytes) == 0
     }
 }
 
