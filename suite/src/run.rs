@@ -56,6 +56,8 @@ pub struct CaseResult {
     pub more: Vec<More>,
     /// How the trace differs from the reference's.
     pub differences: Vec<Difference>,
+    /// How many of the differences do not count, as they are words, or come where calls are not compared.
+    pub normalised: usize,
     /// The clauses that something in the trace has to do with.
     pub exercised: Vec<&'static str>,
     /// How it stands to what was recorded.
@@ -257,6 +259,12 @@ impl<'c> Plan<'c> {
         judge: &Judge,
     ) -> Result<Vec<CaseResult>, RunError> {
         let scenario = &selection.scenario;
+        let compared_with = self.reference.about();
+        let named = compared_with.recorded_as();
+        let of_reference = Library {
+            name: &named,
+            version: &compared_with.version,
+        };
         let attempt = || {
             let reference = self.ran(&self.reference, scenario, variants)?;
             let mut results = Vec::with_capacity(variants.len() * self.backends.len());
@@ -280,8 +288,9 @@ impl<'c> Plan<'c> {
                         mut findings,
                         mut more,
                         differences,
+                        normalised,
                         exercised,
-                    } = judge.judge(&reference[place].trace, &trace, &at);
+                    } = judge.judge_against((of_reference, &reference[place].trace), &trace, &at);
                     let recorded =
                         judge
                             .recordings
@@ -302,6 +311,7 @@ impl<'c> Plan<'c> {
                         findings,
                         more,
                         differences,
+                        normalised,
                         exercised,
                         recorded,
                         origin: selection.origin.clone(),

@@ -79,7 +79,7 @@ impl Laboratory {
     fn found(&self, subject: &Arc<dyn Subject>, reference: &Ran, ran: &Ran) -> Vec<Finding> {
         let about = subject.about();
         let named = (&*about.recorded_as(), &*about.version);
-        self.judge.unwritten(&reference.trace, &ran.trace, named)
+        self.judge.generated(&reference.trace, &ran.trace, named)
     }
 }
 

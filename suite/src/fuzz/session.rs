@@ -433,7 +433,7 @@ impl Session {
     /// What counts of the findings in a library's trace, known or not.
     fn found(&self, library: &Library, reference: &Trace, trace: &Trace) -> Vec<Finding> {
         let (name, version) = &library.named;
-        let of = |trace| self.judge.unwritten(reference, trace, (name, version));
+        let of = |trace| self.judge.generated(reference, trace, (name, version));
         let mut findings = of(trace);
         if let Acquaintance::Stranger { differences } = library.acquaintance
             && findings.iter().any(|finding| finding.known.is_none())

@@ -1,34 +1,82 @@
-//! How two traces of one case differ, aspect by aspect; never a comparison of texts, so that the
-//! same difference is the same value in every scenario.
+//! How two traces of one case differ, aspect by aspect, as data: the same difference is the same value in every scenario, and
+//! text derives from it.
 //!
 //! A library that has no errno or no `SSL_want` is taken to have what goes with the error class.
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::limits::{LINE, shortened};
-use crate::trace::{Call, Entry, ErrorClass, Outcome, PeerReport, RecordSeen, Trace};
+use crate::link::Errno;
+use crate::trace::{
+    Call, Content, Entry, ErrorClass, Outcome, PeerReport, RecordSeen, Stored, Trace, Want,
+};
 
 /// One way in which a trace differs from the reference's.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The step of the scenario, counted from 1.
     pub step: usize,
     /// The call of the step, counted from 0.
     #[serde(skip)]
     pub call: usize,
-    /// What was done, as the reference's trace tells it.
+    /// What was done, as the reference's trace shows it.
     pub action: String,
     /// What differs.
     pub aspect: Aspect,
     /// How it is with the reference.
-    pub reference: String,
+    pub reference: Value,
     /// How it was seen.
-    pub seen: String,
+    pub seen: Value,
+    /// Which entry it is, of the reference's trace and of this one.
+    #[serde(skip)]
+    pub at: Entries,
     /// Of courses: how the first calls of theirs differ that do. What comes later mostly follows from it.
     #[serde(skip)]
     pub within: Vec<Difference>,
+}
+
+/// An entry of each of two traces, counted from 0; where a trace has no such entry, the one that comes next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Entries {
+    /// Of the reference's trace.
+    pub reference: usize,
+    /// Of the other one.
+    pub seen: usize,
+}
+
+/// What a trace has in the place of an aspect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A return value.
+    Returned(i64),
+    /// A number that was stored.
+    Stored(Stored),
+    /// An error class.
+    Class(ErrorClass),
+    /// What the library waits for; nothing if it has no `SSL_want`.
+    Want(Option<Want>),
+    /// An error queue, oldest entry first.
+    Queue(Vec<String>),
+    /// The system's error; nothing if the library has none.
+    Errno(Option<Errno>),
+    /// Bytes that were read; nothing if there was no read.
+    Bytes(Option<Content>),
+    /// Records, or parts of them.
+    Records(Vec<RecordSeen>),
+    /// How something that the peer did ended, in its words.
+    End(Option<String>),
+    /// What the library did to its process, in words.
+    Aside(Vec<String>),
+    /// What something came to that is no call.
+    Outcome(Box<Outcome>),
+    /// Calls with their results, in words.
+    Calls(String),
+    /// Alerts that went out to their end.
+    Alerts(Vec<String>),
+    /// How many bytes of content the records of application data have that went out to their end.
+    Lengths(Vec<usize>),
 }
 
 /// What of a trace can differ.
@@ -59,6 +107,10 @@ pub enum Aspect {
     Peer,
     /// What the library did to its process beside what it was asked for.
     Aside,
+    /// The alerts that the library sent in the whole case.
+    Alerts,
+    /// Whether the library sent `close_notify` in the whole case.
+    Closing,
 }
 
 /// Compares a trace with the reference's, step by step.
@@ -66,38 +118,59 @@ pub fn differences(reference: &Trace, trace: &Trace) -> Vec<Difference> {
     if std::ptr::eq(reference, trace) {
         return Vec::new();
     }
-    let (theirs, ours) = (reference.steps(), trace.steps());
     let mut found = Vec::new();
-    let numbers: std::collections::BTreeSet<_> = theirs.keys().chain(ours.keys()).collect();
-    for &step in numbers {
-        let nothing = Vec::new();
-        let theirs = theirs.get(&step).unwrap_or(&nothing);
-        let ours = ours.get(&step).unwrap_or(&nothing);
-        compare_step(step, theirs, ours, &mut found);
+    let mut at = Entries::default();
+    while let Some(step) = next_step(reference, trace, at) {
+        let theirs = of_step(reference, at.reference, step);
+        let ours = of_step(trace, at.seen, step);
+        compare_step(step, at, theirs, ours, &mut found);
+        at.reference += theirs.len();
+        at.seen += ours.len();
     }
     if reference.aside != trace.aside {
-        let told = |trace: &Trace| match trace.aside.is_empty() {
-            true => "nothing".to_owned(),
-            false => trace.aside.join("; "),
-        };
         found.push(Difference {
             step: trace.entries.last().map_or(0, |entry| entry.step),
             call: 0,
             action: "beside the calls".to_owned(),
             aspect: Aspect::Aside,
-            reference: told(reference),
-            seen: told(trace),
+            reference: Value::Aside(reference.aside.clone()),
+            seen: Value::Aside(trace.aside.clone()),
+            at,
             within: Vec::new(),
         });
     }
     found
 }
 
-fn compare_step(step: usize, theirs: &[&Entry], ours: &[&Entry], found: &mut Vec<Difference>) {
+/// The step of the entries that come next in either trace.
+fn next_step(reference: &Trace, trace: &Trace, at: Entries) -> Option<usize> {
+    let step = |trace: &Trace, at: usize| trace.entries.get(at).map(|entry| entry.step);
+    let steps = [step(reference, at.reference), step(trace, at.seen)];
+    steps.into_iter().flatten().min()
+}
+
+/// The entries of this step, which begin here if there are any.
+fn of_step(trace: &Trace, from: usize, step: usize) -> &[Entry] {
+    let rest = trace.entries.get(from..).unwrap_or_default();
+    let other = |entry: &Entry| entry.step != step;
+    &rest[..rest.iter().position(other).unwrap_or(rest.len())]
+}
+
+fn compare_step(
+    step: usize,
+    at: Entries,
+    theirs: &[Entry],
+    ours: &[Entry],
+    found: &mut Vec<Difference>,
+) {
     let pairs = || theirs.iter().zip(ours).enumerate();
+    let nth = |call: usize| Entries {
+        reference: at.reference + call,
+        seen: at.seen + call,
+    };
     if course(theirs) == course(ours) {
         for (call, (theirs, ours)) in pairs() {
-            compare_entries((step, call), theirs, ours, found);
+            compare_entries((step, call), nth(call), theirs, ours, found);
         }
         return;
     }
@@ -107,14 +180,16 @@ fn compare_step(step: usize, theirs: &[&Entry], ours: &[&Entry], found: &mut Vec
         call,
         action: action.map_or("nothing", |entry| &entry.action).to_owned(),
         aspect: Aspect::Course,
-        reference,
-        seen,
+        reference: Value::Calls(reference),
+        seen: Value::Calls(seen),
+        at: nth(call),
         within,
     };
     let mut within = Vec::new();
     let mut parted = pairs().map_while(|(call, (theirs, ours))| {
-        (course(&[*theirs]) == course(&[*ours])).then(|| {
-            compare_entries((step, call), theirs, ours, &mut within);
+        let are_alike = course(std::slice::from_ref(theirs)) == course(std::slice::from_ref(ours));
+        are_alike.then(|| {
+            compare_entries((step, call), nth(call), theirs, ours, &mut within);
             within.is_empty()
         })
     });
@@ -127,7 +202,7 @@ fn compare_step(step: usize, theirs: &[&Entry], ours: &[&Entry], found: &mut Vec
 }
 
 /// What comes after so many calls, in a word or with its result.
-fn next(entries: &[&Entry], calls: usize) -> String {
+fn next(entries: &[Entry], calls: usize) -> String {
     match entries.get(calls) {
         None => "nothing more".to_owned(),
         Some(entry) => {
@@ -142,19 +217,21 @@ fn next(entries: &[&Entry], calls: usize) -> String {
 
 fn compare_entries(
     (step, call): (usize, usize),
+    at: Entries,
     theirs: &Entry,
     ours: &Entry,
     found: &mut Vec<Difference>,
 ) {
-    let mut note = |aspect, reference: String, seen: String| {
+    let mut note = |aspect, reference: Value, seen: Value| {
         if reference != seen {
             found.push(Difference {
                 step,
                 call,
                 action: theirs.action.clone(),
                 aspect,
-                reference: line(&reference),
-                seen: line(&seen),
+                reference,
+                seen,
+                at,
                 within: Vec::new(),
             });
         }
@@ -163,23 +240,24 @@ fn compare_entries(
         (theirs, ours) if theirs == ours => {}
         (Outcome::Call(theirs), Outcome::Call(ours)) => compare_calls(theirs, ours, &mut note),
         (Outcome::Peer(theirs), Outcome::Peer(ours)) => compare_reports(theirs, ours, &mut note),
-        (theirs, ours) => note(Aspect::Course, theirs.to_string(), ours.to_string()),
+        (theirs, ours) => {
+            let outcome = |outcome: &Outcome| Value::Outcome(Box::new(outcome.clone()));
+            note(Aspect::Course, outcome(theirs), outcome(ours));
+        }
     }
-    // What is equal is not put into words: nearly all of it is.
+    // What is equal is not copied: nearly all of it is.
+    let records = |records: &[RecordSeen]| Value::Records(records.to_vec());
     if theirs.sent != ours.sent {
         note(Aspect::Records, records(&theirs.sent), records(&ours.sent));
     }
     if theirs.peer_sent != ours.peer_sent {
-        note(
-            Aspect::Peer,
-            records(&theirs.peer_sent),
-            records(&ours.peer_sent),
-        );
+        let (theirs, ours) = (records(&theirs.peer_sent), records(&ours.peer_sent));
+        note(Aspect::Peer, theirs, ours);
     }
 }
 
 /// What was done in a step, without what came of it.
-fn course<'a>(entries: &[&'a Entry]) -> Vec<(&'a str, std::mem::Discriminant<Outcome>)> {
+fn course(entries: &[Entry]) -> Vec<(&str, std::mem::Discriminant<Outcome>)> {
     entries
         .iter()
         .map(|entry| (entry.action.as_str(), std::mem::discriminant(&entry.result)))
@@ -187,10 +265,10 @@ fn course<'a>(entries: &[&'a Entry]) -> Vec<(&'a str, std::mem::Discriminant<Out
 }
 
 /// A step with its results in one line; a long one is cut in the middle.
-fn told(entries: &[&Entry]) -> String {
-    /// More calls than this are counted, not told.
+fn told(entries: &[Entry]) -> String {
+    /// More calls than this are counted, not shown.
     const TOLD: usize = 4;
-    let tell = |entry: &&Entry| {
+    let tell = |entry: &Entry| {
         let result = entry.result.to_string();
         let words: Vec<&str> = result.split_whitespace().collect();
         format!("{} {}", entry.action, words.join(" "))
@@ -212,78 +290,97 @@ fn line(text: &str) -> String {
     shortened(text, LINE).into_owned()
 }
 
-fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, String, String)) {
-    note(Aspect::Return, theirs.ret.to_string(), ours.ret.to_string());
+fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, Value, Value)) {
+    let returned = |call: &Call| Value::Returned(call.ret);
+    note(Aspect::Return, returned(theirs), returned(ours));
     if let (Some(theirs), Some(ours)) = (theirs.written, ours.written) {
-        note(Aspect::Written, theirs.to_string(), ours.to_string());
+        note(Aspect::Written, Value::Stored(theirs), Value::Stored(ours));
     }
-    note(Aspect::ErrorClass, class(theirs.error), class(ours.error));
+    let class = |call: &Call| Value::Class(call.error);
+    note(Aspect::ErrorClass, class(theirs), class(ours));
     // What goes without saying with either error class is told by that.
     let usual = |call: &Call| call.told_want() == call.error.usual_want();
     if theirs.told_want() != ours.told_want() && !(usual(theirs) && usual(ours)) {
-        note(
-            Aspect::Want,
-            told_or_not(theirs.want),
-            told_or_not(ours.want),
-        );
+        note(Aspect::Want, Value::Want(theirs.want), Value::Want(ours.want));
     }
+    let queue = |call: &Call| Value::Queue(call.queue.clone());
     note(Aspect::Queue, queue(theirs), queue(ours));
     let usual = |call: &Call| call.told_errno() == call.error.usual_errno();
     if theirs.told_errno() != ours.told_errno() && !(usual(theirs) && usual(ours)) {
-        note(
-            Aspect::Errno,
-            told_or_not(theirs.errno),
-            told_or_not(ours.errno),
-        );
+        let errno = |call: &Call| Value::Errno(call.errno);
+        note(Aspect::Errno, errno(theirs), errno(ours));
     }
-    let data = |call: &Call| {
-        call.data
-            .as_ref()
-            .map_or("nothing".to_owned(), ToString::to_string)
-    };
+    let data = |call: &Call| Value::Bytes(call.data.clone());
     note(Aspect::Data, data(theirs), data(ours));
-}
-
-/// An error class as it follows the word "error".
-fn class(error: ErrorClass) -> String {
-    match error {
-        ErrorClass::Other(number) => number.to_string(),
-        known => known.to_string(),
-    }
-}
-
-/// How it is told that a library has no such value.
-pub(super) const NOT_TOLD: &str = "not told";
-
-/// A value, or that the library has none to tell.
-fn told_or_not(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| NOT_TOLD.to_owned(), |value| value.to_string())
 }
 
 fn compare_reports(
     theirs: &PeerReport,
     ours: &PeerReport,
-    note: &mut impl FnMut(Aspect, String, String),
+    note: &mut impl FnMut(Aspect, Value, Value),
 ) {
-    let read = |report: &PeerReport| {
-        report
-            .read
-            .as_ref()
-            .map_or("nothing".to_owned(), ToString::to_string)
-    };
+    let read = |report: &PeerReport| Value::Bytes(report.read.clone());
     note(Aspect::Delivered, read(theirs), read(ours));
-    let end = |report: &PeerReport| report.end.clone().unwrap_or_else(|| "no end".to_owned());
+    let end = |report: &PeerReport| Value::End(report.end.clone());
     note(Aspect::Peer, end(theirs), end(ours));
 }
 
-fn queue(call: &Call) -> String {
-    match call.queue.is_empty() {
-        true => "empty".to_owned(),
-        false => call.queue.join(", "),
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
-fn records(records: &[RecordSeen]) -> String {
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&line(&self.words()))
+    }
+}
+
+impl Value {
+    fn words(&self) -> String {
+        let or = |text: Option<String>, none: &str| text.unwrap_or_else(|| none.to_owned());
+        match self {
+            Self::Returned(ret) => ret.to_string(),
+            Self::Stored(stored) => stored.to_string(),
+            // It follows the word "error".
+            Self::Class(ErrorClass::Other(number)) => number.to_string(),
+            Self::Class(class) => class.to_string(),
+            Self::Want(want) => or(want.map(|want| want.to_string()), "not told"),
+            Self::Errno(errno) => or(errno.map(|errno| errno.to_string()), "not told"),
+            Self::Queue(queue) if queue.is_empty() => "empty".to_owned(),
+            Self::Queue(queue) => queue.join(", "),
+            Self::Bytes(bytes) => or(bytes.as_ref().map(Content::to_string), "nothing"),
+            Self::Records(records) => words_of_records(records),
+            Self::End(end) => or(end.clone(), "no end"),
+            Self::Aside(aside) if aside.is_empty() => "nothing".to_owned(),
+            Self::Aside(aside) => aside.join("; "),
+            Self::Outcome(outcome) => outcome.to_string(),
+            Self::Calls(words) => words.clone(),
+            Self::Alerts(alerts) if alerts.is_empty() => "no alert".to_owned(),
+            Self::Alerts(alerts) => alerts.join(", "),
+            Self::Lengths(lengths) => words_of_lengths(lengths),
+        }
+    }
+}
+
+/// `2 x 16384, 100 bytes`.
+fn words_of_lengths(lengths: &[usize]) -> String {
+    let runs = lengths.chunk_by(PartialEq::eq);
+    let runs: Vec<String> = runs
+        .map(|run| match run.len() {
+            1 => run[0].to_string(),
+            same => format!("{same} x {}", run[0]),
+        })
+        .collect();
+    if runs.is_empty() {
+        "none".to_owned()
+    } else {
+        format!("{} bytes", runs.join(", "))
+    }
+}
+
+fn words_of_records(records: &[RecordSeen]) -> String {
     let runs = records.chunk_by(PartialEq::eq);
     let told: Vec<String> = runs
         .map(|run| match run.len() {
@@ -312,6 +409,8 @@ impl fmt::Display for Aspect {
             Self::Delivered => "peer gets",
             Self::Peer => "peer",
             Self::Aside => "the library",
+            Self::Alerts => "alerts in all",
+            Self::Closing => "closing",
         })
     }
 }

@@ -174,7 +174,7 @@ impl Finding {
             severity: None,
             step: first.step,
             action: first.action.clone(),
-            expected: line(&join(aspects.iter().map(|d| d.reference.clone()).collect())),
+            expected: line(&join(aspects.iter().map(|d| d.reference.to_string()).collect())),
             seen: line(&join(aspects.iter().map(ToString::to_string).collect())),
             observed: None,
             known: None,

@@ -3,8 +3,8 @@
 //! was recorded to what the libraries do ([`answers()`]).
 
 mod answers;
+mod compare;
 mod difference;
-mod essence;
 mod finding;
 pub mod known;
 mod ledger;
@@ -13,11 +13,9 @@ pub mod monitor;
 mod muted;
 mod questions;
 mod recorded;
-mod shape;
-mod unwritten;
 
 pub use answers::{Answer, Answers, Row, Unanswered, answers};
-pub use difference::{Aspect, Difference, differences};
+pub use difference::{Aspect, Difference, Value, differences};
 pub use finding::{Cause, Finding, Kind, Known, More};
 pub use ledger::{
     Class, Compared, Entry, Expected, Keeper, Ledger, Location, Place, Stale, difference_in_words,
@@ -25,14 +23,15 @@ pub use ledger::{
 pub use muted::{Count, Muted, Row as MutedRow};
 pub use questions::{Asks, Question, Section, questions};
 pub use recorded::{Recorded, Recordings, file_stem, recording, render, to_record};
-pub use shape::{Shapes, shape};
 
 use std::collections::BTreeMap;
 
+use crate::backend::REFERENCE;
 use crate::manual::Manual;
 use crate::scenario::ParseError;
 use crate::trace::{Outcome, Trace};
-use known::{KnownIssues, Library};
+use compare::{Counts, Normalised, Pair, by_call};
+use known::{Explainer, KnownIssues, Library, Side};
 use monitor::Course;
 
 /// What is said of one case on one backend.
@@ -80,6 +79,8 @@ pub struct Judgement {
     pub more: Vec<More>,
     /// How the trace differs from the reference's.
     pub differences: Vec<Difference>,
+    /// How many of the differences do not count, as they are words, or come where calls are not compared.
+    pub normalised: usize,
     /// The clauses that something in the trace has to do with.
     pub exercised: Vec<&'static str>,
 }
@@ -95,8 +96,6 @@ pub struct Judge {
     pub ledger: Ledger,
     /// What was recorded.
     pub recordings: Recordings,
-    /// What the differences look like that were recorded.
-    pub shapes: Shapes,
     /// What libraries are that go by names of their user's.
     identities: BTreeMap<String, Identity>,
 }
@@ -123,7 +122,6 @@ impl Judge {
             known: KnownIssues::built_in()?,
             ledger: Ledger::built_in()?,
             recordings: Recordings::built_in(),
-            shapes: Shapes::built_in(),
             identities: BTreeMap::new(),
         })
     }
@@ -152,38 +150,31 @@ impl Judge {
 
     /// Judges a trace by the contract, and against the reference's of the same case.
     pub fn judge(&self, reference: &Trace, trace: &Trace, at: &Place<'_>) -> Judgement {
-        let identity = self.identities.get(at.library);
-        let library = match identity {
-            Some(Identity {
-                product, version, ..
-            }) => Library {
-                name: product,
-                version,
-            },
-            None => Library {
-                name: at.library,
-                version: at.version,
-            },
+        let of_reference = Library {
+            name: REFERENCE,
+            version: "",
         };
-        let also = identity.and_then(|identity| {
-            Some(Place {
-                library: identity.ledger.as_deref()?,
-                version: &identity.version,
-                ..*at
-            })
-        });
+        self.judge_against((of_reference, reference), trace, at)
+    }
+
+    /// Judges a trace by the contract, and against that of another library of the same case.
+    pub fn judge_against(
+        &self,
+        (other, reference): (Library<'_>, &Trace),
+        trace: &Trace,
+        at: &Place<'_>,
+    ) -> Judgement {
+        let library = self.library(at.library, at.version);
+        let other = self.library(other.name, other.version);
+        let found = self.found((other, reference), (library, trace));
         let Found {
             mut findings,
             differences,
+            normalised,
             lack,
             exercised,
-        } = self.found(reference, trace, library);
-        for finding in findings.iter_mut().filter(|found| found.known.is_none()) {
-            let places = [Some(*at), also];
-            let mut entries = places.iter().flatten();
-            let entry = entries.find_map(|place| self.ledger.find(place, finding));
-            finding.known = entry.map(Entry::known);
-        }
+        } = found;
+        self.find_in_ledger(&mut findings, at);
         findings.sort_by_key(Finding::rank);
         let violates = findings.iter().any(|found| found.kind == Kind::Violation);
         let verdict = match (end(trace), lack) {
@@ -203,16 +194,74 @@ impl Judge {
             findings,
             more,
             differences,
+            normalised,
             exercised,
         }
     }
 
-    /// All that is to be said of a trace; of what breaks the contract, with what is known of its cause.
-    fn found(&self, reference: &Trace, trace: &Trace, library: Library<'_>) -> Found {
-        let Contract {
-            mut findings,
-            exercised,
-        } = self.contract(trace, library);
+    /// What is to be said of the trace of a case that no file holds, as a fuzzer generated it, by the name of a library and its
+    /// version; what is unexpected first.
+    pub fn generated(
+        &self,
+        reference: &Trace,
+        trace: &Trace,
+        (name, version): (&str, &str),
+    ) -> Vec<Finding> {
+        let of_reference = Library {
+            name: REFERENCE,
+            version: "",
+        };
+        let library = self.library(name, version);
+        let mut findings = self
+            .found((of_reference, reference), (library, trace))
+            .findings;
+        findings.sort_by_key(Finding::rank);
+        findings
+    }
+
+    /// What is known under this name: a user's name for a library stands for what that is.
+    fn library<'l>(&'l self, name: &'l str, version: &'l str) -> Library<'l> {
+        match self.identities.get(name) {
+            Some(identity) => Library {
+                name: &identity.product,
+                version: &identity.version,
+            },
+            None => Library { name, version },
+        }
+    }
+
+    /// Looks for entries by scenario for what is not known by its cause.
+    fn find_in_ledger(&self, findings: &mut [Finding], at: &Place<'_>) {
+        let identity = self.identities.get(at.library);
+        let also = identity.and_then(|identity| {
+            Some(Place {
+                library: identity.ledger.as_deref()?,
+                version: &identity.version,
+                ..*at
+            })
+        });
+        for finding in findings.iter_mut().filter(|found| found.known.is_none()) {
+            let places = [Some(*at), also];
+            let mut entries = places.iter().flatten();
+            let entry = entries.find_map(|place| self.ledger.find(place, finding));
+            finding.known = entry.map(Entry::known);
+        }
+    }
+
+    /// All that is to be said of a trace, with what is known of its cause.
+    fn found(
+        &self,
+        (other, reference): (Library<'_>, &Trace),
+        (library, trace): (Library<'_>, &Trace),
+    ) -> Found {
+        // Dropped last.
+        let of_reference;
+        let course = Course::of(trace);
+        let mut judged = course.as_ref().map(|course| self.contract(course, trace, library));
+        let mut findings = match &mut judged {
+            Some(judged) => std::mem::take(&mut judged.findings),
+            None => Finding::end(trace).into_iter().collect(),
+        };
         if is_stopped_alike(reference, trace) {
             findings.retain(|finding| finding.kind != Kind::Stop);
         }
@@ -221,30 +270,51 @@ impl Judge {
             (None, None) => differences(reference, trace),
             _ => Vec::new(),
         };
-        findings.extend(Finding::difference(&differences));
+        let mut normalised = 0;
+        if !differences.is_empty() {
+            of_reference = Course::of(reference);
+            let theirs = of_reference.as_ref();
+            let theirs = theirs.map(|course| self.contract(course, reference, other));
+            match (theirs, judged.as_mut()) {
+                (Some(mut reference), Some(judged)) => {
+                    let mut compared = Sides {
+                        sides: [(Side::Seen, judged), (Side::Reference, &mut reference)],
+                        normalised: 0,
+                    };
+                    findings.extend(compared.findings(&differences));
+                    normalised = compared.normalised;
+                }
+                // Put together by hand.
+                _ => findings.extend(Finding::difference(&differences)),
+            }
+        }
+        let exercised = judged.map_or_else(Vec::new, |judged| judged.exercised);
         Found {
             findings,
             differences,
+            normalised,
             lack,
             exercised,
         }
     }
 
     /// What a trace of this library says of the contract.
-    fn contract(&self, trace: &Trace, library: Library<'_>) -> Contract {
-        let Some(course) = Course::of(trace) else {
-            return Contract {
-                findings: Finding::end(trace).into_iter().collect(),
-                exercised: Vec::new(),
-            };
-        };
-        let watched = monitor::watch_course(&course);
+    fn contract<'j, 'c, 't>(
+        &'j self,
+        course: &'c Course<'t>,
+        trace: &Trace,
+        library: Library<'_>,
+    ) -> Contract<'j, 'c, 't> {
+        let watched = monitor::watch_course(course);
         let exercised = watched.iter().map(|(clause, _)| *clause).collect();
         let violations = monitor::violations(&watched);
-        let explained = self.known.explain(library, &course, &violations);
+        let mut explainer = self.known.explainer(library, course);
+        let explained = explainer.violations(&violations);
         let mut findings = Vec::new();
+        let mut broken = Vec::new();
         for (&(clause, violation), explanation) in violations.iter().zip(explained) {
             let known = explanation.map(|explanation| explanation.known());
+            broken.extend(known.clone().map(|known| (violation.moment, known)));
             // A crash and a hang are findings of their own.
             let finding = if clause == finding::RETURNS {
                 Finding::end(trace)
@@ -259,15 +329,22 @@ impl Judge {
             findings.extend(Finding::end(trace));
         }
         Contract {
+            course,
+            explainer,
             findings,
+            broken,
             exercised,
         }
     }
 }
 
 /// What [`Judge::contract`] finds.
-struct Contract {
+struct Contract<'j, 'c, 't> {
+    course: &'c Course<'t>,
+    explainer: Explainer<'j, 'c, 't>,
     findings: Vec<Finding>,
+    /// What is known of the clauses that are broken, and at which entry.
+    broken: Vec<(usize, Known)>,
     /// The clauses that something in the trace has to do with.
     exercised: Vec<&'static str>,
 }
@@ -276,10 +353,94 @@ struct Contract {
 struct Found {
     findings: Vec<Finding>,
     differences: Vec<Difference>,
+    /// How many of the differences do not count.
+    normalised: usize,
     /// What one of the two lacks, so that there was nothing to compare.
     lack: Option<String>,
     /// The clauses that something in the trace has to do with.
     exercised: Vec<&'static str>,
+}
+
+/// Two libraries in one case, each with what is known of it.
+struct Sides<'s, 'j, 'c, 't> {
+    sides: [(Side, &'s mut Contract<'j, 'c, 't>); 2],
+    normalised: usize,
+}
+
+impl Sides<'_, '_, '_, '_> {
+    /// What is to be said of these differences: the first call that counts; and what came of the case, if calls are not compared
+    /// to the end, as that call is known or no two libraries need agree on it.
+    fn findings(&mut self, differences: &[Difference]) -> Vec<Finding> {
+        let [(_, seen), (_, reference)] = &self.sides;
+        let pair = Pair {
+            reference: reference.course,
+            seen: seen.course,
+        };
+        let mut found = Vec::new();
+        let mut is_parted = !pair.has_calls();
+        for call in by_call(differences) {
+            if is_parted {
+                self.normalised += call.len();
+                continue;
+            }
+            match pair.counts(&call) {
+                Counts::Not(why) => {
+                    self.normalised += call.len();
+                    is_parted = why == Normalised::Parted;
+                }
+                Counts::These(kept) => {
+                    let known = self.known(&kept);
+                    let is_known = known.is_some();
+                    let finding = Finding::difference(&kept);
+                    found.extend(finding.map(|finding| Finding { known, ..finding }));
+                    if !is_known {
+                        return found;
+                    }
+                    is_parted = true;
+                }
+            }
+        }
+        if is_parted {
+            let upshot = pair.in_the_end();
+            let known = self.known(&upshot);
+            let finding = Finding::difference(&upshot);
+            found.extend(finding.map(|finding| Finding { known, ..finding }));
+        }
+        found
+    }
+
+    /// What is known of these differences of one call, or of the case: by a cause on either side that explains each; by a
+    /// clause that the same call is known to break on either side, as one call is one fact; or by a bug that broke a clause
+    /// before it.
+    fn known(&mut self, differences: &[Difference]) -> Option<Known> {
+        let first = differences.first()?;
+        self.known_by_cause(differences)
+            .or_else(|| self.known_by_clause(first))
+    }
+
+    fn known_by_cause(&mut self, differences: &[Difference]) -> Option<Known> {
+        let mut explained = differences.iter().map(|difference| {
+            let mut sides = self.sides.iter_mut();
+            sides.find_map(|(side, library)| library.explainer.difference(difference, *side))
+        });
+        let first = explained.next()??;
+        explained
+            .all(|explanation| explanation.is_some())
+            .then(|| first.known())
+    }
+
+    fn known_by_clause(&self, difference: &Difference) -> Option<Known> {
+        let is_fact = |side: &Side, (moment, known): &(usize, Known)| {
+            let at = side.moment(difference);
+            *moment == at || *moment < at && known.class == Class::Bug
+        };
+        let mut sides = self.sides.iter();
+        let fact = sides.find_map(|(side, library)| {
+            let mut broken = library.broken.iter();
+            broken.find(|broken| is_fact(side, broken))
+        });
+        fact.map(|(_, known)| known.clone())
+    }
 }
 
 /// Whether both were stopped at the same limit: that is the scenario's doing, not the library's.

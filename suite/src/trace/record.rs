@@ -15,6 +15,9 @@ use crate::wire;
 /// The version in the header of a record under protection, in TLS 1.2 and 1.3.
 const PROTECTED: u16 = 0x0303;
 
+/// Ends the name of a handshake message that began in an earlier record.
+pub(crate) const CONTINUED: &str = ", continued";
+
 /// The longest content of a record, in bytes.
 const MAX_CONTENT: usize = 1 << 14;
 
@@ -396,7 +399,7 @@ fn message(message: &wire::Message) -> String {
         name.push_str(&format!(" ({request})"));
     }
     if !message.begins {
-        name.push_str(", continued");
+        name.push_str(CONTINUED);
     }
     name
 }

@@ -177,7 +177,7 @@ impl View {
         };
         let mut findings = match oracle {
             Oracle::Run => judge.judge(&case.trace, trace, &at).findings,
-            Oracle::Replay => judge.unwritten(&case.trace, trace, (library, version)),
+            Oracle::Replay => judge.generated(&case.trace, trace, (library, version)),
         };
         findings.retain(|finding| finding.kind != Kind::Difference);
         Ok(findings)

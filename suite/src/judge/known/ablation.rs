@@ -37,6 +37,30 @@ impl KnownIssues {
         })
     }
 
+    /// Without each element of `differs` in turn.
+    pub fn without_each_divergence(&self) -> Vec<Variation> {
+        self.varied(|known, at, found| {
+            for (index, differs) in known.issues[at].differs.iter().enumerate() {
+                let mut other = known.clone();
+                other.issues[at].differs.remove(index);
+                found.push((format!("element {} of differs, {differs}", index + 1), other));
+            }
+        })
+    }
+
+    /// Without each aspect, error class and queue of `differs` in turn.
+    pub fn without_each_value(&self) -> Vec<Variation> {
+        self.varied(|known, at, found| {
+            for (index, differs) in known.issues[at].differs.iter().enumerate() {
+                for (value, without) in differs.without_each_value() {
+                    let mut other = known.clone();
+                    other.issues[at].differs[index] = without;
+                    found.push((format!("{value} of element {} of differs", index + 1), other));
+                }
+            }
+        })
+    }
+
     /// With each number in turn one higher.
     pub fn with_each_number_changed(&self) -> Vec<Variation> {
         self.varied(|known, at, found| {

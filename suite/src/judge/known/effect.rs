@@ -132,7 +132,7 @@ const WHATS: [(&str, What); 15] = [
     ("peer-has-closed", What::PeerHasClosed),
 ];
 
-const ERRORS: [(&str, ErrorClass); 6] = [
+pub(super) const ERRORS: [(&str, ErrorClass); 6] = [
     ("NONE", ErrorClass::None),
     ("SSL", ErrorClass::Ssl),
     ("WANT_READ", ErrorClass::WantRead),
@@ -198,7 +198,7 @@ impl Effect {
     }
 }
 
-fn scope(fields: &Fields<'_>, node: Node<'_>) -> Result<Scope, Fault> {
+pub(super) fn scope(fields: &Fields<'_>, node: Node<'_>) -> Result<Scope, Fault> {
     let later = node.choice([("call", false), ("later", true)])?;
     let until = fields.read("until", Condition::read)?;
     match (later, until) {
@@ -213,7 +213,7 @@ fn scope(fields: &Fields<'_>, node: Node<'_>) -> Result<Scope, Fault> {
 }
 
 /// A value, or an array of values.
-fn one_or_more<'t, T>(
+pub(super) fn one_or_more<'t, T>(
     node: Node<'t>,
     read: impl Fn(Node<'t>) -> Result<T, Fault>,
 ) -> Result<Vec<T>, Fault> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml::de::DeTable;
 
 use super::condition::Condition;
+use super::divergence::Divergence;
 use super::effect::{Effect, Scope};
 use super::version::Range;
 use super::{Issue, Witness};
@@ -62,9 +63,9 @@ fn page(path: &str, text: &str, others: &[Issue]) -> Result<Vec<Issue>, Fault> {
 }
 
 fn issue(element: Node<'_>, location: Location) -> Result<Issue, Fault> {
-    const KEYS: [&str; 12] = [
+    const KEYS: [&str; 13] = [
         "id", "title", "class", "reason", "link", "source", "affects", "read", "when", "breaks",
-        "witness", "rare",
+        "differs", "witness", "rare",
     ];
     let fields = element.fields("a table [[issue]]")?.only(&KEYS)?;
     let needed = |key: &str| {
@@ -78,20 +79,20 @@ fn issue(element: Node<'_>, location: Location) -> Result<Issue, Fault> {
         fields.find(key).ok_or_else(missing)
     };
     let when = Condition::read(needed("when")?)?;
-    let breaks = needed("breaks")?.elements("tables")?;
-    let breaks = breaks
-        .into_iter()
-        .map(Effect::read)
-        .collect::<Result<Vec<_>, _>>()?;
-    let is_call = |effect: &&Effect| matches!(effect.scope, Scope::Call);
-    if let Some(effect) = breaks
-        .iter()
-        .find(is_call)
-        .filter(|_| when.reads_present_answer())
-    {
+    let breaks = fields.read("breaks", |node| elements(node, Effect::read))?;
+    let differs = fields.read("differs", |node| elements(node, Divergence::read))?;
+    if breaks.is_none() && differs.is_none() {
+        let help = "say which clauses it breaks, or how the library differs from others";
+        return Err(Fault::new(element.at(), "no \"breaks\" and no \"differs\"", help));
+    }
+    let (breaks, differs) = (breaks.unwrap_or_default(), differs.unwrap_or_default());
+    let effects = breaks.iter().map(|effect| (&effect.scope, effect.at));
+    let scopes = effects.chain(differs.iter().map(|differs| (&differs.scope, differs.at)));
+    let mut of_call = scopes.filter(|(scope, _)| matches!(scope, Scope::Call));
+    if let Some((_, at)) = of_call.next().filter(|_| when.reads_present_answer()) {
         let help = "a call may not excuse itself by its answer: put it under \"earlier\", or use in = \"later\"";
         return Err(Fault::new(
-            effect.at,
+            at,
             "in = \"call\" where \"when\" reads the answer of the call",
             help,
         ));
@@ -121,10 +122,18 @@ fn issue(element: Node<'_>, location: Location) -> Result<Issue, Fault> {
             .unwrap_or_default(),
         when,
         breaks,
+        differs,
         rare: fields.read("rare", |node| node.line())?,
         witnesses: fields.read("witness", witnesses)?.unwrap_or_default(),
         location,
     })
+}
+
+fn elements<T>(
+    node: Node<'_>,
+    read: impl Fn(Node<'_>) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    node.elements("tables")?.into_iter().map(read).collect()
 }
 
 fn id(node: Node<'_>) -> Result<String, Fault> {

@@ -10,6 +10,7 @@
 
 mod ablation;
 mod condition;
+mod divergence;
 mod effect;
 mod file;
 mod history;
@@ -23,10 +24,12 @@ use std::fmt;
 
 pub use ablation::Variation;
 pub use condition::Condition;
+pub use divergence::{Divergence, Side};
 pub use effect::{Effect, Scope};
 pub use history::History;
 pub use version::{Range, Version};
 
+use super::difference::Difference;
 use super::finding::{Cause, Known};
 use super::ledger::{Class, Location};
 use super::monitor::{Course, Violation};
@@ -60,6 +63,8 @@ pub struct Issue {
     pub when: Condition,
     /// What it breaks then.
     pub breaks: Vec<Effect>,
+    /// In what the library differs from others then, where no clause is broken.
+    pub differs: Vec<Divergence>,
     /// The cases that show it.
     pub witnesses: Vec<Witness>,
     /// Why few of the cases in which it is triggered show it, if so.
@@ -195,6 +200,22 @@ impl KnownIssues {
         }
     }
 
+    /// For asking what is known of what this library did in one case.
+    pub fn explainer<'k, 'c, 't>(
+        &'k self,
+        library: Library<'_>,
+        course: &'c Course<'t>,
+    ) -> Explainer<'k, 'c, 't> {
+        let triggered = self.affecting(library);
+        Explainer {
+            history: History::of(course),
+            triggered: triggered
+                .map(|issue| Triggered { issue, at: None })
+                .collect(),
+            unexpected: None,
+        }
+    }
+
     /// What is known of these violations of one trace of this library, one by one: of each the clause, and where and how it
     /// is broken.
     pub fn explain(
@@ -203,31 +224,10 @@ impl KnownIssues {
         course: &Course<'_>,
         violations: &[(&str, &Violation)],
     ) -> Vec<Option<Explanation<'_>>> {
-        let mut explained = vec![None; violations.len()];
         if violations.is_empty() {
-            return explained;
+            return Vec::new();
         }
-        let history = History::of(course);
-        let mut triggered: Vec<Triggered<'_>> = self
-            .affecting(library)
-            .map(|issue| Triggered { issue, at: None })
-            .collect();
-        let mut order: Vec<usize> = (0..violations.len()).collect();
-        order.sort_by_key(|&index| violations[index].1.moment);
-        // The first moment at which something unexpected happened.
-        let mut unexpected: Option<usize> = None;
-        for of_moment in order.chunk_by(|&a, &b| violations[a].1.moment == violations[b].1.moment) {
-            for &index in of_moment {
-                let (clause, violation) = violations[index];
-                explained[index] = triggered.iter_mut().find_map(|triggered| {
-                    triggered.explain(clause, violation, &history, unexpected)
-                });
-            }
-            if let Some(&index) = of_moment.iter().find(|&&index| explained[index].is_none()) {
-                unexpected.get_or_insert(violations[index].1.moment);
-            }
-        }
-        explained
+        self.explainer(library, course).violations(violations)
     }
 
     /// Whether the trigger of each issue that affects this library held somewhere in this course.
@@ -238,6 +238,65 @@ impl KnownIssues {
     }
 }
 
+/// What is known of what a library did in one case.
+pub struct Explainer<'k, 'c, 't> {
+    history: History<'c, 't>,
+    triggered: Vec<Triggered<'k>>,
+    /// The first moment at which something unexpected happened.
+    unexpected: Option<usize>,
+}
+
+impl<'k> Explainer<'k, '_, '_> {
+    /// What is known of these violations, which are all that there are, one by one. What comes after one that none explains is
+    /// explained by inputs alone.
+    pub fn violations(
+        &mut self,
+        violations: &[(&str, &Violation)],
+    ) -> Vec<Option<Explanation<'k>>> {
+        let mut explained = vec![None; violations.len()];
+        let mut order: Vec<usize> = (0..violations.len()).collect();
+        order.sort_by_key(|&index| violations[index].1.moment);
+        for of_moment in order.chunk_by(|&a, &b| violations[a].1.moment == violations[b].1.moment) {
+            for &index in of_moment {
+                let (clause, violation) = violations[index];
+                explained[index] = self.violation(clause, violation);
+            }
+            if let Some(&index) = of_moment.iter().find(|&&index| explained[index].is_none()) {
+                self.unexpected
+                    .get_or_insert(violations[index].1.moment);
+            }
+        }
+        explained
+    }
+
+    fn violation(&mut self, clause: &str, violation: &Violation) -> Option<Explanation<'k>> {
+        let moment = violation.moment;
+        let (history, unexpected) = (&self.history, self.unexpected);
+        self.triggered.iter_mut().find_map(|triggered| {
+            let effects = triggered.issue.breaks.iter().enumerate();
+            let explains = |(_, effect): &(usize, &Effect)| {
+                effect.clause == clause && effect.explains(&violation.observed, history, moment)
+            };
+            let effects = effects.filter(explains);
+            let scopes = effects.map(|(index, effect)| (index, &effect.scope));
+            triggered.explain(scopes, moment, history, unexpected)
+        })
+    }
+
+    /// What is known of this difference from another library's trace, where this one is on that side.
+    pub fn difference(&mut self, difference: &Difference, side: Side) -> Option<Explanation<'k>> {
+        let moment = side.moment(difference);
+        let (history, unexpected) = (&self.history, self.unexpected);
+        self.triggered.iter_mut().find_map(|triggered| {
+            let before = triggered.issue.breaks.len();
+            let differs = triggered.issue.differs.iter().enumerate();
+            let differs = differs.filter(|(_, differs)| differs.explains(difference, side));
+            let scopes = differs.map(|(index, differs)| (before + index, &differs.scope));
+            triggered.explain(scopes, moment, history, unexpected)
+        })
+    }
+}
+
 /// An issue, and the moments at which its trigger holds, once that was asked.
 struct Triggered<'i> {
     issue: &'i Issue,
@@ -245,36 +304,31 @@ struct Triggered<'i> {
 }
 
 impl<'i> Triggered<'i> {
+    /// The first of these parts of the issue whose scope reaches the moment.
     fn explain(
         &mut self,
-        clause: &str,
-        violation: &Violation,
+        parts: impl Iterator<Item = (usize, &'i Scope)>,
+        moment: usize,
         history: &History<'_, '_>,
         unexpected: Option<usize>,
     ) -> Option<Explanation<'i>> {
         let issue = self.issue;
-        let moment = violation.moment;
-        let mut effects = issue.breaks.iter().enumerate().filter(|(_, effect)| {
-            effect.clause == clause && effect.explains(&violation.observed, history, moment)
-        });
-        let first = effects.next()?;
+        let mut parts = parts.peekable();
+        parts.peek()?;
         let held = self.at.get_or_insert_with(|| issue.when.holds(history));
         // What happened after something unexpected triggers nothing, unless it was an input.
         let counted = match unexpected {
             Some(unexpected) if issue.when.reads_outputs() => unexpected,
             _ => usize::MAX,
         };
-        let effect = std::iter::once(first)
-            .chain(effects)
-            .find(|(_, effect)| holds(&effect.scope, held, moment, counted, history))?;
-        Some(Explanation {
-            issue,
-            effect: effect.0,
-        })
+        let (effect, _) =
+            parts.find(|(_, scope)| holds(scope, held, moment, counted, history))?;
+        Some(Explanation { issue, effect })
     }
 }
 
-/// Whether a trigger that held at these moments reaches this one, where moments after `counted` do not count.
+/// Whether a trigger that held at these moments reaches this one, where moments after `counted` do not count. The moment
+/// after the last one is the end of the case.
 fn holds(
     scope: &Scope,
     held: &[bool],
@@ -283,14 +337,15 @@ fn holds(
     history: &History<'_, '_>,
 ) -> bool {
     match scope {
-        Scope::Call => moment <= counted && held[moment],
+        Scope::Call => moment <= counted && held.get(moment).is_some_and(|&held| held),
         Scope::Later(until) => {
+            let moment = moment.min(held.len());
             let ended = until.as_ref().map(|until| until.holds(history));
-            let from = match &ended {
-                None => 0,
-                Some(ended) => ended[..=moment].iter().rposition(|&ends| ends).unwrap_or(0),
-            };
-            (from..moment).any(|at| held[at] && at <= counted)
+            let from = ended.and_then(|ended| {
+                let so_far = &ended[..ended.len().min(moment + 1)];
+                so_far.iter().rposition(|&ends| ends)
+            });
+            (from.unwrap_or(0)..moment).any(|at| held[at] && at <= counted)
         }
     }
 }

@@ -1,0 +1,352 @@
+//! What of the ways in which two traces differ says something of a library, by one rule for every case: of a scenario of the
+//! suite, of a user's, and of a fuzzer. In flow the differences of two traces, call by call; out flow those of the first call
+//! that counts, and those of what came of the case as a whole. What does not count is counted.
+//!
+//! Of a call this does not count ([`Normalised::Words`]):
+//! - what a library has no way to say: `SSL_want`, errno;
+//! - what goes with another difference of the same call: what the call returned, `SSL_want`, the error queue and errno go with
+//!   the error class, and the number that `SSL_write_ex` stored goes with what it returned;
+//! - words: entries that a library puts after the reason in the error queue to say where it was, and names of one reason;
+//! - how handshake messages are spread over records, and how long they are;
+//! - how long a record will be of which only a part has gone out;
+//! - in which words the peer says that it failed.
+//!
+//! From some calls on traces are not compared call by call, but in what came of them ([`Normalised::Parted`]):
+//! - a call that is no write counts if it succeeds on one side only, or delivers other bytes: how else it fails is no part of
+//!   writing, but the connection may be in another state then;
+//! - so does every call after damage on the wire: when a library comes to look at what is damaged is its own matter;
+//! - where the transport cuts a message of a handshake, or hands it over in parts, the cut falls where each library's messages
+//!   have it, which are not of one length;
+//! - a library that is no `libssl` may buffer what it is asked to write, and answers through an adapter: its calls are not
+//!   compared at all.
+//!
+//! What came of a case is the bytes that the peer was delivered, the alerts, and whether `close_notify` was sent; where calls are
+//! not compared at all, also how long the records of application data are.
+
+use super::difference::{Aspect, Difference, Entries, Value};
+use super::monitor::Course;
+use crate::link::Budget;
+use crate::scenario::{PeerAction, Step};
+use crate::trace::{Body, CONTINUED, Content, Entry, ErrorClass, Outcome, RecordSeen, Segment};
+
+/// What libssl adds since 3.2 where its record layer has failed, whatever the reason (3.6 `ssl/record/rec_layer_s3.c:528`).
+const BEHIND_THE_REASON: &str = "ssl:record layer failure";
+
+/// What the part of libcrypto says that libssl asked; 1.1.1 has no providers.
+const OF_PROVIDERS: &str = "provider:";
+
+/// What the reasons of received alerts are called in the reference (3.6 `crypto/ssl_err.c:435`), and in libraries that have them
+/// by the name of SSL 3.0 (1.1.1w `ssl/ssl_err.c:1099`) or of TLS alone (4.0): the numbers are the same.
+const ALERT: &str = "ssl:ssl/tls alert ";
+const OTHER_ALERTS: [&str; 2] = ["ssl:sslv3 alert ", "ssl:tls alert "];
+
+/// Two traces of one case.
+pub(super) struct Pair<'p, 't> {
+    pub(super) reference: &'p Course<'t>,
+    pub(super) seen: &'p Course<'t>,
+}
+
+/// How a call counts in which two traces differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// These differences count.
+    These(Vec<Difference>),
+    /// None does.
+    Not(Normalised),
+}
+
+/// Why the differences of a call do not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Normalised {
+    /// The same was said in other words.
+    Words,
+    /// From this call on calls are not compared.
+    Parted,
+}
+
+/// The differences of each call, in order; of a step that came to other calls those of the first that differs.
+pub(super) fn by_call(differences: &[Difference]) -> Vec<Vec<&Difference>> {
+    let mut calls: Vec<Vec<&Difference>> = Vec::new();
+    for difference in differences {
+        let of_call = match difference.within.as_slice() {
+            [] => std::slice::from_ref(difference),
+            within => within,
+        };
+        let place = |difference: &Difference| (difference.step, difference.call);
+        match calls.last_mut() {
+            Some(last) if place(last[0]) == place(&of_call[0]) => last.extend(of_call),
+            _ => calls.push(of_call.iter().collect()),
+        }
+    }
+    calls
+}
+
+impl Pair<'_, '_> {
+    /// Whether calls are compared at all.
+    pub(super) fn has_calls(&self) -> bool {
+        self.reference.is_libssl() && self.seen.is_libssl()
+    }
+
+    /// How the differences of one call count.
+    pub(super) fn counts(&self, call: &[&Difference]) -> Counts {
+        let kept = normal(call);
+        let Some(first) = kept.first() else {
+            return Counts::Not(Normalised::Words);
+        };
+        if self.is_alert_of_peer(first.at) || self.cuts_handshake(first.at) {
+            return Counts::Not(Normalised::Parted);
+        }
+        if !self.is_damaged(first.at) && self.is_write(first.at) {
+            return Counts::These(kept);
+        }
+        let kept: Vec<Difference> = kept.into_iter().filter(is_of_outcome).collect();
+        if kept.is_empty() {
+            Counts::Not(Normalised::Parted)
+        } else {
+            Counts::These(kept)
+        }
+    }
+
+    /// How what came of the case differs.
+    pub(super) fn in_the_end(&self) -> Vec<Difference> {
+        let entries = Entries {
+            reference: self.reference.moments.len(),
+            seen: self.seen.moments.len(),
+        };
+        let step = self.seen.moments.last().map_or(0, |last| last.entry.step);
+        let [theirs, ours] = [self.reference, self.seen].map(Upshot::of);
+        let pairs = [
+            (Aspect::Delivered, theirs.delivered, ours.delivered),
+            (Aspect::Records, theirs.records, ours.records),
+            (Aspect::Alerts, theirs.alerts, ours.alerts),
+            (Aspect::Closing, theirs.closing, ours.closing),
+        ];
+        let differ = pairs.into_iter().filter(|(aspect, theirs, ours)| {
+            // Which records a call writes is compared with the call.
+            let is_compared = *aspect != Aspect::Records || !self.has_calls();
+            is_compared && theirs != ours
+        });
+        let difference = |(aspect, reference, seen)| Difference {
+            step,
+            call: 0,
+            action: "the case".to_owned(),
+            aspect,
+            reference,
+            seen,
+            at: entries,
+            within: Vec::new(),
+        };
+        differ.map(difference).collect()
+    }
+
+    fn entries(&self, at: Entries) -> impl Iterator<Item = &Entry> {
+        let theirs = self.reference.moments.get(at.reference);
+        let ours = self.seen.moments.get(at.seen);
+        [theirs, ours].into_iter().flatten().map(|moment| moment.entry)
+    }
+
+    /// What the peer makes of the half of a message is not the library's doing.
+    fn is_alert_of_peer(&self, at: Entries) -> bool {
+        let mut entries = self.entries(at);
+        entries.any(|entry| entry.asked.step() == Some(&Step::Peer(PeerAction::FatalAlert)))
+    }
+
+    /// Whether the call is one of the write function, or something that no library is asked to do.
+    fn is_write(&self, at: Entries) -> bool {
+        let is_other = |entry: &Entry| {
+            matches!(
+                entry.asked.step(),
+                Some(
+                    Step::Read(_)
+                        | Step::Shutdown
+                        | Step::KeyUpdate(_)
+                        | Step::Renegotiate
+                        | Step::Handshake
+                )
+            )
+        };
+        !self.entries(at).any(is_other)
+    }
+
+    /// Whether a message of a handshake was cut by this call, or by the last one before it that sent something, or may come to it
+    /// in parts: not even one library's messages are of one length, as signatures are not.
+    fn cuts_handshake(&self, at: Entries) -> bool {
+        cuts_handshake(self.reference, at.reference) || cuts_handshake(self.seen, at.seen)
+    }
+
+    /// Whether the library may have read by then what its peer did not send like that.
+    fn is_damaged(&self, at: Entries) -> bool {
+        let damaged = |course: &Course<'_>, at: usize| {
+            let before = course.moments.iter().take(at + 1);
+            before.map(|moment| moment.entry).any(is_damage)
+        };
+        damaged(self.reference, at.reference) || damaged(self.seen, at.seen)
+    }
+}
+
+fn is_damage(entry: &Entry) -> bool {
+    match entry.asked.step() {
+        // One that found too little waiting did nothing.
+        Some(Step::Wire(_)) => entry.result == Outcome::Done,
+        Some(Step::Peer(PeerAction::Raw(_))) => true,
+        _ => false,
+    }
+}
+
+fn cuts_handshake(course: &Course<'_>, at: usize) -> bool {
+    let moments = &course.moments[..course.moments.len().min(at + 1)];
+    let mut sent = moments.iter().rev();
+    let last = sent.find_map(|moment| Some((moment, moment.entry.sent.last()?)));
+    let handed_in_parts = moments.last().is_some_and(|moment| {
+        let is_whole = matches!(
+            moment.before.inbound.deliver,
+            Budget::All | Budget::Bytes(0)
+        );
+        !moment.before.established && !is_whole
+    });
+    handed_in_parts
+        || last.is_some_and(|(moment, record)| {
+            let is_message = !moment.before.established || !record.messages().is_empty();
+            is_message && !record.is_complete()
+        })
+}
+
+/// Whether a difference says that a call succeeds on one side only, or delivers something else.
+fn is_of_outcome(difference: &Difference) -> bool {
+    match (&difference.reference, &difference.seen) {
+        (Value::Class(reference), Value::Class(seen)) => {
+            (*reference == ErrorClass::None) != (*seen == ErrorClass::None)
+        }
+        (Value::Bytes(_), Value::Bytes(_)) | (Value::Aside(_), Value::Aside(_)) => true,
+        _ => false,
+    }
+}
+
+/// What of the differences of one call is more than words.
+fn normal(call: &[&Difference]) -> Vec<Difference> {
+    let differs = |aspect| call.iter().any(|other| other.aspect == aspect);
+    let kept = call.iter().filter(|difference| {
+        let follows = match difference.aspect {
+            Aspect::Written => differs(Aspect::Return) || differs(Aspect::ErrorClass),
+            Aspect::Return | Aspect::Want | Aspect::Queue | Aspect::Errno => {
+                differs(Aspect::ErrorClass)
+            }
+            _ => false,
+        };
+        !follows && !is_words(difference)
+    });
+    kept.map(|&difference| difference.clone()).collect()
+}
+
+fn is_words(difference: &Difference) -> bool {
+    match (&difference.reference, &difference.seen) {
+        (Value::Want(None), _) | (_, Value::Want(None)) => true,
+        (Value::Errno(None), _) | (_, Value::Errno(None)) => true,
+        (Value::Queue(reference), Value::Queue(seen)) => reasons(reference) == reasons(seen),
+        (Value::Records(reference), Value::Records(seen)) => contents(reference).eq(contents(seen)),
+        (Value::End(Some(reference)), Value::End(Some(seen))) => {
+            let is_close = |end: &str| end == "close_notify";
+            is_close(reference) == is_close(seen)
+        }
+        _ => false,
+    }
+}
+
+/// The reasons in an error queue, each by one name.
+pub(super) fn reasons(queue: &[String]) -> Vec<String> {
+    let of_libssl = queue.iter().any(|entry| entry.starts_with("ssl:"));
+    let is_place = |entry: &str| {
+        entry == BEHIND_THE_REASON || of_libssl && entry.starts_with(OF_PROVIDERS)
+    };
+    let entries = queue.iter().filter(|entry| !is_place(entry));
+    let by_one_name = |entry: &String| {
+        let alert = OTHER_ALERTS.iter().find_map(|before| entry.strip_prefix(before));
+        alert.map_or_else(|| entry.clone(), |alert| format!("{ALERT}{alert}"))
+    };
+    entries.map(by_one_name).collect()
+}
+
+/// Records as far as they count: of handshake messages which they are, and nothing of how they are spread over records.
+fn contents(records: &[RecordSeen]) -> impl Iterator<Item = Contents<'_>> {
+    records.iter().flat_map(|record| {
+        let begun = record.messages().iter().filter(|name| !name.ends_with(CONTINUED));
+        let messages = begun.map(|name| Contents::Message(name));
+        let other = match record.body {
+            Body::Handshake { .. } | Body::NoKey { .. } => None,
+            Body::Header | Body::Incomplete { .. } => Some(Contents::Part {
+                now: record.now,
+                so_far: record.so_far,
+            }),
+            _ => Some(Contents::Record(record)),
+        };
+        messages.chain(other)
+    })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Contents<'r> {
+    Message(&'r str),
+    /// Of a record that is not complete, how much has gone out: how long it is shows when it is complete, if it ever is.
+    Part {
+        now: Option<usize>,
+        so_far: Option<usize>,
+    },
+    Record(&'r RecordSeen),
+}
+
+/// What came of a case.
+struct Upshot {
+    delivered: Value,
+    records: Value,
+    alerts: Value,
+    closing: Value,
+}
+
+impl Upshot {
+    fn of(course: &Course<'_>) -> Self {
+        let mut delivered: Option<Content> = None;
+        let mut alerts = Vec::new();
+        let mut lengths = Vec::new();
+        for moment in &course.moments {
+            if let Some(read) = moment.delivered() {
+                append(delivered.get_or_insert_with(nothing), read);
+            }
+            for record in moment.completed() {
+                match &record.body {
+                    Body::Alert { alert, .. } => alerts.push(alert.clone()),
+                    Body::ApplicationData { plaintext, .. } => lengths.push(*plaintext),
+                    _ => {}
+                }
+            }
+        }
+        let is_close = |alert: &String| super::monitor::is_close_notify(alert);
+        let closing: Vec<String> = alerts.iter().filter(|alert| is_close(alert)).cloned().collect();
+        alerts.retain(|alert| !is_close(alert));
+        Self {
+            delivered: Value::Bytes(delivered),
+            records: Value::Lengths(lengths),
+            alerts: Value::Alerts(alerts),
+            closing: Value::Alerts(closing),
+        }
+    }
+}
+
+fn nothing() -> Content {
+    Content {
+        len: 0,
+        segments: Vec::new(),
+    }
+}
+
+/// Adds what was read next.
+fn append(all: &mut Content, next: &Content) {
+    all.len += next.len;
+    for segment in &next.segments {
+        match (all.segments.last_mut(), segment) {
+            (Some(Segment::Stream { to: end, .. }), Segment::Stream { from, to }) if end == from => {
+                *end = *to;
+            }
+            _ => all.segments.push(segment.clone()),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! In what a library differs from another one by a known cause where no clause is broken: which aspects of the call that the
+//! trigger names, or of later ones, or of what came of the case.
+//!
+//! | key | explains |
+//! |---|---|
+//! | `in`, `until` | as of `breaks`; what came of the case as a whole is `"later"` |
+//! | `aspect` | these aspects, or this one: `returns`, `written`, `want`, `queue`, `errno`, `data`, `records`, `peer`, `calls`, `aside`; of the whole case `delivered`, `alerts`, `closing` |
+//! | `error`, `other` | this error class, or one of these, where the other library has that one, or one of those; any if left out |
+//! | `entries` | an error queue with these entries, joined by `, `, or one of these |
+
+use std::fmt;
+
+use super::effect::{ERRORS, Scope, one_or_more, scope};
+use crate::judge::compare::reasons;
+use crate::judge::difference::{Aspect, Difference, Value};
+use crate::scenario::form::{Fault, Node};
+use crate::trace::ErrorClass;
+
+/// In what a library differs.
+#[derive(Debug, Clone)]
+pub struct Divergence {
+    /// Where.
+    pub scope: Scope,
+    aspects: Vec<Aspect>,
+    errors: Vec<ErrorClass>,
+    others: Vec<ErrorClass>,
+    queues: Vec<Vec<String>>,
+    /// Where it stands in the file, in bytes.
+    pub(super) at: usize,
+}
+
+/// Which of the two traces is the one of the library that a known issue speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// That of the library under test.
+    Seen,
+    /// That of the library it is compared with.
+    Reference,
+}
+
+impl Side {
+    /// The entry, and the value, of this library and the value of the other one.
+    fn of(self, difference: &Difference) -> (usize, &Value, &Value) {
+        let Difference {
+            at,
+            seen,
+            reference,
+            ..
+        } = difference;
+        match self {
+            Self::Seen => (at.seen, seen, reference),
+            Self::Reference => (at.reference, reference, seen),
+        }
+    }
+
+    /// The entry of this library's trace.
+    pub(in crate::judge) fn moment(self, difference: &Difference) -> usize {
+        self.of(difference).0
+    }
+}
+
+const ASPECTS: [(&str, Aspect); 13] = [
+    ("returns", Aspect::Return),
+    ("written", Aspect::Written),
+    ("want", Aspect::Want),
+    ("queue", Aspect::Queue),
+    ("errno", Aspect::Errno),
+    ("data", Aspect::Data),
+    ("records", Aspect::Records),
+    ("peer", Aspect::Peer),
+    ("calls", Aspect::Course),
+    ("aside", Aspect::Aside),
+    ("delivered", Aspect::Delivered),
+    ("alerts", Aspect::Alerts),
+    ("closing", Aspect::Closing),
+];
+
+impl Divergence {
+    pub(super) fn read(node: Node<'_>) -> Result<Self, Fault> {
+        const KEYS: [&str; 6] = ["in", "until", "aspect", "error", "other", "entries"];
+        let fields = node
+            .fields("a table such as { in = \"call\", error = \"SSL\", other = \"SYSCALL\" }")?
+            .only(&KEYS)?;
+        let missing = || Fault::new(node.at(), "no \"in\"", "add in = \"call\" or in = \"later\"");
+        let place = fields.find("in").ok_or_else(missing)?;
+        let errors = |key| {
+            let classes = |node| one_or_more(node, |node: Node<'_>| node.choice(ERRORS));
+            Ok(fields.read(key, classes)?.unwrap_or_default())
+        };
+        let aspects = |node| one_or_more(node, |node: Node<'_>| node.choice(ASPECTS));
+        let entries = |node: Node<'_>| {
+            let text = node.text("text", |_| true)?;
+            let entries = text.split(", ").filter(|entry| !entry.is_empty());
+            Ok(entries.map(str::to_owned).collect())
+        };
+        let divergence = Self {
+            scope: scope(&fields, place)?,
+            aspects: fields.read("aspect", aspects)?.unwrap_or_default(),
+            errors: errors("error")?,
+            others: errors("other")?,
+            queues: fields
+                .read("entries", |node| one_or_more(node, entries))?
+                .unwrap_or_default(),
+            at: node.at(),
+        };
+        if divergence.is_empty() {
+            let help = "say what differs: aspect, error or entries";
+            return Err(Fault::new(node.at(), "it explains anything", help));
+        }
+        Ok(divergence)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.aspects.is_empty() && self.errors.is_empty() && self.queues.is_empty()
+    }
+
+    /// Whether it explains this difference, where the library that it speaks of is on this side.
+    pub(super) fn explains(&self, difference: &Difference, side: Side) -> bool {
+        let (_, own, other) = side.of(difference);
+        match (own, other) {
+            (Value::Class(own), Value::Class(other)) => {
+                self.errors.contains(own)
+                    && (self.others.is_empty() || self.others.contains(other))
+            }
+            (Value::Queue(own), _) if self.queues.contains(&reasons(own)) => true,
+            _ => self.aspects.contains(&difference.aspect),
+        }
+    }
+
+    /// The same without each aspect, error class and queue in turn, as long as anything is left of it.
+    pub(super) fn without_each_value(&self) -> Vec<(String, Self)> {
+        let mut without = Vec::new();
+        for index in 0..self.aspects.len() {
+            let mut other = self.clone();
+            let aspect = other.aspects.remove(index);
+            let names = ASPECTS.iter();
+            let name = names.filter(|(_, named)| *named == aspect).map(|(name, _)| *name);
+            without.push((name.collect(), other));
+        }
+        for index in 0..self.errors.len() {
+            let mut other = self.clone();
+            let error = other.errors.remove(index);
+            without.push((format!("error {error}"), other));
+        }
+        // Without its last one any class would do.
+        for index in (0..self.others.len()).filter(|_| self.others.len() > 1) {
+            let mut other = self.clone();
+            let class = other.others.remove(index);
+            without.push((format!("other {class}"), other));
+        }
+        for index in 0..self.queues.len() {
+            let mut other = self.clone();
+            let entries = other.queues.remove(index);
+            without.push((format!("entries {}", entries.join(", ")), other));
+        }
+        without.retain(|(_, other)| !other.is_empty());
+        without
+    }
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.scope {
+            Scope::Call => "differs in the call",
+            Scope::Later(None) => "differs in later calls",
+            Scope::Later(Some(_)) => "differs in later calls, up to an event",
+        })
+    }
+}
