@@ -38,7 +38,7 @@ pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
     if let Some(taken) = taken(&root, &id).map_err(unreadable(&root))? {
         return Err(Failure::Taken(taken));
     }
-    let laboratory = laboratory(&arguments.libraries, &[])?;
+    let laboratory = laboratory(&arguments.libraries, &[], &[], &[])?;
     let results = interruptible(|| steady(&laboratory, &scenario, &variants))?;
     let mut scenario = Scenario { id, ..scenario };
     if let Content::Cells(_) = input.artifact.content {

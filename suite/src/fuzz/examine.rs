@@ -78,7 +78,9 @@ impl Laboratory {
 
     fn found(&self, subject: &Arc<dyn Subject>, reference: &Ran, ran: &Ran) -> Vec<Finding> {
         let about = subject.about();
-        let named = (&*about.recorded_as(), &*about.version);
+        let name = about.recorded_as();
+        let library = self.judge.library(&name, &about.version);
+        let named = (library.name, library.version);
         self.judge.unwritten(&reference.trace, &ran.trace, named)
     }
 }

@@ -20,7 +20,8 @@ pub use answers::{Answer, Answers, Row, Unanswered, answers};
 pub use difference::{Aspect, Difference, differences};
 pub use finding::{Cause, Finding, Kind, Known, More};
 pub use ledger::{
-    Class, Compared, Entry, Expected, Keeper, Ledger, Location, Place, Stale, difference_in_words,
+    Class, Compared, Entry, Expected, Keeper, Ledger, Location, OldEntry, OldLedger, Part, Place,
+    Stale, difference_in_words,
 };
 pub use muted::{Count, Muted, Row as MutedRow};
 pub use questions::{Asks, Question, Section, questions};
@@ -33,7 +34,7 @@ use crate::manual::Manual;
 use crate::scenario::ParseError;
 use crate::trace::{Outcome, Trace};
 use known::{KnownIssues, Library};
-use monitor::Course;
+use monitor::{Course, Notes};
 
 /// What is said of one case on one backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +134,7 @@ impl Judge {
         self.identities.insert(id.to_owned(), identity);
     }
 
-    /// Adds a ledger of the user's own, on the libraries of these names: issues by cause, or entries by scenario.
+    /// Adds a ledger of the user's own, on the libraries of these names: issues by cause, and differences by scenario.
     ///
     /// # Errors
     /// The file is not right; where.
@@ -143,28 +144,27 @@ impl Judge {
         path: &str,
         text: &str,
     ) -> Result<(), ParseError> {
-        if KnownIssues::is_by_cause(text) {
-            return self.known.add(path, text);
+        for library in libraries {
+            self.ledger.add_own(library, path, text)?;
         }
-        let mut libraries = libraries.iter();
-        libraries.try_for_each(|library| self.ledger.add_own(library, path, text))
+        self.known.add_own(path, text)
+    }
+
+    /// What the library of this name is, as the known issues speak of it, and under which name it was recorded if it was.
+    pub fn library<'l>(&'l self, name: &'l str, version: &'l str) -> Library<'l> {
+        match self.identities.get(name) {
+            Some(identity) => Library {
+                name: identity.ledger.as_ref().unwrap_or(&identity.product),
+                version: &identity.version,
+            },
+            None => Library { name, version },
+        }
     }
 
     /// Judges a trace by the contract, and against the reference's of the same case.
     pub fn judge(&self, reference: &Trace, trace: &Trace, at: &Place<'_>) -> Judgement {
+        let library = self.library(at.library, at.version);
         let identity = self.identities.get(at.library);
-        let library = match identity {
-            Some(Identity {
-                product, version, ..
-            }) => Library {
-                name: product,
-                version,
-            },
-            None => Library {
-                name: at.library,
-                version: at.version,
-            },
-        };
         let also = identity.and_then(|identity| {
             Some(Place {
                 library: identity.ledger.as_deref()?,
@@ -240,29 +240,66 @@ impl Judge {
         };
         let watched = monitor::watch_course(&course);
         let exercised = watched.iter().map(|(clause, _)| *clause).collect();
-        let violations = monitor::violations(&watched);
-        let explained = self.known.explain(library, &course, &violations);
-        let mut findings = Vec::new();
-        for (&(clause, violation), explanation) in violations.iter().zip(explained) {
-            let known = explanation.map(|explanation| explanation.known());
-            // A crash and a hang are findings of their own.
-            let finding = if clause == finding::RETURNS {
-                Finding::end(trace)
-            } else {
-                let clause = self.manual.get(clause);
-                clause.map(|clause| Finding::violation(clause, violation.clone()))
-            };
-            findings.extend(finding.map(|finding| Finding { known, ..finding }));
-        }
-        // No clause asks for an end of the steps.
-        if trace.stopped().is_some() {
-            findings.extend(Finding::end(trace));
-        }
+        let broken = self.broken(trace, &course, &watched, library).into_iter();
         Contract {
-            findings,
+            findings: broken.map(|broken| broken.finding).collect(),
             exercised,
         }
     }
+
+    /// What a trace of this library breaks, with what is known of its cause.
+    pub fn violations(
+        &self,
+        trace: &Trace,
+        course: &Course<'_>,
+        library: Library<'_>,
+    ) -> Vec<Broken> {
+        self.broken(trace, course, &monitor::watch_course(course), library)
+    }
+
+    /// The same, by what the monitors have seen.
+    fn broken(
+        &self,
+        trace: &Trace,
+        course: &Course<'_>,
+        watched: &[(&'static str, Notes)],
+        library: Library<'_>,
+    ) -> Vec<Broken> {
+        let stopped = monitor::stopped(course);
+        let mut violations = monitor::violations(watched);
+        violations.extend(stopped.as_ref().map(|stopped| (finding::RETURNS, stopped)));
+        let explained = self.known.explain(library, course, &violations);
+        let mut broken = Vec::with_capacity(violations.len());
+        for ((clause, violation), explanation) in violations.into_iter().zip(explained) {
+            // A crash and a hang are findings of their own, and so is the end of a case, which no clause asks for.
+            let finding = if clause == finding::RETURNS {
+                Finding::end(trace)
+            } else {
+                let of = self.manual.get(clause);
+                of.map(|clause| Finding::violation(clause, violation.clone()))
+            };
+            broken.extend(finding.map(|finding| Broken {
+                clause,
+                moment: violation.moment,
+                finding: Finding {
+                    known: explanation.map(|explanation| explanation.known()),
+                    ..finding
+                },
+            }));
+        }
+        broken
+    }
+}
+
+/// Something that a trace breaks.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// The clause; that calls return, where the case was stopped.
+    pub clause: &'static str,
+    /// The number of the entry in the trace, counted from 0.
+    pub moment: usize,
+    /// As what it is reported.
+    pub finding: Finding,
 }
 
 /// What [`Judge::contract`] finds.

@@ -15,6 +15,7 @@ mod file;
 mod history;
 mod number;
 mod predicate;
+mod propose;
 mod stale;
 mod version;
 
@@ -23,12 +24,14 @@ use std::fmt;
 
 pub use ablation::Variation;
 pub use condition::Condition;
+pub(crate) use effect::quoted;
 pub use effect::{Effect, Scope};
 pub use history::History;
+pub use propose::{Proposal, Proposals, Stated};
 pub use version::{Range, Version};
 
 use super::finding::{Cause, Known};
-use super::ledger::{Class, Location};
+use super::ledger::{Class, Keeper, Location};
 use super::monitor::{Course, Violation};
 use crate::backend::Backends;
 use crate::scenario::{Id, ParseError, Variant};
@@ -66,6 +69,8 @@ pub struct Issue {
     pub rare: Option<String>,
     /// Where it stands.
     pub location: Location,
+    /// Who keeps it.
+    pub keeper: Keeper,
 }
 
 /// A case that shows a known issue.
@@ -136,6 +141,15 @@ impl Library<'_> {
         }
     }
 
+    /// Its product with the range of versions that its own alone is in, as `affects` has them.
+    pub fn alone(&self) -> (String, String) {
+        let range = match self.version() {
+            Some(version) => Range::of_release(&version).in_file(),
+            None => "..".to_owned(),
+        };
+        (self.product().to_owned(), range)
+    }
+
     /// Its version; where that is not given, the series in its name.
     fn version(&self) -> Option<Version> {
         let series = self.name.rsplit_once('-').map(|(_, series)| series);
@@ -164,15 +178,19 @@ impl KnownIssues {
     /// # Errors
     /// The file is not right; where.
     pub fn add(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
-        let issues = file::issues(path, text, &self.issues)?;
+        let issues = file::issues(path, text, &self.issues, Keeper::Suite)?;
         self.issues.extend(issues);
         Ok(())
     }
 
-    /// Whether a file holds issues by cause, and not entries by scenario.
-    pub fn is_by_cause(text: &str) -> bool {
-        let document = text.parse::<toml::Table>();
-        document.is_ok_and(|document| !document.contains_key("known"))
+    /// Adds the issues of a file of the user's own, which may hold entries on differences too.
+    ///
+    /// # Errors
+    /// As [`KnownIssues::add`].
+    pub fn add_own(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
+        let issues = file::issues(path, text, &self.issues, Keeper::User)?;
+        self.issues.extend(issues);
+        Ok(())
     }
 
     /// All of them.
