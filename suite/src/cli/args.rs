@@ -389,7 +389,7 @@ pub(super) struct LedgerArguments {
     pub(super) action: LedgerAction,
     /// Scenarios to run: ids, patterns, or paths of files or folders [default: all]; can be given several times. With
     /// --convert those of the entries are run, and files that are named here are among them.
-    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    #[arg(long, value_name = "PATTERN", num_args = 1.., requires = "LedgerAction")]
     pub(super) scenario: Vec<String>,
     /// What is known already of the libraries that are named with --libssl: a ledger; can be given several times.
     #[arg(long, value_name = "FILE", requires = "libssl")]
