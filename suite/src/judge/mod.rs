@@ -33,8 +33,8 @@ use std::collections::BTreeMap;
 use crate::manual::Manual;
 use crate::scenario::ParseError;
 use crate::trace::{Outcome, Trace};
-use known::{KnownIssues, Library};
-use monitor::{Course, Notes};
+use known::{Explanation, KnownIssues, Library};
+use monitor::{Course, Notes, Violation};
 
 /// What is said of one case on one backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,35 +240,38 @@ impl Judge {
         };
         let watched = monitor::watch_course(&course);
         let exercised = watched.iter().map(|(clause, _)| *clause).collect();
-        let broken = self.broken(trace, &course, &watched, library).into_iter();
+        let explain = |found: &[(&str, &Violation)]| self.known.explain(library, &course, found);
+        let broken = self.broken(trace, &course, &watched, explain).into_iter();
         Contract {
             findings: broken.map(|broken| broken.finding).collect(),
             exercised,
         }
     }
 
-    /// What a trace of this library breaks, with what is known of its cause.
+    /// What a trace of this library breaks, with what is known of its cause once the rest is known too.
     pub fn violations(
         &self,
         trace: &Trace,
         course: &Course<'_>,
         library: Library<'_>,
     ) -> Vec<Broken> {
-        self.broken(trace, course, &monitor::watch_course(course), library)
+        let explain =
+            |found: &[(&str, &Violation)]| self.known.explain_with_the_rest_known(library, course, found);
+        self.broken(trace, course, &monitor::watch_course(course), explain)
     }
 
     /// The same, by what the monitors have seen.
-    fn broken(
+    fn broken<'k>(
         &self,
         trace: &Trace,
         course: &Course<'_>,
         watched: &[(&'static str, Notes)],
-        library: Library<'_>,
+        explain: impl Fn(&[(&str, &Violation)]) -> Vec<Option<Explanation<'k>>>,
     ) -> Vec<Broken> {
         let stopped = monitor::stopped(course);
         let mut violations = monitor::violations(watched);
         violations.extend(stopped.as_ref().map(|stopped| (finding::RETURNS, stopped)));
-        let explained = self.known.explain(library, course, &violations);
+        let explained = explain(&violations);
         let mut broken = Vec::with_capacity(violations.len());
         for ((clause, violation), explanation) in violations.into_iter().zip(explained) {
             // A crash and a hang are findings of their own, and so is the end of a case, which no clause asks for.

@@ -221,6 +221,26 @@ impl KnownIssues {
         course: &Course<'_>,
         violations: &[(&str, &Violation)],
     ) -> Vec<Option<Explanation<'_>>> {
+        self.explain_after(Unexplained::TriggersNothing, library, course, violations)
+    }
+
+    /// The same as it will be once everything that is not explained is known too.
+    pub fn explain_with_the_rest_known(
+        &self,
+        library: Library<'_>,
+        course: &Course<'_>,
+        violations: &[(&str, &Violation)],
+    ) -> Vec<Option<Explanation<'_>>> {
+        self.explain_after(Unexplained::WillBeKnown, library, course, violations)
+    }
+
+    fn explain_after(
+        &self,
+        unexplained: Unexplained,
+        library: Library<'_>,
+        course: &Course<'_>,
+        violations: &[(&str, &Violation)],
+    ) -> Vec<Option<Explanation<'_>>> {
         let mut explained = vec![None; violations.len()];
         if violations.is_empty() {
             return explained;
@@ -241,7 +261,8 @@ impl KnownIssues {
                     triggered.explain(clause, violation, &history, unexpected)
                 });
             }
-            if let Some(&index) = of_moment.iter().find(|&&index| explained[index].is_none()) {
+            let first = of_moment.iter().find(|&&index| explained[index].is_none());
+            if let (Some(&index), Unexplained::TriggersNothing) = (first, unexplained) {
                 unexpected.get_or_insert(violations[index].1.moment);
             }
         }
@@ -254,6 +275,15 @@ impl KnownIssues {
         let held = |issue: &&Issue| issue.when.holds(&history).contains(&true);
         self.affecting(library).filter(held).collect()
     }
+}
+
+/// What a violation that no issue explains means for those after it.
+#[derive(Debug, Clone, Copy)]
+enum Unexplained {
+    /// It is unexpected, and triggers nothing that reads outputs.
+    TriggersNothing,
+    /// It will be known.
+    WillBeKnown,
 }
 
 /// An issue, and the moments at which its trigger holds, once that was asked.

@@ -1,15 +1,15 @@
 //! From observations that no known issue explains to issues that explain them and nothing else: of each observation the
 //! pattern that fits no other one, and the narrowest trigger that the history gives at that moment.
 //!
-//! A trigger is the conjunction of all predicates that hold there, but for those that read the answer of the call itself: a
-//! call may not excuse itself. Where the library was not called, as where the peer reads, few predicates hold, and what held
+//! A trigger says of every predicate whether it holds there, but for those that read the answer of the call itself: a call may
+//! not excuse itself. Where the library was not called, as where the peer reads, few predicates hold, and what held
 //! earlier is added. A number is a sum of quantities of the history where one fits every case, and else the number itself.
 //!
 //! Observations of one clause with one pattern and trigger are one issue. Two that differ only in that one is of a client and
 //! the other of a server, or in the protocol version, are one without it: that says the same.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::Witness;
 use super::effect::{Pattern, quoted};
@@ -149,7 +149,7 @@ impl Found {
 fn title(finding: &Finding) -> String {
     let what = finding.clause.as_deref().unwrap_or(finding.kind.word());
     let title = format!(
-        "{what}: {}, where {} is right: {}",
+        "{what}: {}: expected {}, seen {}",
         finding.action, finding.expected, finding.seen
     );
     shortened(&title, TITLE).into_owned()
@@ -263,7 +263,7 @@ impl Proposal {
         let _ = writeln!(
             text,
             "when = {}\nbreaks = [{{ clause = {}, in = \"call\"{} }}]\nwitness = [{}]",
-            array(&self.trigger.conjuncts()),
+            self.trigger,
             quoted(self.clause),
             self.pattern,
             witnesses.join(", ")
@@ -272,8 +272,8 @@ impl Proposal {
     }
 }
 
-/// An array, in as many lines as it needs.
-fn array(elements: &[String]) -> String {
+/// The elements of an array, each with a comma after it, in as many lines as they need.
+fn lines(elements: &[String]) -> String {
     let mut lines: Vec<String> = Vec::new();
     for element in elements {
         match lines.last_mut() {
@@ -285,10 +285,10 @@ fn array(elements: &[String]) -> String {
             _ => lines.push(format!("  {element},")),
         }
     }
-    format!("[\n{}\n]", lines.join("\n"))
+    lines.join("\n")
 }
 
-/// A conjunction of predicates, each by its place among all.
+/// What holds at a moment, each predicate by its place among all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Trigger {
     now: BTreeSet<usize>,
@@ -327,12 +327,26 @@ impl Trigger {
             earlier: self.earlier.clone(),
         })
     }
+}
 
-    /// Its parts, as a file has them.
-    fn conjuncts(&self) -> Vec<String> {
+/// As a file has it: a conjunction of what holds, of what held earlier where that counts, and that nothing else holds.
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |&at: &usize| quoted(Predicate::all()[at].name);
         let earlier = self.earlier.iter().map(name);
         let earlier = earlier.map(|name| format!("{{ earlier = {name} }}"));
-        self.now.iter().map(name).chain(earlier).collect()
+        let holds: Vec<String> = self.now.iter().map(name).chain(earlier).collect();
+        let all = Predicate::all().iter().enumerate();
+        let others = all.filter(|(at, predicate)| {
+            let is_opposite = OPPOSITES.as_flattened().contains(&predicate.name);
+            predicate.reads != Reads::Answer && !self.now.contains(at) && !is_opposite
+        });
+        let others: Vec<String> = others.map(|(at, _)| name(&at)).collect();
+        write!(
+            f,
+            "[\n{}\n  {{ not = {{ any = [\n{}\n  ], why = \"none of these held\" }} }},\n]",
+            lines(&holds),
+            lines(&others)
+        )
     }
 }
