@@ -4,6 +4,8 @@
 //! In flow scenarios and backends; out flow the results, always in the same order: by scenario,
 //! variant and backend, whatever the number of threads.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +14,8 @@ use std::thread;
 use crate::backend::REFERENCE;
 use crate::judge::known::Library;
 use crate::judge::{
-    Compared, Difference, Finding, Judge, Judgement, Kind, More, Place, Recorded, Stale, Verdict,
+    Compared, Difference, Finding, Judge, Judgement, Keeper, Kind, More, Place, Recorded, Stale,
+    Verdict,
 };
 use crate::limits;
 use crate::manual::{Manual, Strength};
@@ -345,12 +348,16 @@ impl<'c> Plan<'c> {
                 let is_applicable = !matches!(result.verdict, Verdict::NotApplicable(_));
                 is_applicable || result.recorded != Recorded::Stranger
             };
-            let of_library = |result: &&CaseResult| {
-                result.backend == about.id && result.origin == Origin::Library && shows(result)
-            };
-            let ran = results
+            let of_backend = results
                 .iter()
-                .filter(of_library)
+                .filter(|result| result.backend == about.id && shows(result));
+            let all: BTreeMap<(&Id, Variant), &[Finding]> = of_backend
+                .clone()
+                .map(|result| ((&result.scenario, result.variant), &result.findings[..]))
+                .collect();
+            // A file may be an edited copy of a scenario of the library, of which the suite's entries say nothing.
+            let ran = of_backend
+                .filter(|result| result.origin == Origin::Library)
                 .map(|result| ((&result.scenario, result.variant), &result.findings[..]))
                 .collect();
             let (library, version) = (about.recorded_as(), &about.version);
@@ -359,9 +366,31 @@ impl<'c> Plan<'c> {
                 name: &library,
                 version,
             };
-            stale.extend(judge.known.stale(library, &ran));
+            let of_keeper = |keeper| match keeper {
+                Keeper::Suite => &ran,
+                Keeper::User => &all,
+            };
+            stale.extend(judge.known.stale(library, of_keeper));
         }
         stale
+    }
+
+    /// The whole trace of a result: where not all of it was kept, the case is run again.
+    ///
+    /// # Errors
+    /// [`RunError`], if the suite could not do its part.
+    pub fn whole_trace<'r>(&self, result: &'r CaseResult) -> Result<Cow<'r, Trace>, RunError> {
+        let is_whole = result.trace.left_out.is_none();
+        let mut backends = self.backends.iter();
+        let backend = backends.find(|backend| backend.about().id == result.backend);
+        let mut scenarios = self.scenarios.iter();
+        let selection = scenarios.find(|selection| selection.scenario.id == result.scenario);
+        let (false, Some(backend), Some(selection)) = (is_whole, backend, selection) else {
+            return Ok(Cow::Borrowed(&result.trace));
+        };
+        let ran = self.ran(backend, &selection.scenario, &[result.variant])?;
+        let trace = ran.into_iter().next().map(|ran| Cow::Owned(ran.trace));
+        Ok(trace.unwrap_or(Cow::Borrowed(&result.trace)))
     }
 
     fn ran(

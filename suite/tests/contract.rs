@@ -255,7 +255,8 @@ fn the_ledger_knows_whatever_is_found_and_nothing_else() {
 
 /// What the ledger would have to say of OpenSSL 1.1.1, if nobody had seen it before.
 static PROPOSED: LazyLock<String> = LazyLock::new(|| {
-    let arguments = ["ledger", "--propose", "--libssl", LIBSSL, "--name", "mine"];
+    let stranger = ["--libssl", LIBSSL, "--name", "mine", "--as", "unknown"];
+    let arguments = [&["ledger", "--propose"], &stranger[..]].concat();
     writeproof(&arguments).with(1).out
 });
 
@@ -268,20 +269,20 @@ fn completed() -> String {
 }
 
 #[test]
-fn what_is_proposed_is_no_ledger_until_somebody_has_completed_it() {
-    let path = "fixtures/ledger/mine.toml";
-    assert!(
-        PROPOSED.starts_with(&format!("# {path}\n")),
-        "{}",
-        *PROPOSED
-    );
-    let refusal = Ledger::from_files(&[("mine", path, &PROPOSED)]);
-    let refusal = refusal.expect_err("nobody gave a class").to_string();
-    assert!(refusal.starts_with(&format!("{path}:")), "{refusal}");
-    let ledger = Ledger::from_files(&[("mine", path, &completed())]);
-    let ledger = ledger.unwrap_or_else(|error| panic!("{error}\n{}", *PROPOSED));
-    let proposed = PROPOSED.matches("[[known]]").count();
-    assert_eq!(ledger.of("mine").len(), proposed);
+fn proposal_has_issues_by_cause_and_differences_by_scenario() {
+    let text = completed();
+    let mut known = KnownIssues::default();
+    known
+        .add_own("mine.toml", &text)
+        .unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let mut ledger = Ledger::default();
+    ledger
+        .add_own("mine", "mine.toml", &text)
+        .unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let tables = |header: &str| text.lines().filter(|line| *line == header).count();
+    assert_eq!(known.issues().len(), tables("[[issue]]"));
+    assert_eq!(ledger.of("mine").len(), tables("[[known]]"));
+    assert!(!known.issues().is_empty() && !ledger.of("mine").is_empty());
 }
 
 #[test]

@@ -168,7 +168,7 @@ pub(super) enum Command {
     /// breaks them and how, with the command that shows it.
     #[command(after_help = MANUAL_EXAMPLES)]
     Manual(ManualArguments),
-    /// Tell what is known of the libraries already, and why; check it, or propose entries.
+    /// Tell what is known of the libraries already, and why; check it, propose entries, or convert a file.
     ///
     /// Whatever a library does against the contract, and however it differs from the reference, has an entry
     /// in the ledger, or is unexpected.
@@ -369,6 +369,8 @@ pub(super) struct ManualArguments {
     pub(super) clause: Vec<String>,
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
+    #[command(flatten)]
+    pub(super) judged: AsArguments,
     /// A backend to run on [default: all]; can be given several times.
     #[arg(long, value_name = "NAME")]
     pub(super) backend: Vec<String>,
@@ -379,22 +381,46 @@ pub(super) struct ManualArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct LedgerArguments {
-    /// A library to show, by the name of its file below fixtures/ledger/; with --cases, --check or --propose a
-    /// backend [default: all]; can be given several times.
+    /// A library to show, by the name of its file below fixtures/ledger/; with --cases, --check, --propose or --convert a
+    /// backend [default: all, or those that are named with --libssl]; can be given several times.
     #[arg(long, value_name = "NAME")]
     pub(super) backend: Vec<String>,
+    #[command(flatten)]
+    pub(super) action: LedgerAction,
+    /// Scenarios to run: ids, patterns, or paths of files or folders [default: all]; can be given several times. With
+    /// --convert those of the entries are run, and files that are named here are among them.
+    #[arg(long, value_name = "PATTERN", num_args = 1.., requires = "LedgerAction")]
+    pub(super) scenario: Vec<String>,
+    /// What is known already of the libraries that are named with --libssl: a ledger; can be given several times.
+    #[arg(long, value_name = "FILE", requires = "libssl")]
+    pub(super) ledger: Vec<PathBuf>,
+    /// Write to this file, all at once when everything was run.
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) libraries: LibsslArguments,
+    #[command(flatten)]
+    pub(super) judged: AsArguments,
+}
+
+/// What is done with the ledger, beside showing it.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct LedgerAction {
     /// Run everything, and tell whether each entry still holds and nothing is missing.
     #[arg(long)]
     pub(super) check: bool,
     /// Run everything, and write an entry for all that is found and not known, for a person to complete:
     /// class, reason and link are theirs.
-    #[arg(long, conflicts_with = "check")]
+    #[arg(long)]
     pub(super) propose: bool,
     /// Run everything, and show of each entry in how many cases it explains a finding.
-    #[arg(long, conflicts_with_all = ["check", "propose"])]
+    #[arg(long)]
     pub(super) cases: bool,
-    #[command(flatten)]
-    pub(super) libraries: LibsslArguments,
+    /// Write this ledger with issues by cause in the place of entries in the old format; the library that they are of is run
+    /// to find their triggers: one --libssl, or one --backend.
+    #[arg(long, value_name = "FILE")]
+    pub(super) convert: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -404,6 +430,11 @@ pub(super) struct ReplayArguments {
     pub(super) artifact: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
+    #[command(flatten)]
+    pub(super) judged: AsArguments,
+    /// What is known already of the libraries that are named with --libssl: a ledger; can be given several times.
+    #[arg(long, value_name = "FILE", requires = "libssl")]
+    pub(super) ledger: Vec<PathBuf>,
     /// A backend to run on [default: all]; can be given several times.
     #[arg(long, value_name = "NAME")]
     pub(super) backend: Vec<String>,
@@ -422,6 +453,11 @@ pub(super) struct ShrinkArguments {
     pub(super) known: bool,
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
+    #[command(flatten)]
+    pub(super) judged: AsArguments,
+    /// What is known already of the libraries that are named with --libssl: a ledger; can be given several times.
+    #[arg(long, value_name = "FILE", requires = "libssl")]
+    pub(super) ledger: Vec<PathBuf>,
     /// A backend whose findings count [default: all]; can be given several times.
     #[arg(long, value_name = "NAME")]
     pub(super) backend: Vec<String>,

@@ -5,13 +5,12 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use super::args::LibsslArguments;
+use super::args::{As, LibsslArguments};
 use super::failure::Failure;
 use super::libraries::{Libraries, add};
-use super::{Chosen, STOP};
+use super::{Chosen, STOP, judge_with};
 use crate::backend::REFERENCE;
 use crate::fuzz::{Artifact, Content, Examined, Laboratory, Reading, Target};
-use crate::judge::Judge;
 use crate::run::RunError;
 use crate::scenario::{Id, Scenario, Variant};
 
@@ -100,12 +99,17 @@ impl Input {
     }
 }
 
-/// The libraries of these names and those that the user named by path; all that are here if there is no name.
+/// The libraries of these names and those that the user named by path; all that are here if there is no name. Those that were
+/// named by path are what the user says or their objects show, and of them these ledgers know something too.
 pub(super) fn laboratory(
     libraries: &LibsslArguments,
+    judged_as: &[As],
+    ledgers: &[PathBuf],
     backends: &[String],
 ) -> Result<Laboratory, Failure> {
     let libraries = Libraries::open(libraries)?.all_apart();
+    let libraries = libraries.judged_as(judged_as)?;
+    let (judge, _) = judge_with(ledgers, &libraries)?;
     let Chosen {
         backends: mut subjects,
         ..
@@ -114,7 +118,7 @@ pub(super) fn laboratory(
     Ok(Laboratory {
         reference: libraries.among(&subjects, REFERENCE)?,
         subjects,
-        judge: Judge::built_in()?,
+        judge,
     })
 }
 

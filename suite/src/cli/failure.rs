@@ -64,6 +64,11 @@ pub(super) enum Failure {
         "two libraries are compared: name two backends, or one and --libssl PATH, or --libssl twice"
     )]
     NotTwo,
+    #[error(
+        "{} is converted by running the library that it is of: name that one, with --libssl PATH or --backend NAME",
+        .0.display()
+    )]
+    NotOneToConvert(PathBuf),
     #[error("the program cannot find itself, to start workers: {0}")]
     Program(io::Error),
     #[error("{0}")]
@@ -167,6 +172,7 @@ impl Failure {
             | Self::Uneven(..)
             | Self::NameTaken(_)
             | Self::NotTwo
+            | Self::NotOneToConvert(_)
             | Self::NoSuchVariant
             | Self::Scenario(_)
             | Self::Selection(_)

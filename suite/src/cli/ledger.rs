@@ -1,105 +1,140 @@
-//! `writeproof ledger`: what is known already; whether it still holds; and entries for what is found and
-//! not known, to be completed and reviewed by a person.
+//! `writeproof ledger`: what is known already; whether it still holds; entries for what is found and not known, to be completed
+//! and reviewed by a person; and files in the old format, converted.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::args::LedgerArguments;
+use super::convert::convert;
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{Chosen, add, carry_out, of_everything};
-use crate::judge::{Entry, Expected, Finding, Judge, Kind, Ledger, Muted, difference_in_words};
+use super::{Chosen, add, carry_out, judge_with, of_scenarios};
+use crate::judge::{Entry, Judge, Ledger, Muted};
 use crate::report::issues::{self, Shown};
+use crate::report::proposals::Proposed;
 use crate::report::text::count;
 use crate::run::{CaseResult, Plan};
 use crate::scenario::Corpus;
+use crate::subject::Subject;
 
 pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
-    let judge = Judge::built_in()?;
-    let runs = arguments.check || arguments.propose || arguments.cases;
-    if !runs {
-        let known: Vec<&str> = judge
-            .ledger
-            .libraries()
-            .map(|(library, _)| library)
-            .collect();
-        for name in &arguments.backend {
-            if !known.contains(&name.as_str()) {
-                return Err(Failure::unknown_among(name, &known));
-            }
-        }
-        let by_cause = issues::text(&judge.known, &arguments.backend, None);
-        let by_scenario = listed(&judge.ledger, &arguments.backend, None);
-        Output::Standard.write(&format!("{by_cause}\n{by_scenario}"))?;
-        return Ok(Exit::Expected);
+    let action = &arguments.action;
+    if let Some(path) = &action.convert {
+        return convert(path, arguments);
     }
-    let corpus = Corpus::built_in()?;
+    if action.check || action.propose || action.cases {
+        return run(arguments);
+    }
+    let output = Output::prepare(arguments.output.as_deref())?;
     let libraries = Libraries::open(&arguments.libraries)?;
-    let named = libraries.named();
-    let backends = match (arguments.backend.as_slice(), named.is_empty()) {
-        ([], false) => named,
-        (names, _) => {
-            let Chosen { mut backends, .. } = Chosen::of(&libraries, names)?;
-            add(&mut backends, named);
-            backends
+    let (judge, _) = judge_with(&arguments.ledger, &libraries)?;
+    let known: Vec<&str> = judge
+        .ledger
+        .libraries()
+        .map(|(library, _)| library)
+        .collect();
+    for name in &arguments.backend {
+        if !known.contains(&name.as_str()) {
+            return Err(Failure::unknown_among(name, &known));
         }
-    };
-    let plan = of_everything(&corpus, &libraries, backends)?;
+    }
+    output.write(&shown(&judge, &arguments.backend, None, None))?;
+    Ok(Exit::Expected)
+}
+
+/// All that is known of these libraries, by cause and by scenario, with what it explained if that was counted.
+fn shown(
+    judge: &Judge,
+    names: &[String],
+    by_cause: Option<&Shown>,
+    by_scenario: Option<&Explained>,
+) -> String {
+    let by_cause = issues::text(&judge.known, names, by_cause);
+    let by_scenario = listed(&judge.ledger, names, by_scenario);
+    format!("{by_cause}\n{by_scenario}")
+}
+
+/// Runs what the arguments name, or everything.
+fn run(arguments: &LedgerArguments) -> Result<Exit, Failure> {
+    let output = Output::prepare(arguments.output.as_deref())?;
+    let corpus = Corpus::built_in()?;
+    let scenarios = corpus.select(&arguments.scenario)?;
+    let libraries = Libraries::open(&arguments.libraries)?;
+    let libraries = libraries.judged_as(&arguments.judged.judged_as)?;
+    let (judge, _) = judge_with(&arguments.ledger, &libraries)?;
+    let plan = of_scenarios(
+        scenarios,
+        &libraries,
+        named_or_chosen(&libraries, arguments)?,
+    )?;
     let results = carry_out(&plan, &judge)?;
-    if arguments.cases {
-        let explained = Explained::of(&plan, &results);
-        let ran: Vec<String> = explained.versions.keys().cloned().collect();
-        let abouts: BTreeMap<&str, (String, String)> = plan
-            .backends
-            .iter()
-            .map(|backend| backend.about())
-            .map(|about| {
-                (
-                    about.id.as_str(),
-                    (about.recorded_as(), about.version.clone()),
-                )
-            })
-            .collect();
-        let shown = Shown::of(&judge.known, &results, |id| {
-            abouts.get(id).cloned().unwrap_or_default()
-        });
-        let by_cause = issues::text(&judge.known, &ran, Some(&shown));
-        let by_scenario = listed(&judge.ledger, &ran, Some(&explained));
-        Output::Standard.write(&format!("{by_cause}\n{by_scenario}"))?;
+    if arguments.action.cases {
+        output.write(&with_cases(&judge, &plan, &results))?;
         return Ok(Exit::Expected);
     }
     let stale = plan.stale(&judge, &corpus, &results);
-    let names: BTreeMap<&str, String> = plan
-        .backends
-        .iter()
-        .map(|backend| (backend.about().id.as_str(), backend.about().recorded_as()))
-        .collect();
-    let proposals = proposals(&results, &names);
+    let proposed = Proposed::of(&plan, &judge, &results)?;
     let mut text = String::new();
     for entry in &stale {
         let _ = writeln!(text, "# out of date: {entry}");
     }
-    match arguments.propose {
-        true => text.push_str(&proposals),
-        false => {
-            let unknown = proposals.matches("[[known]]").count();
-            let _ = writeln!(
-                text,
-                "{} out of date, {unknown} missing{}",
-                stale.len(),
-                match unknown {
-                    0 => "",
-                    _ => ": --propose writes them",
-                }
-            );
-        }
+    if arguments.action.propose {
+        text.push_str(&proposed.text);
+    } else {
+        let _ = writeln!(
+            text,
+            "{} out of date, {} missing{}",
+            stale.len(),
+            proposed.entries,
+            match proposed.entries {
+                0 => "",
+                _ => ": --propose writes them",
+            }
+        );
     }
-    Output::Standard.write(&text)?;
-    Ok(match stale.is_empty() && proposals.is_empty() {
-        true => Exit::Expected,
-        false => Exit::Unexpected,
-    })
+    output.write(&text)?;
+    if stale.is_empty() && proposed.entries == 0 {
+        Ok(Exit::Expected)
+    } else {
+        Ok(Exit::Unexpected)
+    }
+}
+
+/// The libraries that the user named, and the backends of these names; all that are here if there is neither.
+pub(super) fn named_or_chosen(
+    libraries: &Libraries,
+    arguments: &LedgerArguments,
+) -> Result<Vec<Arc<dyn Subject>>, Failure> {
+    let named = libraries.named();
+    if arguments.backend.is_empty() && !named.is_empty() {
+        return Ok(named);
+    }
+    let Chosen { mut backends, .. } = Chosen::of(libraries, &arguments.backend)?;
+    add(&mut backends, named);
+    Ok(backends)
+}
+
+/// What is known of the libraries that were run, with the cases in which it was triggered and explained something.
+fn with_cases(judge: &Judge, plan: &Plan<'_>, results: &[CaseResult]) -> String {
+    let explained = Explained::of(plan, results);
+    let ran: Vec<String> = explained.versions.keys().cloned().collect();
+    let abouts: BTreeMap<&str, (String, String)> = plan
+        .backends
+        .iter()
+        .map(|backend| backend.about())
+        .map(|about| {
+            let name = about.recorded_as();
+            let library = judge.library(&name, &about.version);
+            let named = (library.name.to_owned(), library.version.to_owned());
+            (about.id.as_str(), named)
+        })
+        .collect();
+    let counted = Shown::of(&judge.known, results, |id| {
+        abouts.get(id).cloned().unwrap_or_default()
+    });
+    shown(judge, &ran, Some(&counted), Some(&explained))
 }
 
 /// What the entries explained in a run of everything.
@@ -158,73 +193,4 @@ fn listed(ledger: &Ledger, wanted: &[String], explained: Option<&Explained>) -> 
         }
     }
     text
-}
-
-/// What is found and not known, as entries of the ledger that lack their class and reason: of each
-/// library, finding and text the cases together. `names` are those of the files, by backend.
-fn proposals(results: &[CaseResult], names: &BTreeMap<&str, String>) -> String {
-    let mut wanted: BTreeMap<(&str, Kind, String), Vec<&CaseResult>> = BTreeMap::new();
-    for result in results {
-        for finding in result.findings.iter().filter(|found| found.known.is_none()) {
-            let cases = wanted
-                .entry((&result.backend, finding.kind, what(finding)))
-                .or_default();
-            if !cases.iter().any(|case| std::ptr::eq(*case, result)) {
-                cases.push(result);
-            }
-        }
-    }
-    let mut text = String::new();
-    let mut of = "";
-    for ((backend, _, what), cases) in wanted {
-        if backend != of {
-            let file = names.get(backend).map_or(backend, String::as_str);
-            let _ = writeln!(text, "# fixtures/ledger/{file}.toml");
-            of = backend;
-        }
-        let mut scenarios: Vec<String> =
-            cases.iter().map(|c| quoted(c.scenario.as_str())).collect();
-        scenarios.dedup();
-        let mut variants: Vec<String> = cases
-            .iter()
-            .map(|c| quoted(&c.variant.to_string()))
-            .collect();
-        variants.sort();
-        variants.dedup();
-        let _ = writeln!(
-            text,
-            "\n[[known]]\n{what}scenarios = [{}]\nvariants = [{}]\nclass = \"\"    # documented, by-design, bug or manual-unclear\nreason = \"\"   # checked in the source or its documentation\nlink = \"\"     # or source = \"FILE:LINE\"",
-            scenarios.join(", "),
-            variants.join(", "),
-        );
-    }
-    text
-}
-
-/// The keys of an entry that say what is found.
-fn what(finding: &Finding) -> String {
-    let expected = match (finding.kind, finding.clause.clone()) {
-        (Kind::Violation, Some(clause)) => Expected::Violates {
-            clause,
-            seen: finding.seen.clone(),
-        },
-        (Kind::Crash, _) => Expected::Crashes(finding.seen.clone()),
-        (Kind::Hang, _) => Expected::Hangs(finding.seen.clone()),
-        (Kind::Stop, _) => Expected::Stops(finding.seen.clone()),
-        _ => Expected::Differs(difference_in_words(finding)),
-    };
-    match expected {
-        Expected::Violates { clause, seen } => {
-            format!("violates = {}\nseen = {}\n", quoted(&clause), quoted(&seen))
-        }
-        Expected::Differs(how) => format!("differs = {}\n", quoted(&how)),
-        Expected::Crashes(how) => format!("crashes = {}\n", quoted(&how)),
-        Expected::Hangs(how) => format!("hangs = {}\n", quoted(&how)),
-        Expected::Stops(how) => format!("stops = {}\n", quoted(&how)),
-    }
-}
-
-/// As TOML, and JSON, has a string.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }

@@ -4,16 +4,15 @@ use super::args::{Format, ManualArguments};
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{Chosen, add, carry_out, of_everything};
-use crate::judge::Judge;
-use crate::manual::Clause;
+use super::{Chosen, add, carry_out, judge_with, of_scenarios};
+use crate::manual::{Clause, Manual};
 use crate::report::check::shown_by;
 use crate::report::clauses::Clauses;
 use crate::scenario::Corpus;
 
 pub(super) fn manual(arguments: &ManualArguments) -> Result<Exit, Failure> {
-    let judge = Judge::built_in()?;
-    let clauses = judge.manual.clauses();
+    let contract = Manual::built_in()?;
+    let clauses = contract.clauses();
     let is_named = |clause: &Clause, word: &str| clause.id == word || clause.topic() == word;
     for word in &arguments.clause {
         if !clauses.iter().any(|clause| is_named(clause, word)) {
@@ -27,9 +26,11 @@ pub(super) fn manual(arguments: &ManualArguments) -> Result<Exit, Failure> {
     }
     let corpus = Corpus::built_in()?;
     let libraries = Libraries::open(&arguments.libraries)?;
+    let libraries = libraries.judged_as(&arguments.judged.judged_as)?;
+    let (judge, _) = judge_with(&[], &libraries)?;
     let Chosen { mut backends, .. } = Chosen::of(&libraries, &arguments.backend)?;
     add(&mut backends, libraries.named());
-    let plan = of_everything(&corpus, &libraries, backends)?;
+    let plan = of_scenarios(corpus.select(&[])?, &libraries, backends)?;
     let results = carry_out(&plan, &judge)?;
     let mut clauses = Clauses::of(&judge.manual, &results, &|result| {
         shown_by(result, &libraries.again(&[&result.backend]))

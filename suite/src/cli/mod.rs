@@ -3,6 +3,7 @@
 mod args;
 mod artifact;
 mod check;
+mod convert;
 mod corpus;
 mod failure;
 mod ledger;
@@ -43,7 +44,7 @@ use crate::judge::{self, Identity, Judge, Verdict};
 use crate::report::check::shown_by;
 use crate::report::{Checked, JudgedAs, Report, text};
 use crate::run::{CaseResult, Plan, Surprise};
-use crate::scenario::{Corpus, Id, Role, Scenario, Transport, Variant, Version};
+use crate::scenario::{Corpus, Id, Role, Scenario, Selection, Transport, Variant, Version};
 use crate::subject::{Isolation, Subject};
 use crate::trace::Trace;
 use crate::worker;
@@ -131,14 +132,14 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     Ok(exit_of(&report, required, Strictness::Strict))
 }
 
-/// Every scenario of the library on these backends.
-fn of_everything<'c>(
-    corpus: &'c Corpus,
+/// These scenarios on these backends, against the reference.
+fn of_scenarios<'c>(
+    scenarios: Vec<Selection<'c>>,
     libraries: &Libraries,
     backends: Vec<Arc<dyn Subject>>,
 ) -> Result<Plan<'c>, Failure> {
     Ok(Plan {
-        scenarios: corpus.select(&[])?,
+        scenarios,
         reference: libraries.among(&backends, REFERENCE)?,
         backends,
         jobs: jobs(None),

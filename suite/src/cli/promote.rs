@@ -38,7 +38,7 @@ pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
     if let Some(taken) = taken(&root, &id).map_err(unreadable(&root))? {
         return Err(Failure::Taken(taken));
     }
-    let laboratory = laboratory(&arguments.libraries, &[])?;
+    let laboratory = laboratory(&arguments.libraries, &[], &[], &[])?;
     let results = interruptible(|| steady(&laboratory, &scenario, &variants))?;
     let mut scenario = Scenario { id, ..scenario };
     if let Content::Cells(_) = input.artifact.content {
@@ -51,7 +51,7 @@ pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
     let mut files = recordings(&root, &laboratory, &scenario.id, &results);
     files.push((file, text));
     create_all(&files)?;
-    Output::Standard.write(&next(&root, &files, &scenario, &laboratory, &results))?;
+    Output::Standard.write(&next(&root, &files, &scenario, &results))?;
     Ok(Exit::Expected)
 }
 
@@ -222,7 +222,6 @@ fn next(
     root: &Path,
     files: &[(PathBuf, String)],
     scenario: &Scenario,
-    laboratory: &Laboratory,
     results: &Results,
 ) -> String {
     let id = &scenario.id;
@@ -243,15 +242,9 @@ fn next(
     steps.push(
         "Read what was recorded as you would read code: does every step show something?".to_owned(),
     );
-    let names: BTreeMap<&str, String> = laboratory
-        .subjects
-        .iter()
-        .map(|subject| (subject.about().id.as_str(), subject.about().recorded_as()))
-        .collect();
     steps.extend(entries(results).into_iter().map(|(backend, found)| {
-        let file = names.get(backend.as_str()).unwrap_or(&backend);
         format!(
-            "Find the cause in {backend}, and add it to fixtures/ledger/{file}.toml (`cargo run --release -- ledger --propose --backend {backend}`): {}.",
+            "Find the cause in {backend}, and add what `cargo run --release -- ledger --propose --backend {backend} --scenario {id}` writes to the file that it names: {}.",
             found.join(", ")
         )
     }));

@@ -15,7 +15,12 @@ pub(super) fn replay(arguments: &ReplayArguments) -> Result<Exit, Failure> {
     // Before anything runs: what cannot be read is known at once.
     let inputs = arguments.artifact.iter().map(|path| Input::read(path));
     let inputs = inputs.collect::<Result<Vec<Input>, Failure>>()?;
-    let laboratory = laboratory(&arguments.libraries, &arguments.backend)?;
+    let laboratory = laboratory(
+        &arguments.libraries,
+        &arguments.judged.judged_as,
+        &arguments.ledger,
+        &arguments.backend,
+    )?;
     let mut exit = Exit::Expected;
     for (place, input) in inputs.iter().enumerate() {
         if place > 0 {

@@ -27,7 +27,12 @@ pub(super) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
     };
     // Before anything runs: a file that cannot be written is known at once.
     Output::prepare(Some(&output))?;
-    let mut laboratory = laboratory(&arguments.libraries, &arguments.backend)?;
+    let mut laboratory = laboratory(
+        &arguments.libraries,
+        &arguments.judged.judged_as,
+        &arguments.ledger,
+        &arguments.backend,
+    )?;
     let examined = interruptible(|| laboratory.examine(&scenario, variants[0]))?;
     let sought = Sought::most_serious(&examined)
         .filter(|sought| arguments.known || !sought.is_known)

@@ -1,32 +1,35 @@
-//! What is already known: the ledger has an entry for each thing that a library does and that somebody has
-//! looked into. A finding without an entry is unexpected, and so is an entry whose finding does not come.
+//! What is already known of differences: the ledger has an entry for each way in which a library differs from the reference
+//! where no clause is broken, and that somebody has looked into. A difference without an entry is unexpected, and so is an
+//! entry whose difference does not come. What breaks the contract is known by its cause ([`known`](super::known)).
 //!
 //! ```toml
-//! # fixtures/ledger/openssl-3.6.toml
+//! # fixtures/ledger/openssl-4.0.toml
 //! [[known]]
-//! violates = "success.means-all-bytes"      # or differs = "…", crashes, hangs or stops = "…": the finding
-//! seen = "returns 100, * bytes delivered"   # of a violation, exactly what was seen; * stands for any text
+//! differs = "write 100: returns 0"          # in words
 //! scenarios = ["closing/transport-returns-zero*"]   # patterns, as for `run --scenario`
 //! variants = ["tls1.3/client"]              # all if left out
-//! versions = ["3.6."]                       # what the library's version begins with; all if left out
-//! class = "bug"                             # documented, by-design, bug or manual-unclear
+//! versions = ["4.0."]                       # what the library's version begins with; all if left out
+//! class = "by-design"                       # documented, by-design, bug or manual-unclear
 //! reason = "…"                              # where it comes from, checked in the source or its documentation
 //! link = "https://…"                        # or source = "ssl/record/rec_layer_s3.c:532"
 //! ```
 //!
-//! A difference from the reference has no `seen`: what `differs` says in words is recorded call by call
-//! below `snapshots/`. In flow these files; out flows a [`Ledger`] that is asked about findings.
+//! What the suite's own files say of a difference is for the reader: it is recorded call by call below `snapshots/`. In flow
+//! these files; out flows a [`Ledger`] that is asked about findings.
+
+mod old;
+mod read;
+mod stale;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
-use toml::de::DeTable;
 
+pub use self::old::{OldEntry, OldLedger, Part};
+pub use self::stale::{Compared, Stale};
 use super::finding::{Finding, Kind, Known};
-use crate::scenario::form::{Fault, Fields, Node};
-use crate::scenario::parse::{clause as clause_id, link_address, syntax};
-use crate::scenario::{Corpus, Id, ParseError, Pattern, Scenario, Variant};
+use crate::scenario::{Id, ParseError, Pattern, Scenario, Variant};
 
 /// All entries, by the name under which a library's traces are recorded.
 #[derive(Debug, Clone, Default)]
@@ -34,11 +37,11 @@ pub struct Ledger {
     entries: BTreeMap<String, Vec<Entry>>,
 }
 
-/// Something that is known of a library.
+/// Something that is known of a library, of findings as `F` says.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct Entry<F = Expected> {
     /// The finding that it expects.
-    pub finding: Expected,
+    pub finding: F,
     /// Where it is expected.
     pub scenarios: Vec<Pattern>,
     /// In which variants; in all if there is none.
@@ -85,21 +88,8 @@ impl fmt::Display for Location {
 /// The finding that an entry expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
-    /// This clause is broken, and this is seen; `*` stands for any text.
-    Violates {
-        /// The clause.
-        clause: String,
-        /// What is seen.
-        seen: String,
-    },
     /// The trace differs from the reference's, in these words.
     Differs(String),
-    /// The library crashes, in this way; `*` stands for any text.
-    Crashes(String),
-    /// The library hangs, in this way; `*` stands for any text.
-    Hangs(String),
-    /// The case is stopped, at this; `*` stands for any text.
-    Stops(String),
 }
 
 /// How a finding is to be taken.
@@ -183,11 +173,8 @@ impl Ledger {
         path: &str,
         text: &str,
     ) -> Result<(), ParseError> {
-        let mut entries =
-            page(path, text).map_err(|fault| ParseError::locate(path, text, fault))?;
-        for entry in &mut entries {
-            entry.keeper = keeper;
-        }
+        let entries =
+            read::page(path, text, keeper).map_err(|fault| ParseError::locate(path, text, fault))?;
         self.entries
             .entry(library.to_owned())
             .or_default()
@@ -250,7 +237,9 @@ impl Entry {
     fn expects(&self, finding: &Finding) -> bool {
         self.finding.is(finding, self.keeper)
     }
+}
 
+impl<F> Entry<F> {
     /// Whether the entry speaks of this place.
     pub fn applies(&self, at: &Place<'_>) -> bool {
         self.is_of_version(at.version)
@@ -290,130 +279,21 @@ impl Entry {
     }
 }
 
-/// An entry whose finding does not come: it is out of date, or was never right.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Stale {
-    /// The library that it speaks of.
-    pub library: String,
-    /// The file and the line of the entry.
-    pub place: String,
-    /// What it expects.
-    pub expected: String,
-    /// The pattern of scenarios in which that does not come.
-    pub scenarios: String,
-    /// Why it is out of date.
-    pub why: String,
-}
-
-/// What a library was compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compared {
-    /// The suite's reference, of which the ledger speaks.
-    Reference,
-    /// Another library.
-    Another,
-}
-
-impl fmt::Display for Stale {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            place,
-            expected,
-            scenarios,
-            why,
-            ..
-        } = self;
-        write!(f, "{place}: {expected}: {scenarios} {why}")
-    }
-}
-
-impl Ledger {
-    /// The entries on this library, in this version, whose finding does not come, by what was found in the
-    /// cases that were run. Of an entry some of whose cases were not run nothing can be said, nor of a
-    /// difference from the reference if the library was compared `with` another one.
-    pub fn stale(
-        &self,
-        with: Compared,
-        corpus: &Corpus,
-        library: &str,
-        version: &str,
-        ran: &BTreeMap<(&Id, Variant), &[Finding]>,
-    ) -> Vec<Stale> {
-        let mut stale = Vec::new();
-        let says = |entry: &&Entry| {
-            let differs = matches!(entry.finding, Expected::Differs(_));
-            entry.is_of_version(version) && (with == Compared::Reference || !differs)
-        };
-        for entry in self.of(library).iter().filter(says) {
-            for pattern in &entry.scenarios {
-                let why = entry.why_stale(pattern, corpus, ran);
-                stale.extend(why.map(|why| Stale {
-                    library: library.to_owned(),
-                    place: entry.location.to_string(),
-                    expected: entry.finding.words(),
-                    scenarios: pattern.as_str().to_owned(),
-                    why: why.to_owned(),
-                }));
-            }
-        }
-        stale
-    }
-}
-
-impl Entry {
-    fn why_stale(
-        &self,
-        pattern: &Pattern,
-        corpus: &Corpus,
-        ran: &BTreeMap<(&Id, Variant), &[Finding]>,
-    ) -> Option<&'static str> {
-        let meant = corpus.scenarios().iter();
-        let meant: Vec<_> = meant
-            .filter(|scenario| pattern.matches(&scenario.id))
-            .flat_map(|scenario| {
-                let variants = self.variants_of(scenario).into_iter();
-                variants.map(|variant| (&scenario.id, variant))
-            })
-            .collect();
-        if meant.is_empty() {
-            // A user's entry may speak of a scenario file.
-            return (self.keeper == Keeper::Suite).then_some("is no case of the library");
-        }
-        let findings: Option<Vec<_>> = meant.iter().map(|case| ran.get(case)).collect();
-        let comes = findings?
-            .into_iter()
-            .any(|findings| findings.iter().any(|found| self.expects(found)));
-        (!comes).then_some("does not show it")
-    }
-}
-
 impl Expected {
     /// Whether this is the finding.
     pub fn is(&self, finding: &Finding, keeper: Keeper) -> bool {
-        match (self, finding.kind) {
-            (Self::Violates { clause, seen }, Kind::Violation) => {
-                finding.clause.as_ref() == Some(clause) && fits(seen, &finding.seen)
-            }
-            (Self::Differs(how), Kind::Difference) => match keeper {
+        let Self::Differs(how) = self;
+        finding.kind == Kind::Difference
+            && match keeper {
                 Keeper::Suite => true,
                 Keeper::User => fits(how, &difference_in_words(finding)),
-            },
-            (Self::Crashes(how), Kind::Crash)
-            | (Self::Hangs(how), Kind::Hang)
-            | (Self::Stops(how), Kind::Stop) => fits(how, &finding.seen),
-            _ => false,
-        }
+            }
     }
 
     /// In words.
     pub fn words(&self) -> String {
-        match self {
-            Self::Violates { clause, seen } => format!("violates {clause}: {seen}"),
-            Self::Differs(how) => format!("differs: {how}"),
-            Self::Crashes(how) => format!("crashes: {how}"),
-            Self::Hangs(how) => format!("hangs: {how}"),
-            Self::Stops(how) => format!("stops: {how}"),
-        }
+        let Self::Differs(how) = self;
+        format!("differs: {how}")
     }
 }
 
@@ -444,177 +324,5 @@ fn fits(pattern: &str, text: &str) -> bool {
     true
 }
 
-fn page(path: &str, text: &str) -> Result<Vec<Entry>, Fault> {
-    let document = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
-    let fields = Fields::of_file(&document, "the ledger").only(&["known"])?;
-    let Some(node) = fields.find("known") else {
-        return Ok(Vec::new());
-    };
-    let elements = node.elements("tables, each [[known]]")?;
-    let location = |node: Node<'_>| Location {
-        file: path.to_owned(),
-        line: text[..node.at().min(text.len())].matches('\n').count() + 1,
-    };
-    elements
-        .into_iter()
-        .map(|element| entry(element, location(element)))
-        .collect()
-}
-
-fn entry(element: Node<'_>, location: Location) -> Result<Entry, Fault> {
-    const FINDINGS: [&str; 5] = ["violates", "differs", "crashes", "hangs", "stops"];
-    const LINKS: [&str; 2] = ["link", "source"];
-    const KEYS: [&str; 13] = [
-        "violates",
-        "differs",
-        "crashes",
-        "hangs",
-        "stops",
-        "seen",
-        "scenarios",
-        "variants",
-        "versions",
-        "class",
-        "reason",
-        "link",
-        "source",
-    ];
-    let fields = element.fields("a table [[known]]")?.only(&KEYS)?;
-    let missing = |what: &str| {
-        Fault::new(
-            element.at(),
-            "an entry is incomplete",
-            format!("add {what}"),
-        )
-    };
-    let finding = match fields.at_most_one(&FINDINGS)? {
-        Some(("violates", node)) => Expected::Violates {
-            clause: clause_id(node)?,
-            seen: fields
-                .find("seen")
-                .ok_or_else(|| missing("seen = \"…\""))?
-                .line()?,
-        },
-        Some(("differs", node)) => Expected::Differs(node.line()?),
-        Some(("crashes", node)) => Expected::Crashes(node.line()?),
-        Some(("hangs", node)) => Expected::Hangs(node.line()?),
-        Some((_, node)) => Expected::Stops(node.line()?),
-        None => {
-            return Err(missing(
-                "violates = \"CLAUSE\", differs = \"…\", crashes = \"…\", hangs = \"…\" or stops = \"…\"",
-            ));
-        }
-    };
-    let link = match fields.at_most_one(&LINKS)? {
-        Some(("link", node)) => link_address(node)?,
-        Some((_, node)) => node.line()?,
-        None => return Err(missing("link = \"https://…\" or source = \"FILE:LINE\"")),
-    };
-    let required = |key: &str| {
-        fields
-            .find(key)
-            .ok_or_else(|| missing(&format!("{key} = …")))
-    };
-    Ok(Entry {
-        finding,
-        scenarios: patterns(required("scenarios")?)?,
-        variants: fields.set_or_none("variants", "variants", variant)?,
-        versions: fields.set_or_none("versions", "versions", Node::line)?,
-        class: required("class")?.choice(Class::ALL.map(|class| (class.word(), class)))?,
-        reason: required("reason")?.line()?,
-        link,
-        location,
-        keeper: Keeper::default(),
-    })
-}
-
-fn patterns(node: Node<'_>) -> Result<Vec<Pattern>, Fault> {
-    let texts = node.some_of("patterns of scenarios", |node| {
-        Ok((node.line()?, node.at()))
-    })?;
-    texts
-        .into_iter()
-        .map(|(text, at)| {
-            Pattern::new(&text).map_err(|error| {
-                Fault::new(
-                    at,
-                    error.to_string(),
-                    "a pattern such as \"retry/*-buffer\"",
-                )
-            })
-        })
-        .collect()
-}
-
-fn variant(node: Node<'_>) -> Result<Variant, Fault> {
-    node.as_text()
-        .and_then(Variant::parse)
-        .ok_or_else(|| node.refused("a variant such as \"tls1.3/client\""))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_any_text() {
-        assert!(fits("returns 5", "returns 5"));
-        assert!(fits("returns *", "returns 5"));
-        assert!(fits("* bytes of * lost", "100 bytes of 20000 lost"));
-        assert!(!fits("returns", "returns 5"));
-        assert!(!fits("returns *s", "returns 5"));
-        assert!(!fits("* bytes of * lost", "100 bytes lost"));
-    }
-
-    const RIGHT: &str = r#"
-[[known]]
-violates = "zero.write-is-an-error"
-seen = "returns *"
-scenarios = ["zero/*"]
-class = "manual-unclear"
-reason = "the manual does not say which error"
-link = "https://example.org"
-"#;
-
-    fn refusal(from: &str, to: &str) -> String {
-        assert!(RIGHT.contains(from), "{from}");
-        let text = RIGHT.replace(from, to);
-        let error = Ledger::from_files(&[("x", "fixtures/ledger/x.toml", &text)]).unwrap_err();
-        error.to_string()
-    }
-
-    #[test]
-    fn an_entry_is_read_as_it_stands() {
-        let ledger = Ledger::from_files(&[("x", "fixtures/ledger/x.toml", RIGHT)]).unwrap();
-        let [entry] = ledger.of("x") else { panic!() };
-        assert_eq!(entry.class, Class::ManualUnclear);
-        assert_eq!(entry.location.to_string(), "fixtures/ledger/x.toml:2");
-        assert_eq!(
-            entry.finding.words(),
-            "violates zero.write-is-an-error: returns *"
-        );
-    }
-
-    #[test]
-    fn a_wrong_entry_is_refused_with_its_place_and_what_would_be_right() {
-        for (from, to, told) in [
-            (
-                "seen",
-                "sen",
-                "fixtures/ledger/x.toml:4:1: unknown key \"sen\" in known",
-            ),
-            ("class = \"manual-unclear\"\n", "", "add class = …"),
-            (
-                "manual-unclear",
-                "unclear",
-                "unknown value \"unclear\" for \"class\"",
-            ),
-            ("zero/*", "zero/[", "fixtures/ledger/x.toml:5:14: "),
-            ("link = \"https://example.org\"\n", "", "add link = "),
-            ("seen = \"returns *\"\n", "", "add seen = "),
-        ] {
-            let refusal = refusal(from, to);
-            assert!(refusal.contains(told), "{refusal}");
-        }
-    }
-}
+mod tests;

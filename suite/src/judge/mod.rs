@@ -13,12 +13,14 @@ pub mod monitor;
 mod muted;
 mod questions;
 mod recorded;
+mod sides;
 
 pub use answers::{Answer, Answers, Row, Unanswered, answers};
 pub use difference::{Aspect, Difference, Value, differences};
 pub use finding::{Cause, Finding, Kind, Known, More};
 pub use ledger::{
-    Class, Compared, Entry, Expected, Keeper, Ledger, Location, Place, Stale, difference_in_words,
+    Class, Compared, Entry, Expected, Keeper, Ledger, Location, OldEntry, OldLedger, Part, Place,
+    Stale, difference_in_words,
 };
 pub use muted::{Count, Muted, Row as MutedRow};
 pub use questions::{Asks, Question, Section, questions};
@@ -30,9 +32,9 @@ use crate::backend::REFERENCE;
 use crate::manual::Manual;
 use crate::scenario::ParseError;
 use crate::trace::{Outcome, Trace};
-use compare::{Counts, Normalised, Pair, by_call};
-use known::{Explainer, KnownIssues, Library, Side};
-use monitor::Course;
+use known::{Explanation, KnownIssues, Library};
+use monitor::{Course, Notes, Violation};
+use sides::{Contract, Sides};
 
 /// What is said of one case on one backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +133,7 @@ impl Judge {
         self.identities.insert(id.to_owned(), identity);
     }
 
-    /// Adds a ledger of the user's own, on the libraries of these names: issues by cause, or entries by scenario.
+    /// Adds a ledger of the user's own, on the libraries of these names: issues by cause, and differences by scenario.
     ///
     /// # Errors
     /// The file is not right; where.
@@ -141,11 +143,21 @@ impl Judge {
         path: &str,
         text: &str,
     ) -> Result<(), ParseError> {
-        if KnownIssues::is_by_cause(text) {
-            return self.known.add(path, text);
+        for library in libraries {
+            self.ledger.add_own(library, path, text)?;
         }
-        let mut libraries = libraries.iter();
-        libraries.try_for_each(|library| self.ledger.add_own(library, path, text))
+        self.known.add_own(path, text)
+    }
+
+    /// What the library of this name is, as the known issues speak of it, and under which name it was recorded if it was.
+    pub fn library<'l>(&'l self, name: &'l str, version: &'l str) -> Library<'l> {
+        match self.identities.get(name) {
+            Some(identity) => Library {
+                name: identity.ledger.as_ref().unwrap_or(&identity.product),
+                version: &identity.version,
+            },
+            None => Library { name, version },
+        }
     }
 
     /// Judges a trace by the contract, and against the reference's of the same case.
@@ -219,17 +231,6 @@ impl Judge {
         findings
     }
 
-    /// What is known under this name: a user's name for a library stands for what that is.
-    fn library<'l>(&'l self, name: &'l str, version: &'l str) -> Library<'l> {
-        match self.identities.get(name) {
-            Some(identity) => Library {
-                name: &identity.product,
-                version: &identity.version,
-            },
-            None => Library { name, version },
-        }
-    }
-
     /// Looks for entries by scenario for what is not known by its cause.
     fn find_in_ledger(&self, findings: &mut [Finding], at: &Place<'_>) {
         let identity = self.identities.get(at.library);
@@ -258,8 +259,8 @@ impl Judge {
         let of_reference;
         let course = Course::of(trace);
         let mut judged = course.as_ref().map(|course| self.contract(course, trace, library));
-        let mut findings = match &mut judged {
-            Some(judged) => std::mem::take(&mut judged.findings),
+        let mut findings: Vec<Finding> = match &judged {
+            Some(judged) => judged.findings().collect(),
             None => Finding::end(trace).into_iter().collect(),
         };
         if is_stopped_alike(reference, trace) {
@@ -276,12 +277,9 @@ impl Judge {
             let theirs = of_reference.as_ref();
             let theirs = theirs.map(|course| self.contract(course, reference, other));
             match (theirs, judged.as_mut()) {
-                (Some(mut reference), Some(judged)) => {
-                    let mut compared = Sides {
-                        sides: [(Side::Seen, judged), (Side::Reference, &mut reference)],
-                        normalised: 0,
-                    };
-                    findings.extend(compared.findings(&differences));
+                (Some(mut theirs), Some(judged)) => {
+                    let compared = Sides::of(judged, &mut theirs).compare(&differences);
+                    findings.extend(compared.findings);
                     normalised = compared.normalised;
                 }
                 // Put together by hand.
@@ -307,46 +305,73 @@ impl Judge {
     ) -> Contract<'j, 'c, 't> {
         let watched = monitor::watch_course(course);
         let exercised = watched.iter().map(|(clause, _)| *clause).collect();
-        let violations = monitor::violations(&watched);
         let mut explainer = self.known.explainer(library, course);
-        let explained = explainer.violations(&violations);
-        let mut findings = Vec::new();
-        let mut broken = Vec::new();
-        for (&(clause, violation), explanation) in violations.iter().zip(explained) {
-            let known = explanation.map(|explanation| explanation.known());
-            broken.extend(known.clone().map(|known| (violation.moment, known)));
-            // A crash and a hang are findings of their own.
-            let finding = if clause == finding::RETURNS {
-                Finding::end(trace)
-            } else {
-                let clause = self.manual.get(clause);
-                clause.map(|clause| Finding::violation(clause, violation.clone()))
-            };
-            findings.extend(finding.map(|finding| Finding { known, ..finding }));
-        }
-        // No clause asks for an end of the steps.
-        if trace.stopped().is_some() {
-            findings.extend(Finding::end(trace));
-        }
+        let explain = |found: &[(&str, &Violation)]| explainer.violations(found);
+        let broken = self.broken(trace, course, &watched, explain);
         Contract {
             course,
             explainer,
-            findings,
             broken,
             exercised,
         }
     }
+
+    /// What a trace of this library breaks, with what is known of its cause once the rest is known too.
+    pub fn violations(
+        &self,
+        trace: &Trace,
+        course: &Course<'_>,
+        library: Library<'_>,
+    ) -> Vec<Broken> {
+        let mut explainer = self.known.explainer(library, course);
+        let explain =
+            |found: &[(&str, &Violation)]| explainer.violations_with_the_rest_known(found);
+        self.broken(trace, course, &monitor::watch_course(course), explain)
+    }
+
+    /// The same, by what the monitors have seen.
+    fn broken<'k>(
+        &self,
+        trace: &Trace,
+        course: &Course<'_>,
+        watched: &[(&'static str, Notes)],
+        explain: impl FnOnce(&[(&str, &Violation)]) -> Vec<Option<Explanation<'k>>>,
+    ) -> Vec<Broken> {
+        let stopped = monitor::stopped(course);
+        let mut violations = monitor::violations(watched);
+        violations.extend(stopped.as_ref().map(|stopped| (finding::RETURNS, stopped)));
+        let explained = explain(&violations);
+        let mut broken = Vec::with_capacity(violations.len());
+        for ((clause, violation), explanation) in violations.into_iter().zip(explained) {
+            // A crash and a hang are findings of their own, and so is the end of a case, which no clause asks for.
+            let finding = if clause == finding::RETURNS {
+                Finding::end(trace)
+            } else {
+                let of = self.manual.get(clause);
+                of.map(|clause| Finding::violation(clause, violation.clone()))
+            };
+            broken.extend(finding.map(|finding| Broken {
+                clause,
+                moment: violation.moment,
+                finding: Finding {
+                    known: explanation.map(|explanation| explanation.known()),
+                    ..finding
+                },
+            }));
+        }
+        broken
+    }
 }
 
-/// What [`Judge::contract`] finds.
-struct Contract<'j, 'c, 't> {
-    course: &'c Course<'t>,
-    explainer: Explainer<'j, 'c, 't>,
-    findings: Vec<Finding>,
-    /// What is known of the clauses that are broken, and at which entry.
-    broken: Vec<(usize, Known)>,
-    /// The clauses that something in the trace has to do with.
-    exercised: Vec<&'static str>,
+/// Something that a trace breaks.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// The clause; that calls return, where the case was stopped.
+    pub clause: &'static str,
+    /// The number of the entry in the trace, counted from 0.
+    pub moment: usize,
+    /// As what it is reported.
+    pub finding: Finding,
 }
 
 /// What [`Judge::found`] finds.
@@ -359,88 +384,6 @@ struct Found {
     lack: Option<String>,
     /// The clauses that something in the trace has to do with.
     exercised: Vec<&'static str>,
-}
-
-/// Two libraries in one case, each with what is known of it.
-struct Sides<'s, 'j, 'c, 't> {
-    sides: [(Side, &'s mut Contract<'j, 'c, 't>); 2],
-    normalised: usize,
-}
-
-impl Sides<'_, '_, '_, '_> {
-    /// What is to be said of these differences: the first call that counts; and what came of the case, if calls are not compared
-    /// to the end, as that call is known or no two libraries need agree on it.
-    fn findings(&mut self, differences: &[Difference]) -> Vec<Finding> {
-        let [(_, seen), (_, reference)] = &self.sides;
-        let pair = Pair {
-            reference: reference.course,
-            seen: seen.course,
-        };
-        let mut found = Vec::new();
-        let mut is_parted = !pair.has_calls();
-        for call in by_call(differences) {
-            if is_parted {
-                self.normalised += call.len();
-                continue;
-            }
-            match pair.counts(&call) {
-                Counts::Not(why) => {
-                    self.normalised += call.len();
-                    is_parted = why == Normalised::Parted;
-                }
-                Counts::These(kept) => {
-                    let known = self.known(&kept);
-                    let is_known = known.is_some();
-                    let finding = Finding::difference(&kept);
-                    found.extend(finding.map(|finding| Finding { known, ..finding }));
-                    if !is_known {
-                        return found;
-                    }
-                    is_parted = true;
-                }
-            }
-        }
-        if is_parted {
-            let upshot = pair.in_the_end();
-            let known = self.known(&upshot);
-            let finding = Finding::difference(&upshot);
-            found.extend(finding.map(|finding| Finding { known, ..finding }));
-        }
-        found
-    }
-
-    /// What is known of these differences of one call, or of the case: by a cause on either side that explains each; by a
-    /// clause that the same call is known to break on either side, as one call is one fact; or by a bug that broke a clause
-    /// before it.
-    fn known(&mut self, differences: &[Difference]) -> Option<Known> {
-        let first = differences.first()?;
-        self.known_by_cause(differences)
-            .or_else(|| self.known_by_clause(first))
-    }
-
-    fn known_by_cause(&mut self, differences: &[Difference]) -> Option<Known> {
-        let mut explained = differences.iter().map(|difference| {
-            let mut sides = self.sides.iter_mut();
-            sides.find_map(|(side, library)| library.explainer.difference(difference, *side))
-        });
-        let first = explained.next()??;
-        explained
-            .all(|explanation| explanation.is_some())
-            .then(|| first.known())
-    }
-
-    fn known_by_clause(&self, difference: &Difference) -> Option<Known> {
-        let is_fact = |side: &Side, (moment, known): &(usize, Known)| {
-            let at = side.moment(difference);
-            *moment == at || *moment < at && known.class == Class::Bug
-        };
-        let mut sides = self.sides.iter();
-        let fact = sides.find_map(|(side, library)| {
-            let mut broken = library.broken.iter();
-            broken.find(|broken| is_fact(side, broken))
-        });
-        fact.map(|(_, known)| known.clone())
-    }
 }
 
 /// Whether both were stopped at the same limit: that is the scenario's doing, not the library's.

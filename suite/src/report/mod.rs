@@ -5,6 +5,7 @@ pub mod check;
 pub mod clauses;
 pub mod issues;
 pub mod json;
+pub mod proposals;
 pub mod replay;
 pub mod table;
 pub mod text;

@@ -7,13 +7,18 @@
 //! | `in` | `"call"`: at a moment at which `when` holds; `"later"`: at one after that |
 //! | `until` | with `in = "later"`: the condition that ends it |
 //! | `error`, `queue` | an answer with this class, or one of these, and this queue (entries joined by `, `), or one of these; an empty queue if left out |
-//! | `record`, `message` | a record of this content type, or one of these; with a handshake message of this name |
+//! | `returns` | an answer with this return value |
+//! | `record`, `message`, `alert` | a record of this content type, or one of these; with a handshake message of this name; with this alert |
 //! | `flaw` | a record with this flaw |
 //! | `bytes`, `missing`, `repeated` | so many bytes reported or sent, missing, or sent again |
 //! | `what` | an observation that has no more to it, by its name |
-//! | `ends` | `"crash"` or `"hang"` |
+//! | `ends` | `"crash"`, `"hang"` or `"stop"` |
+
+mod exact;
 
 use std::fmt;
+
+pub(crate) use exact::quoted;
 
 use super::condition::Condition;
 use super::history::History;
@@ -56,12 +61,14 @@ pub enum Scope {
 }
 
 /// What has to be observed.
-#[derive(Debug, Clone, Default)]
-struct Pattern {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Pattern {
     errors: Vec<ErrorClass>,
     queues: Option<Vec<String>>,
+    returns: Option<i64>,
     records: Vec<String>,
     message: Option<String>,
+    alert: Option<String>,
     flaw: Option<FlawKind>,
     bytes: Option<Number>,
     missing: Option<Number>,
@@ -83,6 +90,9 @@ enum FlawKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     QueueEmpty,
+    NothingStored,
+    EmptyHandshakeRecord,
+    Interleaved,
     WantsToWrite,
     WantsToRead,
     Foreign,
@@ -103,7 +113,14 @@ enum What {
 enum Ends {
     Crash,
     Hang,
+    Stop,
 }
+
+const ENDS: [(&str, Ends); 3] = [
+    ("crash", Ends::Crash),
+    ("hang", Ends::Hang),
+    ("stop", Ends::Stop),
+];
 
 const FLAWS: [(&str, FlawKind); 6] = [
     ("nonce-repeated", FlawKind::NonceRepeated),
@@ -114,8 +131,11 @@ const FLAWS: [(&str, FlawKind); 6] = [
     ("too-long", FlawKind::TooLong),
 ];
 
-const WHATS: [(&str, What); 15] = [
+const WHATS: [(&str, What); 18] = [
     ("queue-empty", What::QueueEmpty),
+    ("nothing-stored", What::NothingStored),
+    ("empty-handshake-record", What::EmptyHandshakeRecord),
+    ("interleaved", What::Interleaved),
     ("wants-to-write", What::WantsToWrite),
     ("wants-to-read", What::WantsToRead),
     ("foreign-bytes", What::Foreign),
@@ -143,9 +163,9 @@ pub(super) const ERRORS: [(&str, ErrorClass); 6] = [
 
 impl Effect {
     pub(super) fn read(node: Node<'_>) -> Result<Self, Fault> {
-        const KEYS: [&str; 13] = [
-            "clause", "in", "until", "error", "queue", "record", "message", "flaw", "bytes",
-            "missing", "repeated", "what", "ends",
+        const KEYS: [&str; 15] = [
+            "clause", "in", "until", "error", "queue", "returns", "record", "message", "alert",
+            "flaw", "bytes", "missing", "repeated", "what", "ends",
         ];
         let fields = node
             .fields("a table such as { clause = \"…\", in = \"call\", error = \"SSL\" }")?
@@ -162,7 +182,7 @@ impl Effect {
         let pattern = Pattern::read(&fields)?;
         if pattern.is_empty() {
             let help =
-                "say what is observed: error, record, flaw, bytes, missing, repeated, what or ends";
+                "say what is observed: error, returns, record, alert, flaw, bytes, missing, repeated, what or ends";
             return Err(Fault::new(node.at(), "it explains anything", help));
         }
         Ok(Self {
@@ -212,14 +232,22 @@ pub(super) fn scope(fields: &Fields<'_>, node: Node<'_>) -> Result<Scope, Fault>
     }
 }
 
+/// A class by its name, or by its number if it has none here.
+fn error_class(node: Node<'_>) -> Result<ErrorClass, Fault> {
+    match node.as_text() {
+        Some(_) => node.choice(ERRORS),
+        None => node.number(i32::MIN..=i32::MAX).map(ErrorClass::from_number),
+    }
+}
+
 /// A value, or an array of values.
 pub(super) fn one_or_more<'t, T>(
     node: Node<'t>,
     read: impl Fn(Node<'t>) -> Result<T, Fault>,
 ) -> Result<Vec<T>, Fault> {
-    match node.as_text() {
-        Some(_) => read(node).map(|value| vec![value]),
-        None => node.elements("strings")?.into_iter().map(read).collect(),
+    match node.elements("values") {
+        Ok(elements) => elements.into_iter().map(read).collect(),
+        Err(_) => read(node).map(|value| vec![value]),
     }
 }
 
@@ -228,28 +256,30 @@ impl Pattern {
         let text = |node: Node<'_>| node.text("text", |_| true).map(str::to_owned);
         Ok(Self {
             errors: fields
-                .read("error", |node| {
-                    one_or_more(node, |node| node.choice(ERRORS))
-                })?
+                .read("error", |node| one_or_more(node, error_class))?
                 .unwrap_or_default(),
             queues: fields.read("queue", |node| one_or_more(node, text))?,
+            returns: fields.read("returns", |node| {
+                node.number(i64::from(i32::MIN)..=i64::from(i32::MAX))
+            })?,
             records: fields
                 .read("record", |node| one_or_more(node, text))?
                 .unwrap_or_default(),
             message: fields.read("message", Node::line)?,
+            alert: fields.read("alert", Node::line)?,
             flaw: fields.read("flaw", |node| node.choice(FLAWS))?,
             bytes: fields.read("bytes", Number::read)?,
             missing: fields.read("missing", Number::read)?,
             repeated: fields.read("repeated", Number::read)?,
             what: fields.read("what", |node| node.choice(WHATS))?,
-            ends: fields.read("ends", |node| {
-                node.choice([("crash", Ends::Crash), ("hang", Ends::Hang)])
-            })?,
+            ends: fields.read("ends", |node| node.choice(ENDS))?,
         })
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.errors.is_empty()
+            && self.returns.is_none()
+            && self.alert.is_none()
             && self.records.is_empty()
             && self.message.is_none()
             && self.flaw.is_none()
@@ -260,7 +290,12 @@ impl Pattern {
             && self.ends.is_none()
     }
 
-    fn matches(&self, observed: &Observation, history: &History<'_, '_>, at: usize) -> bool {
+    pub(super) fn matches(
+        &self,
+        observed: &Observation,
+        history: &History<'_, '_>,
+        at: usize,
+    ) -> bool {
         let number = |wanted: &Option<Number>, seen: Option<usize>| match (wanted, seen) {
             (None, _) => true,
             (Some(wanted), Some(seen)) => wanted.is(seen, history, at),
@@ -277,12 +312,15 @@ impl Pattern {
     }
 
     fn matches_answer(&self, observed: &Observation, history: &History<'_, '_>, at: usize) -> bool {
-        if self.errors.is_empty() && self.queues.is_none() {
+        if self.errors.is_empty() && self.queues.is_none() && self.returns.is_none() {
             return true;
         }
         let Some(answer) = observed.answer() else {
             return false;
         };
+        if self.returns.is_some_and(|returns| returns != answer.ret) {
+            return false;
+        }
         let stale = history.moment(at).before.stale_error;
         let is_queue = |wanted: &str| {
             let wanted: Vec<&str> = wanted
@@ -307,7 +345,7 @@ impl Pattern {
     }
 
     fn matches_record(&self, observed: &Observation) -> bool {
-        if self.records.is_empty() && self.message.is_none() {
+        if self.records.is_empty() && self.message.is_none() && self.alert.is_none() {
             return true;
         }
         let Some(record) = observed.record() else {
@@ -319,6 +357,10 @@ impl Pattern {
             .message
             .as_ref()
             .is_none_or(|message| record.has_message(message))
+            && self
+                .alert
+                .as_deref()
+                .is_none_or(|alert| alert_of(record) == Some(alert))
     }
 }
 
@@ -334,6 +376,14 @@ fn content_type(record: &RecordSeen) -> &str {
         Body::Handshake { .. } => "handshake",
         Body::Alert { .. } => "alert",
         Body::Garbage | Body::After => "garbage",
+    }
+}
+
+/// The alert in a record, as in `fatal bad_record_mac`.
+fn alert_of(record: &RecordSeen) -> Option<&str> {
+    match &record.body {
+        Body::Alert { alert, .. } => Some(alert),
+        _ => None,
     }
 }
 
@@ -386,6 +436,9 @@ fn repeated_of(observed: &Observation) -> Option<usize> {
 fn what_of(observed: &Observation) -> Option<What> {
     Some(match observed {
         Observation::QueueEmpty => What::QueueEmpty,
+        Observation::Stored { bytes: None } => What::NothingStored,
+        Observation::EmptyHandshakeRecord => What::EmptyHandshakeRecord,
+        Observation::Interleaved(_) => What::Interleaved,
         Observation::WantsWithoutCause(Wanted::Write) => What::WantsToWrite,
         Observation::WantsWithoutCause(Wanted::Read) => What::WantsToRead,
         Observation::Foreign(_) => What::Foreign,
@@ -406,8 +459,9 @@ fn what_of(observed: &Observation) -> Option<What> {
 
 fn ends_of(observed: &Observation) -> Option<Ends> {
     match observed {
-        Observation::Ended(Outcome::Crashed(_)) => Some(Ends::Crash),
+        Observation::Ended(Outcome::Crashed(_) | Outcome::Panicked(_)) => Some(Ends::Crash),
         Observation::Ended(Outcome::Hung(_)) => Some(Ends::Hang),
+        Observation::Ended(Outcome::Stopped(_)) => Some(Ends::Stop),
         _ => None,
     }
 }

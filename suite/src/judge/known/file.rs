@@ -9,32 +9,32 @@ use super::divergence::Divergence;
 use super::effect::{Effect, Scope};
 use super::version::Range;
 use super::{Issue, Witness};
-use crate::judge::ledger::{Class, Location};
+use crate::judge::ledger::{Class, Keeper, Location};
 use crate::scenario::form::{Fault, Fields, Node};
 use crate::scenario::parse::{link_address, syntax};
 use crate::scenario::{Id, ParseError, Variant};
 
 /// The most cases that an issue names as witnesses.
-const MOST_WITNESSES: usize = 3;
+pub(super) const MOST_WITNESSES: usize = 3;
 
-/// The issues of a file; `others` are those of other files, whose ids are taken.
-pub(super) fn issues(path: &str, text: &str, others: &[Issue]) -> Result<Vec<Issue>, ParseError> {
-    page(path, text, others).map_err(|fault| ParseError::locate(path, text, fault))
+/// The issues of a file; `others` are those of other files, whose ids are taken. The file of a user may have entries on
+/// differences too, which are read elsewhere.
+pub(super) fn issues(
+    path: &str,
+    text: &str,
+    others: &[Issue],
+    keeper: Keeper,
+) -> Result<Vec<Issue>, ParseError> {
+    page(path, text, others, keeper).map_err(|fault| ParseError::locate(path, text, fault))
 }
 
-fn page(path: &str, text: &str, others: &[Issue]) -> Result<Vec<Issue>, Fault> {
+fn page(path: &str, text: &str, others: &[Issue], keeper: Keeper) -> Result<Vec<Issue>, Fault> {
     let document = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
     let fields = Fields::of_file(&document, "the known issues");
-    if let Some(node) = fields.find("known") {
-        let help =
-            "an entry by scenario and text mutes too much: write [[issue]] with when and breaks";
-        return Err(Fault::new(
-            node.at(),
-            "the format before known issues had causes",
-            help,
-        ));
-    }
-    let fields = fields.only(&["issue"])?;
+    let fields = match keeper {
+        Keeper::Suite => fields.only(&["issue"])?,
+        Keeper::User => fields.only(&["issue", "known"])?,
+    };
     let Some(node) = fields.find("issue") else {
         return Ok(Vec::new());
     };
@@ -45,7 +45,7 @@ fn page(path: &str, text: &str, others: &[Issue]) -> Result<Vec<Issue>, Fault> {
             file: path.to_owned(),
             line,
         };
-        let issue = issue(element, location)?;
+        let issue = issue(element, location, keeper)?;
         if others
             .iter()
             .chain(&issues)
@@ -62,7 +62,7 @@ fn page(path: &str, text: &str, others: &[Issue]) -> Result<Vec<Issue>, Fault> {
     Ok(issues)
 }
 
-fn issue(element: Node<'_>, location: Location) -> Result<Issue, Fault> {
+fn issue(element: Node<'_>, location: Location, keeper: Keeper) -> Result<Issue, Fault> {
     const KEYS: [&str; 13] = [
         "id", "title", "class", "reason", "link", "source", "affects", "read", "when", "breaks",
         "differs", "witness", "rare",
@@ -126,6 +126,7 @@ fn issue(element: Node<'_>, location: Location) -> Result<Issue, Fault> {
         rare: fields.read("rare", |node| node.line())?,
         witnesses: fields.read("witness", witnesses)?.unwrap_or_default(),
         location,
+        keeper,
     })
 }
 

@@ -16,6 +16,7 @@ mod file;
 mod history;
 mod number;
 mod predicate;
+mod propose;
 mod stale;
 mod version;
 
@@ -25,13 +26,15 @@ use std::fmt;
 pub use ablation::Variation;
 pub use condition::Condition;
 pub use divergence::{Divergence, Side};
+pub(crate) use effect::quoted;
 pub use effect::{Effect, Scope};
 pub use history::History;
+pub use propose::{Proposal, Proposals, Stated};
 pub use version::{Range, Version};
 
 use super::difference::Difference;
 use super::finding::{Cause, Known};
-use super::ledger::{Class, Location};
+use super::ledger::{Class, Keeper, Location};
 use super::monitor::{Course, Violation};
 use crate::backend::Backends;
 use crate::scenario::{Id, ParseError, Variant};
@@ -71,6 +74,8 @@ pub struct Issue {
     pub rare: Option<String>,
     /// Where it stands.
     pub location: Location,
+    /// Who keeps it.
+    pub keeper: Keeper,
 }
 
 /// A case that shows a known issue.
@@ -141,6 +146,15 @@ impl Library<'_> {
         }
     }
 
+    /// Its product with the range of versions that its own alone is in, as `affects` has them.
+    pub fn alone(&self) -> (String, String) {
+        let range = match self.version() {
+            Some(version) => Range::of_release(&version).in_file(),
+            None => "..".to_owned(),
+        };
+        (self.product().to_owned(), range)
+    }
+
     /// Its version; where that is not given, the series in its name.
     fn version(&self) -> Option<Version> {
         let series = self.name.rsplit_once('-').map(|(_, series)| series);
@@ -169,15 +183,19 @@ impl KnownIssues {
     /// # Errors
     /// The file is not right; where.
     pub fn add(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
-        let issues = file::issues(path, text, &self.issues)?;
+        let issues = file::issues(path, text, &self.issues, Keeper::Suite)?;
         self.issues.extend(issues);
         Ok(())
     }
 
-    /// Whether a file holds issues by cause, and not entries by scenario.
-    pub fn is_by_cause(text: &str) -> bool {
-        let document = text.parse::<toml::Table>();
-        document.is_ok_and(|document| !document.contains_key("known"))
+    /// Adds the issues of a file of the user's own, which may hold entries on differences too.
+    ///
+    /// # Errors
+    /// As [`KnownIssues::add`].
+    pub fn add_own(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
+        let issues = file::issues(path, text, &self.issues, Keeper::User)?;
+        self.issues.extend(issues);
+        Ok(())
     }
 
     /// All of them.
@@ -227,7 +245,8 @@ impl KnownIssues {
         if violations.is_empty() {
             return Vec::new();
         }
-        self.explainer(library, course).violations(violations)
+        self.explainer(library, course)
+            .violations(violations)
     }
 
     /// Whether the trigger of each issue that affects this library held somewhere in this course.
@@ -247,10 +266,25 @@ pub struct Explainer<'k, 'c, 't> {
 }
 
 impl<'k> Explainer<'k, '_, '_> {
-    /// What is known of these violations, which are all that there are, one by one. What comes after one that none explains is
-    /// explained by inputs alone.
+    /// What is known of these violations, which are all that there are, one by one.
     pub fn violations(
         &mut self,
+        violations: &[(&str, &Violation)],
+    ) -> Vec<Option<Explanation<'k>>> {
+        self.explain(Unexplained::TriggersNothing, violations)
+    }
+
+    /// The same as it will be once everything that is not explained is known too.
+    pub fn violations_with_the_rest_known(
+        &mut self,
+        violations: &[(&str, &Violation)],
+    ) -> Vec<Option<Explanation<'k>>> {
+        self.explain(Unexplained::WillBeKnown, violations)
+    }
+
+    fn explain(
+        &mut self,
+        unexplained: Unexplained,
         violations: &[(&str, &Violation)],
     ) -> Vec<Option<Explanation<'k>>> {
         let mut explained = vec![None; violations.len()];
@@ -261,9 +295,9 @@ impl<'k> Explainer<'k, '_, '_> {
                 let (clause, violation) = violations[index];
                 explained[index] = self.violation(clause, violation);
             }
-            if let Some(&index) = of_moment.iter().find(|&&index| explained[index].is_none()) {
-                self.unexpected
-                    .get_or_insert(violations[index].1.moment);
+            let first = of_moment.iter().find(|&&index| explained[index].is_none());
+            if let (Some(&index), Unexplained::TriggersNothing) = (first, unexplained) {
+                self.unexpected.get_or_insert(violations[index].1.moment);
             }
         }
         explained
@@ -295,6 +329,15 @@ impl<'k> Explainer<'k, '_, '_> {
             triggered.explain(scopes, moment, history, unexpected)
         })
     }
+}
+
+/// What a violation that no issue explains means for those after it.
+#[derive(Debug, Clone, Copy)]
+enum Unexplained {
+    /// It is unexpected, and triggers nothing that reads outputs.
+    TriggersNothing,
+    /// It will be known.
+    WillBeKnown,
 }
 
 /// An issue, and the moments at which its trigger holds, once that was asked.

@@ -13,6 +13,8 @@
 //! | `swallowed` | content of the records that the transport has answered with 0, so far |
 //! | `refused` | what the last write was called for that failed for good |
 
+use std::fmt;
+
 use super::history::History;
 use crate::scenario::form::{Fault, Node};
 
@@ -34,6 +36,9 @@ enum Term {
     Swallowed,
     Refused,
 }
+
+/// The most quantities that a sum has which is proposed.
+const MOST_TERMS: usize = 3;
 
 const QUANTITIES: [(&str, Term); 9] = [
     ("asked", Term::Asked),
@@ -66,11 +71,71 @@ impl Number {
         seen == terms.sum::<usize>()
     }
 
+    /// The sums that are this number at this moment: of one, two or three different quantities, none of them 0, and at last
+    /// the number itself.
+    pub(super) fn all_that_are(number: usize, history: &History<'_, '_>, at: usize) -> Vec<Self> {
+        let counted = QUANTITIES
+            .iter()
+            .map(|&(_, term)| (term, term.value(history, at)))
+            .filter(|&(_, value)| value > 0);
+        let counted: Vec<(Term, usize)> = counted.collect();
+        let mut sums = Vec::new();
+        for terms in 1..=MOST_TERMS {
+            add_sums(&mut sums, number, terms, &counted, &mut Vec::new());
+        }
+        sums.push(Self(vec![Term::Literal(number)]));
+        sums
+    }
+
     /// One more.
     pub(super) fn plus_one(&self) -> Self {
         let mut terms = self.0.clone();
         terms.push(Term::Literal(1));
         Self(terms)
+    }
+}
+
+/// Adds each sum of so many of these terms, beside those that are `begun`, that is this number.
+fn add_sums(
+    sums: &mut Vec<Number>,
+    number: usize,
+    terms: usize,
+    counted: &[(Term, usize)],
+    begun: &mut Vec<Term>,
+) {
+    if terms == 0 {
+        if number == 0 {
+            sums.push(Number(begun.clone()));
+        }
+        return;
+    }
+    for (place, &(term, value)) in counted.iter().enumerate() {
+        if let Some(rest) = number.checked_sub(value) {
+            begun.push(term);
+            add_sums(sums, rest, terms - 1, &counted[place + 1..], begun);
+            begun.pop();
+        }
+    }
+}
+
+/// As a file has it.
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [Term::Literal(number)] = self.0[..] {
+            return write!(f, "{number}");
+        }
+        let terms: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        write!(f, "\"{}\"", terms.join(" + "))
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Literal(number) = self {
+            return write!(f, "{number}");
+        }
+        let name = QUANTITIES.iter().find(|(_, term)| term == self);
+        f.write_str(name.map_or("", |(name, _)| name))
     }
 }
 

@@ -135,7 +135,15 @@ impl<'c, 't> At<'_, 'c, 't> {
     }
 }
 
+/// Pairs of which one holds at every moment: what comes with either of them comes without both.
+pub(super) const OPPOSITES: [[&str; 2]; 2] = [["tls1.2", "tls1.3"], ["client", "server"]];
+
 impl Predicate {
+    /// All of them.
+    pub(super) fn all() -> &'static [Self] {
+        PREDICATES
+    }
+
     pub(super) fn holds(&self, history: &History<'_, '_>, index: usize) -> bool {
         (self.holds)(&At { history, index })
     }

@@ -5,17 +5,23 @@ use std::collections::BTreeMap;
 
 use super::{Issue, KnownIssues, Library, Witness};
 use crate::judge::finding::Finding;
-use crate::judge::ledger::Stale;
+use crate::judge::ledger::{Keeper, Stale};
 use crate::scenario::{Id, Variant};
 
 /// The cases of one library that were run, with what was found in each.
 type Ran<'r> = BTreeMap<(&'r Id, Variant), &'r [Finding]>;
 
 impl KnownIssues {
-    /// What does not show any more on this library, by the cases that were run.
-    pub fn stale(&self, library: Library<'_>, ran: &Ran<'_>) -> Vec<Stale> {
+    /// What does not show any more on this library, by the cases that were run and that count for an issue of this keeper: a
+    /// user's may have scenarios of the user's own as witnesses.
+    pub fn stale<'r>(
+        &self,
+        library: Library<'_>,
+        ran: impl Fn(Keeper) -> &'r Ran<'r>,
+    ) -> Vec<Stale> {
         let mut stale = Vec::new();
         for issue in self.affecting(library) {
+            let ran = ran(issue.keeper);
             let own: Vec<&Witness> = issue.witnesses_on(library).collect();
             for witness in &own {
                 if issue.shows(witness, ran, None) == Some(false) {

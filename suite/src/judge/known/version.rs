@@ -98,6 +98,27 @@ impl Range {
         })
     }
 
+    /// This release alone, with what only its packaging tells apart: 3.6.3 and 3.6.3-1, not 3.6.4.
+    pub fn of_release(version: &Version) -> Self {
+        let mut numbers: Vec<u64> = version.parts.iter().map(|(number, _)| *number).collect();
+        if let Some(last) = numbers.last_mut() {
+            *last += 1;
+        }
+        let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        Self {
+            from: Some(version.clone()),
+            before: Version::parse(&numbers.join(".")),
+        }
+    }
+
+    /// As a file has it.
+    pub fn in_file(&self) -> String {
+        let end = |version: &Option<Version>| version.as_ref().map(ToString::to_string);
+        let ends = [end(&self.from), Some("..".to_owned()), end(&self.before)];
+        let ends: Vec<String> = ends.into_iter().flatten().collect();
+        ends.join(" ")
+    }
+
     /// Whether this version is in it. A version that is not known is in no range but the whole one.
     pub fn contains(&self, version: Option<&Version>) -> bool {
         match version {

@@ -34,7 +34,7 @@ pub use seen::{is_close_notify, is_fatal};
 use observation::Came;
 
 use crate::manual::Binds;
-use crate::trace::Trace;
+use crate::trace::{Outcome, Trace};
 
 /// One clause's monitor.
 pub struct Monitor {
@@ -176,6 +176,19 @@ pub fn watch_course(course: &Course<'_>) -> Vec<(&'static str, Notes)> {
         .map(|monitor| (monitor.clause, monitor.watch(course)))
         .filter(|(_, notes)| notes.is_exercised())
         .collect()
+}
+
+/// That the case was stopped, if it was, as an observation that can be known: no clause asks for the end of a case.
+pub fn stopped(course: &Course<'_>) -> Option<Violation> {
+    let is_stop = |moment: &&Moment<'_>| matches!(moment.entry.result, Outcome::Stopped(_));
+    let moment = course.moments.iter().find(is_stop)?;
+    Some(Violation {
+        moment: moment.index,
+        step: moment.entry.step,
+        action: moment.entry.action.clone(),
+        expected: "the case comes to its end".to_owned(),
+        observed: Observation::from(&moment.entry.result),
+    })
 }
 
 /// The violations in what monitors have seen, each with its clause.

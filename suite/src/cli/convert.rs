@@ -1,0 +1,221 @@
+//! `writeproof ledger --convert`: a ledger in the format before known issues had causes, with issues by cause in the place of its
+//! entries. Their triggers are found by running the scenarios that they name on the library that they are of.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use super::args::LedgerArguments;
+use super::failure::{Exit, Failure};
+use super::ledger::named_or_chosen;
+use super::libraries::Libraries;
+use super::output::Output;
+use super::{carry_out, complain, judge_with, of_scenarios};
+use crate::backend::About;
+use crate::judge::known::{Proposals, Stated};
+use crate::judge::monitor::Course;
+use crate::judge::{Broken, Judge, OldEntry, OldLedger, Place};
+use crate::report::proposals::{affects, broken, witness};
+use crate::run::{CaseResult, Plan};
+use crate::scenario::{Corpus, Selection};
+use crate::trace::Trace;
+
+pub(super) fn convert(path: &Path, arguments: &LedgerArguments) -> Result<Exit, Failure> {
+    let text = fs::read_to_string(path).map_err(|source| Failure::Ledger {
+        path: path.to_owned(),
+        source,
+    })?;
+    let old = OldLedger::read(&path.to_string_lossy(), &text)?;
+    let output = Output::prepare(arguments.output.as_deref())?;
+    let corpus = Corpus::built_in()?;
+    let scenarios = scenarios(&corpus, &old, &arguments.scenario)?;
+    let libraries = Libraries::open(&arguments.libraries)?;
+    let libraries = libraries.judged_as(&arguments.judged.judged_as)?;
+    if libraries.named().len() + arguments.backend.len() != 1 {
+        return Err(Failure::NotOneToConvert(path.to_owned()));
+    }
+    let (judge, _) = judge_with(&arguments.ledger, &libraries)?;
+    let backends = named_or_chosen(&libraries, arguments)?;
+    let plan = of_scenarios(scenarios, &libraries, backends)?;
+    let results = carry_out(&plan, &judge)?;
+    let mut conversion = Conversion::of(&plan, &judge, &results)?;
+    let parts = old.parts.iter().map(|part| match &part.old {
+        None => part.text.clone(),
+        Some(entry) => conversion.converted(entry, &part.text),
+    });
+    output.write(&parts.collect::<String>())?;
+    for failed in &conversion.failed {
+        complain(failed);
+    }
+    if conversion.failed.is_empty() {
+        Ok(Exit::Expected)
+    } else {
+        Ok(Exit::Unexpected)
+    }
+}
+
+/// The scenarios that the entries speak of: of the library, and of the files that these arguments name.
+fn scenarios<'c>(
+    corpus: &'c Corpus,
+    old: &OldLedger,
+    arguments: &[String],
+) -> Result<Vec<Selection<'c>>, Failure> {
+    let named = match arguments {
+        [] => Vec::new(),
+        arguments => corpus.select(arguments)?,
+    };
+    let mut all: BTreeMap<_, _> = corpus
+        .select(&[])?
+        .into_iter()
+        .chain(named)
+        .map(|selection| (selection.scenario.id.clone(), selection))
+        .collect();
+    all.retain(|id, _| {
+        let mut patterns = old.entries().flat_map(|entry| &entry.scenarios);
+        patterns.any(|pattern| pattern.matches(id))
+    });
+    Ok(all.into_values().collect())
+}
+
+/// A case, with what it breaks.
+struct Case<'r> {
+    result: &'r CaseResult,
+    trace: Cow<'r, Trace>,
+    /// Each with whether an entry was converted for it.
+    broken: Vec<(Broken, bool)>,
+}
+
+/// The conversion of a file, entry by entry.
+struct Conversion<'r> {
+    /// The library that it is of.
+    about: &'r About,
+    /// Its release alone, as `affects` has it.
+    release: (String, String),
+    cases: Vec<Case<'r>>,
+    /// The ids of issues that there are.
+    taken: BTreeSet<String>,
+    /// What could not be converted, and why, each with file and line.
+    failed: Vec<String>,
+}
+
+impl<'r> Conversion<'r> {
+    fn of(plan: &'r Plan<'r>, judge: &Judge, results: &'r [CaseResult]) -> Result<Self, Failure> {
+        let about = plan.backends[0].about();
+        let mut cases = Vec::with_capacity(results.len());
+        for result in results {
+            let trace = plan.whole_trace(result)?;
+            let course = Course::of(&trace);
+            let broken = course.map(|course| broken(judge, about, &trace, &course));
+            let broken = broken.into_iter().flatten().map(|one| (one, false));
+            cases.push(Case {
+                result,
+                broken: broken.collect(),
+                trace,
+            });
+        }
+        let issues = judge.known.issues().iter();
+        let name = about.recorded_as();
+        Ok(Self {
+            about,
+            release: judge.library(&name, &about.version).alone(),
+            cases,
+            taken: issues.map(|issue| issue.id.clone()).collect(),
+            failed: Vec::new(),
+        })
+    }
+
+    /// What stands in the place of this entry, which has this text: the issues that it comes to, or itself in comments.
+    fn converted(&mut self, entry: &OldEntry, text: &str) -> String {
+        let words = entry.finding.words();
+        if !entry.is_of_version(&self.about.version) {
+            return self.not_converted(entry, text, "it is of another version than it has");
+        }
+        let (proposals, known) = self.found(entry);
+        let inexpressible = proposals.inexpressible().to_vec();
+        let issues = proposals.issues();
+        if let Some(what) = inexpressible.first() {
+            return self.not_converted(entry, text, &format!("no issue can say this: {what}"));
+        }
+        if issues.is_empty() && known.is_empty() {
+            return self.not_converted(entry, text, "no case that it names shows it");
+        }
+        let mut converted = Vec::new();
+        if !known.is_empty() {
+            let by: Vec<String> = known.into_iter().collect();
+            converted.push(format!("# {words}: known already, by {}\n", by.join(", ")));
+        }
+        let stated = self.stated(entry);
+        for issue in issues {
+            let id = issue.id(&self.taken);
+            converted.push(issue.text(&id, &stated));
+            self.taken.insert(id);
+        }
+        converted.push(String::new());
+        converted.join("\n")
+    }
+
+    /// The entry in comments, with the reason why it was not converted.
+    fn not_converted(&mut self, entry: &OldEntry, text: &str, why: &str) -> String {
+        let (place, words, of) = (&entry.location, entry.finding.words(), &self.about.id);
+        self.failed
+            .push(format!("{place}: not converted: {words}: {why}, on {of}"));
+        let lines = text.lines().map(|line| match line {
+            "" => "\n".to_owned(),
+            line => format!("# {line}\n"),
+        });
+        format!("# Not converted: {why}, on {of}.\n{}", lines.collect::<String>())
+    }
+
+    /// What an issue says beside its trigger and what it breaks.
+    fn stated(&self, entry: &OldEntry) -> Stated {
+        let is_address = entry.link.starts_with("https://") || entry.link.starts_with("http://");
+        let key = if is_address { "link" } else { "source" };
+        let of_release = || (!entry.versions.is_empty()).then(|| self.release.clone());
+        Stated {
+            reviewed: Some((
+                entry.class,
+                entry.reason.clone(),
+                (key, entry.link.clone()),
+            )),
+            affects: affects(self.about).or_else(of_release),
+        }
+    }
+
+    /// What an entry expects and no issue explains, and the names of the issues that explain what it expects.
+    fn found(&mut self, entry: &OldEntry) -> (Proposals, BTreeSet<String>) {
+        let name = self.about.recorded_as();
+        let mut proposals = Proposals::default();
+        let mut known = BTreeSet::new();
+        for case in &mut self.cases {
+            let at = Place {
+                library: &name,
+                version: &self.about.version,
+                scenario: &case.result.scenario,
+                variant: case.result.variant,
+            };
+            let Some(course) = Course::of(&case.trace).filter(|_| entry.applies(&at)) else {
+                continue;
+            };
+            let mut unexplained = Vec::new();
+            for (broken, is_taken) in &mut case.broken {
+                if !entry.finding.is(&broken.finding) {
+                    continue;
+                }
+                let issue = broken.finding.known.as_ref().map(|known| &known.issue);
+                match issue {
+                    Some(issue) => known.extend(issue.as_ref().map(|issue| issue.id.clone())),
+                    None if *is_taken => {
+                        known.insert("an entry above".to_owned());
+                    }
+                    None => {
+                        *is_taken = true;
+                        unexplained.push(&*broken);
+                    }
+                }
+            }
+            proposals.add(&witness(case.result), &course, unexplained);
+        }
+        (proposals, known)
+    }
+}

@@ -1,0 +1,122 @@
+//! The pattern of one observation and of no other, and how a file writes it: for an issue that is proposed.
+
+use std::fmt;
+
+use super::super::history::History;
+use super::super::number::Number;
+use super::{
+    ENDS, ERRORS, FLAWS, Pattern, WHATS, alert_of, bytes_of, content_type, ends_of, flaw_of,
+    missing_of, repeated_of, what_of,
+};
+use crate::judge::monitor::Observation;
+use crate::trace::ErrorClass;
+
+impl Pattern {
+    /// All that a file can say of this observation, but for its number.
+    pub(in crate::judge::known) fn of(observed: &Observation) -> Self {
+        let answer = observed.answer();
+        let record = observed.record();
+        Self {
+            errors: answer.map(|answer| answer.error).into_iter().collect(),
+            queues: answer
+                .filter(|answer| !answer.queue.is_empty())
+                .map(|answer| vec![answer.queue.join(", ")]),
+            returns: answer.map(|answer| answer.ret),
+            records: record
+                .map(|record| content_type(record).to_owned())
+                .into_iter()
+                .collect(),
+            message: record.and_then(|record| record.messages().first().cloned()),
+            alert: record.and_then(alert_of).map(str::to_owned),
+            flaw: flaw_of(observed),
+            what: what_of(observed),
+            ends: ends_of(observed),
+            ..Self::default()
+        }
+    }
+
+    /// The same with each sum that is the number of this observation at this moment, the most general first; with none where
+    /// the observation has no number.
+    pub(in crate::judge::known) fn numbered(
+        self,
+        observed: &Observation,
+        history: &History<'_, '_>,
+        at: usize,
+    ) -> Vec<Self> {
+        type Place = fn(&mut Pattern) -> &mut Option<Number>;
+        let places: [(Option<usize>, Place); 3] = [
+            (bytes_of(observed), |pattern| &mut pattern.bytes),
+            (missing_of(observed), |pattern| &mut pattern.missing),
+            (repeated_of(observed), |pattern| &mut pattern.repeated),
+        ];
+        let place = places
+            .into_iter()
+            .find_map(|(number, place)| Some((number?, place)));
+        let Some((number, place)) = place else {
+            return vec![self];
+        };
+        let with = |number: Number| {
+            let mut pattern = self.clone();
+            *place(&mut pattern) = Some(number);
+            pattern
+        };
+        let sums = Number::all_that_are(number, history, at);
+        sums.into_iter().map(with).collect()
+    }
+}
+
+/// As TOML has a string; what a library has put into it is no control character.
+pub(crate) fn quoted(text: &str) -> String {
+    let text: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    serde_json::Value::from(text).to_string()
+}
+
+/// The key of a table, with each of its values, as a file has it; an array where there are several.
+fn write_key<T>(
+    f: &mut fmt::Formatter<'_>,
+    key: &str,
+    values: &[T],
+    write: impl Fn(&T) -> String,
+) -> fmt::Result {
+    let values: Vec<String> = values.iter().map(write).collect();
+    match values.as_slice() {
+        [] => Ok(()),
+        [value] => write!(f, ", {key} = {value}"),
+        values => write!(f, ", {key} = [{}]", values.join(", ")),
+    }
+}
+
+/// The word of a value.
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> String {
+    let word = words.iter().find(|(_, of)| of == value);
+    quoted(word.map_or("", |(word, _)| word))
+}
+
+fn error(class: &ErrorClass) -> String {
+    match class {
+        ErrorClass::Other(number) => number.to_string(),
+        class => word(&ERRORS, class),
+    }
+}
+
+/// The keys behind `clause` and `in`, each after a comma.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |text: &String| quoted(text);
+        write_key(f, "error", &self.errors, error)?;
+        write_key(f, "queue", self.queues.as_deref().unwrap_or_default(), text)?;
+        write_key(f, "returns", self.returns.as_slice(), i64::to_string)?;
+        write_key(f, "record", &self.records, text)?;
+        write_key(f, "message", self.message.as_slice(), text)?;
+        write_key(f, "alert", self.alert.as_slice(), text)?;
+        write_key(f, "flaw", self.flaw.as_slice(), |flaw| word(&FLAWS, flaw))?;
+        write_key(f, "bytes", self.bytes.as_slice(), Number::to_string)?;
+        write_key(f, "missing", self.missing.as_slice(), Number::to_string)?;
+        write_key(f, "repeated", self.repeated.as_slice(), Number::to_string)?;
+        write_key(f, "what", self.what.as_slice(), |what| word(&WHATS, what))?;
+        write_key(f, "ends", self.ends.as_slice(), |ends| word(&ENDS, ends))
+    }
+}

@@ -1,0 +1,133 @@
+//! Two libraries in one case, each with what it breaks and what is known of it. In flow the differences of their traces; out
+//! flows what is to be said of them, with what is known of the cause on either side.
+
+use super::Broken;
+use super::compare::{Counts, Normalised, Pair, by_call};
+use super::difference::Difference;
+use super::finding::{Finding, Known};
+use super::known::{Explainer, Side};
+use super::ledger::Class;
+use super::monitor::Course;
+
+/// What a trace says of the contract.
+pub(super) struct Contract<'j, 'c, 't> {
+    pub(super) course: &'c Course<'t>,
+    pub(super) explainer: Explainer<'j, 'c, 't>,
+    /// What is broken, with what is known of it.
+    pub(super) broken: Vec<Broken>,
+    /// The clauses that something in the trace has to do with.
+    pub(super) exercised: Vec<&'static str>,
+}
+
+impl Contract<'_, '_, '_> {
+    pub(super) fn findings(&self) -> impl Iterator<Item = Finding> {
+        self.broken.iter().map(|broken| broken.finding.clone())
+    }
+}
+
+/// Two libraries in one case.
+pub(super) struct Sides<'s, 'j, 'c, 't> {
+    sides: [(Side, &'s mut Contract<'j, 'c, 't>); 2],
+}
+
+/// What is to be said of the differences of two traces.
+pub(super) struct Compared {
+    pub(super) findings: Vec<Finding>,
+    /// How many of the differences do not count.
+    pub(super) normalised: usize,
+}
+
+impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
+    pub(super) fn of(
+        seen: &'s mut Contract<'j, 'c, 't>,
+        reference: &'s mut Contract<'j, 'c, 't>,
+    ) -> Self {
+        Self {
+            sides: [(Side::Seen, seen), (Side::Reference, reference)],
+        }
+    }
+
+    /// What is to be said of these differences: the first call that counts; and what came of the case, if calls are not compared
+    /// to the end, as that call is known or no two libraries need agree on it.
+    pub(super) fn compare(mut self, differences: &[Difference]) -> Compared {
+        let [(_, seen), (_, reference)] = &self.sides;
+        let pair = Pair {
+            reference: reference.course,
+            seen: seen.course,
+        };
+        let mut findings = Vec::new();
+        let mut normalised = 0;
+        let mut is_parted = !pair.has_calls();
+        for call in by_call(differences) {
+            if is_parted {
+                normalised += call.len();
+                continue;
+            }
+            match pair.counts(&call) {
+                Counts::Not(why) => {
+                    normalised += call.len();
+                    is_parted = why == Normalised::Parted;
+                }
+                Counts::These(kept) => {
+                    let finding = self.finding(&kept);
+                    let is_known = finding.iter().all(|finding| finding.known.is_some());
+                    findings.extend(finding);
+                    if !is_known {
+                        // What comes later may follow from it.
+                        return Compared {
+                            findings,
+                            normalised,
+                        };
+                    }
+                    is_parted = true;
+                }
+            }
+        }
+        if is_parted {
+            findings.extend(self.finding(&pair.in_the_end()));
+        }
+        Compared {
+            findings,
+            normalised,
+        }
+    }
+
+    fn finding(&mut self, differences: &[Difference]) -> Option<Finding> {
+        let known = self.known(differences);
+        let finding = Finding::difference(differences)?;
+        Some(Finding { known, ..finding })
+    }
+
+    /// What is known of these differences of one call, or of the case: by a cause on either side that explains each; by a
+    /// clause that the same call is known to break on either side, as one call is one fact; or by a bug that broke a clause
+    /// before it.
+    fn known(&mut self, differences: &[Difference]) -> Option<Known> {
+        let first = differences.first()?;
+        self.known_by_cause(differences)
+            .or_else(|| self.known_by_clause(first))
+    }
+
+    fn known_by_cause(&mut self, differences: &[Difference]) -> Option<Known> {
+        let mut explained = differences.iter().map(|difference| {
+            let mut sides = self.sides.iter_mut();
+            sides.find_map(|(side, library)| library.explainer.difference(difference, *side))
+        });
+        let first = explained.next()??;
+        explained
+            .all(|explanation| explanation.is_some())
+            .then(|| first.known())
+    }
+
+    fn known_by_clause(&self, difference: &Difference) -> Option<Known> {
+        self.sides.iter().find_map(|(side, library)| {
+            let at = side.moment(difference);
+            let is_fact = |(moment, known): &(usize, &Known)| {
+                *moment == at || *moment < at && known.class == Class::Bug
+            };
+            let known = library.broken.iter();
+            let mut known =
+                known.filter_map(|broken| Some((broken.moment, broken.finding.known.as_ref()?)));
+            known.find(is_fact).map(|(_, known)| known.clone())
+        })
+    }
+}

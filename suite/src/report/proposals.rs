@@ -1,0 +1,198 @@
+//! Entries of a ledger for what was found and is not known, as a file has them, for a person to complete: issues by their cause
+//! for what breaks the contract, and entries by scenario for differences. In flow the results of a plan; out flows text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use crate::backend::{About, Backends};
+use crate::judge::known::{Library, Proposals, Stated, Witness, quoted};
+use crate::judge::monitor::Course;
+use crate::judge::{Broken, Class, Finding, Judge, Kind, difference_in_words};
+use crate::run::{CaseResult, Plan, RunError};
+use crate::trace::Trace;
+
+/// Entries that are proposed.
+#[derive(Debug, Default)]
+pub struct Proposed {
+    /// The entries, as a file has them.
+    pub text: String,
+    /// How many there are; what cannot be an entry counts too.
+    pub entries: usize,
+}
+
+impl Proposed {
+    /// An entry for everything that was found and that this judge does not know.
+    ///
+    /// # Errors
+    /// [`RunError`], if a case had to be run again and the suite could not do its part.
+    pub fn of(plan: &Plan<'_>, judge: &Judge, results: &[CaseResult]) -> Result<Self, RunError> {
+        let mut proposed = Self::default();
+        let issues = judge.known.issues().iter();
+        let mut taken: BTreeSet<String> = issues.map(|issue| issue.id.clone()).collect();
+        for backend in &plan.backends {
+            let about = backend.about();
+            let of_backend = |result: &&CaseResult| result.backend == about.id;
+            let results: Vec<&CaseResult> = results.iter().filter(of_backend).collect();
+            let mut proposals = Proposals::default();
+            for result in &results {
+                add_unexplained(&mut proposals, plan, judge, about, result)?;
+            }
+            proposed.add_issues(about, proposals, &mut taken);
+            proposed.add_differences(about, &differences(&results));
+        }
+        Ok(proposed)
+    }
+
+    fn add_issues(&mut self, about: &About, proposals: Proposals, taken: &mut BTreeSet<String>) {
+        let stated = Stated {
+            reviewed: None,
+            affects: affects(about),
+        };
+        let inexpressible = proposals.inexpressible().to_vec();
+        let issues = proposals.issues();
+        if issues.is_empty() && inexpressible.is_empty() {
+            return;
+        }
+        let _ = writeln!(
+            self.text,
+            "# {}: {}",
+            named(about),
+            match is_of_suite(about) {
+                true => "to be completed, and added to the file of its family below fixtures/ledger/causes",
+                false => "to be completed with class, reason and link",
+            }
+        );
+        for what in &inexpressible {
+            let _ = writeln!(self.text, "# No entry can say this: {what}");
+        }
+        for issue in &issues {
+            let id = issue.id(taken);
+            let _ = write!(self.text, "\n{}", issue.text(&id, &stated));
+            taken.insert(id);
+        }
+        self.text.push('\n');
+        self.entries += issues.len() + inexpressible.len();
+    }
+
+    fn add_differences(&mut self, about: &About, differences: &BTreeMap<String, Vec<&CaseResult>>) {
+        if differences.is_empty() {
+            return;
+        }
+        let _ = writeln!(
+            self.text,
+            "# {}: how it differs; to be completed{}",
+            named(about),
+            match is_of_suite(about) {
+                true => format!(
+                    ", and added to fixtures/ledger/{}.toml",
+                    about.recorded_as()
+                ),
+                false => String::new(),
+            }
+        );
+        for (how, cases) in differences {
+            let scenarios = cases.iter().map(|case| quoted(case.scenario.as_str()));
+            let scenarios: BTreeSet<String> = scenarios.collect();
+            let variants = cases.iter().map(|case| quoted(&case.variant.to_string()));
+            let variants: BTreeSet<String> = variants.collect();
+            let list = |words: BTreeSet<String>| words.into_iter().collect::<Vec<_>>().join(", ");
+            let _ = writeln!(
+                self.text,
+                "\n[[known]]\ndiffers = {}\nscenarios = [{}]\nvariants = [{}]\nclass = \"\"    # {}\nreason = \"\"   # checked in the source or its documentation\nlink = \"\"     # or source = \"FILE:LINE\"",
+                quoted(how),
+                list(scenarios),
+                list(variants),
+                Class::ALL.map(Class::word).join(", "),
+            );
+        }
+        self.text.push('\n');
+        self.entries += differences.len();
+    }
+}
+
+/// What the judge does not know of what a case breaks.
+fn add_unexplained(
+    proposals: &mut Proposals,
+    plan: &Plan<'_>,
+    judge: &Judge,
+    about: &About,
+    result: &CaseResult,
+) -> Result<(), RunError> {
+    let unknown: Vec<&Finding> = result
+        .findings
+        .iter()
+        .filter(|finding| finding.known.is_none() && finding.kind != Kind::Difference)
+        .collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let witness = witness(result);
+    let trace = plan.whole_trace(result)?;
+    let Some(course) = Course::of(&trace) else {
+        proposals.add_without_history(&witness, unknown);
+        return Ok(());
+    };
+    // A case that was stopped by what its scenario asks for is no finding.
+    let is_found = |broken: &&Broken| {
+        let kind = broken.finding.kind;
+        kind != Kind::Stop || unknown.iter().any(|finding| finding.kind == kind)
+    };
+    let broken = broken(judge, about, &trace, &course);
+    let unexplained = broken.iter().filter(|broken| broken.finding.known.is_none());
+    proposals.add(&witness, &course, unexplained.filter(is_found));
+    Ok(())
+}
+
+/// The case of a result.
+pub(crate) fn witness(result: &CaseResult) -> Witness {
+    Witness {
+        backend: result.backend.clone(),
+        scenario: result.scenario.clone(),
+        variant: result.variant,
+    }
+}
+
+/// What a trace of this library breaks, known or not.
+pub(crate) fn broken(
+    judge: &Judge,
+    about: &About,
+    trace: &Trace,
+    course: &Course<'_>,
+) -> Vec<Broken> {
+    let name = about.recorded_as();
+    judge.violations(trace, course, judge.library(&name, &about.version))
+}
+
+/// The versions that an issue of this library affects: those of a file of the user's own affect every library that is named.
+pub(crate) fn affects(about: &About) -> Option<(String, String)> {
+    let name = about.recorded_as();
+    let library = Library {
+        name: &name,
+        version: &about.version,
+    };
+    is_of_suite(about).then(|| library.alone())
+}
+
+fn is_of_suite(about: &About) -> bool {
+    Backends::all().contains(&about.id.as_str())
+}
+
+fn named(about: &About) -> String {
+    format!("{}, {} {}", about.id, about.library, about.version)
+}
+
+/// The differences that are not known, in words, each with its cases.
+fn differences<'r>(results: &[&'r CaseResult]) -> BTreeMap<String, Vec<&'r CaseResult>> {
+    let mut differences: BTreeMap<String, Vec<&CaseResult>> = BTreeMap::new();
+    for &result in results {
+        let unknown = result
+            .findings
+            .iter()
+            .filter(|finding| finding.known.is_none() && finding.kind == Kind::Difference);
+        for finding in unknown {
+            let cases = differences.entry(difference_in_words(finding)).or_default();
+            cases.push(result);
+        }
+    }
+    differences
+}

@@ -1,0 +1,420 @@
+//! `writeproof ledger --propose` and `--convert`: what they write makes known what was found, and no other fault; and how a ledger
+//! in the old format, or one that is not complete, is refused.
+
+#![cfg(target_os = "linux")]
+
+mod outcome;
+mod wrapped;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use rstest::rstest;
+use serde_json::Value;
+use tempfile::TempDir;
+use writeproof::judge::known::{KnownIssues, Scope};
+use writeproof::judge::{OldLedger, Part};
+
+use self::outcome::{assert_exit, stderr, stdout};
+use self::wrapped::library;
+
+/// A write reports a byte more than it was given.
+const ONE_MORE: &str = r#"
+int SSL_write(void *ssl, const void *bytes, int length) {
+    int ret = REAL(int (*)(void *, const void *, int), "SSL_write")(ssl, bytes, length);
+    return ret > 0 ? ret + 1 : ret;
+}
+"#;
+
+/// A write reports a byte less than it was given.
+const ONE_LESS: &str = r#"
+int SSL_write(void *ssl, const void *bytes, int length) {
+    int ret = REAL(int (*)(void *, const void *, int), "SSL_write")(ssl, bytes, length);
+    return ret > 1 ? ret - 1 : ret;
+}
+"#;
+
+/// A write reports all and sends the first half.
+const HALF: &str = r#"
+int SSL_write(void *ssl, const void *bytes, int length) {
+    int ret = REAL(int (*)(void *, const void *, int), "SSL_write")(ssl, bytes, (length + 1) / 2);
+    return ret > 0 ? length : ret;
+}
+"#;
+
+/// A write of 100 bytes ends the process.
+const CRASHES: &str = r#"
+int SSL_write(void *ssl, const void *bytes, int length) {
+    if (length == 100) __builtin_trap();
+    return REAL(int (*)(void *, const void *, int), "SSL_write")(ssl, bytes, length);
+}
+"#;
+
+/// The repetition of a write of 300 bytes ends the process.
+const CRASHES_IN_A_RETRY: &str = r#"
+int SSL_write(void *ssl, const void *bytes, int length) {
+    static __thread void *last;
+    if (length == 300 && last == ssl) __builtin_trap();
+    if (length == 300) last = ssl;
+    return REAL(int (*)(void *, const void *, int), "SSL_write")(ssl, bytes, length);
+}
+"#;
+
+/// The library without a fault.
+const HONEST: &str = "";
+
+/// A scenario of the user's own.
+const OWN: &str = r#"
+title = "Two small writes arrive, and a blocked one is repeated"
+steps = [
+  "handshake",
+  { write = { len = 100 } },
+  { write = { len = 200 } },
+  { peer = "read" },
+  { link = { accept = 0 } },
+  { write = { len = 300 } },
+  { link = "open" },
+  { retry = {} },
+  { peer = "read" },
+]
+"#;
+
+/// The id of that scenario.
+const OWN_ID: &str = "local/mine";
+
+/// Scenarios of the suite in which OpenSSL 1.1.1 breaks no clause and does as the reference does.
+const SUITES: &str = "whole/exactly-one-record";
+
+/// A folder with a library and what is known of it.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(TempDir::new().expect("a folder"))
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, text).expect("the folder is ours");
+        path
+    }
+
+    fn own_scenario(&self) -> PathBuf {
+        self.write("mine.toml", OWN)
+    }
+}
+
+/// A command on this library, of which nothing is known beforehand, in the scenarios of these tests.
+fn on(library: &Path, own: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.args(arguments);
+    command.args(["--name", "mine", "--as", "unknown", "--libssl"]);
+    command.arg(library);
+    command.args(["--scenario", SUITES]).arg(own);
+    let output = command.stdin(Stdio::null()).output();
+    output.expect("the command starts")
+}
+
+/// A ledger as a person completes it.
+fn completed(proposed: &str) -> String {
+    proposed
+        .replace("class = \"\"", "class = \"bug\"")
+        .replace("reason = \"\"", "reason = \"looked up\"")
+        .replace("link = \"\"", "source = \"wrapper.c:1\"")
+}
+
+/// What is proposed for a library with these functions.
+fn proposed(place: &Place, functions: &str) -> String {
+    let faulty = TempDir::new().expect("a folder");
+    let library = library(&faulty, functions);
+    let output = on(&library, &place.own_scenario(), &["ledger", "--propose"]);
+    assert_exit(&output, 1);
+    stdout(&output)
+}
+
+/// The report of `check` on a library with these functions, with this ledger.
+fn checked(place: &Place, functions: &str, ledger: &Path) -> Value {
+    let faulty = TempDir::new().expect("a folder");
+    let library = library(&faulty, functions);
+    let ledger = ledger.to_str().expect("a path");
+    let arguments = ["check", "--format", "json", "--ledger", ledger];
+    let output = on(&library, &place.own_scenario(), &arguments);
+    serde_json::from_str(&stdout(&output)).unwrap_or_else(|_| panic!("{}", stderr(&output)))
+}
+
+/// All findings of a report but differences, each with whether it is known.
+fn broken(report: &Value) -> Vec<(&Value, bool)> {
+    let cases = report["cases"].as_array().expect("cases");
+    let findings = cases
+        .iter()
+        .filter_map(|case| case["findings"].as_array())
+        .flatten();
+    findings
+        .filter(|finding| finding["kind"] != "difference")
+        .map(|finding| (finding, !finding["known"].is_null()))
+        .collect()
+}
+
+fn known(text: &str) -> KnownIssues {
+    let mut known = KnownIssues::default();
+    known
+        .add_own("proposed.toml", text)
+        .unwrap_or_else(|error| panic!("{error}\n{text}"));
+    known
+}
+
+#[rstest]
+#[case::one_more(ONE_MORE, &[ONE_LESS, HALF, CRASHES])]
+#[case::half(HALF, &[ONE_MORE, ONE_LESS, CRASHES])]
+#[case::crash(CRASHES, &[ONE_MORE, HALF, CRASHES_IN_A_RETRY])]
+fn proposed_ledger_makes_the_fault_known_and_no_other(
+    #[case] fault: &str,
+    #[case] others: &[&str],
+) {
+    let place = Place::new();
+    let ledger = place.write("known.toml", &completed(&proposed(&place, fault)));
+    let report = checked(&place, fault, &ledger);
+    let of_fault = broken(&report);
+    assert!(!of_fault.is_empty());
+    for (finding, is_known) in of_fault {
+        assert!(is_known, "{finding}");
+    }
+    assert_eq!(report["summary"]["unexpected"], 0, "{report}");
+    for other in others {
+        let report = checked(&place, other, &ledger);
+        let of_other = broken(&report);
+        assert!(!of_other.is_empty(), "{other}");
+        for (finding, is_known) in of_other {
+            assert!(!is_known, "muted in {other}: {finding}");
+        }
+    }
+}
+
+#[test]
+fn honest_library_needs_no_entry() {
+    let place = Place::new();
+    let honest = library(&place.0, HONEST);
+    let output = on(&honest, &place.own_scenario(), &["ledger", "--propose"]);
+    assert_exit(&output, 0);
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn proposed_issues_read_inputs_with_numbers_of_the_history_and_own_scenarios_as_witnesses() {
+    let place = Place::new();
+    let text = completed(&proposed(&place, HALF));
+    let known = known(&text);
+    assert!(!known.issues().is_empty(), "{text}");
+    let mut witnesses = BTreeSet::new();
+    for issue in known.issues() {
+        assert!(!issue.when.is_always(), "{text}");
+        let [effect] = issue.breaks.as_slice() else {
+            panic!("{text}");
+        };
+        assert!(matches!(effect.scope, Scope::Call), "{text}");
+        for witness in &issue.witnesses {
+            assert_eq!(witness.backend, "mine");
+            witnesses.insert(witness.scenario.as_str());
+        }
+    }
+    assert_eq!(witnesses, BTreeSet::from([OWN_ID, SUITES]), "{text}");
+    assert!(text.contains("missing = \""), "a sum of quantities: {text}");
+}
+
+#[test]
+fn proposal_is_refused_with_its_place_until_it_is_completed() {
+    let place = Place::new();
+    let text = proposed(&place, ONE_MORE);
+    for (key, remedy) in [
+        ("class", "the values are documented, by-design, bug, manual-unclear"),
+        ("reason", "must be one line of text"),
+        ("link", "must be an address"),
+    ] {
+        let unfilled = format!("{key} = \"\"");
+        let (before, after) = text.split_once(&unfilled).expect("to be filled in");
+        let text = format!("{}{unfilled}{}", completed(before), completed(after));
+        let ledger = place.write("known.toml", &text);
+        let line = before.matches('\n').count() + 1;
+        let output = on(
+            &library(&TempDir::new().expect("a folder"), ONE_MORE),
+            &place.own_scenario(),
+            &["check", "--ledger", ledger.to_str().expect("a path")],
+        );
+        assert_exit(&output, 2);
+        let said = stderr(&output);
+        let wanted = format!("writeproof: {}:{line}:", ledger.display());
+        assert!(said.starts_with(&wanted), "{wanted} in {said}");
+        assert!(said.contains(remedy), "{said}");
+    }
+}
+
+#[test]
+fn ledger_that_is_given_is_not_proposed_again() {
+    let place = Place::new();
+    let ledger = place.write("known.toml", &completed(&proposed(&place, ONE_MORE)));
+    let faulty = TempDir::new().expect("a folder");
+    let library = library(&faulty, ONE_MORE);
+    let ledger = ledger.to_str().expect("a path");
+    let arguments = ["ledger", "--propose", "--ledger", ledger];
+    let output = on(&library, &place.own_scenario(), &arguments);
+    assert_exit(&output, 0);
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn issue_of_a_user_that_its_own_scenario_does_not_show_any_more_is_out_of_date() {
+    let place = Place::new();
+    let ledger = place.write("known.toml", &completed(&proposed(&place, ONE_MORE)));
+    let report = checked(&place, HONEST, &ledger);
+    let stale = report["stale"].as_array().expect("entries");
+    let is_own = |entry: &&Value| {
+        let scenarios = entry["scenarios"].as_str().unwrap_or_default();
+        scenarios.contains(OWN_ID) && entry["why"] == "does not show it"
+    };
+    assert!(stale.iter().any(|entry| is_own(&entry)), "{stale:#?}");
+}
+
+// The old format.
+
+/// A ledger in the old format, on the clauses that the fault `ONE_MORE` breaks.
+fn old() -> String {
+    let clauses = [
+        ("return.at-most-asked", "* bytes"),
+        ("success.means-all-bytes", "*"),
+        ("success.bytes-are-on-the-wire", "* bytes"),
+    ];
+    let entry = |(clause, seen): (&str, &str)| {
+        format!(
+            "[[known]]\nviolates = \"{clause}\"\nseen = \"{seen}\"\nscenarios = [\"whole/*\", \"local/mine\"]\n\
+             class = \"bug\"\nreason = \"It counts from one.\"\nsource = \"wrapper.c:3\"\n"
+        )
+    };
+    format!("# Mine.\n\n{}", clauses.map(entry).join("\n"))
+}
+
+/// An entry on something that does not come.
+const NEVER: &str = r#"
+[[known]]
+hangs = "*"
+scenarios = ["whole/*"]
+class = "bug"
+reason = "It does not."
+link = "https://example.org"
+"#;
+
+/// An entry on a difference, which stays as it is.
+const DIFFERENCE: &str = r#"
+# How it differs.
+[[known]]
+differs = "write *"
+scenarios = ["whole/*", "local/mine"]
+class = "by-design"
+reason = "It counts from one."
+source = "wrapper.c:3"
+"#;
+
+fn convert(place: &Place, functions: &str, old: &Path) -> Output {
+    let faulty = TempDir::new().expect("a folder");
+    let library = library(&faulty, functions);
+    let old = old.to_str().expect("a path");
+    let arguments = ["ledger", "--convert", old];
+    on(&library, &place.own_scenario(), &arguments)
+}
+
+#[rstest]
+#[case::violates("violates", &old(), 4)]
+#[case::hangs("hangs", NEVER, 3)]
+fn old_format_is_refused_with_its_place_and_how_to_convert_it(
+    #[case] key: &str,
+    #[case] text: &str,
+    #[case] line: usize,
+) {
+    let place = Place::new();
+    let ledger = place.write("known.toml", text);
+    let faulty = TempDir::new().expect("a folder");
+    let path = ledger.to_str().expect("a path");
+    let output = on(
+        &library(&faulty, ONE_MORE),
+        &place.own_scenario(),
+        &["check", "--ledger", path],
+    );
+    assert_exit(&output, 2);
+    let wanted = format!(
+        "writeproof: {path}:{line}:1: \"{key}\" is in the format before known issues had causes: convert the file: writeproof ledger --convert {path}"
+    );
+    let said = stderr(&output);
+    assert!(said.starts_with(&wanted), "{wanted} in {said}");
+}
+
+#[test]
+fn converted_ledger_knows_by_cause_what_the_old_one_named() {
+    let place = Place::new();
+    let path = place.write("old.toml", &format!("{}{DIFFERENCE}", old()));
+    let output = convert(&place, ONE_MORE, &path);
+    assert_exit(&output, 0);
+    let text = stdout(&output);
+    assert!(text.starts_with("# Mine.\n\n[[issue]]\n"), "{text}");
+    assert!(text.ends_with(DIFFERENCE.trim_start()), "{text}");
+    for issue in known(&text).issues() {
+        assert_eq!(issue.reason, "It counts from one.");
+        assert_eq!(issue.link, "wrapper.c:3");
+    }
+    let ledger = place.write("new.toml", &text);
+    let of_fault = checked(&place, ONE_MORE, &ledger);
+    assert!(broken(&of_fault).len() > 4, "{of_fault}");
+    for (finding, is_known) in broken(&of_fault) {
+        assert!(is_known, "{finding}");
+    }
+    for (finding, is_known) in broken(&checked(&place, HALF, &ledger)) {
+        assert!(!is_known, "{finding}");
+    }
+}
+
+#[test]
+fn entry_that_cannot_be_converted_is_listed_and_kept_in_comments() {
+    let place = Place::new();
+    let path = place.write("old.toml", &format!("{}{NEVER}", old()));
+    let output = convert(&place, ONE_MORE, &path);
+    assert_exit(&output, 1);
+    let line = old().matches('\n').count() + 2;
+    let wanted = format!(
+        "writeproof: {}:{line}: not converted: hang: *: no case that it names shows it, on mine\n",
+        path.display()
+    );
+    assert_eq!(stderr(&output), wanted);
+    let text = stdout(&output);
+    assert!(text.contains("\n# [[known]]\n# hangs = \"*\"\n"), "{text}");
+    assert_eq!(known(&text).issues().len(), text.matches("\n[[issue]]\n").count());
+    let rest = OldLedger::read("new.toml", &text).expect("a ledger");
+    let is_old = |part: &Part| part.old.is_some();
+    assert!(!rest.parts.iter().any(is_old), "{text}");
+}
+
+#[test]
+fn converted_file_takes_the_place_of_the_old_one() {
+    let place = Place::new();
+    let file = place.write("old.toml", &old());
+    let printed = stdout(&convert(&place, ONE_MORE, &file));
+    let faulty = TempDir::new().expect("a folder");
+    let path = file.to_str().expect("a path");
+    let arguments = ["ledger", "--convert", path, "--output", path];
+    let output = on(&library(&faulty, ONE_MORE), &place.own_scenario(), &arguments);
+    assert_exit(&output, 0);
+    assert_eq!(fs::read_to_string(&file).expect("it is there"), printed);
+}
+
+#[rstest]
+#[case::none(&[])]
+#[case::two(&["--backend", "openssl-3.6", "--backend", "rustls"])]
+fn ledger_is_converted_by_the_one_library_that_it_is_of(#[case] backends: &[&str]) {
+    let place = Place::new();
+    let path = place.write("old.toml", &old());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.args(["ledger", "--convert"]).arg(&path).args(backends);
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.expect("the command starts");
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains("name that one"), "{}", stderr(&output));
+}
