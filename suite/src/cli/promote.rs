@@ -15,7 +15,7 @@ use super::output::{Output, create_whole};
 use super::progress::interruptible;
 use crate::backend::{About, REFERENCE};
 use crate::fuzz::{Content, Examined, Laboratory};
-use crate::judge::{Finding, Kind, file_stem, recording, to_record};
+use crate::judge::{Finding, Kind, Known, file_stem, recording, to_record};
 use crate::scenario::{Id, Scenario, Variant, parse, write};
 use crate::trace::Trace;
 
@@ -51,7 +51,7 @@ pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
     let mut files = recordings(&root, &laboratory, &scenario.id, &results);
     files.push((file, text));
     create_all(&files)?;
-    Output::Standard.write(&next(&root, &files, &scenario, &results))?;
+    Output::Standard.write(&next(&root, &files, &scenario, &laboratory, &results))?;
     Ok(Exit::Expected)
 }
 
@@ -222,6 +222,7 @@ fn next(
     root: &Path,
     files: &[(PathBuf, String)],
     scenario: &Scenario,
+    laboratory: &Laboratory,
     results: &Results,
 ) -> String {
     let id = &scenario.id;
@@ -242,9 +243,15 @@ fn next(
     steps.push(
         "Read what was recorded as you would read code: does every step show something?".to_owned(),
     );
+    let names: BTreeMap<&str, String> = laboratory
+        .subjects
+        .iter()
+        .map(|subject| (subject.about().id.as_str(), subject.about().recorded_as()))
+        .collect();
     steps.extend(entries(results).into_iter().map(|(backend, found)| {
+        let file = names.get(backend.as_str()).unwrap_or(&backend);
         format!(
-            "Find the cause in {backend}, and add what `cargo run --release -- ledger --propose --backend {backend} --scenario {id}` writes to the file that it names: {}.",
+            "Find the cause in {backend}, and add what `cargo run --release -- ledger --propose --backend {backend} --scenario {id}` writes to fixtures/ledger/{file}.toml, what breaks the contract to the file of its family in causes beside it: {}.",
             found.join(", ")
         )
     }));
@@ -261,12 +268,18 @@ fn next(
     text
 }
 
-/// By library, what is to be entered into the ledger: all that is found, as an entry names the scenarios that it is of.
+/// By library, what is to be entered into the ledger: all that is found and not known by its cause, as an entry names the
+/// scenarios that it is of.
 fn entries(results: &Results) -> BTreeMap<String, Vec<String>> {
     let mut entries: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let examined = results.iter().flat_map(|(_, examined)| examined);
     for one in examined {
-        for finding in &one.findings {
+        let is_by_cause = |known: &Known| known.issue.is_some();
+        let entered = one
+            .findings
+            .iter()
+            .filter(|finding| !finding.known.as_ref().is_some_and(is_by_cause));
+        for finding in entered {
             let what = match (&finding.clause, finding.kind) {
                 (Some(clause), Kind::Violation) => format!("breaks {clause}"),
                 (_, kind) => kind.word().to_owned(),

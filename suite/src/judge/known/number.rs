@@ -71,17 +71,15 @@ impl Number {
         seen == terms.sum::<usize>()
     }
 
-    /// The sums that are this number at this moment: of one, two or three different quantities, none of them 0, and at last
-    /// the number itself.
+    /// The sums that are this number at this moment: of one, two or three different quantities, unless the number is 0, and at
+    /// last the number itself.
     pub(super) fn all_that_are(number: usize, history: &History<'_, '_>, at: usize) -> Vec<Self> {
-        let counted = QUANTITIES
-            .iter()
-            .map(|&(_, term)| (term, term.value(history, at)))
-            .filter(|&(_, value)| value > 0);
-        let counted: Vec<(Term, usize)> = counted.collect();
+        let counted = QUANTITIES.map(|(_, term)| (term, term.value(history, at)));
         let mut sums = Vec::new();
-        for terms in 1..=MOST_TERMS {
-            add_sums(&mut sums, number, terms, &counted, &mut Vec::new());
+        if number > 0 {
+            for terms in 1..=MOST_TERMS {
+                add_sums(&mut sums, number, terms, &counted, &mut Vec::new());
+            }
         }
         sums.push(Self(vec![Term::Literal(number)]));
         sums

@@ -272,8 +272,8 @@ impl Proposal {
     }
 }
 
-/// The elements of an array, each with a comma after it, in as many lines as they need.
-fn lines(elements: &[String]) -> String {
+/// The elements of an array, each with a comma after it, in as many lines as they need, which begin with `indent`.
+fn lines(elements: &[String], indent: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for element in elements {
         match lines.last_mut() {
@@ -282,7 +282,7 @@ fn lines(elements: &[String]) -> String {
                 line.push_str(element);
                 line.push(',');
             }
-            _ => lines.push(format!("  {element},")),
+            _ => lines.push(format!("{indent}{element},")),
         }
     }
     lines.join("\n")
@@ -345,8 +345,8 @@ impl fmt::Display for Trigger {
         write!(
             f,
             "[\n{}\n  {{ not = {{ any = [\n{}\n  ], why = \"none of these held\" }} }},\n]",
-            lines(&holds),
-            lines(&others)
+            lines(&holds, "  "),
+            lines(&others, "    ")
         )
     }
 }

@@ -1,4 +1,7 @@
+use std::collections::BTreeSet;
+
 use super::*;
+use crate::judge::Judge;
 use crate::judge::monitor::{self, script::*};
 use crate::link::{Direction, Refusal};
 use crate::scenario::Mode;
@@ -200,7 +203,7 @@ fn wrong_files_are_refused_with_their_place() {
         (
             "[[issue]]",
             "[[known]]",
-            "mine.toml:1:1: the format before known issues had causes",
+            "mine.toml:1:3: unknown key \"known\" in the known issues",
         ),
         (
             "\"transport-zero\"",
@@ -229,5 +232,124 @@ fn wrong_files_are_refused_with_their_place() {
     ] {
         let error = refusal(from, to);
         assert!(error.contains(wanted), "{to}: {error}");
+    }
+}
+
+/// What is proposed for all that a script breaks and that these do not explain.
+fn proposed(known: &KnownIssues, scripts: &[Script]) -> String {
+    let judge = Judge {
+        known: known.clone(),
+        ..Judge::built_in().expect("the fixtures are right")
+    };
+    let mut proposals = Proposals::default();
+    for script in scripts {
+        let course = Course::of(&script.0).expect("a script has a setting");
+        let broken = judge.violations(&script.0, &course, OPENSSL);
+        let witness = Witness {
+            backend: "mine".to_owned(),
+            scenario: Id::new("local/mine").expect("an id"),
+            variant: course.setting.variant,
+        };
+        let unexplained = broken.iter().filter(|broken| broken.finding.known.is_none());
+        proposals.add(&witness, &course, unexplained);
+    }
+    assert_eq!(proposals.inexpressible(), [""; 0]);
+    let stated = Stated {
+        reviewed: Some((Class::Bug, "A reason.".to_owned(), ("source", "x.c:1".to_owned()))),
+        affects: None,
+    };
+    let mut taken = BTreeSet::new();
+    let mut text = String::new();
+    for issue in proposals.issues() {
+        let id = issue.id(&taken);
+        text.push_str(&issue.text(&id, &stated));
+        taken.insert(id);
+    }
+    text
+}
+
+fn read(text: &str) -> KnownIssues {
+    let mut known = KnownIssues::default();
+    let added = known.add_own("proposed.toml", text);
+    added.unwrap_or_else(|error| panic!("{error}\n{text}"));
+    known
+}
+
+#[test]
+fn proposal_explains_its_case_and_none_with_another_trigger_or_number() {
+    let none = KnownIssues::default();
+    let text = proposed(&none, &[lost(Script::tls13(), true)]);
+    let known = read(&text);
+    assert_eq!(unexpected(&known, &lost(Script::tls13(), true)), NONE, "{text}");
+    // The transport blocked: another trigger. Twice as much was lost: another number.
+    assert_eq!(unexpected(&known, &lost(Script::tls13(), false)), [2]);
+    let twice = lost(lost(Script::tls13(), false), true);
+    assert_eq!(unexpected(&known, &twice), [2, 3], "{text}");
+}
+
+#[test]
+fn proposals_of_both_versions_are_one_issue_that_still_needs_its_trigger() {
+    let none = KnownIssues::default();
+    let both = [lost(Script::tls12(), true), lost(Script::tls13(), true)];
+    let text = proposed(&none, &both);
+    let known = read(&text);
+    let [issue] = known.issues() else {
+        panic!("{text}");
+    };
+    assert!(!issue.when.is_always());
+    assert_eq!(issue.witnesses.len(), 2);
+    for script in &both {
+        assert_eq!(unexpected(&known, script), NONE, "{text}");
+    }
+    let one = read(&proposed(&none, &both[1..]));
+    assert_eq!(unexpected(&one, &both[1]), NONE);
+    assert_eq!(unexpected(&one, &both[0]), [2], "it is of TLS 1.3 alone");
+}
+
+#[test]
+fn proposal_has_a_sum_of_quantities_where_one_fits_every_case() {
+    let longer = Script::tls13()
+        .write(12, Call::success(12))
+        .refused(Direction::Out, Refusal::Zero);
+    let text = proposed(&KnownIssues::default(), &[lost(Script::tls13(), true), longer.clone()]);
+    let known = read(&text);
+    assert_eq!(known.issues().len(), 1, "{text}");
+    assert!(text.contains("missing = \"asked\""), "{text}");
+    assert_eq!(unexpected(&known, &longer), NONE);
+}
+
+#[test]
+fn nothing_is_proposed_for_what_is_explained_once_the_rest_is_known() {
+    // The second violation follows from an output, which triggers nothing as long as the first is unexpected.
+    let script = Script::tls13()
+        .blocked_write()
+        .retry(1000, refused("ssl:bad length"))
+        .write(9, failed(-1, ErrorClass::Syscall));
+    let dead = known(DEAD);
+    assert_eq!(unexpected(&dead, &script), [3, 4]);
+    let text = proposed(&dead, &[script.clone()]);
+    assert!(!text.contains("error.dead-connection-tells-the-truth"), "{text}");
+    let mut all = dead;
+    all.add_own("proposed.toml", &text).expect("a ledger");
+    assert_eq!(unexpected(&all, &script), NONE, "{text}");
+}
+
+#[test]
+fn every_observation_of_a_pattern_is_read_as_it_is_written() {
+    for exact in [
+        "error = \"SSL\", queue = \"ssl:bad length, ssl:other\", returns = -1",
+        "error = 4, returns = 0",
+        "record = \"alert\", alert = \"fatal bad_record_mac\"",
+        "record = \"handshake\", message = \"finished\", flaw = \"nonce-repeated\"",
+        "bytes = \"asked + unsent\"",
+        "missing = 522",
+        "repeated = \"block\"",
+        "what = \"nothing-stored\"",
+        "ends = \"stop\"",
+    ] {
+        let known = known(&format!(
+            "when = \"write\"\nbreaks = [{{ clause = \"call.returns\", in = \"call\", {exact} }}]"
+        ));
+        assert_eq!(known.issues()[0].breaks[0].exact(), format!(", {exact}"));
     }
 }

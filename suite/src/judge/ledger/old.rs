@@ -184,7 +184,7 @@ source = "x.c:2"
         assert_eq!(ledger.parts[0].text, "# Mine.\n\n");
         assert!(ledger.parts[2].text.starts_with("# A difference.\n[[known]]\n"));
         let lines: Vec<usize> = ledger.entries().map(|entry| entry.location.line).collect();
-        assert_eq!(lines, [3, 18]);
+        assert_eq!(lines, [3, 19]);
         let words: Vec<String> = ledger.entries().map(|entry| entry.finding.words()).collect();
         assert_eq!(words, ["violates zero.write-is-an-error: returns *", "hang: *"]);
     }
@@ -194,7 +194,7 @@ source = "x.c:2"
         for (from, to, expected) in [
             ("seen = \"returns *\"\n", "", "mine.toml:3:1: an entry is incomplete: add seen"),
             ("hangs", "hungs", "unknown key \"hungs\""),
-            ("hangs = \"*\"\n", "", "mine.toml:18:1: an entry is incomplete: add violates"),
+            ("hangs = \"*\"\n", "", "mine.toml:19:1: an entry is incomplete: add violates"),
             ("\n[[known]]\nhangs", "\n[[unknown]]\nhangs", "unknown key \"unknown\""),
         ] {
             assert!(MIXED.contains(from), "{from}");

@@ -102,7 +102,15 @@ fn error(class: &ErrorClass) -> String {
     }
 }
 
-/// The keys behind `clause` and `in`, each after a comma.
+#[cfg(test)]
+impl super::Effect {
+    /// What it explains, as a file has it.
+    pub(in crate::judge::known) fn exact(&self) -> String {
+        self.pattern.to_string()
+    }
+}
+
+/// The keys that come after `clause` and `in`, each after a comma.
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |text: &String| quoted(text);
