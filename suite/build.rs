@@ -20,8 +20,6 @@ fn main() -> io::Result<()> {
     fs::write(out.join("causes.rs"), causes)?;
     let snapshots = embed(&root, "snapshots", "snap")?;
     fs::write(out.join("snapshots.rs"), snapshots)?;
-    let shapes = embed(&root, "snapshots/shapes", "txt")?;
-    fs::write(out.join("shapes.rs"), shapes)?;
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=../Cargo.lock");
     println!(

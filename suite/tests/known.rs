@@ -8,12 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use writeproof::backend::Backends;
-use writeproof::judge::Judge;
-use writeproof::judge::known::{Issue, KnownIssues, Library, Scope, Variation, Witness};
-use writeproof::judge::monitor::{self, Course};
+use writeproof::backend::{Backends, REFERENCE};
+use writeproof::judge::known::{Issue, KnownIssues, Scope, Variation, Witness};
+use writeproof::judge::{Cause, Finding, Judge};
 use writeproof::manual::Severity;
 use writeproof::scenario::Corpus;
 use writeproof::subject::{Isolation, Subject};
@@ -23,11 +22,12 @@ use writeproof::worker::Limits;
 static JUDGE: LazyLock<Judge> =
     LazyLock::new(|| Judge::built_in().expect("the fixtures are right"));
 
-/// What a witness did.
+/// What a witness did, and the reference in the same case.
 struct Shown {
     library: String,
     version: String,
     trace: Trace,
+    reference: Trace,
 }
 
 /// The witnesses that can be run here, each run once. Those of foreign libraries may crash: they run in workers.
@@ -38,7 +38,9 @@ static SHOWN: LazyLock<BTreeMap<String, Shown>> = LazyLock::new(|| {
         limits: Limits::DEFAULT,
     };
     let here = Backends::here();
-    let mut subjects: BTreeMap<&str, std::sync::Arc<dyn Subject>> = BTreeMap::new();
+    let mut subjects: BTreeMap<&str, Arc<dyn Subject>> = BTreeMap::new();
+    let reference = isolation.open(REFERENCE).expect("a known backend");
+    let reference = reference.expect("the reference");
     let mut shown = BTreeMap::new();
     for witness in JUDGE
         .known
@@ -56,9 +58,12 @@ static SHOWN: LazyLock<BTreeMap<String, Shown>> = LazyLock::new(|| {
         let scenario = corpus
             .get(witness.scenario.as_str())
             .unwrap_or_else(|| panic!("{witness}: no such scenario"));
-        let ran = subject
-            .run(scenario, witness.variant)
-            .unwrap_or_else(|error| panic!("{witness}: {error}"));
+        let run = |subject: &Arc<dyn Subject>| {
+            let ran = subject.run(scenario, witness.variant);
+            ran.unwrap_or_else(|error| panic!("{witness}: {error}"))
+        };
+        let ran = run(subject);
+        let reference = run(&reference);
         let about = subject.about();
         shown.insert(
             witness.to_string(),
@@ -66,6 +71,7 @@ static SHOWN: LazyLock<BTreeMap<String, Shown>> = LazyLock::new(|| {
                 library: about.recorded_as(),
                 version: about.version.clone(),
                 trace: ran.trace,
+                reference: reference.trace,
             },
         );
     }
@@ -107,20 +113,15 @@ fn tested() -> Vec<&'static Issue> {
     here
 }
 
-/// What of a witness these issues explain: of each violation the issue and effect, or nothing.
-fn explained(known: &KnownIssues, witness: &Witness) -> Vec<Option<(String, usize)>> {
+/// What of a witness these issues explain: of each finding the issues and their effects, or nothing.
+fn explained(known: &KnownIssues, witness: &Witness) -> Vec<Vec<Cause>> {
     let shown = &SHOWN[&witness.to_string()];
-    let course = Course::of(&shown.trace).expect("a trace with its setting");
-    let watched = monitor::watch_course(&course);
-    let violations = monitor::violations(&watched);
-    let library = Library {
-        name: &shown.library,
-        version: &shown.version,
-    };
-    let explained = known.explain(library, &course, &violations).into_iter();
-    explained
-        .map(|found| found.map(|found| (found.issue.id.clone(), found.effect)))
-        .collect()
+    let mut judge = Judge::of(JUDGE.manual.clone());
+    judge.known = known.clone();
+    let named = (&*shown.library, &*shown.version);
+    let findings = judge.generated(&shown.reference, &shown.trace, named);
+    let causes = |finding: Finding| finding.known.map_or_else(Vec::new, |known| known.causes);
+    findings.into_iter().map(causes).collect()
 }
 
 #[test]
@@ -131,21 +132,19 @@ fn witness_shows_every_effect_of_its_issue_and_nothing_unexpected() {
         for witness in &issue.witnesses {
             let explained = explained(&JUDGE.known, witness);
             assert!(
-                !explained.contains(&None),
+                !explained.contains(&Vec::new()),
                 "{witness} shows something unexpected"
             );
-            let own = explained
-                .into_iter()
-                .flatten()
-                .filter(|(id, _)| *id == issue.id);
-            let own: BTreeSet<usize> = own.map(|(_, effect)| effect).collect();
+            let own = explained.into_iter().flatten();
+            let own = own.filter(|cause| cause.id == issue.id);
+            let own: BTreeSet<usize> = own.map(|cause| cause.effect).collect();
             assert!(!own.is_empty(), "{witness} does not show {}", issue.id);
             shown.extend(own);
         }
-        let all: BTreeSet<usize> = (0..issue.breaks.len()).collect();
+        let all: BTreeSet<usize> = (0..issue.breaks.len() + issue.differs.len()).collect();
         assert_eq!(
             shown, all,
-            "{}: elements of breaks that the witnesses show",
+            "{}: elements of breaks, then of differs, that the witnesses show",
             issue.id
         );
     }
@@ -169,7 +168,7 @@ fn each_makes_a_witness_unexpected(variations: Vec<Variation>) -> usize {
             .find(|issue| issue.id == variation.issue)
             .expect("an issue");
         let becomes_unexpected =
-            |witness: &Witness| explained(&variation.known, witness).contains(&None);
+            |witness: &Witness| explained(&variation.known, witness).contains(&Vec::new());
         if !issue.witnesses.iter().any(becomes_unexpected) {
             needless.push(format!("{}: {}", variation.issue, variation.what));
         }
@@ -194,6 +193,12 @@ fn element_of_breaks_is_needed_by_a_witness() {
 }
 
 #[test]
+fn element_of_differs_is_needed_by_a_witness() {
+    let count = each_makes_a_witness_unexpected(JUDGE.known.without_each_divergence());
+    println!("{count} elements left out, one at a time");
+}
+
+#[test]
 fn number_has_to_be_right() {
     let count = each_makes_a_witness_unexpected(JUDGE.known.with_each_number_changed());
     println!("{count} numbers changed, one at a time");
@@ -214,7 +219,10 @@ fn clauses_of_known_issues_exist_and_always_excuses_nothing_severe() {
                 issue.id,
                 clause.id
             );
-            if let Scope::Later(Some(until)) = &effect.scope {
+        }
+        let scopes = issue.breaks.iter().map(|effect| &effect.scope);
+        for scope in scopes.chain(issue.differs.iter().map(|differs| &differs.scope)) {
+            if let Scope::Later(Some(until)) = scope {
                 assert!(!until.is_always(), "{}: until always", issue.id);
             }
         }

@@ -16,8 +16,7 @@ use std::thread::available_parallelism;
 use libtest_mimic::{Arguments, Failed, Trial};
 use writeproof::backend::{Backends, REFERENCE};
 use writeproof::judge::{
-    Judge, Place, Recordings, Shapes, Verdict, differences, file_stem, recording, render, shape,
-    to_record,
+    Judge, Place, Recordings, Verdict, differences, file_stem, recording, render, to_record,
 };
 use writeproof::run::{CaseResult, Plan, Unwatched};
 use writeproof::scenario::{Corpus, Id, Scenario, Variant};
@@ -61,7 +60,6 @@ fn main() {
             "whatever is found is in the ledger, and whatever is in the ledger is found",
             known,
         ),
-        Trial::test("the shapes of all differences are recorded", shapes),
         Trial::test(
             "two backends compared either way come to the same counts",
             either_way,
@@ -266,38 +264,6 @@ fn texts_and_differences() -> Result<(), Failed> {
         }
     }
     Ok(())
-}
-
-/// What the fuzzer takes for known differences is what the scenarios show. Accepted as snapshots are.
-fn shapes() -> Result<(), Failed> {
-    let (plan, results) = everything()?;
-    let mut shapes = Shapes::default();
-    for result in results {
-        let of_result = |backend: &&Arc<dyn Subject>| backend.about().id == result.backend;
-        let backend = plan.backends.iter().find(of_result).ok_or("a backend")?;
-        let case = (result.scenario.clone(), result.variant);
-        let shape = shape(&result.differences);
-        shapes.add(&backend.about().recorded_as(), shape, &case);
-    }
-    // What no library shows any more is left alone: it may be one that is not built in here.
-    let mut stale = Vec::new();
-    for (library, text) in shapes.texts() {
-        let file = snapshots().join("shapes").join(format!("{library}.txt"));
-        if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
-            fs::write(&file, &text)?;
-        }
-        if fs::read_to_string(&file).unwrap_or_default() != text {
-            stale.push(file.display().to_string());
-        }
-    }
-    match stale.is_empty() {
-        true => Ok(()),
-        false => Err(format!(
-            "not what the scenarios show now (INSTA_UPDATE=always accepts it):\n{}",
-            stale.join("\n")
-        )
-        .into()),
-    }
 }
 
 fn known() -> Result<(), Failed> {

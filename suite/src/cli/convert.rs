@@ -164,7 +164,10 @@ impl<'r> Conversion<'r> {
             "" => "\n".to_owned(),
             line => format!("# {line}\n"),
         });
-        format!("# Not converted: {why}, on {of}.\n{}", lines.collect::<String>())
+        format!(
+            "# Not converted: {why}, on {of}.\n{}",
+            lines.collect::<String>()
+        )
     }
 
     /// What an issue says beside its trigger and what it breaks.
@@ -173,11 +176,7 @@ impl<'r> Conversion<'r> {
         let key = if is_address { "link" } else { "source" };
         let of_release = || (!entry.versions.is_empty()).then(|| self.release.clone());
         Stated {
-            reviewed: Some((
-                entry.class,
-                entry.reason.clone(),
-                (key, entry.link.clone()),
-            )),
+            reviewed: Some((entry.class, entry.reason.clone(), (key, entry.link.clone()))),
             affects: affects(self.about).or_else(of_release),
         }
     }
@@ -202,9 +201,8 @@ impl<'r> Conversion<'r> {
                 if !entry.finding.is(&broken.finding) {
                     continue;
                 }
-                let issue = broken.finding.known.as_ref().map(|known| &known.issue);
-                match issue {
-                    Some(issue) => known.extend(issue.as_ref().map(|issue| issue.id.clone())),
+                match &broken.finding.known {
+                    Some(by) => known.extend(by.causes.iter().map(|cause| cause.id.clone())),
                     None if *is_taken => {
                         known.insert("an entry above".to_owned());
                     }

@@ -174,7 +174,6 @@ impl Libraries {
 impl Named {
     /// As which library it is judged, and what this judge knows of that.
     fn identity(&self, judge: &Judge) -> JudgedAs {
-        let ledger = &judge.ledger;
         let loaded = self.subject.arrived().map(|arrived| &arrived.loaded);
         let recognised = loaded.and_then(|loaded| loaded.recognised.clone());
         let (library, by) = match &self.given {
@@ -195,20 +194,17 @@ impl Named {
             let version = version.unwrap_or_default();
             judge.known.affecting(Library { name, version }).count()
         });
-        let by_scenario = word.and_then(|word| ledger.library_of(word, version));
-        let known = by_scenario.or_else(|| word.filter(|_| by_cause > 0));
+        let recorded = judge.recordings.backends();
+        let series = word.and_then(|word| recorded_of(&recorded, word, version));
+        let known = series.or_else(|| word.filter(|_| by_cause > 0));
         let is_other = |name: &&str| word.is_some_and(|word| name.starts_with(word));
-        let others = match by_scenario {
+        let others = match series {
             Some(_) => Vec::new(),
-            None => ledger
-                .libraries()
-                .map(|(name, _)| name)
-                .filter(is_other)
-                .collect(),
+            None => recorded.iter().copied().filter(is_other).collect(),
         };
         JudgedAs {
             by,
-            entries: by_cause + by_scenario.map_or(0, |name| ledger.of(name).len()),
+            entries: by_cause,
             known: known.map(str::to_owned),
             others: others.into_iter().map(str::to_owned).collect(),
             library,
@@ -356,4 +352,21 @@ pub(super) fn default_backends() -> Result<(Vec<&'static str>, Vec<Unusable>), F
         }
     }
     Ok((Backends::here(), missing))
+}
+
+/// The name under which this series of a family was recorded: `openssl-1.1.1` for OpenSSL 1.1.1w, and `aws-lc`, which has no
+/// series, for every AWS-LC.
+fn recorded_of<'n>(names: &[&'n str], family: &str, version: Option<&str>) -> Option<&'n str> {
+    let is_of_series = |series: &str| {
+        let after = version.and_then(|version| version.strip_prefix(series));
+        after.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let fits = |name: &&str| match name.strip_prefix(family) {
+        Some("") => true,
+        Some(rest) => rest
+            .strip_prefix('-')
+            .is_some_and(|series| is_of_series(series.strip_prefix("system-").unwrap_or(series))),
+        None => false,
+    };
+    names.iter().copied().find(fits)
 }

@@ -255,9 +255,7 @@ fn next(
             found.join(", ")
         )
     }));
-    steps.push(format!(
-        "`cargo test {id}`, then `INSTA_UPDATE=always cargo test --test scenarios shapes` if a difference looks like none before, then `cargo test`."
-    ));
+    steps.push(format!("`cargo test {id}`, then `cargo test`."));
     steps.push(
         "`cargo run --release -- corpus`: the fuzzer begins with the new scenario too.".to_owned(),
     );
@@ -274,7 +272,7 @@ fn entries(results: &Results) -> BTreeMap<String, Vec<String>> {
     let mut entries: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let examined = results.iter().flat_map(|(_, examined)| examined);
     for one in examined {
-        let is_by_cause = |known: &Known| known.issue.is_some();
+        let is_by_cause = |known: &Known| !known.causes.is_empty();
         let entered = one
             .findings
             .iter()

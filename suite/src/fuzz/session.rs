@@ -276,11 +276,9 @@ impl Session {
             name: &name,
             version: &version,
         };
-        let is_known = self.judge.known.affecting(library).next().is_some()
-            || !self.judge.ledger.of(&name).is_empty();
-        if !is_known {
-            let known = self.judge.ledger.libraries();
-            let known = known.map(|(name, _)| name.to_owned()).collect();
+        if self.judge.known.affecting(library).next().is_none() {
+            let known = self.judge.known.products();
+            let known = known.into_iter().map(str::to_owned).collect();
             return Err(SessionError::UnknownAs { name, known });
         }
         Ok((name, version))

@@ -142,7 +142,10 @@ impl Pair<'_, '_> {
     fn entries(&self, at: Entries) -> impl Iterator<Item = &Entry> {
         let theirs = self.reference.moments.get(at.reference);
         let ours = self.seen.moments.get(at.seen);
-        [theirs, ours].into_iter().flatten().map(|moment| moment.entry)
+        [theirs, ours]
+            .into_iter()
+            .flatten()
+            .map(|moment| moment.entry)
     }
 
     /// What the peer makes of the half of a message is not the library's doing.
@@ -255,12 +258,13 @@ fn is_words(difference: &Difference) -> bool {
 /// The reasons in an error queue, each by one name.
 pub(super) fn reasons(queue: &[String]) -> Vec<String> {
     let of_libssl = queue.iter().any(|entry| entry.starts_with("ssl:"));
-    let is_place = |entry: &str| {
-        entry == BEHIND_THE_REASON || of_libssl && entry.starts_with(OF_PROVIDERS)
-    };
+    let is_place =
+        |entry: &str| entry == BEHIND_THE_REASON || of_libssl && entry.starts_with(OF_PROVIDERS);
     let entries = queue.iter().filter(|entry| !is_place(entry));
     let by_one_name = |entry: &String| {
-        let alert = OTHER_ALERTS.iter().find_map(|before| entry.strip_prefix(before));
+        let alert = OTHER_ALERTS
+            .iter()
+            .find_map(|before| entry.strip_prefix(before));
         alert.map_or_else(|| entry.clone(), |alert| format!("{ALERT}{alert}"))
     };
     entries.map(by_one_name).collect()
@@ -269,7 +273,10 @@ pub(super) fn reasons(queue: &[String]) -> Vec<String> {
 /// Records as far as they count: of handshake messages which they are, and nothing of how they are spread over records.
 fn contents(records: &[RecordSeen]) -> impl Iterator<Item = Contents<'_>> {
     records.iter().flat_map(|record| {
-        let begun = record.messages().iter().filter(|name| !name.ends_with(CONTINUED));
+        let begun = record
+            .messages()
+            .iter()
+            .filter(|name| !name.ends_with(CONTINUED));
         let messages = begun.map(|name| Contents::Message(name));
         let other = match record.body {
             Body::Handshake { .. } | Body::NoKey { .. } => None,
@@ -320,7 +327,11 @@ impl Upshot {
             }
         }
         let is_close = |alert: &String| super::monitor::is_close_notify(alert);
-        let closing: Vec<String> = alerts.iter().filter(|alert| is_close(alert)).cloned().collect();
+        let closing: Vec<String> = alerts
+            .iter()
+            .filter(|alert| is_close(alert))
+            .cloned()
+            .collect();
         alerts.retain(|alert| !is_close(alert));
         Self {
             delivered: Value::Bytes(delivered),
@@ -343,7 +354,9 @@ fn append(all: &mut Content, next: &Content) {
     all.len += next.len;
     for segment in &next.segments {
         match (all.segments.last_mut(), segment) {
-            (Some(Segment::Stream { to: end, .. }), Segment::Stream { from, to }) if end == from => {
+            (Some(Segment::Stream { to: end, .. }), Segment::Stream { from, to })
+                if end == from =>
+            {
                 *end = *to;
             }
             _ => all.segments.push(segment.clone()),

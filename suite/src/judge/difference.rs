@@ -301,7 +301,11 @@ fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, Value
     // What goes without saying with either error class is told by that.
     let usual = |call: &Call| call.told_want() == call.error.usual_want();
     if theirs.told_want() != ours.told_want() && !(usual(theirs) && usual(ours)) {
-        note(Aspect::Want, Value::Want(theirs.want), Value::Want(ours.want));
+        note(
+            Aspect::Want,
+            Value::Want(theirs.want),
+            Value::Want(ours.want),
+        );
     }
     let queue = |call: &Call| Value::Queue(call.queue.clone());
     note(Aspect::Queue, queue(theirs), queue(ours));

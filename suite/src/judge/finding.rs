@@ -80,9 +80,9 @@ pub struct Known {
     pub link: String,
     /// The entry that says so.
     pub entry: Location,
-    /// Which known issue it is, and what of it; nothing where an entry by scenario says so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub issue: Option<Cause>,
+    /// Which known issue it is, and what of it; several where each explains a part of a difference.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
 }
 
 /// The known issue that explains a finding.
@@ -174,7 +174,9 @@ impl Finding {
             severity: None,
             step: first.step,
             action: first.action.clone(),
-            expected: line(&join(aspects.iter().map(|d| d.reference.to_string()).collect())),
+            expected: line(&join(
+                aspects.iter().map(|d| d.reference.to_string()).collect(),
+            )),
             seen: line(&join(aspects.iter().map(ToString::to_string).collect())),
             observed: None,
             known: None,
@@ -242,7 +244,7 @@ mod tests {
                     file: "x.toml".to_owned(),
                     line: 1,
                 },
-                issue: None,
+                causes: Vec::new(),
             }),
         }
     }

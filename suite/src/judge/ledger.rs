@@ -173,8 +173,8 @@ impl Ledger {
         path: &str,
         text: &str,
     ) -> Result<(), ParseError> {
-        let entries =
-            read::page(path, text, keeper).map_err(|fault| ParseError::locate(path, text, fault))?;
+        let entries = read::page(path, text, keeper)
+            .map_err(|fault| ParseError::locate(path, text, fault))?;
         self.entries
             .entry(library.to_owned())
             .or_default()
@@ -192,23 +192,6 @@ impl Ledger {
     /// What is known of this library.
     pub fn of(&self, library: &str) -> &[Entry] {
         self.entries.get(library).map_or(&[], Vec::as_slice)
-    }
-
-    /// The name under which something is known of this series of a family: `openssl-1.1.1` has that of OpenSSL 1.1.1w, and
-    /// `aws-lc`, which has no series, that of every AWS-LC.
-    pub fn library_of(&self, family: &str, version: Option<&str>) -> Option<&str> {
-        let is_of_series = |series: &str| {
-            let after = version.and_then(|version| version.strip_prefix(series));
-            after.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
-        };
-        let fits = |name: &&str| match name.strip_prefix(family) {
-            Some("") => true,
-            Some(rest) => rest.strip_prefix('-').is_some_and(|series| {
-                is_of_series(series.strip_prefix("system-").unwrap_or(series))
-            }),
-            None => false,
-        };
-        self.entries.keys().map(String::as_str).find(fits)
     }
 
     /// The entry that knows this finding, if one does.
@@ -274,7 +257,7 @@ impl<F> Entry<F> {
             reason: self.reason.clone(),
             link: self.link.clone(),
             entry: self.location.clone(),
-            issue: None,
+            causes: Vec::new(),
         }
     }
 }

@@ -128,6 +128,17 @@ impl Judge {
         })
     }
 
+    /// With this manual alone: nothing is known, and nothing is recorded.
+    pub fn of(manual: Manual) -> Self {
+        Self {
+            manual,
+            known: KnownIssues::default(),
+            ledger: Ledger::default(),
+            recordings: Recordings::default(),
+            identities: BTreeMap::new(),
+        }
+    }
+
     /// Lets what is known of `identity` apply to the library that goes by the name `id` too.
     pub fn identify(&mut self, id: &str, identity: Identity) {
         self.identities.insert(id.to_owned(), identity);
@@ -258,7 +269,9 @@ impl Judge {
         // Dropped last.
         let of_reference;
         let course = Course::of(trace);
-        let mut judged = course.as_ref().map(|course| self.contract(course, trace, library));
+        let mut judged = course
+            .as_ref()
+            .map(|course| self.contract(course, trace, library));
         let mut findings: Vec<Finding> = match &judged {
             Some(judged) => judged.findings().collect(),
             None => Finding::end(trace).into_iter().collect(),

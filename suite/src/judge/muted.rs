@@ -131,7 +131,7 @@ mod tests {
             reason: String::new(),
             link: String::new(),
             entry: location(line),
-            issue: None,
+            causes: Vec::new(),
         });
         Finding {
             kind: Kind::Violation,

@@ -108,14 +108,19 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
     }
 
     fn known_by_cause(&mut self, differences: &[Difference]) -> Option<Known> {
-        let mut explained = differences.iter().map(|difference| {
+        let explained = differences.iter().map(|difference| {
             let mut sides = self.sides.iter_mut();
             sides.find_map(|(side, library)| library.explainer.difference(difference, *side))
         });
-        let first = explained.next()??;
-        explained
-            .all(|explanation| explanation.is_some())
-            .then(|| first.known())
+        let explained: Vec<_> = explained.collect::<Option<_>>()?;
+        let mut known = explained.first()?.known();
+        for explanation in &explained[1..] {
+            let cause = explanation.cause();
+            if !known.causes.contains(&cause) {
+                known.causes.push(cause);
+            }
+        }
+        Some(known)
     }
 
     fn known_by_clause(&self, difference: &Difference) -> Option<Known> {

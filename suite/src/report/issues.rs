@@ -1,7 +1,7 @@
 //! The known issues by cause, as a person reads them: in flow the issues, and the cases in which each was triggered and explained
 //! something, if everything was run; out flows text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::judge::known::{Issue, KnownIssues, Library};
@@ -15,8 +15,12 @@ pub struct Shown(BTreeMap<String, Cases>);
 /// Cases of one issue.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cases {
+    /// In which its trigger held.
     triggered: usize,
+    /// Of these, in which it explained something.
     explained: usize,
+    /// Of libraries that it does not affect, in which it explained how they differ from one that it affects.
+    of_others: usize,
 }
 
 impl Shown {
@@ -36,16 +40,17 @@ impl Shown {
                 name: &name,
                 version: &version,
             };
+            let of_findings = result.findings.iter();
+            let of_findings = of_findings.filter_map(|found| found.known.as_ref());
+            let causes = of_findings.flat_map(|known| &known.causes);
+            let mut causes: BTreeSet<&str> = causes.map(|cause| cause.id.as_str()).collect();
             for issue in known.triggered(library, &course) {
-                let is_own = |id: &str| id == issue.id;
-                let causes = result
-                    .findings
-                    .iter()
-                    .filter_map(|found| found.known.as_ref()?.issue.as_ref());
-                let explains = causes.into_iter().any(|cause| is_own(&cause.id));
                 let cases = shown.0.entry(issue.id.clone()).or_default();
                 cases.triggered += 1;
-                cases.explained += usize::from(explains);
+                cases.explained += usize::from(causes.remove(issue.id.as_str()));
+            }
+            for id in causes {
+                shown.0.entry(id.to_owned()).or_default().of_others += 1;
             }
         }
         shown
@@ -101,6 +106,9 @@ fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
     for effect in &issue.breaks {
         line("breaks", &effect.to_string());
     }
+    for differs in &issue.differs {
+        line("differs", &differs.to_string());
+    }
     for witness in &issue.witnesses {
         line("shown by", &witness.to_string());
     }
@@ -111,10 +119,14 @@ fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
             .rare
             .as_ref()
             .map_or_else(String::new, |rare| format!(": {rare}"));
+        let of_others = match cases.of_others {
+            0 => String::new(),
+            cases => format!(", and in {cases} of other libraries"),
+        };
         line(
             "cases",
             &format!(
-                "triggered in {}, explains in {} ({percent} %){rare}",
+                "triggered in {}, explains in {} ({percent} %){of_others}{rare}",
                 cases.triggered, cases.explained
             ),
         );

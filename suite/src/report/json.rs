@@ -280,6 +280,7 @@ mod tests {
             findings: vec![findings[0].clone(); entries.max(1)],
             more: Vec::new(),
             differences: Vec::new(),
+            normalised: 0,
             exercised: Vec::new(),
             recorded: Recorded::Stranger,
             origin: Origin::Library,

@@ -58,7 +58,8 @@ impl Proposed {
             "# {}: {}",
             named(about),
             match is_of_suite(about) {
-                true => "to be completed, and added to the file of its family below fixtures/ledger/causes",
+                true =>
+                    "to be completed, and added to the file of its family below fixtures/ledger/causes",
                 false => "to be completed with class, reason and link",
             }
         );
@@ -138,7 +139,9 @@ fn add_unexplained(
         kind != Kind::Stop || unknown.iter().any(|finding| finding.kind == kind)
     };
     let broken = broken(judge, about, &trace, &course);
-    let unexplained = broken.iter().filter(|broken| broken.finding.known.is_none());
+    let unexplained = broken
+        .iter()
+        .filter(|broken| broken.finding.known.is_none());
     proposals.add(&witness, &course, unexplained.filter(is_found));
     Ok(())
 }

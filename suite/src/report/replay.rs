@@ -150,7 +150,7 @@ mod tests {
                 file: "fixtures/ledger/rustls.toml".to_owned(),
                 line: 2,
             },
-            issue: None,
+            causes: Vec::new(),
         };
         let entry = |step, action: &str| Entry::new(step, action.to_owned(), Outcome::Done);
         let trace = Trace {

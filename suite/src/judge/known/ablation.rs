@@ -43,7 +43,10 @@ impl KnownIssues {
             for (index, differs) in known.issues[at].differs.iter().enumerate() {
                 let mut other = known.clone();
                 other.issues[at].differs.remove(index);
-                found.push((format!("element {} of differs, {differs}", index + 1), other));
+                found.push((
+                    format!("element {} of differs, {differs}", index + 1),
+                    other,
+                ));
             }
         })
     }
@@ -55,7 +58,10 @@ impl KnownIssues {
                 for (value, without) in differs.without_each_value() {
                     let mut other = known.clone();
                     other.issues[at].differs[index] = without;
-                    found.push((format!("{value} of element {} of differs", index + 1), other));
+                    found.push((
+                        format!("{value} of element {} of differs", index + 1),
+                        other,
+                    ));
                 }
             }
         })

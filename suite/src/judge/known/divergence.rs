@@ -81,7 +81,13 @@ impl Divergence {
         let fields = node
             .fields("a table such as { in = \"call\", error = \"SSL\", other = \"SYSCALL\" }")?
             .only(&KEYS)?;
-        let missing = || Fault::new(node.at(), "no \"in\"", "add in = \"call\" or in = \"later\"");
+        let missing = || {
+            Fault::new(
+                node.at(),
+                "no \"in\"",
+                "add in = \"call\" or in = \"later\"",
+            )
+        };
         let place = fields.find("in").ok_or_else(missing)?;
         let errors = |key| {
             let classes = |node| one_or_more(node, |node: Node<'_>| node.choice(ERRORS));
@@ -119,8 +125,7 @@ impl Divergence {
         let (_, own, other) = side.of(difference);
         match (own, other) {
             (Value::Class(own), Value::Class(other)) => {
-                self.errors.contains(own)
-                    && (self.others.is_empty() || self.others.contains(other))
+                self.errors.contains(own) && (self.others.is_empty() || self.others.contains(other))
             }
             (Value::Queue(own), _) if self.queues.contains(&reasons(own)) => true,
             _ => self.aspects.contains(&difference.aspect),
@@ -134,7 +139,9 @@ impl Divergence {
             let mut other = self.clone();
             let aspect = other.aspects.remove(index);
             let names = ASPECTS.iter();
-            let name = names.filter(|(_, named)| *named == aspect).map(|(name, _)| *name);
+            let name = names
+                .filter(|(_, named)| *named == aspect)
+                .map(|(name, _)| *name);
             without.push((name.collect(), other));
         }
         for index in 0..self.errors.len() {

@@ -83,7 +83,11 @@ fn issue(element: Node<'_>, location: Location, keeper: Keeper) -> Result<Issue,
     let differs = fields.read("differs", |node| elements(node, Divergence::read))?;
     if breaks.is_none() && differs.is_none() {
         let help = "say which clauses it breaks, or how the library differs from others";
-        return Err(Fault::new(element.at(), "no \"breaks\" and no \"differs\"", help));
+        return Err(Fault::new(
+            element.at(),
+            "no \"breaks\" and no \"differs\"",
+            help,
+        ));
     }
     let (breaks, differs) = (breaks.unwrap_or_default(), differs.unwrap_or_default());
     let effects = breaks.iter().map(|effect| (&effect.scope, effect.at));

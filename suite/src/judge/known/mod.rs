@@ -20,7 +20,7 @@ mod propose;
 mod stale;
 mod version;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub use ablation::Variation;
@@ -110,6 +110,14 @@ pub struct Explanation<'i> {
 }
 
 impl Explanation<'_> {
+    /// The issue, and what of it.
+    pub fn cause(&self) -> Cause {
+        Cause {
+            id: self.issue.id.clone(),
+            effect: self.effect,
+        }
+    }
+
     /// What is said of the violation.
     pub fn known(&self) -> Known {
         Known {
@@ -117,10 +125,7 @@ impl Explanation<'_> {
             reason: self.issue.reason.clone(),
             link: self.issue.link.clone(),
             entry: self.issue.location.clone(),
-            issue: Some(Cause {
-                id: self.issue.id.clone(),
-                effect: self.effect,
-            }),
+            causes: vec![self.cause()],
         }
     }
 }
@@ -203,6 +208,12 @@ impl KnownIssues {
         &self.issues
     }
 
+    /// The libraries that they affect, by the names under which they speak of them.
+    pub fn products(&self) -> BTreeSet<&str> {
+        let affected = self.issues.iter().flat_map(|issue| issue.affects.keys());
+        affected.map(String::as_str).collect()
+    }
+
     /// Those that affect this library.
     pub fn affecting(&self, library: Library<'_>) -> impl Iterator<Item = &Issue> {
         self.issues
@@ -245,8 +256,7 @@ impl KnownIssues {
         if violations.is_empty() {
             return Vec::new();
         }
-        self.explainer(library, course)
-            .violations(violations)
+        self.explainer(library, course).violations(violations)
     }
 
     /// Whether the trigger of each issue that affects this library held somewhere in this course.
@@ -364,8 +374,7 @@ impl<'i> Triggered<'i> {
             Some(unexpected) if issue.when.reads_outputs() => unexpected,
             _ => usize::MAX,
         };
-        let (effect, _) =
-            parts.find(|(_, scope)| holds(scope, held, moment, counted, history))?;
+        let (effect, _) = parts.find(|(_, scope)| holds(scope, held, moment, counted, history))?;
         Some(Explanation { issue, effect })
     }
 }

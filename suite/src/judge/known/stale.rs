@@ -20,7 +20,8 @@ impl KnownIssues {
         ran: impl Fn(Keeper) -> &'r Ran<'r>,
     ) -> Vec<Stale> {
         let mut stale = Vec::new();
-        for issue in self.affecting(library) {
+        // What tells a library from others is shown by others, too.
+        for issue in &self.issues {
             let ran = ran(issue.keeper);
             let own: Vec<&Witness> = issue.witnesses_on(library).collect();
             for witness in &own {
@@ -28,7 +29,7 @@ impl KnownIssues {
                     stale.push(issue.stale(library, format!("{witness}"), "does not show it"));
                 }
             }
-            if own.len() == issue.witnesses.len() {
+            if !own.is_empty() && own.len() == issue.witnesses.len() {
                 stale.extend(issue.stale_effects(library, &own, ran));
             }
         }
@@ -47,7 +48,8 @@ impl Issue {
         let findings = ran.get(&(&witness.scenario, witness.variant))?;
         let causes = findings
             .iter()
-            .filter_map(|found| found.known.as_ref()?.issue.as_ref());
+            .filter_map(|found| found.known.as_ref())
+            .flat_map(|known| &known.causes);
         let mut of_issue = causes.filter(|cause| cause.id == self.id);
         Some(of_issue.any(|cause| effect.is_none_or(|effect| effect == cause.effect)))
     }
@@ -59,13 +61,18 @@ impl Issue {
         ran: &Ran<'_>,
     ) -> Vec<Stale> {
         let mut stale = Vec::new();
-        for (index, effect) in self.breaks.iter().enumerate() {
+        let breaks = self.breaks.iter().enumerate();
+        let breaks =
+            breaks.map(|(at, effect)| format!("element {} of breaks, {}", at + 1, effect.clause));
+        let differs = self.differs.iter().enumerate();
+        let differs =
+            differs.map(|(at, differs)| format!("element {} of differs, {differs}", at + 1));
+        for (index, what) in breaks.chain(differs).enumerate() {
             let shown: Option<Vec<bool>> = witnesses
                 .iter()
                 .map(|witness| self.shows(witness, ran, Some(index)))
                 .collect();
             if shown.is_some_and(|shown| !shown.is_empty() && !shown.contains(&true)) {
-                let what = format!("element {} of breaks, {}", index + 1, effect.clause);
                 stale.push(self.stale(library, what, "is shown by no witness"));
             }
         }
