@@ -228,7 +228,10 @@ fn proposal_is_refused_with_its_place_until_it_is_completed() {
     let place = Place::new();
     let text = proposed(&place, ONE_MORE);
     for (key, remedy) in [
-        ("class", "the values are documented, by-design, bug, manual-unclear"),
+        (
+            "class",
+            "the values are documented, by-design, bug, manual-unclear",
+        ),
         ("reason", "must be one line of text"),
         ("link", "must be an address"),
     ] {
@@ -386,7 +389,10 @@ fn entry_that_cannot_be_converted_is_listed_and_kept_in_comments() {
     assert_eq!(stderr(&output), wanted);
     let text = stdout(&output);
     assert!(text.contains("\n# [[known]]\n# hangs = \"*\"\n"), "{text}");
-    assert_eq!(known(&text).issues().len(), text.matches("\n[[issue]]\n").count());
+    assert_eq!(
+        known(&text).issues().len(),
+        text.matches("\n[[issue]]\n").count()
+    );
     let rest = OldLedger::read("new.toml", &text).expect("a ledger");
     let is_old = |part: &Part| part.old.is_some();
     assert!(!rest.parts.iter().any(is_old), "{text}");
@@ -400,9 +406,40 @@ fn converted_file_takes_the_place_of_the_old_one() {
     let faulty = TempDir::new().expect("a folder");
     let path = file.to_str().expect("a path");
     let arguments = ["ledger", "--convert", path, "--output", path];
-    let output = on(&library(&faulty, ONE_MORE), &place.own_scenario(), &arguments);
+    let output = on(
+        &library(&faulty, ONE_MORE),
+        &place.own_scenario(),
+        &arguments,
+    );
     assert_exit(&output, 0);
     assert_eq!(fs::read_to_string(&file).expect("it is there"), printed);
+}
+
+#[test]
+fn converted_file_keeps_its_issues_and_converts_nothing_that_they_explain() {
+    let place = Place::new();
+    let issues = completed(&proposed(&place, ONE_MORE));
+    let path = place.write("mixed.toml", &format!("{}\n{issues}", old()));
+    let output = convert(&place, ONE_MORE, &path);
+    assert_exit(&output, 0);
+    let text = stdout(&output);
+    assert!(text.ends_with(&issues), "{text}");
+    let known = known(&text);
+    assert_eq!(known.issues().len(), issues.matches("[[issue]]").count());
+    assert!(
+        text.contains(": known already, by return-at-most-asked-1"),
+        "{text}"
+    );
+}
+
+#[test]
+fn scenarios_without_a_run_are_bad_usage() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.args(["ledger", "--scenario", "retry"]);
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.expect("the command starts");
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains("--propose"), "{}", stderr(&output));
 }
 
 #[rstest]
@@ -412,9 +449,16 @@ fn ledger_is_converted_by_the_one_library_that_it_is_of(#[case] backends: &[&str
     let place = Place::new();
     let path = place.write("old.toml", &old());
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
-    command.args(["ledger", "--convert"]).arg(&path).args(backends);
+    command
+        .args(["ledger", "--convert"])
+        .arg(&path)
+        .args(backends);
     let output = command.stdin(Stdio::null()).output();
     let output = output.expect("the command starts");
     assert_exit(&output, 2);
-    assert!(stderr(&output).contains("name that one"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("name that one"),
+        "{}",
+        stderr(&output)
+    );
 }

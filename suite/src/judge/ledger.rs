@@ -173,8 +173,8 @@ impl Ledger {
         path: &str,
         text: &str,
     ) -> Result<(), ParseError> {
-        let entries =
-            read::page(path, text, keeper).map_err(|fault| ParseError::locate(path, text, fault))?;
+        let entries = read::page(path, text, keeper)
+            .map_err(|fault| ParseError::locate(path, text, fault))?;
         self.entries
             .entry(library.to_owned())
             .or_default()

@@ -255,8 +255,10 @@ impl Judge {
         course: &Course<'_>,
         library: Library<'_>,
     ) -> Vec<Broken> {
-        let explain =
-            |found: &[(&str, &Violation)]| self.known.explain_with_the_rest_known(library, course, found);
+        let explain = |found: &[(&str, &Violation)]| {
+            self.known
+                .explain_with_the_rest_known(library, course, found)
+        };
         self.broken(trace, course, &monitor::watch_course(course), explain)
     }
 

@@ -181,8 +181,7 @@ impl Effect {
         let scope = scope(&fields, fields.find("in").ok_or_else(|| missing("in"))?)?;
         let pattern = Pattern::read(&fields)?;
         if pattern.is_empty() {
-            let help =
-                "say what is observed: error, returns, record, alert, flaw, bytes, missing, repeated, what or ends";
+            let help = "say what is observed: error, returns, record, alert, flaw, bytes, missing, repeated, what or ends";
             return Err(Fault::new(node.at(), "it explains anything", help));
         }
         Ok(Self {
@@ -236,7 +235,9 @@ fn scope(fields: &Fields<'_>, node: Node<'_>) -> Result<Scope, Fault> {
 fn error_class(node: Node<'_>) -> Result<ErrorClass, Fault> {
     match node.as_text() {
         Some(_) => node.choice(ERRORS),
-        None => node.number(i32::MIN..=i32::MAX).map(ErrorClass::from_number),
+        None => node
+            .number(i32::MIN..=i32::MAX)
+            .map(ErrorClass::from_number),
     }
 }
 

@@ -250,12 +250,18 @@ fn proposed(known: &KnownIssues, scripts: &[Script]) -> String {
             scenario: Id::new("local/mine").expect("an id"),
             variant: course.setting.variant,
         };
-        let unexplained = broken.iter().filter(|broken| broken.finding.known.is_none());
+        let unexplained = broken
+            .iter()
+            .filter(|broken| broken.finding.known.is_none());
         proposals.add(&witness, &course, unexplained);
     }
     assert_eq!(proposals.inexpressible(), [""; 0]);
     let stated = Stated {
-        reviewed: Some((Class::Bug, "A reason.".to_owned(), ("source", "x.c:1".to_owned()))),
+        reviewed: Some((
+            Class::Bug,
+            "A reason.".to_owned(),
+            ("source", "x.c:1".to_owned()),
+        )),
         affects: None,
     };
     let mut taken = BTreeSet::new();
@@ -280,7 +286,11 @@ fn proposal_explains_its_case_and_none_with_another_trigger_or_number() {
     let none = KnownIssues::default();
     let text = proposed(&none, &[lost(Script::tls13(), true)]);
     let known = read(&text);
-    assert_eq!(unexpected(&known, &lost(Script::tls13(), true)), NONE, "{text}");
+    assert_eq!(
+        unexpected(&known, &lost(Script::tls13(), true)),
+        NONE,
+        "{text}"
+    );
     // The transport blocked: another trigger. Twice as much was lost: another number.
     assert_eq!(unexpected(&known, &lost(Script::tls13(), false)), [2]);
     let twice = lost(lost(Script::tls13(), false), true);
@@ -311,7 +321,10 @@ fn proposal_has_a_sum_of_quantities_where_one_fits_every_case() {
     let longer = Script::tls13()
         .write(12, Call::success(12))
         .refused(Direction::Out, Refusal::Zero);
-    let text = proposed(&KnownIssues::default(), &[lost(Script::tls13(), true), longer.clone()]);
+    let text = proposed(
+        &KnownIssues::default(),
+        &[lost(Script::tls13(), true), longer.clone()],
+    );
     let known = read(&text);
     assert_eq!(known.issues().len(), 1, "{text}");
     assert!(text.contains("missing = \"asked\""), "{text}");
@@ -327,8 +340,11 @@ fn nothing_is_proposed_for_what_is_explained_once_the_rest_is_known() {
         .write(9, failed(-1, ErrorClass::Syscall));
     let dead = known(DEAD);
     assert_eq!(unexpected(&dead, &script), [3, 4]);
-    let text = proposed(&dead, &[script.clone()]);
-    assert!(!text.contains("error.dead-connection-tells-the-truth"), "{text}");
+    let text = proposed(&dead, std::slice::from_ref(&script));
+    assert!(
+        !text.contains("error.dead-connection-tells-the-truth"),
+        "{text}"
+    );
     let mut all = dead;
     all.add_own("proposed.toml", &text).expect("a ledger");
     assert_eq!(unexpected(&all, &script), NONE, "{text}");

@@ -182,20 +182,42 @@ source = "x.c:2"
         let texts: String = ledger.parts.iter().map(|part| &*part.text).collect();
         assert_eq!(texts, MIXED);
         assert_eq!(ledger.parts[0].text, "# Mine.\n\n");
-        assert!(ledger.parts[2].text.starts_with("# A difference.\n[[known]]\n"));
+        assert!(
+            ledger.parts[2]
+                .text
+                .starts_with("# A difference.\n[[known]]\n")
+        );
         let lines: Vec<usize> = ledger.entries().map(|entry| entry.location.line).collect();
         assert_eq!(lines, [3, 19]);
-        let words: Vec<String> = ledger.entries().map(|entry| entry.finding.words()).collect();
-        assert_eq!(words, ["violates zero.write-is-an-error: returns *", "hang: *"]);
+        let words: Vec<String> = ledger
+            .entries()
+            .map(|entry| entry.finding.words())
+            .collect();
+        assert_eq!(
+            words,
+            ["violates zero.write-is-an-error: returns *", "hang: *"]
+        );
     }
 
     #[test]
     fn wrong_old_entry_is_refused_with_its_place() {
         for (from, to, expected) in [
-            ("seen = \"returns *\"\n", "", "mine.toml:3:1: an entry is incomplete: add seen"),
+            (
+                "seen = \"returns *\"\n",
+                "",
+                "mine.toml:3:1: an entry is incomplete: add seen",
+            ),
             ("hangs", "hungs", "unknown key \"hungs\""),
-            ("hangs = \"*\"\n", "", "mine.toml:19:1: an entry is incomplete: add violates"),
-            ("\n[[known]]\nhangs", "\n[[unknown]]\nhangs", "unknown key \"unknown\""),
+            (
+                "hangs = \"*\"\n",
+                "",
+                "mine.toml:19:1: an entry is incomplete: add violates",
+            ),
+            (
+                "\n[[known]]\nhangs",
+                "\n[[unknown]]\nhangs",
+                "unknown key \"unknown\"",
+            ),
         ] {
             assert!(MIXED.contains(from), "{from}");
             let error = OldLedger::read("mine.toml", &MIXED.replacen(from, to, 1)).unwrap_err();

@@ -63,11 +63,7 @@ fn difference(fields: &Fields<'_>, location: &Location) -> Result<Expected, Faul
 
 /// An entry in which this is missing.
 pub(super) fn incomplete(fields: &Fields<'_>, what: &str) -> Fault {
-    Fault::new(
-        fields.at(),
-        "an entry is incomplete",
-        format!("add {what}"),
-    )
+    Fault::new(fields.at(), "an entry is incomplete", format!("add {what}"))
 }
 
 /// An entry whose finding is read in this way.
