@@ -187,6 +187,27 @@ fn the_manual_as_json_has_all_clauses_with_what_became_of_them() {
     }
 }
 
+/// A clause that OpenSSL 1.1.1 and the reference break, as the known issues say.
+const KNOWN_TO_BREAK: &str = "error.syscall-means-io-failed";
+
+#[rstest]
+#[case::as_its_object_shows(&[], &["manual-unclear", "by-design", "bug"])]
+#[case::unknown(&["--as", "unknown"], &["UNKNOWN"])]
+fn the_manual_judges_a_named_library_as_what_it_is(
+    #[case] judged_as: &[&str],
+    #[case] classes: &[&str],
+) {
+    let arguments = ["manual", KNOWN_TO_BREAK, "--backend", "openssl-3.6"];
+    let library = ["--libssl", LIBSSL, "--name", "mine"];
+    let text = writeproof(&[&arguments, &library[..], judged_as].concat()).out;
+    let broken = text
+        .lines()
+        .find(|line| line.starts_with("  broken by mine in "));
+    let broken = broken.unwrap_or_else(|| panic!("{text}"));
+    let is_class = |class: &&str| broken.contains(&format!(" ({class}), e.g. in step "));
+    assert!(classes.iter().any(is_class), "{broken}");
+}
+
 #[rstest]
 #[case("retry.same-argument", "did you mean \"retry.same-arguments\"?")]
 #[case("no-such-topic.at-all-anywhere", "`writeproof manual` tells all")]

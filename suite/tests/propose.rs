@@ -415,6 +415,33 @@ fn converted_file_takes_the_place_of_the_old_one() {
     assert_eq!(fs::read_to_string(&file).expect("it is there"), printed);
 }
 
+#[test]
+fn converted_file_keeps_its_issues_and_converts_nothing_that_they_explain() {
+    let place = Place::new();
+    let issues = completed(&proposed(&place, ONE_MORE));
+    let path = place.write("mixed.toml", &format!("{}\n{issues}", old()));
+    let output = convert(&place, ONE_MORE, &path);
+    assert_exit(&output, 0);
+    let text = stdout(&output);
+    assert!(text.ends_with(&issues), "{text}");
+    let known = known(&text);
+    assert_eq!(known.issues().len(), issues.matches("[[issue]]").count());
+    assert!(
+        text.contains(": known already, by return-at-most-asked-1"),
+        "{text}"
+    );
+}
+
+#[test]
+fn scenarios_without_a_run_are_bad_usage() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    command.args(["ledger", "--scenario", "retry"]);
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.expect("the command starts");
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains("--propose"), "{}", stderr(&output));
+}
+
 #[rstest]
 #[case::none(&[])]
 #[case::two(&["--backend", "openssl-3.6", "--backend", "rustls"])]

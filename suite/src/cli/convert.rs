@@ -35,7 +35,8 @@ pub(super) fn convert(path: &Path, arguments: &LedgerArguments) -> Result<Exit, 
     if libraries.named().len() + arguments.backend.len() != 1 {
         return Err(Failure::NotOneToConvert(path.to_owned()));
     }
-    let (judge, _) = judge_with(&arguments.ledger, &libraries)?;
+    let (mut judge, _) = judge_with(&arguments.ledger, &libraries)?;
+    judge.known.add_own(&path.to_string_lossy(), &rest(&old))?;
     let backends = named_or_chosen(&libraries, arguments)?;
     let plan = of_scenarios(scenarios, &libraries, backends)?;
     let results = carry_out(&plan, &judge)?;
@@ -53,6 +54,15 @@ pub(super) fn convert(path: &Path, arguments: &LedgerArguments) -> Result<Exit, 
     } else {
         Ok(Exit::Unexpected)
     }
+}
+
+/// The file with nothing in the lines of old entries: what is known by cause in it already.
+fn rest(old: &OldLedger) -> String {
+    let parts = old.parts.iter().map(|part| match part.old {
+        None => part.text.clone(),
+        Some(_) => "\n".repeat(part.text.matches('\n').count()),
+    });
+    parts.collect()
 }
 
 /// The scenarios that the entries speak of: of the library, and of the files that these arguments name.

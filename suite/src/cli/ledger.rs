@@ -88,9 +88,10 @@ fn run(arguments: &LedgerArguments) -> Result<Exit, Failure> {
             "{} out of date, {} missing{}",
             stale.len(),
             proposed.entries,
-            match proposed.entries {
-                0 => "",
-                _ => ": --propose writes them",
+            if proposed.entries == 0 {
+                ""
+            } else {
+                ": --propose writes them"
             }
         );
     }
@@ -119,7 +120,6 @@ pub(super) fn named_or_chosen(
 /// What is known of the libraries that were run, with the cases in which it was triggered and explained something.
 fn with_cases(judge: &Judge, plan: &Plan<'_>, results: &[CaseResult]) -> String {
     let explained = Explained::of(plan, results);
-    let ran: Vec<String> = explained.versions.keys().cloned().collect();
     let abouts: BTreeMap<&str, (String, String)> = plan
         .backends
         .iter()
@@ -134,6 +134,14 @@ fn with_cases(judge: &Judge, plan: &Plan<'_>, results: &[CaseResult]) -> String 
     let counted = Shown::of(&judge.known, results, |id| {
         abouts.get(id).cloned().unwrap_or_default()
     });
+    // A library that is named by path goes by another name than what it is.
+    let judged_as = abouts.values().map(|(name, _)| name.clone());
+    let ran: Vec<String> = explained
+        .versions
+        .keys()
+        .cloned()
+        .chain(judged_as)
+        .collect();
     shown(judge, &ran, Some(&counted), Some(&explained))
 }
 

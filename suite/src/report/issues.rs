@@ -90,7 +90,13 @@ fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
     line("what", &issue.title);
     line("why", &issue.reason);
     line("where", &issue.link);
-    line("affects", &affects.join("; "));
+    line(
+        "affects",
+        &match affects.as_slice() {
+            [] => "every library".to_owned(),
+            affects => affects.join("; "),
+        },
+    );
     line("read in", if read.is_empty() { "no version" } else { "" });
     for place in &read {
         line("", place);

@@ -57,10 +57,10 @@ impl Proposed {
             self.text,
             "# {}: {}",
             named(about),
-            match is_of_suite(about) {
-                true =>
-                    "to be completed, and added to the file of its family below fixtures/ledger/causes",
-                false => "to be completed with class, reason and link",
+            if is_of_suite(about) {
+                "to be completed, and added to the file of its family below fixtures/ledger/causes"
+            } else {
+                "to be completed with class, reason and link"
             }
         );
         for what in &inexpressible {
@@ -83,12 +83,13 @@ impl Proposed {
             self.text,
             "# {}: how it differs; to be completed{}",
             named(about),
-            match is_of_suite(about) {
-                true => format!(
+            if is_of_suite(about) {
+                format!(
                     ", and added to fixtures/ledger/{}.toml",
                     about.recorded_as()
-                ),
-                false => String::new(),
+                )
+            } else {
+                String::new()
             }
         );
         for (how, cases) in differences {

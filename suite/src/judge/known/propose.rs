@@ -249,9 +249,10 @@ impl Proposal {
         };
         if let Some((library, range)) = &stated.affects {
             let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            let library = match library.chars().all(is_bare) {
-                true => library.clone(),
-                false => quoted(library),
+            let library = if library.chars().all(is_bare) {
+                library.clone()
+            } else {
+                quoted(library)
             };
             let _ = writeln!(text, "affects = {{ {library} = {} }}", quoted(range));
         }

@@ -340,7 +340,7 @@ fn nothing_is_proposed_for_what_is_explained_once_the_rest_is_known() {
         .write(9, failed(-1, ErrorClass::Syscall));
     let dead = known(DEAD);
     assert_eq!(unexpected(&dead, &script), [3, 4]);
-    let text = proposed(&dead, &[script.clone()]);
+    let text = proposed(&dead, std::slice::from_ref(&script));
     assert!(
         !text.contains("error.dead-connection-tells-the-truth"),
         "{text}"
