@@ -368,6 +368,12 @@ impl State {
         self.far_end.as_ref().and_then(Weak::upgrade)
     }
 
+    /// Notes how many transport calls in a row have moved no byte by now.
+    fn note_fruitless(&mut self) {
+        let still = u32::try_from(self.still).unwrap_or(u32::MAX);
+        self.traffic.fruitless = self.traffic.fruitless.max(still);
+    }
+
     fn given_up(&self) -> Option<GivenUp> {
         if self.sends_too_much {
             return Some(GivenUp::SendsTooMuch(self.out_most));
@@ -579,6 +585,7 @@ impl Link {
         };
         let state = &mut *self.state();
         state.traffic.out.note(bytes.len(), transfer);
+        state.note_fruitless();
         state.traffic.last = Some(Direction::Out);
         transfer
     }
@@ -631,6 +638,7 @@ impl Link {
         }
         let state = &mut *self.state();
         state.traffic.inn.note(space.len(), transfer);
+        state.note_fruitless();
         state.traffic.last = Some(Direction::In);
         transfer
     }

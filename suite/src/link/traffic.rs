@@ -14,6 +14,9 @@ pub struct Traffic {
     /// From the peer.
     #[serde(default, skip_serializing_if = "Flow::is_none")]
     pub inn: Flow,
+    /// The most transport calls in a row, in either direction, that moved no byte.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fruitless: u32,
     /// Which way the last transport call went, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Direction>,

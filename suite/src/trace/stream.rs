@@ -2,6 +2,7 @@
 //! forgotten: a write that is refused may have been sent in part all the same.
 
 use std::cell::LazyCell;
+use std::collections::BTreeSet;
 
 use super::content::{Content, LEFT, Pattern, Segment};
 
@@ -14,6 +15,8 @@ pub struct Stream {
     short: Vec<(Offer, Pattern)>,
     /// What retries with changed content offered.
     changed: Vec<Offer>,
+    /// Where offers end.
+    ends: BTreeSet<usize>,
     accepted: usize,
     seen: usize,
 }
@@ -37,6 +40,9 @@ const STRIDE: usize = RECOGNISABLE - SHORT + 1;
 /// are expected: further on it would take too long.
 const NEAR: usize = 64;
 
+/// So many ends of offers are compared with bytes that are too few to recognise: more would match by chance.
+const ENDS: usize = 4;
+
 impl Stream {
     /// Bytes that were accepted so far.
     pub fn accepted(&self) -> usize {
@@ -56,6 +62,7 @@ impl Stream {
     /// A write offers these bytes, to follow those that were accepted.
     pub fn offer(&mut self, bytes: &[u8]) {
         self.note_if_short(bytes, Pattern::Library);
+        self.ends.insert(self.accepted + bytes.len());
         for offer in &mut self.offers {
             let Some(known) = offer.from(self.accepted) else {
                 continue;
@@ -78,6 +85,7 @@ impl Stream {
     /// A retry offers so many bytes with changed content, to follow those that were accepted.
     pub fn offer_changed(&mut self, len: usize) {
         let position = self.accepted;
+        self.ends.insert(position + len);
         let mut known = self.changed.iter();
         if known.any(|offer| offer.position == position && offer.bytes.len() >= len) {
             return;
@@ -133,7 +141,11 @@ impl Stream {
         if left >= RECOGNISABLE {
             return Segment::Left { len: left };
         }
-        if let Some(segment) = self.elsewhere(bytes).or_else(|| self.short_offer(bytes)) {
+        let elsewhere = self.elsewhere(bytes);
+        if let Some(segment) = elsewhere
+            .or_else(|| self.short_offer(bytes))
+            .or_else(|| self.end_of_an_offer(bytes))
+        {
             return segment;
         }
         let known = |at: &usize| {
@@ -247,6 +259,22 @@ impl Stream {
         Some(match pattern {
             Pattern::Changed => Segment::Changed { from, to },
             _ => Segment::Stream { from, to },
+        })
+    }
+
+    /// The end of one of the next offers, if all of `bytes` stand there. A sender that skips the beginning of what it is offered
+    /// may send a rest that is too short to recognise by itself.
+    fn end_of_an_offer(&self, bytes: &[u8]) -> Option<Segment> {
+        let stands_at =
+            |from: usize, offers: &[Offer]| longest_prefix(offers, from, bytes) == bytes.len();
+        let ends = self.ends.range(self.seen + bytes.len()..).take(ENDS);
+        ends.copied().find_map(|to| {
+            let from = to - bytes.len();
+            if stands_at(from, &self.offers) {
+                Some(Segment::Stream { from, to })
+            } else {
+                stands_at(from, &self.changed).then_some(Segment::Changed { from, to })
+            }
         })
     }
 }
@@ -387,6 +415,23 @@ mod tests {
             seen(&[pattern(0, 50), vec![1, 2, 3], pattern(50, 50)]),
             three
         );
+    }
+
+    #[test]
+    fn a_short_rest_of_an_offer_is_recognised() {
+        let mut stream = Stream::default();
+        stream.offer(&pattern(0, 1));
+        stream.accept(1);
+        stream.offer(&pattern(1, 3));
+        stream.accept(3);
+        stream.offer(&pattern(4, 1));
+        assert_eq!(stream.see(&pattern(0, 1)).to_string(), "1 byte  0..1");
+        assert_eq!(stream.see(&pattern(2, 2)).to_string(), "2 bytes  2..4");
+        // What was seen already, and what is not at an end, is not.
+        for (from, len) in [(2, 2), (0, 2)] {
+            let text = stream.see(&pattern(from, len)).to_string();
+            assert_eq!(text, "2 bytes  2 bytes that nobody offered");
+        }
     }
 
     #[test]

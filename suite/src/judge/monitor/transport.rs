@@ -10,24 +10,32 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("call.returns", returns),
 ];
 
-/// How often a call may be refused by the transport before it returns: once each way is enough; a library
-/// that flushes, reads and tells an alert has a few more reasons to ask.
+/// How often in a row the transport may refuse a call before that returns: once each way is enough; a library that flushes,
+/// reads and sends an alert has a few more reasons to ask. A byte that moves is a new reason: a read that gets its record byte by byte
+/// may offer after each of them what is queued.
 const MOST_REFUSALS: u32 = 8;
 
 fn bounded_calls(course: &Course<'_>, notes: &mut Notes) {
     for (moment, _) in course.calls() {
-        let Some(Traffic { out, inn, .. }) = &moment.entry.traffic else {
+        let Some(Traffic {
+            out,
+            inn,
+            fruitless,
+            ..
+        }) = &moment.entry.traffic
+        else {
             continue;
         };
         if !out.is_used() && !inn.is_used() {
             continue;
         }
-        let fruitless = out.refusals + out.empty + inn.refusals + inn.empty;
         notes.check(
-            fruitless <= MOST_REFUSALS,
+            *fruitless <= MOST_REFUSALS,
             moment,
-            format_args!("at most {MOST_REFUSALS} calls of the transport that come to nothing"),
-            Observation::FruitlessTransportCalls(fruitless),
+            format_args!(
+                "at most {MOST_REFUSALS} calls in a row of the transport that move no byte"
+            ),
+            Observation::FruitlessTransportCalls(*fruitless),
         );
     }
 }
@@ -76,6 +84,9 @@ mod tests {
         let mut script = Script::tls13().blocked_write();
         kept(clause, 1, &script);
         script.traffic().out.refusals = 1000;
+        script.traffic().fruitless = 8;
+        kept(clause, 1, &script);
+        script.traffic().fruitless = 9;
         broken(clause, 2, &script);
         not_exercised(clause, &Script::tls13());
     }
