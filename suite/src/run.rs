@@ -14,12 +14,11 @@ use std::thread;
 use crate::backend::REFERENCE;
 use crate::judge::known::Library;
 use crate::judge::{
-    Compared, Difference, Finding, Judge, Judgement, Keeper, Kind, More, Place, Recorded, Stale,
-    Verdict,
+    Compared, Difference, Finding, Judge, Judgement, Keeper, Kind, More, Recorded, Stale, Verdict,
 };
 use crate::limits;
 use crate::manual::{Manual, Strength};
-use crate::scenario::{Corpus, Id, Origin, Scenario, Selection, Variant};
+use crate::scenario::{Id, Origin, Scenario, Selection, Variant};
 use crate::stage::StageError;
 use crate::subject::{Printed, Ran, Subject};
 use crate::trace::Trace;
@@ -280,11 +279,9 @@ impl<'c> Plan<'c> {
                 let recorded_as = about.recorded_as();
                 for ((place, &variant), ran) in variants.iter().enumerate().zip(ran) {
                     let Ran { mut trace, printed } = ran;
-                    let at = Place {
-                        library: &recorded_as,
+                    let library = Library {
+                        name: &recorded_as,
                         version: &about.version,
-                        scenario: &scenario.id,
-                        variant,
                     };
                     let Judgement {
                         verdict,
@@ -293,7 +290,8 @@ impl<'c> Plan<'c> {
                         differences,
                         normalised,
                         exercised,
-                    } = judge.judge_against((of_reference, &reference[place].trace), &trace, &at);
+                    } = judge
+                        .judge_against((of_reference, &reference[place].trace), (library, &trace));
                     let recorded =
                         judge
                             .recordings
@@ -336,7 +334,7 @@ impl<'c> Plan<'c> {
     }
 
     /// The entries of the ledger whose finding did not come in these results, as far as they can tell.
-    pub fn stale(&self, judge: &Judge, corpus: &Corpus, results: &[CaseResult]) -> Vec<Stale> {
+    pub fn stale(&self, judge: &Judge, results: &[CaseResult]) -> Vec<Stale> {
         let with = match self.reference.about().id.as_str() {
             REFERENCE => Compared::Reference,
             _ => Compared::Another,
@@ -361,7 +359,6 @@ impl<'c> Plan<'c> {
                 .map(|result| ((&result.scenario, result.variant), &result.findings[..]))
                 .collect();
             let (library, version) = (about.recorded_as(), &about.version);
-            stale.extend(judge.ledger.stale(with, corpus, &library, version, &ran));
             let library = Library {
                 name: &library,
                 version,
@@ -370,7 +367,7 @@ impl<'c> Plan<'c> {
                 Keeper::Suite => &ran,
                 Keeper::User => &all,
             };
-            stale.extend(judge.known.stale(library, of_keeper));
+            stale.extend(judge.known.stale(library, with, of_keeper));
         }
         stale
     }

@@ -163,13 +163,13 @@ fn a_broken_should_alone_is_counted_and_fails_a_strict_check() {
     assert_exit(&writeproof("check", &arguments), 1);
 }
 
-/// What is the same of a library that is named by path holds of a backend.
+/// What is known of a backend is known in a file of one's own too.
 #[rstest]
 #[case::run("run", &["--backend", "rustls"])]
 #[case::show("show", &["--backend", "rustls"])]
 #[case::diff("diff", &["openssl-3.6", "rustls"])]
 #[case::diff_without_the_reference("diff", &["openssl-1.1.1", "rustls"])]
-fn a_backend_that_differs_in_a_file_of_ones_own_exits_with_1(
+fn backend_that_differs_by_a_known_cause_in_a_file_of_ones_own_exits_with_0(
     #[case] command: &str,
     #[case] backends: &[&str],
 ) {
@@ -186,5 +186,5 @@ steps = ["handshake", { link = { accept = 0 } }, { write = { len = 100 } }]
         arguments.push("--scenario".to_owned());
     }
     arguments.push(file.display().to_string());
-    assert_exit(&writeproof(command, &arguments), 1);
+    assert_exit(&writeproof(command, &arguments), 0);
 }

@@ -5,7 +5,7 @@ use writeproof::backend::{
     About, Backend, Backends, Bytes, Endpoint, REFERENCE, Setup, Unsupported,
 };
 use writeproof::judge::monitor::{self, Violation};
-use writeproof::judge::{Judge, Judgement, Kind, Place, Verdict};
+use writeproof::judge::{Judge, Judgement, Kind, Verdict, known};
 use writeproof::limits::{Allowance, Limit};
 use writeproof::link::{Link, Transfer};
 use writeproof::manual::Severity;
@@ -66,15 +66,12 @@ fn run(write: WriteFunction, scenario: &Scenario) -> Trace {
 }
 
 fn judge(reference: &Trace, trace: &Trace) -> Judgement {
-    let id = Id::new("own/limits").expect("an id");
-    let at = Place {
-        library: "own",
+    let library = known::Library {
+        name: "own",
         version: "1",
-        scenario: &id,
-        variant: variant(),
     };
     let judge = Judge::built_in().expect("right fixtures");
-    judge.judge(reference, trace, &at)
+    judge.judge(reference, trace, library)
 }
 
 fn all(_: &Link, bytes: &[u8]) -> Call {

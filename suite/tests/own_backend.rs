@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use writeproof::backend::{About, Backend, Backends, Bytes, Endpoint, Setup, Unsupported};
-use writeproof::judge::{Judge, Place, Verdict};
+use writeproof::judge::known::Library;
+use writeproof::judge::{Judge, Verdict};
 use writeproof::link::Link;
 use writeproof::run::{Plan, Unwatched};
 use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
@@ -68,14 +69,11 @@ fn judge() -> Judge {
 }
 
 fn verdict(reference: &Trace, trace: &Trace) -> Verdict {
-    let id = Id::new("own/backend").expect("an id");
-    let at = Place {
-        library: "own",
+    let library = Library {
+        name: "own",
         version: "1",
-        scenario: &id,
-        variant: variant(),
     };
-    judge().judge(reference, trace, &at).verdict
+    judge().judge(reference, trace, library).verdict
 }
 
 fn variant() -> Variant {

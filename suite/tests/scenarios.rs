@@ -15,8 +15,9 @@ use std::thread::available_parallelism;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use writeproof::backend::{Backends, REFERENCE};
+use writeproof::judge::known::Library;
 use writeproof::judge::{
-    Judge, Place, Recordings, Verdict, differences, file_stem, recording, render, to_record,
+    Judge, Recordings, Verdict, differences, file_stem, recording, render, to_record,
 };
 use writeproof::run::{CaseResult, Plan, Unwatched};
 use writeproof::scenario::{Corpus, Id, Scenario, Variant};
@@ -276,7 +277,7 @@ fn known() -> Result<(), Failed> {
             format!("{id} {variant} on {backend}: {found:?}")
         })
     });
-    let stale = plan.stale(&judge, corpus()?, results);
+    let stale = plan.stale(&judge, results);
     let told: Vec<String> = unknown
         .chain(stale.iter().map(ToString::to_string))
         .collect();
@@ -356,14 +357,9 @@ fn either_way() -> Result<(), Failed> {
     let judge = Judge::built_in().map_err(|error| error.to_string())?;
     for scenario in corpus()?.scenarios() {
         for ((variant, a), (_, b)) in traces(scenario, a)?.iter().zip(&traces(scenario, b)?) {
-            let at = |library| Place {
-                library,
-                version: "",
-                scenario: &scenario.id,
-                variant: *variant,
-            };
-            let one = judge.judge(a, b, &at("rustls")).verdict;
-            let other = judge.judge(b, a, &at(IDS[0])).verdict;
+            let library = |name| Library { name, version: "" };
+            let one = judge.judge(a, b, library("rustls")).verdict;
+            let other = judge.judge(b, a, library(IDS[0])).verdict;
             let lacks = |verdict: &Verdict| matches!(verdict, Verdict::NotApplicable(_));
             // A contract can be broken before it comes to what is lacking, and one that does not come back lacks nothing.
             let is_told = |verdict: &Verdict| {

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use writeproof::backend::{Backend, Backends, REFERENCE};
-use writeproof::judge::{Judge, Place};
+use writeproof::judge::Judge;
+use writeproof::judge::known::Library;
 use writeproof::run::{CaseResult, Plan, Unwatched};
 use writeproof::scenario::{Corpus, Id, Role, Scenario, Step, Transport, Variant, Version, parse};
 use writeproof::stage;
@@ -167,13 +168,11 @@ impl Suite {
             let reference = case.iter().find(|result| result.backend == REFERENCE);
             let reference = reference.expect("the reference is in the run");
             for result in case {
-                let at = Place {
-                    library: &result.backend,
+                let library = Library {
+                    name: &result.backend,
                     version: "",
-                    scenario: &result.scenario,
-                    variant: result.variant,
                 };
-                black_box(self.judge.judge(&reference.trace, &result.trace, &at));
+                black_box(self.judge.judge(&reference.trace, &result.trace, library));
                 black_box(self.judge.recordings.compare(
                     &result.scenario,
                     &result.backend,

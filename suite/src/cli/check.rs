@@ -47,7 +47,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
         checked.proofs = examination.proofs;
         checked.no_handshake = examination.no_handshake;
     }
-    report.stale = plan.stale(&judge, &corpus, &results);
+    report.stale = plan.stale(&judge, &results);
     let required = arguments.report.require_applicable;
     output.write(&match arguments.report.format {
         Format::Text => report.check(duration, required, &|result| {

@@ -15,7 +15,7 @@ use super::{carry_out, complain, judge_with, of_scenarios};
 use crate::backend::About;
 use crate::judge::known::{Proposals, Stated};
 use crate::judge::monitor::Course;
-use crate::judge::{Broken, Judge, OldEntry, OldLedger, Place};
+use crate::judge::{Broken, Judge, Kind, OldEntry, OldLedger};
 use crate::report::proposals::{affects, broken, witness};
 use crate::run::{CaseResult, Plan};
 use crate::scenario::{Corpus, Selection};
@@ -193,19 +193,21 @@ impl<'r> Conversion<'r> {
 
     /// What an entry expects and no issue explains, and the names of the issues that explain what it expects.
     fn found(&mut self, entry: &OldEntry) -> (Proposals, BTreeSet<String>) {
-        let name = self.about.recorded_as();
         let mut proposals = Proposals::default();
         let mut known = BTreeSet::new();
         for case in &mut self.cases {
-            let at = Place {
-                library: &name,
-                version: &self.about.version,
-                scenario: &case.result.scenario,
-                variant: case.result.variant,
-            };
-            let Some(course) = Course::of(&case.trace).filter(|_| entry.applies(&at)) else {
+            let applies = entry.applies(&case.result.scenario, case.result.variant);
+            let Some(course) = Course::of(&case.trace).filter(|_| applies) else {
                 continue;
             };
+            let differences = case.result.findings.iter();
+            let differences = differences.filter(|found| found.kind == Kind::Difference);
+            for difference in differences.filter(|found| entry.finding.is(found)) {
+                match &difference.known {
+                    Some(by) => known.extend(by.causes.iter().map(|cause| cause.id.clone())),
+                    None => proposals.add_difference(&witness(case.result), &course, difference),
+                }
+            }
             let mut unexplained = Vec::new();
             for (broken, is_taken) in &mut case.broken {
                 if !entry.finding.is(&broken.finding) {

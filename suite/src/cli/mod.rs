@@ -118,7 +118,7 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let results = carry_out(&plan, &judge)?;
     let duration = begun.elapsed();
     let mut report = report(&plan, &judge, &identities, &results, &missing);
-    report.stale = plan.stale(&judge, &corpus, &results);
+    report.stale = plan.stale(&judge, &results);
     let required = arguments.report.require_applicable;
     output.write(&match arguments.report.format {
         Format::Text => report.text(duration, required, &|result| {
@@ -170,12 +170,7 @@ fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<(Judge, Iden
             path: path.clone(),
             source,
         })?;
-        let named = libraries.named();
-        let ids: Vec<&str> = named
-            .iter()
-            .map(|subject| subject.about().id.as_str())
-            .collect();
-        judge.add_own(&ids, &path.to_string_lossy(), &text)?;
+        judge.add_own(&path.to_string_lossy(), &text)?;
     }
     Ok((judge, identities))
 }

@@ -250,7 +250,7 @@ impl Session {
                 source,
             })?;
             let judge = &mut session.judge;
-            judge.add_own(&[&named.0], &path.to_string_lossy(), &text)?;
+            judge.add_own(&path.to_string_lossy(), &text)?;
         }
         session.libraries = vec![Library {
             backend: Arc::new(backend),

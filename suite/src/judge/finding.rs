@@ -35,6 +35,12 @@ pub struct Finding {
     /// The same as data; nothing for a difference.
     #[serde(skip)]
     pub observed: Option<Observation>,
+    /// How it differs, as data, if it is a difference.
+    #[serde(skip)]
+    pub differences: Vec<Difference>,
+    /// Of the first call that differs, how what came of the case differs then, as far as that is not known either.
+    #[serde(skip)]
+    pub upshot: Vec<Difference>,
     /// What the ledger says of it, if it knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
@@ -157,6 +163,8 @@ impl Finding {
             expected: line(&violation.expected),
             seen: line(&violation.observed.to_string()),
             observed: Some(violation.observed),
+            differences: Vec::new(),
+            upshot: Vec::new(),
             known: None,
         }
     }
@@ -179,6 +187,8 @@ impl Finding {
             )),
             seen: line(&join(aspects.iter().map(ToString::to_string).collect())),
             observed: None,
+            differences: aspects.into_iter().cloned().collect(),
+            upshot: Vec::new(),
             known: None,
         })
     }
@@ -207,6 +217,8 @@ impl Finding {
             expected: expected.to_owned(),
             seen: how,
             observed: Some(Observation::Ended(entry.result.clone())),
+            differences: Vec::new(),
+            upshot: Vec::new(),
             known: None,
         })
     }
@@ -236,6 +248,8 @@ mod tests {
             expected: String::new(),
             seen: String::new(),
             observed: None,
+            differences: Vec::new(),
+            upshot: Vec::new(),
             known: known.map(|reason| Known {
                 class: Class::Bug,
                 reason: reason.to_owned(),

@@ -18,17 +18,13 @@ mod sides;
 pub use answers::{Answer, Answers, Row, Unanswered, answers};
 pub use difference::{Aspect, Difference, Value, differences};
 pub use finding::{Cause, Finding, Kind, Known, More};
-pub use ledger::{
-    Class, Compared, Entry, Expected, Keeper, Ledger, Location, OldEntry, OldLedger, Part, Place,
-    Stale, difference_in_words,
-};
+pub use ledger::{Class, Compared, Keeper, Location, OldEntry, OldLedger, Part, Stale};
 pub use muted::{Count, Muted, Row as MutedRow};
 pub use questions::{Asks, Question, Section, questions};
 pub use recorded::{Recorded, Recordings, file_stem, recording, render, to_record};
 
 use std::collections::BTreeMap;
 
-use crate::backend::REFERENCE;
 use crate::manual::Manual;
 use crate::scenario::ParseError;
 use crate::trace::{Outcome, Trace};
@@ -92,10 +88,8 @@ pub struct Judgement {
 pub struct Judge {
     /// The contract.
     pub manual: Manual,
-    /// What is known already, by its cause.
+    /// What is known already.
     pub known: KnownIssues,
-    /// What is known already, by scenario.
-    pub ledger: Ledger,
     /// What was recorded.
     pub recordings: Recordings,
     /// What libraries are that go by names of their user's.
@@ -122,7 +116,6 @@ impl Judge {
         Ok(Self {
             manual: Manual::built_in()?,
             known: KnownIssues::built_in()?,
-            ledger: Ledger::built_in()?,
             recordings: Recordings::built_in(),
             identities: BTreeMap::new(),
         })
@@ -133,7 +126,6 @@ impl Judge {
         Self {
             manual,
             known: KnownIssues::default(),
-            ledger: Ledger::default(),
             recordings: Recordings::default(),
             identities: BTreeMap::new(),
         }
@@ -144,19 +136,11 @@ impl Judge {
         self.identities.insert(id.to_owned(), identity);
     }
 
-    /// Adds a ledger of the user's own, on the libraries of these names: issues by cause, and differences by scenario.
+    /// Adds a ledger of the user's own.
     ///
     /// # Errors
     /// The file is not right; where.
-    pub fn add_own(
-        &mut self,
-        libraries: &[&str],
-        path: &str,
-        text: &str,
-    ) -> Result<(), ParseError> {
-        for library in libraries {
-            self.ledger.add_own(library, path, text)?;
-        }
+    pub fn add_own(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
         self.known.add_own(path, text)
     }
 
@@ -171,23 +155,18 @@ impl Judge {
         }
     }
 
-    /// Judges a trace by the contract, and against the reference's of the same case.
-    pub fn judge(&self, reference: &Trace, trace: &Trace, at: &Place<'_>) -> Judgement {
-        let of_reference = Library {
-            name: REFERENCE,
-            version: "",
-        };
-        self.judge_against((of_reference, reference), trace, at)
+    /// Judges a trace of this library by the contract, and against the reference's of the same case.
+    pub fn judge(&self, reference: &Trace, trace: &Trace, library: Library<'_>) -> Judgement {
+        self.judge_against((Library::REFERENCE, reference), (library, trace))
     }
 
-    /// Judges a trace by the contract, and against that of another library of the same case.
+    /// Judges a trace of a library by the contract, and against that of another library of the same case.
     pub fn judge_against(
         &self,
         (other, reference): (Library<'_>, &Trace),
-        trace: &Trace,
-        at: &Place<'_>,
+        (library, trace): (Library<'_>, &Trace),
     ) -> Judgement {
-        let library = self.library(at.library, at.version);
+        let library = self.library(library.name, library.version);
         let other = self.library(other.name, other.version);
         let found = self.found((other, reference), (library, trace));
         let Found {
@@ -197,7 +176,6 @@ impl Judge {
             lack,
             exercised,
         } = found;
-        self.find_in_ledger(&mut findings, at);
         findings.sort_by_key(Finding::rank);
         let violates = findings.iter().any(|found| found.kind == Kind::Violation);
         let verdict = match (end(trace), lack) {
@@ -230,34 +208,11 @@ impl Judge {
         trace: &Trace,
         (name, version): (&str, &str),
     ) -> Vec<Finding> {
-        let of_reference = Library {
-            name: REFERENCE,
-            version: "",
-        };
         let library = self.library(name, version);
-        let mut findings = self
-            .found((of_reference, reference), (library, trace))
-            .findings;
+        let reference = (Library::REFERENCE, reference);
+        let mut findings = self.found(reference, (library, trace)).findings;
         findings.sort_by_key(Finding::rank);
         findings
-    }
-
-    /// Looks for entries by scenario for what is not known by its cause.
-    fn find_in_ledger(&self, findings: &mut [Finding], at: &Place<'_>) {
-        let identity = self.identities.get(at.library);
-        let also = identity.and_then(|identity| {
-            Some(Place {
-                library: identity.ledger.as_deref()?,
-                version: &identity.version,
-                ..*at
-            })
-        });
-        for finding in findings.iter_mut().filter(|found| found.known.is_none()) {
-            let places = [Some(*at), also];
-            let mut entries = places.iter().flatten();
-            let entry = entries.find_map(|place| self.ledger.find(place, finding));
-            finding.known = entry.map(Entry::known);
-        }
     }
 
     /// All that is to be said of a trace, with what is known of its cause.

@@ -142,6 +142,8 @@ mod tests {
             expected: String::new(),
             seen: String::new(),
             observed: None,
+            differences: Vec::new(),
+            upshot: Vec::new(),
             known,
         }
     }

@@ -69,16 +69,23 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
                     is_parted = why == Normalised::Parted;
                 }
                 Counts::These(kept) => {
-                    let finding = self.finding(&kept);
-                    let is_known = finding.iter().all(|finding| finding.known.is_some());
-                    findings.extend(finding);
-                    if !is_known {
+                    let Some(mut finding) = self.finding(&kept) else {
+                        continue;
+                    };
+                    if finding.known.is_none() {
                         // What comes later may follow from it.
+                        let upshot = pair.in_the_end();
+                        finding.upshot = match self.known(&upshot) {
+                            Some(_) => Vec::new(),
+                            None => upshot,
+                        };
+                        findings.push(finding);
                         return Compared {
                             findings,
                             normalised,
                         };
                     }
+                    findings.push(finding);
                     is_parted = true;
                 }
             }

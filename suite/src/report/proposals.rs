@@ -1,13 +1,12 @@
-//! Entries of a ledger for what was found and is not known, as a file has them, for a person to complete: issues by their cause
-//! for what breaks the contract, and entries by scenario for differences. In flow the results of a plan; out flows text.
+//! Known issues for what was found and is not known, as a file has them, for a person to complete. In flow the results of a plan; out flows text.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::backend::{About, Backends};
-use crate::judge::known::{Library, Proposals, Stated, Witness, quoted};
+use crate::judge::known::{Library, Proposals, Stated, Witness};
 use crate::judge::monitor::Course;
-use crate::judge::{Broken, Class, Finding, Judge, Kind, difference_in_words};
+use crate::judge::{Broken, Finding, Judge, Kind};
 use crate::run::{CaseResult, Plan, RunError};
 use crate::trace::Trace;
 
@@ -38,7 +37,6 @@ impl Proposed {
                 add_unexplained(&mut proposals, plan, judge, about, result)?;
             }
             proposed.add_issues(about, proposals, &mut taken);
-            proposed.add_differences(about, &differences(&results));
         }
         Ok(proposed)
     }
@@ -74,42 +72,6 @@ impl Proposed {
         self.text.push('\n');
         self.entries += issues.len() + inexpressible.len();
     }
-
-    fn add_differences(&mut self, about: &About, differences: &BTreeMap<String, Vec<&CaseResult>>) {
-        if differences.is_empty() {
-            return;
-        }
-        let _ = writeln!(
-            self.text,
-            "# {}: how it differs; to be completed{}",
-            named(about),
-            if is_of_suite(about) {
-                format!(
-                    ", and added to fixtures/ledger/{}.toml",
-                    about.recorded_as()
-                )
-            } else {
-                String::new()
-            }
-        );
-        for (how, cases) in differences {
-            let scenarios = cases.iter().map(|case| quoted(case.scenario.as_str()));
-            let scenarios: BTreeSet<String> = scenarios.collect();
-            let variants = cases.iter().map(|case| quoted(&case.variant.to_string()));
-            let variants: BTreeSet<String> = variants.collect();
-            let list = |words: BTreeSet<String>| words.into_iter().collect::<Vec<_>>().join(", ");
-            let _ = writeln!(
-                self.text,
-                "\n[[known]]\ndiffers = {}\nscenarios = [{}]\nvariants = [{}]\nclass = \"\"    # {}\nreason = \"\"   # checked in the source or its documentation\nlink = \"\"     # or source = \"FILE:LINE\"",
-                quoted(how),
-                list(scenarios),
-                list(variants),
-                Class::ALL.map(Class::word).join(", "),
-            );
-        }
-        self.text.push('\n');
-        self.entries += differences.len();
-    }
 }
 
 /// What the judge does not know of what a case breaks.
@@ -123,7 +85,7 @@ fn add_unexplained(
     let unknown: Vec<&Finding> = result
         .findings
         .iter()
-        .filter(|finding| finding.known.is_none() && finding.kind != Kind::Difference)
+        .filter(|finding| finding.known.is_none())
         .collect();
     if unknown.is_empty() {
         return Ok(());
@@ -144,6 +106,9 @@ fn add_unexplained(
         .iter()
         .filter(|broken| broken.finding.known.is_none());
     proposals.add(&witness, &course, unexplained.filter(is_found));
+    for finding in unknown {
+        proposals.add_difference(&witness, &course, finding);
+    }
     Ok(())
 }
 
@@ -183,20 +148,4 @@ fn is_of_suite(about: &About) -> bool {
 
 fn named(about: &About) -> String {
     format!("{}, {} {}", about.id, about.library, about.version)
-}
-
-/// The differences that are not known, in words, each with its cases.
-fn differences<'r>(results: &[&'r CaseResult]) -> BTreeMap<String, Vec<&'r CaseResult>> {
-    let mut differences: BTreeMap<String, Vec<&CaseResult>> = BTreeMap::new();
-    for &result in results {
-        let unknown = result
-            .findings
-            .iter()
-            .filter(|finding| finding.known.is_none() && finding.kind == Kind::Difference);
-        for finding in unknown {
-            let cases = differences.entry(difference_in_words(finding)).or_default();
-            cases.push(result);
-        }
-    }
-    differences
 }

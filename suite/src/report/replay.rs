@@ -136,6 +136,8 @@ mod tests {
             expected: "refused".to_owned(),
             seen: "returns 50".to_owned(),
             observed: None,
+            differences: Vec::new(),
+            upshot: Vec::new(),
             known,
         }
     }

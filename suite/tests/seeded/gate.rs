@@ -14,7 +14,8 @@ use std::fmt::{self, Write as _};
 use std::sync::LazyLock;
 
 use writeproof::backend::REFERENCE;
-use writeproof::judge::{Finding, Judge, Kind, Location, Place};
+use writeproof::judge::known::Library;
+use writeproof::judge::{Finding, Judge, Kind, Location};
 use writeproof::trace::Trace;
 use writeproof_faulty::{Fault, Kind as FaultKind};
 
@@ -169,14 +170,12 @@ impl View {
             Some(version) => version,
             None => &Right::get()?.version,
         };
-        let at = Place {
-            library,
+        let named = Library {
+            name: library,
             version,
-            scenario: &case.scenario.id,
-            variant: case.variant,
         };
         let mut findings = match oracle {
-            Oracle::Run => judge.judge(&case.trace, trace, &at).findings,
+            Oracle::Run => judge.judge(&case.trace, trace, named).findings,
             Oracle::Replay => judge.generated(&case.trace, trace, (library, version)),
         };
         findings.retain(|finding| finding.kind != Kind::Difference);

@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use super::effect::{ERRORS, Scope, one_or_more, scope};
+use super::effect::{ERRORS, Scope, one_or_more, quoted, scope};
 use crate::judge::compare::reasons;
 use crate::judge::difference::{Aspect, Difference, Value};
 use crate::scenario::form::{Fault, Node};
@@ -118,6 +118,30 @@ impl Divergence {
 
     fn is_empty(&self) -> bool {
         self.aspects.is_empty() && self.errors.is_empty() && self.queues.is_empty()
+    }
+
+    /// What explains these differences of one call, or of a case as a whole, of the library under test, as a file has it.
+    pub(super) fn text_of(differences: &[Difference], place: &str) -> String {
+        let mut text = format!("{{ in = {}", quoted(place));
+        let aspects = differences.iter().filter_map(|difference| {
+            let mut names = ASPECTS.iter();
+            let name = names.find(|(_, aspect)| *aspect == difference.aspect);
+            name.map(|(name, _)| quoted(name))
+        });
+        let aspects: Vec<String> = aspects.collect();
+        if !aspects.is_empty() {
+            text.push_str(&format!(", aspect = [{}]", aspects.join(", ")));
+        }
+        for difference in differences {
+            if let (Value::Class(own), Value::Class(other)) =
+                (&difference.seen, &difference.reference)
+            {
+                let (own, other) = (quoted(&own.to_string()), quoted(&other.to_string()));
+                text.push_str(&format!(", error = {own}, other = {other}"));
+            }
+        }
+        text.push_str(" }");
+        text
     }
 
     /// Whether it explains this difference, where the library that it speaks of is on this side.

@@ -17,8 +17,7 @@ use crate::scenario::{Id, ParseError, Variant};
 /// The most cases that an issue names as witnesses.
 pub(super) const MOST_WITNESSES: usize = 3;
 
-/// The issues of a file; `others` are those of other files, whose ids are taken. The file of a user may have entries on
-/// differences too, which are read elsewhere.
+/// The issues of a file; `others` are those of other files, whose ids are taken.
 pub(super) fn issues(
     path: &str,
     text: &str,
@@ -31,10 +30,12 @@ pub(super) fn issues(
 fn page(path: &str, text: &str, others: &[Issue], keeper: Keeper) -> Result<Vec<Issue>, Fault> {
     let document = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
     let fields = Fields::of_file(&document, "the known issues");
-    let fields = match keeper {
-        Keeper::Suite => fields.only(&["issue"])?,
-        Keeper::User => fields.only(&["issue", "known"])?,
-    };
+    if let Some(node) = fields.find("known") {
+        let help = format!("convert the file: writeproof ledger --convert {path} --libssl LIBRARY");
+        let message = "[[known]] is the format before known issues had causes";
+        return Err(Fault::new(node.at(), message, help));
+    }
+    let fields = fields.only(&["issue"])?;
     let Some(node) = fields.find("issue") else {
         return Ok(Vec::new());
     };

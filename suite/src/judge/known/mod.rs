@@ -26,7 +26,6 @@ use std::fmt;
 pub use ablation::Variation;
 pub use condition::Condition;
 pub use divergence::{Divergence, Side};
-pub(crate) use effect::quoted;
 pub use effect::{Effect, Scope};
 pub use history::History;
 pub use propose::{Proposal, Proposals, Stated};
@@ -36,7 +35,7 @@ use super::difference::Difference;
 use super::finding::{Cause, Known};
 use super::ledger::{Class, Keeper, Location};
 use super::monitor::{Course, Violation};
-use crate::backend::Backends;
+use crate::backend::{Backends, REFERENCE};
 use crate::scenario::{Id, ParseError, Variant};
 
 /// What is known, by the names of files: of a family of libraries, or a user's.
@@ -140,6 +139,12 @@ pub struct Library<'l> {
 }
 
 impl Library<'_> {
+    /// The suite's reference.
+    pub const REFERENCE: Library<'static> = Library {
+        name: REFERENCE,
+        version: "",
+    };
+
     /// The name under which issues speak of it: that of its backend without the series.
     pub fn product(&self) -> &str {
         let is_series = |series: &str| {

@@ -5,6 +5,8 @@
 //! not excuse itself. Where the library was not called, as where the peer reads, few predicates hold, and what held
 //! earlier is added. A number is a sum of quantities of the history where one fits every case, and else the number itself.
 //!
+//! A difference is explained by its aspects and error classes.
+//!
 //! Observations of one clause with one pattern and trigger are one issue. Two that differ only in that one is of a client and
 //! the other of a server, or in the protocol version, are one without it: that says the same.
 
@@ -12,11 +14,13 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use super::Witness;
+use super::divergence::Divergence;
 use super::effect::{Pattern, quoted};
 use super::file::MOST_WITNESSES;
 use super::history::History;
 use super::predicate::{OPPOSITES, Predicate, Reads};
 use crate::judge::Broken;
+use crate::judge::difference::Difference;
 use crate::judge::finding::Finding;
 use crate::judge::ledger::Class;
 use crate::judge::monitor::Course;
@@ -32,6 +36,8 @@ const WIDTH: usize = 100;
 #[derive(Debug, Default)]
 pub struct Proposals {
     found: Vec<Found>,
+    /// Of differences, which have no numbers.
+    differences: Vec<Proposal>,
     inexpressible: Vec<String>,
 }
 
@@ -51,11 +57,19 @@ struct Found {
 /// An issue that explains some of them and nothing else.
 #[derive(Debug)]
 pub struct Proposal {
-    clause: &'static str,
+    explains: Explains,
     trigger: Trigger,
-    pattern: Pattern,
     title: String,
     witnesses: Vec<Witness>,
+}
+
+/// What a proposed issue explains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Explains {
+    /// Such an observation of this clause.
+    Breaks(&'static str, Box<Pattern>),
+    /// Such a difference, as a file has it.
+    Differs(String),
 }
 
 /// What is stated of an issue beside what the history gives.
@@ -102,6 +116,48 @@ impl Proposals {
         }
     }
 
+    /// Adds a difference that no issue explains in a case, and what comes of it.
+    pub fn add_difference(&mut self, witness: &Witness, course: &Course<'_>, finding: &Finding) {
+        for differences in [&finding.differences, &finding.upshot] {
+            self.add_differences(witness, course, finding, differences);
+        }
+    }
+
+    fn add_differences(
+        &mut self,
+        witness: &Witness,
+        course: &Course<'_>,
+        finding: &Finding,
+        differences: &[Difference],
+    ) {
+        let Some(first) = differences.first() else {
+            return;
+        };
+        let history = History::of(course);
+        // What came of a case as a whole comes after its last moment.
+        let (place, at) = match history.len().checked_sub(1) {
+            Some(last) if first.at.seen > last => ("later", last),
+            Some(_) => ("call", first.at.seen),
+            None => return,
+        };
+        let found = Proposal {
+            explains: Explains::Differs(Divergence::text_of(differences, place)),
+            trigger: Trigger::at(&history, at),
+            title: title(finding),
+            witnesses: vec![witness.clone()],
+        };
+        let is_like = |other: &&mut Proposal| {
+            (&other.explains, &other.trigger) == (&found.explains, &found.trigger)
+        };
+        match self.differences.iter_mut().find(is_like) {
+            Some(other) if other.witnesses.len() < MOST_WITNESSES => {
+                other.witnesses.extend(found.witnesses);
+            }
+            Some(_) => {}
+            None => self.differences.push(found),
+        }
+    }
+
     /// Adds what was found in a case of which there is no history: it ended before the connection was set up.
     pub fn add_without_history<'f>(
         &mut self,
@@ -129,6 +185,7 @@ impl Proposals {
             }
         }
         let mut issues: Vec<Proposal> = groups.into_iter().flat_map(of_group).collect();
+        issues.extend(self.differences);
         for opposites in OPPOSITES {
             issues = without(opposites, issues);
         }
@@ -182,7 +239,7 @@ fn without(opposites: [&str; 2], issues: Vec<Proposal>) -> Vec<Proposal> {
     let mut merged: Vec<Proposal> = Vec::new();
     for issue in issues {
         let both = merged.iter_mut().find_map(|other| {
-            let is_alike = other.clause == issue.clause && other.pattern == issue.pattern;
+            let is_alike = other.explains == issue.explains;
             let trigger = is_alike
                 .then(|| other.trigger.with_either(&issue.trigger, opposites))
                 .flatten()?;
@@ -210,9 +267,8 @@ impl Proposal {
         }
         let first = members.into_iter().next()?;
         Some(Self {
-            clause: first.clause,
+            explains: Explains::Breaks(first.clause, Box::new(pattern)),
             trigger: first.trigger,
-            pattern,
             title: first.title,
             witnesses,
         })
@@ -220,8 +276,11 @@ impl Proposal {
 
     /// The name that it gets if none of these is taken: that of the clause, with a number.
     pub fn id(&self, taken: &BTreeSet<String>) -> String {
-        let clause = self.clause.replace('.', "-");
-        let mut ids = (1..).map(|number| format!("{clause}-{number}"));
+        let what = match &self.explains {
+            Explains::Breaks(clause, _) => clause.replace('.', "-"),
+            Explains::Differs(_) => "difference".to_owned(),
+        };
+        let mut ids = (1..).map(|number| format!("{what}-{number}"));
         ids.find(|id| !taken.contains(id)).unwrap_or_default()
     }
 
@@ -261,12 +320,17 @@ impl Proposal {
             .iter()
             .map(|witness| quoted(&witness.to_string()))
             .collect();
+        let explains = match &self.explains {
+            Explains::Breaks(clause, pattern) => format!(
+                "breaks = [{{ clause = {}, in = \"call\"{pattern} }}]",
+                quoted(clause)
+            ),
+            Explains::Differs(element) => format!("differs = [{element}]"),
+        };
         let _ = writeln!(
             text,
-            "when = {}\nbreaks = [{{ clause = {}, in = \"call\"{} }}]\nwitness = [{}]",
+            "when = {}\n{explains}\nwitness = [{}]",
             self.trigger,
-            quoted(self.clause),
-            self.pattern,
             witnesses.join(", ")
         );
         text

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Issue, KnownIssues, Library, Witness};
 use crate::judge::finding::Finding;
-use crate::judge::ledger::{Keeper, Stale};
+use crate::judge::ledger::{Compared, Keeper, Stale};
 use crate::scenario::{Id, Variant};
 
 /// The cases of one library that were run, with what was found in each.
@@ -13,15 +13,18 @@ type Ran<'r> = BTreeMap<(&'r Id, Variant), &'r [Finding]>;
 
 impl KnownIssues {
     /// What does not show any more on this library, by the cases that were run and that count for an issue of this keeper: a
-    /// user's may have scenarios of the user's own as witnesses.
+    /// user's may have scenarios of the user's own as witnesses. Of differences from the reference nothing can be said if the
+    /// library was compared `with` another one.
     pub fn stale<'r>(
         &self,
         library: Library<'_>,
+        with: Compared,
         ran: impl Fn(Keeper) -> &'r Ran<'r>,
     ) -> Vec<Stale> {
         let mut stale = Vec::new();
         // What tells a library from others is shown by others, too.
-        for issue in &self.issues {
+        let says = |issue: &&Issue| with == Compared::Reference || issue.differs.is_empty();
+        for issue in self.issues.iter().filter(says) {
             let ran = ran(issue.keeper);
             let own: Vec<&Witness> = issue.witnesses_on(library).collect();
             for witness in &own {

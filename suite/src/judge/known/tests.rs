@@ -203,7 +203,7 @@ fn wrong_files_are_refused_with_their_place() {
         (
             "[[issue]]",
             "[[known]]",
-            "mine.toml:1:3: unknown key \"known\" in the known issues",
+            "mine.toml:1:1: [[known]] is the format before known issues had causes: convert the file",
         ),
         (
             "\"transport-zero\"",

@@ -1,9 +1,9 @@
-//! The format before known issues had causes: entries that name a broken clause, a crash, a hang or a stopped case by the text of
-//! a report and by scenario. It is read to be converted and for nothing else (`writeproof ledger --convert`).
+//! The format before known issues had causes: entries that name a broken clause, a difference, a crash, a hang or a stopped case
+//! by the text of a report and by scenario. It is read to be converted and for nothing else (`writeproof ledger --convert`).
 //!
 //! ```toml
 //! [[known]]
-//! violates = "success.means-all-bytes"      # or crashes, hangs or stops = "…"
+//! violates = "success.means-all-bytes"      # or differs, crashes, hangs or stops = "…"
 //! seen = "returns 100, * bytes delivered"   # of a violation, what the report said; * stands for any text
 //! scenarios = ["closing/transport-returns-zero*"]
 //! ```
@@ -12,12 +12,11 @@
 
 use toml::de::DeTable;
 
-use super::read::{entry, incomplete, location};
-use super::{Entry, fits};
+use super::{Class, Location};
 use crate::judge::finding::{Finding, Kind};
-use crate::scenario::ParseError;
-use crate::scenario::form::{Fault, Fields};
-use crate::scenario::parse::{clause as clause_id, syntax};
+use crate::scenario::form::{Fault, Fields, Node};
+use crate::scenario::parse::{clause as clause_id, link_address, syntax};
+use crate::scenario::{Id, ParseError, Pattern, Variant};
 
 /// A file in the old format.
 #[derive(Debug)]
@@ -36,7 +35,42 @@ pub struct Part {
 }
 
 /// An entry in the old format.
-pub type OldEntry = Entry<Old>;
+#[derive(Debug, Clone)]
+pub struct OldEntry {
+    /// The finding that it expects.
+    pub finding: Old,
+    /// Where it is expected.
+    pub scenarios: Vec<Pattern>,
+    /// In which variants; in all if there is none.
+    pub variants: Vec<Variant>,
+    /// What the library's version begins with; any if there is none.
+    pub versions: Vec<String>,
+    /// How it is to be taken.
+    pub class: Class,
+    /// Where it comes from.
+    pub reason: String,
+    /// Where that can be read: an address, or a place in the library's source.
+    pub link: String,
+    /// Where it stands.
+    pub location: Location,
+}
+
+impl OldEntry {
+    /// Whether the entry speaks of this case.
+    pub fn applies(&self, scenario: &Id, variant: Variant) -> bool {
+        let is_of_variant = self.variants.is_empty() || self.variants.contains(&variant);
+        is_of_variant
+            && self
+                .scenarios
+                .iter()
+                .any(|pattern| pattern.matches(scenario))
+    }
+
+    /// Whether the entry speaks of this version of its library.
+    pub fn is_of_version(&self, version: &str) -> bool {
+        self.versions.is_empty() || self.versions.iter().any(|start| version.starts_with(start))
+    }
+}
 
 /// What an old entry expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,10 +110,11 @@ fn parts(path: &str, text: &str) -> Result<Vec<Part>, Fault> {
                 let help = format!("begin each entry with a line [[{key}]]");
                 return Err(Fault::new(element.at(), "an entry within a line", help));
             }
-            let fields = element.fields("a table")?;
-            let is_old = key == "known" && fields.find("differs").is_none();
-            let location = location(path, text, element);
-            let old = is_old.then(|| entry(element, location, |fields, _| Old::read(fields)));
+            let location = Location {
+                file: path.to_owned(),
+                line: text[..element.at().min(text.len())].matches('\n').count() + 1,
+            };
+            let old = (key == "known").then(|| entry(element, location));
             tables.push((with_comment(text, at), old.transpose()?));
         }
     }
@@ -114,13 +149,14 @@ fn with_comment(text: &str, line: usize) -> usize {
 impl Old {
     fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
         let of = |kind, clause, seen| Self { kind, clause, seen };
-        match fields.at_most_one(&super::read::OLD)? {
+        match fields.at_most_one(&["violates", "differs", "crashes", "hangs", "stops"])? {
             Some(("violates", node)) => {
                 let clause = clause_id(node)?;
                 let seen = fields.find("seen");
                 let seen = seen.ok_or_else(|| incomplete(fields, "seen = \"…\""))?;
                 Ok(of(Kind::Violation, Some(clause), seen.line()?))
             }
+            Some(("differs", node)) => Ok(of(Kind::Difference, None, node.line()?)),
             Some(("crashes", node)) => Ok(of(Kind::Crash, None, node.line()?)),
             Some(("hangs", node)) => Ok(of(Kind::Hang, None, node.line()?)),
             Some((_, node)) => Ok(of(Kind::Stop, None, node.line()?)),
@@ -134,7 +170,14 @@ impl Old {
     /// Whether this is the finding.
     pub fn is(&self, finding: &Finding) -> bool {
         let is_clause = self.kind != Kind::Violation || self.clause == finding.clause;
-        self.kind == finding.kind && is_clause && fits(&self.seen, &finding.seen)
+        self.kind == finding.kind
+            && is_clause
+            && match self.kind {
+                Kind::Difference => {
+                    fits(&self.seen, &format!("{}: {}", finding.action, finding.seen))
+                }
+                _ => fits(&self.seen, &finding.seen),
+            }
     }
 
     /// In words.
@@ -146,9 +189,112 @@ impl Old {
     }
 }
 
+/// An entry in which this is missing.
+fn incomplete(fields: &Fields<'_>, what: &str) -> Fault {
+    Fault::new(fields.at(), "an entry is incomplete", format!("add {what}"))
+}
+
+fn entry(element: Node<'_>, location: Location) -> Result<OldEntry, Fault> {
+    const LINKS: [&str; 2] = ["link", "source"];
+    const KEYS: [&str; 13] = [
+        "violates",
+        "differs",
+        "crashes",
+        "hangs",
+        "stops",
+        "seen",
+        "scenarios",
+        "variants",
+        "versions",
+        "class",
+        "reason",
+        "link",
+        "source",
+    ];
+    let fields = element.fields("a table [[known]]")?.only(&KEYS)?;
+    let missing = |what: &str| incomplete(&fields, what);
+    let finding = Old::read(&fields)?;
+    let link = match fields.at_most_one(&LINKS)? {
+        Some(("link", node)) => link_address(node)?,
+        Some((_, node)) => node.line()?,
+        None => return Err(missing("link = \"https://…\" or source = \"FILE:LINE\"")),
+    };
+    let required = |key: &str| {
+        fields
+            .find(key)
+            .ok_or_else(|| missing(&format!("{key} = …")))
+    };
+    Ok(OldEntry {
+        finding,
+        scenarios: patterns(required("scenarios")?)?,
+        variants: fields.set_or_none("variants", "variants", variant)?,
+        versions: fields.set_or_none("versions", "versions", Node::line)?,
+        class: required("class")?.choice(Class::ALL.map(|class| (class.word(), class)))?,
+        reason: required("reason")?.line()?,
+        link,
+        location,
+    })
+}
+
+fn patterns(node: Node<'_>) -> Result<Vec<Pattern>, Fault> {
+    let texts = node.some_of("patterns of scenarios", |node| {
+        Ok((node.line()?, node.at()))
+    })?;
+    texts
+        .into_iter()
+        .map(|(text, at)| {
+            Pattern::new(&text).map_err(|error| {
+                Fault::new(
+                    at,
+                    error.to_string(),
+                    "a pattern such as \"retry/*-buffer\"",
+                )
+            })
+        })
+        .collect()
+}
+
+fn variant(node: Node<'_>) -> Result<Variant, Fault> {
+    node.as_text()
+        .and_then(Variant::parse)
+        .ok_or_else(|| node.refused("a variant such as \"tls1.3/client\""))
+}
+
+/// Whether `text` is what `pattern` says, in which `*` stands for any text.
+fn fits(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
+        return false;
+    };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        assert!(fits("returns 5", "returns 5"));
+        assert!(fits("returns *", "returns 5"));
+        assert!(fits("* bytes of * lost", "100 bytes of 20000 lost"));
+        assert!(!fits("returns", "returns 5"));
+        assert!(!fits("returns *s", "returns 5"));
+        assert!(!fits("* bytes of * lost", "100 bytes lost"));
+    }
 
     const MIXED: &str = r#"# Mine.
 
@@ -188,14 +334,18 @@ source = "x.c:2"
                 .starts_with("# A difference.\n[[known]]\n")
         );
         let lines: Vec<usize> = ledger.entries().map(|entry| entry.location.line).collect();
-        assert_eq!(lines, [3, 19]);
+        assert_eq!(lines, [3, 12, 19]);
         let words: Vec<String> = ledger
             .entries()
             .map(|entry| entry.finding.words())
             .collect();
         assert_eq!(
             words,
-            ["violates zero.write-is-an-error: returns *", "hang: *"]
+            [
+                "violates zero.write-is-an-error: returns *",
+                "difference: write 9: anything",
+                "hang: *"
+            ]
         );
     }
 
