@@ -161,7 +161,6 @@ impl<'r> Conversion<'r> {
             converted.push(issue.text(&id, &stated));
             self.taken.insert(id);
         }
-        converted.push(String::new());
         converted.join("\n")
     }
 

@@ -251,7 +251,7 @@ fn next(
     steps.extend(entries(results).into_iter().map(|(backend, found)| {
         let file = names.get(backend.as_str()).unwrap_or(&backend);
         format!(
-            "Find the cause in {backend}, and add what `cargo run --release -- ledger --propose --backend {backend} --scenario {id}` writes to fixtures/ledger/{file}.toml, what breaks the contract to the file of its family in causes beside it: {}.",
+            "Find the cause in {backend}, and add what `cargo run --release -- ledger --propose --backend {backend} --scenario {id}` writes to fixtures/ledger/{file}.toml (what breaks the contract, to the file of its family in causes beside it): {}.",
             found.join(", ")
         )
     }));

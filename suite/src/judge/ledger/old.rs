@@ -25,7 +25,7 @@ pub struct OldLedger {
     pub parts: Vec<Part>,
 }
 
-/// A table of a file, with what stands before the next one; the first part is what stands before the first table.
+/// A table of a file, or what stands between two.
 #[derive(Debug)]
 pub struct Part {
     /// Its text, to the end of its last line.
@@ -115,7 +115,7 @@ fn parts(path: &str, text: &str) -> Result<Vec<Part>, Fault> {
                 line: text[..element.at().min(text.len())].matches('\n').count() + 1,
             };
             let old = (key == "known").then(|| entry(element, location));
-            tables.push((with_comment(text, at), old.transpose()?));
+            tables.push((at, old.transpose()?));
         }
     }
     tables.sort_by_key(|(at, _)| *at);
@@ -126,24 +126,32 @@ fn parts(path: &str, text: &str) -> Result<Vec<Part>, Fault> {
         old: None,
     }];
     for (place, (at, old)) in tables.into_iter().enumerate() {
+        let text = &text[at..end_of(place + 1)];
+        // What stands after an old entry stays, whatever comes in its place.
+        let (of_entry, after) = match old {
+            Some(_) => text.split_at(without_comments_after(text)),
+            None => (text, ""),
+        };
         parts.push(Part {
-            text: text[at..end_of(place + 1)].to_owned(),
+            text: of_entry.to_owned(),
             old,
         });
+        parts.push(Part {
+            text: after.to_owned(),
+            old: None,
+        });
     }
+    parts.retain(|part| !part.text.is_empty());
     Ok(parts)
 }
 
-/// Where the comment begins that stands right above this line, if one does.
-fn with_comment(text: &str, line: usize) -> usize {
-    let mut begin = line;
-    for above in text[..line].split_inclusive('\n').rev() {
-        if !above.starts_with('#') {
-            break;
-        }
-        begin -= above.len();
-    }
-    begin
+/// How long the beginning of this text is in which each line that is no comment and says something is, in bytes.
+fn without_comments_after(text: &str) -> usize {
+    let says = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let last = lines.iter().rposition(|line| says(&line));
+    let kept = last.map_or(0, |last| last + 1);
+    lines[..kept].iter().map(|line| line.len()).sum()
 }
 
 impl Old {
@@ -329,10 +337,11 @@ source = "x.c:2"
         assert_eq!(texts, MIXED);
         assert_eq!(ledger.parts[0].text, "# Mine.\n\n");
         assert!(
-            ledger.parts[2]
+            ledger.parts[1]
                 .text
-                .starts_with("# A difference.\n[[known]]\n")
+                .ends_with("\nlink = \"https://example.org\"\n")
         );
+        assert_eq!(ledger.parts[2].text, "\n# A difference.\n");
         let lines: Vec<usize> = ledger.entries().map(|entry| entry.location.line).collect();
         assert_eq!(lines, [3, 12, 19]);
         let words: Vec<String> = ledger
