@@ -37,11 +37,8 @@ const SHORT: usize = size_of::<u32>();
 const STRIDE: usize = RECOGNISABLE - SHORT + 1;
 
 /// So far behind a break the bytes are looked for in all that was offered, and not only where they
-/// are expected: further on it would take too long.
+/// are expected, and at so many ends of offers: further on it would take too long.
 const NEAR: usize = 64;
-
-/// So many ends of offers are compared with bytes that are too few to recognise: more would match by chance.
-const ENDS: usize = 4;
 
 impl Stream {
     /// Bytes that were accepted so far.
@@ -263,11 +260,11 @@ impl Stream {
     }
 
     /// The end of one of the next offers, if all of `bytes` stand there. A sender that skips the beginning of what it is offered
-    /// may send a rest that is too short to recognise by itself.
+    /// may send a rest that is too short to recognise by itself. What matches by chance is out of order all the same.
     fn end_of_an_offer(&self, bytes: &[u8]) -> Option<Segment> {
         let stands_at =
             |from: usize, offers: &[Offer]| longest_prefix(offers, from, bytes) == bytes.len();
-        let ends = self.ends.range(self.seen + bytes.len()..).take(ENDS);
+        let ends = self.ends.range(self.seen + bytes.len()..).take(NEAR);
         ends.copied().find_map(|to| {
             let from = to - bytes.len();
             if stands_at(from, &self.offers) {
