@@ -147,9 +147,9 @@ fn parts(path: &str, text: &str) -> Result<Vec<Part>, Fault> {
 
 /// How long the beginning of this text is in which each line that is no comment and says something is, in bytes.
 fn without_comments_after(text: &str) -> usize {
-    let says = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
+    let says = |line: &str| !line.trim().is_empty() && !line.starts_with('#');
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let last = lines.iter().rposition(|line| says(&line));
+    let last = lines.iter().rposition(|line| says(line));
     let kept = last.map_or(0, |last| last + 1);
     lines[..kept].iter().map(|line| line.len()).sum()
 }
