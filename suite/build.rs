@@ -16,8 +16,6 @@ fn main() -> io::Result<()> {
     fs::write(out.join("manual.rs"), manual)?;
     let ledger = embed(&root, "fixtures/ledger", "toml")?;
     fs::write(out.join("ledger.rs"), ledger)?;
-    let causes = embed(&root, "fixtures/ledger/causes", "toml")?;
-    fs::write(out.join("causes.rs"), causes)?;
     let snapshots = embed(&root, "snapshots", "snap")?;
     fs::write(out.join("snapshots.rs"), snapshots)?;
     println!("cargo::rerun-if-changed=build.rs");
@@ -61,10 +59,6 @@ fn words(path: &Path) -> String {
 fn collect(folder: &Path, ending: &str, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        // The known issues by cause are embedded by themselves.
-        if path.ends_with("ledger/causes") {
-            continue;
-        }
         if path.is_dir() {
             collect(&path, ending, files)?;
         } else if path.extension().is_some_and(|e| e == ending) {

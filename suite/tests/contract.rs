@@ -242,7 +242,7 @@ fn the_ledger_of_one_library_is_of_no_other() {
     let text = writeproof(&["ledger", "--backend", "rustls"]).with(0).out;
     let is_heading = |line: &&str| !line.is_empty() && !line.starts_with(' ');
     let headings: Vec<&str> = text.lines().filter(is_heading).collect();
-    let known = KnownIssues::built_in().expect("fixtures/ledger/causes is right");
+    let known = KnownIssues::built_in().expect("fixtures/ledger is right");
     let rustls = Library {
         name: "rustls",
         version: "",

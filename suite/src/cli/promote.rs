@@ -15,7 +15,8 @@ use super::output::{Output, create_whole};
 use super::progress::interruptible;
 use crate::backend::{About, REFERENCE};
 use crate::fuzz::{Content, Examined, Laboratory};
-use crate::judge::{Finding, Kind, Known, file_stem, recording, to_record};
+use crate::judge::known::Library;
+use crate::judge::{Finding, Kind, file_stem, recording, to_record};
 use crate::scenario::{Id, Scenario, Variant, parse, write};
 use crate::trace::Trace;
 
@@ -243,15 +244,15 @@ fn next(
     steps.push(
         "Read what was recorded as you would read code: does every step show something?".to_owned(),
     );
-    let names: BTreeMap<&str, String> = laboratory
-        .subjects
-        .iter()
-        .map(|subject| (subject.about().id.as_str(), subject.about().recorded_as()))
-        .collect();
     steps.extend(entries(results).into_iter().map(|(backend, found)| {
-        let file = names.get(backend.as_str()).unwrap_or(&backend);
+        let library = Library {
+            name: &backend,
+            version: "",
+        };
+        let file = laboratory.judge.known.file_of(library);
+        let file = file.unwrap_or("a file of its own below fixtures/ledger");
         format!(
-            "Find the cause in {backend}, and add what `cargo run --release -- ledger --propose --backend {backend} --scenario {id}` writes to fixtures/ledger/{file}.toml (what breaks the contract, to the file of its family in causes beside it): {}.",
+            "Find the cause in {backend}, and add what `cargo run --release -- ledger --propose --backend {backend} --scenario {id}` writes to {file}: {}.",
             found.join(", ")
         )
     }));
@@ -266,29 +267,23 @@ fn next(
     text
 }
 
-/// By library, what is to be entered into the ledger: all that is found and not known by its cause, as an entry names the
-/// scenarios that it is of.
+/// By library, what is to be entered into the ledger: all that is found and not known.
 fn entries(results: &Results) -> BTreeMap<String, Vec<String>> {
     let mut entries: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let examined = results.iter().flat_map(|(_, examined)| examined);
     for one in examined {
-        let is_by_cause = |known: &Known| !known.causes.is_empty();
         let entered = one
             .findings
             .iter()
-            .filter(|finding| !finding.known.as_ref().is_some_and(is_by_cause));
+            .filter(|finding| finding.known.is_none());
         for finding in entered {
             let what = match (&finding.clause, finding.kind) {
                 (Some(clause), Kind::Violation) => format!("breaks {clause}"),
                 (_, kind) => kind.word().to_owned(),
             };
-            let known = match &finding.known {
-                Some(known) => format!("{what} (known elsewhere: {})", known.class.word()),
-                None => format!("{what} (UNEXPECTED)"),
-            };
             let of_backend = entries.entry(one.backend.clone()).or_default();
-            if !of_backend.contains(&known) {
-                of_backend.push(known);
+            if !of_backend.contains(&what) {
+                of_backend.push(what);
             }
         }
     }

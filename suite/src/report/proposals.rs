@@ -56,7 +56,7 @@ impl Proposed {
             "# {}: {}",
             named(about),
             if is_of_suite(about) {
-                "to be completed, and added to the file of its family below fixtures/ledger/causes"
+                "to be completed, and added to the file of its family below fixtures/ledger"
             } else {
                 "to be completed with class, reason and link"
             }

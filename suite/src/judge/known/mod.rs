@@ -6,7 +6,7 @@
 //! After a violation that none explains, only triggers that read nothing but inputs count: an unexpected event explains
 //! nothing, or a bug would excuse itself.
 //!
-//! In flow the files `fixtures/ledger/causes/FAMILY.toml`, or a user's; out flow [`Explanation`]s.
+//! In flow the files `fixtures/ledger/FAMILY.toml`, or a user's; out flow [`Explanation`]s.
 
 mod ablation;
 mod condition;
@@ -173,7 +173,7 @@ impl Library<'_> {
 }
 
 /// The files that are built into the program: (name without ending, path, text).
-static FILES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/causes.rs"));
+static FILES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/ledger.rs"));
 
 impl KnownIssues {
     /// Those that are built into this program.
@@ -217,6 +217,12 @@ impl KnownIssues {
     pub fn products(&self) -> BTreeSet<&str> {
         let affected = self.issues.iter().flat_map(|issue| issue.affects.keys());
         affected.map(String::as_str).collect()
+    }
+
+    /// The file that has those that affect this library, if there are any.
+    pub fn file_of(&self, library: Library<'_>) -> Option<&str> {
+        let mut issues = self.affecting(library);
+        issues.next().map(|issue| issue.location.file.as_str())
     }
 
     /// Those that affect this library.
