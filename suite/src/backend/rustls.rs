@@ -48,7 +48,7 @@ use crate::peer::Session;
 use crate::scenario::{
     Cipher, Function, KeyExchange, KeyUpdate, Role, RoleState, SessionTickets, Version,
 };
-use crate::trace::{Call, ErrorClass};
+use crate::trace::{Call, ErrorClass, Interface};
 
 /// rustls, with the cryptography of `ring`.
 pub struct Rustls {
@@ -160,6 +160,10 @@ fn open_server(
 impl Backend for Rustls {
     fn about(&self) -> &About {
         &self.about
+    }
+
+    fn interface(&self) -> Interface {
+        Interface::Buffering
     }
 
     fn open(&self, setup: &Setup, link: &Link) -> Result<Box<dyn Endpoint>, Unsupported> {

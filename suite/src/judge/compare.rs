@@ -17,8 +17,7 @@
 //! - so does every call after damage on the wire: when a library comes to look at what is damaged is its own matter;
 //! - where the transport cuts a message of a handshake, or hands it over in parts, the cut falls where each library's messages
 //!   have it, which are not of one length;
-//! - a library that is no `libssl` may buffer what it is asked to write, and answers through an adapter: its calls are not
-//!   compared at all.
+//! - a library that buffers what it is asked to write answers before the transport does: its calls are not compared at all.
 //!
 //! What came of a case is the bytes that the peer was delivered, the alerts, and whether `close_notify` was sent; where calls are
 //! not compared at all, also how long the records of application data are.
@@ -27,7 +26,9 @@ use super::difference::{Aspect, Difference, Entries, Value};
 use super::monitor::Course;
 use crate::link::Budget;
 use crate::scenario::{PeerAction, Step};
-use crate::trace::{Body, CONTINUED, Content, Entry, ErrorClass, Outcome, RecordSeen, Segment};
+use crate::trace::{
+    Body, CONTINUED, Content, Entry, ErrorClass, Interface, Outcome, RecordSeen, Segment,
+};
 
 /// What libssl adds since 3.2 where its record layer has failed, whatever the reason (3.6 `ssl/record/rec_layer_s3.c:528`).
 const BEHIND_THE_REASON: &str = "ssl:record layer failure";
@@ -84,7 +85,8 @@ pub(super) fn by_call(differences: &[Difference]) -> Vec<Vec<&Difference>> {
 impl Pair<'_, '_> {
     /// Whether calls are compared at all.
     pub(super) fn has_calls(&self) -> bool {
-        self.reference.is_libssl() && self.seen.is_libssl()
+        let buffers = |course: &Course<'_>| course.setting.interface == Interface::Buffering;
+        !buffers(self.reference) && !buffers(self.seen)
     }
 
     /// How the differences of one call count.

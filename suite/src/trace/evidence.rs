@@ -47,6 +47,9 @@ pub enum Interface {
     /// Others, and an adapter that answers as `SSL_write` would: only what holds for any writer binds it.
     #[default]
     Other,
+    /// As [`Other`](Interface::Other), and the library buffers what it is asked to write: when its calls come back, and what
+    /// a call wants, is not comparable with other libraries.
+    Buffering,
 }
 
 /// What was done in an entry.
