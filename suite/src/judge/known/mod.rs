@@ -21,7 +21,7 @@ mod version;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use ablation::Variation;
+pub use ablation::{Conjunct, Conjuncts, Variation};
 pub use condition::Condition;
 pub use effect::{Effect, Scope};
 pub use history::History;
@@ -259,11 +259,7 @@ impl<'i> Triggered<'i> {
         });
         let first = effects.next()?;
         let held = self.at.get_or_insert_with(|| issue.when.holds(history));
-        // What happened after something unexpected triggers nothing, unless it was an input.
-        let counted = match unexpected {
-            Some(unexpected) if issue.when.reads_outputs() => unexpected,
-            _ => usize::MAX,
-        };
+        let counted = counted(&issue.when, unexpected);
         let effect = std::iter::once(first)
             .chain(effects)
             .find(|(_, effect)| holds(&effect.scope, held, moment, counted, history))?;
@@ -271,6 +267,15 @@ impl<'i> Triggered<'i> {
             issue,
             effect: effect.0,
         })
+    }
+}
+
+/// The last moment at which a trigger counts, after something unexpected at this one: what happened after that triggers nothing,
+/// unless it was an input.
+fn counted(when: &Condition, unexpected: Option<usize>) -> usize {
+    match unexpected {
+        Some(unexpected) if when.reads_outputs() => unexpected,
+        _ => usize::MAX,
     }
 }
 
