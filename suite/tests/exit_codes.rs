@@ -4,7 +4,7 @@
 #![cfg(target_os = "linux")]
 
 mod outcome;
-mod wrapped;
+mod wrappers;
 
 use std::fs;
 use std::path::Path;
@@ -14,43 +14,21 @@ use rstest::rstest;
 use tempfile::TempDir;
 
 use self::outcome::{assert_exit, stdout};
-use self::wrapped::library;
+use self::wrappers::{Real, Wrapper};
 
-/// What stands before OpenSSL 1.1.1, which does in these scenarios what the reference does.
-const HONEST: &str = "";
+/// It does in these scenarios what the reference does.
+const HONEST: &str = "honest";
 
-/// It sends the two halves of a write as two records: no clause forbids it, and the reference does not.
-const DIFFERS: &str = r#"
-int SSL_write(void *ssl, const char *bytes, int length) {
-    int (*write)(void *, const void *, int) = REAL(int (*)(void *, const void *, int), "SSL_write");
-    int half = length / 2, first = half ? write(ssl, bytes, half) : 0;
-    return half && first == half ? half + write(ssl, bytes + half, length - half) : write(ssl, bytes, length);
-}
-"#;
+const DIFFERS: &str = "two-records";
 
-/// A failed SSL_write_ex stores a number, which it should not.
-const BREAKS_SHOULD: &str = r#"
-int SSL_write_ex(void *ssl, const void *bytes, unsigned long length, unsigned long *written) {
-    int ret = REAL(int (*)(void *, const void *, unsigned long, unsigned long *), "SSL_write_ex")(
-        ssl, bytes, length, written);
-    if (ret != 1) *written = 7;
-    return ret;
-}
-"#;
+const BREAKS_SHOULD: &str = "failure-stores-a-number";
 
-/// A write reports a byte more than it was given.
-const BREAKS_MUST: &str = r#"
-int SSL_write(void *ssl, const void *bytes, int length) {
-    int ret = REAL(int (*)(void *, const void *, int), "SSL_write")(ssl, bytes, length);
-    return ret > 0 ? ret + 1 : ret;
-}
-"#;
+const BREAKS_MUST: &str = "one-byte-more";
 
-const CRASHES: &str =
-    "int SSL_write(void *ssl, const void *bytes, int length) { __builtin_trap(); }\n";
+const CRASHES: &str = "crashes";
 
 /// No case is applicable to it.
-const NOT_APPLICABLE: &str = "void *SSL_new(void *context) { return 0; }\n";
+const NOT_APPLICABLE: &str = "no-connection";
 
 /// The scenarios of the library: a whole write, and an SSL_write_ex that blocks.
 const LIBRARYS: [&str; 2] = ["whole/exactly-one-record", "retry/write-ex"];
@@ -131,15 +109,15 @@ fn arguments(command: &str, scenarios: Vec<String>, library: &Path) -> Vec<Strin
 #[case::crash(CRASHES, 1)]
 #[case::not_applicable(NOT_APPLICABLE, 3)]
 fn what_is_found_decides_whoever_wrote_the_scenario(
-    #[case] functions: &str,
+    #[case] wrapper: &str,
     #[case] code: i32,
     #[values(Scenarios::Librarys, Scenarios::Own)] scenarios: Scenarios,
     #[values("run", "check", "show", "diff")] command: &str,
 ) {
     let folder = TempDir::new().expect("a folder");
-    let library = library(&folder, functions);
-    let arguments = arguments(command, scenarios.arguments(&folder), &library);
-    let code = match (command, functions) {
+    let library = Wrapper::of(Real::OpenSsl111, wrapper);
+    let arguments = arguments(command, scenarios.arguments(&folder), library.path());
+    let code = match (command, wrapper) {
         ("check", BREAKS_SHOULD) => 0,
         _ => code,
     };
@@ -149,8 +127,8 @@ fn what_is_found_decides_whoever_wrote_the_scenario(
 #[test]
 fn a_broken_should_alone_is_counted_and_fails_a_strict_check() {
     let folder = TempDir::new().expect("a folder");
-    let library = library(&folder, BREAKS_SHOULD);
-    let mut arguments = arguments("check", Scenarios::Own.arguments(&folder), &library);
+    let library = Wrapper::of(Real::OpenSsl111, BREAKS_SHOULD);
+    let mut arguments = arguments("check", Scenarios::Own.arguments(&folder), library.path());
     let output = writeproof("check", &arguments);
     assert_exit(&output, 0);
     let text = stdout(&output);

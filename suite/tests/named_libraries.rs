@@ -4,9 +4,10 @@
 #![cfg(target_os = "linux")]
 
 mod outcome;
+mod wrappers;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
@@ -16,40 +17,12 @@ use writeproof::backend::libssl::{Family, Libssl, Source};
 use writeproof_openssl_1_1_1::LIBSSL;
 
 use self::outcome::{assert_exit, stderr, stdout};
-
-/// Hands every call to the library that it was linked with.
-const WRAPPER: &str = "int wrapper_of_a_libssl(void) { return 1; }\n";
+use self::wrappers::{Real, Wrapper};
 
 fn writeproof(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.args(arguments).stdin(Stdio::null());
     command.output().expect("the command starts")
-}
-
-/// The libssl of the distribution.
-fn system_libssl() -> PathBuf {
-    let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
-    let folders = [multiarch.as_str(), "/usr/lib64", "/usr/lib"];
-    let paths = folders.map(|folder| Path::new(folder).join("libssl.so.3"));
-    let found = paths.into_iter().find(|path| path.is_file());
-    found.expect("the distribution has OpenSSL 3: package libssl3")
-}
-
-/// A wrapper of the distribution's library, with these functions of its own.
-fn wrapper(folder: &TempDir, functions: &str) -> PathBuf {
-    let (object, source) = (
-        folder.path().join("wrapper.so"),
-        folder.path().join("wrapper.c"),
-    );
-    fs::write(&source, functions).expect("the folder is ours");
-    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    let done = Command::new(compiler)
-        .args(["-shared", "-fPIC", "-Wl,--no-as-needed", "-o"])
-        .args([&object, &source, &system_libssl()])
-        .status()
-        .expect("a C compiler");
-    assert!(done.success(), "{functions}");
-    object
 }
 
 /// What a shared object is recognised as: the family and the version.
@@ -61,7 +34,8 @@ fn recognised(source: &Source) -> Option<(Family, Option<String>)> {
 
 #[test]
 fn the_distributions_library_is_recognised_with_its_version() {
-    let (family, version) = recognised(&Source::new("system", system_libssl())).expect("OpenSSL");
+    let (family, version) =
+        recognised(&Source::new("system", Real::Distribution.path())).expect("OpenSSL");
     assert_eq!(family, Family::OpenSsl);
     assert!(
         version.as_deref().is_some_and(|it| it.starts_with("3.")),
@@ -102,9 +76,8 @@ fn each_library_that_the_suite_builds_is_recognised_as_what_it_is(
 
 #[test]
 fn a_wrapper_is_unknown_and_its_libcryptos_version_is_not_its_own() {
-    let folder = TempDir::new().expect("a folder");
-    let path = wrapper(&folder, WRAPPER);
-    let libssl = Libssl::load("mine", &path).unwrap_or_else(|error| panic!("{error}"));
+    let wrapper = Wrapper::of(Real::Distribution, "honest");
+    let libssl = Libssl::load("mine", wrapper.path()).unwrap_or_else(|error| panic!("{error}"));
     use writeproof::backend::Backend as _;
     assert_eq!(libssl.loaded().recognised, None);
     let about = libssl.about();
@@ -122,23 +95,14 @@ fn a_wrapper_is_unknown_and_its_libcryptos_version_is_not_its_own() {
 /// A layer over OpenSSL's libcrypto that claims its symbol versions and exports what identifies it.
 #[test]
 fn exports_alone_identify_nothing() {
-    let folder = TempDir::new().expect("a folder");
-    let functions: String = [
-        "SSL_stateless",
-        "SSL_CONF_cmd",
-        "SSL_CTX_set_record_padding_callback",
-        "SSL_export_keying_material_early",
-        "DTLSv1_listen",
-    ]
-    .map(|name| format!("int {name}(void) {{ return 0; }}\n"))
-    .concat();
-    let source = Source::new("mine", wrapper(&folder, &functions));
+    let wrapper = Wrapper::of(Real::Distribution, "exports-of-openssl");
+    let source = Source::new("mine", wrapper.path());
     assert_eq!(recognised(&source), None);
 }
 
 #[test]
 fn a_recognised_library_is_judged_with_what_is_known_of_it() {
-    let system = system_libssl();
+    let system = Real::Distribution.path();
     let system = system.to_str().expect("UTF-8");
     let known = writeproof(&["check", "--libssl", system]);
     assert_exit(&known, 0);

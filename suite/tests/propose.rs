@@ -4,7 +4,7 @@
 #![cfg(target_os = "linux")]
 
 mod outcome;
-mod wrapped;
+mod wrappers;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,52 +18,14 @@ use writeproof::judge::known::{KnownIssues, Scope};
 use writeproof::judge::{OldLedger, Part};
 
 use self::outcome::{assert_exit, stderr, stdout};
-use self::wrapped::library;
+use self::wrappers::{Real, Wrapper};
 
-/// A write reports a byte more than it was given.
-const ONE_MORE: &str = r#"
-int SSL_write(void *ssl, const void *bytes, int length) {
-    int ret = REAL(int (*)(void *, const void *, int), "SSL_write")(ssl, bytes, length);
-    return ret > 0 ? ret + 1 : ret;
-}
-"#;
-
-/// A write reports a byte less than it was given.
-const ONE_LESS: &str = r#"
-int SSL_write(void *ssl, const void *bytes, int length) {
-    int ret = REAL(int (*)(void *, const void *, int), "SSL_write")(ssl, bytes, length);
-    return ret > 1 ? ret - 1 : ret;
-}
-"#;
-
-/// A write reports all and sends the first half.
-const HALF: &str = r#"
-int SSL_write(void *ssl, const void *bytes, int length) {
-    int ret = REAL(int (*)(void *, const void *, int), "SSL_write")(ssl, bytes, (length + 1) / 2);
-    return ret > 0 ? length : ret;
-}
-"#;
-
-/// A write of 100 bytes ends the process.
-const CRASHES: &str = r#"
-int SSL_write(void *ssl, const void *bytes, int length) {
-    if (length == 100) __builtin_trap();
-    return REAL(int (*)(void *, const void *, int), "SSL_write")(ssl, bytes, length);
-}
-"#;
-
-/// The repetition of a write of 300 bytes ends the process.
-const CRASHES_IN_A_RETRY: &str = r#"
-int SSL_write(void *ssl, const void *bytes, int length) {
-    static __thread void *last;
-    if (length == 300 && last == ssl) __builtin_trap();
-    if (length == 300) last = ssl;
-    return REAL(int (*)(void *, const void *, int), "SSL_write")(ssl, bytes, length);
-}
-"#;
-
-/// The library without a fault.
-const HONEST: &str = "";
+const ONE_MORE: &str = "one-byte-more";
+const ONE_LESS: &str = "one-byte-less";
+const HALF: &str = "half-writes";
+const CRASHES: &str = "crashes-at-100";
+const CRASHES_IN_A_RETRY: &str = "crashes-in-a-retry";
+const HONEST: &str = "honest";
 
 /// A scenario of the user's own.
 const OWN: &str = r#"
@@ -106,6 +68,11 @@ impl Place {
     }
 }
 
+/// OpenSSL 1.1.1 behind the wrapper of this name.
+fn library(wrapper: &str) -> Wrapper {
+    Wrapper::of(Real::OpenSsl111, wrapper)
+}
+
 /// A command on this library, of which nothing is known beforehand, in the scenarios of these tests.
 fn on(library: &Path, own: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
@@ -127,20 +94,20 @@ fn completed(proposed: &str) -> String {
 
 /// What is proposed for a library with these functions.
 fn proposed(place: &Place, functions: &str) -> String {
-    let faulty = TempDir::new().expect("a folder");
-    let library = library(&faulty, functions);
-    let output = on(&library, &place.own_scenario(), &["ledger", "--propose"]);
+    let wrapper = library(functions);
+    let library = wrapper.path();
+    let output = on(library, &place.own_scenario(), &["ledger", "--propose"]);
     assert_exit(&output, 1);
     stdout(&output)
 }
 
 /// The report of `check` on a library with these functions, with this ledger.
 fn checked(place: &Place, functions: &str, ledger: &Path) -> Value {
-    let faulty = TempDir::new().expect("a folder");
-    let library = library(&faulty, functions);
+    let wrapper = library(functions);
+    let library = wrapper.path();
     let ledger = ledger.to_str().expect("a path");
     let arguments = ["check", "--format", "json", "--ledger", ledger];
-    let output = on(&library, &place.own_scenario(), &arguments);
+    let output = on(library, &place.own_scenario(), &arguments);
     serde_json::from_str(&stdout(&output)).unwrap_or_else(|_| panic!("{}", stderr(&output)))
 }
 
@@ -195,8 +162,12 @@ fn proposed_ledger_makes_the_fault_known_and_no_other(
 #[test]
 fn honest_library_needs_no_entry() {
     let place = Place::new();
-    let honest = library(&place.0, HONEST);
-    let output = on(&honest, &place.own_scenario(), &["ledger", "--propose"]);
+    let honest = library(HONEST);
+    let output = on(
+        honest.path(),
+        &place.own_scenario(),
+        &["ledger", "--propose"],
+    );
     assert_exit(&output, 0);
     assert_eq!(stdout(&output), "");
 }
@@ -245,7 +216,7 @@ fn proposal_is_refused_with_its_place_until_it_is_completed() {
         let ledger = place.write("known.toml", &text);
         let line = before.matches('\n').count() + 1;
         let output = on(
-            &library(&TempDir::new().expect("a folder"), ONE_MORE),
+            library(ONE_MORE).path(),
             &place.own_scenario(),
             &["check", "--ledger", ledger.to_str().expect("a path")],
         );
@@ -261,11 +232,11 @@ fn proposal_is_refused_with_its_place_until_it_is_completed() {
 fn ledger_that_is_given_is_not_proposed_again() {
     let place = Place::new();
     let ledger = place.write("known.toml", &completed(&proposed(&place, ONE_MORE)));
-    let faulty = TempDir::new().expect("a folder");
-    let library = library(&faulty, ONE_MORE);
+    let wrapper = library(ONE_MORE);
+    let library = wrapper.path();
     let ledger = ledger.to_str().expect("a path");
     let arguments = ["ledger", "--propose", "--ledger", ledger];
-    let output = on(&library, &place.own_scenario(), &arguments);
+    let output = on(library, &place.own_scenario(), &arguments);
     assert_exit(&output, 0);
     assert_eq!(stdout(&output), "");
 }
@@ -323,11 +294,11 @@ source = "wrapper.c:3"
 "#;
 
 fn convert(place: &Place, functions: &str, old: &Path) -> Output {
-    let faulty = TempDir::new().expect("a folder");
-    let library = library(&faulty, functions);
+    let wrapper = library(functions);
+    let library = wrapper.path();
     let old = old.to_str().expect("a path");
     let arguments = ["ledger", "--convert", old];
-    on(&library, &place.own_scenario(), &arguments)
+    on(library, &place.own_scenario(), &arguments)
 }
 
 #[rstest]
@@ -340,10 +311,9 @@ fn old_format_is_refused_with_its_place_and_how_to_convert_it(
 ) {
     let place = Place::new();
     let ledger = place.write("known.toml", text);
-    let faulty = TempDir::new().expect("a folder");
     let path = ledger.to_str().expect("a path");
     let output = on(
-        &library(&faulty, ONE_MORE),
+        library(ONE_MORE).path(),
         &place.own_scenario(),
         &["check", "--ledger", path],
     );
@@ -410,14 +380,9 @@ fn converted_file_takes_the_place_of_the_old_one() {
     let place = Place::new();
     let file = place.write("old.toml", &old());
     let printed = stdout(&convert(&place, ONE_MORE, &file));
-    let faulty = TempDir::new().expect("a folder");
     let path = file.to_str().expect("a path");
     let arguments = ["ledger", "--convert", path, "--output", path];
-    let output = on(
-        &library(&faulty, ONE_MORE),
-        &place.own_scenario(),
-        &arguments,
-    );
+    let output = on(library(ONE_MORE).path(), &place.own_scenario(), &arguments);
     assert_exit(&output, 0);
     assert_eq!(fs::read_to_string(&file).expect("it is there"), printed);
 }

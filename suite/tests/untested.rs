@@ -4,106 +4,20 @@
 #![cfg(target_os = "linux")]
 
 mod outcome;
+mod wrappers;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use self::outcome::{assert_exit, stderr, stdout};
+use self::wrappers::{Real, Wrapper};
 
-/// What all wrappers begin with: the real function of a name.
-const REAL: &str = "\
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#define REAL(type, name) ((type) dlsym(RTLD_NEXT, name))
-";
-
-/// The setters of versions and ciphers return errors, and leave them in the queue; but not those calls that the library itself
-/// makes while it makes a context.
-const SETTERS: &str = r#"
-static __thread int own;
-void *SSL_CTX_new(const void *method) {
-    own = 1;
-    void *context = REAL(void *(*)(const void *), "SSL_CTX_new")(method);
-    own = 0;
-    return context;
-}
-int SSL_CTX_set_cipher_list(void *context, const char *names) {
-    return REAL(int (*)(void *, const char *), "SSL_CTX_set_cipher_list")(
-        context, own ? names : "NO-SUCH-CIPHER");
-}
-int SSL_CTX_set_ciphersuites(void *context, const char *names) {
-    return REAL(int (*)(void *, const char *), "SSL_CTX_set_ciphersuites")(
-        context, own ? names : "NO-SUCH-CIPHER");
-}
-long SSL_CTX_ctrl(void *context, int command, long number, void *pointer) {
-    int sets_version = !own && (command == 123 || command == 124);
-    return REAL(long (*)(void *, int, long, void *), "SSL_CTX_ctrl")(
-        context, command, sets_version ? 0x9999 : number, pointer);
-}
-"#;
-
-/// A handshake that would block is reported as SSL_ERROR_SYSCALL; `WHICH` decides in which direction.
-const SYSCALL: &str = r#"
-static __thread int blocks;
-int SSL_get_error(const void *ssl, int ret) {
-    int error = REAL(int (*)(const void *, int), "SSL_get_error")(ssl, ret);
-    return blocks && (error == 2 || error == 3) ? 5 : error;
-}
-int SSL_do_handshake(void *ssl) {
-    int ret = REAL(int (*)(void *), "SSL_do_handshake")(ssl);
-    blocks = 0;
-    int error = SSL_get_error(ssl, ret);
-    blocks = WHICH;
-    errno = blocks ? EAGAIN : errno;
-    return ret;
-}
-int SSL_write(void *ssl, const void *bytes, int length) {
-    blocks = 0;
-    return REAL(int (*)(void *, const void *, int), "SSL_write")(ssl, bytes, length);
-}
-"#;
-
-/// No connection is ever made.
-const NO_CONNECTION: &str = "void *SSL_new(void *context) { return 0; }\n";
-
-/// A server has no certificate.
-const NO_CERTIFICATE: &str =
-    "int SSL_CTX_use_certificate_ASN1(void *context, int length, const void *der) { return 0; }\n";
-
-/// A write succeeds, and nothing is ever sent.
-const SILENT: &str = "int SSL_write(void *ssl, const void *bytes, int length) { return length; }\n";
-
-/// The libssl of the distribution, which every system has that is supported.
-fn libssl() -> PathBuf {
-    let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
-    let folders = [multiarch.as_str(), "/usr/lib64", "/usr/lib"];
-    let paths = folders.map(|folder| Path::new(folder).join("libssl.so.3"));
-    let found = paths.into_iter().find(|path| path.is_file());
-    found.expect("the distribution has OpenSSL 3: package libssl3")
-}
-
-/// A wrapper of that library, with these functions in the place of its own.
-fn wrapper(folder: &TempDir, functions: &str) -> PathBuf {
-    let (object, source) = (
-        folder.path().join("wrapper.so"),
-        folder.path().join("wrapper.c"),
-    );
-    fs::write(&source, format!("{REAL}{functions}")).expect("the folder is ours");
-    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    let done = Command::new(compiler)
-        .args(["-shared", "-fPIC", "-Wl,--no-as-needed", "-o"])
-        .args([&object, &source, &libssl()])
-        .arg("-ldl")
-        .status()
-        .expect("a C compiler");
-    assert!(done.success(), "{functions}");
-    object
+/// This wrapper of the distribution's library.
+fn wrapper(name: &str) -> Wrapper {
+    Wrapper::of(Real::Distribution, name)
 }
 
 /// `writeproof check` of this library, with these arguments.
@@ -132,11 +46,10 @@ const SCENARIOS: [&str; 5] = ["--scenario", "retry", "transport", "combined", "w
 
 #[test]
 fn setters_that_return_errors_change_no_result() {
-    let folder = TempDir::new().expect("a folder");
     // The library itself would be recognised, and judged with what is known of it.
     let arguments = [&SCENARIOS[..], &["--as", "unknown"]].concat();
-    let (honest, expected) = report(&libssl(), &arguments);
-    let (wrapped, code) = report(&wrapper(&folder, SETTERS), &arguments);
+    let (honest, expected) = report(&Real::Distribution.path(), &arguments);
+    let (wrapped, code) = report(wrapper("setters-fail").path(), &arguments);
     assert_eq!(code, expected);
     assert!(cases(&honest).len() > 100, "{}", honest["summary"]);
     assert_eq!(cases(&wrapped).len(), cases(&honest).len());
@@ -147,24 +60,8 @@ fn setters_that_return_errors_change_no_result() {
 
 #[test]
 fn a_cipher_that_is_neither_set_nor_negotiated_is_not_applicable() {
-    let folder = TempDir::new().expect("a folder");
-    // It has no ChaCha20.
-    let functions = r#"
-static __thread int own;
-int SSL_CTX_set_cipher_list(void *context, const char *names) {
-    int (*set)(void *, const char *) = REAL(int (*)(void *, const char *), "SSL_CTX_set_cipher_list");
-    return own ? set(context, "DEFAULT:!CHACHA20") : 0;
-}
-void *SSL_CTX_new(const void *method) {
-    void *context = REAL(void *(*)(const void *), "SSL_CTX_new")(method);
-    own = 1;
-    SSL_CTX_set_cipher_list(context, 0);
-    own = 0;
-    return context;
-}
-"#;
     let arguments = ["--scenario", "combined", "--scenario", "whole"];
-    let (report, _) = report(&wrapper(&folder, functions), &arguments);
+    let (report, _) = report(wrapper("no-chacha20").path(), &arguments);
     let reasons = cases(&report)
         .iter()
         .filter_map(|case| case["reason"].as_str());
@@ -176,18 +73,18 @@ void *SSL_CTX_new(const void *method) {
 }
 
 #[rstest]
-#[case(NO_CONNECTION, "SSL_new (it returned an error)")]
+#[case("no-connection", "SSL_new (it returned an error)")]
 #[case(
-    &SYSCALL.replace("WHICH", "error == 2 || error == 3"),
+    "handshake-syscall",
     "SSL_do_handshake (-1 SYSCALL (queue empty, errno EAGAIN)"
 )]
 fn a_library_that_completes_no_handshake_exits_with_3_and_names_the_call(
-    #[case] functions: &str,
+    #[case] name: &str,
     #[case] call: &str,
 ) {
-    let folder = TempDir::new().expect("a folder");
-    let library = wrapper(&folder, functions);
-    let output = check(&library, &["--scenario", "zero"]);
+    let wrapper = wrapper(name);
+    let library = wrapper.path();
+    let output = check(library, &["--scenario", "zero"]);
     assert_exit(&output, 3);
     let text = stdout(&output);
     let told = text
@@ -202,7 +99,7 @@ fn a_library_that_completes_no_handshake_exits_with_3_and_names_the_call(
     assert!(!text.contains("the adapter's problem"), "{text}");
     assert!(!text.contains("nothing unexpected"), "{text}");
 
-    let (report, code) = report(&library, &["--scenario", "zero"]);
+    let (report, code) = report(library, &["--scenario", "zero"]);
     assert_eq!(code, Some(3));
     let obstacles = report["checked"][0]["no_handshake"].as_array();
     let named = |one: &Value| one["call"].as_str().is_some_and(|it| it.starts_with(call));
@@ -214,8 +111,7 @@ fn a_library_that_completes_no_handshake_exits_with_3_and_names_the_call(
 
 #[test]
 fn a_write_that_never_sends_is_the_librarys_failure_and_not_the_adapters() {
-    let folder = TempDir::new().expect("a folder");
-    let output = check(&wrapper(&folder, SILENT), &["--scenario", "whole"]);
+    let output = check(wrapper("silent").path(), &["--scenario", "whole"]);
     assert_exit(&output, 1);
     let text = stdout(&output);
     assert!(!text.contains("the adapter's problem"), "{text}");
@@ -224,8 +120,7 @@ fn a_write_that_never_sends_is_the_librarys_failure_and_not_the_adapters() {
 
 #[test]
 fn a_server_without_a_certificate_is_not_applicable_and_a_client_is() {
-    let folder = TempDir::new().expect("a folder");
-    let (report, _) = report(&wrapper(&folder, NO_CERTIFICATE), &["--scenario", "zero"]);
+    let (report, _) = report(wrapper("no-certificate").path(), &["--scenario", "zero"]);
     for case in cases(&report) {
         let variant = case["variant"].as_str().unwrap_or_default();
         let is_server = variant.split('/').nth(1) == Some("server");
@@ -241,8 +136,7 @@ fn a_server_without_a_certificate_is_not_applicable_and_a_client_is() {
 
 #[test]
 fn the_share_that_ran_is_reported_with_the_reasons_of_the_rest_the_most_frequent_first() {
-    let folder = TempDir::new().expect("a folder");
-    let output = check(&wrapper(&folder, NO_CERTIFICATE), &["--scenario", "whole"]);
+    let output = check(wrapper("no-certificate").path(), &["--scenario", "whole"]);
     let text = stdout(&output);
     let (_, after) = text
         .split_once(" were applicable (")
@@ -265,14 +159,13 @@ fn a_library_of_which_too_few_cases_are_applicable_is_not_tested(
     #[case] code: i32,
     #[case] wanted: &str,
 ) {
-    let folder = TempDir::new().expect("a folder");
     let arguments = [
         "--scenario",
         "retry/same-arguments",
         "--require-applicable",
         percent,
     ];
-    let output = check(&wrapper(&folder, NO_CERTIFICATE), &arguments);
+    let output = check(wrapper("no-certificate").path(), &arguments);
     assert_exit(&output, code);
     let text = format!("{}{}", stdout(&output), stderr(&output));
     assert!(text.contains(wanted), "{text}");
@@ -280,11 +173,10 @@ fn a_library_of_which_too_few_cases_are_applicable_is_not_tested(
 
 #[test]
 fn half_of_the_cases_are_enough_where_half_are_required() {
-    let folder = TempDir::new().expect("a folder");
     let arguments = ["--scenario", "retry/same-arguments", "--require-applicable"];
     let code = |percent| {
         let arguments = [&arguments[..], &[percent]].concat();
-        check(&wrapper(&folder, NO_CERTIFICATE), &arguments)
+        check(wrapper("no-certificate").path(), &arguments)
             .status
             .code()
     };
@@ -314,10 +206,9 @@ fn run_requires_a_share_of_the_cases_of_each_backend() {
 #[case(&["show", "zero/write-between-two-others"])]
 #[case(&["diff", "openssl-3.6", "--scenario", "zero"])]
 fn a_library_that_no_case_applies_to_exits_with_3_in_every_command(#[case] arguments: &[&str]) {
-    let folder = TempDir::new().expect("a folder");
-    let library = wrapper(&folder, NO_CONNECTION);
+    let library = wrapper("no-connection");
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
-    command.args(arguments).arg("--libssl").arg(library);
+    command.args(arguments).arg("--libssl").arg(library.path());
     let output = command
         .stdin(Stdio::null())
         .output()

@@ -198,10 +198,11 @@ impl Named {
         let series = word.and_then(|word| recorded_of(&recorded, word, version));
         let known = series.or_else(|| word.filter(|_| by_cause > 0));
         let is_other = |name: &&str| word.is_some_and(|word| name.starts_with(word));
-        let others = match series {
+        let mut others: Vec<&str> = match series {
             Some(_) => Vec::new(),
             None => recorded.iter().copied().filter(is_other).collect(),
         };
+        others.sort_unstable();
         JudgedAs {
             by,
             entries: by_cause,

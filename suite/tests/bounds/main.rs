@@ -3,7 +3,9 @@
 
 #![cfg(target_os = "linux")]
 
-mod wrapper;
+mod faults;
+#[path = "../wrappers/mod.rs"]
+mod wrappers;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,7 +13,7 @@ use std::process::{Command, Stdio};
 use rstest::rstest;
 use serde_json::Value;
 
-use self::wrapper::{real, wrapper};
+use self::wrappers::{Real, Wrapper};
 
 /// Scenarios in which a write is blocked, retried, repeated for its rest, or refused, and some in which none of that happens.
 const SOME: &[&str] = &[
@@ -21,9 +23,6 @@ const SOME: &[&str] = &[
     "zero",
     "closing/connection-reset",
 ];
-
-/// The largest report in JSON of all cases, in bytes.
-const REPORT: usize = 64 << 20;
 
 /// What `check` made of a library.
 struct Checked {
@@ -79,6 +78,11 @@ fn check(library: &Path, scenarios: &[&str]) -> Checked {
     checked
 }
 
+/// The wrapper of this name, of the distribution's library.
+fn wrapper(name: &str) -> Wrapper {
+    Wrapper::of(Real::Distribution, name)
+}
+
 /// Scenario and variant of a case.
 fn name(case: &Value) -> (&str, &str) {
     let text = |key: &str| case[key].as_str().unwrap_or_default();
@@ -90,7 +94,7 @@ fn name(case: &Value) -> (&str, &str) {
 #[case::one_byte_written("one-byte-writes", "calls without coming to the end")]
 #[case::a_record_in_each_retry("record-again", "calls without coming to the end")]
 fn a_library_that_does_too_much_is_stopped_in_its_cases(#[case] name_of: &str, #[case] how: &str) {
-    let honest = check(&real(), SOME);
+    let honest = check(&Real::Distribution.path(), SOME);
     let checked = check(wrapper(name_of).path(), SOME);
     assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
     let names = |of: &Checked| {
@@ -109,18 +113,10 @@ fn a_library_that_does_too_much_is_stopped_in_its_cases(#[case] name_of: &str, #
     assert_eq!(in_cases, Some(stopped.len() as u64));
 }
 
-#[test]
-fn a_library_that_drops_records_while_blocked_comes_to_an_end() {
-    let checked = check(wrapper("drops-while-blocked").path(), SOME);
-    assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
-    let lost = |case: &&Value| case["verdict"] == "violates";
-    assert!(checked.cases().iter().filter(lost).count() > 50);
-}
-
 /// Where a library spins, it hangs; every other case is what the honest library gives, to the byte.
 #[test]
 fn a_hang_takes_no_result_of_another_case_with_it() {
-    let honest = check(&real(), &["retry"]);
+    let honest = check(&Real::Distribution.path(), &["retry"]);
     let checked = check(wrapper("spins-after-refusal").path(), &["retry"]);
     assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
     assert_eq!(checked.cases().len(), honest.cases().len());
@@ -145,7 +141,7 @@ fn a_hang_takes_no_result_of_another_case_with_it() {
 /// none that ran in the same process.
 #[test]
 fn a_library_that_takes_all_memory_ends_its_own_cases_alone() {
-    let honest = check(&real(), SOME);
+    let honest = check(&Real::Distribution.path(), SOME);
     let checked = check(wrapper("takes-all-memory").path(), SOME);
     assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
     assert_eq!(checked.cases().len(), honest.cases().len());
@@ -172,17 +168,4 @@ fn takes_all_memory(case: &Value) -> bool {
         let write = &entry["asked"]["write"];
         write["function"] == "Write" && write["argument"]["bytes"] == 50_000
     })
-}
-
-/// The library of scenarios as a whole, on the one that makes the longest traces.
-#[test]
-fn the_report_of_all_cases_stays_small() {
-    let checked = check(wrapper("record-again").path(), &[]);
-    assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
-    assert!(
-        checked.cases().len() >= 2000,
-        "{} cases",
-        checked.cases().len()
-    );
-    assert!(checked.bytes < REPORT, "{} bytes", checked.bytes);
 }

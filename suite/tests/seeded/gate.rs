@@ -34,11 +34,11 @@ const FLOORS: [Floor; 4] = [
 /// The views that the test looks at.
 pub(crate) const OWN: &[View] = &[RUN, REPLAY];
 
-const RUN: View = View::new(Oracle::Run, REFERENCE, None);
+pub(crate) const RUN: View = View::new(Oracle::Run, REFERENCE, None);
 const REPLAY: View = View::new(Oracle::Replay, REFERENCE, None);
 
 /// The views with the entries of each other library, by its name in the ledger and the version that the suite builds.
-const OTHERS: &[View] = &[
+pub(crate) const OTHERS: &[View] = &[
     View::new(Oracle::Run, "aws-lc", Some("5.12.0")),
     View::new(Oracle::Run, "boringssl", Some("API 44 (boring-sys 5.4.0)")),
     View::new(Oracle::Run, "openssl-1.1.1", Some("1.1.1w")),
@@ -54,7 +54,7 @@ const UNKNOWN: View = View::new(Oracle::Run, "unknown", Some(""));
 /// A share this far above its floor, in tenths of a per cent, asks for a higher one.
 const SLACK: usize = 10;
 
-static JUDGE: LazyLock<Result<Judge, String>> =
+pub(crate) static JUDGE: LazyLock<Result<Judge, String>> =
     LazyLock::new(|| Judge::built_in().map_err(|error| error.to_string()));
 
 /// How a trace is judged.
@@ -158,25 +158,25 @@ impl View {
         }
     }
 
-    /// What counts of the findings in a trace.
-    fn findings(self, case: &right::Case, trace: &Trace) -> Result<Vec<Finding>, String> {
-        let judge = JUDGE.as_ref().map_err(Clone::clone)?;
-        let Self {
-            oracle,
-            library,
-            version,
-        } = self;
-        let version = match version {
+    /// The name and version of the library.
+    pub(crate) fn library(self) -> Result<Library<'static>, String> {
+        let version = match self.version {
             Some(version) => version,
             None => &Right::get()?.version,
         };
-        let named = Library {
-            name: library,
+        Ok(Library {
+            name: self.library,
             version,
-        };
-        let mut findings = match oracle {
-            Oracle::Run => judge.judge(&case.trace, trace, named).findings,
-            Oracle::Replay => judge.generated(&case.trace, trace, (library, version)),
+        })
+    }
+
+    /// What counts of the findings in a trace.
+    fn findings(self, case: &right::Case, trace: &Trace) -> Result<Vec<Finding>, String> {
+        let judge = JUDGE.as_ref().map_err(Clone::clone)?;
+        let library = self.library()?;
+        let mut findings = match self.oracle {
+            Oracle::Run => judge.judge(&case.trace, trace, library).findings,
+            Oracle::Replay => judge.generated(&case.trace, trace, (library.name, library.version)),
         };
         findings.retain(|finding| finding.kind != Kind::Difference);
         Ok(findings)
@@ -455,9 +455,9 @@ pub(crate) fn print(faults: &'static [Fault]) -> Result<(), String> {
 }
 
 /// Prints the shares under the entries of each other library, and the bugs that are muted.
-pub(crate) fn print_as_others(faults: &'static [Fault]) -> Result<(), String> {
+pub(crate) fn print_as_others(faults: &'static [Fault], extent: Extent) -> Result<(), String> {
     let run = |index, fault| -> Result<&'static Sown, String> {
-        let sown = Sown::run(index, fault, Extent::Reached, OTHERS)?;
+        let sown = Sown::run(index, fault, extent, OTHERS)?;
         Ok(Box::leak(Box::new(sown)))
     };
     let gate = gate(faults, run)?;

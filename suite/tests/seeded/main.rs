@@ -4,10 +4,13 @@
 //! `cargo test --test seeded -- table` prints what each does and where it is seen, as Markdown.
 //! `cargo test --test seeded -- gate` prints how many of the bugs the ledger of the reference hides, and
 //! `cargo test --test seeded -- gate-as-others` how many those of the other libraries would hide.
+//! `cargo test --test seeded -- conjuncts` prints which parts of the triggers of known issues no bug needs.
+//! With `sample` after it, each of these two looks at one variant of each scenario alone, in a quarter of the time.
 //! `cargo test --test seeded -- --ignored` runs each fault in all cases, not only in those that reach it.
 
 #![cfg(target_os = "linux")]
 
+mod conjuncts;
 mod gate;
 mod object;
 mod right;
@@ -35,7 +38,13 @@ fn main() -> ExitCode {
     let printed = match arguments.as_slice() {
         [what] if what == "table" => Some(table::print(faults)),
         [what] if what == "gate" => Some(gate::print(faults)),
-        [what] if what == "gate-as-others" => Some(gate::print_as_others(faults)),
+        [what] if what == "gate-as-others" => Some(gate::print_as_others(faults, Extent::Reached)),
+        [what] if what == "conjuncts" => Some(conjuncts::print(faults, Extent::Reached)),
+        [what, extent] if extent == "sample" => match what.as_str() {
+            "gate-as-others" => Some(gate::print_as_others(faults, Extent::Sample)),
+            "conjuncts" => Some(conjuncts::print(faults, Extent::Sample)),
+            _ => None,
+        },
         _ => None,
     };
     if let Some(printed) = printed {

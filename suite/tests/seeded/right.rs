@@ -6,7 +6,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 
 use writeproof::backend::{Backends, REFERENCE};
-use writeproof::judge::{differences, monitor};
+use writeproof::judge::differences;
+use writeproof::judge::monitor::{self, Violation};
 use writeproof::scenario::{Corpus, Scenario, Variant};
 use writeproof::subject::{InProcess, Subject};
 use writeproof::trace::Trace;
@@ -30,6 +31,8 @@ pub(crate) struct Case {
     broken: BTreeSet<(&'static str, usize)>,
     /// What the object does without a fault.
     pub(crate) unharmed: Trace,
+    /// The clauses that the object breaks without a fault, and how.
+    pub(crate) violations: Vec<(&'static str, Violation)>,
     /// The faults that it reaches, by their places in the table.
     reached: Vec<usize>,
 }
@@ -67,6 +70,7 @@ impl Right {
                 variant,
                 broken: broken(&trace),
                 trace,
+                violations: violations(&unharmed),
                 unharmed,
                 reached,
             })
@@ -114,13 +118,21 @@ impl Case {
     }
 }
 
-fn broken(trace: &Trace) -> BTreeSet<(&'static str, usize)> {
+/// The clauses that a trace breaks, and how.
+fn violations(trace: &Trace) -> Vec<(&'static str, Violation)> {
     let watched = monitor::watch(trace).into_iter();
-    let broken = watched.flat_map(|(clause, notes)| {
-        let steps = notes.violations.into_iter().map(|violation| violation.step);
-        steps.map(move |step| (clause, step))
+    let violations = watched.flat_map(|(clause, notes)| {
+        let of_clause = notes.violations.into_iter();
+        of_clause.map(move |violation| (clause, violation))
     });
-    broken.collect()
+    violations.collect()
+}
+
+fn broken(trace: &Trace) -> BTreeSet<(&'static str, usize)> {
+    let broken = violations(trace).into_iter();
+    broken
+        .map(|(clause, violation)| (clause, violation.step))
+        .collect()
 }
 
 /// Does all the work on all processors; the results are in the order of the work.

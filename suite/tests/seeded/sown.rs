@@ -40,6 +40,8 @@ pub(crate) enum Extent {
     Judged,
     /// In all cases in which the right library comes to its place.
     Reached,
+    /// In one of those of each scenario, each time in another of its variants.
+    Sample,
     /// In all.
     Everything,
 }
@@ -100,30 +102,14 @@ impl Sown {
         extent: Extent,
         views: &[View],
     ) -> Result<Self, String> {
-        let right = Right::get()?;
-        let launcher = LAUNCHERS.as_ref().map_err(Clone::clone)?.join(&fault.name);
-        let workers = Isolation::Workers {
-            program: launcher,
-            limits: LIMITS,
-        };
-        let workers = workers.load(&object::source());
-        let workers = workers.map_err(|error| error.to_string())?;
         let views = match fault.kind {
             Kind::Bug => views,
             Kind::Harmless => &[],
         };
-        let wanted = |case: &&right::Case| extent == Extent::Everything || case.reaches(index);
-        let wanted: Vec<_> = right.cases.iter().filter(wanted).collect();
-        let mut cases: Vec<Case> = Vec::with_capacity(wanted.len());
-        let scenarios = wanted.chunk_by(|one, next| one.scenario.id == next.scenario.id);
-        for (of_scenario, role) in scenarios.zip([Role::Client, Role::Server].into_iter().cycle()) {
-            let of_role = match (fault.kind, extent) {
-                (Kind::Harmless, Extent::Judged) => in_one_role(of_scenario, role),
-                _ => of_scenario.to_vec(),
-            };
-            cases.extend(at_once(workers.as_ref(), &of_role, views)?);
-        }
-        Ok(Self { cases })
+        let cases = each_case(index, fault, extent, |right, trace| {
+            Case::of(right, &trace, views)
+        });
+        Ok(Self { cases: cases? })
     }
 
     /// What came of the fault that stands at `index` in the table, as far as its test needs it; run once, whoever asks.
@@ -154,6 +140,16 @@ impl Sown {
 }
 
 impl Case {
+    fn of(right: &'static right::Case, trace: &Trace, views: &[View]) -> Result<Self, String> {
+        Ok(Self {
+            scenario: right.scenario,
+            variant: right.variant,
+            seen: Seen::of(&right.trace, trace),
+            broken: right.broken_by(trace),
+            detected: Detected::of(right, trace, views)?,
+        })
+    }
+
     /// Whether anything is to be said of it.
     pub(crate) fn is_seen(&self) -> bool {
         !matches!(self.seen, Seen::Same) || !self.broken.is_empty()
@@ -178,28 +174,48 @@ fn in_one_role(cases: &[&'static right::Case], role: Role) -> Vec<&'static right
     cases.iter().filter(is_wanted).copied().collect()
 }
 
+/// Runs the fault that stands at `index` in the table, and looks at each trace.
+pub(crate) fn each_case<R>(
+    index: usize,
+    fault: &Fault,
+    extent: Extent,
+    look: impl Fn(&'static right::Case, Trace) -> Result<R, String>,
+) -> Result<Vec<R>, String> {
+    let right = Right::get()?;
+    let launcher = LAUNCHERS.as_ref().map_err(Clone::clone)?.join(&fault.name);
+    let workers = Isolation::Workers {
+        program: launcher,
+        limits: LIMITS,
+    };
+    let workers = workers.load(&object::source());
+    let workers = workers.map_err(|error| error.to_string())?;
+    let wanted = |case: &&right::Case| extent == Extent::Everything || case.reaches(index);
+    let wanted: Vec<_> = right.cases.iter().filter(wanted).collect();
+    let mut looked = Vec::with_capacity(wanted.len());
+    let scenarios = wanted.chunk_by(|one, next| one.scenario.id == next.scenario.id);
+    let roles = [Role::Client, Role::Server].into_iter().cycle();
+    for (number, (of_scenario, role)) in scenarios.zip(roles).enumerate() {
+        let of_role = match (fault.kind, extent) {
+            (Kind::Harmless, Extent::Judged) => in_one_role(of_scenario, role),
+            (_, Extent::Sample) => vec![of_scenario[number % of_scenario.len()]],
+            _ => of_scenario.to_vec(),
+        };
+        let ran = at_once(workers.as_ref(), &of_role)?;
+        for (case, ran) in of_role.into_iter().zip(ran) {
+            looked.push(look(case, ran.trace)?);
+        }
+    }
+    Ok(looked)
+}
+
 /// Cases of one scenario, run by one request.
-fn at_once(
-    workers: &dyn Subject,
-    cases: &[&'static right::Case],
-    views: &[View],
-) -> Result<Vec<Case>, String> {
+fn at_once(workers: &dyn Subject, cases: &[&right::Case]) -> Result<Vec<Ran>, String> {
     let Some(first) = cases.first() else {
         return Ok(Vec::new());
     };
     let variants: Vec<Variant> = cases.iter().map(|case| case.variant).collect();
     let ran = workers.run_all(first.scenario, &variants);
-    let ran = ran.map_err(|error| format!("{}: {error}", first.scenario.id))?;
-    let compare = |(right, ran): (&&'static right::Case, Ran)| {
-        Ok(Case {
-            scenario: right.scenario,
-            variant: right.variant,
-            seen: Seen::of(&right.trace, &ran.trace),
-            broken: right.broken_by(&ran.trace),
-            detected: Detected::of(right, &ran.trace, views)?,
-        })
-    };
-    cases.iter().zip(ran).map(compare).collect()
+    ran.map_err(|error| format!("{}: {error}", first.scenario.id))
 }
 
 /// A folder with a program for each fault, which is the command with that fault. All are written before any is started:

@@ -1,7 +1,12 @@
 //! Known issues with one part taken away or changed, for asking whether that part is needed. In flow the issues; out flow
-//! variations of them.
+//! variations of them, and which conjuncts of triggers keep the issues from explaining more.
 
-use super::KnownIssues;
+use std::collections::BTreeSet;
+
+use super::condition::Condition;
+use super::history::History;
+use super::{Issue, KnownIssues, Library, counted, holds};
+use crate::judge::monitor::{Course, Violation};
 
 /// Known issues, of which one has been changed.
 #[derive(Debug, Clone)]
@@ -83,17 +88,6 @@ impl KnownIssues {
         })
     }
 
-    /// Without each conjunct of a trigger in turn.
-    pub fn without_each_conjunct(&self) -> Vec<Variation> {
-        self.varied(|known, at, found| {
-            for (what, when) in known.issues[at].when.without_each_conjunct() {
-                let mut other = known.clone();
-                other.issues[at].when = when;
-                found.push((what, other));
-            }
-        })
-    }
-
     fn varied(&self, vary: impl Fn(&Self, usize, &mut Vec<(String, Self)>)) -> Vec<Variation> {
         let mut variations = Vec::new();
         for (at, issue) in self.issues.iter().enumerate() {
@@ -120,5 +114,130 @@ impl KnownIssues {
             issue.affects.clear();
         }
         Self { issues }
+    }
+}
+
+/// The conjuncts of the triggers of known issues: each is a part without which a trigger holds more often.
+#[derive(Debug)]
+pub struct Conjuncts<'k> {
+    known: &'k KnownIssues,
+    each: Vec<Conjunct<'k>>,
+}
+
+/// A part of a trigger without which it holds more often.
+#[derive(Debug)]
+pub struct Conjunct<'k> {
+    /// The issue.
+    pub issue: &'k Issue,
+    /// The part, as a file has it.
+    pub what: String,
+    /// The trigger without it.
+    pub(super) weaker: Condition,
+}
+
+impl Conjunct<'_> {
+    /// Whether the issue would explain this violation without it, after something unexpected at that moment.
+    fn lets_through(
+        &self,
+        clause: &str,
+        violation: &Violation,
+        history: &History<'_, '_>,
+        unexpected: Option<usize>,
+        held: &mut Option<Vec<bool>>,
+    ) -> bool {
+        let moment = violation.moment;
+        let mut effects = self.issue.breaks.iter().filter(|effect| {
+            effect.clause == clause && effect.explains(&violation.observed, history, moment)
+        });
+        let Some(first) = effects.next() else {
+            return false;
+        };
+        let counted = counted(&self.weaker, unexpected);
+        let held = held.get_or_insert_with(|| self.weaker.holds(history));
+        std::iter::once(first)
+            .chain(effects)
+            .any(|effect| holds(&effect.scope, held, moment, counted, history))
+    }
+}
+
+impl<'k> Conjuncts<'k> {
+    /// Those of all these issues, in their order.
+    pub fn of(known: &'k KnownIssues) -> Self {
+        let of_issue = |issue: &'k Issue| {
+            let parts = issue.when.without_each_conjunct().into_iter();
+            parts.map(move |(what, weaker)| Conjunct {
+                issue,
+                what,
+                weaker,
+            })
+        };
+        Self {
+            known,
+            each: known.issues.iter().flat_map(of_issue).collect(),
+        }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Conjunct<'k>] {
+        &self.each
+    }
+
+    /// Those, by their place in [`Self::all`], without which one of these violations of one trace of this library would become
+    /// known: one that is not known now, and that `counts`.
+    pub fn needed(
+        &self,
+        library: Library<'_>,
+        course: &Course<'_>,
+        violations: &[(&str, &Violation)],
+        counts: impl Fn(&str, &Violation) -> bool,
+    ) -> BTreeSet<usize> {
+        let explained = self.known.explain(library, course, violations);
+        let unknown: Vec<_> = violations
+            .iter()
+            .zip(explained)
+            .filter(|(_, explanation)| explanation.is_none())
+            .map(|(&violation, _)| violation)
+            .collect();
+        let history = History::of(course);
+        // Where each weaker trigger holds, once that was asked.
+        let mut held = vec![None; self.each.len()];
+        let mut needed = BTreeSet::new();
+        for &(clause, violation) in unknown.iter().filter(|(clause, one)| counts(clause, one)) {
+            let moments = unknown.iter().map(|(_, other)| other.moment);
+            let unexpected = moments.filter(|&other| other < violation.moment).min();
+            for (index, conjunct) in self.each.iter().enumerate() {
+                if !needed.contains(&index)
+                    && conjunct.issue.affects(library)
+                    && conjunct.lets_through(
+                        clause,
+                        violation,
+                        &history,
+                        unexpected,
+                        &mut held[index],
+                    )
+                {
+                    needed.insert(index);
+                }
+            }
+        }
+        needed
+    }
+
+    /// Those, by their place in [`Self::all`], without which a trigger would hold at more moments of this course.
+    pub fn wider(&self, course: &Course<'_>) -> BTreeSet<usize> {
+        let history = History::of(course);
+        let mut of_issue: Option<(&Issue, Vec<bool>)> = None;
+        let mut wider = BTreeSet::new();
+        for (index, Conjunct { issue, weaker, .. }) in self.each.iter().enumerate() {
+            let held = match of_issue.take() {
+                Some((of, held)) if std::ptr::eq(of, *issue) => held,
+                _ => issue.when.holds(&history),
+            };
+            if weaker.holds(&history) != held {
+                wider.insert(index);
+            }
+            of_issue = Some((issue, held));
+        }
+        wider
     }
 }

@@ -156,33 +156,53 @@ impl Condition {
         }
     }
 
-    /// The same without each of its conjuncts in turn, at whatever depth, with the words for what is left out.
+    /// The same without each of its conjuncts in turn, at whatever depth, with the words for what is left out. Each holds
+    /// wherever this one does.
     pub(super) fn without_each_conjunct(&self) -> Vec<(String, Self)> {
+        let whole = match self {
+            // These have conjuncts; what holds always has none.
+            Self::All(_) | Self::Then(_) | Self::Always => None,
+            _ => Some((self.to_string(), Self::Always)),
+        };
+        whole.into_iter().chain(self.without_each_part()).collect()
+    }
+
+    /// The same without each conjunct in it in turn, but for itself as a whole.
+    fn without_each_part(&self) -> Vec<(String, Self)> {
         match self {
-            Self::All(conditions) => {
-                let mut found = Vec::new();
-                for (index, condition) in conditions.iter().enumerate() {
-                    let with = |other: Option<Self>| {
-                        let mut conditions = conditions.clone();
-                        match other {
-                            Some(other) => conditions[index] = other,
-                            None => drop(conditions.remove(index)),
-                        }
-                        Self::All(conditions)
-                    };
-                    found.push((condition.to_string(), with(None)));
-                    let inner = condition.without_each_conjunct().into_iter();
-                    found.extend(inner.map(|(what, other)| (what, with(Some(other)))));
-                }
-                found
-            }
+            Self::Is(_) | Self::Always => Vec::new(),
+            Self::All(conditions) => without_each(conditions, Self::All),
+            Self::Then(conditions) => without_each(conditions, Self::Then),
+            Self::Any(conditions) => in_each(conditions, Self::Any),
+            Self::Not(condition) => match condition.as_ref() {
+                // Neither of them, which is as good as two conjuncts.
+                Self::Any(conditions) => (0..conditions.len())
+                    .map(|index| {
+                        let mut others = conditions.clone();
+                        let left_out = others.remove(index);
+                        let not = Self::Not(Box::new(Self::Any(others)));
+                        (format!("{{ not = {left_out} }}"), not)
+                    })
+                    .collect(),
+                _ => Vec::new(),
+            },
             Self::Earlier(condition) => {
-                let inner = condition.without_each_conjunct().into_iter();
-                inner
-                    .map(|(what, other)| (what, Self::Earlier(Box::new(other))))
+                within(condition, |other| Self::Earlier(Box::new(other))).collect()
+            }
+            Self::Since(begun, ended) => {
+                let endless = Self::Earlier(begun.clone());
+                let inner = within(begun, |other| Self::Since(Box::new(other), ended.clone()));
+                std::iter::once((format!("no {ended} since"), endless))
+                    .chain(inner)
                     .collect()
             }
-            _ => Vec::new(),
+            Self::AtLeast(times, condition) => {
+                let once = condition.as_ref().clone();
+                let inner = within(condition, |other| Self::AtLeast(*times, Box::new(other)));
+                std::iter::once((format!("at_least = {times}"), once))
+                    .chain(inner)
+                    .collect()
+            }
         }
     }
 
@@ -250,6 +270,48 @@ impl fmt::Display for Condition {
             Self::Always => f.write_str("{ always = … }"),
         }
     }
+}
+
+/// A condition of these with each of them left out in turn, and each conjunct in one of them.
+fn without_each(
+    conditions: &[Condition],
+    all: fn(Vec<Condition>) -> Condition,
+) -> Vec<(String, Condition)> {
+    let without = |index: usize| {
+        let mut others = conditions.to_vec();
+        others[index] = Condition::Always;
+        (conditions[index].to_string(), all(others))
+    };
+    let mut each: Vec<_> = (0..conditions.len()).map(without).collect();
+    each.extend(in_each(conditions, all));
+    each
+}
+
+/// A condition of these with each conjunct in one of them left out in turn.
+fn in_each(
+    conditions: &[Condition],
+    of: fn(Vec<Condition>) -> Condition,
+) -> Vec<(String, Condition)> {
+    let each = conditions
+        .iter()
+        .enumerate()
+        .flat_map(|(index, condition)| {
+            within(condition, move |other| {
+                let mut others = conditions.to_vec();
+                others[index] = other;
+                of(others)
+            })
+        });
+    each.collect()
+}
+
+/// What a condition with this one in it is without each conjunct in this one.
+fn within(
+    condition: &Condition,
+    outer: impl Fn(Condition) -> Condition,
+) -> impl Iterator<Item = (String, Condition)> {
+    let parts = condition.without_each_part().into_iter();
+    parts.map(move |(what, other)| (what, outer(other)))
 }
 
 fn fold(

@@ -23,7 +23,7 @@ mod version;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub use ablation::Variation;
+pub use ablation::{Conjunct, Conjuncts, Variation};
 pub use condition::Condition;
 pub use divergence::{Divergence, Side};
 pub use effect::{Effect, Scope};
@@ -380,13 +380,18 @@ impl<'i> Triggered<'i> {
         let mut parts = parts.peekable();
         parts.peek()?;
         let held = self.at.get_or_insert_with(|| issue.when.holds(history));
-        // What happened after something unexpected triggers nothing, unless it was an input.
-        let counted = match unexpected {
-            Some(unexpected) if issue.when.reads_outputs() => unexpected,
-            _ => usize::MAX,
-        };
+        let counted = counted(&issue.when, unexpected);
         let (effect, _) = parts.find(|(_, scope)| holds(scope, held, moment, counted, history))?;
         Some(Explanation { issue, effect })
+    }
+}
+
+/// The last moment at which a trigger counts, after something unexpected at this one: what happened after that triggers nothing,
+/// unless it was an input.
+fn counted(when: &Condition, unexpected: Option<usize>) -> usize {
+    match unexpected {
+        Some(unexpected) if when.reads_outputs() => unexpected,
+        _ => usize::MAX,
     }
 }
 

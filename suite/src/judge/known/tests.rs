@@ -186,6 +186,66 @@ fn operators_follow_the_order_of_events() {
     assert_eq!(modes, [false, false, false, true]);
 }
 
+/// The conjuncts of this trigger without which a lost write becomes known: the transport would have blocked.
+fn needed(when: &str) -> Vec<String> {
+    let known = known(&format!(
+        "when = {when}\nbreaks = [{{ clause = \"success.bytes-are-on-the-wire\", in = \"call\", missing = \"swallowed + 9\" }}]"
+    ));
+    let script = lost(Script::tls13(), false);
+    let course = Course::of(&script.0).expect("a script has a setting");
+    let watched = monitor::watch_course(&course);
+    let violations = monitor::violations(&watched);
+    let conjuncts = Conjuncts::of(&known);
+    let needed = |counts: bool| conjuncts.needed(OPENSSL, &course, &violations, |_, _| counts);
+    assert!(
+        needed(false).is_empty(),
+        "what does not count needs nothing"
+    );
+    let needed = needed(true).into_iter();
+    needed
+        .map(|index| conjuncts.all()[index].what.clone())
+        .collect()
+}
+
+#[test]
+fn conjunct_is_needed_if_more_is_known_without_it() {
+    let zero = "\"transport-zero\"";
+    assert_eq!(needed(zero), [zero]);
+    assert_eq!(needed("[\"transport-zero\", \"write\"]"), [zero]);
+    let not_blocked = "{ not = \"transport-blocks\" }";
+    assert_eq!(
+        needed(&format!("[\"write\", {not_blocked}]")),
+        [not_blocked]
+    );
+    let both = format!("[{zero}, {not_blocked}]");
+    assert_eq!(needed(&both), [""; 0], "each is redundant beside the other");
+    let earlier = format!("{{ earlier = {zero} }}");
+    assert_eq!(
+        needed(&format!("[\"write\", {earlier}]")),
+        [earlier.as_str()]
+    );
+}
+
+#[test]
+fn every_trigger_holds_without_a_conjunct_wherever_it_holds_with_it() {
+    let known = KnownIssues::built_in().expect("the fixtures are right");
+    let script = lost(lost(Script::tls13(), true), false);
+    let course = Course::of(&script.0).expect("a script has a setting");
+    let history = History::of(&course);
+    let conjuncts = Conjuncts::of(&known);
+    for conjunct in conjuncts.all() {
+        let with = conjunct.issue.when.holds(&history);
+        let without = conjunct.weaker.holds(&history);
+        let mut moments = with.iter().zip(&without);
+        assert!(
+            moments.all(|(with, without)| without | !with),
+            "{} without {}",
+            conjunct.issue.id,
+            conjunct.what
+        );
+    }
+}
+
 #[test]
 fn wrong_files_are_refused_with_their_place() {
     let refusal = |from: &str, to: &str| {

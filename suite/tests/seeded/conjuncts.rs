@@ -1,0 +1,108 @@
+//! Which conjuncts of the triggers of known issues keep a seeded bug from being explained.
+//!
+//! The traces of all bugs are judged as each library that known issues affect. A conjunct is *needed* if without it an issue would
+//! explain a violation of a bug that is unexpected now, and that the library without the bug does not show. The others are
+//! *survivors*: where the trigger never holds more often without it in any of these traces, the other conjuncts imply it, as far as
+//! the scenarios and the bugs show; otherwise it keeps away what no bug does.
+//!
+//! `cargo test --test seeded -- conjuncts` prints them, and fails if there are more than before: their number may only fall.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use writeproof::judge::known::Conjuncts;
+use writeproof::judge::monitor::{self, Course};
+use writeproof::trace::Trace;
+use writeproof_faulty::{Fault, Kind};
+
+use crate::gate::{JUDGE, OTHERS, RUN};
+use crate::right::{self, Right, in_parallel};
+use crate::sown::{self, Extent};
+
+/// No more than these survive: as many as in a sample of the cases with the issues and bugs that there are today. In all cases fewer
+/// do, so that it can be lowered.
+const SURVIVORS: usize = 142;
+
+static CONJUNCTS: LazyLock<Result<Conjuncts<'static>, String>> = LazyLock::new(|| {
+    let judge = JUDGE.as_ref().map_err(Clone::clone)?;
+    Ok(Conjuncts::of(&judge.known))
+});
+
+fn conjuncts() -> Result<&'static Conjuncts<'static>, String> {
+    CONJUNCTS.as_ref().map_err(Clone::clone)
+}
+
+/// The conjuncts, by their places, that keep this trace of a bug in this case from being explained further, as any library.
+fn needed(case: &right::Case, trace: &Trace) -> Result<BTreeSet<usize>, String> {
+    let conjuncts = conjuncts()?;
+    let mut needed = BTreeSet::new();
+    let Some(course) = Course::of(trace) else {
+        return Ok(needed);
+    };
+    let watched = monitor::watch_course(&course);
+    let violations = monitor::violations(&watched);
+    for view in std::iter::once(&RUN).chain(OTHERS) {
+        let is_new = |clause: &str, violation: &monitor::Violation| {
+            let mut without = case.violations.iter();
+            !without.any(|(of, other)| *of == clause && other == violation)
+        };
+        needed.extend(conjuncts.needed(view.library()?, &course, &violations, is_new));
+    }
+    Ok(needed)
+}
+
+/// Prints the survivors, by their issues; an error if there are more than before.
+pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), String> {
+    let conjuncts = conjuncts()?;
+    let bugs = bugs(faults);
+    let looked = in_parallel(&bugs, |&(index, fault)| {
+        sown::each_case(index, fault, extent, |case, trace| {
+            let wider = Course::of(&trace).map(|course| conjuncts.wider(&course));
+            Ok((needed(case, &trace)?, wider.unwrap_or_default()))
+        })
+    });
+    let (mut needed, mut wider) = (BTreeSet::new(), BTreeSet::new());
+    for of_bug in looked {
+        for (of_case, wider_in_case) in of_bug? {
+            needed.extend(of_case);
+            wider.extend(wider_in_case);
+        }
+    }
+    for case in &Right::get()?.cases {
+        let course = Course::of(&case.unharmed);
+        wider.extend(course.iter().flat_map(|course| conjuncts.wider(course)));
+    }
+    let all = conjuncts.all();
+    println!("| issue | survivor | |\n|---|---|---|");
+    let survivors = (0..all.len()).filter(|index| !needed.contains(index));
+    let (mut implied, mut unseen) = (0, 0);
+    for index in survivors {
+        let why = if wider.contains(&index) {
+            unseen += 1;
+            "keeps away what no bug does"
+        } else {
+            implied += 1;
+            "implied by the others"
+        };
+        println!("| {} | {} | {why} |", all[index].issue.id, all[index].what);
+    }
+    println!(
+        "\n{} conjuncts, of which {} are needed; of the others {implied} are implied, and {unseen} keep away what no bug does",
+        all.len(),
+        needed.len()
+    );
+    if implied + unseen <= SURVIVORS {
+        Ok(())
+    } else {
+        Err(format!(
+            "more than {SURVIVORS} survive: conjuncts were added that keep no bug from being explained, or a bug that needed one is \
+             gone; seed one, or leave them out (SURVIVORS of {} is the bound)",
+            file!()
+        ))
+    }
+}
+
+fn bugs(faults: &'static [Fault]) -> Vec<(usize, &'static Fault)> {
+    let bugs = faults.iter().enumerate();
+    bugs.filter(|(_, fault)| fault.kind == Kind::Bug).collect()
+}
