@@ -143,3 +143,6 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

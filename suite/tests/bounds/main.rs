@@ -149,10 +149,15 @@ fn a_library_that_takes_all_memory_ends_its_own_cases_alone() {
     for (case, honest) in checked.cases().iter().zip(honest.cases()) {
         assert_eq!(name(case), name(honest));
         if takes_all_memory(honest) {
-            let verdict = case["verdict"].as_str();
-            assert_eq!(verdict, Some("stopped"), "{:?}", name(case));
             let reason = case["reason"].as_str().unwrap_or_default();
-            assert!(reason.contains("has no memory left, in step "), "{reason}");
+            match case["verdict"].as_str() {
+                // Within the call the library, or its transport, may need memory that there is not.
+                Some("crashed") => {}
+                Some("stopped") => {
+                    assert!(reason.contains("has no memory left, in step "), "{reason}");
+                }
+                verdict => panic!("{:?}: {verdict:?}", name(case)),
+            }
             ended += 1;
         } else {
             assert_eq!(case["steps"], honest["steps"], "{:?}", name(case));

@@ -429,3 +429,34 @@ fn every_observation_of_a_pattern_is_read_as_it_is_written() {
         assert_eq!(known.issues()[0].breaks[0].exact(), format!(", {exact}"));
     }
 }
+
+#[test]
+fn wrong_differs_is_refused_with_its_place() {
+    for (differs, wanted) in [
+        ("[{ in = \"call\" }]", "it explains anything"),
+        ("[{ aspect = \"records\" }]", "no \"in\""),
+        (
+            "[{ in = \"call\", aspect = \"record\" }]",
+            "unknown value \"record\" for \"aspect\"",
+        ),
+        (
+            "[{ in = \"call\", until = \"read\", aspect = \"records\" }]",
+            "\"until\" with in = \"call\"",
+        ),
+        (
+            "[{ in = \"call\", errors = \"SSL\" }]",
+            "unknown key \"errors\"",
+        ),
+    ] {
+        let text = format!(
+            "[[issue]]\nid = \"one\"\ntitle = \"A title\"\nclass = \"bug\"\nreason = \"A reason.\"\nsource = \"ssl/x.c:1\"\n\
+             when = \"read\"\ndiffers = {differs}\n"
+        );
+        let error = KnownIssues::default().add("mine.toml", &text);
+        let error = error.expect_err(differs).to_string();
+        assert!(
+            error.starts_with("mine.toml:8:") && error.contains(wanted),
+            "{error}"
+        );
+    }
+}
