@@ -1,7 +1,6 @@
 //! What runs the cases of a fuzz target: several libraries in this process, and the judge.
 //!
-//! A finding is news if the ledger does not know it. Of a case that nobody wrote it knows what it knows of the library
-//! anywhere: a violation by clause and words, a difference by its [shape](crate::judge::shape).
+//! A finding is news if the ledger does not know it by its cause, by the same rule as in a scenario of the suite.
 
 use std::env;
 use std::fmt;

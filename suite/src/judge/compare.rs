@@ -9,7 +9,7 @@
 //! - words: entries that a library puts after the reason in the error queue to say where it was, and names of one reason;
 //! - how handshake messages are spread over records, and how long they are;
 //! - how long a record will be of which only a part has gone out;
-//! - in which words the peer says that it failed.
+//! - in which words the peer says that it failed, and why there was nothing for it to do.
 //!
 //! From some calls on traces are not compared call by call, but in what came of them ([`Normalised::Parted`]):
 //! - a call that is no write counts if it succeeds on one side only, or delivers other bytes: how else it fails is no part of
@@ -247,6 +247,11 @@ fn is_words(difference: &Difference) -> bool {
     match (&difference.reference, &difference.seen) {
         (Value::Want(None), _) | (_, Value::Want(None)) => true,
         (Value::Errno(None), _) | (_, Value::Errno(None)) => true,
+        // What the suite could not do, and why.
+        (Value::Outcome(reference), Value::Outcome(seen)) => {
+            let is_nothing = |outcome: &Outcome| matches!(outcome, Outcome::Nothing(_));
+            is_nothing(reference) && is_nothing(seen)
+        }
         (Value::Queue(reference), Value::Queue(seen)) => reasons(reference) == reasons(seen),
         (Value::Records(reference), Value::Records(seen)) => contents(reference).eq(contents(seen)),
         (Value::End(Some(reference)), Value::End(Some(seen))) => {

@@ -103,7 +103,7 @@ pub struct Identity {
     pub product: String,
     /// Its version, as in `3.0.19`; empty if it is not known.
     pub version: String,
-    /// The name under which the ledger has entries by scenario of this series: `openssl-system-3.0`.
+    /// The name under which this series was recorded, if it was: `openssl-system-3.0`.
     pub ledger: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::text::{align, count};
-use super::{Checked, Counts, Report, Share, muted_line, reasons, wrong};
+use super::{Checked, Counts, Report, Share, muted_line, normalised_line, reasons, wrong};
 use crate::doctor::{self, Claim, Proof};
 use crate::judge::{Finding, Kind};
 use crate::link::Errno;
@@ -45,7 +45,7 @@ impl Report<'_> {
             parts.push(printed(&results));
         }
         parts.push(self.stale());
-        parts.push(muted_line(&self.muted()));
+        parts.push(normalised_line(self.results) + &muted_line(&self.muted()));
         parts.push(self.conclusion(required, duration));
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join("\n")

@@ -51,6 +51,9 @@ struct Case<'a> {
     more_findings: &'a [More],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     differences: &'a [Difference],
+    /// How many of the differences do not count.
+    #[serde(skip_serializing_if = "is_zero")]
+    normalised: usize,
     steps: Cow<'a, [Entry]>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     aside: &'a [String],
@@ -58,6 +61,14 @@ struct Case<'a> {
     printed: Cow<'a, Printed>,
     #[serde(skip_serializing_if = "LeftOut::is_nothing")]
     left_out: LeftOut,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// How much of a case is not in the report, as there was too much of it.
@@ -244,6 +255,7 @@ fn case(result: &CaseResult) -> Case<'_> {
         findings: &result.findings,
         more_findings: &result.more,
         differences: &result.differences,
+        normalised: result.normalised,
         steps: Cow::Borrowed(&result.trace.entries),
         aside: &result.trace.aside,
         printed: Cow::Borrowed(&result.printed),

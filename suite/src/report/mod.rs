@@ -52,6 +52,18 @@ impl Report<'_> {
     }
 }
 
+/// A line that says how many differences do not count, if any does not.
+fn normalised_line<'r>(results: impl IntoIterator<Item = &'r CaseResult>) -> String {
+    let numbers = results.into_iter().map(|result| result.normalised);
+    let numbers: Vec<usize> = numbers.filter(|&number| number > 0).collect();
+    let (all, cases) = (numbers.iter().sum::<usize>(), numbers.len());
+    if cases == 0 {
+        return String::new();
+    }
+    let (differences, cases) = (text::count(all, "difference"), text::count(cases, "case"));
+    format!("{differences} in {cases} not counted: words, or where calls are not compared\n")
+}
+
 /// A line that says what was muted, if anything was.
 fn muted_line(muted: &Muted) -> String {
     if muted.is_empty() {

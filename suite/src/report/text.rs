@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Checked, Counts, Report, Share, muted_line, reasons, wrong};
+use super::{Checked, Counts, Report, Share, muted_line, normalised_line, reasons, wrong};
 use crate::judge::{Difference, Finding, Kind, Recorded, Verdict};
 use crate::run::{CaseResult, Surprise};
 use crate::scenario::Variant;
@@ -28,7 +28,7 @@ impl Report<'_> {
             self.missing(),
             self.surprises(),
             self.stale(),
-            muted_line(&self.muted()),
+            normalised_line(self.results) + &muted_line(&self.muted()),
             self.judged_as(),
             self.summary(duration),
             untested.iter().map(|one| format!("{one}\n")).collect(),

@@ -38,9 +38,19 @@ impl<'c, 't> History<'c, 't> {
         self.course.after(at)
     }
 
-    /// Bytes of content of the records that the transport answered with 0 up to this moment, it included.
+    /// Bytes of content of the records that the transport answered with 0 up to this moment, it included. Where the library is
+    /// not called, as where the peer reads, only those before the last record of data that went out: what is lost after that
+    /// leaves no gap yet.
     pub(super) fn swallowed(&self, at: usize) -> usize {
-        self.swallowed[at]
+        if self.moment(at).call().is_some() {
+            return self.swallowed[at];
+        }
+        let completes = |at: &usize| {
+            let mut completed = self.moment(*at).completed();
+            completed.any(|record| matches!(record.body, Body::ApplicationData { .. }))
+        };
+        let last = (0..=at).rev().find(completes);
+        last.map_or(self.swallowed[at], |last| self.swallowed[last])
     }
 
     /// Bytes of content of the record that is pending at this moment: what the write that is under way has left, up to the
