@@ -24,10 +24,12 @@ use crate::sown::{self, Extent, Sown};
 
 /// The shares that are reached today, of the bugs and clauses that there are today; the targets are 95 % of the pairs and 98 % of
 /// the bugs.
+// Of pairs it was 97.9 % before ten scenarios came that show known causes of the reference: their pairs are muted more often than
+// others.
 const FLOORS: [Floor; 4] = [
-    Floor::new(RUN, Unit::Pairs, 979),
+    Floor::new(RUN, Unit::Pairs, 978),
     Floor::new(RUN, Unit::Bugs, 1000),
-    Floor::new(REPLAY, Unit::Pairs, 979),
+    Floor::new(REPLAY, Unit::Pairs, 978),
     Floor::new(REPLAY, Unit::Bugs, 1000),
 ];
 
