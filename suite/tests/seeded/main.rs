@@ -127,7 +127,7 @@ pub(crate) fn blames<'s>(fault: &Fault, sown: &'s Sown) -> Option<&'s sown::Case
 }
 
 /// Monitors that blame a harmless fault, and why they do.
-const BLAMED: [(&str, &str); 4] = [
+const BLAMED: [(&str, &str); 5] = [
     // What the reference says of a dead connection is not true in other cases either; here another one dies.
     ("one-byte-first", "error.dead-connection-tells-the-truth"),
     // The reference answers only when a whole write is over (its ledger says so); here a write of one record has two.
@@ -138,6 +138,9 @@ const BLAMED: [(&str, &str); 4] = [
     // The second shutdown in mid-write is SYSCALL without a cause, as the reference's is (its ledger says so). With a stale entry
     // the write before has failed there, and the shutdown may say anything; here it is WANT_WRITE.
     ("queue-cleared-on-entry", "calls.syscall-means-io-failed"),
+    // As BoringSSL (its ledger says so): a write in the place of a blocked one is refused, so is the right retry from there, and
+    // it goes on once the buffer may move.
+    ("refusal-is-not-fatal", "connection.recovers-or-stays-dead"),
 ];
 
 /// The clauses of the monitors that are known to blame it.
