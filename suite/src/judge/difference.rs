@@ -370,32 +370,27 @@ impl Value {
 
 /// `2 x 16384, 100 bytes`.
 fn words_of_lengths(lengths: &[usize]) -> String {
-    let runs = lengths.chunk_by(PartialEq::eq);
-    let runs: Vec<String> = runs
-        .map(|run| match run.len() {
-            1 => run[0].to_string(),
-            same => format!("{same} x {}", run[0]),
-        })
-        .collect();
-    if runs.is_empty() {
-        "none".to_owned()
-    } else {
-        format!("{} bytes", runs.join(", "))
+    match runs(lengths).join(", ").as_str() {
+        "" => "none".to_owned(),
+        runs => format!("{runs} bytes"),
     }
 }
 
 fn words_of_records(records: &[RecordSeen]) -> String {
-    let runs = records.chunk_by(PartialEq::eq);
-    let told: Vec<String> = runs
-        .map(|run| match run.len() {
-            1 => run[0].to_string(),
-            same => format!("{same} x {}", run[0]),
-        })
-        .collect();
-    match told.is_empty() {
-        true => "none".to_owned(),
-        false => told.join("; "),
+    match runs(records).join("; ") {
+        runs if runs.is_empty() => "none".to_owned(),
+        runs => runs,
     }
+}
+
+/// Each value, or how many equal ones follow one another: `2 x 16384`.
+fn runs<T: PartialEq + fmt::Display>(values: &[T]) -> Vec<String> {
+    let runs = values.chunk_by(PartialEq::eq);
+    let words = runs.map(|run| match run.len() {
+        1 => run[0].to_string(),
+        same => format!("{same} x {}", run[0]),
+    });
+    words.collect()
 }
 
 impl fmt::Display for Aspect {

@@ -20,6 +20,7 @@ mod propose;
 mod stale;
 mod version;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -198,7 +199,7 @@ impl KnownIssues {
         Ok(())
     }
 
-    /// Adds the issues of a file of the user's own, which may hold entries on differences too.
+    /// Adds the issues of a file of the user's own.
     ///
     /// # Errors
     /// As [`KnownIssues::add`].
@@ -248,7 +249,8 @@ impl KnownIssues {
     ) -> Explainer<'k, 'c, 't> {
         let triggered = self.affecting(library);
         Explainer {
-            history: History::of(course),
+            course,
+            history: OnceCell::new(),
             triggered: triggered
                 .map(|issue| Triggered { issue, at: None })
                 .collect(),
@@ -280,7 +282,9 @@ impl KnownIssues {
 
 /// What is known of what a library did in one case.
 pub struct Explainer<'k, 'c, 't> {
-    history: History<'c, 't>,
+    course: &'c Course<'t>,
+    /// Worked out when something has to be explained: nothing has in most cases.
+    history: OnceCell<History<'c, 't>>,
     triggered: Vec<Triggered<'k>>,
     /// The first moment at which something unexpected happened.
     unexpected: Option<usize>,
@@ -326,7 +330,8 @@ impl<'k> Explainer<'k, '_, '_> {
 
     fn violation(&mut self, clause: &str, violation: &Violation) -> Option<Explanation<'k>> {
         let moment = violation.moment;
-        let (history, unexpected) = (&self.history, self.unexpected);
+        let history = self.history.get_or_init(|| History::of(self.course));
+        let unexpected = self.unexpected;
         self.triggered.iter_mut().find_map(|triggered| {
             let effects = triggered.issue.breaks.iter().enumerate();
             let explains = |(_, effect): &(usize, &Effect)| {
@@ -341,7 +346,8 @@ impl<'k> Explainer<'k, '_, '_> {
     /// What is known of this difference from another library's trace, where this one is on that side.
     pub fn difference(&mut self, difference: &Difference, side: Side) -> Option<Explanation<'k>> {
         let moment = side.moment(difference);
-        let (history, unexpected) = (&self.history, self.unexpected);
+        let history = self.history.get_or_init(|| History::of(self.course));
+        let unexpected = self.unexpected;
         self.triggered.iter_mut().find_map(|triggered| {
             let before = triggered.issue.breaks.len();
             let differs = triggered.issue.differs.iter().enumerate();
