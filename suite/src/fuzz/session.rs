@@ -14,7 +14,7 @@ use super::deadly::is_deadly;
 use crate::backend::libssl::{Libssl, LoadError, Source};
 use crate::backend::{Backend, Backends, REFERENCE, Unusable};
 use crate::judge::known;
-use crate::judge::{Finding, Judge, Kind, Muted};
+use crate::judge::{Differing, Finding, Judge, Kind, Muted};
 use crate::scenario::{ParseError, Scenario, Step, Variant};
 use crate::stage::{self, Phase, StageError, Unwatched, Watch};
 use crate::trace::{ErrorClass, Outcome, Trace};
@@ -166,18 +166,25 @@ pub struct Cause {
     pub kind: Kind,
     /// The clause that is broken, if one is.
     pub clause: Option<String>,
+    /// In what the library differs, if no clause is broken.
+    pub differs: Vec<Differing>,
     /// The library.
     pub backend: String,
 }
 
-/// `violation of retry.same-arguments on libssl`
+/// `violation of retry.same-arguments on libssl`, `difference on libssl: error SSL instead of WANT_WRITE, records`
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.word())?;
         if let Some(clause) = &self.clause {
             write!(f, " of {clause}")?;
         }
-        write!(f, " on {}", self.backend)
+        write!(f, " on {}", self.backend)?;
+        for (index, differing) in self.differs.iter().enumerate() {
+            let before = if index == 0 { ": " } else { ", " };
+            write!(f, "{before}{differing}")?;
+        }
+        Ok(())
     }
 }
 
@@ -187,6 +194,7 @@ impl News {
         Cause {
             kind: self.finding.kind,
             clause: self.finding.clause.clone(),
+            differs: self.finding.differing(),
             backend: self.backend.clone(),
         }
     }

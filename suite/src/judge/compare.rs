@@ -19,7 +19,7 @@
 //!   have it, which are not of one length;
 //! - a library that buffers what it is asked to write answers before the transport does: its calls are not compared at all.
 //!
-//! What came of a case is the bytes that the peer was delivered, the alerts, and whether `close_notify` was sent; where calls are
+//! What came of a case is the bytes that the peer was delivered (that it has not read yet what has gone out says nothing), the alerts, and whether `close_notify` was sent; where calls are
 //! not compared at all, also how long the records of application data are.
 
 use super::difference::{Aspect, Difference, Entries, Value};
@@ -27,7 +27,7 @@ use super::monitor::Course;
 use crate::link::Budget;
 use crate::scenario::{PeerAction, Step};
 use crate::trace::{
-    Body, CONTINUED, Content, Entry, ErrorClass, Interface, Outcome, RecordSeen, Segment,
+    Body, CONTINUED, Content, Entry, ErrorClass, Interface, Outcome, Portion, RecordSeen, Segment,
 };
 
 /// What libssl adds since 3.2 where its record layer has failed, whatever the reason (3.6 `ssl/record/rec_layer_s3.c:528`).
@@ -117,6 +117,7 @@ impl Pair<'_, '_> {
         };
         let step = self.seen.moments.last().map_or(0, |last| last.entry.step);
         let [theirs, ours] = [self.reference, self.seen].map(Upshot::of);
+        let reads_on_alone = theirs.waits_for_its_peer(&ours) || ours.waits_for_its_peer(&theirs);
         let pairs = [
             (Aspect::Delivered, theirs.delivered, ours.delivered),
             (Aspect::Records, theirs.records, ours.records),
@@ -124,8 +125,12 @@ impl Pair<'_, '_> {
             (Aspect::Closing, theirs.closing, ours.closing),
         ];
         let differ = pairs.into_iter().filter(|(aspect, theirs, ours)| {
-            // Which records a call writes is compared with the call.
-            let is_compared = *aspect != Aspect::Records || !self.has_calls();
+            let is_compared = match aspect {
+                // Which records a call writes is compared with the call.
+                Aspect::Records => !self.has_calls(),
+                Aspect::Delivered => !reads_on_alone,
+                _ => true,
+            };
             is_compared && theirs != ours
         });
         let difference = |(aspect, reference, seen)| Difference {
@@ -158,19 +163,7 @@ impl Pair<'_, '_> {
 
     /// Whether the call is one of the write function, or something that no library is asked to do.
     fn is_write(&self, at: Entries) -> bool {
-        let is_other = |entry: &Entry| {
-            matches!(
-                entry.asked.step(),
-                Some(
-                    Step::Read(_)
-                        | Step::Shutdown
-                        | Step::KeyUpdate(_)
-                        | Step::Renegotiate
-                        | Step::Handshake
-                )
-            )
-        };
-        !self.entries(at).any(is_other)
+        !is_of_other_step(self.reference, at.reference) && !is_of_other_step(self.seen, at.seen)
     }
 
     /// Whether a message of a handshake was cut by this call, or by the last one before it that sent something, or may come to it
@@ -198,10 +191,33 @@ fn is_damage(entry: &Entry) -> bool {
     }
 }
 
+/// Whether an entry belongs to a step that calls something else than the write function: that call, or what the peer did
+/// while it was repeated.
+fn is_of_other_step(course: &Course<'_>, at: usize) -> bool {
+    let Some(moment) = course.moments.get(at) else {
+        return false;
+    };
+    let is_other = |entry: &Entry| {
+        matches!(
+            entry.asked.step(),
+            Some(
+                Step::Read(_)
+                    | Step::Shutdown
+                    | Step::KeyUpdate(_)
+                    | Step::Renegotiate
+                    | Step::Handshake
+            )
+        )
+    };
+    let before = course.moments[..=at].iter().rev();
+    let mut of_step = before.take_while(|other| other.entry.step == moment.entry.step);
+    of_step.any(|moment| is_other(moment.entry))
+}
+
 fn cuts_handshake(course: &Course<'_>, at: usize) -> bool {
     let moments = &course.moments[..course.moments.len().min(at + 1)];
     let mut sent = moments.iter().rev();
-    let last = sent.find_map(|moment| Some((moment, moment.entry.sent.last()?)));
+    let last = sent.find(|moment| !moment.entry.sent.is_empty());
     let handed_in_parts = moments.last().is_some_and(|moment| {
         let is_whole = matches!(
             moment.before.inbound.deliver,
@@ -210,9 +226,12 @@ fn cuts_handshake(course: &Course<'_>, at: usize) -> bool {
         !moment.before.established && !is_whole
     });
     handed_in_parts
-        || last.is_some_and(|(moment, record)| {
-            let is_message = !moment.before.established || !record.messages().is_empty();
-            is_message && !record.is_complete()
+        || last.is_some_and(|moment| {
+            let shakes_hands = !moment.before.established || moment.before.renegotiates();
+            let is_message = |record: &RecordSeen| shakes_hands || !record.messages().is_empty();
+            let is_cut = |record: &RecordSeen| record.portion != Portion::Whole;
+            let mut sent = moment.entry.sent.iter();
+            sent.any(|record| is_message(record) && is_cut(record))
         })
 }
 
@@ -322,7 +341,8 @@ impl Upshot {
         let mut alerts = Vec::new();
         let mut lengths = Vec::new();
         for moment in &course.moments {
-            if let Some(read) = moment.delivered() {
+            // How often the peer looked, and found nothing, says nothing.
+            if let Some(read) = moment.delivered().filter(|read| read.len > 0) {
                 append(delivered.get_or_insert_with(nothing), read);
             }
             for record in moment.completed() {
@@ -346,6 +366,30 @@ impl Upshot {
             alerts: Value::Alerts(alerts),
             closing: Value::Alerts(closing),
         }
+    }
+}
+
+impl Upshot {
+    /// Whether the peer has only not read yet what it has read of the other library: all of that has gone out in records.
+    fn waits_for_its_peer(&self, other: &Self) -> bool {
+        let (Some(read), Value::Lengths(lengths)) = (stretch(&self.delivered), &self.records)
+        else {
+            return false;
+        };
+        let out: usize = lengths.iter().sum();
+        stretch(&other.delivered).is_some_and(|read_there| read < read_there && read_there <= out)
+    }
+}
+
+/// How many bytes the peer has read, if they are the first of what was written.
+fn stretch(delivered: &Value) -> Option<usize> {
+    match delivered {
+        Value::Bytes(None) => Some(0),
+        Value::Bytes(Some(content)) => match content.segments.as_slice() {
+            [Segment::Stream { from: 0, to }] => Some(*to),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

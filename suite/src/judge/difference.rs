@@ -113,6 +113,35 @@ pub enum Aspect {
     Closing,
 }
 
+/// The kind of a difference, without its numbers: what differs, and which error class stands in the place of which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Differing {
+    /// This error class of the library under test, and that of the reference.
+    Class(ErrorClass, ErrorClass),
+    /// Something else.
+    Other(Aspect),
+}
+
+impl Difference {
+    /// Of which kind it is.
+    pub fn differing(&self) -> Differing {
+        match (&self.seen, &self.reference) {
+            (Value::Class(seen), Value::Class(reference)) => Differing::Class(*seen, *reference),
+            _ => Differing::Other(self.aspect),
+        }
+    }
+}
+
+/// `error SSL instead of WANT_WRITE`, `records`
+impl fmt::Display for Differing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Class(seen, reference) => write!(f, "error {seen} instead of {reference}"),
+            Self::Other(aspect) => aspect.fmt(f),
+        }
+    }
+}
+
 /// Compares a trace with the reference's, step by step.
 pub fn differences(reference: &Trace, trace: &Trace) -> Vec<Difference> {
     if std::ptr::eq(reference, trace) {

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::difference::Difference;
+use super::difference::{Difference, Differing};
 use super::ledger::{Class, Location};
 use super::monitor::{Observation, Violation};
 use crate::limits::{FINDINGS, LINE, shortened};
@@ -221,6 +221,11 @@ impl Finding {
             upshot: Vec::new(),
             known: None,
         })
+    }
+
+    /// In what it differs, if it is a difference, without the numbers.
+    pub fn differing(&self) -> Vec<Differing> {
+        self.differences.iter().map(Difference::differing).collect()
     }
 
     /// By how serious they are: the most serious are the least.

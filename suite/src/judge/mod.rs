@@ -16,7 +16,7 @@ mod recorded;
 mod sides;
 
 pub use answers::{Answer, Answers, Row, Unanswered, answers};
-pub use difference::{Aspect, Difference, Value, differences};
+pub use difference::{Aspect, Difference, Differing, Value, differences};
 pub use finding::{Cause, Finding, Kind, Known, More};
 pub use ledger::{Class, Compared, Keeper, Location, OldEntry, OldLedger, Part, Stale};
 pub use muted::{Count, Muted, Row as MutedRow};

@@ -152,6 +152,13 @@ pub struct Progress {
     read: Mark,
 }
 
+impl Progress {
+    /// Whether nothing was taken from either end between the two.
+    pub fn sends_as(self, other: Self) -> bool {
+        self.sent == other.sent
+    }
+}
+
 /// Every byte that went either way, and in which order the directions took turns.
 #[derive(Debug, Default)]
 pub struct Tap {

@@ -281,7 +281,7 @@ impl fmt::Display for Stored {
 }
 
 /// What `SSL_get_error(3)` says of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorClass {
     /// `SSL_ERROR_NONE`.

@@ -81,6 +81,30 @@ impl<'c, 't> At<'_, 'c, 't> {
         self.moment().entry.taken.iter().any(is)
     }
 
+    /// Whether the library takes such a record, or may take it: behind damage nobody knows which records it takes, and a call
+    /// may take whatever the peer has sent by then.
+    fn may_take(&self, is: impl Fn(&RecordSeen) -> bool, sends: fn(&PeerAction) -> bool) -> bool {
+        self.takes(is) || self.sent_obscurely(sends) > 0
+    }
+
+    fn may_take_message(&self, name: &str, sends: fn(&PeerAction) -> bool) -> bool {
+        self.may_take(|record| record.has_message(name), sends)
+    }
+
+    /// How often the peer did such a thing before this call, if it is not known what of it the call takes.
+    fn sent_obscurely(&self, sends: fn(&PeerAction) -> bool) -> usize {
+        if !self.before().is_obscure() || self.moment().call().is_none() {
+            return 0;
+        }
+        let earlier = self.history.course.moments[..self.index].iter();
+        let sent = earlier.filter(|moment| {
+            let step = moment.entry.asked.step();
+            matches!(step, Some(Step::Peer(action)) if sends(action))
+                && !moment.entry.peer_sent.is_empty()
+        });
+        sent.count()
+    }
+
     fn takes_message(&self, name: &str) -> bool {
         self.takes(|record| record.has_message(name))
     }
@@ -324,32 +348,50 @@ static PREDICATES: &[Predicate] = &[
             .iter()
             .any(|record| alert(record, is_fatal))
     }),
-    input("takes-data", |at| at.takes(is_data)),
+    input("takes-data", |at| at.may_take(is_data, is_write)),
     input("takes-close-notify", |at| {
-        at.takes(|record| alert(record, is_close_notify))
+        at.may_take(
+            |record| alert(record, is_close_notify),
+            |action| *action == PeerAction::CloseNotify,
+        )
     }),
     input("takes-fatal-alert", |at| {
-        at.takes(|record| alert(record, is_fatal))
+        at.may_take(
+            |record| alert(record, is_fatal),
+            |action| *action == PeerAction::FatalAlert,
+        )
     }),
     input("takes-hello-request", |at| {
-        at.takes_message("hello_request")
+        at.may_take_message("hello_request", asks_for_a_handshake)
     }),
     input("takes-several-hello-requests", |at| {
-        at.takes_messages("hello_request") > 1
+        at.takes_messages("hello_request") + at.sent_obscurely(asks_for_a_handshake) > 1
     }),
-    input("takes-client-hello", |at| at.takes_message("client_hello")),
+    input("takes-client-hello", |at| {
+        at.may_take_message("client_hello", asks_for_a_handshake)
+    }),
     input("takes-server-hello", |at| at.takes_message("server_hello")),
     input("takes-finished", |at| at.takes_message("finished")),
-    input("takes-ticket", |at| at.takes_message("new_session_ticket")),
-    input("takes-key-update", |at| at.takes_message("key_update")),
+    input("takes-ticket", |at| {
+        at.may_take_message("new_session_ticket", is_ticket)
+    }),
+    input("takes-key-update", |at| {
+        at.may_take_message("key_update", updates_keys)
+    }),
     input("takes-several-key-updates", |at| {
-        at.takes_messages("key_update") > 1
+        at.takes_messages("key_update") + at.sent_obscurely(updates_keys) > 1
     }),
     input("takes-key-update-request", |at| {
-        at.takes(|record| is_key_update(record, KeyUpdate::Requested))
+        at.may_take(
+            |record| is_key_update(record, KeyUpdate::Requested),
+            |action| *action == PeerAction::KeyUpdate(KeyUpdate::Requested),
+        )
     }),
     input("takes-handshake-message", |at| {
-        at.takes(|record| !record.messages().is_empty())
+        at.may_take(
+            |record| !record.messages().is_empty(),
+            |action| is_ticket(action) || updates_keys(action) || asks_for_a_handshake(action),
+        )
     }),
     input("takes-unreadable", |at| at.takes(RecordSeen::is_unreadable)),
     // How the connection stands before this moment.
@@ -371,8 +413,11 @@ static PREDICATES: &[Predicate] = &[
     }),
     state("closed", |at| at.before().closed),
     input("shut-down", |at| at.before().shut_down),
-    state("peer-closed", |at| at.before().peer_closed),
-    state("peer-failed", |at| at.before().peer_failed),
+    state("peer-closed", |at| at.before().may_have_read_close()),
+    state("peer-failed", |at| {
+        let sends = |action: &PeerAction| *action == PeerAction::FatalAlert;
+        at.before().peer_failed || at.sent_obscurely(sends) > 0
+    }),
     state("alert-sent", |at| at.before().failed),
     state("failed", |at| at.before().dead),
     state("transport-has-failed", |at| at.before().transport_failed),
@@ -422,6 +467,22 @@ static PREDICATES: &[Predicate] = &[
             .is_some_and(|record| !record.is_complete())
     }),
 ];
+
+fn is_write(action: &PeerAction) -> bool {
+    matches!(action, PeerAction::Write(_))
+}
+
+fn is_ticket(action: &PeerAction) -> bool {
+    *action == PeerAction::SessionTicket
+}
+
+fn updates_keys(action: &PeerAction) -> bool {
+    matches!(action, PeerAction::KeyUpdate(_))
+}
+
+fn asks_for_a_handshake(action: &PeerAction) -> bool {
+    *action == PeerAction::Renegotiate
+}
 
 fn is_key_update(record: &RecordSeen, request: KeyUpdate) -> bool {
     let name = match request {

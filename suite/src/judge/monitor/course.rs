@@ -384,7 +384,12 @@ impl State {
     /// Whether the library can have read the peer's close_notify. Behind damage it is not known whether it
     /// has: then, whether the peer has sent one.
     pub fn may_have_read_close(&self) -> bool {
-        self.peer_closed || (self.harmed && self.peer_sent_close)
+        self.peer_closed || (self.is_obscure() && self.peer_sent_close)
+    }
+
+    /// Whether it is not known any more which of the peer's records the library takes.
+    pub fn is_obscure(&self) -> bool {
+        self.harmed || self.meddled
     }
 
     /// Whether a later handshake within the connection is under way.
@@ -414,6 +419,9 @@ impl State {
         self.renegotiate(entry, setting.variant.version, was_established);
         if let Some(step) = entry.asked.step() {
             self.follow(step);
+            // Behind bytes that are no record it cannot be told from what was sent.
+            let closes = *step == Step::Peer(PeerAction::CloseNotify);
+            self.peer_sent_close |= closes && !entry.peer_sent.is_empty();
             // One that found too little waiting did nothing.
             if matches!(step, Step::Wire(_)) && entry.result == Outcome::Done {
                 self.meddled = true;
@@ -530,10 +538,21 @@ impl State {
             under_way.finished.1 || ends(&entry.taken),
         );
         let disturbed = under_way.disturbed || entry.taken.iter().any(disturbs);
-        self.renegotiation = (finished != (true, true)).then_some(Renegotiation {
-            disturbed,
-            finished,
-        });
+        self.renegotiation = if finished == (true, true) {
+            // The call that ends one may go on and take what begins the next.
+            let ended = |record: &RecordSeen| record.has_message("finished");
+            let last = entry.taken.iter().rposition(ended);
+            let behind = last.map_or(&[][..], |last| &entry.taken[last + 1..]);
+            behind.iter().any(is_hello).then(|| Renegotiation {
+                disturbed: behind.iter().any(disturbs),
+                finished: (false, false),
+            })
+        } else {
+            Some(Renegotiation {
+                disturbed,
+                finished,
+            })
+        };
     }
 
     /// Whether records of the bytes to be written went out. Of a record that has not come to its end nobody knows what it
