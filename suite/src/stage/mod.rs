@@ -693,9 +693,8 @@ impl Stage<'_> {
             self.repeat(last.what)?;
             let again = self.last.is_some_and(|now| now.error == last.error);
             let now = self.link.progress();
-            // A flush that waits for the transport to take something is not helped by what it reads meanwhile.
-            let waits =
-                matches!(last.what, Repeatable::Flush) && last.error == ErrorClass::WantWrite;
+            // A call that waits for the transport to take something is not helped by what it reads meanwhile.
+            let waits = last.error == ErrorClass::WantWrite;
             let stands = now == before || waits && now.sends_as(before);
             if again && stands {
                 let why = "given up: nothing moves any more".to_owned();

@@ -82,16 +82,17 @@ impl<'c, 't> History<'c, 't> {
         limits.min().unwrap_or(MAX_PLAINTEXT)
     }
 
-    /// Bytes that the last write was called for that failed for good before this moment; 0 if none did.
+    /// Bytes that the last write of more than nothing was called for that failed for good before this moment; 0 if none did.
     pub(super) fn refused(&self, at: usize) -> usize {
         let failed = |moment: &&Moment<'_>| {
             let call = moment.call();
             call.is_some_and(|call| call.error != ErrorClass::None && !call.error.is_retry())
         };
-        let mut writes = self.course.moments[..at].iter().rev();
+        let writes = self.course.moments[..at].iter().rev();
         writes
-            .find(|moment| moment.attempt().is_some() && failed(moment))
-            .and_then(|moment| moment.attempt()?.argument.len())
+            .filter(failed)
+            .filter_map(|moment| moment.attempt()?.argument.len())
+            .find(|&len| len > 0)
             .unwrap_or(0)
     }
 
