@@ -4,7 +4,7 @@ use super::*;
 use crate::judge::Judge;
 use crate::judge::monitor::{self, script::*};
 use crate::link::{Direction, Refusal};
-use crate::scenario::Mode;
+use crate::scenario::{KeyUpdate, Mode, PeerAction};
 use crate::trace::{Call, ErrorClass};
 
 const OPENSSL: Library<'_> = Library {
@@ -72,6 +72,36 @@ fn number_has_to_be_the_one_of_the_history() {
     assert_eq!(unexpected(&known(LOST), &twice), [2, 3]);
     let more = known(&LOST.replace("swallowed", "swallowed + 1"));
     assert_eq!(unexpected(&more, &lost(Script::tls13(), true)), [2]);
+}
+
+#[test]
+fn behind_damage_a_call_may_take_whatever_the_peer_has_sent() {
+    let taking = |predicate: &str| known(&LOST.replace("transport-zero", predicate));
+    let asked = Script::tls13()
+        .peer(PeerAction::KeyUpdate(KeyUpdate::Requested))
+        .peer_sent(messages(&["key_update (update_requested)"]));
+    let damaged = asked.clone().peer(PeerAction::Raw(vec![0]));
+    let [asked, damaged] = [asked, damaged].map(|script| lost(script, true));
+    let request = taking("takes-key-update-request");
+    assert_eq!(unexpected(&request, &asked), [3]);
+    assert_eq!(unexpected(&request, &damaged), NONE);
+    assert_eq!(unexpected(&taking("takes-close-notify"), &damaged), [4]);
+}
+
+#[test]
+fn call_that_ends_a_renegotiation_may_begin_the_next_one() {
+    let known = known(&LOST.replace("transport-zero", "renegotiating"));
+    let ended = Script::tls12()
+        .read(wants_read())
+        .taken(messages(&["hello_request"]))
+        .sent(messages(&["client_hello"]))
+        .read(wants_read())
+        .taken(messages(&["server_hello"]))
+        .sent(messages(&["finished"]))
+        .taken(messages(&["finished"]));
+    assert_eq!(unexpected(&known, &lost(ended.clone(), true)), [4]);
+    let begun = ended.taken(messages(&["hello_request"]));
+    assert_eq!(unexpected(&known, &lost(begun, true)), NONE);
 }
 
 #[test]

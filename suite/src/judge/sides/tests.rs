@@ -135,6 +135,33 @@ fn after_a_read_that_fails_otherwise_what_came_of_the_case_counts() {
 }
 
 #[test]
+fn bytes_that_went_out_and_were_not_read_yet_do_not_count() {
+    let sent = |error, bytes| {
+        Script::tls13()
+            .read(failed(-1, error))
+            .write(bytes, Call::success(bytes as i64))
+            .sent(data(bytes))
+    };
+    let (reference, seen) = (sent(ErrorClass::Ssl, 9), sent(ErrorClass::Syscall, 9));
+    let read = |script: Script, to| script.peer_read(vec![Segment::Stream { from: 0, to }]);
+    assert_eq!(unknown(&read(reference.clone(), 9), &seen), NONE);
+    assert_eq!(unknown(&reference, &read(seen, 9)), NONE);
+    // What did not go out is missing.
+    let shorter = sent(ErrorClass::Syscall, 8);
+    assert_eq!(unknown(&read(reference, 9), &shorter), [3]);
+}
+
+#[test]
+fn how_often_the_peer_looks_while_a_read_is_repeated_does_not_count() {
+    let once = Script::tls13().read(wants_read());
+    let mut twice = once.clone().peer_read(Vec::new());
+    let step = once.0.entries.last().expect("the read").step;
+    twice.0.entries.last_mut().expect("the look").step = step;
+    assert_eq!(unknown(&once, &twice), NONE);
+    assert_eq!(unknown(&twice, &once), NONE);
+}
+
+#[test]
 fn after_damage_success_and_bytes_count() {
     let damaged = |call| {
         let raw = PeerAction::Raw(vec![0]);
