@@ -1,58 +1,128 @@
 //! What is known to end a library's process, and with it the fuzzer's, in which the library runs: such a case is not run
-//! on that library, or no run would ever get past it. A process of its own, as of `run` and of `replay`, survives it; that
-//! it is known stands in the library's ledger like everything else.
+//! on that library, or no run would ever get past it. A process of its own, as of `run` and of `replay`, survives it.
+//!
+//! Which cases these are the known issues say: those that break `call.returns` with a crash. Whether their triggers will hold is
+//! asked before the case is run, of the history that it has at worst: each call succeeds and sends nothing, and a transport that
+//! may fail does so in each call.
 
-use super::multi_block::is_on_it;
-use crate::link::Refusal;
-use crate::scenario::{Scenario, Step};
-
-/// The libraries that have all of the bugs below, by the names under which their traces are recorded.
-const MORTAL: [&str; 2] = ["openssl-1.1.1", "openssl-system-3.0"];
-
-/// The shortest write, in bytes, of which those libraries seal several records at once: four, of as few bytes as
-/// `SSL_set_max_send_fragment` takes (1.1.1w `ssl/record/rec_layer_s3.c:433`).
-const SEALED_AT_ONCE: usize = 4 * 512;
+use crate::judge::known::{KnownIssues, Library};
+use crate::judge::monitor::Course;
+use crate::link::{Errno, Flow, Refusal, Traffic};
+use crate::scenario::{PeerAction, Retry, Scenario, Source, Step, Variant, Write};
+use crate::trace::{
+    Argument, Asked, Attempt, Call, Entry, Interface, Outcome, Setting, Trace, Verb,
+};
 
 /// Whether the library may end the process in this case. More is passed over than what really does, as it depends on how
 /// much the transport takes.
-pub(super) fn is_deadly(library: &str, scenario: &Scenario) -> bool {
-    MORTAL.contains(&library)
-        && (frees_what_is_pending(scenario) || asks_for_a_missing_cipher(scenario))
+pub(super) fn is_deadly(
+    known: &KnownIssues,
+    library: Library<'_>,
+    scenario: &Scenario,
+    variant: Variant,
+) -> bool {
+    if !known.may_crash(library) {
+        return false;
+    }
+    let trace = at_worst(scenario, variant);
+    let course = Course::of(&trace);
+    course.is_some_and(|course| known.crashes(library, &course))
 }
 
-/// Several records are sealed at once, and the buffer with them is freed when the transport fails, but not taken back that
-/// something is left in it: the next write reads from a null pointer (1.1.1w `ssl/record/rec_layer_s3.c:542` and `:415`).
-fn frees_what_is_pending(scenario: &Scenario) -> bool {
-    is_on_it(scenario) && scenario.steps.iter().any(fails_for_good)
+/// The trace that the case has at worst.
+fn at_worst(scenario: &Scenario, variant: Variant) -> Trace {
+    let mut out = None;
+    let mut last = None;
+    let mut entries = Vec::new();
+    for (number, step) in (1..).zip(&scenario.steps) {
+        match step {
+            Step::Link(link) => out = fails(link.then).then_some(link.then),
+            Step::Peer(PeerAction::Vanish) => out = Some(Refusal::Fail(Errno::PIPE)),
+            _ => {}
+        }
+        let asked = match step {
+            Step::Write(write) => {
+                let attempt = begun(write);
+                last = Some(attempt);
+                Asked::Write(attempt)
+            }
+            Step::Retry(retry) => match last {
+                Some(attempt) => Asked::Write(repeated(attempt, retry)),
+                None => continue,
+            },
+            step => Asked::Step(step.clone()),
+        };
+        entries.push(Entry {
+            asked,
+            traffic: Some(Traffic {
+                out: Flow {
+                    refusal: out,
+                    ..Flow::default()
+                },
+                ..Traffic::default()
+            }),
+            ..Entry::new(number, String::new(), Outcome::Call(Call::success(1)))
+        });
+    }
+    Trace {
+        setting: Some(Setting::of(scenario, variant, Interface::Libssl)),
+        entries,
+        ..Trace::default()
+    }
 }
 
-/// Whether the transport, from this step on, can fail in a way that is no invitation to come again.
-fn fails_for_good(step: &Step) -> bool {
-    matches!(step, Step::Link(link) if matches!(link.then, Refusal::Fail(_)))
-}
-
-/// A renegotiation before the first handshake makes a later write go on without one, and a long one asks what its cipher can,
-/// where there is none yet (1.1.1w `ssl/record/rec_layer_s3.c:436`).
-fn asks_for_a_missing_cipher(scenario: &Scenario) -> bool {
-    let begins = |step: &&Step| !matches!(step, Step::Handshake);
-    let is_long = |step: &Step| match step {
-        Step::Write(write) => write.bytes() / write.times >= SEALED_AT_ONCE,
-        Step::Retry(retry) => retry.len.is_some_and(|len| len >= SEALED_AT_ONCE),
-        _ => false,
+fn begun(write: &Write) -> Attempt {
+    let argument = match &write.source {
+        Source::Pattern(len) => Argument::Bytes(*len),
+        Source::Literal(bytes) => Argument::Bytes(bytes.len()),
+        Source::Negative(len) => Argument::Negative(*len),
+        Source::Rest | Source::Null => Argument::Null,
     };
-    let early = scenario.steps.iter().take_while(begins);
-    early.into_iter().any(|step| *step == Step::Renegotiate) && scenario.steps.iter().any(is_long)
+    Attempt {
+        verb: Verb::Write,
+        function: write.function,
+        argument,
+        buffer: Default::default(),
+        content: Default::default(),
+    }
+}
+
+fn repeated(attempt: Attempt, retry: &Retry) -> Attempt {
+    Attempt {
+        verb: Verb::Retry,
+        function: retry.function.unwrap_or(attempt.function),
+        argument: retry.len.map_or(attempt.argument, Argument::Bytes),
+        buffer: retry.buffer,
+        content: retry.content,
+    }
+}
+
+/// Whether it is no invitation to come again.
+fn fails(refusal: Refusal) -> bool {
+    matches!(refusal, Refusal::Fail(_))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::Judge;
     use crate::scenario::Corpus;
 
-    /// A scenario of the library.
-    fn scenario(id: &str) -> Scenario {
+    /// The variants of a scenario of the library in which this library may end the process.
+    fn deadly(library: &str, id: &str) -> bool {
         let corpus = Corpus::built_in().expect("the library");
-        corpus.get(id).expect("a scenario").clone()
+        let scenario = corpus.get(id).expect("a scenario");
+        let known = Judge::built_in().expect("the ledger").known;
+        let library = Library {
+            name: library,
+            version: if library == "openssl-3.6" {
+                "3.6.3"
+            } else {
+                "1.1.1w"
+            },
+        };
+        let mut variants = scenario.variants();
+        variants.any(|variant| is_deadly(&known, library, scenario, variant))
     }
 
     #[test]
@@ -61,9 +131,8 @@ mod tests {
             "closing/records-sealed-at-once-interrupted-then-open",
             "handshake/renegotiation-before-the-first-one-long-write",
         ] {
-            let deadly = scenario(id);
-            assert!(is_deadly("openssl-1.1.1", &deadly), "{id}");
-            assert!(!is_deadly("openssl-3.6", &deadly), "{id}");
+            assert!(deadly("openssl-1.1.1", id), "{id}");
+            assert!(!deadly("openssl-3.6", id), "{id}");
         }
     }
 
@@ -75,7 +144,7 @@ mod tests {
             "closing/interrupted-then-open",
             "combined/mac-then-encrypt-fatal-alert-in-mid-write",
         ] {
-            assert!(!is_deadly("openssl-1.1.1", &scenario(id)), "{id}");
+            assert!(!deadly("openssl-1.1.1", id), "{id}");
         }
     }
 }

@@ -13,13 +13,6 @@ const FRAGMENTS: usize = 4;
 /// What a fragment holds at most if nothing else is set, in bytes (RFC 5246, 6.2.1).
 const LARGEST_FRAGMENT: usize = 1 << 14;
 
-/// Whether a write or a retry is long enough for it.
-pub(super) fn is_on_it(scenario: &Scenario) -> bool {
-    let mut clear = scenario.clone();
-    keep_clear(&mut clear);
-    clear.steps != scenario.steps
-}
-
 /// Makes writes and retries shorter that would be long enough.
 pub(super) fn keep_clear(scenario: &mut Scenario) {
     if scenario.cipher != Cipher::Aes128CbcMacThenEncrypt {
@@ -52,6 +45,13 @@ pub(super) fn keep_clear(scenario: &mut Scenario) {
 mod tests {
     use super::*;
     use crate::scenario::{Corpus, Id, parse};
+
+    /// Whether a write or a retry is long enough for it.
+    fn is_on_it(scenario: &Scenario) -> bool {
+        let mut clear = scenario.clone();
+        keep_clear(&mut clear);
+        clear.steps != scenario.steps
+    }
 
     /// A scenario with these steps.
     fn scenario(cipher: &str, steps: &str) -> Scenario {

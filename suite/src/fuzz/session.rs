@@ -391,7 +391,9 @@ impl Session {
             ..Look::default()
         };
         for library in &self.libraries {
-            if is_deadly(&library.named.0, scenario) {
+            let (name, version) = &library.named;
+            let named = known::Library { name, version };
+            if is_deadly(&self.judge.known, named, scenario, variant) {
                 self.passed_over.fetch_add(1, Ordering::Relaxed);
                 continue;
             }

@@ -162,6 +162,11 @@ pub(super) const ERRORS: [(&str, ErrorClass); 6] = [
 ];
 
 impl Effect {
+    /// Whether it says that the library ends its process.
+    pub(super) fn is_a_crash(&self) -> bool {
+        self.pattern.ends == Some(Ends::Crash)
+    }
+
     pub(super) fn read(node: Node<'_>) -> Result<Self, Fault> {
         const KEYS: [&str; 15] = [
             "clause", "in", "until", "error", "queue", "returns", "record", "message", "alert",

@@ -233,6 +233,19 @@ impl KnownIssues {
             .filter(move |issue| issue.affects(library))
     }
 
+    /// Whether this library is known to end its process in some case.
+    pub fn may_crash(&self, library: Library<'_>) -> bool {
+        self.affecting(library).any(Issue::is_a_crash)
+    }
+
+    /// Whether the trigger of a crash of this library holds somewhere in this course.
+    pub fn crashes(&self, library: Library<'_>, course: &Course<'_>) -> bool {
+        let history = History::of(course);
+        self.affecting(library)
+            .filter(|issue| issue.is_a_crash())
+            .any(|issue| issue.when.holds(&history).contains(&true))
+    }
+
     /// Without this issue, for asking what it alone explains.
     pub fn without(&self, id: &str) -> Self {
         let issues = self.issues.iter().filter(|issue| issue.id != id);
@@ -425,6 +438,11 @@ fn holds(
 }
 
 impl Issue {
+    /// Whether the library ends its process.
+    fn is_a_crash(&self) -> bool {
+        self.breaks.iter().any(Effect::is_a_crash)
+    }
+
     /// The ends of its ranges that were neither run nor read, as in `openssl 3.2`: no backend of the suite is of that series,
     /// and nobody has read the source of a version of it.
     pub fn untested_ends(&self) -> Vec<String> {
