@@ -57,7 +57,11 @@ impl<'c, 't> History<'c, 't> {
     /// limit of a record; 0 if none is.
     pub(super) fn pending_record(&self, at: usize) -> usize {
         let before = &self.moment(at).before;
-        before.pending.as_ref().map_or(0, |pending| {
+        // One that waits for the peer has sealed nothing yet.
+        let sealed = before
+            .pending
+            .filter(|pending| pending.error == ErrorClass::WantWrite);
+        sealed.map_or(0, |pending| {
             let out = before.sealed.saturating_sub(before.accepted);
             let left = pending.len.saturating_sub(out);
             left.min(self.limit_of_pending(at))
