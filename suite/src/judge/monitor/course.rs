@@ -572,6 +572,11 @@ impl State {
         self.accepted += call.accepted().unwrap_or(0);
         // A write that gets through has shaken hands, if that was still to be done; but a library may keep the bytes until then.
         self.established |= call.accepted().is_some() && self.finished.0;
+        // A write of nothing that succeeds leaves alone the write that waits.
+        let waits = self.pending.as_ref().is_some_and(Pending::asks);
+        if waits && attempt.argument.is_empty() && call.error == ErrorClass::None {
+            return;
+        }
         if !call.error.is_retry() {
             let given_up = self.pending.as_ref().is_some_and(Pending::asks);
             let given_up = given_up || !attempt.argument.is_empty();
