@@ -36,7 +36,10 @@ fn at_worst(scenario: &Scenario, variant: Variant) -> Trace {
     let mut entries = Vec::new();
     for (number, step) in (1..).zip(&scenario.steps) {
         match step {
-            Step::Link(link) => out = fails(link.then).then_some(link.then),
+            Step::Link(link) => {
+                let fails = matches!(link.then, Refusal::Fail(_));
+                out = fails.then_some(link.then);
+            }
             Step::Peer(PeerAction::Vanish) => out = Some(Refusal::Fail(Errno::PIPE)),
             _ => {}
         }
@@ -78,13 +81,7 @@ fn begun(write: &Write) -> Attempt {
         Source::Negative(len) => Argument::Negative(*len),
         Source::Rest | Source::Null => Argument::Null,
     };
-    Attempt {
-        verb: Verb::Write,
-        function: write.function,
-        argument,
-        buffer: Default::default(),
-        content: Default::default(),
-    }
+    Attempt::first(write.function, argument)
 }
 
 fn repeated(attempt: Attempt, retry: &Retry) -> Attempt {
@@ -95,11 +92,6 @@ fn repeated(attempt: Attempt, retry: &Retry) -> Attempt {
         buffer: retry.buffer,
         content: retry.content,
     }
-}
-
-/// Whether it is no invitation to come again.
-fn fails(refusal: Refusal) -> bool {
-    matches!(refusal, Refusal::Fail(_))
 }
 
 #[cfg(test)]

@@ -180,11 +180,11 @@ impl fmt::Display for Cause {
             write!(f, " of {clause}")?;
         }
         write!(f, " on {}", self.backend)?;
-        for (index, differing) in self.differs.iter().enumerate() {
-            let before = if index == 0 { ": " } else { ", " };
-            write!(f, "{before}{differing}")?;
+        let differs: Vec<String> = self.differs.iter().map(ToString::to_string).collect();
+        match differs.join(", ").as_str() {
+            "" => Ok(()),
+            differs => write!(f, ": {differs}"),
         }
-        Ok(())
     }
 }
 

@@ -19,8 +19,9 @@
 //!   have it, which are not of one length;
 //! - a library that buffers what it is asked to write answers before the transport does: its calls are not compared at all.
 //!
-//! What came of a case is the bytes that the peer was delivered (that it has not read yet what has gone out says nothing), the alerts, and whether `close_notify` was sent; where calls are
-//! not compared at all, also how long the records of application data are.
+//! What came of a case is the bytes that the peer was delivered, the alerts, and whether `close_notify` was sent; where calls are
+//! not compared at all, also how long the records of application data are. That the peer has not read yet what has gone out
+//! is no difference.
 
 use super::difference::{Aspect, Difference, Entries, Value};
 use super::monitor::Course;
@@ -119,10 +120,26 @@ impl Pair<'_, '_> {
         let [theirs, ours] = [self.reference, self.seen].map(Upshot::of);
         let reads_on_alone = theirs.waits_for_its_peer(&ours) || ours.waits_for_its_peer(&theirs);
         let pairs = [
-            (Aspect::Delivered, theirs.delivered, ours.delivered),
-            (Aspect::Records, theirs.records, ours.records),
-            (Aspect::Alerts, theirs.alerts, ours.alerts),
-            (Aspect::Closing, theirs.closing, ours.closing),
+            (
+                Aspect::Delivered,
+                Value::Bytes(theirs.delivered),
+                Value::Bytes(ours.delivered),
+            ),
+            (
+                Aspect::Records,
+                Value::Lengths(theirs.lengths),
+                Value::Lengths(ours.lengths),
+            ),
+            (
+                Aspect::Alerts,
+                Value::Alerts(theirs.alerts),
+                Value::Alerts(ours.alerts),
+            ),
+            (
+                Aspect::Closing,
+                Value::Alerts(theirs.closing),
+                Value::Alerts(ours.closing),
+            ),
         ];
         let differ = pairs.into_iter().filter(|(aspect, theirs, ours)| {
             let is_compared = match aspect {
@@ -174,20 +191,7 @@ impl Pair<'_, '_> {
 
     /// Whether the library may have read by then what its peer did not send like that.
     fn is_damaged(&self, at: Entries) -> bool {
-        let damaged = |course: &Course<'_>, at: usize| {
-            let before = course.moments.iter().take(at + 1);
-            before.map(|moment| moment.entry).any(is_damage)
-        };
-        damaged(self.reference, at.reference) || damaged(self.seen, at.seen)
-    }
-}
-
-fn is_damage(entry: &Entry) -> bool {
-    match entry.asked.step() {
-        // One that found too little waiting did nothing.
-        Some(Step::Wire(_)) => entry.result == Outcome::Done,
-        Some(Step::Peer(PeerAction::Raw(_))) => true,
-        _ => false,
+        self.reference.after(at.reference).meddled || self.seen.after(at.seen).meddled
     }
 }
 
@@ -329,10 +333,11 @@ enum Contents<'r> {
 
 /// What came of a case.
 struct Upshot {
-    delivered: Value,
-    records: Value,
-    alerts: Value,
-    closing: Value,
+    delivered: Option<Content>,
+    /// How many bytes of content each record of application data has that went out to its end.
+    lengths: Vec<usize>,
+    alerts: Vec<String>,
+    closing: Vec<String>,
 }
 
 impl Upshot {
@@ -361,36 +366,26 @@ impl Upshot {
             .collect();
         alerts.retain(|alert| !is_close(alert));
         Self {
-            delivered: Value::Bytes(delivered),
-            records: Value::Lengths(lengths),
-            alerts: Value::Alerts(alerts),
-            closing: Value::Alerts(closing),
+            delivered,
+            lengths,
+            alerts,
+            closing,
         }
     }
-}
 
-impl Upshot {
     /// Whether the peer has only not read yet what it has read of the other library: all of that has gone out in records.
     fn waits_for_its_peer(&self, other: &Self) -> bool {
-        let (Some(read), Value::Lengths(lengths)) = (stretch(&self.delivered), &self.records)
-        else {
-            return false;
-        };
-        let out: usize = lengths.iter().sum();
-        stretch(&other.delivered).is_some_and(|read_there| read < read_there && read_there <= out)
+        let [read, read_there] = [self, other].map(|upshot| stretch(upshot.delivered.as_ref()));
+        let out = self.lengths.iter().sum();
+        matches!((read, read_there), (Some(read), Some(there)) if read < there && there <= out)
     }
 }
 
 /// How many bytes the peer has read, if they are the first of what was written.
-fn stretch(delivered: &Value) -> Option<usize> {
-    match delivered {
-        Value::Bytes(None) => Some(0),
-        Value::Bytes(Some(content)) => match content.segments.as_slice() {
-            [Segment::Stream { from: 0, to }] => Some(*to),
-            _ => None,
-        },
-        _ => None,
-    }
+fn stretch(delivered: Option<&Content>) -> Option<usize> {
+    delivered.map_or(Some(0), |content| {
+        content.continues(0).then_some(content.len)
+    })
 }
 
 fn nothing() -> Content {

@@ -27,8 +27,8 @@ use crate::limits::{self, Allowance, Limit};
 use crate::link::{FarEnd, GivenUp, Link, Mark};
 use crate::peer::{End, Keys, Peer, PeerSetup};
 use crate::scenario::{
-    Buffer, Content as RetryContent, Function, KeyExchange, Mode, Retry, Role, Scenario, Source,
-    Step, Variant, Write,
+    Buffer, Content as RetryContent, KeyExchange, Mode, Retry, Role, Scenario, Source, Step,
+    Variant, Write,
 };
 use crate::trace::{
     Argument, Asked, Attempt, Call, Entry, ErrorClass, Outcome, Pattern, Setting, Shown, Stream,
@@ -549,7 +549,7 @@ impl Stage<'_> {
             let writing = match self.memory(&bytes) {
                 Ok(memory) => Writing::new(function, argument, position, memory),
                 Err(limit) => {
-                    let deed = Deed::attempt(first(function, argument), &Retry::default());
+                    let deed = Deed::attempt(Attempt::first(function, argument), &Retry::default());
                     return Err(self.stop(deed, limit));
                 }
             };
@@ -756,17 +756,6 @@ impl Stage<'_> {
             call.data = data;
         }
         Ok(())
-    }
-}
-
-/// The call that begins a write.
-fn first(function: Function, argument: Argument) -> Attempt {
-    Attempt {
-        verb: Verb::Write,
-        function,
-        argument,
-        buffer: Buffer::Same,
-        content: RetryContent::Same,
     }
 }
 

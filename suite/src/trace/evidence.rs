@@ -104,6 +104,19 @@ pub struct Attempt {
     pub content: Content,
 }
 
+impl Attempt {
+    /// The call that begins a write.
+    pub fn first(function: Function, argument: Argument) -> Self {
+        Self {
+            verb: Verb::Write,
+            function,
+            argument,
+            buffer: Buffer::Same,
+            content: Content::Same,
+        }
+    }
+}
+
 /// Whether a call begins a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

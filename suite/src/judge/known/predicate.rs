@@ -81,7 +81,7 @@ impl<'c, 't> At<'_, 'c, 't> {
         self.moment().entry.taken.iter().any(is)
     }
 
-    /// Whether the library takes such a record, or may take it: behind damage nobody knows which records it takes, and a call
+    /// Whether the library takes such a record, or may take it: after damage it is unknown which records it takes, and a call
     /// may take whatever the peer has sent by then.
     fn may_take(&self, is: impl Fn(&RecordSeen) -> bool, sends: fn(&PeerAction) -> bool) -> bool {
         self.takes(is) || self.sent_obscurely(sends) > 0
@@ -93,7 +93,7 @@ impl<'c, 't> At<'_, 'c, 't> {
 
     /// How often the peer did such a thing before this call, if it is not known what of it the call takes.
     fn sent_obscurely(&self, sends: fn(&PeerAction) -> bool) -> usize {
-        if !self.before().is_obscure() || self.moment().call().is_none() {
+        if !self.before().meddled || self.moment().call().is_none() {
             return 0;
         }
         let earlier = self.history.course.moments[..self.index].iter();

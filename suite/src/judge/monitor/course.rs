@@ -86,11 +86,9 @@ pub struct State {
     pub dead: bool,
     /// A call met a transport that failed, or had come to its end, for good; or the peer is gone.
     pub transport_failed: bool,
-    /// Something went onto the peer's wire that its library did not send, or happened to what it did.
+    /// Something went onto the peer's wire that its library did not send, or happened to what it did: which of its records the
+    /// library has taken since is not known.
     pub meddled: bool,
-    /// Something happened on the wire to what the peer sent: which of its records the library has taken since
-    /// is not known.
-    pub harmed: bool,
     /// The library was asked to shut down.
     pub shut_down: bool,
 }
@@ -156,7 +154,6 @@ impl Default for State {
             dead: false,
             transport_failed: false,
             meddled: false,
-            harmed: false,
             shut_down: false,
         }
     }
@@ -384,12 +381,7 @@ impl State {
     /// Whether the library can have read the peer's close_notify. Behind damage it is not known whether it
     /// has: then, whether the peer has sent one.
     pub fn may_have_read_close(&self) -> bool {
-        self.peer_closed || (self.is_obscure() && self.peer_sent_close)
-    }
-
-    /// Whether it is not known any more which of the peer's records the library takes.
-    pub fn is_obscure(&self) -> bool {
-        self.harmed || self.meddled
+        self.peer_closed || (self.meddled && self.peer_sent_close)
     }
 
     /// Whether a later handshake within the connection is under way.
@@ -419,13 +411,12 @@ impl State {
         self.renegotiate(entry, setting.variant.version, was_established);
         if let Some(step) = entry.asked.step() {
             self.follow(step);
-            // Behind bytes that are no record it cannot be told from what was sent.
+            // After bytes that are no record, the records that were sent do not show it.
             let closes = *step == Step::Peer(PeerAction::CloseNotify);
             self.peer_sent_close |= closes && !entry.peer_sent.is_empty();
             // One that found too little waiting did nothing.
             if matches!(step, Step::Wire(_)) && entry.result == Outcome::Done {
                 self.meddled = true;
-                self.harmed = true;
             }
         }
         let Outcome::Call(call) = &entry.result else {
@@ -578,8 +569,7 @@ impl State {
             return;
         }
         if !call.error.is_retry() {
-            let given_up = self.pending.as_ref().is_some_and(Pending::asks);
-            let given_up = given_up || !attempt.argument.is_empty();
+            let given_up = waits || !attempt.argument.is_empty();
             self.gave_up_a_write |= given_up && call.error != ErrorClass::None;
             self.pending = None;
             return;
