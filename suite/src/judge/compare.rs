@@ -15,8 +15,9 @@
 //! - a call that is no write counts if it succeeds on one side only, or delivers other bytes: how else it fails is no part of
 //!   writing, but the connection may be in another state then;
 //! - so does every call after damage on the wire: when a library comes to look at what is damaged is its own matter;
+//! - none counts, nor what came of the case, where only one library's bytes were damaged, as the other had taken them already;
 //! - where the transport cuts a message of a handshake, or hands it over in parts, the cut falls where each library's messages
-//!   have it, which are not of one length;
+//!   have it, which are not of one length; and so does the end of what a transport takes that has taken such messages;
 //! - a library that buffers what it is asked to write answers before the transport does: its calls are not compared at all.
 //!
 //! What came of a case is the bytes that the peer was delivered, the alerts, and whether `close_notify` was sent; where calls are
@@ -24,7 +25,7 @@
 //! is no difference.
 
 use super::difference::{Aspect, Difference, Entries, Value};
-use super::monitor::Course;
+use super::monitor::{Course, Moment};
 use crate::link::Budget;
 use crate::scenario::{PeerAction, Step};
 use crate::trace::{
@@ -96,7 +97,8 @@ impl Pair<'_, '_> {
         let Some(first) = kept.first() else {
             return Counts::Not(Normalised::Words);
         };
-        if self.is_alert_of_peer(first.at) || self.cuts_handshake(first.at) {
+        let parts = self.is_alert_of_peer(first.at) || self.cuts_handshake(first.at);
+        if parts || self.is_damaged_on_one_side(first.at) {
             return Counts::Not(Normalised::Parted);
         }
         if !self.is_damaged(first.at) && self.is_write(first.at) {
@@ -110,12 +112,16 @@ impl Pair<'_, '_> {
         }
     }
 
-    /// How what came of the case differs.
+    /// How what came of the case differs: nothing that counts where one library had taken already what was damaged for the
+    /// other.
     pub(super) fn in_the_end(&self) -> Vec<Difference> {
         let entries = Entries {
             reference: self.reference.moments.len(),
             seen: self.seen.moments.len(),
         };
+        if self.is_damaged_on_one_side(entries) {
+            return Vec::new();
+        }
         let step = self.seen.moments.last().map_or(0, |last| last.entry.step);
         let [theirs, ours] = [self.reference, self.seen].map(Upshot::of);
         let reads_on_alone = theirs.waits_for_its_peer(&ours) || ours.waits_for_its_peer(&theirs);
@@ -184,14 +190,29 @@ impl Pair<'_, '_> {
     }
 
     /// Whether a message of a handshake was cut by this call, or by the last one before it that sent something, or may come to it
-    /// in parts: not even one library's messages are of one length, as signatures are not.
+    /// in parts, or has used a part of what the transport takes: not even one library's messages are of one length, as
+    /// signatures are not.
     fn cuts_handshake(&self, at: Entries) -> bool {
-        cuts_handshake(self.reference, at.reference) || cuts_handshake(self.seen, at.seen)
+        let cuts = |course, at| cuts_handshake(course, at) || shares_with_handshake(course, at);
+        cuts(self.reference, at.reference) || cuts(self.seen, at.seen)
     }
 
     /// Whether the library may have read by then what its peer did not send like that.
     fn is_damaged(&self, at: Entries) -> bool {
         self.reference.after(at.reference).meddled || self.seen.after(at.seen).meddled
+    }
+
+    /// Whether what waited for the one library was damaged, and nothing waited any more for the other.
+    fn is_damaged_on_one_side(&self, at: Entries) -> bool {
+        let damages = |course: &Course<'_>, at: usize| {
+            let moments = course.moments.iter().take(at.saturating_add(1));
+            let damages = moments.filter(|moment| {
+                let is_damage = matches!(moment.step(), Some(Step::Wire(_)));
+                is_damage && moment.entry.result == Outcome::Done
+            });
+            damages.count()
+        };
+        damages(self.reference, at.reference) != damages(self.seen, at.seen)
     }
 }
 
@@ -237,6 +258,19 @@ fn cuts_handshake(course: &Course<'_>, at: usize) -> bool {
             let mut sent = moment.entry.sent.iter();
             sent.any(|record| is_message(record) && is_cut(record))
         })
+}
+
+/// Whether messages of a handshake have gone out since the transport was set to take so many bytes and no more.
+fn shares_with_handshake(course: &Course<'_>, at: usize) -> bool {
+    let moments = &course.moments[..course.moments.len().min(at + 1)];
+    let is_limited = moments
+        .last()
+        .is_some_and(|moment| matches!(moment.before.outbound.accept, Budget::Bytes(1..)));
+    let mut since = moments
+        .iter()
+        .rev()
+        .take_while(|moment| !matches!(moment.step(), Some(Step::Link(_))));
+    is_limited && since.any(Moment::shakes_hands)
 }
 
 /// Whether a difference says that a call succeeds on one side only, or delivers something else.

@@ -9,21 +9,42 @@ use crate::trace::{Body, ErrorClass};
 #[derive(Debug)]
 pub struct History<'c, 't> {
     pub(super) course: &'c Course<'t>,
-    /// Bytes of content of the records that the transport answered with 0, without the retry flag, up to each moment.
-    swallowed: Vec<usize>,
+    /// What transports that return 0 have cost up to each moment, it included.
+    losses: Vec<Losses>,
+}
+
+/// What transports that return 0 without the retry flag have cost, where a library takes that for a success.
+#[derive(Debug, Default, Clone, Copy)]
+struct Losses {
+    /// Bytes of content of the records that the transport answered with 0, or of those that were passed over for them.
+    swallowed: usize,
+    /// Bytes of content of the record that the last write of more than nothing had come to that failed for good: what it had
+    /// left behind those that went out or were swallowed, up to the limit of a record.
+    refused: usize,
+    /// The record that was swallowed last, as long as it has not gone out.
+    stuck: Option<Stuck>,
+}
+
+/// A record that the transport answered with 0, and that the library keeps.
+#[derive(Debug, Clone, Copy)]
+struct Stuck {
+    /// Bytes of content.
+    content: usize,
+    /// Whether a write has failed behind it: then it is offered in the place of the record that was refused.
+    is_offered_again: bool,
 }
 
 impl<'c, 't> History<'c, 't> {
     /// The history that this course tells.
     pub fn of(course: &'c Course<'t>) -> Self {
-        let mut total = 0;
-        let swallowed = (0..course.moments.len())
+        let mut losses = Losses::default();
+        let losses = (0..course.moments.len())
             .map(|at| {
-                total += swallowed(course, at);
-                total
+                losses.go_on(course, at);
+                losses
             })
             .collect();
-        Self { course, swallowed }
+        Self { course, losses }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -43,14 +64,14 @@ impl<'c, 't> History<'c, 't> {
     /// leaves no gap yet.
     pub(super) fn swallowed(&self, at: usize) -> usize {
         if self.moment(at).call().is_some() {
-            return self.swallowed[at];
+            return self.losses[at].swallowed;
         }
         let completes = |at: &usize| {
             let mut completed = self.moment(*at).completed();
             completed.any(|record| matches!(record.body, Body::ApplicationData { .. }))
         };
         let last = (0..=at).rev().find(completes);
-        last.map_or(self.swallowed[at], |last| self.swallowed[last])
+        self.losses[last.unwrap_or(at)].swallowed
     }
 
     /// Bytes of content of the record that is pending at this moment: what the write that is under way has left, up to the
@@ -86,18 +107,11 @@ impl<'c, 't> History<'c, 't> {
         limits.min().unwrap_or(MAX_PLAINTEXT)
     }
 
-    /// Bytes that the last write of more than nothing was called for that failed for good before this moment; 0 if none did.
+    /// Bytes of content of the record that the last write of more than nothing had come to that failed for good before this
+    /// moment; 0 if none failed.
     pub(super) fn refused(&self, at: usize) -> usize {
-        let failed = |moment: &&Moment<'_>| {
-            let call = moment.call();
-            call.is_some_and(|call| call.error != ErrorClass::None && !call.error.is_retry())
-        };
-        let writes = self.course.moments[..at].iter().rev();
-        writes
-            .filter(failed)
-            .filter_map(|moment| moment.attempt()?.argument.len())
-            .find(|&len| len > 0)
-            .unwrap_or(0)
+        at.checked_sub(1)
+            .map_or(0, |before| self.losses[before].refused)
     }
 
     /// Bytes of content of the records that were pending when a handshake message was taken, up to this moment.
@@ -113,6 +127,51 @@ impl<'c, 't> History<'c, 't> {
     }
 }
 
+impl Losses {
+    fn go_on(&mut self, course: &Course<'_>, at: usize) {
+        let moment = &course.moments[at];
+        if content_of(moment) > 0 {
+            if let Some(stuck) = self.stuck.take().filter(|stuck| stuck.is_offered_again) {
+                self.swallowed = self.swallowed.saturating_sub(stuck.content) + self.refused;
+            }
+        }
+        let swallowed = swallowed(course, at);
+        match self.stuck {
+            _ if swallowed == 0 => {}
+            Some(stuck) if stuck.is_offered_again => self.swallowed += self.refused,
+            _ => {
+                self.swallowed += swallowed;
+                self.stuck = Some(Stuck {
+                    content: swallowed,
+                    is_offered_again: false,
+                });
+            }
+        }
+        let asked = moment.attempt().and_then(|attempt| attempt.argument.len());
+        let has_failed = moment
+            .call()
+            .is_some_and(|call| call.error != ErrorClass::None && !call.error.is_retry());
+        if let (true, Some(asked @ 1..)) = (has_failed, asked) {
+            let after = course.after(at);
+            let behind = (after.sealed + self.swallowed).saturating_sub(after.accepted);
+            let left = asked.saturating_sub(behind);
+            self.refused = left.min(moment.before.max_send_fragment);
+            if let Some(stuck) = &mut self.stuck {
+                stuck.is_offered_again = true;
+            }
+        }
+    }
+}
+
+/// Bytes of content of the records of data that went out to their last byte in this call.
+fn content_of(moment: &Moment<'_>) -> usize {
+    let plaintexts = moment.completed().map(|record| match &record.body {
+        Body::ApplicationData { plaintext, .. } => *plaintext,
+        _ => 0,
+    });
+    plaintexts.sum()
+}
+
 /// Bytes of content of the record that the transport answered with 0 in this call.
 fn swallowed(course: &Course<'_>, at: usize) -> usize {
     let moment = &course.moments[at];
@@ -125,13 +184,6 @@ fn swallowed(course: &Course<'_>, at: usize) -> usize {
         return 0;
     };
     let before = &moment.before;
-    let completed: usize = moment
-        .completed()
-        .map(|record| match &record.body {
-            Body::ApplicationData { plaintext, .. } => *plaintext,
-            _ => 0,
-        })
-        .sum();
-    let out = before.sealed.saturating_sub(before.accepted) + completed;
+    let out = before.sealed.saturating_sub(before.accepted) + content_of(moment);
     asked.saturating_sub(out).min(before.max_send_fragment)
 }

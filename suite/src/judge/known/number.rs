@@ -10,8 +10,8 @@
 //! | `unsent` | what was accepted before this call and has not gone out |
 //! | `pending` | content of the record that is pending |
 //! | `dropped` | content of the records that were pending when a handshake message was taken, so far |
-//! | `swallowed` | content of the records that the transport has answered with 0, so far |
-//! | `refused` | what the last write was called for that failed for good |
+//! | `swallowed` | content of the records that the transport has answered with 0, so far, or of those that were passed over for them |
+//! | `refused` | content of the record that the last write had come to that failed for good |
 
 use std::fmt;
 

@@ -158,8 +158,8 @@ fn shutdowns<'c, 't>(
     })
 }
 
-/// Whether the wire shows all that the library has sent: not what waits in a transport that keeps it, nor what comes behind
-/// a record that does not open.
+/// Whether the wire shows all that the library has sent: not what waits in a transport that keeps it, nor what a record
+/// holds whose key is not known, or that does not open, nor what comes behind that.
 fn is_all_seen(course: &Course<'_>, index: usize) -> bool {
     let transport = course.setting.variant.transport;
     let before = &course.moments[index].before;
@@ -168,7 +168,7 @@ fn is_all_seen(course: &Course<'_>, index: usize) -> bool {
     let mut sent = course.moments[..=index]
         .iter()
         .flat_map(|moment| &moment.entry.sent);
-    (passes || !is_kept) && !sent.any(RecordSeen::is_unreadable)
+    (passes || !is_kept) && !sent.any(RecordSeen::is_closed)
 }
 
 fn shutdown_returns(course: &Course<'_>, notes: &mut Notes) {

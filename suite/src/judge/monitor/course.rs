@@ -561,8 +561,10 @@ impl State {
     /// A call of the write function is over; `begun` says whether records of its bytes went out.
     fn written(&mut self, attempt: &Attempt, call: &Call, begun: bool) {
         self.accepted += call.accepted().unwrap_or(0);
-        // A write that gets through has shaken hands, if that was still to be done; but a library may keep the bytes until then.
-        self.established |= call.accepted().is_some() && self.finished.0;
+        // A write that gets through has shaken hands, if that was still to be done; but a library may keep the bytes until then,
+        // and have none to keep.
+        let gets_through = call.accepted().is_some_and(|bytes| bytes > 0);
+        self.established |= gets_through && self.finished.0;
         // A write of nothing that succeeds leaves alone the write that waits.
         let waits = self.pending.as_ref().is_some_and(Pending::asks);
         if waits && attempt.argument.is_empty() && call.error == ErrorClass::None {

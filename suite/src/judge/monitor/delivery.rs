@@ -14,11 +14,6 @@ pub(super) static MONITORS: &[Monitor] = &[
 ];
 
 impl RecordSeen {
-    /// Whether it is not known how much of a write it carries: it cannot be read, or its key is not known.
-    fn is_closed(&self) -> bool {
-        self.is_unreadable() || matches!(self.body, Body::NoKey { .. })
-    }
-
     /// Which bytes it carries, where they do not simply follow those before.
     pub(super) fn unexpected(&self) -> &[Segment] {
         match &self.body {
@@ -143,7 +138,8 @@ fn no_more_than_offered(course: &Course<'_>, notes: &mut Notes) {
         if let Some(attempt) = moment.attempt() {
             let len = attempt.argument.len().unwrap_or(0);
             let succeeded = moment.call().is_some_and(|call| call.accepted().is_some());
-            offered_to = match succeeded {
+            // A write of nothing that succeeds leaves alone the write that waits.
+            offered_to = match succeeded && len > 0 {
                 true => after.accepted,
                 false => offered_to.max(moment.before.accepted + len),
             };

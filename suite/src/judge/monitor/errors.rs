@@ -93,7 +93,10 @@ fn syscall_means_io_failed(course: &Course<'_>, notes: &mut Notes) {
 }
 
 fn dead_connection_tells_the_truth(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
+    for (index, moment) in course.moments.iter().enumerate() {
+        let (Some(attempt), Some(call)) = (moment.attempt(), moment.call()) else {
+            continue;
+        };
         let dead = moment.before.dead && !moment.before.stale_error;
         // A write of nothing fails by contract, dead or not.
         if !dead || attempt.argument.is_empty() {
@@ -102,7 +105,8 @@ fn dead_connection_tells_the_truth(course: &Course<'_>, notes: &mut Notes) {
         let kept = match call.error {
             ErrorClass::Ssl => !call.queue.is_empty(),
             ErrorClass::Syscall => is_explained(moment, call),
-            ErrorClass::ZeroReturn => moment.before.may_have_read_close(),
+            // A write reads too, where it carries out a handshake.
+            ErrorClass::ZeroReturn => course.after(index).may_have_read_close(),
             _ => continue,
         };
         let expected = "an error that is so: SSL with a reason, SYSCALL for the transport";
@@ -361,6 +365,8 @@ mod tests {
             3,
             &dead.clone().write(9, failed(-1, ErrorClass::ZeroReturn)),
         );
+        let closed = dead.clone().write(9, failed(-1, ErrorClass::ZeroReturn));
+        kept(clause, 1, &closed.taken(alert("warning close_notify")));
         not_exercised(
             clause,
             &Script::tls13().write(9, failed(-1, ErrorClass::Ssl)),

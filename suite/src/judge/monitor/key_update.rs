@@ -81,7 +81,8 @@ struct Due {
     is_due: bool,
     /// A record may have been sealed before that, and have begun to go out, or not.
     sealed: bool,
-    /// How many bytes were accepted before that, and had not gone out: a transport that keeps what it takes sends them later.
+    /// How many bytes may have been sealed before that, and had not gone out: a transport that keeps what it takes sends them
+    /// later.
     kept_back: usize,
     /// Whether it was due when the record began that goes out at the moment.
     at_begin: bool,
@@ -89,12 +90,18 @@ struct Due {
 
 impl Due {
     /// From now on it is due; a write that is under way may have a record that is sealed already, and has
-    /// not begun.
-    fn is_from(&mut self, moment: &Moment<'_>) {
+    /// not begun. A transport that keeps what it takes may have taken further records of it.
+    fn is_from(&mut self, moment: &Moment<'_>, course: &Course<'_>) {
         if !self.is_due {
             let before = &moment.before;
             self.sealed = before.pending.is_some_and(|pending| !pending.begun);
-            self.kept_back = before.kept_back();
+            let keeps = course.setting.variant.transport.keeps();
+            let under_way = before.pending.filter(|_| keeps);
+            self.kept_back = match keeps && before.gave_up_a_write {
+                // Nobody knows how much of that one was sealed.
+                true => usize::MAX,
+                false => before.kept_back() + under_way.map_or(0, |pending| pending.len),
+            };
         }
         self.is_due = true;
     }
@@ -140,7 +147,7 @@ fn before_data(course: &Course<'_>, notes: &mut Notes) {
             }
         }
         if own(moment).is_some() {
-            due.is_from(moment);
+            due.is_from(moment, course);
         }
     }
 }
@@ -162,7 +169,7 @@ fn answer_before_data(course: &Course<'_>, notes: &mut Notes) {
             }
         }
         if asked && has_looked(moment) {
-            due.is_from(moment);
+            due.is_from(moment, course);
             asked = false;
         }
     }
@@ -225,6 +232,7 @@ mod tests {
     use super::super::script::*;
     use crate::link::{Direction, Refusal};
     use crate::scenario::KeyUpdate::{NotRequested, Requested};
+    use crate::scenario::Transport;
     use crate::trace::{Call, ErrorClass, Portion, RecordSeen};
 
     const ASKS: &str = "key_update (update_requested)";
@@ -280,6 +288,12 @@ mod tests {
         let kept_back = kept_back.flushed(Call::success(1)).sent(data(9));
         not_exercised(clause, &kept_back);
         broken(clause, 5, &write(kept_back).sent(data(9)));
+        // Of a write that such a transport has stopped, also further records.
+        let records = |script: Script| script.sent(data(400)).sent(data(400));
+        let stopped = Script::tls13().blocked_write().key_update(NotRequested);
+        let stopped = records(stopped.flushed(Call::success(1)));
+        not_exercised(clause, &stopped.clone().over(Transport::BioPair));
+        broken(clause, 4, &stopped.sent(data(9)));
     }
 
     #[test]

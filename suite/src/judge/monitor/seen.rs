@@ -27,6 +27,11 @@ impl RecordSeen {
         matches!(self.body, Body::Sealed { .. } | Body::Garbage | Body::After)
     }
 
+    /// Whether it is not known what it holds: it cannot be read, or its key is not known.
+    pub fn is_closed(&self) -> bool {
+        self.is_unreadable() || matches!(self.body, Body::NoKey { .. })
+    }
+
     /// The handshake messages in it.
     pub fn messages(&self) -> &[String] {
         match &self.body {
