@@ -130,10 +130,11 @@ impl<'c, 't> History<'c, 't> {
 impl Losses {
     fn go_on(&mut self, course: &Course<'_>, at: usize) {
         let moment = &course.moments[at];
-        if content_of(moment) > 0 {
-            if let Some(stuck) = self.stuck.take().filter(|stuck| stuck.is_offered_again) {
-                self.swallowed = self.swallowed.saturating_sub(stuck.content) + self.refused;
-            }
+        let sends = content_of(moment) > 0;
+        if let Some(stuck) = self.stuck.take_if(|_| sends)
+            && stuck.is_offered_again
+        {
+            self.swallowed = self.swallowed.saturating_sub(stuck.content) + self.refused;
         }
         let swallowed = swallowed(course, at);
         match self.stuck {
