@@ -130,7 +130,7 @@ impl<'c, 't> History<'c, 't> {
 impl Losses {
     fn go_on(&mut self, course: &Course<'_>, at: usize) {
         let moment = &course.moments[at];
-        let sends = content_of(moment) > 0;
+        let sends = sealed_in(course, at) > 0;
         if let Some(stuck) = self.stuck.take_if(|_| sends)
             && stuck.is_offered_again
         {
@@ -165,12 +165,8 @@ impl Losses {
 }
 
 /// Bytes of content of the records of data that went out to their last byte in this call.
-fn content_of(moment: &Moment<'_>) -> usize {
-    let plaintexts = moment.completed().map(|record| match &record.body {
-        Body::ApplicationData { plaintext, .. } => *plaintext,
-        _ => 0,
-    });
-    plaintexts.sum()
+fn sealed_in(course: &Course<'_>, at: usize) -> usize {
+    course.after(at).sealed - course.moments[at].before.sealed
 }
 
 /// Bytes of content of the record that the transport answered with 0 in this call.
@@ -185,6 +181,6 @@ fn swallowed(course: &Course<'_>, at: usize) -> usize {
         return 0;
     };
     let before = &moment.before;
-    let out = before.sealed.saturating_sub(before.accepted) + content_of(moment);
+    let out = before.sealed.saturating_sub(before.accepted) + sealed_in(course, at);
     asked.saturating_sub(out).min(before.max_send_fragment)
 }

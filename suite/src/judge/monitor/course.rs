@@ -4,7 +4,8 @@
 use super::seen::{APPLICATION_DATA, is_close_notify, is_fatal};
 use crate::link::{Budget, Inbound, Outbound, Refusal};
 use crate::scenario::{
-    Buffer, Content as Bytes, Function, Mode, PeerAction, Role, SessionTickets, Step, Version,
+    Buffer, Content as Bytes, Function, Mode, PeerAction, Role, SessionTickets, Step, Transport,
+    Version,
 };
 use crate::trace::{
     Asked, Attempt, Body, Call, Content, Entry, ErrorClass, Interface, Outcome, Portion,
@@ -371,6 +372,15 @@ impl State {
     /// later.
     pub fn kept_back(&self) -> usize {
         self.accepted.saturating_sub(self.sealed)
+    }
+
+    /// How many bytes of writes that are over may still wait in this transport. Of one that was given up it is not known how
+    /// much a transport has taken that keeps what it takes: then there is no limit.
+    pub fn may_be_kept_back(&self, transport: Transport) -> usize {
+        match transport.keeps() && self.gave_up_a_write {
+            true => usize::MAX,
+            false => self.kept_back(),
+        }
     }
 
     /// Whether bytes that were offered may still have to go out.

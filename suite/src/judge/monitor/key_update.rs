@@ -95,13 +95,10 @@ impl Due {
         if !self.is_due {
             let before = &moment.before;
             self.sealed = before.pending.is_some_and(|pending| !pending.begun);
-            let keeps = course.setting.variant.transport.keeps();
-            let under_way = before.pending.filter(|_| keeps);
-            self.kept_back = match keeps && before.gave_up_a_write {
-                // Nobody knows how much of that one was sealed.
-                true => usize::MAX,
-                false => before.kept_back() + under_way.map_or(0, |pending| pending.len),
-            };
+            let transport = course.setting.variant.transport;
+            let under_way = before.pending.filter(|_| transport.keeps());
+            let under_way = under_way.map_or(0, |pending| pending.len);
+            self.kept_back = before.may_be_kept_back(transport).saturating_add(under_way);
         }
         self.is_due = true;
     }

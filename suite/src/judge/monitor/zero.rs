@@ -54,8 +54,8 @@ fn write_ex_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
         let is_of_nothing = moment.attempt().is_some_and(|attempt| {
             attempt.function == Function::WriteEx && attempt.argument.is_empty()
         });
-        let keeps = course.setting.variant.transport.keeps();
-        let is_left = moment.before.kept_back() > 0 || (keeps && moment.before.gave_up_a_write);
+        let transport = course.setting.variant.transport;
+        let is_left = moment.before.may_be_kept_back(transport) > 0;
         if !is_of_nothing || moment.call().is_none() || is_amid_another(moment) || is_left {
             continue;
         }
