@@ -368,7 +368,7 @@ static PREDICATES: &[Predicate] = &[
         at.takes_messages("hello_request") + at.sent_obscurely(asks_for_a_handshake) > 1
     }),
     input("takes-client-hello", |at| {
-        at.may_take_message("client_hello", asks_for_a_handshake)
+        at.may_take_message("client_hello", may_send_a_hello)
     }),
     input("takes-server-hello", |at| at.takes_message("server_hello")),
     input("takes-finished", |at| at.takes_message("finished")),
@@ -390,7 +390,7 @@ static PREDICATES: &[Predicate] = &[
     input("takes-handshake-message", |at| {
         at.may_take(
             |record| !record.messages().is_empty(),
-            |action| is_ticket(action) || updates_keys(action) || asks_for_a_handshake(action),
+            |action| is_ticket(action) || updates_keys(action) || may_send_a_hello(action),
         )
     }),
     input("takes-unreadable", |at| at.takes(RecordSeen::is_unreadable)),
@@ -482,6 +482,11 @@ fn updates_keys(action: &PeerAction) -> bool {
 
 fn asks_for_a_handshake(action: &PeerAction) -> bool {
     *action == PeerAction::Renegotiate
+}
+
+/// A client also answers the hello_request that it reads (RFC 5246, section 7.4.1.1).
+fn may_send_a_hello(action: &PeerAction) -> bool {
+    asks_for_a_handshake(action) || matches!(action, PeerAction::Read | PeerAction::Handshake)
 }
 
 fn is_key_update(record: &RecordSeen, request: KeyUpdate) -> bool {
