@@ -292,10 +292,9 @@ impl<'c> Plan<'c> {
                         exercised,
                     } = judge
                         .judge_against((of_reference, &reference[place].trace), (library, &trace));
-                    let recorded =
-                        judge
-                            .recordings
-                            .compare(&scenario.id, &recorded_as, variant, &trace);
+                    let recorded = judge
+                        .recordings
+                        .compare(&scenario.id, about, variant, &trace);
                     // How the suite's own libraries differ from another one than the reference follows from how both
                     // differ from that, which is known of the suite's own scenarios.
                     let is_on_record = recorded == Recorded::Stranger

@@ -79,6 +79,8 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
+static RECORDINGS: LazyLock<Recordings> = LazyLock::new(Recordings::built_in);
+
 fn corpus() -> Result<&'static Corpus, String> {
     CORPUS.as_ref().map_err(Clone::clone)
 }
@@ -98,7 +100,8 @@ fn traces(scenario: &Scenario, backend: &dyn Subject) -> Result<Vec<(Variant, Tr
 /// The traces are as recorded: the reference's all, another backend's where they differ.
 fn recorded(scenario: &Scenario, index: usize) -> Result<(), Failed> {
     let backend = backend(index)?;
-    let id = backend.about().recorded_as();
+    let about = backend.about();
+    let id = RECORDINGS.of_release(&scenario.id, &about.recorded_as(), &about.version);
     if !is_recorded(backend) {
         // Only the machine's own library; where it is required, a test of its own fails.
         eprintln!("{} not run: nothing was recorded of {id}", scenario.id);
@@ -149,8 +152,7 @@ fn file(id: &Id, backend: &str) -> PathBuf {
 /// A snapshot whose scenario has gone, or whose backend nobody has, is stale.
 fn no_orphans() -> Result<(), Failed> {
     let corpus = corpus()?;
-    let recordings = Recordings::built_in();
-    let names: Vec<&str> = recordings
+    let names: Vec<&str> = RECORDINGS
         .backends()
         .into_iter()
         .filter(|name| is_known(name))
@@ -159,7 +161,14 @@ fn no_orphans() -> Result<(), Failed> {
         let files = names.iter().map(|backend| file(&scenario.id, backend));
         files.collect()
     };
-    let known: BTreeSet<PathBuf> = corpus.scenarios().iter().flat_map(of_all).collect();
+    let mut known: BTreeSet<PathBuf> = corpus.scenarios().iter().flat_map(of_all).collect();
+    let of_releases = corpus.scenarios().iter().flat_map(|scenario| {
+        let releases = names
+            .iter()
+            .flat_map(|name| RECORDINGS.releases(&scenario.id, name));
+        releases.map(|release| file(&scenario.id, &release))
+    });
+    known.extend(of_releases);
     let mut orphans = Vec::new();
     for family in fs::read_dir(snapshots())? {
         let family = family?.path();
@@ -218,7 +227,6 @@ fn required() -> Result<(), Failed> {
 
 /// Whether there are recordings to compare with; only the machine's own library can be without.
 fn is_recorded(backend: &dyn Subject) -> bool {
-    static RECORDINGS: LazyLock<Recordings> = LazyLock::new(Recordings::built_in);
     let name = backend.about().recorded_as();
     RECORDINGS.knows(&name)
 }

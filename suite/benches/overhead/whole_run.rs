@@ -173,9 +173,11 @@ impl Suite {
                     version: "",
                 };
                 black_box(self.judge.judge(&reference.trace, &result.trace, library));
+                let mut backends = self.backends.iter().map(|backend| backend.about());
+                let about = backends.find(|about| about.id == result.backend);
                 black_box(self.judge.recordings.compare(
                     &result.scenario,
-                    &result.backend,
+                    about.expect("it is one of the run"),
                     result.variant,
                     &result.trace,
                 ));

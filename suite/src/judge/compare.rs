@@ -22,7 +22,7 @@
 //!
 //! What came of a case is the bytes that the peer was delivered, the alerts, and whether `close_notify` was sent; where calls are
 //! not compared at all, also how long the records of application data are. That the peer has not read yet what has gone out
-//! is no difference.
+//! is no difference, nor, where the transport cuts a message of a handshake, that an alert behind it has gone out in part.
 
 use super::difference::{Aspect, Difference, Entries, Value};
 use super::monitor::{Course, Moment};
@@ -56,6 +56,15 @@ pub(super) enum Counts {
     These(Vec<Difference>),
     /// None does.
     Not(Normalised),
+}
+
+/// How what came of a case differs.
+#[derive(Debug, Default)]
+pub(super) struct InTheEnd {
+    /// The differences that count.
+    pub(super) these: Vec<Difference>,
+    /// How many others there are: one library had taken already what was damaged for the other, or is not done.
+    pub(super) normalised: usize,
 }
 
 /// Why the differences of a call do not count.
@@ -112,61 +121,74 @@ impl Pair<'_, '_> {
         }
     }
 
-    /// How what came of the case differs: nothing that counts where one library had taken already what was damaged for the
-    /// other.
-    pub(super) fn in_the_end(&self) -> Vec<Difference> {
+    /// How what came of the case differs.
+    pub(super) fn in_the_end(&self) -> InTheEnd {
         let entries = Entries {
             reference: self.reference.moments.len(),
             seen: self.seen.moments.len(),
         };
-        if self.is_damaged_on_one_side(entries) {
-            return Vec::new();
-        }
         let step = self.seen.moments.last().map_or(0, |last| last.entry.step);
         let [theirs, ours] = [self.reference, self.seen].map(Upshot::of);
-        let reads_on_alone = theirs.waits_for_its_peer(&ours) || ours.waits_for_its_peer(&theirs);
+        let either =
+            |is: &dyn Fn(&Upshot, &Upshot) -> bool| is(&theirs, &ours) || is(&ours, &theirs);
+        let reads_later = either(&Upshot::waits_for_its_peer);
+        let is_cut = self.cuts_handshake(entries);
+        let sends_later = |of: fn(&Upshot) -> &[String]| {
+            is_cut && either(&|one, other| one.may_send_alert && is_one_more(of(one), of(other)))
+        };
+        let alerts_later = sends_later(|upshot| &upshot.alerts);
+        let closes_later = sends_later(|upshot| &upshot.closing);
+        // Each with whether the difference is only that one library is not done.
         let pairs = [
             (
                 Aspect::Delivered,
+                reads_later,
                 Value::Bytes(theirs.delivered),
                 Value::Bytes(ours.delivered),
             ),
             (
                 Aspect::Records,
+                false,
                 Value::Lengths(theirs.lengths),
                 Value::Lengths(ours.lengths),
             ),
             (
                 Aspect::Alerts,
+                alerts_later,
                 Value::Alerts(theirs.alerts),
                 Value::Alerts(ours.alerts),
             ),
             (
                 Aspect::Closing,
+                closes_later,
                 Value::Alerts(theirs.closing),
                 Value::Alerts(ours.closing),
             ),
         ];
-        let differ = pairs.into_iter().filter(|(aspect, theirs, ours)| {
-            let is_compared = match aspect {
-                // Which records a call writes is compared with the call.
-                Aspect::Records => !self.has_calls(),
-                Aspect::Delivered => !reads_on_alone,
-                _ => true,
-            };
-            is_compared && theirs != ours
-        });
-        let difference = |(aspect, reference, seen)| Difference {
-            step,
-            call: 0,
-            action: "the case".to_owned(),
-            aspect,
-            reference,
-            seen,
-            at: entries,
-            within: Vec::new(),
-        };
-        differ.map(difference).collect()
+        let is_damaged = self.is_damaged_on_one_side(entries);
+        let mut end = InTheEnd::default();
+        for (aspect, is_not_done, reference, seen) in pairs {
+            // Which records a call writes is compared with the call.
+            let is_compared = aspect != Aspect::Records || !self.has_calls();
+            if !is_compared || reference == seen {
+                continue;
+            }
+            if is_not_done || is_damaged {
+                end.normalised += 1;
+                continue;
+            }
+            end.these.push(Difference {
+                step,
+                call: 0,
+                action: "the case".to_owned(),
+                aspect,
+                reference,
+                seen,
+                at: entries,
+                within: Vec::new(),
+            });
+        }
+        end
     }
 
     fn entries(&self, at: Entries) -> impl Iterator<Item = &Entry> {
@@ -248,12 +270,13 @@ fn cuts_handshake(course: &Course<'_>, at: usize) -> bool {
             moment.before.inbound.deliver,
             Budget::All | Budget::Bytes(0)
         );
-        !moment.before.established && !is_whole
+        moment.before.is_in_handshake() && !is_whole
     });
     handed_in_parts
         || last.is_some_and(|moment| {
-            let shakes_hands = !moment.before.established || moment.before.renegotiates();
-            let is_message = |record: &RecordSeen| shakes_hands || !record.messages().is_empty();
+            let is_message = |record: &RecordSeen| {
+                moment.before.is_in_handshake() || !record.messages().is_empty()
+            };
             let is_cut = |record: &RecordSeen| record.portion != Portion::Whole;
             let mut sent = moment.entry.sent.iter();
             sent.any(|record| is_message(record) && is_cut(record))
@@ -312,8 +335,7 @@ fn is_words(difference: &Difference) -> bool {
         (Value::Queue(reference), Value::Queue(seen)) => reasons(reference) == reasons(seen),
         (Value::Records(reference), Value::Records(seen)) => contents(reference).eq(contents(seen)),
         (Value::End(Some(reference)), Value::End(Some(seen))) => {
-            let is_close = |end: &str| end == "close_notify";
-            is_close(reference) == is_close(seen)
+            std::mem::discriminant(reference) == std::mem::discriminant(seen)
         }
         _ => false,
     }
@@ -372,6 +394,8 @@ struct Upshot {
     lengths: Vec<usize>,
     alerts: Vec<String>,
     closing: Vec<String>,
+    /// What has gone out last is the beginning of a record that may be an alert.
+    may_send_alert: bool,
 }
 
 impl Upshot {
@@ -404,22 +428,30 @@ impl Upshot {
             lengths,
             alerts,
             closing,
+            may_send_alert: begins_alert(course),
         }
     }
 
     /// Whether the peer has only not read yet what it has read of the other library: all of that has gone out in records.
     fn waits_for_its_peer(&self, other: &Self) -> bool {
-        let [read, read_there] = [self, other].map(|upshot| stretch(upshot.delivered.as_ref()));
+        let nothing = nothing();
+        let [read, there] =
+            [self, other].map(|upshot| upshot.delivered.as_ref().unwrap_or(&nothing));
         let out = self.lengths.iter().sum();
-        matches!((read, read_there), (Some(read), Some(there)) if read < there && there <= out)
+        read.len < there.len && there.len <= out && there.begins_with(read)
     }
 }
 
-/// How many bytes the peer has read, if they are the first of what was written.
-fn stretch(delivered: Option<&Content>) -> Option<usize> {
-    delivered.map_or(Some(0), |content| {
-        content.continues(0).then_some(content.len)
-    })
+/// Whether the last record has not gone out to its end, and may be an alert.
+fn begins_alert(course: &Course<'_>) -> bool {
+    let mut moments = course.moments.iter().rev();
+    let last = moments.find_map(|moment| moment.entry.sent.last());
+    last.is_some_and(|record| record.may_be_alert(course.setting.variant.version))
+}
+
+/// Whether there is one more of them on the other side, and no other difference.
+fn is_one_more(alerts: &[String], others: &[String]) -> bool {
+    others.len() == alerts.len() + 1 && others.starts_with(alerts)
 }
 
 fn nothing() -> Content {
@@ -435,6 +467,7 @@ fn append(all: &mut Content, next: &Content) {
     for segment in &next.segments {
         match (all.segments.last_mut(), segment) {
             (Some(Segment::Stream { to: end, .. }), Segment::Stream { from, to })
+            | (Some(Segment::Changed { to: end, .. }), Segment::Changed { from, to })
                 if end == from =>
             {
                 *end = *to;

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use crate::limits::{LINE, shortened};
 use crate::link::Errno;
 use crate::trace::{
-    Call, Content, Entry, ErrorClass, Outcome, PeerReport, RecordSeen, Stored, Trace, Want,
+    Call, Content, Entry, ErrorClass, Outcome, PeerEnd, PeerReport, RecordSeen, Stored, Trace, Want,
 };
 
 /// One way in which a trace differs from the reference's.
@@ -66,7 +66,7 @@ pub enum Value {
     /// Records, or parts of them.
     Records(Vec<RecordSeen>),
     /// How something that the peer did ended, in its words.
-    End(Option<String>),
+    End(Option<PeerEnd>),
     /// What the library did to its process, in words.
     Aside(Vec<String>),
     /// What something came to that is no call.
@@ -385,7 +385,7 @@ impl Value {
             Self::Queue(queue) => queue.join(", "),
             Self::Bytes(bytes) => or(bytes.as_ref().map(Content::to_string), "nothing"),
             Self::Records(records) => words_of_records(records),
-            Self::End(end) => or(end.clone(), "no end"),
+            Self::End(end) => or(end.as_ref().map(PeerEnd::to_string), "no end"),
             Self::Aside(aside) if aside.is_empty() => "nothing".to_owned(),
             Self::Aside(aside) => aside.join("; "),
             Self::Outcome(outcome) => outcome.to_string(),

@@ -134,7 +134,7 @@ fn is_error_class(word: &str) -> bool {
 mod tests {
     use super::*;
     use crate::link::Errno;
-    use crate::trace::{Call, Entry, Outcome, PeerReport, Stored, Trace, Want};
+    use crate::trace::{Call, Entry, Outcome, PeerEnd, PeerReport, Stored, Trace, Want};
 
     /// What is read of an entry that was written.
     fn told(action: &str, result: Outcome) -> String {
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(told("retry 1", not_done), "NotNeeded");
         let peer = Outcome::Peer(PeerReport {
             read: None,
-            end: Some("close_notify".to_owned()),
+            end: Some(PeerEnd::CloseNotify),
         });
         assert_eq!(told("peer read", peer), "Other(\"close_notify\")");
         assert_eq!(

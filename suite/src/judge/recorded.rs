@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::backend::{Backends, REFERENCE, SYSTEM};
+use crate::backend::{About, Backends, REFERENCE, SYSTEM};
 use crate::scenario::{Id, Scenario, Variant};
 use crate::trace::{Outcome, Trace};
 
@@ -15,6 +15,8 @@ pub struct Recordings {
     traces: BTreeMap<(String, Variant), String>,
     /// The backends whose traces are recorded.
     backends: BTreeSet<String>,
+    /// By the file name of a series without ending, the releases that have a recording of their own.
+    releases: BTreeSet<(String, u32)>,
 }
 
 /// How a trace stands to what was recorded.
@@ -48,7 +50,16 @@ impl Recordings {
             let backend = name
                 .split_once('@')
                 .map_or(REFERENCE, |(_, backend)| backend);
-            recordings.backends.insert(backend.to_owned());
+            match series_of(backend) {
+                Some((series, patch)) => {
+                    let stem = name.strip_suffix(&format!(".{patch}")).unwrap_or(name);
+                    recordings.backends.insert(series.to_owned());
+                    recordings.releases.insert((stem.to_owned(), patch));
+                }
+                None => {
+                    recordings.backends.insert(backend.to_owned());
+                }
+            }
             let body = text.splitn(3, "---\n").nth(2).unwrap_or_default();
             for (variant, trace) in sections(body) {
                 recordings
@@ -96,18 +107,55 @@ impl Recordings {
         self.backends.contains(backend)
     }
 
-    /// How this trace stands to what was recorded of the backend, which goes by the name that its
-    /// recordings have.
-    pub fn compare(&self, id: &Id, backend: &str, variant: Variant, trace: &Trace) -> Recorded {
-        if !self.knows(backend) {
+    /// Under which name a scenario is recorded of this release of a backend: the releases of the machine's own library are
+    /// not all alike, and a recording that is named by a release (`openssl-system-3.0.22`) holds from that one on.
+    pub fn of_release(&self, id: &Id, backend: &str, version: &str) -> String {
+        let release = patch_of(version, backend);
+        let patches = self.patches(id, backend);
+        match patches.filter(|patch| Some(*patch) <= release).max() {
+            Some(patch) => format!("{backend}.{patch}"),
+            None => backend.to_owned(),
+        }
+    }
+
+    /// The releases of a backend of which a scenario has a recording of their own, by name.
+    pub fn releases(&self, id: &Id, backend: &str) -> impl Iterator<Item = String> {
+        let patches = self.patches(id, backend);
+        patches.map(move |patch| format!("{backend}.{patch}"))
+    }
+
+    fn patches(&self, id: &Id, backend: &str) -> impl Iterator<Item = u32> {
+        let stem = file_stem(id, backend);
+        let releases = self.releases.iter();
+        releases.filter_map(move |(of, patch)| (*of == stem).then_some(*patch))
+    }
+
+    /// How this trace stands to what was recorded of the library.
+    pub fn compare(&self, id: &Id, about: &About, variant: Variant, trace: &Trace) -> Recorded {
+        let backend = about.recorded_as();
+        if !self.knows(&backend) {
             return Recorded::Stranger;
         }
-        match self.text(id, backend, variant) {
+        let backend = self.of_release(id, &backend, &about.version);
+        match self.text(id, &backend, variant) {
             Some(text) if *text == *trace.to_string().trim_end() => Recorded::AsRecorded,
             Some(_) => Recorded::Changed,
             None => Recorded::Never,
         }
     }
+}
+
+/// The name of the machine's own library by series and the number of the release, if this is one of a release.
+fn series_of(backend: &str) -> Option<(&str, u32)> {
+    let (series, patch) = backend.rsplit_once('.')?;
+    let is_series = series.starts_with(SYSTEM) && series.contains('.');
+    Some((series, patch.parse().ok()?)).filter(|_| is_series)
+}
+
+/// The number of a release in its series, if its version has three numbers and nothing more.
+fn patch_of(version: &str, backend: &str) -> Option<u32> {
+    let patch = version.split('.').nth(2)?;
+    patch.parse().ok().filter(|_| backend.starts_with(SYSTEM))
 }
 
 /// The name of a recording below `snapshots/`, without its ending.
@@ -218,6 +266,28 @@ mod tests {
         for (variant, trace) in &traces {
             assert_eq!(found[variant], trace.to_string().trim_end());
         }
+    }
+
+    #[test]
+    fn recording_of_a_release_holds_from_that_one_on() {
+        let recordings = Recordings::built_in();
+        let of_release = |id: &str, backend: &str, version: &str| {
+            let id = Id::new(id).expect("an id");
+            recordings.of_release(&id, backend, version)
+        };
+        let id = "inbound/record-shorter-than-its-cipher";
+        for (version, name) in [
+            ("3.0.19", "openssl-system-3.0"),
+            ("3.0.22", "openssl-system-3.0.22"),
+            ("3.0.30", "openssl-system-3.0.22"),
+            ("3.0.22-dev", "openssl-system-3.0"),
+        ] {
+            assert_eq!(of_release(id, "openssl-system-3.0", version), name);
+        }
+        let other = of_release("retry/same-arguments", "openssl-system-3.0", "3.0.22");
+        assert_eq!(other, "openssl-system-3.0");
+        assert_eq!(of_release(id, "openssl-3.6", "3.6.3"), "openssl-3.6");
+        assert!(!recordings.knows("openssl-system-3.0.22"));
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
                     };
                     if finding.known.is_none() {
                         // What comes later may follow from it.
-                        let upshot = pair.in_the_end();
+                        let upshot = pair.in_the_end().these;
                         finding.upshot = match self.known(&upshot) {
                             Some(_) => Vec::new(),
                             None => upshot,
@@ -91,7 +91,9 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
             }
         }
         if is_parted {
-            findings.extend(self.finding(&pair.in_the_end()));
+            let end = pair.in_the_end();
+            normalised += end.normalised;
+            findings.extend(self.finding(&end.these));
         }
         Compared {
             findings,

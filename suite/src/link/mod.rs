@@ -71,6 +71,13 @@ impl Outbound {
         at_most: None,
         then: Refusal::WouldBlock,
     };
+
+    /// Takes nothing, as the far end is gone.
+    pub const CUT_OFF: Self = Self {
+        accept: Budget::Bytes(0),
+        at_most: None,
+        then: Refusal::Fail(Errno::PIPE),
+    };
 }
 
 /// What the transport hands to the library under test.

@@ -8,7 +8,7 @@ use super::{Phase, Stage};
 use crate::link::{Budget, Errno, FarEnd, Inbound, Outbound, Refusal};
 use crate::peer::{End, Peer, Undisturbed};
 use crate::scenario::{PeerAction, Step};
-use crate::trace::{Content, Outcome, Pattern, PeerReport, Shown};
+use crate::trace::{Content, Outcome, Pattern, PeerEnd, PeerReport, Shown};
 
 /// What the peer does in the middle of a call, in words.
 const MEANWHILE: &str = "peer, meanwhile";
@@ -167,9 +167,8 @@ impl Stage<'_> {
 pub(super) fn report(read: Option<Content>, end: End) -> PeerReport {
     let end = match end {
         End::Idle | End::Done => None,
-        End::CloseNotify => Some("close_notify".to_owned()),
-        End::Failed(reasons) if reasons.is_empty() => Some("an error without a reason".to_owned()),
-        End::Failed(reasons) => Some(format!("an error: {}", reasons.join(", "))),
+        End::CloseNotify => Some(PeerEnd::CloseNotify),
+        End::Failed(reasons) => Some(PeerEnd::Failed(reasons)),
     };
     PeerReport { read, end }
 }

@@ -125,6 +125,17 @@ impl Content {
             _ => false,
         }
     }
+
+    /// Whether the first of these bytes are all of the others.
+    pub fn begins_with(&self, others: &Self) -> bool {
+        let Some((last, before)) = others.segments.split_last() else {
+            return true;
+        };
+        let (same, rest) = self
+            .segments
+            .split_at(before.len().min(self.segments.len()));
+        same == before && rest.first().is_some_and(|next| next.begins_with(last))
+    }
 }
 
 /// A run of bytes with one origin.
@@ -164,6 +175,17 @@ impl Segment {
             Self::Stream { from, to } | Self::Changed { from, to } => to - from,
             Self::Left { len } | Self::Foreign { len } => *len,
         }
+    }
+
+    /// Whether the first of these bytes are all of the others; of bytes that nobody offered this is not known.
+    fn begins_with(&self, others: &Self) -> bool {
+        let is_same = match (self, others) {
+            (Self::Stream { from, .. }, Self::Stream { from: other, .. })
+            | (Self::Changed { from, .. }, Self::Changed { from: other, .. }) => from == other,
+            (Self::Left { .. }, Self::Left { .. }) => true,
+            _ => false,
+        };
+        is_same && others.len() <= self.len()
     }
 }
 

@@ -378,10 +378,19 @@ pub struct PeerReport {
     /// What it read, when it was to read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read: Option<Content>,
-    /// How it ended, if there is more to say than that it is done: `close_notify`, or an error
-    /// with the peer's own error queue.
+    /// How it ended, if there is more to say than that it is done.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub end: Option<String>,
+    pub end: Option<PeerEnd>,
+}
+
+/// How something that the peer did ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeerEnd {
+    /// The library under test has sent close_notify.
+    CloseNotify,
+    /// It failed; the peer's error queue, oldest entry first.
+    Failed(Vec<String>),
 }
 
 impl Trace {

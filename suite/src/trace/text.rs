@@ -13,7 +13,8 @@
 use std::fmt::{self, Write as _};
 
 use super::{
-    Call, Entry, ErrorClass, LeftOut, Outcome, PeerReport, Portion, RecordSeen, Stored, Trace, Want,
+    Call, Entry, ErrorClass, LeftOut, Outcome, PeerEnd, PeerReport, Portion, RecordSeen, Stored,
+    Trace, Want,
 };
 use crate::limits::{LINE, shortened};
 use crate::link::Errno;
@@ -169,7 +170,18 @@ impl ErrorClass {
 impl fmt::Display for PeerReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let read = self.read.as_ref().map(ToString::to_string);
-        let parts: Vec<String> = read.into_iter().chain(self.end.clone()).collect();
+        let end = self.end.as_ref().map(ToString::to_string);
+        let parts: Vec<String> = read.into_iter().chain(end).collect();
         f.write_str(&parts.join(", then "))
+    }
+}
+
+impl fmt::Display for PeerEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CloseNotify => f.write_str("close_notify"),
+            Self::Failed(reasons) if reasons.is_empty() => f.write_str("an error without a reason"),
+            Self::Failed(reasons) => write!(f, "an error: {}", reasons.join(", ")),
+        }
     }
 }

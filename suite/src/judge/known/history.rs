@@ -3,7 +3,7 @@
 
 use crate::judge::monitor::{Course, MAX_PLAINTEXT, Moment, State};
 use crate::link::Refusal;
-use crate::trace::{Body, ErrorClass};
+use crate::trace::{Body, ErrorClass, RecordSeen};
 
 /// The history of a connection.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ struct Losses {
     refused: usize,
     /// The record that was swallowed last, as long as it has not gone out.
     stuck: Option<Stuck>,
+    /// How many bytes are swallowed before the first record that goes out at this moment.
+    before_sent: usize,
 }
 
 /// A record that the transport answered with 0, and that the library keeps.
@@ -30,6 +32,8 @@ struct Losses {
 struct Stuck {
     /// Bytes of content.
     content: usize,
+    /// Bytes that were swallowed before it.
+    before: usize,
     /// Whether a write has failed behind it: then it is offered in the place of the record that was refused.
     is_offered_again: bool,
 }
@@ -59,19 +63,46 @@ impl<'c, 't> History<'c, 't> {
         self.course.after(at)
     }
 
-    /// Bytes of content of the records that the transport answered with 0 up to this moment, it included. Where the library is
-    /// not called, as where the peer reads, only those before the last record of data that went out: what is lost after that
-    /// leaves no gap yet.
+    /// Bytes of content of the records that the transport answered with 0 up to this moment, it included.
     pub(super) fn swallowed(&self, at: usize) -> usize {
-        if self.moment(at).call().is_some() {
-            return self.losses[at].swallowed;
-        }
-        let completes = |at: &usize| {
-            let mut completed = self.moment(*at).completed();
-            completed.any(|record| matches!(record.body, Body::ApplicationData { .. }))
+        self.losses[at].swallowed
+    }
+
+    /// How many of these are missing before a record of data that goes out in this call, since the one that went out before it;
+    /// where the peer reads, in what has gone out since it read last, and if several are, the first ones.
+    pub(super) fn gap(&self, at: usize) -> usize {
+        let has_read = |at: &usize| {
+            self.moment(*at)
+                .delivered()
+                .is_some_and(|read| read.len > 0)
         };
-        let last = (0..=at).rev().find(completes);
-        self.losses[last.unwrap_or(at)].swallowed
+        let since = if self.moment(at).delivered().is_some() {
+            (0..at).rev().find(has_read).unwrap_or(0)
+        } else {
+            at
+        };
+        let completes = |at: &usize| self.moment(*at).completed().any(is_data);
+        let earlier = (0..since).rev().find(completes);
+        let earlier = earlier.and_then(|at| self.lost_before(at).last());
+        let mut before = earlier.unwrap_or(0);
+        for lost in (since..=at).flat_map(|at| self.lost_before(at)) {
+            if lost > before {
+                return lost - before;
+            }
+            before = lost;
+        }
+        0
+    }
+
+    /// How many bytes are lost before each record of data that goes out to its last byte at this moment. What a call loses
+    /// stands behind the first of them: it offers again what the transport answered with 0, and passes over the next one.
+    fn lost_before(&self, at: usize) -> impl Iterator<Item = usize> {
+        let losses = self.losses[at];
+        let records = self.moment(at).completed().filter(|record| is_data(record));
+        records.enumerate().map(move |(number, _)| match number {
+            0 => losses.before_sent,
+            _ => losses.swallowed,
+        })
     }
 
     /// Bytes of content of the record that is pending at this moment: what the write that is under way has left, up to the
@@ -102,9 +133,7 @@ impl<'c, 't> History<'c, 't> {
 
     /// Bytes of the lowest limit of a record that was set up to this moment.
     pub(super) fn lowest_block(&self, at: usize) -> usize {
-        let limits = self.course.moments[..=at].iter();
-        let limits = limits.map(|moment| moment.before.max_send_fragment);
-        limits.min().unwrap_or(MAX_PLAINTEXT)
+        lowest_block(self.course, at)
     }
 
     /// Bytes of content of the record that the last write of more than nothing had come to that failed for good before this
@@ -127,13 +156,19 @@ impl<'c, 't> History<'c, 't> {
     }
 }
 
+fn is_data(record: &RecordSeen) -> bool {
+    matches!(record.body, Body::ApplicationData { .. })
+}
+
 impl Losses {
     fn go_on(&mut self, course: &Course<'_>, at: usize) {
         let moment = &course.moments[at];
         let sends = sealed_in(course, at) > 0;
+        self.before_sent = self.swallowed;
         if let Some(stuck) = self.stuck.take_if(|_| sends)
             && stuck.is_offered_again
         {
+            self.before_sent = stuck.before;
             self.swallowed = self.swallowed.saturating_sub(stuck.content) + self.refused;
         }
         let swallowed = swallowed(course, at);
@@ -141,11 +176,12 @@ impl Losses {
             _ if swallowed == 0 => {}
             Some(stuck) if stuck.is_offered_again => self.swallowed += self.refused,
             _ => {
-                self.swallowed += swallowed;
                 self.stuck = Some(Stuck {
                     content: swallowed,
+                    before: self.swallowed,
                     is_offered_again: false,
                 });
+                self.swallowed += swallowed;
             }
         }
         let asked = moment.attempt().and_then(|attempt| attempt.argument.len());
@@ -156,12 +192,20 @@ impl Losses {
             let after = course.after(at);
             let behind = (after.sealed + self.swallowed).saturating_sub(after.accepted);
             let left = asked.saturating_sub(behind);
-            self.refused = left.min(moment.before.max_send_fragment);
+            self.refused = left.min(lowest_block(course, at));
             if let Some(stuck) = &mut self.stuck {
                 stuck.is_offered_again = true;
             }
         }
     }
+}
+
+/// Bytes of the lowest limit of a record that was set up to this moment: a library that takes 0 for a success (3.2 or later) does
+/// not fill records up to one that is raised again.
+fn lowest_block(course: &Course<'_>, at: usize) -> usize {
+    let limits = course.moments[..=at].iter();
+    let limits = limits.map(|moment| moment.before.max_send_fragment);
+    limits.min().unwrap_or(MAX_PLAINTEXT)
 }
 
 /// Bytes of content of the records of data that went out to their last byte in this call.
@@ -182,5 +226,5 @@ fn swallowed(course: &Course<'_>, at: usize) -> usize {
     };
     let before = &moment.before;
     let out = before.sealed.saturating_sub(before.accepted) + sealed_in(course, at);
-    asked.saturating_sub(out).min(before.max_send_fragment)
+    asked.saturating_sub(out).min(lowest_block(course, at))
 }

@@ -11,6 +11,7 @@
 //! | `pending` | content of the record that is pending |
 //! | `dropped` | content of the records that were pending when a handshake message was taken, so far |
 //! | `swallowed` | content of the records that the transport has answered with 0, so far, or of those that were passed over for them |
+//! | `gap` | of these, what is lost between the record of data that goes out and the one before it |
 //! | `refused` | content of the record that the last write had come to that failed for good |
 
 use std::fmt;
@@ -34,13 +35,14 @@ enum Term {
     Pending,
     Dropped,
     Swallowed,
+    Gap,
     Refused,
 }
 
 /// The most quantities that a sum has which is proposed.
 const MOST_TERMS: usize = 3;
 
-const QUANTITIES: [(&str, Term); 9] = [
+const QUANTITIES: [(&str, Term); 10] = [
     ("asked", Term::Asked),
     ("block", Term::Block),
     ("lowest-block", Term::LowestBlock),
@@ -49,6 +51,7 @@ const QUANTITIES: [(&str, Term); 9] = [
     ("pending", Term::Pending),
     ("dropped", Term::Dropped),
     ("swallowed", Term::Swallowed),
+    ("gap", Term::Gap),
     ("refused", Term::Refused),
 ];
 
@@ -159,6 +162,7 @@ impl Term {
             Self::Pending => history.pending_record(at),
             Self::Dropped => history.dropped(at),
             Self::Swallowed => history.swallowed(at),
+            Self::Gap => history.gap(at),
             Self::Refused => history.refused(at),
         }
     }

@@ -14,7 +14,7 @@ use crate::scenario::{
     Buffer, Content, Function, KeyUpdate, Mode, PeerAction, Role, SessionTickets, Step, Transport,
     Version,
 };
-use crate::trace::{Argument, Attempt, Body, ErrorClass, RecordSeen, Verb};
+use crate::trace::{Argument, Attempt, Body, ErrorClass, Outcome, PeerEnd, RecordSeen, Verb};
 
 /// A question about a moment, by its name.
 #[derive(Debug)]
@@ -93,16 +93,30 @@ impl<'c, 't> At<'_, 'c, 't> {
 
     /// How often the peer did such a thing before this call, if it is not known what of it the call takes.
     fn sent_obscurely(&self, sends: fn(&PeerAction) -> bool) -> usize {
-        if !self.before().meddled || self.moment().call().is_none() {
-            return 0;
-        }
-        let earlier = self.history.course.moments[..self.index].iter();
-        let sent = earlier.filter(|moment| {
+        let sends = |moment: &&Moment<'t>| {
             let step = moment.entry.asked.step();
             matches!(step, Some(Step::Peer(action)) if sends(action))
-                && !moment.entry.peer_sent.is_empty()
-        });
-        sent.count()
+        };
+        self.obscure().filter(sends).count()
+    }
+
+    /// Whether the call may take a fatal alert that the peer sent because it was asked to, or because it failed.
+    fn may_take_alert_of_a_failure(&self) -> bool {
+        self.obscure().any(|moment| match &moment.entry.result {
+            Outcome::Peer(report) => {
+                let was_asked = moment.step() == Some(&Step::Peer(PeerAction::FatalAlert));
+                was_asked || matches!(report.end, Some(PeerEnd::Failed(_)))
+            }
+            _ => false,
+        })
+    }
+
+    /// The moments in which the peer has sent something before this call, if it is not known what of it the call takes.
+    fn obscure(&self) -> impl Iterator<Item = &'c Moment<'t>> {
+        let is_obscure = self.before().meddled && self.moment().call().is_some();
+        let earlier = if is_obscure { self.index } else { 0 };
+        let earlier = self.history.course.moments[..earlier].iter();
+        earlier.filter(|moment| !moment.entry.peer_sent.is_empty())
     }
 
     fn takes_message(&self, name: &str) -> bool {
@@ -356,10 +370,7 @@ static PREDICATES: &[Predicate] = &[
         )
     }),
     input("takes-fatal-alert", |at| {
-        at.may_take(
-            |record| alert(record, is_fatal),
-            |action| *action == PeerAction::FatalAlert,
-        )
+        at.takes(|record| alert(record, is_fatal)) || at.may_take_alert_of_a_failure()
     }),
     input("takes-hello-request", |at| {
         at.may_take_message("hello_request", asks_for_a_handshake)
@@ -415,13 +426,16 @@ static PREDICATES: &[Predicate] = &[
     input("shut-down", |at| at.before().shut_down),
     state("peer-closed", |at| at.before().may_have_read_close()),
     state("peer-failed", |at| {
-        let sends = |action: &PeerAction| *action == PeerAction::FatalAlert;
-        at.before().peer_failed || at.sent_obscurely(sends) > 0
+        at.before().peer_failed || at.may_take_alert_of_a_failure()
     }),
     state("alert-sent", |at| at.before().failed),
     state("failed", |at| at.before().dead),
     state("transport-has-failed", |at| at.before().transport_failed),
     state("gave-up-a-write", |at| at.before().gave_up_a_write),
+    state("record-may-wait", |at| {
+        let before = at.before();
+        at.pending(Pending::asks) || before.incomplete.is_some() || before.gave_up_a_write
+    }),
     state("has-more-to-send", |at| at.before().has_more_to_send()),
     state("unread", |at| at.before().unread > 0),
     // What the library does at this moment.

@@ -399,6 +399,11 @@ impl State {
         self.renegotiation.is_some()
     }
 
+    /// Whether a handshake is under way, the first or a later one.
+    pub fn is_in_handshake(&self) -> bool {
+        !self.established || self.renegotiates()
+    }
+
     /// Whether messages may go out that look like data from outside, as all do in TLS 1.3: those of the handshake, and the
     /// tickets of a server, which come before its data.
     fn may_send_messages(&self, setting: &Setting) -> bool {
@@ -493,7 +498,10 @@ impl State {
             Step::Inbound(inbound) => self.inbound = *inbound,
             Step::StaleError(_) => self.stale_error = true,
             Step::Peer(PeerAction::Raw(_)) => self.meddled = true,
-            Step::Peer(PeerAction::Vanish) => self.transport_failed = true,
+            Step::Peer(PeerAction::Vanish) => {
+                self.transport_failed = true;
+                self.outbound = Outbound::CUT_OFF;
+            }
             Step::Shutdown => self.shut_down = true,
             _ => {}
         }

@@ -211,12 +211,20 @@ fn data_despite_failed_tickets(course: &Course<'_>, notes: &mut Notes) {
     // Records of the peer's data that the library has not taken.
     let mut waiting = 0_usize;
     let is_data = |record: &&RecordSeen| record.is_complete() && record.is_application_data();
+    // What cannot be sent may be a key update instead, its own or the answer to the peer's.
+    let mut updates_keys = false;
     for moment in &course.moments {
+        updates_keys |= matches!(moment.step(), Some(Step::KeyUpdate(_)))
+            || moment
+                .entry
+                .taken
+                .iter()
+                .any(|record| record.has_message("key_update"));
         let is_read = matches!(moment.step(), Some(Step::Read(_)));
         let failed = |traffic: &Traffic| matches!(traffic.out.refusal, Some(Refusal::Fail(_)));
         let fails = moment.entry.traffic.as_ref().is_some_and(failed);
         let before = &moment.before;
-        let is_first = before.sealed == 0 && !before.dead && !before.meddled;
+        let is_first = before.sealed == 0 && !before.dead && !before.meddled && !updates_keys;
         if let Some(call) = moment.call().filter(|_| is_read && fails && is_first)
             && waiting > 0
         {
@@ -232,7 +240,7 @@ fn data_despite_failed_tickets(course: &Course<'_>, notes: &mut Notes) {
 mod tests {
     use super::super::script::*;
     use crate::link::{Budget, Direction, Errno, Inbound, Outbound, Refusal};
-    use crate::scenario::{PeerAction, Step, Version};
+    use crate::scenario::{KeyUpdate, PeerAction, Step, Version};
     use crate::trace::{Call, ErrorClass};
 
     #[test]
@@ -370,7 +378,13 @@ mod tests {
         not_exercised(clause, &read(&nothing, fails()));
         let handed_over = base.clone().read(Call::success(1)).taken(data(1));
         not_exercised(clause, &read(&handed_over, fails()));
-        not_exercised(clause, &base.read(fails()));
+        not_exercised(clause, &base.clone().read(fails()));
+        // It is the key update that cannot be sent.
+        let update = messages(&["key_update (update_requested)"]);
+        let owes_update = base.clone().read(wants_read()).taken(update);
+        for base in [base.key_update(KeyUpdate::NotRequested), owes_update] {
+            not_exercised(clause, &read(&base, fails()));
+        }
     }
 
     #[test]

@@ -89,12 +89,14 @@ struct Due {
 }
 
 impl Due {
-    /// From now on it is due; a write that is under way may have a record that is sealed already, and has
-    /// not begun. A transport that keeps what it takes may have taken further records of it.
+    /// From now on it is due; a write that is under way, or that the transport has failed, may have a record that is sealed
+    /// already, and has not begun. A transport that keeps what it takes may have taken further records of it.
     fn is_from(&mut self, moment: &Moment<'_>, course: &Course<'_>) {
         if !self.is_due {
             let before = &moment.before;
-            self.sealed = before.pending.is_some_and(|pending| !pending.begun);
+            self.sealed = before
+                .pending
+                .map_or(before.gave_up_a_write, |pending| !pending.begun);
             let transport = course.setting.variant.transport;
             let under_way = before.pending.filter(|_| transport.keeps());
             let under_way = under_way.map_or(0, |pending| pending.len);
@@ -280,6 +282,12 @@ mod tests {
         let pending = Script::tls13().blocked_write().key_update(NotRequested);
         let pending = pending.retry(1000, Call::success(1000)).sent(rest(1000));
         not_exercised(clause, &pending);
+        let given_up = Script::tls13()
+            .write(9, failed(-1, ErrorClass::Syscall))
+            .key_update(NotRequested);
+        let given_up = write(given_up).sent(data(9));
+        not_exercised(clause, &given_up);
+        broken(clause, 5, &write(given_up).sent(data(9)));
         // So does what a transport has taken and not passed on.
         let kept_back = write(Script::tls13()).key_update(NotRequested);
         let kept_back = kept_back.flushed(Call::success(1)).sent(data(9));

@@ -372,6 +372,17 @@ pub(in crate::judge) fn alert(alert: &str) -> RecordSeen {
     )
 }
 
+/// The beginning of an alert of TLS 1.2.
+pub(in crate::judge) fn alert_begun() -> RecordSeen {
+    record(
+        Body::Incomplete {
+            content_type: "alert".to_owned(),
+            wire: 31,
+        },
+        Portion::First,
+    )
+}
+
 pub(in crate::judge) fn messages(messages: &[&str]) -> RecordSeen {
     record(
         Body::Handshake {

@@ -6,6 +6,18 @@ use crate::trace::{Body, Portion, RecordSeen};
 /// The type in the header of a record of application data, by its name.
 pub(super) const APPLICATION_DATA: &str = "application_data";
 
+/// How long a record with an alert is in TLS 1.3, in bytes: level and description (RFC 8446, section 6).
+const ALERT: usize = sealed(2);
+
+/// How long one with a key update is: a message's header, and whether it asks (RFC 8446, sections 4 and 4.6.3).
+const KEY_UPDATE: usize = sealed(4 + 1);
+
+/// A header, the content and its type, and the tag that all suites here have (RFC 8446, section 5.2, and RFC 5116,
+/// section 5).
+const fn sealed(content: usize) -> usize {
+    5 + content + 1 + 16
+}
+
 impl RecordSeen {
     /// Whether it went out to its last byte.
     pub fn is_complete(&self) -> bool {
@@ -58,15 +70,6 @@ impl RecordSeen {
     /// Whether it is a record of TLS 1.3 cut off that is as long as an alert or a key update, and may be one: all types
     /// look alike from outside (RFC 8446, section 5.2), and nobody can open what has not come.
     pub fn may_be_control(&self, version: Version) -> bool {
-        /// A header, the content and its type, and the tag that all suites here have (RFC 8446, section 5.2, and RFC
-        /// 5116, section 5).
-        const fn sealed(content: usize) -> usize {
-            5 + content + 1 + 16
-        }
-        /// Level and description (RFC 8446, section 6).
-        const ALERT: usize = sealed(2);
-        /// A message's header, and whether it asks (RFC 8446, sections 4 and 4.6.3).
-        const KEY_UPDATE: usize = sealed(4 + 1);
         version == Version::Tls13
             && match &self.body {
                 Body::Incomplete { content_type, wire } => {
@@ -74,6 +77,18 @@ impl RecordSeen {
                 }
                 _ => false,
             }
+    }
+
+    /// Whether it is a record cut off that may be an alert.
+    pub fn may_be_alert(&self, version: Version) -> bool {
+        match &self.body {
+            Body::Header => true,
+            Body::Incomplete { content_type, wire } => {
+                let is_hidden = content_type == APPLICATION_DATA && *wire == ALERT;
+                content_type == "alert" || version == Version::Tls13 && is_hidden
+            }
+            _ => false,
+        }
     }
 }
 

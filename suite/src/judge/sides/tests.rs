@@ -1,13 +1,15 @@
 use std::sync::LazyLock;
 
+use super::super::known::Library;
 use super::super::monitor::script::{
-    Script, begun, data, failed, refused, wants_read, wants_write,
+    Script, alert, alert_begun, begun, data, failed, last_of, messages, refused, wants_read,
+    wants_write,
 };
 use super::super::{Judge, Kind};
 use crate::link::{Budget, Direction, Inbound, Refusal};
 use crate::manual::Manual;
 use crate::scenario::{PeerAction, Step, Version};
-use crate::trace::{Call, ErrorClass, Interface, Segment, Want};
+use crate::trace::{Call, ErrorClass, Interface, RecordSeen, Segment, Want};
 
 static MANUAL: LazyLock<Manual> = LazyLock::new(|| Manual::built_in().expect("right pages"));
 
@@ -25,6 +27,14 @@ fn found(issues: &str, reference: &Script, seen: &Script) -> Vec<(usize, bool)> 
         .collect();
     found.sort_unstable();
     found
+}
+
+/// How many differences do not count.
+fn normalised(reference: &Script, seen: &Script) -> usize {
+    let judge = Judge::of(MANUAL.clone());
+    let library = judge.library("mine", "1.0");
+    let found = judge.found((Library::REFERENCE, &reference.0), (library, &seen.0));
+    found.normalised
 }
 
 /// The differences that are found where nothing is known.
@@ -146,6 +156,11 @@ fn bytes_that_went_out_and_were_not_read_yet_do_not_count() {
     let read = |script: Script, to| script.peer_read(vec![Segment::Stream { from: 0, to }]);
     assert_eq!(unknown(&read(reference.clone(), 9), &seen), NONE);
     assert_eq!(unknown(&reference, &read(seen, 9)), NONE);
+    // So it is where what went out is not what was written first.
+    let changed = |script: Script, to| script.peer_read(vec![Segment::Changed { from: 0, to }]);
+    let (reference, seen) = (sent(ErrorClass::Ssl, 9), sent(ErrorClass::Syscall, 9));
+    assert_eq!(unknown(&changed(reference.clone(), 9), &seen), NONE);
+    assert_eq!(unknown(&changed(reference.clone(), 9), &read(seen, 3)), [4]);
     // What did not go out is missing.
     let shorter = sent(ErrorClass::Syscall, 8);
     assert_eq!(unknown(&read(reference, 9), &shorter), [3]);
@@ -198,6 +213,26 @@ fn where_a_handshake_is_cut_calls_are_not_compared() {
         let found = unknown(&reference, &in_parts(deliver, wants_write()));
         assert_eq!(found.is_empty(), !counts, "{deliver:?}");
     }
+}
+
+#[test]
+fn alert_that_has_gone_out_in_part_behind_a_cut_message_does_not_count() {
+    let hello = |record: RecordSeen| {
+        Script::tls12()
+            .called(Step::Renegotiate, Call::success(1))
+            .write(0, refused("ssl:unexpected record"))
+            .sent(last_of(messages(&["client_hello"])))
+            .sent(record)
+    };
+    let whole = hello(alert("fatal unexpected_message"));
+    let cut = hello(alert_begun());
+    assert_eq!(unknown(&whole, &cut), NONE);
+    assert_eq!(unknown(&cut, &whole), NONE);
+    // The record of the call, and the alert of the case.
+    assert_eq!(normalised(&whole, &cut), 2);
+    // One that has not begun is missing.
+    let without = hello(begun());
+    assert_eq!(unknown(&whole, &without), [3]);
 }
 
 #[test]
