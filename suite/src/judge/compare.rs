@@ -29,7 +29,8 @@ use super::monitor::{Course, Moment};
 use crate::link::Budget;
 use crate::scenario::{PeerAction, Step};
 use crate::trace::{
-    Body, CONTINUED, Content, Entry, ErrorClass, Interface, Outcome, Portion, RecordSeen, Segment,
+    AlertSeen, Body, CONTINUED, Content, Entry, ErrorClass, Interface, Outcome, Portion,
+    RecordSeen, Segment,
 };
 
 /// What libssl adds since 3.2 where its record layer has failed, whatever the reason (3.6 `ssl/record/rec_layer_s3.c:528`).
@@ -133,7 +134,7 @@ impl Pair<'_, '_> {
             |is: &dyn Fn(&Upshot, &Upshot) -> bool| is(&theirs, &ours) || is(&ours, &theirs);
         let reads_later = either(&Upshot::waits_for_its_peer);
         let is_cut = self.cuts_handshake(entries);
-        let sends_later = |of: fn(&Upshot) -> &[String]| {
+        let sends_later = |of: fn(&Upshot) -> &[AlertSeen]| {
             is_cut && either(&|one, other| one.may_send_alert && is_one_more(of(one), of(other)))
         };
         let alerts_later = sends_later(|upshot| &upshot.alerts);
@@ -392,8 +393,8 @@ struct Upshot {
     delivered: Option<Content>,
     /// How many bytes of content each record of application data has that went out to its end.
     lengths: Vec<usize>,
-    alerts: Vec<String>,
-    closing: Vec<String>,
+    alerts: Vec<AlertSeen>,
+    closing: Vec<AlertSeen>,
     /// What has gone out last is the beginning of a record that may be an alert.
     may_send_alert: bool,
 }
@@ -401,7 +402,7 @@ struct Upshot {
 impl Upshot {
     fn of(course: &Course<'_>) -> Self {
         let mut delivered: Option<Content> = None;
-        let mut alerts = Vec::new();
+        let mut alerts: Vec<AlertSeen> = Vec::new();
         let mut lengths = Vec::new();
         for moment in &course.moments {
             // How often the peer looked, and found nothing, says nothing.
@@ -410,19 +411,15 @@ impl Upshot {
             }
             for record in moment.completed() {
                 match &record.body {
-                    Body::Alert { alert, .. } => alerts.push(alert.clone()),
+                    Body::Alert { alert, .. } => alerts.push(*alert),
                     Body::ApplicationData { plaintext, .. } => lengths.push(*plaintext),
                     _ => {}
                 }
             }
         }
-        let is_close = |alert: &String| super::monitor::is_close_notify(alert);
-        let closing: Vec<String> = alerts
-            .iter()
-            .filter(|alert| is_close(alert))
-            .cloned()
-            .collect();
-        alerts.retain(|alert| !is_close(alert));
+        let (closing, alerts) = alerts
+            .into_iter()
+            .partition(|alert| alert.is_close_notify());
         Self {
             delivered,
             lengths,
@@ -450,7 +447,7 @@ fn begins_alert(course: &Course<'_>) -> bool {
 }
 
 /// Whether there is one more of them on the other side, and no other difference.
-fn is_one_more(alerts: &[String], others: &[String]) -> bool {
+fn is_one_more(alerts: &[AlertSeen], others: &[AlertSeen]) -> bool {
     others.len() == alerts.len() + 1 && others.starts_with(alerts)
 }
 

@@ -10,7 +10,8 @@ use serde::{Serialize, Serializer};
 use crate::limits::{LINE, shortened};
 use crate::link::Errno;
 use crate::trace::{
-    Call, Content, Entry, ErrorClass, Outcome, PeerEnd, PeerReport, RecordSeen, Stored, Trace, Want,
+    AlertSeen, Call, Content, Entry, ErrorClass, Outcome, PeerEnd, PeerReport, RecordSeen, Stored,
+    Trace, Want,
 };
 
 /// One way in which a trace differs from the reference's.
@@ -74,7 +75,7 @@ pub enum Value {
     /// Calls with their results, in words.
     Calls(String),
     /// Alerts that went out to their end.
-    Alerts(Vec<String>),
+    Alerts(Vec<AlertSeen>),
     /// How many bytes of content the records of application data have that went out to their end.
     Lengths(Vec<usize>),
 }
@@ -391,7 +392,10 @@ impl Value {
             Self::Outcome(outcome) => outcome.to_string(),
             Self::Calls(words) => words.clone(),
             Self::Alerts(alerts) if alerts.is_empty() => "no alert".to_owned(),
-            Self::Alerts(alerts) => alerts.join(", "),
+            Self::Alerts(alerts) => {
+                let alerts: Vec<String> = alerts.iter().map(AlertSeen::to_string).collect();
+                alerts.join(", ")
+            }
             Self::Lengths(lengths) => words_of_lengths(lengths),
         }
     }

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 pub use content::{Content, LEFT, Pattern, Segment};
 pub use evidence::{Argument, Asked, Attempt, Interface, Setting, Verb};
 pub(crate) use record::CONTINUED;
-pub use record::{Body, Flaw, Portion, Protection, RecordSeen, assign};
+pub use record::{AlertSeen, Body, Flaw, Portion, Protection, RecordSeen, assign};
 pub use stream::Stream;
 
 use crate::limits::Limit;

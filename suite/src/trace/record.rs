@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::content::Content;
 use super::stream::Stream;
 use crate::scenario::Version;
-use crate::wire;
+use crate::wire::{self, Alert, AlertDescription, AlertLevel};
 
 /// The version in the header of a record under protection, in TLS 1.2 and 1.3.
 const PROTECTED: u16 = 0x0303;
@@ -105,10 +105,10 @@ pub enum Body {
         /// The messages that begin or go on in this record.
         messages: Vec<String>,
     },
-    /// An alert: level and description.
+    /// An alert.
     Alert {
-        /// As in `warning close_notify`.
-        alert: String,
+        /// Its level and description.
+        alert: AlertSeen,
         /// Whether it was sent under protection.
         protection: Protection,
     },
@@ -384,7 +384,7 @@ fn read_body(
         wire::ContentType::Alert => Body::Alert {
             alert: fragment
                 .alert()
-                .map_or_else(|| "malformed".to_owned(), |alert| alert.to_string()),
+                .map_or(AlertSeen::Malformed, AlertSeen::Whole),
             protection,
         },
         other => Body::Other {
@@ -402,6 +402,75 @@ fn message(message: &wire::Message) -> String {
         name.push_str(CONTINUED);
     }
     name
+}
+
+/// An alert as it was seen; in files as in `warning close_notify`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum AlertSeen {
+    /// A whole one.
+    Whole(Alert),
+    /// Anything but two bytes.
+    Malformed,
+}
+
+impl AlertSeen {
+    /// How one is named that is not two bytes.
+    const MALFORMED: &str = "malformed";
+
+    /// What is displayed like this.
+    pub fn displayed(text: &str) -> Option<Self> {
+        match text {
+            Self::MALFORMED => Some(Self::Malformed),
+            _ => Alert::displayed(text).map(Self::Whole),
+        }
+    }
+
+    /// What it says.
+    pub fn description(self) -> Option<AlertDescription> {
+        match self {
+            Self::Whole(alert) => Some(alert.description),
+            Self::Malformed => None,
+        }
+    }
+
+    /// Whether it is close_notify, at whatever level.
+    pub fn is_close_notify(self) -> bool {
+        self.description() == Some(AlertDescription::CloseNotify)
+    }
+
+    /// Whether it is one at level fatal.
+    pub fn is_fatal(self) -> bool {
+        matches!(self, Self::Whole(alert) if alert.level == AlertLevel::Fatal)
+    }
+
+    /// Whether it refuses a renegotiation, which goes on without it (RFC 5246, section 7.2.2).
+    pub fn is_refusal(self) -> bool {
+        self.description() == Some(AlertDescription::NoRenegotiation) && !self.is_fatal()
+    }
+}
+
+impl fmt::Display for AlertSeen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(alert) => alert.fmt(f),
+            Self::Malformed => f.write_str(Self::MALFORMED),
+        }
+    }
+}
+
+impl From<AlertSeen> for String {
+    fn from(alert: AlertSeen) -> Self {
+        alert.to_string()
+    }
+}
+
+impl TryFrom<String> for AlertSeen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::displayed(&text).ok_or_else(|| format!("no alert: {text}"))
+    }
 }
 
 impl fmt::Display for RecordSeen {

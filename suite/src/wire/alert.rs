@@ -77,11 +77,46 @@ impl Alert {
             description: description.into(),
         })
     }
+
+    /// The alert that is displayed like this, as in `warning close_notify`.
+    #[must_use]
+    pub fn displayed(text: &str) -> Option<Self> {
+        let (level, description) = text.split_once(' ')?;
+        Some(Self {
+            level: AlertLevel::displayed(level)?,
+            description: AlertDescription::displayed(description)?,
+        })
+    }
 }
 
 /// `warning close_notify`
 impl fmt::Display for Alert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.level, self.description)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alert_is_known_by_how_it_is_displayed() {
+        for level in 0..=u8::MAX {
+            for description in [0, 1, 20, 90, 100, 121, 255] {
+                let alert = Alert::parse(&[level, description]).expect("two bytes");
+                assert_eq!(Alert::displayed(&alert.to_string()), Some(alert));
+            }
+        }
+        for text in [
+            "",
+            "fatal",
+            "close_notify",
+            "fatal ",
+            "fatal unknown(256)",
+            "grave close_notify",
+        ] {
+            assert_eq!(Alert::displayed(text), None, "{text}");
+        }
     }
 }

@@ -35,6 +35,18 @@ macro_rules! registry {
             }
         }
 
+        impl $name {
+            /// What is displayed like this.
+            #[must_use]
+            pub fn displayed(text: &str) -> Option<Self> {
+                let number = || text.strip_prefix("unknown(")?.strip_suffix(')')?.parse().ok();
+                match text {
+                    $($text => Some(Self::$variant),)+
+                    _ => number().map(Self::Unknown),
+                }
+            }
+        }
+
         impl From<u8> for $name {
             fn from(code: u8) -> Self {
                 match code {

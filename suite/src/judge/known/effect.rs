@@ -26,7 +26,7 @@ use super::number::Number;
 use crate::judge::monitor::{Contradiction, Gap, Observation, Wanted};
 use crate::scenario::form::{Fault, Fields, Node};
 use crate::scenario::parse::clause as clause_id;
-use crate::trace::{Body, ErrorClass, Flaw, Outcome, RecordSeen};
+use crate::trace::{AlertSeen, Body, ErrorClass, Flaw, Outcome, RecordSeen};
 
 /// What a known issue breaks.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ pub(super) struct Pattern {
     returns: Option<i64>,
     records: Vec<String>,
     message: Option<String>,
-    alert: Option<String>,
+    alert: Option<AlertSeen>,
     flaw: Option<FlawKind>,
     bytes: Option<Number>,
     missing: Option<Number>,
@@ -272,7 +272,10 @@ impl Pattern {
                 .read("record", |node| one_or_more(node, text))?
                 .unwrap_or_default(),
             message: fields.read("message", Node::line)?,
-            alert: fields.read("alert", Node::line)?,
+            alert: fields.read("alert", |node: Node<'_>| {
+                let alert = AlertSeen::displayed(&node.line()?);
+                alert.ok_or_else(|| node.refused("an alert, as in \"fatal bad_record_mac\""))
+            })?,
             flaw: fields.read("flaw", |node| node.choice(FLAWS))?,
             bytes: fields.read("bytes", Number::read)?,
             missing: fields.read("missing", Number::read)?,
@@ -363,10 +366,7 @@ impl Pattern {
             .message
             .as_ref()
             .is_none_or(|message| record.has_message(message))
-            && self
-                .alert
-                .as_deref()
-                .is_none_or(|alert| alert_of(record) == Some(alert))
+            && self.alert.is_none_or(|alert| record.alert() == Some(alert))
     }
 }
 
@@ -382,14 +382,6 @@ fn content_type(record: &RecordSeen) -> &str {
         Body::Handshake { .. } => "handshake",
         Body::Alert { .. } => "alert",
         Body::Garbage | Body::After => "garbage",
-    }
-}
-
-/// The alert in a record, as in `fatal bad_record_mac`.
-fn alert_of(record: &RecordSeen) -> Option<&str> {
-    match &record.body {
-        Body::Alert { alert, .. } => Some(alert),
-        _ => None,
     }
 }
 

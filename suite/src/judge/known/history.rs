@@ -23,8 +23,10 @@ struct Losses {
     refused: usize,
     /// The record that was swallowed last, as long as it has not gone out.
     stuck: Option<Stuck>,
-    /// How many bytes are swallowed before the first record that goes out at this moment.
-    before_sent: usize,
+    /// How many bytes are lost before the first record that goes out at this moment.
+    before_first: usize,
+    /// How many are before those that follow it.
+    before_others: usize,
 }
 
 /// A record that the transport answered with 0, and that the library keeps.
@@ -100,8 +102,8 @@ impl<'c, 't> History<'c, 't> {
         let losses = self.losses[at];
         let records = self.moment(at).completed().filter(|record| is_data(record));
         records.enumerate().map(move |(number, _)| match number {
-            0 => losses.before_sent,
-            _ => losses.swallowed,
+            0 => losses.before_first,
+            _ => losses.before_others,
         })
     }
 
@@ -164,14 +166,15 @@ impl Losses {
     fn go_on(&mut self, course: &Course<'_>, at: usize) {
         let moment = &course.moments[at];
         let sends = sealed_in(course, at) > 0;
-        self.before_sent = self.swallowed;
+        self.before_first = self.swallowed;
         if let Some(stuck) = self.stuck.take_if(|_| sends)
             && stuck.is_offered_again
         {
-            self.before_sent = stuck.before;
+            self.before_first = stuck.before;
             self.swallowed = self.swallowed.saturating_sub(stuck.content) + self.refused;
         }
-        let swallowed = swallowed(course, at);
+        self.before_others = self.swallowed;
+        let swallowed = swallowed(course, at, self.swallowed);
         match self.stuck {
             _ if swallowed == 0 => {}
             Some(stuck) if stuck.is_offered_again => self.swallowed += self.refused,
@@ -213,8 +216,8 @@ fn sealed_in(course: &Course<'_>, at: usize) -> usize {
     course.after(at).sealed - course.moments[at].before.sealed
 }
 
-/// Bytes of content of the record that the transport answered with 0 in this call.
-fn swallowed(course: &Course<'_>, at: usize) -> usize {
+/// Bytes of content of the record that the transport answered with 0 in this call, if so many were lost before.
+fn swallowed(course: &Course<'_>, at: usize, lost: usize) -> usize {
     let moment = &course.moments[at];
     let said_zero = moment
         .entry
@@ -225,6 +228,7 @@ fn swallowed(course: &Course<'_>, at: usize) -> usize {
         return 0;
     };
     let before = &moment.before;
-    let out = before.sealed.saturating_sub(before.accepted) + sealed_in(course, at);
-    asked.saturating_sub(out).min(lowest_block(course, at))
+    let behind = before.sealed + sealed_in(course, at) + lost;
+    let behind = behind.saturating_sub(before.accepted);
+    asked.saturating_sub(behind).min(lowest_block(course, at))
 }

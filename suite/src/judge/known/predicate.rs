@@ -7,14 +7,16 @@
 use std::cmp::Ordering;
 
 use super::history::History;
-use crate::judge::monitor::{Moment, Pending, State, is_close_notify, is_fatal};
+use crate::judge::monitor::{Moment, Pending, State};
 use crate::link::{Budget, Errno, Outbound, Refusal};
 use crate::scenario::form::{Fault, Shown};
 use crate::scenario::{
     Buffer, Content, Function, KeyUpdate, Mode, PeerAction, Role, SessionTickets, Step, Transport,
     Version,
 };
-use crate::trace::{Argument, Attempt, Body, ErrorClass, Outcome, PeerEnd, RecordSeen, Verb};
+use crate::trace::{
+    AlertSeen, Argument, Attempt, Body, ErrorClass, Outcome, PeerEnd, RecordSeen, Verb,
+};
 
 /// A question about a moment, by its name.
 #[derive(Debug)]
@@ -227,8 +229,8 @@ fn is_own(attempt: &Attempt) -> bool {
     !attempt.argument.is_empty()
 }
 
-fn alert(record: &RecordSeen, is: fn(&str) -> bool) -> bool {
-    matches!(&record.body, Body::Alert { alert, .. } if is(alert))
+fn alert(record: &RecordSeen, is: fn(AlertSeen) -> bool) -> bool {
+    record.alert().is_some_and(is)
 }
 
 fn is_data(record: &RecordSeen) -> bool {
@@ -360,17 +362,17 @@ static PREDICATES: &[Predicate] = &[
             .entry
             .peer_sent
             .iter()
-            .any(|record| alert(record, is_fatal))
+            .any(|record| alert(record, AlertSeen::is_fatal))
     }),
     input("takes-data", |at| at.may_take(is_data, is_write)),
     input("takes-close-notify", |at| {
         at.may_take(
-            |record| alert(record, is_close_notify),
+            |record| alert(record, AlertSeen::is_close_notify),
             |action| *action == PeerAction::CloseNotify,
         )
     }),
     input("takes-fatal-alert", |at| {
-        at.takes(|record| alert(record, is_fatal)) || at.may_take_alert_of_a_failure()
+        at.takes(|record| alert(record, AlertSeen::is_fatal)) || at.may_take_alert_of_a_failure()
     }),
     input("takes-hello-request", |at| {
         at.may_take_message("hello_request", asks_for_a_handshake)
@@ -471,7 +473,7 @@ static PREDICATES: &[Predicate] = &[
             .entry
             .sent
             .iter()
-            .any(|record| alert(record, |alert| alert == "warning no_renegotiation"))
+            .any(|record| alert(record, AlertSeen::is_refusal))
     }),
     answer("record-cut", |at| {
         at.moment()

@@ -1,12 +1,9 @@
 //! close_notify and fatal alerts, both ways.
 
-use super::{
-    Came, Contradiction, Course, Moment, Monitor, Notes, Observation, has_succeeded,
-    is_close_notify, is_fatal,
-};
+use super::{Came, Contradiction, Course, Moment, Monitor, Notes, Observation, has_succeeded};
 use crate::link::Outbound;
 use crate::scenario::{Step, Version};
-use crate::trace::{Asked, Body, Call, ErrorClass, RecordSeen};
+use crate::trace::{AlertSeen, Asked, Body, Call, ErrorClass, RecordSeen};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("closing.no-write-after-shutdown", no_write_after_shutdown),
@@ -46,14 +43,6 @@ fn no_write_after_shutdown(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-/// The alert in a record.
-fn alert(record: &RecordSeen) -> Option<&str> {
-    match &record.body {
-        Body::Alert { alert, .. } => Some(alert),
-        _ => None,
-    }
-}
-
 /// Whether it is an alert that has not wholly come.
 fn is_cut_alert(record: &RecordSeen) -> bool {
     matches!(&record.body, Body::Incomplete { content_type, .. } if content_type == "alert")
@@ -61,7 +50,7 @@ fn is_cut_alert(record: &RecordSeen) -> bool {
 
 /// Whether the library goes on where an end was sent or received: each entry behind it is looked at, as is
 /// what the entry itself sends behind it.
-fn nothing_after(course: &Course<'_>, notes: &mut Notes, is_end: fn(&str) -> bool) {
+fn nothing_after(course: &Course<'_>, notes: &mut Notes, is_end: fn(AlertSeen) -> bool) {
     let mut ended = false;
     for moment in &course.moments {
         let was_ended = ended;
@@ -70,7 +59,7 @@ fn nothing_after(course: &Course<'_>, notes: &mut Notes, is_end: fn(&str) -> boo
             // What follows a record that does not open is not told apart; it is broken once.
             let is_told = ended && record.body != Body::After;
             goes_on = goes_on.or(is_told.then_some(record));
-            ended |= alert(record).is_some_and(is_end);
+            ended |= record.alert().is_some_and(is_end);
         }
         match goes_on {
             Some(record) => notes.violated(moment, "nothing more", record),
@@ -81,14 +70,14 @@ fn nothing_after(course: &Course<'_>, notes: &mut Notes, is_end: fn(&str) -> boo
 }
 
 fn nothing_after_close_notify(course: &Course<'_>, notes: &mut Notes) {
-    nothing_after(course, notes, is_close_notify);
+    nothing_after(course, notes, AlertSeen::is_close_notify);
 }
 
 /// Of one that was received, only when the library has failed over it: bytes that it took it may not have
 /// looked at yet. An alert in answer is not told, nor what was sealed before and is sent because the caller
 /// asks for it.
 fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
-    nothing_after(course, notes, is_fatal);
+    nothing_after(course, notes, AlertSeen::is_fatal);
     for (index, moment) in course.moments.iter().enumerate() {
         let over = moment.before.peer_failed && moment.before.dead;
         if !over || moment.call().is_none() || moment.entry.asked == Asked::Flush {
@@ -99,7 +88,7 @@ fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
         if keeps && moment.before.outbound != Outbound::OPEN {
             continue;
         }
-        let is_alert = |record: &RecordSeen| alert(record).is_some() || is_cut_alert(record);
+        let is_alert = |record: &RecordSeen| record.alert().is_some() || is_cut_alert(record);
         let begun: Vec<_> = course.begun(index).collect();
         match begun.iter().flatten().find(|record| !is_alert(record)) {
             Some(record) => {
@@ -137,8 +126,8 @@ fn peer_close_leaves_writing(course: &Course<'_>, notes: &mut Notes) {
 fn close_notify_is_a_warning(course: &Course<'_>, notes: &mut Notes) {
     for moment in &course.moments {
         for record in moment.completed() {
-            if let Some(alert) = alert(record).filter(|alert| is_close_notify(alert)) {
-                notes.check(!is_fatal(alert), moment, "a warning", record);
+            if let Some(alert) = record.alert().filter(|alert| alert.is_close_notify()) {
+                notes.check(!alert.is_fatal(), moment, "a warning", record);
             }
         }
     }
@@ -226,7 +215,7 @@ fn sent_is_a_success(course: &Course<'_>, notes: &mut Notes) {
     for (_, moment, call) in shutdowns(course) {
         let sends = moment
             .completed()
-            .any(|record| alert(record).is_some_and(is_close_notify));
+            .any(|record| record.alert().is_some_and(AlertSeen::is_close_notify));
         // A transport that keeps what it takes sends it whenever it can.
         let is_own = moment.entry.traffic.is_some();
         if sends && is_own && !moment.before.stale_error {
@@ -245,7 +234,7 @@ fn owes_an_alert(moment: &Moment<'_>, call: &Call) -> bool {
     // Who is told by an alert of the peer does not answer by one.
     let is_told = before.peer_gave_up || {
         let mut taken = moment.entry.taken.iter();
-        taken.any(|record| alert(record).is_some_and(is_fatal))
+        taken.any(|record| record.alert().is_some_and(AlertSeen::is_fatal))
     };
     call.error == ErrorClass::Ssl
         && !call.queue.is_empty()
@@ -255,7 +244,7 @@ fn owes_an_alert(moment: &Moment<'_>, call: &Call) -> bool {
         && !before.is_over()
         && !before.has_more_to_send()
         && !moment.shakes_hands()
-        && !moment.completed().any(|record| alert(record).is_some())
+        && !moment.completed().any(|record| record.alert().is_some())
 }
 
 /// Whether the transport takes all from now on; what it takes only a part of, or refuses for good, binds nobody.
@@ -270,7 +259,7 @@ fn owed_goes_out(course: &Course<'_>, notes: &mut Notes) {
     });
     let Some(owing) = owing else { return };
     let later = &course.moments[owing + 1..];
-    let is_alert = |record: &RecordSeen| alert(record).is_some_and(is_fatal);
+    let is_alert = |record: &RecordSeen| record.alert().is_some_and(AlertSeen::is_fatal);
     let goes_out = later.iter().flat_map(Moment::completed).any(is_alert);
     let mut chances = later
         .iter()

@@ -1,7 +1,7 @@
 //! The course of a case: what each entry of a trace found when it began. It is worked out once for each
 //! trace, and all monitors look at it.
 
-use super::seen::{APPLICATION_DATA, is_close_notify, is_fatal};
+use super::seen::APPLICATION_DATA;
 use crate::link::{Budget, Inbound, Outbound, Refusal};
 use crate::scenario::{
     Buffer, Content as Bytes, Function, Mode, PeerAction, Role, SessionTickets, Step, Transport,
@@ -286,7 +286,7 @@ impl<'t> Moment<'t> {
         let shakes_hands = self.shakes_hands();
         let alerted = self.entry.taken.iter().any(|record| match &record.body {
             // It ends a handshake, and else leaves writing alone.
-            Body::Alert { alert, .. } if is_close_notify(alert) => shakes_hands,
+            Body::Alert { alert, .. } if alert.is_close_notify() => shakes_hands,
             _ => record.is_disturbing(),
         });
         self.before.is_sound() && !self.before.stale_error && !failed && !alerted
@@ -461,8 +461,8 @@ impl State {
             match &record.body {
                 Body::ApplicationData { plaintext, .. } => self.sealed += plaintext,
                 Body::Alert { alert, .. } => {
-                    self.closed |= is_close_notify(alert);
-                    self.failed |= is_fatal(alert);
+                    self.closed |= alert.is_close_notify();
+                    self.failed |= alert.is_fatal();
                 }
                 _ => self.finished.0 |= record.has_message("finished"),
             }
@@ -470,15 +470,15 @@ impl State {
         for record in entry.peer_sent.iter().filter(|record| record.is_complete()) {
             self.unread += 1;
             if let Body::Alert { alert, .. } = &record.body {
-                self.peer_sent_close |= is_close_notify(alert);
-                self.peer_gave_up |= is_fatal(alert) && !self.established;
+                self.peer_sent_close |= alert.is_close_notify();
+                self.peer_gave_up |= alert.is_fatal() && !self.established;
             }
         }
         for record in entry.taken.iter().filter(|record| record.is_complete()) {
             self.unread = self.unread.saturating_sub(1);
             if let Body::Alert { alert, .. } = &record.body {
-                self.peer_closed |= is_close_notify(alert);
-                self.peer_failed |= is_fatal(alert);
+                self.peer_closed |= alert.is_close_notify();
+                self.peer_failed |= alert.is_fatal();
             }
             self.finished.1 |= record.has_message("finished");
         }

@@ -3,7 +3,7 @@
 use super::{Came, Course, Moment, Monitor, Notes, Observation, has_succeeded};
 use crate::link::{Inbound, Refusal, Traffic};
 use crate::scenario::{Function, Role, RoleState, SessionTickets, Step, Version};
-use crate::trace::{Body, ErrorClass, RecordSeen, Setting, Verb};
+use crate::trace::{AlertSeen, ErrorClass, RecordSeen, Setting, Verb};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("handshake.transparent", transparent),
@@ -118,7 +118,7 @@ fn is_asked(course: &Course<'_>, moment: &Moment<'_>) -> bool {
 
 /// Whether a record is the polite way to stay with the handshake that there is (RFC 5246, section 7.2.2).
 fn refuses(record: &RecordSeen) -> bool {
-    matches!(&record.body, Body::Alert { alert, .. } if alert == "warning no_renegotiation")
+    record.alert().is_some_and(AlertSeen::is_refusal)
 }
 
 fn renegotiation(course: &Course<'_>, notes: &mut Notes) {

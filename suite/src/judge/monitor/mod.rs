@@ -29,7 +29,6 @@ use std::fmt;
 
 pub use course::{Course, MAX_PLAINTEXT, Moment, Pending, State, has_succeeded};
 pub use observation::{Answer, Contradiction, Delivered, Gap, Observation, Wanted};
-pub use seen::{is_close_notify, is_fatal};
 
 use observation::Came;
 

@@ -1,8 +1,9 @@
 //! The records that go out, each by itself: length, type, protection.
 
-use super::{Course, MAX_PLAINTEXT, Moment, Monitor, Notes, Observation, is_close_notify};
+use super::{Course, MAX_PLAINTEXT, Moment, Monitor, Notes, Observation};
 use crate::scenario::Version;
-use crate::trace::{Body, ErrorClass, Flaw, Protection, RecordSeen};
+use crate::trace::{AlertSeen, Body, ErrorClass, Flaw, Protection, RecordSeen};
+use crate::wire::AlertDescription;
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("record.at-most-2-14", at_most_2_14),
@@ -150,8 +151,9 @@ fn no_empty_handshake(course: &Course<'_>, notes: &mut Notes) {
 
 fn one_alert(course: &Course<'_>, notes: &mut Notes) {
     for (moment, record) in completed(course) {
-        if let Body::Alert { alert, .. } = &record.body {
-            notes.check(alert != "malformed", moment, "one whole alert", record);
+        if let Some(alert) = record.alert() {
+            let is_whole = alert != AlertSeen::Malformed;
+            notes.check(is_whole, moment, "one whole alert", record);
         }
     }
 }
@@ -256,11 +258,13 @@ fn errors_are_fatal(course: &Course<'_>, notes: &mut Notes) {
         return;
     }
     for (moment, record) in completed(course) {
-        let Body::Alert { alert, .. } = &record.body else {
+        let Some(alert) = record.alert() else {
             continue;
         };
-        if !is_close_notify(alert) && !alert.ends_with("user_canceled") {
-            notes.check(alert.starts_with("fatal "), moment, "a fatal alert", record);
+        let is_closing =
+            alert.is_close_notify() || alert.description() == Some(AlertDescription::UserCanceled);
+        if !is_closing {
+            notes.check(alert.is_fatal(), moment, "a fatal alert", record);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The repetition of a write, rightly and wrongly.
 
-use super::{Came, Course, Moment, Monitor, Notes, Observation, Pending, State, is_close_notify};
+use super::{Came, Course, Moment, Monitor, Notes, Observation, Pending, State};
 use crate::scenario::{Buffer, Content, Mode, Step};
 use crate::trace::{Attempt, Body, Call, ErrorClass, RecordSeen, Segment, Verb};
 
@@ -32,7 +32,7 @@ fn right_repetitions<'c, 't>(
 fn waits_in_vain(moment: &Moment<'_>) -> bool {
     let waits = |pending: &Pending| pending.error == ErrorClass::WantRead;
     let closes = |record: &RecordSeen| match &record.body {
-        Body::Alert { alert, .. } => is_close_notify(alert),
+        Body::Alert { alert, .. } => alert.is_close_notify(),
         _ => false,
     };
     let has_closed = moment.before.peer_closed || moment.entry.taken.iter().any(closes);

@@ -8,8 +8,8 @@ use crate::scenario::{
     SessionTickets, Step, Transport, Variant, Version,
 };
 use crate::trace::{
-    Argument, Asked, Attempt, Body, Call, Entry, ErrorClass, Interface, Outcome, PeerReport,
-    Portion, Protection, RecordSeen, Segment, Setting, Stored, Trace, Verb,
+    AlertSeen, Argument, Asked, Attempt, Body, Call, Entry, ErrorClass, Interface, Outcome,
+    PeerReport, Portion, Protection, RecordSeen, Segment, Setting, Stored, Trace, Verb,
 };
 
 /// A trace that grows.
@@ -365,7 +365,7 @@ pub(in crate::judge) fn behind() -> RecordSeen {
 pub(in crate::judge) fn alert(alert: &str) -> RecordSeen {
     record(
         Body::Alert {
-            alert: alert.to_owned(),
+            alert: AlertSeen::displayed(alert).expect("an alert"),
             protection: Protection::Sealed,
         },
         Portion::Whole,

@@ -1,7 +1,7 @@
 //! What the monitors ask of a record that was seen, and of an alert in it.
 
 use crate::scenario::Version;
-use crate::trace::{Body, Portion, RecordSeen};
+use crate::trace::{AlertSeen, Body, Portion, RecordSeen};
 
 /// The type in the header of a record of application data, by its name.
 pub(super) const APPLICATION_DATA: &str = "application_data";
@@ -79,6 +79,14 @@ impl RecordSeen {
             }
     }
 
+    /// The alert in it.
+    pub fn alert(&self) -> Option<AlertSeen> {
+        match self.body {
+            Body::Alert { alert, .. } => Some(alert),
+            _ => None,
+        }
+    }
+
     /// Whether it is a record cut off that may be an alert.
     pub fn may_be_alert(&self, version: Version) -> bool {
         match &self.body {
@@ -90,14 +98,4 @@ impl RecordSeen {
             _ => false,
         }
     }
-}
-
-/// Whether an alert, as a trace names it, is close_notify.
-pub fn is_close_notify(alert: &str) -> bool {
-    alert.ends_with("close_notify")
-}
-
-/// Whether an alert, as a trace names it, is fatal.
-pub fn is_fatal(alert: &str) -> bool {
-    alert.starts_with("fatal ")
 }

@@ -5,11 +5,11 @@ use std::fmt;
 use super::super::history::History;
 use super::super::number::Number;
 use super::{
-    ENDS, ERRORS, FLAWS, Pattern, WHATS, alert_of, bytes_of, content_type, ends_of, flaw_of,
-    missing_of, repeated_of, what_of,
+    ENDS, ERRORS, FLAWS, Pattern, WHATS, bytes_of, content_type, ends_of, flaw_of, missing_of,
+    repeated_of, what_of,
 };
 use crate::judge::monitor::Observation;
-use crate::trace::ErrorClass;
+use crate::trace::{AlertSeen, ErrorClass, RecordSeen};
 
 impl Pattern {
     /// All that a file can say of this observation, but for its number.
@@ -27,7 +27,7 @@ impl Pattern {
                 .into_iter()
                 .collect(),
             message: record.and_then(|record| record.messages().first().cloned()),
-            alert: record.and_then(alert_of).map(str::to_owned),
+            alert: record.and_then(RecordSeen::alert),
             flaw: flaw_of(observed),
             what: what_of(observed),
             ends: ends_of(observed),
@@ -119,7 +119,8 @@ impl fmt::Display for Pattern {
         write_key(f, "returns", self.returns.as_slice(), i64::to_string)?;
         write_key(f, "record", &self.records, text)?;
         write_key(f, "message", self.message.as_slice(), text)?;
-        write_key(f, "alert", self.alert.as_slice(), text)?;
+        let alert = |alert: &AlertSeen| quoted(&alert.to_string());
+        write_key(f, "alert", self.alert.as_slice(), alert)?;
         write_key(f, "flaw", self.flaw.as_slice(), |flaw| word(&FLAWS, flaw))?;
         write_key(f, "bytes", self.bytes.as_slice(), Number::to_string)?;
         write_key(f, "missing", self.missing.as_slice(), Number::to_string)?;
