@@ -1,7 +1,7 @@
 //! The history of a connection as the known issues ask for it: the [`Course`] of a trace, with the quantities that explain
 //! how many bytes are lost, reported or late.
 
-use crate::judge::monitor::{Course, MAX_PLAINTEXT, Moment, State};
+use crate::judge::monitor::{Course, MAX_PLAINTEXT, Moment, Pending, State};
 use crate::link::Refusal;
 use crate::trace::{Body, ErrorClass, RecordSeen};
 
@@ -107,30 +107,35 @@ impl<'c, 't> History<'c, 't> {
         })
     }
 
-    /// Bytes of content of the record that is pending at this moment: what the write that is under way has left, up to the
-    /// limit of a record; 0 if none is.
+    /// Bytes of content of the record that is pending at this moment: what the write that sealed it had left, up to the limit of
+    /// a record; 0 if none is.
     pub(super) fn pending_record(&self, at: usize) -> usize {
-        let before = &self.moment(at).before;
         // One that waits for the peer has sealed nothing yet.
-        let sealed = before
-            .pending
-            .filter(|pending| pending.error == ErrorClass::WantWrite);
-        sealed.map_or(0, |pending| {
-            let out = before.sealed.saturating_sub(before.accepted);
+        let waits = |pending: &Pending| pending.error == ErrorClass::WantWrite;
+        if !self.moment(at).before.pending.as_ref().is_some_and(waits) {
+            return 0;
+        }
+        let sealing = self.sealing(at);
+        // Another write in its place leaves the record as it is.
+        let states = [self.after(sealing), &self.moment(at).before];
+        let sealed = states
+            .into_iter()
+            .find_map(|state| Some((state, state.pending.filter(waits)?)));
+        sealed.map_or(0, |(state, pending)| {
+            let out = state.sealed.saturating_sub(state.accepted);
             let left = pending.len.saturating_sub(out);
-            left.min(self.limit_of_pending(at))
+            left.min(self.moment(sealing).before.max_send_fragment)
         })
     }
 
-    /// Bytes of the limit under which the record was sealed that is pending at this moment: the one at the last call that
-    /// completed a record and sealed the next, or that began the write. A limit that is changed later does not reach it.
-    fn limit_of_pending(&self, at: usize) -> usize {
+    /// The call that sealed the record which is pending at this moment: the last one that completed a record and sealed the next,
+    /// or that began the write. A limit that is changed later does not reach it.
+    fn sealing(&self, at: usize) -> usize {
         let is_open = |index: &usize| self.moment(*index).before.pending.is_some();
         let begun = (0..at).rev().take_while(is_open).last().unwrap_or(at);
         let sealing = begun.saturating_sub(1);
         let completes = |index: &usize| self.moment(*index).completed().next().is_some();
-        let last = (sealing..at).rev().find(completes).unwrap_or(sealing);
-        self.moment(last).before.max_send_fragment
+        (sealing..at).rev().find(completes).unwrap_or(sealing)
     }
 
     /// Bytes of the lowest limit of a record that was set up to this moment.
