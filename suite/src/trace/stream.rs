@@ -142,6 +142,7 @@ impl Stream {
         if let Some(segment) = elsewhere
             .or_else(|| self.short_offer(bytes))
             .or_else(|| self.end_of_an_offer(bytes))
+            .or_else(|| self.beginning_of_an_offer(bytes))
         {
             return segment;
         }
@@ -262,17 +263,28 @@ impl Stream {
     /// The end of one of the next offers, if all of `bytes` stand there. A sender that skips the beginning of what it is offered
     /// may send a rest that is too short to recognise by itself. What matches by chance is out of order all the same.
     fn end_of_an_offer(&self, bytes: &[u8]) -> Option<Segment> {
-        let stands_at =
-            |from: usize, offers: &[Offer]| longest_prefix(offers, from, bytes) == bytes.len();
         let ends = self.ends.range(self.seen + bytes.len()..).take(NEAR);
-        ends.copied().find_map(|to| {
-            let from = to - bytes.len();
-            if stands_at(from, &self.offers) {
-                Some(Segment::Stream { from, to })
-            } else {
-                stands_at(from, &self.changed).then_some(Segment::Changed { from, to })
-            }
-        })
+        let mut beginnings = ends.map(|to| to - bytes.len());
+        beginnings.find_map(|from| self.all_from(from, bytes))
+    }
+
+    /// The beginning of one of the next offers, if all of `bytes` stand there, and are too few to tell. A sender that has lost what
+    /// came before may begin with a short record.
+    fn beginning_of_an_offer(&self, bytes: &[u8]) -> Option<Segment> {
+        let mut beginnings = self.ends.range(self.seen + 1..).take(NEAR);
+        let is_short = bytes.len() < RECOGNISABLE;
+        beginnings.find_map(|from| self.all_from(*from, bytes).filter(|_| is_short))
+    }
+
+    /// All of `bytes`, if they are what was offered from this position of the stream on, or what a retry changed it to.
+    fn all_from(&self, from: usize, bytes: &[u8]) -> Option<Segment> {
+        let stands_in = |offers: &[Offer]| longest_prefix(offers, from, bytes) == bytes.len();
+        let to = from + bytes.len();
+        if stands_in(&self.offers) {
+            Some(Segment::Stream { from, to })
+        } else {
+            stands_in(&self.changed).then_some(Segment::Changed { from, to })
+        }
     }
 }
 
@@ -415,6 +427,22 @@ mod tests {
     }
 
     #[test]
+    fn short_beginning_of_an_offer_is_recognised_behind_a_gap() {
+        let mut stream = Stream::default();
+        for from in [0, 36, 72] {
+            stream.offer(&pattern(from, 36));
+            stream.accept(36);
+        }
+        assert_eq!(stream.see(&pattern(72, 1)).to_string(), "1 byte  72..73");
+        assert_eq!(
+            stream.see(&pattern(73, 35)).to_string(),
+            "35 bytes  73..108"
+        );
+        let inside = stream.from_start().see(&pattern(40, 3)).to_string();
+        assert_eq!(inside, "3 bytes  3 bytes that nobody offered");
+    }
+
+    #[test]
     fn a_short_rest_of_an_offer_is_recognised() {
         let mut stream = Stream::default();
         stream.offer(&pattern(0, 1));
@@ -452,8 +480,8 @@ mod tests {
         assert_eq!(seen(&pattern(2, 1)), "1 byte  2..3");
         let gap = [pattern(1, 1), pattern(4, 20)].concat();
         assert_eq!(seen(&gap), "21 bytes  1..2, 4..24");
-        let cut = seen(&pattern(4, 3));
-        assert_eq!(cut, "3 bytes  3 bytes that nobody offered");
+        assert_eq!(seen(&pattern(4, 3)), "3 bytes  4..7");
+        assert_eq!(seen(&pattern(5, 3)), "3 bytes  3 bytes that nobody offered");
     }
 
     #[test]

@@ -172,6 +172,19 @@ impl View {
         })
     }
 
+    /// The clauses that are broken in a trace by no known cause.
+    pub(crate) fn unexpected_clauses(
+        self,
+        case: &right::Case,
+        trace: &Trace,
+    ) -> Result<BTreeSet<String>, String> {
+        let findings = unexpected(self.findings(case, trace)?);
+        Ok(findings
+            .into_iter()
+            .filter_map(|finding| finding.clause)
+            .collect())
+    }
+
     /// What counts of the findings in a trace.
     fn findings(self, case: &right::Case, trace: &Trace) -> Result<Vec<Finding>, String> {
         let judge = JUDGE.as_ref().map_err(Clone::clone)?;

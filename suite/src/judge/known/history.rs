@@ -123,7 +123,8 @@ impl<'c, 't> History<'c, 't> {
             .find_map(|state| Some((state, state.pending.filter(waits)?)));
         sealed.map_or(0, |(state, pending)| {
             let out = state.sealed.saturating_sub(state.accepted);
-            let left = pending.len.saturating_sub(out);
+            let asked = pending.attempt.argument.len().unwrap_or(0);
+            let left = asked.saturating_sub(out);
             left.min(self.moment(sealing).before.max_send_fragment)
         })
     }
