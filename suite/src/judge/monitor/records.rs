@@ -112,10 +112,14 @@ fn at_most_max_send_fragment(course: &Course<'_>, notes: &mut Notes) {
                 notes.check(plaintext <= limit, moment, expected, record);
             }
         }
-        if let (Some(_), Some(call)) = (moment.attempt(), moment.call()) {
+        if let (Some(attempt), Some(call)) = (moment.attempt(), moment.call()) {
             let traffic = moment.entry.traffic.as_ref();
             let refused = traffic.is_none_or(|traffic| traffic.out.refusal.is_some());
-            is_left = call.error != ErrorClass::None && refused;
+            if call.error != ErrorClass::None {
+                is_left |= refused;
+            } else if !attempt.argument.is_empty() {
+                is_left = false;
+            }
         }
     }
 }
@@ -356,6 +360,12 @@ mod tests {
         broken(clause, 4, &is_then_small(&unsent));
         unsent = unsent.refused(Direction::Out, Refusal::Zero);
         not_exercised(clause, &is_then_small(&unsent));
+        // Neither a refusal nor a write of nothing takes it away.
+        let between = unsent.clone().write(9, refused("ssl:bad length"));
+        let between = between.write_ex(0, Call::success(1));
+        not_exercised(clause, &is_then_small(&between));
+        let over = unsent.retry(1000, Call::success(1000)).sent(data(1000));
+        broken(clause, 5, &is_then_small(&over));
         // A transport that keeps what it takes sends it later.
         let kept_back = Script::tls13().write(1000, Call::success(1000));
         let kept_back = kept_back.called(Step::MaxSendFragment(512), Call::success(1));
