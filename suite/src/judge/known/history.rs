@@ -110,33 +110,7 @@ impl<'c, 't> History<'c, 't> {
     /// Bytes of content of the record that is pending at this moment: what the write that sealed it had left, up to the limit of
     /// a record; 0 if none is.
     pub(super) fn pending_record(&self, at: usize) -> usize {
-        // One that waits for the peer has sealed nothing yet.
-        let waits = |pending: &Pending| pending.error == ErrorClass::WantWrite;
-        if !self.moment(at).before.pending.as_ref().is_some_and(waits) {
-            return 0;
-        }
-        let sealing = self.sealing(at);
-        // Another write in its place leaves the record as it is.
-        let states = [self.after(sealing), &self.moment(at).before];
-        let sealed = states
-            .into_iter()
-            .find_map(|state| Some((state, state.pending.filter(waits)?)));
-        sealed.map_or(0, |(state, pending)| {
-            let out = state.sealed.saturating_sub(state.accepted);
-            let asked = pending.attempt.argument.len().unwrap_or(0);
-            let left = asked.saturating_sub(out);
-            left.min(self.moment(sealing).before.max_send_fragment)
-        })
-    }
-
-    /// The call that sealed the record which is pending at this moment: the last one that completed a record and sealed the next,
-    /// or that began the write. A limit that is changed later does not reach it.
-    fn sealing(&self, at: usize) -> usize {
-        let is_open = |index: &usize| self.moment(*index).before.pending.is_some();
-        let begun = (0..at).rev().take_while(is_open).last().unwrap_or(at);
-        let sealing = begun.saturating_sub(1);
-        let completes = |index: &usize| self.moment(*index).completed().next().is_some();
-        (sealing..at).rev().find(completes).unwrap_or(sealing)
+        pending_record(self.course, at).unwrap_or(0)
     }
 
     /// Bytes of the lowest limit of a record that was set up to this moment.
@@ -162,6 +136,35 @@ impl<'c, 't> History<'c, 't> {
             .map(|at| self.pending_record(at))
             .sum()
     }
+}
+
+fn pending_record(course: &Course<'_>, at: usize) -> Option<usize> {
+    // One that waits for the peer has sealed nothing yet.
+    let waits = |pending: &Pending| pending.error == ErrorClass::WantWrite;
+    let before = &course.moments[at].before;
+    before.pending.filter(waits)?;
+    let sealing = sealing(course, at);
+    // Another write in its place leaves the record as it is.
+    let states = [course.after(sealing), before];
+    let mut sealed = states.into_iter().filter_map(|state| {
+        let pending = state.pending.filter(waits)?;
+        Some((state, pending))
+    });
+    let (state, pending) = sealed.next()?;
+    let out = state.sealed.saturating_sub(state.accepted);
+    let asked = pending.attempt.argument.len().unwrap_or(0);
+    let limit = course.moments[sealing].before.max_send_fragment;
+    Some(asked.saturating_sub(out).min(limit))
+}
+
+/// The call that sealed the record which is pending at this moment: the last one that completed a record and sealed the next, or
+/// that began the write. A limit that is changed later does not reach it.
+fn sealing(course: &Course<'_>, at: usize) -> usize {
+    let is_open = |index: &usize| course.moments[*index].before.pending.is_some();
+    let begun = (0..at).rev().take_while(is_open).last().unwrap_or(at);
+    let sealing = begun.saturating_sub(1);
+    let completes = |index: &usize| course.moments[*index].completed().next().is_some();
+    (sealing..at).rev().find(completes).unwrap_or(sealing)
 }
 
 fn is_data(record: &RecordSeen) -> bool {
@@ -236,5 +239,8 @@ fn swallowed(course: &Course<'_>, at: usize, lost: usize) -> usize {
     let before = &moment.before;
     let behind = before.sealed + sealed_in(course, at) + lost;
     let behind = behind.saturating_sub(before.accepted);
-    asked.saturating_sub(behind).min(lowest_block(course, at))
+    let left = asked.saturating_sub(behind).min(lowest_block(course, at));
+    // The one that was pending comes first.
+    let pending = pending_record(course, at).filter(|_| sealed_in(course, at) == 0);
+    pending.map_or(left, |pending| left.min(pending))
 }

@@ -501,6 +501,7 @@ impl State {
             Step::Peer(PeerAction::Vanish) => {
                 self.transport_failed = true;
                 self.outbound = Outbound::CUT_OFF;
+                self.inbound.then = Refusal::Zero;
             }
             Step::Shutdown => self.shut_down = true,
             _ => {}

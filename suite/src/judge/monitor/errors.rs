@@ -114,15 +114,20 @@ fn dead_connection_tells_the_truth(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-/// The error number with which the transport refused the call for good.
+/// The error numbers with which the transport refused the call for good: to send, and to hand over.
+fn failures(moment: &Moment<'_>) -> impl Iterator<Item = Errno> {
+    let traffic = moment.entry.traffic;
+    let refusals = traffic.map(|traffic| [traffic.out.refusal, traffic.inn.refusal]);
+    let refusals = refusals.into_iter().flatten();
+    refusals.filter_map(|refusal| match refusal {
+        Some(Refusal::Fail(errno)) => Some(errno),
+        _ => None,
+    })
+}
+
+/// The first of them.
 pub(super) fn failure(moment: &Moment<'_>) -> Option<Errno> {
-    let traffic = moment.entry.traffic?;
-    [traffic.out.refusal, traffic.inn.refusal]
-        .into_iter()
-        .find_map(|refusal| match refusal {
-            Some(Refusal::Fail(errno)) => Some(errno),
-            _ => None,
-        })
+    failures(moment).next()
 }
 
 /// Whether the call has read something, or the end of file, and tells a reason of its own: then it is the alert in answer that
@@ -158,8 +163,12 @@ pub(super) fn check_errno(moment: &Moment<'_>, call: &Call, notes: &mut Notes) {
     if call.error != ErrorClass::Syscall {
         return;
     }
-    let name = errno.to_string();
-    let kept = seen == errno || call.queue.iter().any(|entry| entry.ends_with(&name));
+    // Where both ways failed, either is a reason.
+    let is_told = |errno: Errno| {
+        let name = errno.to_string();
+        seen == errno || call.queue.iter().any(|entry| entry.ends_with(&name))
+    };
+    let kept = failures(moment).any(is_told);
     notes.check(
         kept,
         moment,
