@@ -21,6 +21,9 @@ struct Losses {
     /// Bytes of content of the record that the last write of more than nothing had come to that failed for good: what it had
     /// left behind those that went out or were swallowed, up to the limit of a record.
     refused: usize,
+    /// Bytes of content of the record that a write has left which failed for good, as long as none has gone out: the next write
+    /// offers it first.
+    left_behind: Option<usize>,
     /// The record that was swallowed last, as long as it has not gone out.
     stuck: Option<Stuck>,
     /// How many bytes are lost before the first record that goes out at this moment.
@@ -183,7 +186,11 @@ impl Losses {
             self.swallowed = self.swallowed.saturating_sub(stuck.content) + self.refused;
         }
         self.before_others = self.swallowed;
+        self.left_behind.take_if(|_| sends);
         let swallowed = swallowed(course, at, self.swallowed);
+        let swallowed = self
+            .left_behind
+            .map_or(swallowed, |left| swallowed.min(left));
         match self.stuck {
             _ if swallowed == 0 => {}
             Some(stuck) if stuck.is_offered_again => self.swallowed += self.refused,
@@ -194,6 +201,7 @@ impl Losses {
                     is_offered_again: false,
                 });
                 self.swallowed += swallowed;
+                self.left_behind = None;
             }
         }
         let asked = moment.attempt().and_then(|attempt| attempt.argument.len());
@@ -205,8 +213,9 @@ impl Losses {
             let behind = (after.sealed + self.swallowed).saturating_sub(after.accepted);
             let left = asked.saturating_sub(behind);
             self.refused = left.min(lowest_block(course, at));
-            if let Some(stuck) = &mut self.stuck {
-                stuck.is_offered_again = true;
+            match &mut self.stuck {
+                Some(stuck) => stuck.is_offered_again = true,
+                None => self.left_behind = self.left_behind.or(Some(self.refused)),
             }
         }
     }
