@@ -66,7 +66,7 @@ pub enum Value {
     Bytes(Option<Content>),
     /// Records, or parts of them.
     Records(Vec<RecordSeen>),
-    /// How something that the peer did ended, in its words.
+    /// How something that the peer did ended.
     End(Option<PeerEnd>),
     /// What the library did to its process, in words.
     Aside(Vec<String>),

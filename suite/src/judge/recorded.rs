@@ -50,16 +50,13 @@ impl Recordings {
             let backend = name
                 .split_once('@')
                 .map_or(REFERENCE, |(_, backend)| backend);
-            match series_of(backend) {
-                Some((series, patch)) => {
-                    let stem = name.strip_suffix(&format!(".{patch}")).unwrap_or(name);
-                    recordings.backends.insert(series.to_owned());
-                    recordings.releases.insert((stem.to_owned(), patch));
-                }
-                None => {
-                    recordings.backends.insert(backend.to_owned());
-                }
+            let series = series_of(backend);
+            if let Some((_, patch)) = series {
+                let stem = name.strip_suffix(&format!(".{patch}")).unwrap_or(name);
+                recordings.releases.insert((stem.to_owned(), patch));
             }
+            let backend = series.map_or(backend, |(series, _)| series);
+            recordings.backends.insert(backend.to_owned());
             let body = text.splitn(3, "---\n").nth(2).unwrap_or_default();
             for (variant, trace) in sections(body) {
                 recordings

@@ -98,6 +98,12 @@ impl Inbound {
         at_most: None,
         then: Refusal::WouldBlock,
     };
+
+    /// Hands over what has come, and then the end of file, as the far end is gone.
+    pub const CUT_OFF: Self = Self {
+        then: Refusal::Zero,
+        ..Self::OPEN
+    };
 }
 
 /// How many bytes pass before the transport refuses.

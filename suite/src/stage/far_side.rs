@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell, RefMut};
 
 use super::words::Deed;
 use super::{Phase, Stage};
-use crate::link::{Budget, Errno, FarEnd, Inbound, Outbound, Refusal};
+use crate::link::{FarEnd, Inbound, Outbound};
 use crate::peer::{End, Peer, Undisturbed};
 use crate::scenario::{PeerAction, Step};
 use crate::trace::{Content, Outcome, Pattern, PeerEnd, PeerReport, Shown};
@@ -151,15 +151,8 @@ impl Stage<'_> {
     }
 
     fn vanish(&mut self) {
-        self.link.set_outbound(Outbound {
-            accept: Budget::Bytes(0),
-            at_most: None,
-            then: Refusal::Fail(Errno::PIPE),
-        });
-        self.link.set_inbound(Inbound {
-            then: Refusal::Zero,
-            ..Inbound::OPEN
-        });
+        self.link.set_outbound(Outbound::CUT_OFF);
+        self.link.set_inbound(Inbound::CUT_OFF);
     }
 }
 

@@ -271,9 +271,11 @@ impl Stream {
     /// The beginning of one of the next offers, if all of `bytes` stand there, and are too few to tell. A sender that has lost what
     /// came before may begin with a short record.
     fn beginning_of_an_offer(&self, bytes: &[u8]) -> Option<Segment> {
+        if bytes.len() >= RECOGNISABLE {
+            return None;
+        }
         let mut beginnings = self.ends.range(self.seen + 1..).take(NEAR);
-        let is_short = bytes.len() < RECOGNISABLE;
-        beginnings.find_map(|from| self.all_from(*from, bytes).filter(|_| is_short))
+        beginnings.find_map(|from| self.all_from(*from, bytes))
     }
 
     /// All of `bytes`, if they are what was offered from this position of the stream on, or what a retry changed it to.

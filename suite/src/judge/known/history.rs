@@ -3,7 +3,7 @@
 
 use crate::judge::monitor::{Course, MAX_PLAINTEXT, Moment, Pending, State};
 use crate::link::Refusal;
-use crate::trace::{Body, ErrorClass, RecordSeen};
+use crate::trace::{ErrorClass, RecordSeen};
 
 /// The history of a connection.
 #[derive(Debug)]
@@ -86,7 +86,11 @@ impl<'c, 't> History<'c, 't> {
         } else {
             at
         };
-        let completes = |at: &usize| self.moment(*at).completed().any(is_data);
+        let completes = |at: &usize| {
+            self.moment(*at)
+                .completed()
+                .any(RecordSeen::is_application_data)
+        };
         let earlier = (0..since).rev().find(completes);
         let earlier = earlier.and_then(|at| self.lost_before(at).last());
         let mut before = earlier.unwrap_or(0);
@@ -103,7 +107,8 @@ impl<'c, 't> History<'c, 't> {
     /// stands behind the first of them: it offers again what the transport answered with 0, and passes over the next one.
     fn lost_before(&self, at: usize) -> impl Iterator<Item = usize> {
         let losses = self.losses[at];
-        let records = self.moment(at).completed().filter(|record| is_data(record));
+        let completed = self.moment(at).completed();
+        let records = completed.filter(|record| record.is_application_data());
         records.enumerate().map(move |(number, _)| match number {
             0 => losses.before_first,
             _ => losses.before_others,
@@ -148,12 +153,9 @@ fn pending_record(course: &Course<'_>, at: usize) -> Option<usize> {
     before.pending.filter(waits)?;
     let sealing = sealing(course, at);
     // Another write in its place leaves the record as it is.
-    let states = [course.after(sealing), before];
-    let mut sealed = states.into_iter().filter_map(|state| {
-        let pending = state.pending.filter(waits)?;
-        Some((state, pending))
-    });
-    let (state, pending) = sealed.next()?;
+    let (state, pending) = [course.after(sealing), before]
+        .into_iter()
+        .find_map(|state| Some((state, state.pending.filter(waits)?)))?;
     let out = state.sealed.saturating_sub(state.accepted);
     let asked = pending.attempt.argument.len().unwrap_or(0);
     let limit = course.moments[sealing].before.max_send_fragment;
@@ -168,10 +170,6 @@ fn sealing(course: &Course<'_>, at: usize) -> usize {
     let sealing = begun.saturating_sub(1);
     let completes = |index: &usize| course.moments[*index].completed().next().is_some();
     (sealing..at).rev().find(completes).unwrap_or(sealing)
-}
-
-fn is_data(record: &RecordSeen) -> bool {
-    matches!(record.body, Body::ApplicationData { .. })
 }
 
 impl Losses {

@@ -229,10 +229,6 @@ fn is_own(attempt: &Attempt) -> bool {
     !attempt.argument.is_empty()
 }
 
-fn alert(record: &RecordSeen, is: fn(AlertSeen) -> bool) -> bool {
-    record.alert().is_some_and(is)
-}
-
 fn is_data(record: &RecordSeen) -> bool {
     matches!(record.body, Body::ApplicationData { .. })
 }
@@ -362,17 +358,18 @@ static PREDICATES: &[Predicate] = &[
             .entry
             .peer_sent
             .iter()
-            .any(|record| alert(record, AlertSeen::is_fatal))
+            .any(|record| record.alert().is_some_and(AlertSeen::is_fatal))
     }),
     input("takes-data", |at| at.may_take(is_data, is_write)),
     input("takes-close-notify", |at| {
         at.may_take(
-            |record| alert(record, AlertSeen::is_close_notify),
+            |record| record.alert().is_some_and(AlertSeen::is_close_notify),
             |action| *action == PeerAction::CloseNotify,
         )
     }),
     input("takes-fatal-alert", |at| {
-        at.takes(|record| alert(record, AlertSeen::is_fatal)) || at.may_take_alert_of_a_failure()
+        at.takes(|record| record.alert().is_some_and(AlertSeen::is_fatal))
+            || at.may_take_alert_of_a_failure()
     }),
     input("takes-hello-request", |at| {
         at.may_take_message("hello_request", asks_for_a_handshake)
@@ -466,14 +463,14 @@ static PREDICATES: &[Predicate] = &[
             .entry
             .sent
             .iter()
-            .any(|record| alert(record, |_| true))
+            .any(|record| record.alert().is_some())
     }),
     answer("sends-refusal", |at| {
         at.moment()
             .entry
             .sent
             .iter()
-            .any(|record| alert(record, AlertSeen::is_refusal))
+            .any(|record| record.alert().is_some_and(AlertSeen::is_refusal))
     }),
     answer("record-cut", |at| {
         at.moment()

@@ -501,7 +501,7 @@ impl State {
             Step::Peer(PeerAction::Vanish) => {
                 self.transport_failed = true;
                 self.outbound = Outbound::CUT_OFF;
-                self.inbound.then = Refusal::Zero;
+                self.inbound = Inbound::CUT_OFF;
             }
             Step::Shutdown => self.shut_down = true,
             _ => {}

@@ -164,11 +164,11 @@ pub(super) fn check_errno(moment: &Moment<'_>, call: &Call, notes: &mut Notes) {
         return;
     }
     // Where both ways failed, either is a reason.
-    let is_told = |errno: Errno| {
+    let is_reported = |errno: Errno| {
         let name = errno.to_string();
         seen == errno || call.queue.iter().any(|entry| entry.ends_with(&name))
     };
-    let kept = failures(moment).any(is_told);
+    let kept = failures(moment).any(is_reported);
     notes.check(
         kept,
         moment,
