@@ -9,6 +9,7 @@ use writeproof::backend::{Backend, Backends};
 use writeproof::scenario::{Cipher, Id, KeyExchange, Role, Scenario, Variant, Version, parse};
 use writeproof::stage;
 use writeproof::trace::{Body, Outcome, Trace};
+use writeproof::wire::HandshakeType;
 
 /// The write does the handshake: of a step `handshake` that succeeds a trace tells no messages.
 const WRITES: &str = r#"
@@ -63,7 +64,7 @@ fn ran(backend: &dyn Backend, scenario: &Scenario, variant: Variant) -> Trace {
 }
 
 /// The handshake messages of both ends, in all records.
-fn messages(trace: &Trace) -> Vec<&str> {
+fn messages(trace: &Trace) -> Vec<HandshakeType> {
     let records = trace
         .entries
         .iter()
@@ -73,15 +74,15 @@ fn messages(trace: &Trace) -> Vec<&str> {
             Body::Handshake { messages } => messages.as_slice(),
             _ => &[],
         })
-        .map(String::as_str)
+        .map(|message| message.kind.handshake_type)
         .collect()
 }
 
 /// Whether the server has shown who it is, by a certificate and a signature.
 fn signs(trace: &Trace) -> bool {
     let messages = messages(trace);
-    assert!(messages.contains(&"server_hello"), "{trace}\n{messages:?}");
-    messages.contains(&"certificate")
+    assert!(messages.contains(&HandshakeType::ServerHello), "{trace}\n{messages:?}");
+    messages.contains(&HandshakeType::Certificate)
 }
 
 fn delivered(trace: &Trace) -> bool {

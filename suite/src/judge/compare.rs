@@ -29,7 +29,7 @@ use super::monitor::{Course, Moment};
 use crate::link::Budget;
 use crate::scenario::{PeerAction, Step};
 use crate::trace::{
-    AlertSeen, Body, CONTINUED, Content, Entry, ErrorClass, Interface, Outcome, Portion,
+    AlertSeen, Body, Content, Entry, ErrorClass, Interface, MessageKind, Outcome, Portion,
     RecordSeen, Segment,
 };
 
@@ -363,8 +363,8 @@ fn contents(records: &[RecordSeen]) -> impl Iterator<Item = Contents<'_>> {
         let begun = record
             .messages()
             .iter()
-            .filter(|name| !name.ends_with(CONTINUED));
-        let messages = begun.map(|name| Contents::Message(name));
+            .filter(|message| !message.continued);
+        let messages = begun.map(|message| Contents::Message(message.kind));
         let other = match record.body {
             Body::Handshake { .. } | Body::NoKey { .. } => None,
             Body::Header | Body::Incomplete { .. } => Some(Contents::Part {
@@ -379,7 +379,7 @@ fn contents(records: &[RecordSeen]) -> impl Iterator<Item = Contents<'_>> {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Contents<'r> {
-    Message(&'r str),
+    Message(MessageKind),
     /// Of a record that is not complete, how much has gone out: how long it is shows when it is complete, if it ever is.
     Part {
         now: Option<usize>,

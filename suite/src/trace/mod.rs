@@ -7,6 +7,7 @@
 
 mod content;
 mod evidence;
+mod message;
 mod record;
 mod stream;
 mod text;
@@ -19,8 +20,8 @@ use sha2::{Digest as _, Sha256};
 
 pub use content::{Content, LEFT, Pattern, Segment};
 pub use evidence::{Argument, Asked, Attempt, Interface, Setting, Verb};
-pub(crate) use record::CONTINUED;
-pub use record::{AlertSeen, Body, Flaw, Portion, Protection, RecordSeen, assign};
+pub use message::{AlertSeen, MessageKind, MessageSeen};
+pub use record::{Body, Flaw, Portion, Protection, RecordSeen, assign};
 pub use stream::Stream;
 
 use crate::limits::Limit;

@@ -8,15 +8,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::content::Content;
+use super::message::{AlertSeen, MessageSeen};
 use super::stream::Stream;
 use crate::scenario::Version;
-use crate::wire::{self, Alert, AlertDescription, AlertLevel};
+use crate::wire::{self, ContentType};
 
 /// The version in the header of a record under protection, in TLS 1.2 and 1.3.
 const PROTECTED: u16 = 0x0303;
-
-/// Ends the name of a handshake message that began in an earlier record.
-pub(crate) const CONTINUED: &str = ", continued";
 
 /// The longest content of a record, in bytes.
 const MAX_CONTENT: usize = 1 << 14;
@@ -84,7 +82,7 @@ pub enum Body {
     /// A record that is not complete yet, so that nothing can be said of its content.
     Incomplete {
         /// The type in its header.
-        content_type: String,
+        content_type: ContentType,
         /// Its length on the wire, header included, in bytes.
         wire: usize,
     },
@@ -103,7 +101,7 @@ pub enum Body {
     /// Handshake messages; their lengths differ from run to run, and are not told.
     Handshake {
         /// The messages that begin or go on in this record.
-        messages: Vec<String>,
+        messages: Vec<MessageSeen>,
     },
     /// An alert.
     Alert {
@@ -115,12 +113,12 @@ pub enum Body {
     /// Anything else that could be read, by the name of its type.
     Other {
         /// The type.
-        content_type: String,
+        content_type: ContentType,
     },
     /// A record under protection that does not open.
     Sealed {
         /// The type in its header.
-        content_type: String,
+        content_type: ContentType,
         /// Its length on the wire, header included, in bytes.
         wire: usize,
         /// Why it does not open.
@@ -130,7 +128,7 @@ pub enum Body {
     /// so that its length differs from run to run, and is not told.
     NoKey {
         /// The type in its header.
-        content_type: String,
+        content_type: ContentType,
     },
     /// Bytes that are no record.
     Garbage,
@@ -144,7 +142,7 @@ impl Body {
         match (self, record.header) {
             (Self::ApplicationData { .. } | Self::Sealed { .. }, Some(header)) => {
                 Self::Incomplete {
-                    content_type: header.content_type.to_string(),
+                    content_type: header.content_type,
                     wire: header.record_len(),
                 }
             }
@@ -314,9 +312,9 @@ impl Inspector {
         }
         let mut vouched = matches!(record.content, wire::Content::Opened(_));
         if let wire::Content::Plain(fragment) = &record.content {
-            vouched = fragment.content_type != wire::ContentType::ApplicationData;
+            vouched = fragment.content_type != ContentType::ApplicationData;
             // TLS 1.3 has these in clear wherever they come (RFC 8446, section 5).
-            let is_filler = fragment.content_type == wire::ContentType::ChangeCipherSpec
+            let is_filler = fragment.content_type == ContentType::ChangeCipherSpec
                 && self.version == Version::Tls13;
             if self.protected && !is_filler {
                 flaws.push(Flaw::Unprotected);
@@ -342,10 +340,10 @@ fn body(record: &wire::Record, stream: &mut Stream) -> Body {
     let Some(header) = record.header else {
         return Body::Header;
     };
-    let content_type = header.content_type.to_string();
+    let content_type = header.content_type;
     let wire = header.record_len();
     let sealed = |reason: &str| Body::Sealed {
-        content_type: header.content_type.to_string(),
+        content_type: header.content_type,
         wire,
         reason: reason.to_owned(),
     };
@@ -367,7 +365,7 @@ fn read_body(
     stream: &mut Stream,
 ) -> Body {
     match fragment.content_type {
-        wire::ContentType::ApplicationData => {
+        ContentType::ApplicationData => {
             let expected = stream.seen();
             let content = stream.see(&fragment.plaintext);
             let unexpected = (!content.continues(expected)).then_some(content);
@@ -378,98 +376,18 @@ fn read_body(
                 protection,
             }
         }
-        wire::ContentType::Handshake => Body::Handshake {
-            messages: fragment.messages.iter().map(message).collect(),
+        ContentType::Handshake => Body::Handshake {
+            messages: fragment.messages.iter().map(MessageSeen::from).collect(),
         },
-        wire::ContentType::Alert => Body::Alert {
+        ContentType::Alert => Body::Alert {
             alert: fragment
                 .alert()
                 .map_or(AlertSeen::Malformed, AlertSeen::Whole),
             protection,
         },
         other => Body::Other {
-            content_type: other.to_string(),
+            content_type: other,
         },
-    }
-}
-
-fn message(message: &wire::Message) -> String {
-    let mut name = message.kind.to_string();
-    if let Some(request) = message.key_update {
-        name.push_str(&format!(" ({request})"));
-    }
-    if !message.begins {
-        name.push_str(CONTINUED);
-    }
-    name
-}
-
-/// An alert as it was seen; in files as in `warning close_notify`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub enum AlertSeen {
-    /// A whole one.
-    Whole(Alert),
-    /// Anything but two bytes.
-    Malformed,
-}
-
-impl AlertSeen {
-    /// How one is named that is not two bytes.
-    const MALFORMED: &str = "malformed";
-
-    /// What is displayed like this.
-    pub fn displayed(text: &str) -> Option<Self> {
-        match text {
-            Self::MALFORMED => Some(Self::Malformed),
-            _ => Alert::displayed(text).map(Self::Whole),
-        }
-    }
-
-    /// What it says.
-    pub fn description(self) -> Option<AlertDescription> {
-        match self {
-            Self::Whole(alert) => Some(alert.description),
-            Self::Malformed => None,
-        }
-    }
-
-    /// Whether it is close_notify, at whatever level.
-    pub fn is_close_notify(self) -> bool {
-        self.description() == Some(AlertDescription::CloseNotify)
-    }
-
-    /// Whether it is one at level fatal.
-    pub fn is_fatal(self) -> bool {
-        matches!(self, Self::Whole(alert) if alert.level == AlertLevel::Fatal)
-    }
-
-    /// Whether it refuses a renegotiation, which goes on without it (RFC 5246, section 7.2.2).
-    pub fn is_refusal(self) -> bool {
-        self.description() == Some(AlertDescription::NoRenegotiation) && !self.is_fatal()
-    }
-}
-
-impl fmt::Display for AlertSeen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Whole(alert) => alert.fmt(f),
-            Self::Malformed => f.write_str(Self::MALFORMED),
-        }
-    }
-}
-
-impl From<AlertSeen> for String {
-    fn from(alert: AlertSeen) -> Self {
-        alert.to_string()
-    }
-}
-
-impl TryFrom<String> for AlertSeen {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::displayed(&text).ok_or_else(|| format!("no alert: {text}"))
     }
 }
 
@@ -498,9 +416,12 @@ impl fmt::Display for RecordSeen {
                 clear(protection),
                 Rest(self)
             )?,
-            Body::Handshake { messages } => write!(f, "handshake {}", messages.join(", "))?,
+            Body::Handshake { messages } => {
+                let names: Vec<String> = messages.iter().map(MessageSeen::to_string).collect();
+                write!(f, "handshake {}", names.join(", "))?;
+            }
             Body::Alert { alert, protection } => write!(f, "alert {alert}{}", clear(protection))?,
-            Body::Other { content_type } => f.write_str(content_type)?,
+            Body::Other { content_type } => content_type.fmt(f)?,
             Body::NoKey { content_type } => write!(f, "{content_type} without a known key")?,
             Body::Garbage => write!(f, "{}bytes that are no record", Number(self.now))?,
             Body::After => {
@@ -561,7 +482,7 @@ mod tests {
         let record = |start, version| wire::Record {
             start,
             header: Some(wire::Header {
-                content_type: wire::ContentType::ApplicationData,
+                content_type: ContentType::ApplicationData,
                 version,
                 length: 23,
             }),

@@ -8,7 +8,8 @@ macro_rules! registry {
         $name:ident { $($variant:ident = $code:literal $text:literal,)+ }
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ::serde::Serialize, ::serde::Deserialize)]
+        #[serde(into = "String", try_from = "String")]
         pub enum $name {
             $(#[doc = concat!("`", $text, "`, ", stringify!($code), " on the wire.")] $variant,)+
             /// A number that the registry does not name.
@@ -53,6 +54,21 @@ macro_rules! registry {
                     $($code => Self::$variant,)+
                     other => Self::Unknown(other),
                 }
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                let what = stringify!($name);
+                Self::displayed(&text).ok_or_else(|| format!("{text} is no {what}"))
             }
         }
 

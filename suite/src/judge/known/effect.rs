@@ -26,7 +26,8 @@ use super::number::Number;
 use crate::judge::monitor::{Contradiction, Gap, Observation, Wanted};
 use crate::scenario::form::{Fault, Fields, Node};
 use crate::scenario::parse::clause as clause_id;
-use crate::trace::{AlertSeen, Body, ErrorClass, Flaw, Outcome, RecordSeen};
+use crate::trace::{AlertSeen, Body, ErrorClass, Flaw, MessageKind, Outcome, RecordSeen};
+use crate::wire::ContentType;
 
 /// What a known issue breaks.
 #[derive(Debug, Clone)]
@@ -66,8 +67,8 @@ pub(super) struct Pattern {
     errors: Vec<ErrorClass>,
     queues: Option<Vec<String>>,
     returns: Option<i64>,
-    records: Vec<String>,
-    message: Option<String>,
+    records: Vec<RecordKind>,
+    message: Option<MessageKind>,
     alert: Option<AlertSeen>,
     flaw: Option<FlawKind>,
     bytes: Option<Number>,
@@ -269,9 +270,12 @@ impl Pattern {
                 node.number(i64::from(i32::MIN)..=i64::from(i32::MAX))
             })?,
             records: fields
-                .read("record", |node| one_or_more(node, text))?
+                .read("record", |node| one_or_more(node, RecordKind::read))?
                 .unwrap_or_default(),
-            message: fields.read("message", Node::line)?,
+            message: fields.read("message", |node: Node<'_>| {
+                let message = MessageKind::displayed(&node.line()?);
+                message.ok_or_else(|| node.refused("a handshake message, as in \"key_update\""))
+            })?,
             alert: fields.read("alert", |node: Node<'_>| {
                 let alert = AlertSeen::displayed(&node.line()?);
                 alert.ok_or_else(|| node.refused("an alert, as in \"fatal bad_record_mac\""))
@@ -360,28 +364,62 @@ impl Pattern {
         let Some(record) = observed.record() else {
             return false;
         };
-        let kind =
-            self.records.is_empty() || self.records.iter().any(|kind| kind == content_type(record));
+        let kind = self.records.is_empty() || self.records.contains(&RecordKind::of(record));
         kind && self
             .message
-            .as_ref()
             .is_none_or(|message| record.has_message(message))
             && self.alert.is_none_or(|alert| record.alert() == Some(alert))
     }
 }
 
-/// The content type of a record as its header or its content shows it; `header` for a part of a header.
-fn content_type(record: &RecordSeen) -> &str {
-    match &record.body {
-        Body::Header => "header",
-        Body::Incomplete { content_type, .. }
-        | Body::Sealed { content_type, .. }
-        | Body::NoKey { content_type }
-        | Body::Other { content_type } => content_type,
-        Body::ApplicationData { .. } => "application_data",
-        Body::Handshake { .. } => "handshake",
-        Body::Alert { .. } => "alert",
-        Body::Garbage | Body::After => "garbage",
+/// What a record is, as its header or its content shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RecordKind {
+    /// A part of a header.
+    Header,
+    /// Bytes that are no record.
+    Garbage,
+    /// One of this type.
+    Of(ContentType),
+}
+
+impl RecordKind {
+    const HEADER: &str = "header";
+    const GARBAGE: &str = "garbage";
+
+    fn read(node: Node<'_>) -> Result<Self, Fault> {
+        let name = node.line()?;
+        match name.as_str() {
+            Self::HEADER => Ok(Self::Header),
+            Self::GARBAGE => Ok(Self::Garbage),
+            _ => ContentType::displayed(&name).map(Self::Of).ok_or_else(|| {
+                node.refused("the content type of a record, \"header\" or \"garbage\"")
+            }),
+        }
+    }
+
+    fn of(record: &RecordSeen) -> Self {
+        match record.body {
+            Body::Header => Self::Header,
+            Body::Incomplete { content_type, .. }
+            | Body::Sealed { content_type, .. }
+            | Body::NoKey { content_type }
+            | Body::Other { content_type } => Self::Of(content_type),
+            Body::ApplicationData { .. } => Self::Of(ContentType::ApplicationData),
+            Body::Handshake { .. } => Self::Of(ContentType::Handshake),
+            Body::Alert { .. } => Self::Of(ContentType::Alert),
+            Body::Garbage | Body::After => Self::Garbage,
+        }
+    }
+}
+
+impl fmt::Display for RecordKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header => f.write_str(Self::HEADER),
+            Self::Garbage => f.write_str(Self::GARBAGE),
+            Self::Of(content_type) => content_type.fmt(f),
+        }
     }
 }
 

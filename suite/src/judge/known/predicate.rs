@@ -17,6 +17,7 @@ use crate::scenario::{
 use crate::trace::{
     AlertSeen, Argument, Attempt, Body, ErrorClass, Outcome, PeerEnd, RecordSeen, Verb,
 };
+use crate::wire::HandshakeType;
 
 /// A question about a moment, by its name.
 #[derive(Debug)]
@@ -89,8 +90,8 @@ impl<'c, 't> At<'_, 'c, 't> {
         self.takes(is) || self.sent_obscurely(sends) > 0
     }
 
-    fn may_take_message(&self, name: &str, sends: fn(&PeerAction) -> bool) -> bool {
-        self.may_take(|record| record.has_message(name), sends)
+    fn may_take_message(&self, kind: HandshakeType, sends: fn(&PeerAction) -> bool) -> bool {
+        self.may_take(|record| record.has_message(kind), sends)
     }
 
     /// How often the peer did such a thing before this call, if it is not known what of it the call takes.
@@ -121,22 +122,22 @@ impl<'c, 't> At<'_, 'c, 't> {
         earlier.filter(|moment| !moment.entry.peer_sent.is_empty())
     }
 
-    fn takes_message(&self, name: &str) -> bool {
-        self.takes(|record| record.has_message(name))
+    fn takes_message(&self, kind: HandshakeType) -> bool {
+        self.takes(|record| record.has_message(kind))
     }
 
     /// How many records with such a message the library took.
-    fn takes_messages(&self, name: &str) -> usize {
+    fn takes_messages(&self, kind: HandshakeType) -> usize {
         let taken = self.moment().entry.taken.iter();
-        taken.filter(|record| record.has_message(name)).count()
+        taken.filter(|record| record.has_message(kind)).count()
     }
 
-    fn sends_message(&self, name: &str) -> bool {
+    fn sends_message(&self, kind: HandshakeType) -> bool {
         self.moment()
             .entry
             .sent
             .iter()
-            .any(|record| record.has_message(name))
+            .any(|record| record.has_message(kind))
     }
 
     /// Whether the transport refused to take something like this; where it is not known what it met, whether it was set to.
@@ -372,24 +373,28 @@ static PREDICATES: &[Predicate] = &[
             || at.may_take_alert_of_a_failure()
     }),
     input("takes-hello-request", |at| {
-        at.may_take_message("hello_request", asks_for_a_handshake)
+        at.may_take_message(HandshakeType::HelloRequest, asks_for_a_handshake)
     }),
     input("takes-several-hello-requests", |at| {
-        at.takes_messages("hello_request") + at.sent_obscurely(asks_for_a_handshake) > 1
+        at.takes_messages(HandshakeType::HelloRequest) + at.sent_obscurely(asks_for_a_handshake) > 1
     }),
     input("takes-client-hello", |at| {
-        at.may_take_message("client_hello", may_send_a_hello)
+        at.may_take_message(HandshakeType::ClientHello, may_send_a_hello)
     }),
-    input("takes-server-hello", |at| at.takes_message("server_hello")),
-    input("takes-finished", |at| at.takes_message("finished")),
+    input("takes-server-hello", |at| {
+        at.takes_message(HandshakeType::ServerHello)
+    }),
+    input("takes-finished", |at| {
+        at.takes_message(HandshakeType::Finished)
+    }),
     input("takes-ticket", |at| {
-        at.may_take_message("new_session_ticket", is_ticket)
+        at.may_take_message(HandshakeType::NewSessionTicket, is_ticket)
     }),
     input("takes-key-update", |at| {
-        at.may_take_message("key_update", updates_keys)
+        at.may_take_message(HandshakeType::KeyUpdate, updates_keys)
     }),
     input("takes-several-key-updates", |at| {
-        at.takes_messages("key_update") + at.sent_obscurely(updates_keys) > 1
+        at.takes_messages(HandshakeType::KeyUpdate) + at.sent_obscurely(updates_keys) > 1
     }),
     input("takes-key-update-request", |at| {
         at.may_take(
@@ -452,12 +457,20 @@ static PREDICATES: &[Predicate] = &[
         at.moment().call().is_some_and(|call| call.data.is_some())
     }),
     answer("sends-hello-request", |at| {
-        at.sends_message("hello_request")
+        at.sends_message(HandshakeType::HelloRequest)
     }),
-    answer("sends-client-hello", |at| at.sends_message("client_hello")),
-    answer("sends-key-update", |at| at.sends_message("key_update")),
-    answer("sends-finished", |at| at.sends_message("finished")),
-    answer("sends-ticket", |at| at.sends_message("new_session_ticket")),
+    answer("sends-client-hello", |at| {
+        at.sends_message(HandshakeType::ClientHello)
+    }),
+    answer("sends-key-update", |at| {
+        at.sends_message(HandshakeType::KeyUpdate)
+    }),
+    answer("sends-finished", |at| {
+        at.sends_message(HandshakeType::Finished)
+    }),
+    answer("sends-ticket", |at| {
+        at.sends_message(HandshakeType::NewSessionTicket)
+    }),
     answer("sends-alert", |at| {
         at.moment()
             .entry
@@ -503,11 +516,7 @@ fn may_send_a_hello(action: &PeerAction) -> bool {
 }
 
 fn is_key_update(record: &RecordSeen, request: KeyUpdate) -> bool {
-    let name = match request {
-        KeyUpdate::Requested => "key_update (update_requested)",
-        KeyUpdate::NotRequested => "key_update (update_not_requested)",
-    };
-    record.has_message(name)
+    record.has_message(request)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::{Came, Contradiction, Course, Moment, Monitor, Notes, Observation, ha
 use crate::link::Outbound;
 use crate::scenario::{Step, Version};
 use crate::trace::{AlertSeen, Asked, Body, Call, ErrorClass, RecordSeen};
+use crate::wire::ContentType;
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("closing.no-write-after-shutdown", no_write_after_shutdown),
@@ -45,7 +46,7 @@ fn no_write_after_shutdown(course: &Course<'_>, notes: &mut Notes) {
 
 /// Whether it is an alert that has not wholly come.
 fn is_cut_alert(record: &RecordSeen) -> bool {
-    matches!(&record.body, Body::Incomplete { content_type, .. } if content_type == "alert")
+    matches!(&record.body, Body::Incomplete { content_type, .. } if *content_type == ContentType::Alert)
 }
 
 /// Whether the library goes on where an end was sent or received: each entry behind it is looked at, as is

@@ -1,7 +1,6 @@
 //! The course of a case: what each entry of a trace found when it began. It is worked out once for each
 //! trace, and all monitors look at it.
 
-use super::seen::APPLICATION_DATA;
 use crate::link::{Budget, Inbound, Outbound, Refusal};
 use crate::scenario::{
     Buffer, Content as Bytes, Function, Mode, PeerAction, Role, SessionTickets, Step, Transport,
@@ -11,6 +10,7 @@ use crate::trace::{
     Asked, Attempt, Body, Call, Content, Entry, ErrorClass, Interface, Outcome, Portion,
     RecordSeen, Setting, Trace, Verb,
 };
+use crate::wire::ContentType;
 
 /// A trace, with what was the case before each of its entries.
 #[derive(Debug)]
@@ -451,7 +451,9 @@ impl State {
     fn see_records(&mut self, entry: &Entry) {
         if let Some(last) = entry.sent.last() {
             self.incomplete = match &last.body {
-                Body::Incomplete { content_type, wire } if content_type == APPLICATION_DATA => {
+                Body::Incomplete { content_type, wire }
+                    if *content_type == ContentType::ApplicationData =>
+                {
                     Some(*wire)
                 }
                 _ => None,
@@ -464,7 +466,7 @@ impl State {
                     self.closed |= alert.is_close_notify();
                     self.failed |= alert.is_fatal();
                 }
-                _ => self.finished.0 |= record.has_message("finished"),
+                _ => self.finished.0 |= record.has_finished(),
             }
         }
         for record in entry.peer_sent.iter().filter(|record| record.is_complete()) {
@@ -480,7 +482,7 @@ impl State {
                 self.peer_closed |= alert.is_close_notify();
                 self.peer_failed |= alert.is_fatal();
             }
-            self.finished.1 |= record.has_message("finished");
+            self.finished.1 |= record.has_finished();
         }
         // A write of nothing shakes hands too, and says nothing of it.
         self.established |= self.finished == (true, true);
@@ -521,12 +523,8 @@ impl State {
         let asks = std::mem::take(&mut self.wishes_handshake);
         // What ends the first handshake is of that one.
         let of_this = |record: &&RecordSeen| was_established && record.is_complete();
-        let is_hello = |record: &RecordSeen| {
-            let mut messages = record.messages().iter();
-            messages.any(|message| message.contains("hello"))
-        };
         let mut records = entry.sent.iter().chain(&entry.taken);
-        let begins = asks || (was_established && records.any(is_hello));
+        let begins = asks || (was_established && records.any(RecordSeen::has_hello));
         let Some(under_way) = self
             .renegotiation
             .or_else(|| begins.then(Renegotiation::default))
@@ -541,7 +539,7 @@ impl State {
         };
         let ends = |records: &[RecordSeen]| {
             let mut complete = records.iter().filter(of_this);
-            complete.any(|record| record.has_message("finished"))
+            complete.any(|record| record.has_finished())
         };
         let finished = (
             under_way.finished.0 || ends(&entry.sent),
@@ -550,13 +548,16 @@ impl State {
         let disturbed = under_way.disturbed || entry.taken.iter().any(disturbs);
         self.renegotiation = if finished == (true, true) {
             // The call that ends one may go on and take what begins the next.
-            let ended = |record: &RecordSeen| record.has_message("finished");
+            let ended = |record: &RecordSeen| record.has_finished();
             let last = entry.taken.iter().rposition(ended);
             let behind = last.map_or(&[][..], |last| &entry.taken[last + 1..]);
-            behind.iter().any(is_hello).then(|| Renegotiation {
-                disturbed: behind.iter().any(disturbs),
-                finished: (false, false),
-            })
+            behind
+                .iter()
+                .any(RecordSeen::has_hello)
+                .then(|| Renegotiation {
+                    disturbed: behind.iter().any(disturbs),
+                    finished: (false, false),
+                })
         } else {
             Some(Renegotiation {
                 disturbed,

@@ -194,6 +194,7 @@ mod tests {
     use super::super::script::*;
     use crate::scenario::Transport;
     use crate::trace::{Body, Call, RecordSeen, Segment};
+    use crate::wire::ContentType;
 
     fn stream(from: usize, to: usize) -> Segment {
         Segment::Stream { from, to }
@@ -260,7 +261,7 @@ mod tests {
         not_exercised(clause, &Script::tls13().blocked_write());
         let closed = RecordSeen {
             body: Body::NoKey {
-                content_type: "application_data".to_owned(),
+                content_type: ContentType::ApplicationData,
             },
             ..data(9)
         };

@@ -4,6 +4,7 @@ use super::{Came, Course, Moment, Monitor, Notes, Observation, has_succeeded};
 use crate::link::{Inbound, Refusal, Traffic};
 use crate::scenario::{Function, Role, RoleState, SessionTickets, Step, Version};
 use crate::trace::{AlertSeen, ErrorClass, RecordSeen, Setting, Verb};
+use crate::wire::HandshakeType;
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("handshake.transparent", transparent),
@@ -79,8 +80,9 @@ fn no_data_before_finished(course: &Course<'_>, notes: &mut Notes) {
             return;
         }
         for record in course.begun(index).flatten() {
-            hellos |= record.has_message("client_hello") || record.has_message("server_hello");
-            finished |= record.has_message("finished");
+            hellos |= record.has_message(HandshakeType::ClientHello)
+                || record.has_message(HandshakeType::ServerHello);
+            finished |= record.has_finished();
             if record.is_application_data() && hellos {
                 notes.check(finished, moment, "finished before application data", record);
                 if finished {
@@ -105,8 +107,8 @@ fn is_asked(course: &Course<'_>, moment: &Moment<'_>) -> bool {
         return before.established && !before.shut_down && !before.renegotiates();
     }
     let wish = match course.setting.variant.role {
-        Role::Client => "hello_request",
-        Role::Server => "client_hello",
+        Role::Client => HandshakeType::HelloRequest,
+        Role::Server => HandshakeType::ClientHello,
     };
     moment.before.established
         && moment
@@ -138,10 +140,7 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
             asked = false;
         }
         // Also what a transport hands over later.
-        begun |= moment.begun().any(|record| {
-            let mut messages = record.messages().iter();
-            messages.any(|message| message.contains("hello"))
-        });
+        begun |= moment.begun().any(RecordSeen::has_hello);
         let Some(call) = moment.call().filter(|_| asked) else {
             continue;
         };
@@ -154,10 +153,7 @@ fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
             began_unaware = !looked;
         }
         let goes_on = retries && began_unaware;
-        if moment
-            .completed()
-            .any(|record| record.has_message("finished"))
-        {
+        if moment.completed().any(RecordSeen::has_finished) {
             notes.satisfied();
             asked = false;
         } else if moment.step() == Some(&Step::Shutdown) {
@@ -219,7 +215,7 @@ fn data_despite_failed_tickets(course: &Course<'_>, notes: &mut Notes) {
                 .entry
                 .taken
                 .iter()
-                .any(|record| record.has_message("key_update"));
+                .any(|record| record.has_message(HandshakeType::KeyUpdate));
         let is_read = matches!(moment.step(), Some(Step::Read(_)));
         let failed = |traffic: &Traffic| matches!(traffic.out.refusal, Some(Refusal::Fail(_)));
         let fails = moment.entry.traffic.as_ref().is_some_and(failed);

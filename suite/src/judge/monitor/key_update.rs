@@ -3,6 +3,7 @@
 use super::{Came, Course, Moment, Monitor, Notes, Observation};
 use crate::scenario::{KeyUpdate, Step};
 use crate::trace::{Body, ErrorClass, RecordSeen};
+use crate::wire::HandshakeType;
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("keyupdate.before-data", before_data),
@@ -13,22 +14,9 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("keyupdate.pending-record-first", pending_record_first),
 ];
 
-/// Whether a record holds a key update of this kind; of any kind if none is named.
-fn is_update(record: &RecordSeen, request: Option<KeyUpdate>) -> bool {
-    let word = match request {
-        None => "key_update",
-        Some(KeyUpdate::Requested) => "key_update (update_requested)",
-        Some(KeyUpdate::NotRequested) => "key_update (update_not_requested)",
-    };
-    record
-        .messages()
-        .iter()
-        .any(|message| message.starts_with(word))
-}
-
 /// How many key updates of the peer that ask for one the library took.
 fn requests(moment: &Moment<'_>) -> usize {
-    let asks = |record: &&RecordSeen| is_update(record, Some(KeyUpdate::Requested));
+    let asks = |record: &&RecordSeen| record.has_message(KeyUpdate::Requested);
     moment.entry.taken.iter().filter(asks).count()
 }
 
@@ -114,7 +102,7 @@ impl Due {
         if !record.is_complete() {
             return None;
         }
-        if is_update(record, None) {
+        if record.has_message(HandshakeType::KeyUpdate) {
             return std::mem::take(&mut self.is_due).then_some(true);
         }
         let at_begin = std::mem::take(&mut self.at_begin);
@@ -155,13 +143,15 @@ fn answer_before_data(course: &Course<'_>, notes: &mut Notes) {
     let mut due = Due::default();
     let mut asked = false;
     for moment in &course.moments {
-        let answered = moment.begun().any(|record| is_update(record, None));
+        let answered = moment
+            .begun()
+            .any(|record| record.has_message(HandshakeType::KeyUpdate));
         let asks = requests(moment) > 0;
         // What the same call sends may answer it.
         asked |= asks && !answered;
         for record in &moment.entry.sent {
             // One that goes out before the read that would have looked is an answer too.
-            asked &= !(record.is_complete() && is_update(record, None));
+            asked &= !(record.is_complete() && record.has_message(HandshakeType::KeyUpdate));
             if let Some(kept) = due.see(record) {
                 asked &= !kept;
                 notes.check(kept, moment, "the answer to the peer's key update", record);
@@ -179,8 +169,11 @@ fn answer_does_not_ask(course: &Course<'_>, notes: &mut Notes) {
     for moment in &course.moments {
         asked |= requests(moment) > 0;
         own_requests += usize::from(own(moment) == Some(KeyUpdate::Requested));
-        for record in moment.begun().filter(|record| is_update(record, None)) {
-            if !is_update(record, Some(KeyUpdate::Requested)) {
+        for record in moment
+            .begun()
+            .filter(|record| record.has_message(HandshakeType::KeyUpdate))
+        {
+            if !record.has_message(KeyUpdate::Requested) {
                 if asked {
                     notes.satisfied();
                 }
@@ -201,7 +194,7 @@ fn under_the_old_key(course: &Course<'_>, notes: &mut Notes) {
                 let kept = !record.is_unreadable();
                 notes.check(kept, moment, "a record under the next key", record);
             }
-            updated = is_update(record, None);
+            updated = record.has_message(HandshakeType::KeyUpdate);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{Course, MAX_PLAINTEXT, Moment, Monitor, Notes, Observation};
 use crate::scenario::Version;
-use crate::trace::{AlertSeen, Body, ErrorClass, Flaw, Protection, RecordSeen};
-use crate::wire::AlertDescription;
+use crate::trace::{AlertSeen, Body, ErrorClass, Flaw, MessageSeen, Protection, RecordSeen};
+use crate::wire::{AlertDescription, ContentType, HandshakeType};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("record.at-most-2-14", at_most_2_14),
@@ -128,7 +128,7 @@ fn known_content_type(course: &Course<'_>, notes: &mut Notes) {
     for moment in &course.moments {
         for record in &moment.entry.sent {
             let known = match &record.body {
-                Body::Other { content_type } => content_type == "change_cipher_spec",
+                Body::Other { content_type } => *content_type == ContentType::ChangeCipherSpec,
                 Body::Garbage => false,
                 _ if !record.is_complete() => continue,
                 _ => true,
@@ -162,13 +162,10 @@ fn one_alert(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-/// How the wire view names a message that began in an earlier record.
-const CONTINUED: &str = ", continued";
-
 fn not_interleaved(course: &Course<'_>, notes: &mut Notes) {
     let mut before: Option<&RecordSeen> = None;
     for (moment, record) in completed(course) {
-        let goes_on = |message: &String| message.ends_with(CONTINUED);
+        let goes_on = |message: &MessageSeen| message.continued;
         if record.messages().first().is_some_and(goes_on) {
             let kept = before.is_none_or(|before| !before.messages().is_empty());
             if kept {
@@ -186,21 +183,22 @@ fn not_interleaved(course: &Course<'_>, notes: &mut Notes) {
 
 /// In TLS 1.3 keys change behind these (RFC 8446, sections 4.1.3, 4.4.4, 4.6.3); in TLS 1.2 behind
 /// `change_cipher_spec`, which is a record of its own.
-const KEY_CHANGES: [&str; 3] = ["server_hello", "finished", "key_update"];
+const KEY_CHANGES: [HandshakeType; 3] = [
+    HandshakeType::ServerHello,
+    HandshakeType::Finished,
+    HandshakeType::KeyUpdate,
+];
 
 fn key_change_ends_the_record(course: &Course<'_>, notes: &mut Notes) {
     if course.setting.variant.version != Version::Tls13 {
         return;
     }
     for (moment, record) in completed(course) {
-        let names: Vec<&str> = record
-            .messages()
-            .iter()
-            .map(|message| message.split([' ', ',']).next().unwrap_or(message))
-            .collect();
-        if let Some(at) = names.iter().position(|name| KEY_CHANGES.contains(name)) {
-            let expected = format_args!("{} ends its record", names[at]);
-            notes.check(at + 1 == names.len(), moment, expected, record);
+        let types = record.messages().iter();
+        let types: Vec<_> = types.map(|message| message.kind.handshake_type).collect();
+        if let Some(at) = types.iter().position(|kind| KEY_CHANGES.contains(kind)) {
+            let expected = format_args!("{} ends its record", types[at]);
+            notes.check(at + 1 == types.len(), moment, expected, record);
         }
     }
 }
@@ -279,6 +277,7 @@ mod tests {
     use crate::link::{Direction, Outbound, Refusal};
     use crate::scenario::Step;
     use crate::trace::{Body, Call, ErrorClass, Flaw, Portion, Protection, RecordSeen};
+    use crate::wire::ContentType;
 
     fn sends(record: RecordSeen) -> Script {
         Script::tls13().write(9, Call::success(9)).sent(record)
@@ -377,8 +376,8 @@ mod tests {
     fn types_are_known() {
         let clause = "record.known-content-type";
         kept(clause, 1, &sends(data(9)));
-        kept(clause, 1, &sends(other("change_cipher_spec")));
-        broken(clause, 2, &sends(other("heartbeat")));
+        kept(clause, 1, &sends(other(ContentType::ChangeCipherSpec)));
+        broken(clause, 2, &sends(other(ContentType::Heartbeat)));
         not_exercised(clause, &Script::tls13().blocked_write());
     }
 

@@ -112,12 +112,7 @@ fn shorter_is_refused(course: &Course<'_>, notes: &mut Notes) {
 
 /// A read that finds the peer's renegotiation may have reasons of its own to fail.
 fn is_plain_read(moment: &Moment<'_>) -> bool {
-    let is_hello = |message: &String| message.contains("hello");
-    let renegotiates = moment
-        .entry
-        .taken
-        .iter()
-        .any(|record| record.messages().iter().any(is_hello));
+    let renegotiates = moment.entry.taken.iter().any(RecordSeen::has_hello);
     matches!(moment.step(), Some(Step::Read(_))) && moment.is_sound() && !renegotiates
 }
 

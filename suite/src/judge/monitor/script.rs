@@ -8,9 +8,10 @@ use crate::scenario::{
     SessionTickets, Step, Transport, Variant, Version,
 };
 use crate::trace::{
-    AlertSeen, Argument, Asked, Attempt, Body, Call, Entry, ErrorClass, Interface, Outcome,
-    PeerReport, Portion, Protection, RecordSeen, Segment, Setting, Stored, Trace, Verb,
+    AlertSeen, Argument, Asked, Attempt, Body, Call, Entry, ErrorClass, Interface, MessageSeen,
+    Outcome, PeerReport, Portion, Protection, RecordSeen, Segment, Setting, Stored, Trace, Verb,
 };
+use crate::wire::ContentType;
 
 /// A trace that grows.
 #[derive(Clone)]
@@ -325,7 +326,7 @@ pub(in crate::judge) fn begun() -> RecordSeen {
 pub(in crate::judge) fn begun_of(wire: usize) -> RecordSeen {
     record(
         Body::Incomplete {
-            content_type: "application_data".to_owned(),
+            content_type: ContentType::ApplicationData,
             wire,
         },
         Portion::First,
@@ -349,7 +350,7 @@ pub(in crate::judge) fn last_of(record: RecordSeen) -> RecordSeen {
 pub(in crate::judge) fn sealed(portion: Portion) -> RecordSeen {
     record(
         Body::Sealed {
-            content_type: "application_data".to_owned(),
+            content_type: ContentType::ApplicationData,
             wire: 1022,
             reason: "it does not open".to_owned(),
         },
@@ -376,29 +377,28 @@ pub(in crate::judge) fn alert(alert: &str) -> RecordSeen {
 pub(in crate::judge) fn alert_begun() -> RecordSeen {
     record(
         Body::Incomplete {
-            content_type: "alert".to_owned(),
+            content_type: ContentType::Alert,
             wire: 31,
         },
         Portion::First,
     )
 }
 
+fn message(name: &str) -> MessageSeen {
+    MessageSeen::try_from(name.to_owned()).expect("a handshake message")
+}
+
 pub(in crate::judge) fn messages(messages: &[&str]) -> RecordSeen {
     record(
         Body::Handshake {
-            messages: messages.iter().map(|&m| m.to_owned()).collect(),
+            messages: messages.iter().map(|&name| message(name)).collect(),
         },
         Portion::Whole,
     )
 }
 
-pub(in crate::judge) fn other(content_type: &str) -> RecordSeen {
-    record(
-        Body::Other {
-            content_type: content_type.to_owned(),
-        },
-        Portion::Whole,
-    )
+pub(in crate::judge) fn other(content_type: ContentType) -> RecordSeen {
+    record(Body::Other { content_type }, Portion::Whole)
 }
 
 fn content(segments: Vec<Segment>) -> crate::trace::Content {

@@ -1,10 +1,8 @@
 //! What the monitors ask of a record that was seen, and of an alert in it.
 
 use crate::scenario::Version;
-use crate::trace::{AlertSeen, Body, Portion, RecordSeen};
-
-/// The type in the header of a record of application data, by its name.
-pub(super) const APPLICATION_DATA: &str = "application_data";
+use crate::trace::{AlertSeen, Body, MessageKind, MessageSeen, Portion, RecordSeen};
+use crate::wire::{ContentType, HandshakeType};
 
 /// How long a record with an alert is in TLS 1.3, in bytes: level and description (RFC 8446, section 6).
 const ALERT: usize = sealed(2);
@@ -45,24 +43,36 @@ impl RecordSeen {
     }
 
     /// The handshake messages in it.
-    pub fn messages(&self) -> &[String] {
+    pub fn messages(&self) -> &[MessageSeen] {
         match &self.body {
             Body::Handshake { messages } => messages,
             _ => &[],
         }
     }
 
-    /// Whether it has this handshake message.
-    pub fn has_message(&self, message: &str) -> bool {
-        let mut names = self.messages().iter();
-        names.any(|name| name.starts_with(message))
+    /// Whether it has such a handshake message, or a part of one.
+    pub fn has_message(&self, wanted: impl Into<MessageKind>) -> bool {
+        let wanted = wanted.into();
+        let mut messages = self.messages().iter();
+        messages.any(|message| message.kind.is(wanted))
+    }
+
+    /// Whether it has a message with which a handshake begins, or a part of one.
+    pub fn has_hello(&self) -> bool {
+        let mut messages = self.messages().iter();
+        messages.any(|message| message.kind.is_hello())
+    }
+
+    /// Whether it has the message that ends a handshake, or a part of it.
+    pub fn has_finished(&self) -> bool {
+        self.has_message(HandshakeType::Finished)
     }
 
     /// Whether it carries application data, or can, as far as it has come.
     pub fn is_application_data(&self) -> bool {
         match &self.body {
             Body::ApplicationData { .. } => true,
-            Body::Incomplete { content_type, .. } => content_type == APPLICATION_DATA,
+            Body::Incomplete { content_type, .. } => *content_type == ContentType::ApplicationData,
             _ => false,
         }
     }
@@ -73,7 +83,8 @@ impl RecordSeen {
         version == Version::Tls13
             && match &self.body {
                 Body::Incomplete { content_type, wire } => {
-                    content_type == APPLICATION_DATA && [ALERT, KEY_UPDATE].contains(wire)
+                    *content_type == ContentType::ApplicationData
+                        && [ALERT, KEY_UPDATE].contains(wire)
                 }
                 _ => false,
             }
@@ -92,8 +103,8 @@ impl RecordSeen {
         match &self.body {
             Body::Header => true,
             Body::Incomplete { content_type, wire } => {
-                let is_hidden = content_type == APPLICATION_DATA && *wire == ALERT;
-                content_type == "alert" || version == Version::Tls13 && is_hidden
+                let is_hidden = *content_type == ContentType::ApplicationData && *wire == ALERT;
+                *content_type == ContentType::Alert || version == Version::Tls13 && is_hidden
             }
             _ => false,
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use super::super::history::History;
 use super::super::number::Number;
 use super::{
-    ENDS, ERRORS, FLAWS, Pattern, WHATS, bytes_of, content_type, ends_of, flaw_of, missing_of,
+    ENDS, ERRORS, FLAWS, Pattern, RecordKind, WHATS, bytes_of, ends_of, flaw_of, missing_of,
     repeated_of, what_of,
 };
 use crate::judge::monitor::Observation;
@@ -22,11 +22,8 @@ impl Pattern {
                 .filter(|answer| !answer.queue.is_empty())
                 .map(|answer| vec![answer.queue.join(", ")]),
             returns: answer.map(|answer| answer.ret),
-            records: record
-                .map(|record| content_type(record).to_owned())
-                .into_iter()
-                .collect(),
-            message: record.and_then(|record| record.messages().first().cloned()),
+            records: record.map(RecordKind::of).into_iter().collect(),
+            message: record.and_then(|record| Some(record.messages().first()?.kind)),
             alert: record.and_then(RecordSeen::alert),
             flaw: flaw_of(observed),
             what: what_of(observed),
@@ -117,8 +114,10 @@ impl fmt::Display for Pattern {
         write_key(f, "error", &self.errors, error)?;
         write_key(f, "queue", self.queues.as_deref().unwrap_or_default(), text)?;
         write_key(f, "returns", self.returns.as_slice(), i64::to_string)?;
-        write_key(f, "record", &self.records, text)?;
-        write_key(f, "message", self.message.as_slice(), text)?;
+        write_key(f, "record", &self.records, |kind| quoted(&kind.to_string()))?;
+        write_key(f, "message", self.message.as_slice(), |kind| {
+            quoted(&kind.to_string())
+        })?;
         let alert = |alert: &AlertSeen| quoted(&alert.to_string());
         write_key(f, "alert", self.alert.as_slice(), alert)?;
         write_key(f, "flaw", self.flaw.as_slice(), |flaw| word(&FLAWS, flaw))?;
