@@ -81,7 +81,10 @@ fn messages(trace: &Trace) -> Vec<HandshakeType> {
 /// Whether the server has shown who it is, by a certificate and a signature.
 fn signs(trace: &Trace) -> bool {
     let messages = messages(trace);
-    assert!(messages.contains(&HandshakeType::ServerHello), "{trace}\n{messages:?}");
+    assert!(
+        messages.contains(&HandshakeType::ServerHello),
+        "{trace}\n{messages:?}"
+    );
     messages.contains(&HandshakeType::Certificate)
 }
 

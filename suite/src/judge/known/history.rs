@@ -3,7 +3,7 @@
 
 use crate::judge::monitor::{Course, MAX_PLAINTEXT, Moment, Pending, State};
 use crate::link::Refusal;
-use crate::trace::{ErrorClass, RecordSeen};
+use crate::trace::{Call, ErrorClass, RecordSeen};
 
 /// The history of a connection.
 #[derive(Debug)]
@@ -206,7 +206,7 @@ impl Losses {
         let has_failed = moment
             .call()
             .is_some_and(|call| call.error != ErrorClass::None && !call.error.is_retry());
-        if let (true, Some(asked @ 1..)) = (has_failed, asked) {
+        if let (true, Some(asked @ 1..)) = (has_failed && !comes_to_messages_only(moment), asked) {
             let after = course.after(at);
             let behind = (after.sealed + self.swallowed).saturating_sub(after.accepted);
             let left = asked.saturating_sub(behind);
@@ -232,6 +232,21 @@ fn sealed_in(course: &Course<'_>, at: usize) -> usize {
     course.after(at).sealed - course.moments[at].before.sealed
 }
 
+/// Whether the call begins a write in a renegotiation and fails before it gets to its data: what the transport refuses is a
+/// message of the handshake.
+fn comes_to_messages_only(moment: &Moment<'_>) -> bool {
+    let fails = |call: &Call| call.error != ErrorClass::None;
+    let goes_on = moment.before.pending.is_some() || moment.before.incomplete.is_some();
+    moment.before.renegotiates()
+        && !goes_on
+        && moment.call().is_some_and(fails)
+        && !moment
+            .entry
+            .sent
+            .iter()
+            .any(RecordSeen::is_application_data)
+}
+
 /// Bytes of content of the record that the transport answered with 0 in this call, if so many were lost before.
 fn swallowed(course: &Course<'_>, at: usize, lost: usize) -> usize {
     let moment = &course.moments[at];
@@ -240,7 +255,7 @@ fn swallowed(course: &Course<'_>, at: usize, lost: usize) -> usize {
         .traffic
         .is_some_and(|traffic| traffic.out.refusal == Some(Refusal::Zero));
     let asked = moment.attempt().and_then(|attempt| attempt.argument.len());
-    let (true, Some(asked)) = (said_zero, asked) else {
+    let (true, Some(asked)) = (said_zero && !comes_to_messages_only(moment), asked) else {
         return 0;
     };
     let before = &moment.before;

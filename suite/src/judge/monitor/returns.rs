@@ -57,7 +57,10 @@ fn negative_length(course: &Course<'_>, notes: &mut Notes) {
             }
             continue;
         };
-        let sends = moment.begun().any(|record| record.is_application_data());
+        // A transport that keeps what it takes may send data of earlier writes now.
+        let transport = course.setting.variant.transport;
+        let sends = moment.before.may_be_kept_back(transport) == 0
+            && moment.begun().any(|record| record.is_application_data());
         // Without a reason it is what a write of nothing comes to.
         let says_why = !call.queue.is_empty() || call.error.is_retry();
         if sends {
