@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::link::{Budget, Inbound, Outbound};
 use crate::scenario::{PeerAction, Scenario, Source, Step};
+use crate::trace::QueueEntry;
 
 /// Calls of the library that every case may make, whatever its steps: the recorded cases make some 100 at most.
 const CALLS: usize = 1_000;
@@ -234,11 +235,11 @@ fn moved_each_call(step: &Step) -> Option<usize> {
 }
 
 /// Whether an error queue is longer than any library's, and how.
-pub(crate) fn of_queue(queue: &[String]) -> Option<Limit> {
+pub(crate) fn of_queue(queue: &[QueueEntry]) -> Option<Limit> {
     if queue.len() > QUEUE_ENTRIES {
         return Some(Limit::QueueEntries(QUEUE_ENTRIES));
     }
-    let bytes: usize = queue.iter().map(String::len).sum();
+    let bytes: usize = queue.iter().map(QueueEntry::text_len).sum();
     (bytes > QUEUE_BYTES).then_some(Limit::QueueBytes(QUEUE_BYTES))
 }
 
@@ -266,7 +267,9 @@ mod tests {
 
     #[test]
     fn an_error_queue_is_bounded_in_entries_and_in_bytes() {
-        let queue = |entries: usize, bytes: usize| vec!["x".repeat(bytes); entries];
+        let queue = |entries: usize, bytes: usize| {
+            vec![QueueEntry::of(None, Some(&"x".repeat(bytes - 1))); entries]
+        };
         assert_eq!(of_queue(&queue(32, 100)), None);
         assert_eq!(of_queue(&queue(33, 1)), Some(Limit::QueueEntries(32)));
         assert_eq!(of_queue(&queue(1, 4097)), Some(Limit::QueueBytes(4096)));

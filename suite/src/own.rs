@@ -8,4 +8,4 @@ pub use crate::link::{Errno, Link};
 pub use crate::scenario::{
     Cipher, Function, KeyExchange, KeyUpdate, Mode, Role, RoleState, SessionTickets, Version,
 };
-pub use crate::trace::{Call, ErrorClass, Stored, Want, queue_entry};
+pub use crate::trace::{Call, ErrorClass, QueueEntry, Stored, Want};

@@ -76,7 +76,7 @@ impl Endpoint for TwistedEnd {
             (Twist::Counts, bytes) => {
                 let mut call = self.inner.write(function, bytes)?;
                 call.queue
-                    .push(format!("asked {} times", ASKED.replace(ASKED.get() + 1)));
+                    .push(format!("test:asked {} times", ASKED.replace(ASKED.get() + 1)).into());
                 Ok(call)
             }
             (_, bytes) => self.inner.write(function, bytes),

@@ -11,7 +11,7 @@ use writeproof::link::{Link, Transfer};
 use writeproof::manual::Severity;
 use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
 use writeproof::stage;
-use writeproof::trace::{Call, Entry, ErrorClass, Outcome, Trace};
+use writeproof::trace::{Call, Entry, ErrorClass, Outcome, QueueEntry, Trace};
 
 /// What a library does when it is to write.
 type WriteFunction = fn(&Link, &[u8]) -> Call;
@@ -82,7 +82,7 @@ fn one_byte(_: &Link, _: &[u8]) -> Call {
     Call::success(1)
 }
 
-fn with_queue(queue: Vec<String>) -> Call {
+fn with_queue(queue: Vec<QueueEntry>) -> Call {
     Call {
         queue,
         ..Call::failure(ErrorClass::Ssl)
@@ -160,13 +160,14 @@ fn a_call_that_sends_without_end_is_stopped_and_its_result_is_not_told() {
 #[test]
 fn an_error_queue_is_bounded_in_entries_and_in_bytes() {
     let scenario = scenario("{ write = { len = 1 } }");
-    let many = |_: &Link, _: &[u8]| with_queue(vec!["ssl:bad length".to_owned(); 33]);
+    let many = |_: &Link, _: &[u8]| with_queue(vec![QueueEntry::from("ssl:bad length"); 33]);
     assert_eq!(stopped(&run(many, &scenario)), (1, Limit::QueueEntries(32)));
-    let long = |_: &Link, _: &[u8]| with_queue(vec!["x".repeat(10_000_000)]);
+    let long =
+        |_: &Link, _: &[u8]| with_queue(vec![QueueEntry::of(None, Some(&"x".repeat(10_000_000)))]);
     let trace = run(long, &scenario);
     assert_eq!(stopped(&trace), (1, Limit::QueueBytes(4096)));
     assert!(trace.to_string().len() < 200);
-    let right = |_: &Link, _: &[u8]| with_queue(vec!["ssl:bad length".to_owned(); 32]);
+    let right = |_: &Link, _: &[u8]| with_queue(vec![QueueEntry::from("ssl:bad length"); 32]);
     assert_eq!(run(right, &scenario).end().map(|end| end.step), None);
 }
 

@@ -48,7 +48,7 @@ use crate::peer::Session;
 use crate::scenario::{
     Cipher, Function, KeyExchange, KeyUpdate, Role, RoleState, SessionTickets, Version,
 };
-use crate::trace::{Call, ErrorClass, Interface};
+use crate::trace::{Call, ErrorClass, Interface, QueueEntry};
 
 /// rustls, with the cryptography of `ring`.
 pub struct Rustls {
@@ -404,12 +404,12 @@ where
         let own = error
             .get_ref()
             .and_then(|e| e.downcast_ref::<rustls::Error>());
-        let (class, words) = match own {
-            Some(own) => (ErrorClass::Ssl, format!("rustls:{own}")),
-            None => (ErrorClass::Syscall, format!("io:{}", error.kind())),
+        let (class, library, reason) = match own {
+            Some(own) => (ErrorClass::Ssl, "rustls", own.to_string()),
+            None => (ErrorClass::Syscall, "io", error.kind().to_string()),
         };
         Call {
-            queue: vec![words.to_lowercase()],
+            queue: vec![QueueEntry::of(Some(library), Some(&reason))],
             ..Call::failure(class)
         }
     }

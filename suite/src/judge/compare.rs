@@ -30,19 +30,19 @@ use crate::link::Budget;
 use crate::scenario::{PeerAction, Step};
 use crate::trace::{
     AlertSeen, Body, Content, Entry, ErrorClass, Interface, MessageKind, Outcome, Portion,
-    RecordSeen, Segment,
+    QueueEntry, RecordSeen, Segment,
 };
 
 /// What libssl adds since 3.2 where its record layer has failed, whatever the reason (3.6 `ssl/record/rec_layer_s3.c:528`).
-const BEHIND_THE_REASON: &str = "ssl:record layer failure";
+const BEHIND_THE_REASON: &str = "record layer failure";
 
 /// What the part of libcrypto says that libssl asked; 1.1.1 has no providers.
-const OF_PROVIDERS: &str = "provider:";
+const OF_PROVIDERS: &str = "provider";
 
 /// What the reasons of received alerts are called in the reference (3.6 `crypto/ssl_err.c:435`), and in libraries that have them
 /// by the name of SSL 3.0 (1.1.1w `ssl/ssl_err.c:1099`) or of TLS alone (4.0): the numbers are the same.
-const ALERT: &str = "ssl:ssl/tls alert ";
-const OTHER_ALERTS: [&str; 2] = ["ssl:sslv3 alert ", "ssl:tls alert "];
+const ALERT: &str = "ssl/tls alert ";
+const OTHER_ALERTS: [&str; 2] = ["sslv3 alert ", "tls alert "];
 
 /// Two traces of one case.
 pub(super) struct Pair<'p, 't> {
@@ -343,16 +343,23 @@ fn is_words(difference: &Difference) -> bool {
 }
 
 /// The reasons in an error queue, each by one name.
-pub(super) fn reasons(queue: &[String]) -> Vec<String> {
-    let of_libssl = queue.iter().any(|entry| entry.starts_with("ssl:"));
-    let is_place =
-        |entry: &str| entry == BEHIND_THE_REASON || of_libssl && entry.starts_with(OF_PROVIDERS);
+pub(super) fn reasons(queue: &[QueueEntry]) -> Vec<QueueEntry> {
+    let of_libssl = queue.iter().any(QueueEntry::is_of_ssl);
+    let is_place = |entry: &QueueEntry| match entry.is_of_ssl() {
+        true => entry.reason == BEHIND_THE_REASON,
+        false => of_libssl && entry.library == OF_PROVIDERS,
+    };
     let entries = queue.iter().filter(|entry| !is_place(entry));
-    let by_one_name = |entry: &String| {
+    let by_one_name = |entry: &QueueEntry| {
         let alert = OTHER_ALERTS
             .iter()
-            .find_map(|before| entry.strip_prefix(before));
-        alert.map_or_else(|| entry.clone(), |alert| format!("{ALERT}{alert}"))
+            .find_map(|before| entry.reason.strip_prefix(before))
+            .filter(|_| entry.is_of_ssl());
+        let reason = alert.map(|alert| format!("{ALERT}{alert}"));
+        QueueEntry {
+            reason: reason.unwrap_or_else(|| entry.reason.clone()),
+            ..entry.clone()
+        }
     };
     entries.map(by_one_name).collect()
 }

@@ -10,8 +10,8 @@ use serde::{Serialize, Serializer};
 use crate::limits::{LINE, shortened};
 use crate::link::Errno;
 use crate::trace::{
-    AlertSeen, Call, Content, Entry, ErrorClass, Outcome, PeerEnd, PeerReport, RecordSeen, Stored,
-    Trace, Want,
+    AlertSeen, Call, Content, Entry, ErrorClass, Outcome, PeerEnd, PeerReport, QueueEntry,
+    RecordSeen, Stored, Trace, Want,
 };
 
 /// One way in which a trace differs from the reference's.
@@ -59,7 +59,7 @@ pub enum Value {
     /// What the library waits for; nothing if it has no `SSL_want`.
     Want(Option<Want>),
     /// An error queue, oldest entry first.
-    Queue(Vec<String>),
+    Queue(Vec<QueueEntry>),
     /// The system's error; nothing if the library has none.
     Errno(Option<Errno>),
     /// Bytes that were read; nothing if there was no read.
@@ -383,7 +383,7 @@ impl Value {
             Self::Want(want) => or(want.map(|want| want.to_string()), "not told"),
             Self::Errno(errno) => or(errno.map(|errno| errno.to_string()), "not told"),
             Self::Queue(queue) if queue.is_empty() => "empty".to_owned(),
-            Self::Queue(queue) => queue.join(", "),
+            Self::Queue(queue) => QueueEntry::joined(queue),
             Self::Bytes(bytes) => or(bytes.as_ref().map(Content::to_string), "nothing"),
             Self::Records(records) => words_of_records(records),
             Self::End(end) => or(end.as_ref().map(PeerEnd::to_string), "no end"),

@@ -134,7 +134,9 @@ fn is_error_class(word: &str) -> bool {
 mod tests {
     use super::*;
     use crate::link::Errno;
-    use crate::trace::{Call, Entry, Outcome, PeerEnd, PeerReport, Stored, Trace, Want};
+    use crate::trace::{
+        Call, Entry, Outcome, PeerEnd, PeerReport, QueueEntry, Stored, Trace, Want,
+    };
 
     /// What is read of an entry that was written.
     fn told(action: &str, result: Outcome) -> String {
@@ -169,7 +171,7 @@ mod tests {
         let call = Call {
             ret: 0,
             written: Some(Stored::Untouched),
-            queue: vec!["system library:EPIPE".to_owned(), "ssl:x y".to_owned()],
+            queue: QueueEntry::split("system library:EPIPE, ssl:x y"),
             errno: Errno::from_name("EPIPE"),
             want: Some(Want::Writing),
             ..Call::failure(ErrorClass::Syscall)

@@ -8,6 +8,7 @@
 mod content;
 mod evidence;
 mod message;
+mod queue;
 mod record;
 mod stream;
 mod text;
@@ -21,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 pub use content::{Content, LEFT, Pattern, Segment};
 pub use evidence::{Argument, Asked, Attempt, Interface, Setting, Verb};
 pub use message::{AlertSeen, MessageKind, MessageSeen};
+pub use queue::QueueEntry;
 pub use record::{Body, Flaw, Portion, Protection, RecordSeen, assign};
 pub use stream::Stream;
 
@@ -202,8 +204,8 @@ pub struct Call {
     /// `SSL_want`, where the library has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub want: Option<Want>,
-    /// The whole error queue, oldest first, as `library:reason` in lower case.
-    pub queue: Vec<String>,
+    /// The whole error queue, oldest first.
+    pub queue: Vec<QueueEntry>,
     /// errno after a call that did not succeed (0 before it), where the library uses it; after a
     /// success it says nothing (errno(3)).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -236,8 +238,8 @@ impl Call {
     }
 
     /// A call that failed with -1, as a binding tells it: what `SSL_get_error` said, the entries of the
-    /// error queue, oldest first ([`queue_entry`]), and the transport's error, where it is known.
-    pub fn failed(number: i32, queue: Vec<String>, errno: Option<Errno>) -> Self {
+    /// error queue, oldest first ([`QueueEntry::of`]), and the transport's error, where it is known.
+    pub fn failed(number: i32, queue: Vec<QueueEntry>, errno: Option<Errno>) -> Self {
         Self {
             queue,
             errno,
@@ -253,13 +255,6 @@ impl Call {
             (ret, None) => usize::try_from(ret).ok().filter(|&bytes| bytes > 0),
         }
     }
-}
-
-/// An entry of an error queue as a trace names it, from the words of a library of the `libssl` kind:
-/// `SSL routines` and `bad length` are `ssl:bad length`.
-pub fn queue_entry(library: Option<&str>, reason: Option<&str>) -> String {
-    let library = library.unwrap_or_default().trim_end_matches(" routines");
-    format!("{library}:{}", reason.unwrap_or_default()).to_lowercase()
 }
 
 /// What a call stored through a pointer to a number.

@@ -13,8 +13,8 @@
 use std::fmt::{self, Write as _};
 
 use super::{
-    Call, Entry, ErrorClass, LeftOut, Outcome, PeerEnd, PeerReport, Portion, RecordSeen, Stored,
-    Trace, Want,
+    Call, Entry, ErrorClass, LeftOut, Outcome, PeerEnd, PeerReport, Portion, QueueEntry,
+    RecordSeen, Stored, Trace, Want,
 };
 use crate::limits::{LINE, shortened};
 use crate::link::Errno;
@@ -111,7 +111,7 @@ impl fmt::Display for Call {
             None => {}
         }
         if !self.queue.is_empty() {
-            write!(f, "  {}", self.queue.join(", "))?;
+            write!(f, "  {}", QueueEntry::joined(&self.queue))?;
         }
         let empty = self.queue.is_empty();
         match (self.error, self.errno) {

@@ -12,7 +12,7 @@ use super::{CODE_BITS, QUEUE_LIMIT, Way, clear_errors, number};
 use crate::backend::{Bytes, Endpoint, Setup, Switch, Unsupported};
 use crate::link::{Errno, Link};
 use crate::scenario::{Function, KeyUpdate, Mode, Role, RoleState, StaleError};
-use crate::trace::{Call, ErrorClass, Stored, Want};
+use crate::trace::{Call, ErrorClass, QueueEntry, Stored, Want};
 
 /// What stands in the place for a number before the call, to see whether the call stores one: no
 /// length that a write can have.
@@ -173,7 +173,7 @@ impl Connection {
     }
 
     /// Takes the whole error queue, oldest entry first.
-    fn drain_queue(&self) -> Vec<String> {
+    fn drain_queue(&self) -> Vec<QueueEntry> {
         let next = || {
             // SAFETY: no precondition.
             let code = unsafe { self.api.ERR_get_error?() } & CODE_BITS;
@@ -182,8 +182,7 @@ impl Connection {
         std::iter::from_fn(next).take(QUEUE_LIMIT).collect()
     }
 
-    /// `library:reason`, both in lower case with spaces: numbers differ between libraries.
-    fn entry(&self, code: c_ulong) -> String {
+    fn entry(&self, code: c_ulong) -> QueueEntry {
         let text = |name: Option<unsafe extern "C" fn(c_ulong) -> *const c_char>| {
             // SAFETY: answers null or a string that lives as long as the library.
             let text = unsafe { name?(code) };
@@ -193,15 +192,14 @@ impl Connection {
             // What controls a terminal is no part of a name.
             Some(text.replace('_', " ").replace(char::is_control, "\u{fffd}"))
         };
-        let library = text(self.api.ERR_lib_error_string)
-            .map(|name| name.trim_end_matches(" routines").to_owned())
-            .unwrap_or_else(|| "unknown library".to_owned());
-        if library == "system library" {
-            return format!("{library}:{}", system_reason(code));
+        let library = text(self.api.ERR_lib_error_string);
+        let library = library.as_deref().unwrap_or("unknown library");
+        if library == QueueEntry::SYSTEM {
+            return QueueEntry::of_system(system_reason(code));
         }
-        let reason = text(self.api.ERR_reason_error_string)
-            .unwrap_or_else(|| "a reason without a name".to_owned());
-        format!("{library}:{reason}")
+        let reason = text(self.api.ERR_reason_error_string);
+        let reason = reason.as_deref().unwrap_or("a reason without a name");
+        QueueEntry::of(Some(library), Some(reason))
     }
 
     /// Leaves entries in the error queue, oldest first; answers whether the library did.

@@ -14,7 +14,7 @@ use super::effect::{ERRORS, Scope, one_or_more, quoted, scope};
 use crate::judge::compare::reasons;
 use crate::judge::difference::{Aspect, Difference, Value};
 use crate::scenario::form::{Fault, Node};
-use crate::trace::ErrorClass;
+use crate::trace::{ErrorClass, QueueEntry};
 
 /// In what a library differs.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub struct Divergence {
     aspects: Vec<Aspect>,
     errors: Vec<ErrorClass>,
     others: Vec<ErrorClass>,
-    queues: Vec<Vec<String>>,
+    queues: Vec<Vec<QueueEntry>>,
     /// Where it stands in the file, in bytes.
     pub(super) at: usize,
 }
@@ -94,11 +94,7 @@ impl Divergence {
             Ok(fields.read(key, classes)?.unwrap_or_default())
         };
         let aspects = |node| one_or_more(node, |node: Node<'_>| node.choice(ASPECTS));
-        let entries = |node: Node<'_>| {
-            let text = node.text("text", |_| true)?;
-            let entries = text.split(", ").filter(|entry| !entry.is_empty());
-            Ok(entries.map(str::to_owned).collect())
-        };
+        let entries = |node: Node<'_>| node.text("text", |_| true).map(QueueEntry::split);
         let divergence = Self {
             scope: scope(&fields, place)?,
             aspects: fields.read("aspect", aspects)?.unwrap_or_default(),
@@ -182,7 +178,7 @@ impl Divergence {
         for index in 0..self.queues.len() {
             let mut other = self.clone();
             let entries = other.queues.remove(index);
-            without.push((format!("entries {}", entries.join(", ")), other));
+            without.push((format!("entries {}", QueueEntry::joined(&entries)), other));
         }
         without.retain(|(_, other)| !other.is_empty());
         without

@@ -26,7 +26,9 @@ use super::number::Number;
 use crate::judge::monitor::{Contradiction, Gap, Observation, Wanted};
 use crate::scenario::form::{Fault, Fields, Node};
 use crate::scenario::parse::clause as clause_id;
-use crate::trace::{AlertSeen, Body, ErrorClass, Flaw, MessageKind, Outcome, RecordSeen};
+use crate::trace::{
+    AlertSeen, Body, ErrorClass, Flaw, MessageKind, Outcome, QueueEntry, RecordSeen,
+};
 use crate::wire::ContentType;
 
 /// What a known issue breaks.
@@ -65,7 +67,7 @@ pub enum Scope {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Pattern {
     errors: Vec<ErrorClass>,
-    queues: Option<Vec<String>>,
+    queues: Option<Vec<Vec<QueueEntry>>>,
     returns: Option<i64>,
     records: Vec<RecordKind>,
     message: Option<MessageKind>,
@@ -260,12 +262,12 @@ pub(super) fn one_or_more<'t, T>(
 
 impl Pattern {
     fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
-        let text = |node: Node<'_>| node.text("text", |_| true).map(str::to_owned);
+        let queue = |node: Node<'_>| node.text("text", |_| true).map(QueueEntry::split);
         Ok(Self {
             errors: fields
                 .read("error", |node| one_or_more(node, error_class))?
                 .unwrap_or_default(),
-            queues: fields.read("queue", |node| one_or_more(node, text))?,
+            queues: fields.read("queue", |node| one_or_more(node, queue))?,
             returns: fields.read("returns", |node| {
                 node.number(i64::from(i32::MIN)..=i64::from(i32::MAX))
             })?,
@@ -335,24 +337,13 @@ impl Pattern {
             return false;
         }
         let stale = history.moment(at).before.stale_error;
-        let is_queue = |wanted: &str| {
-            let wanted: Vec<&str> = wanted
-                .split(", ")
-                .filter(|entry| !entry.is_empty())
-                .collect();
-            // Entries of another call may stand before those of this one.
-            answer.queue == wanted
-                || (stale
-                    && answer.queue.ends_with(
-                        &wanted
-                            .iter()
-                            .map(|&entry| entry.to_owned())
-                            .collect::<Vec<_>>(),
-                    ))
+        // Entries of another call may stand before those of this one.
+        let is_queue = |wanted: &[QueueEntry]| {
+            answer.queue == wanted || (stale && answer.queue.ends_with(wanted))
         };
         let queue = match &self.queues {
             Some(queues) => queues.iter().any(|queue| is_queue(queue)),
-            None => is_queue(""),
+            None => is_queue(&[]),
         };
         queue && (self.errors.is_empty() || self.errors.contains(&answer.error))
     }

@@ -2,7 +2,7 @@
 
 use super::{Came, Contradiction, Course, Moment, Monitor, Notes, Observation, has_succeeded};
 use crate::link::{Errno, Refusal};
-use crate::trace::{Attempt, Call, ErrorClass, Want};
+use crate::trace::{Attempt, Call, ErrorClass, QueueEntry, Want};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("error.get-error-after-failure", get_error_after_failure),
@@ -164,10 +164,8 @@ pub(super) fn check_errno(moment: &Moment<'_>, call: &Call, notes: &mut Notes) {
         return;
     }
     // Where both ways failed, either is a reason.
-    let is_reported = |errno: Errno| {
-        let name = errno.to_string();
-        seen == errno || call.queue.iter().any(|entry| entry.ends_with(&name))
-    };
+    let is_reported =
+        |errno: Errno| seen == errno || call.queue.contains(&QueueEntry::of_system(errno));
     let kept = failures(moment).any(is_reported);
     notes.check(
         kept,
@@ -329,7 +327,7 @@ mod tests {
         let fails = |errno, queue: &[&str]| {
             let call = Call {
                 errno: Some(errno),
-                queue: queue.iter().map(|&entry| entry.to_owned()).collect(),
+                queue: queue.iter().map(|&entry| entry.into()).collect(),
                 ..failed(-1, ErrorClass::Syscall)
             };
             let script = Script::tls13().write(9, call);
@@ -408,7 +406,7 @@ mod tests {
     fn a_success_leaves_no_error() {
         let clause = "error.success-leaves-no-error";
         let left = Call {
-            queue: vec!["ssl:bad length".to_owned()],
+            queue: vec!["ssl:bad length".into()],
             ..Call::success(9)
         };
         let base = Script::tls13();

@@ -7,7 +7,9 @@
 use std::fmt;
 
 use crate::link::Errno;
-use crate::trace::{Call, Content, ErrorClass, Flaw, Outcome, RecordSeen, Segment, Want};
+use crate::trace::{
+    Call, Content, ErrorClass, Flaw, Outcome, QueueEntry, RecordSeen, Segment, Want,
+};
 
 /// What was observed where a clause is broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +88,7 @@ pub struct Answer {
     /// `SSL_get_error`.
     pub error: ErrorClass,
     /// The error queue, oldest entry first.
-    pub queue: Vec<String>,
+    pub queue: Vec<QueueEntry>,
 }
 
 /// What contradicts the answer of a call.
@@ -216,7 +218,7 @@ impl fmt::Display for Answer {
         if self.queue.is_empty() {
             return Ok(());
         }
-        write!(f, " ({})", self.queue.join(", "))
+        write!(f, " ({})", QueueEntry::joined(&self.queue))
     }
 }
 

@@ -9,7 +9,8 @@ use crate::scenario::{
 };
 use crate::trace::{
     AlertSeen, Argument, Asked, Attempt, Body, Call, Entry, ErrorClass, Interface, MessageSeen,
-    Outcome, PeerReport, Portion, Protection, RecordSeen, Segment, Setting, Stored, Trace, Verb,
+    Outcome, PeerReport, Portion, Protection, QueueEntry, RecordSeen, Segment, Setting, Stored,
+    Trace, Verb,
 };
 use crate::wire::ContentType;
 
@@ -272,7 +273,7 @@ pub(in crate::judge) fn failed(ret: i64, error: ErrorClass) -> Call {
 /// A failure with `SSL_ERROR_SSL` and this entry in the queue.
 pub(in crate::judge) fn refused(entry: &str) -> Call {
     Call {
-        queue: vec![entry.to_owned()],
+        queue: vec![QueueEntry::from(entry)],
         ..Call::failure(ErrorClass::Ssl)
     }
 }

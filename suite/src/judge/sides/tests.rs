@@ -76,7 +76,7 @@ fn first_call_that_counts_is_the_finding() {
 fn other_words_for_one_reason_do_not_count() {
     let of = |entries: &[&str]| {
         let mut call = Call::failure(ErrorClass::Ssl);
-        call.queue = entries.iter().map(|&entry| entry.to_owned()).collect();
+        call.queue = entries.iter().map(|&entry| entry.into()).collect();
         Script::tls13().write(9, call)
     };
     let alert = of(&["ssl:ssl/tls alert bad record mac"]);

@@ -9,7 +9,7 @@ use super::{
     repeated_of, what_of,
 };
 use crate::judge::monitor::Observation;
-use crate::trace::{AlertSeen, ErrorClass, RecordSeen};
+use crate::trace::{AlertSeen, ErrorClass, QueueEntry, RecordSeen};
 
 impl Pattern {
     /// All that a file can say of this observation, but for its number.
@@ -20,7 +20,7 @@ impl Pattern {
             errors: answer.map(|answer| answer.error).into_iter().collect(),
             queues: answer
                 .filter(|answer| !answer.queue.is_empty())
-                .map(|answer| vec![answer.queue.join(", ")]),
+                .map(|answer| vec![answer.queue.clone()]),
             returns: answer.map(|answer| answer.ret),
             records: record.map(RecordKind::of).into_iter().collect(),
             message: record.and_then(|record| Some(record.messages().first()?.kind)),
@@ -110,9 +110,14 @@ impl super::Effect {
 /// The keys that come after `clause` and `in`, each after a comma.
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |text: &String| quoted(text);
+        let queue = |queue: &Vec<QueueEntry>| quoted(&QueueEntry::joined(queue));
         write_key(f, "error", &self.errors, error)?;
-        write_key(f, "queue", self.queues.as_deref().unwrap_or_default(), text)?;
+        write_key(
+            f,
+            "queue",
+            self.queues.as_deref().unwrap_or_default(),
+            queue,
+        )?;
         write_key(f, "returns", self.returns.as_slice(), i64::to_string)?;
         write_key(f, "record", &self.records, |kind| quoted(&kind.to_string()))?;
         write_key(f, "message", self.message.as_slice(), |kind| {

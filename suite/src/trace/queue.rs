@@ -1,0 +1,93 @@
+//! Entries of an error queue.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::link::Errno;
+
+/// An entry of an error queue, by the names of its library and of its reason; in files as in `ssl:bad length`. Names are in lower
+/// case, with spaces: numbers differ between libraries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
+pub struct QueueEntry {
+    /// Where the error is from, as in `ssl`.
+    pub library: String,
+    /// What it is, as in `bad length`; of the system an [`Errno`], as in `ECONNRESET`.
+    pub reason: String,
+}
+
+impl QueueEntry {
+    /// The library of the functions that are under test.
+    pub const SSL: &str = "ssl";
+
+    /// The library whose reasons are error numbers.
+    pub const SYSTEM: &str = "system library";
+
+    /// From the words of a library of the `libssl` kind: `SSL routines` and `bad length` are `ssl:bad length`.
+    pub fn of(library: Option<&str>, reason: Option<&str>) -> Self {
+        let library = library.unwrap_or_default().trim_end_matches(" routines");
+        Self {
+            library: library.to_lowercase(),
+            reason: reason.unwrap_or_default().to_lowercase(),
+        }
+    }
+
+    /// An error of the system.
+    pub fn of_system(errno: Errno) -> Self {
+        Self {
+            library: Self::SYSTEM.to_owned(),
+            reason: errno.to_string(),
+        }
+    }
+
+    /// Whether it is from the library of the functions that are under test.
+    pub fn is_of_ssl(&self) -> bool {
+        self.library == Self::SSL
+    }
+
+    /// How long it is in a file, in bytes.
+    pub fn text_len(&self) -> usize {
+        self.library.len() + 1 + self.reason.len()
+    }
+
+    /// The entries, as a trace and the ledger tell them.
+    pub fn joined(queue: &[Self]) -> String {
+        let entries: Vec<String> = queue.iter().map(Self::to_string).collect();
+        entries.join(", ")
+    }
+
+    /// The entries that are told like this.
+    pub fn split(text: &str) -> Vec<Self> {
+        let entries = text.split(", ").filter(|entry| !entry.is_empty());
+        entries.map(Self::from).collect()
+    }
+}
+
+impl fmt::Display for QueueEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.library, self.reason)
+    }
+}
+
+impl From<&str> for QueueEntry {
+    fn from(text: &str) -> Self {
+        let (library, reason) = text.split_once(':').unwrap_or((text, ""));
+        Self {
+            library: library.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+impl From<String> for QueueEntry {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<QueueEntry> for String {
+    fn from(entry: QueueEntry) -> Self {
+        entry.to_string()
+    }
+}
