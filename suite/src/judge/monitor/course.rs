@@ -445,7 +445,7 @@ impl State {
         let is_handshake = matches!(entry.asked.step(), Some(Step::Handshake));
         self.established |= call.error == ErrorClass::None && is_handshake;
         self.transport_failed |= self.transport_fails(entry);
-        self.dead |= is_deadly(&entry.asked, call);
+        self.dead |= is_deadly(&entry.asked, call, self.transport_fails(entry));
     }
 
     fn see_records(&mut self, entry: &Entry) {
@@ -610,13 +610,16 @@ impl State {
     }
 }
 
-/// Whether this end of a call can mean the end of the connection.
-fn is_deadly(asked: &Asked, call: &Call) -> bool {
+/// Whether this end of a call can mean the end of the connection, in which the transport failed or did not.
+fn is_deadly(asked: &Asked, call: &Call, transport_fails: bool) -> bool {
     if !matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
         return false;
     }
     match asked {
-        Asked::Write(attempt) => !attempt.argument.is_empty() || !call.queue.is_empty(),
+        // A write of nothing has no class of its own where it has sent nothing.
+        Asked::Write(attempt) => {
+            !attempt.argument.is_empty() || !call.queue.is_empty() || transport_fails
+        }
         Asked::Flush | Asked::Step(Step::Handshake | Step::Read(_)) => true,
         // One that has sent close_notify and waits for the peer's returns 0 (SSL_shutdown(3)).
         Asked::Step(Step::Shutdown) => call.ret < 0,
