@@ -410,7 +410,7 @@ static PREDICATES: &[Predicate] = &[
     }),
     input("takes-unreadable", |at| at.takes(RecordSeen::is_unreadable)),
     // How the connection stands before this moment.
-    state("established", |at| at.before().established),
+    state("established", |at| at.before().established()),
     state("pending", |at| at.pending(Pending::asks)),
     state("pending-begun", |at| at.pending(|pending| pending.begun)),
     state("pending-wants-read", |at| {
@@ -426,13 +426,13 @@ static PREDICATES: &[Predicate] = &[
     state("renegotiates", |at| {
         at.before().renegotiates() || at.after().renegotiates()
     }),
-    state("closed", |at| at.before().closed),
+    state("closed", |at| at.before().own.is_closed()),
     input("shut-down", |at| at.before().shut_down),
     state("peer-closed", |at| at.before().may_have_read_close()),
     state("peer-failed", |at| {
-        at.before().peer_failed || at.may_take_alert_of_a_failure()
+        at.before().peer.is_failed() || at.may_take_alert_of_a_failure()
     }),
-    state("alert-sent", |at| at.before().failed),
+    state("alert-sent", |at| at.before().own.is_failed()),
     state("failed", |at| at.before().dead),
     state("transport-has-failed", |at| at.before().transport_failed),
     state("gave-up-a-write", |at| at.before().gave_up_a_write),

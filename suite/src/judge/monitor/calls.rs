@@ -83,7 +83,7 @@ fn may_only_wait(course: &Course<'_>, moment: &Moment<'_>, which: Which) -> bool
     let before = &moment.before;
     let is_over = before.is_over() && !(which != Which::Handshake && before.is_closed_only());
     let in_order = !is_over
-        && !before.peer_gave_up
+        && !before.peer_gave_up()
         && !before.transport_failed
         && !before.meddled
         && !before.transport_fails(moment.entry)
@@ -93,7 +93,7 @@ fn may_only_wait(course: &Course<'_>, moment: &Moment<'_>, which: Which) -> bool
         Which::Read => true,
         Which::Handshake => !before.shut_down,
         Which::Shutdown => {
-            before.established && !before.shakes_hands() && !before.has_more_to_send()
+            before.established() && !before.shakes_hands() && !before.has_more_to_send()
         }
     };
     in_order && in_place && course.setting.role_state == RoleState::Set
@@ -109,7 +109,7 @@ fn has_been_ended(moment: &Moment<'_>, which: Which, call: &Call) -> bool {
     // In a handshake something may have come in an earlier turn than the last.
     let has_read = has_read || !moment.entry.taken.is_empty() || which == Which::Handshake;
     match call.error {
-        ErrorClass::Ssl => !call.queue.is_empty() && (has_read || moment.before.closed),
+        ErrorClass::Ssl => !call.queue.is_empty() && (has_read || moment.before.own.is_closed()),
         ErrorClass::ZeroReturn => true,
         _ => false,
     }

@@ -37,7 +37,7 @@ pub(super) static MONITORS: &[Monitor] = &[
 
 fn no_write_after_shutdown(course: &Course<'_>, notes: &mut Notes) {
     for (moment, attempt, call) in course.writes() {
-        if moment.before.closed && !attempt.argument.is_empty() {
+        if moment.before.own.is_closed() && !attempt.argument.is_empty() {
             let kept = !has_succeeded(attempt.function, call);
             notes.check(kept, moment, "a failure", Came(call));
         }
@@ -80,7 +80,7 @@ fn nothing_after_close_notify(course: &Course<'_>, notes: &mut Notes) {
 fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
     nothing_after(course, notes, AlertSeen::is_fatal);
     for (index, moment) in course.moments.iter().enumerate() {
-        let over = moment.before.peer_failed && moment.before.dead;
+        let over = moment.before.peer.is_failed() && moment.before.dead;
         if !over || moment.call().is_none() || moment.entry.asked == Asked::Flush {
             continue;
         }
@@ -103,8 +103,8 @@ fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
 
 fn write_fails_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
     for (moment, attempt, call) in course.writes() {
-        let received = moment.before.peer_failed && moment.before.dead;
-        if (moment.before.failed || received) && !attempt.argument.is_empty() {
+        let received = moment.before.peer.is_failed() && moment.before.dead;
+        if (moment.before.own.is_failed() || received) && !attempt.argument.is_empty() {
             let kept = !has_succeeded(attempt.function, call);
             notes.check(kept, moment, "a failure", Came(call));
         }
@@ -117,7 +117,7 @@ fn peer_close_leaves_writing(course: &Course<'_>, notes: &mut Notes) {
         return;
     }
     for (moment, _, call) in course.writes() {
-        if moment.before.peer_closed && moment.is_rightful() && moment.is_sound() {
+        if moment.before.peer.is_closed() && moment.is_rightful() && moment.is_sound() {
             let kept = call.error == ErrorClass::None || call.error.is_retry();
             notes.check(kept, moment, "the write goes on", Came(call));
         }
@@ -143,7 +143,10 @@ fn shutdowns<'c, 't>(
     moments.filter_map(|(index, moment)| {
         let before = &moment.before;
         let is_shutdown = moment.step() == Some(&Step::Shutdown);
-        let may = before.established && !before.dead && !before.failed && !before.peer_failed;
+        let may = before.established()
+            && !before.dead
+            && !before.own.is_failed()
+            && !before.peer.is_failed();
         (is_shutdown && may).then_some((index, moment, moment.call()?))
     })
 }
@@ -182,10 +185,10 @@ fn zero_means_sent(course: &Course<'_>, notes: &mut Notes) {
             continue;
         }
         let after = course.after(index);
-        if !after.closed {
+        if !after.own.is_closed() {
             let seen = Came(call).but(Contradiction::CloseNotifyNotSent);
             notes.violated(moment, "0 only when close_notify has been sent", seen);
-        } else if after.peer_closed && has_reported_close(course, index) {
+        } else if after.peer.is_closed() && has_reported_close(course, index) {
             let seen = Came(call).but(Contradiction::PeerHasClosed);
             notes.violated(moment, "1, as both have sent close_notify", seen);
         } else {
@@ -201,13 +204,13 @@ fn one_means_closed(course: &Course<'_>, notes: &mut Notes) {
             continue;
         }
         let after = course.after(index);
-        let but = if after.closed {
+        let but = if after.own.is_closed() {
             Contradiction::PeerHasNotClosed
         } else {
             Contradiction::CloseNotifyNotSent
         };
         let expected = "1 only when close_notify has been sent and the peer's has come";
-        let kept = after.closed && after.may_have_read_close();
+        let kept = after.own.is_closed() && after.may_have_read_close();
         notes.check(kept, moment, expected, Came(call).but(but));
     }
 }
@@ -233,7 +236,7 @@ fn owes_an_alert(moment: &Moment<'_>, call: &Call) -> bool {
     };
     let before = &moment.before;
     // Who is told by an alert of the peer does not answer by one.
-    let is_told = before.peer_gave_up || {
+    let is_told = before.peer_gave_up() || {
         let mut taken = moment.entry.taken.iter();
         taken.any(|record| record.alert().is_some_and(AlertSeen::is_fatal))
     };

@@ -23,7 +23,7 @@ fn transparent(course: &Course<'_>, notes: &mut Notes) {
         return;
     }
     for (moment, _, call) in course.writes() {
-        if !moment.before.established && moment.is_rightful() && moment.is_sound() {
+        if !moment.before.established() && moment.is_rightful() && moment.is_sound() {
             let kept = call.error == ErrorClass::None || call.error.is_retry();
             notes.check(kept, moment, "the handshake goes on", Came(call));
         }
@@ -56,8 +56,8 @@ fn failed_stays_failed(course: &Course<'_>, notes: &mut Notes) {
             continue;
         };
         let before = &moment.before;
-        let alerted = before.failed || before.peer_failed;
-        if before.established || !before.dead || !alerted || attempt.argument.is_empty() {
+        let alerted = before.own.is_failed() || before.peer.is_failed();
+        if before.established() || !before.dead || !alerted || attempt.argument.is_empty() {
             continue;
         }
         let mut begun = course.begun(index).flatten();
@@ -104,13 +104,13 @@ fn is_asked(course: &Course<'_>, moment: &Moment<'_>) -> bool {
             .is_some_and(|call| call.error == ErrorClass::None)
     {
         let before = &moment.before;
-        return before.established && !before.shut_down && !before.renegotiates();
+        return before.established() && !before.shut_down && !before.renegotiates();
     }
     let wish = match course.setting.variant.role {
         Role::Client => HandshakeType::HelloRequest,
         Role::Server => HandshakeType::ClientHello,
     };
-    moment.before.established
+    moment.before.established()
         && moment
             .entry
             .taken

@@ -35,7 +35,7 @@ fn waits_in_vain(moment: &Moment<'_>) -> bool {
         Body::Alert { alert, .. } => alert.is_close_notify(),
         _ => false,
     };
-    let has_closed = moment.before.peer_closed || moment.entry.taken.iter().any(closes);
+    let has_closed = moment.before.peer.is_closed() || moment.entry.taken.iter().any(closes);
     // Or it comes to that only now, when the transport takes what it has to say.
     let speaks = |record: &RecordSeen| !record.messages().is_empty();
     let waits = moment.before.pending.as_ref().is_some_and(waits);

@@ -1,0 +1,173 @@
+//! How far a connection has come with its handshakes.
+
+use crate::scenario::{Step, Version};
+use crate::trace::{Body, Entry, RecordSeen};
+
+/// Where a connection stands with its handshakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handshake {
+    /// The first one is not done.
+    First {
+        finished: Finished,
+        /// A later one is wished for already, and comes up behind it.
+        wished: bool,
+    },
+    /// None is under way.
+    Done,
+    /// A later one was wished for, or has begun, and is not over.
+    Later(Later),
+}
+
+/// A handshake within a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Later {
+    finished: Finished,
+    /// The library has taken data or an alert of the peer since it began.
+    disturbed: bool,
+}
+
+/// Which ends have sent their finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Finished {
+    #[default]
+    Neither,
+    Own,
+    Peer,
+    Both,
+}
+
+impl Finished {
+    fn see(self, own: bool, peer: bool) -> Self {
+        let own = own || matches!(self, Self::Own | Self::Both);
+        let peer = peer || matches!(self, Self::Peer | Self::Both);
+        match (own, peer) {
+            (false, false) => Self::Neither,
+            (true, false) => Self::Own,
+            (false, true) => Self::Peer,
+            (true, true) => Self::Both,
+        }
+    }
+}
+
+impl Default for Handshake {
+    fn default() -> Self {
+        Self::First {
+            finished: Finished::Neither,
+            wished: false,
+        }
+    }
+}
+
+impl Handshake {
+    pub(super) fn is_established(self) -> bool {
+        !matches!(self, Self::First { .. })
+    }
+
+    /// Whether a handshake within the connection is under way.
+    pub(super) fn is_later(self) -> bool {
+        matches!(self, Self::Later(_))
+    }
+
+    /// Whether a handshake within the connection is under way, or wished for.
+    pub(super) fn is_later_or_wished(self) -> bool {
+        match self {
+            Self::First { wished, .. } => wished,
+            Self::Done => false,
+            Self::Later(_) => true,
+        }
+    }
+
+    /// Whether one is under way within the connection, and the library has taken data or an alert of the peer since it began.
+    pub(super) fn is_disturbed(self) -> bool {
+        matches!(self, Self::Later(later) if later.disturbed)
+    }
+
+    /// A call has shown that the first one is done.
+    pub(super) fn establish(&mut self) {
+        if let Self::First { wished, .. } = *self {
+            *self = if wished {
+                Self::Later(Later::default())
+            } else {
+                Self::Done
+            };
+        }
+    }
+
+    /// A write has got through: that shows the first one done, if the library has sent its finished. It may keep the bytes until
+    /// then, and have none to keep.
+    pub(super) fn see_write(&mut self) {
+        if let Self::First {
+            finished: Finished::Own | Finished::Both,
+            ..
+        } = self
+        {
+            self.establish();
+        }
+    }
+
+    /// Follows the records of this entry; in TLS 1.2 there may be handshakes within the connection (RFC 5246, section 7.4.1.1:
+    /// hello_request).
+    pub(super) fn see(&mut self, entry: &Entry, version: Version) {
+        let may_be_later = version == Version::Tls12;
+        let asks = may_be_later && matches!(entry.asked.step(), Some(Step::Renegotiate));
+        match *self {
+            Self::First { finished, wished } => {
+                let finished = finished.see(ends(&entry.sent), ends(&entry.taken));
+                *self = Self::First {
+                    finished,
+                    wished: wished || asks,
+                };
+                // A write of nothing shakes hands too, and says nothing of it.
+                if finished == Finished::Both {
+                    self.establish();
+                }
+                if let Self::Later(later) = self {
+                    later.disturbed = entry.taken.iter().any(disturbs);
+                }
+            }
+            Self::Done => {
+                let mut records = entry.sent.iter().chain(&entry.taken);
+                if asks || (may_be_later && records.any(RecordSeen::has_hello)) {
+                    *self = Later::default().after(entry);
+                }
+            }
+            Self::Later(later) => *self = later.after(entry),
+        }
+    }
+}
+
+impl Later {
+    fn after(self, entry: &Entry) -> Handshake {
+        let finished = self.finished.see(ends(&entry.sent), ends(&entry.taken));
+        if finished != Finished::Both {
+            return Handshake::Later(Self {
+                finished,
+                disturbed: self.disturbed || entry.taken.iter().any(disturbs),
+            });
+        }
+        // The call that ends one may go on and take what begins the next.
+        let last = entry.taken.iter().rposition(RecordSeen::has_finished);
+        let behind = last.map_or(&[][..], |last| &entry.taken[last + 1..]);
+        if behind.iter().any(RecordSeen::has_hello) {
+            Handshake::Later(Self {
+                finished: Finished::Neither,
+                disturbed: behind.iter().any(disturbs),
+            })
+        } else {
+            Handshake::Done
+        }
+    }
+}
+
+fn disturbs(record: &RecordSeen) -> bool {
+    matches!(
+        record.body,
+        Body::Alert { .. } | Body::ApplicationData { .. }
+    )
+}
+
+/// Whether the message that ends a handshake is in one of these records, to its end.
+fn ends(records: &[RecordSeen]) -> bool {
+    let mut complete = records.iter().filter(|record| record.is_complete());
+    complete.any(RecordSeen::has_finished)
+}
