@@ -146,9 +146,11 @@ impl Conjunct<'_> {
         held: &mut Option<Vec<bool>>,
     ) -> bool {
         let moment = violation.moment;
-        let mut effects = self.issue.breaks.iter().filter(|effect| {
-            effect.clause == clause && effect.explains(&violation.observed, history, moment)
-        });
+        let mut effects = self
+            .issue
+            .breaks
+            .iter()
+            .filter(|effect| effect.explains(clause, &violation.observed, history, moment));
         let Some(first) = effects.next() else {
             return false;
         };

@@ -164,7 +164,43 @@ pub(super) const ERRORS: [(&str, ErrorClass); 6] = [
     ("ZERO_RETURN", ErrorClass::ZeroReturn),
 ];
 
+/// The clauses that say that a right call goes on, or waits. What a call answered instead is one fact, however many of them it
+/// breaks: an issue that explains the answer for one of them explains it for all.
+const GOES_ON: [&str; 12] = [
+    "calls.failed-transport-is-syscall",
+    "calls.would-block",
+    "closing.peer-close-leaves-writing",
+    "error.failed-transport-is-syscall",
+    "handshake.transparent",
+    "partial.rest-in-a-new-write",
+    "renegotiation.transparent",
+    "retry.moving-buffer",
+    "retry.read-in-between",
+    "retry.same-arguments",
+    "would-block.want-write",
+    "zero.write-ex-is-allowed",
+];
+
 impl Effect {
+    /// Whether it explains a violation of this clause at this moment, if its scope reaches there.
+    pub(super) fn explains(
+        &self,
+        clause: &str,
+        observed: &Observation,
+        history: &History<'_, '_>,
+        at: usize,
+    ) -> bool {
+        let is_one_fact = || {
+            let says_so = |clause: &str| GOES_ON.contains(&clause);
+            says_so(&self.clause) && says_so(clause)
+        };
+        let is_about = match observed {
+            Observation::Answered(_) => self.clause == clause || is_one_fact(),
+            _ => self.clause == clause,
+        };
+        is_about && self.pattern.matches(observed, history, at)
+    }
+
     /// Whether it says that the library ends its process.
     pub(super) fn is_a_crash(&self) -> bool {
         self.pattern.ends == Some(Ends::Crash)
@@ -212,16 +248,6 @@ impl Effect {
         let number = [bytes, missing, repeated].into_iter().flatten().next()?;
         *number = number.plus_one();
         Some(other)
-    }
-
-    /// Whether this was observed, at this moment.
-    pub(super) fn explains(
-        &self,
-        observed: &Observation,
-        history: &History<'_, '_>,
-        at: usize,
-    ) -> bool {
-        self.pattern.matches(observed, history, at)
     }
 }
 

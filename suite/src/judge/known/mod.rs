@@ -348,7 +348,7 @@ impl<'k> Explainer<'k, '_, '_> {
         self.triggered.iter_mut().find_map(|triggered| {
             let effects = triggered.issue.breaks.iter().enumerate();
             let explains = |(_, effect): &(usize, &Effect)| {
-                effect.clause == clause && effect.explains(&violation.observed, history, moment)
+                effect.explains(clause, &violation.observed, history, moment)
             };
             let effects = effects.filter(explains);
             let scopes = effects.map(|(index, effect)| (index, &effect.scope));
