@@ -166,11 +166,9 @@ pub(super) const ERRORS: [(&str, ErrorClass); 6] = [
 
 /// The clauses that say that a right call goes on, or waits. What a call answered instead is one fact, however many of them it
 /// breaks: an issue that explains the answer for one of them explains it for all.
-const GOES_ON: [&str; 12] = [
-    "calls.failed-transport-is-syscall",
+const GOES_ON: [&str; 10] = [
     "calls.would-block",
     "closing.peer-close-leaves-writing",
-    "error.failed-transport-is-syscall",
     "handshake.transparent",
     "partial.rest-in-a-new-write",
     "renegotiation.transparent",

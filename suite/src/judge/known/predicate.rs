@@ -301,6 +301,7 @@ static PREDICATES: &[Predicate] = &[
     input("release-buffers", |at| {
         at.before().has(Mode::ReleaseBuffers)
     }),
+    input("auto-retry", |at| at.before().has(Mode::AutoRetry)),
     input("buffering-bio", |at| {
         at.transport() == Transport::BufferingBio
     }),

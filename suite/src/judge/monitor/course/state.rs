@@ -80,7 +80,8 @@ pub const MAX_PLAINTEXT: usize = 1 << 14;
 impl Default for State {
     fn default() -> Self {
         Self {
-            modes: Vec::new(),
+            // The one that is on from the start (SSL_CTX_set_mode(3)).
+            modes: vec![Mode::AutoRetry],
             max_send_fragment: MAX_PLAINTEXT,
             outbound: Outbound::OPEN,
             inbound: Inbound::OPEN,
