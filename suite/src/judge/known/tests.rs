@@ -140,6 +140,33 @@ fn unexpected_event_triggers_nothing() {
 }
 
 #[test]
+fn answer_is_one_fact_for_all_clauses_that_say_that_a_call_goes_on() {
+    let refused_right_retry = Script::tls13()
+        .blocked_write()
+        .retry(1000, refused("ssl:bad length"));
+    let of = |clause: &str, queue: &str| {
+        known(&format!(
+            "when = \"pending\"\nbreaks = [{{ clause = \"{clause}\", in = \"call\", error = \"SSL\", queue = \"{queue}\" }}]"
+        ))
+    };
+    let unexpected = |clause, queue| unexpected(&of(clause, queue), &refused_right_retry);
+    assert_eq!(unexpected("retry.same-arguments", "ssl:bad length"), NONE);
+    assert_eq!(
+        unexpected("renegotiation.transparent", "ssl:bad length"),
+        NONE
+    );
+    assert_eq!(
+        unexpected("renegotiation.transparent", "ssl:bad write retry"),
+        [3]
+    );
+    // A clause that says something else.
+    assert_eq!(
+        unexpected("closing.no-write-after-shutdown", "ssl:bad length"),
+        [3]
+    );
+}
+
+#[test]
 fn input_triggers_also_after_an_unexpected_event() {
     let both = lost(lost(Script::tls13(), false), true);
     let known = known(&LOST.replace("swallowed", "swallowed + 9"));
