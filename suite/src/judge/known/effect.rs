@@ -179,6 +179,12 @@ const GOES_ON: [&str; 10] = [
     "zero.write-ex-is-allowed",
 ];
 
+/// The clause that says that every record opens.
+const OPENS: &str = "record.opens";
+
+/// The clauses that a record breaks too that is none: its header, and that it stands in the place of another.
+const OF_ITS_RECORD: [&str; 2] = ["keyupdate.pending-record-first", "record.version-field"];
+
 impl Effect {
     /// Whether it explains a violation of this clause at this moment, if its scope reaches there.
     pub(super) fn explains(
@@ -188,15 +194,22 @@ impl Effect {
         history: &History<'_, '_>,
         at: usize,
     ) -> bool {
-        let is_one_fact = || {
-            let says_so = |clause: &str| GOES_ON.contains(&clause);
-            says_so(&self.clause) && says_so(clause)
-        };
-        let is_about = match observed {
-            Observation::Answered(_) => self.clause == clause || is_one_fact(),
-            _ => self.clause == clause,
-        };
+        let is_about = self.clause == clause || self.is_one_fact_with(clause, observed);
         is_about && self.pattern.matches(observed, history, at)
+    }
+
+    /// Whether a violation of this clause is the one that it explains, seen by another clause.
+    fn is_one_fact_with(&self, clause: &str, observed: &Observation) -> bool {
+        match observed {
+            Observation::Answered(_) => {
+                let says_so = |clause: &str| GOES_ON.contains(&clause);
+                says_so(&self.clause) && says_so(clause)
+            }
+            Observation::Flawed(record, Flaw::Version(_)) | Observation::Record(record) => {
+                record.is_unreadable() && self.clause == OPENS && OF_ITS_RECORD.contains(&clause)
+            }
+            _ => false,
+        }
     }
 
     /// Whether it says that the library ends its process.
