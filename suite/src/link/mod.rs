@@ -11,23 +11,25 @@
 //! In flow the bytes that either end sends; out flow the same bytes to the other end, and the
 //! [`Tap`] from which the wire view reads records. Knows no library.
 
+mod behaviour;
 mod errno;
 mod fault;
+mod tap;
 mod traffic;
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{RefCell, RefMut};
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::rc::{Rc, Weak};
 use std::sync::OnceLock;
 
-use serde::{Deserialize, Serialize};
-
 use self::fault::Altered;
 
+pub use behaviour::{Budget, Inbound, Outbound, Refusal};
 pub use errno::Errno;
 pub use fault::{TooLittle, WireFault};
+pub use tap::{Direction, Mark, Tap};
 pub use traffic::{Flow, Traffic};
 
 /// How many transport calls one call of the library may cause before the link gives up on it and
@@ -53,83 +55,6 @@ pub fn set_last_resort(last_resort: fn()) {
     let _ = LAST_RESORT.set(last_resort);
 }
 
-/// What the transport takes from the library under test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outbound {
-    /// How many bytes it takes.
-    pub accept: Budget,
-    /// How many of them it takes in one transport call; all that are offered if not named.
-    pub at_most: Option<NonZeroUsize>,
-    /// What it does when the budget is used up.
-    pub then: Refusal,
-}
-
-impl Outbound {
-    /// Takes everything.
-    pub const OPEN: Self = Self {
-        accept: Budget::All,
-        at_most: None,
-        then: Refusal::WouldBlock,
-    };
-
-    /// Takes nothing, as the far end is gone.
-    pub const CUT_OFF: Self = Self {
-        accept: Budget::Bytes(0),
-        at_most: None,
-        then: Refusal::Fail(Errno::PIPE),
-    };
-}
-
-/// What the transport hands to the library under test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inbound {
-    /// How many bytes it hands over, of those that the peer has sent or will send.
-    pub deliver: Budget,
-    /// How many of them it hands over in one transport call; all that fit if not named.
-    pub at_most: Option<NonZeroUsize>,
-    /// What it does when the budget is used up or nothing is there.
-    pub then: Refusal,
-}
-
-impl Inbound {
-    /// Hands over everything.
-    pub const OPEN: Self = Self {
-        deliver: Budget::All,
-        at_most: None,
-        then: Refusal::WouldBlock,
-    };
-
-    /// Hands over what has come, and then the end of file, as the far end is gone.
-    pub const CUT_OFF: Self = Self {
-        then: Refusal::Zero,
-        ..Self::OPEN
-    };
-}
-
-/// How many bytes pass before the transport refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Budget {
-    /// Any number.
-    All,
-    /// So many from now on.
-    Bytes(usize),
-    /// So many in each call of the library, counted anew for the next one.
-    EachCall(usize),
-}
-
-/// How the transport refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Refusal {
-    /// Returns -1 with the retry flag and `EAGAIN`: try later.
-    WouldBlock,
-    /// Returns -1 without the retry flag, with this error number.
-    Fail(Errno),
-    /// Returns 0 without the retry flag; for reading, this is end of file.
-    Zero,
-    /// Returns 0 with the retry flag.
-    ZeroRetry,
-}
-
 /// What one transport call came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transfer {
@@ -137,25 +62,6 @@ pub enum Transfer {
     Done(usize),
     /// Nothing went through.
     Refused(Refusal),
-}
-
-/// Which way bytes went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Direction {
-    /// From the library under test to the peer.
-    Out,
-    /// From the peer to the library under test.
-    In,
-}
-
-/// How far both directions have come, in bytes since the connection began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mark {
-    /// Bytes that the transport took from the library under test.
-    pub out: usize,
-    /// Bytes that the peer put onto the wire.
-    pub inn: usize,
 }
 
 /// How far both ends have come with sending and with reading.
@@ -169,81 +75,6 @@ impl Progress {
     /// Whether nothing was taken from either end between the two.
     pub fn sends_as(self, other: Self) -> bool {
         self.sent == other.sent
-    }
-}
-
-/// Every byte that went either way, and in which order the directions took turns.
-#[derive(Debug, Default)]
-pub struct Tap {
-    /// Bytes from the library under test.
-    pub out: Vec<u8>,
-    /// Bytes from the peer.
-    pub inn: Vec<u8>,
-    /// Runs of bytes, in the order of the wire: direction and number of bytes.
-    pub runs: Vec<(Direction, usize)>,
-}
-
-/// Taps up to this size, in bytes of one direction, are used again by the thread's next case, so that
-/// its memory does not go back to the system and come anew each time.
-const KEEP: usize = 64 << 10;
-
-thread_local! {
-    static POOLED: Cell<Tap> = const { Cell::new(Tap::NEW) };
-}
-
-impl Tap {
-    const NEW: Self = Self {
-        out: Vec::new(),
-        inn: Vec::new(),
-        runs: Vec::new(),
-    };
-
-    /// An empty tap, in memory of an earlier one if there is any.
-    fn pooled() -> Self {
-        POOLED.take()
-    }
-
-    /// Leaves the memory to the next tap of this thread.
-    fn give_back(mut self) {
-        if self.out.capacity().max(self.inn.capacity()) > KEEP {
-            return;
-        }
-        self.out.clear();
-        self.inn.clear();
-        self.runs.clear();
-        // The thread may be ending, its pool gone already: then the memory goes to the system.
-        let _ = POOLED.try_with(|pool| pool.set(self));
-    }
-
-    fn record(&mut self, direction: Direction, bytes: &[u8]) {
-        match direction {
-            Direction::Out => self.out.extend_from_slice(bytes),
-            Direction::In => self.inn.extend_from_slice(bytes),
-        }
-        match self.runs.last_mut() {
-            Some((last, length)) if *last == direction => *length += bytes.len(),
-            _ => self.runs.push((direction, bytes.len())),
-        }
-    }
-
-    /// The last so many bytes from the library under test were not sent after all.
-    fn take_back(&mut self, bytes: usize) {
-        self.out.truncate(self.out.len() - bytes);
-        let mut left = bytes;
-        let sent = |run: &&mut (Direction, usize)| run.0 == Direction::Out;
-        for (_, length) in self.runs.iter_mut().rev().filter(sent) {
-            let part = left.min(*length);
-            *length -= part;
-            left -= part;
-        }
-    }
-
-    /// How far both directions have come.
-    pub fn mark(&self) -> Mark {
-        Mark {
-            out: self.out.len(),
-            inn: self.inn.len(),
-        }
     }
 }
 
@@ -748,102 +579,6 @@ impl Link {
     /// Looks at everything that went over the wire.
     pub fn with_tap<T>(&self, look: impl FnOnce(&Tap) -> T) -> T {
         look(&self.state().tap)
-    }
-}
-
-impl fmt::Display for Outbound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        describe(
-            f,
-            "accept",
-            "open",
-            self.accept,
-            self.at_most,
-            self.then,
-            "zero",
-        )
-    }
-}
-
-impl fmt::Display for Inbound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        describe(
-            f,
-            "deliver",
-            "open",
-            self.deliver,
-            self.at_most,
-            self.then,
-            "end of file",
-        )
-    }
-}
-
-/// `accept 100, at most 7 a call, then ECONNRESET`.
-fn describe(
-    f: &mut fmt::Formatter<'_>,
-    verb: &str,
-    all: &str,
-    budget: Budget,
-    at_most: Option<NonZeroUsize>,
-    then: Refusal,
-    zero: &str,
-) -> fmt::Result {
-    match budget {
-        Budget::All => f.write_str(all)?,
-        Budget::Bytes(bytes) => write!(f, "{verb} {bytes}")?,
-        Budget::EachCall(bytes) => write!(f, "{verb} {bytes} each call")?,
-    }
-    if let Some(bytes) = at_most {
-        write!(f, ", at most {bytes} at once")?;
-    }
-    match then {
-        Refusal::WouldBlock => Ok(()),
-        Refusal::Fail(errno) => write!(f, ", then {errno}"),
-        Refusal::Zero => write!(f, ", then {zero}"),
-        Refusal::ZeroRetry => f.write_str(", then zero with retry"),
-    }
-}
-
-impl Budget {
-    fn start(self) -> usize {
-        match self {
-            Self::All => usize::MAX,
-            Self::Bytes(bytes) | Self::EachCall(bytes) => bytes,
-        }
-    }
-
-    /// The same, of which so many bytes are left.
-    fn rest(self, left: usize) -> Self {
-        match self {
-            Self::All => Self::All,
-            Self::Bytes(_) => Self::Bytes(left),
-            Self::EachCall(_) => Self::EachCall(left),
-        }
-    }
-
-    /// The greatest number of bytes that pass; all if nothing limits them.
-    pub fn bytes(self) -> usize {
-        self.start()
-    }
-
-    fn less(self, left: usize, used: usize) -> usize {
-        match self {
-            Self::All => left,
-            Self::Bytes(_) | Self::EachCall(_) => left - used,
-        }
-    }
-}
-
-impl Refusal {
-    /// The same as an error of `std::io`, for libraries that are driven through its traits; zero
-    /// is what their `Ok(0)` says, which is not an error.
-    fn to_io(self) -> io::Result<usize> {
-        match self {
-            Self::WouldBlock | Self::ZeroRetry => Err(io::ErrorKind::WouldBlock.into()),
-            Self::Fail(errno) => Err(io::Error::from_raw_os_error(errno.raw())),
-            Self::Zero => Ok(0),
-        }
     }
 }
 
