@@ -345,9 +345,12 @@ fn is_words(difference: &Difference) -> bool {
 /// The reasons in an error queue, each by one name.
 pub(super) fn reasons(queue: &[QueueEntry]) -> Vec<QueueEntry> {
     let of_libssl = queue.iter().any(QueueEntry::is_of_ssl);
-    let is_place = |entry: &QueueEntry| match entry.is_of_ssl() {
-        true => entry.reason == BEHIND_THE_REASON,
-        false => of_libssl && entry.library == OF_PROVIDERS,
+    let is_place = |entry: &QueueEntry| {
+        if entry.is_of_ssl() {
+            entry.reason == BEHIND_THE_REASON
+        } else {
+            of_libssl && entry.library == OF_PROVIDERS
+        }
     };
     let entries = queue.iter().filter(|entry| !is_place(entry));
     let by_one_name = |entry: &QueueEntry| {
