@@ -59,9 +59,8 @@ impl Endpoint for Connection {
 fn answer(result: Result<usize, ssl::Error>) -> Call {
     let failure = |error: ssl::Error| {
         let stack = error.ssl_error().map_or(&[][..], ErrorStack::errors);
-        let queue = stack
-            .iter()
-            .map(|e| QueueEntry::of(e.library(), e.reason()));
+        let entry = |e: &openssl::error::Error| QueueEntry::of(e.library(), e.reason());
+        let queue = stack.iter().map(entry);
         let errno = error.io_error().and_then(Errno::of);
         Call::failed(error.code().as_raw(), queue.collect(), errno)
     };
