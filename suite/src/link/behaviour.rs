@@ -68,7 +68,7 @@ pub enum Budget {
     All,
     /// So many from now on.
     Bytes(usize),
-    /// So many in each call of the library, counted anew for the next one.
+    /// So many in each call of the library, counted from zero for the next one.
     EachCall(usize),
 }
 

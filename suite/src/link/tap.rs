@@ -35,7 +35,7 @@ pub struct Tap {
 }
 
 /// Taps up to this size, in bytes of one direction, are used again by the thread's next case, so that
-/// its memory does not go back to the system and come anew each time.
+/// its memory is not returned to the system and allocated again each time.
 const KEEP: usize = 64 << 10;
 
 thread_local! {

@@ -1,4 +1,4 @@
-//! Handshake messages and alerts as a trace tells them.
+//! Handshake messages and alerts as a trace shows them.
 
 use std::fmt;
 

@@ -51,13 +51,13 @@ impl QueueEntry {
         self.library.len() + 1 + self.reason.len()
     }
 
-    /// The entries, as a trace and the ledger tell them.
+    /// The entries, as a trace and the ledger show them.
     pub fn joined(queue: &[Self]) -> String {
         let entries: Vec<String> = queue.iter().map(Self::to_string).collect();
         entries.join(", ")
     }
 
-    /// The entries that are told like this.
+    /// The entries that are shown like this.
     pub fn split(text: &str) -> Vec<Self> {
         let entries = text.split(", ").filter(|entry| !entry.is_empty());
         entries.map(Self::from).collect()

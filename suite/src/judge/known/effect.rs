@@ -529,3 +529,19 @@ fn ends_of(observed: &Observation) -> Option<Ends> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manual::Manual;
+
+    #[test]
+    fn clauses_that_share_a_fact_exist_and_are_documented() {
+        let manual = Manual::built_in().expect("the manual is right");
+        let readme = include_str!("../../../../fixtures/ledger/README.md");
+        for clause in GOES_ON.iter().chain(&OF_ITS_RECORD).chain([&OPENS]) {
+            assert!(manual.get(clause).is_some(), "no clause {clause}");
+            assert!(readme.contains(&format!("`{clause}`")), "{clause}");
+        }
+    }
+}

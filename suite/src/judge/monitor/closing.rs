@@ -235,14 +235,14 @@ fn owes_an_alert(moment: &Moment<'_>, call: &Call) -> bool {
         return false;
     };
     let before = &moment.before;
-    // Who is told by an alert of the peer does not answer by one.
-    let is_told = before.peer_gave_up() || {
+    // An alert of the peer is not answered by another.
+    let is_alerted = before.peer_gave_up() || {
         let mut taken = moment.entry.taken.iter();
         taken.any(|record| record.alert().is_some_and(AlertSeen::is_fatal))
     };
     call.error == ErrorClass::Ssl
         && !call.queue.is_empty()
-        && !is_told
+        && !is_alerted
         && traffic.inn.moved
         && traffic.out.is_to_be_retried()
         && !before.is_over()

@@ -20,7 +20,7 @@ pub struct State {
     pub inbound: Inbound,
     /// How far it has come with its handshakes.
     handshake: Handshake,
-    /// The write that is not over: it was told to be repeated.
+    /// The write that is not over: its caller is to repeat it.
     pub pending: Option<Pending>,
     /// The next call finds an entry of another call in the error queue.
     pub stale_error: bool,
@@ -52,10 +52,10 @@ pub struct State {
     pub shut_down: bool,
 }
 
-/// A write that was told to be repeated.
+/// A write that its caller is to repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pending {
-    /// The call that began it, or the last that was told to be repeated.
+    /// The call that began it, or its last repetition that is to be repeated.
     pub attempt: Attempt,
     /// How many bytes it asked for, at first.
     pub len: usize,
@@ -237,8 +237,9 @@ impl State {
         if call.error == ErrorClass::None && is_handshake {
             self.handshake.establish();
         }
-        self.transport_failed |= self.transport_fails(entry);
-        self.dead |= is_deadly(&entry.asked, call, self.transport_fails(entry));
+        let transport_fails = self.transport_fails(entry);
+        self.transport_failed |= transport_fails;
+        self.dead |= is_deadly(&entry.asked, call, transport_fails);
     }
 
     fn see_records(&mut self, entry: &Entry) {
