@@ -13,9 +13,10 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use writeproof::link::Errno;
 use writeproof::scenario::{Corpus, Id, Scenario, Transport, Variant, parse};
 use writeproof::subject::{Isolation, Subject};
-use writeproof::trace::{Outcome, Trace};
+use writeproof::trace::{Entry, Outcome, Trace};
 use writeproof::worker::Limits;
 use writeproof_openssl_1_1_1::LIBSSL;
 
@@ -44,6 +45,15 @@ versions = ["tls1.3"]
 roles = ["client"]
 transports = ["blocking"]
 steps = ["handshake", { peer = "fatal_alert" }, { write = { len = 1 } }]
+"#;
+
+/// A peer that is gone, over a transport that would take some bytes, but not all that is tried.
+const GONE: &str = r#"
+title = "Writes to a peer that is gone"
+versions = ["tls1.2"]
+roles = ["client"]
+transports = ["blocking"]
+steps = ["handshake", { link = { accept = 700, then = "zero" } }, "shutdown", "renegotiate", { read = { max = 1 } }, { write = { len = 0, times = 12 } }]
 "#;
 
 fn scenario(text: &str) -> Scenario {
@@ -164,6 +174,17 @@ fn damage_on_the_wire_is_not_taken_for_what_the_library_sent() {
         entry.result == Outcome::Nothing(refused.to_owned())
     });
     assert!(told, "{trace}");
+}
+
+#[test]
+fn what_the_far_end_does_not_take_uses_nothing_of_the_budget_of_the_transport() {
+    let reference = open(&Isolation::None, "openssl-3.6");
+    let trace = ran(&*reference, &scenario(GONE), "tls1.2/client/blocking");
+    let refused = |entry: &&Entry| {
+        matches!(&entry.result, Outcome::Call(call) if call.errno == Some(Errno::PIPE))
+            && entry.action.starts_with("write")
+    };
+    assert_eq!(trace.entries.iter().filter(refused).count(), 12, "{trace}");
 }
 
 /// What `check` says of the library in this scenario, in little time, by variant.

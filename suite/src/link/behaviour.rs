@@ -167,6 +167,14 @@ impl Budget {
             Self::Bytes(_) | Self::EachCall(_) => left - used,
         }
     }
+
+    /// What is left when so many bytes turn out not to have passed.
+    pub(super) fn more(self, left: usize, unused: usize) -> usize {
+        match self {
+            Self::All => left,
+            Self::Bytes(_) | Self::EachCall(_) => left + unused,
+        }
+    }
 }
 
 impl Refusal {

@@ -176,6 +176,12 @@ impl State {
         Transfer::Done(fits)
     }
 
+    /// The last so many bytes from the library were not sent after all.
+    fn take_back(&mut self, bytes: usize) {
+        self.tap.take_back(bytes);
+        self.out_left = self.outbound.accept.more(self.out_left, bytes);
+    }
+
     /// Whether there is nothing to wait for: something is there, or no more may be handed over.
     fn needs_no_wait(&self) -> bool {
         self.in_left == 0 || self.unread() > 0
@@ -452,7 +458,7 @@ impl Link {
             }
             far_end.act();
             if self.progress().read.out == before {
-                self.state().tap.take_back(unread);
+                self.state().take_back(unread);
                 self.note("the far end takes nothing more: EPIPE");
                 return match sent.saturating_sub(unread) {
                     0 => Transfer::Refused(Refusal::Fail(Errno::PIPE)),
