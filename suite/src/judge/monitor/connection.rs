@@ -69,9 +69,12 @@ fn recovers_or_stays_dead(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-/// Whether a buffer of the library's own, between it and the transport, may hold records of an earlier write.
+/// Whether a buffer of the library's own, between it and the transport, may hold records of an earlier write, also of
+/// one that was given up.
 fn may_be_sent_later(course: &Course<'_>, moment: &Moment<'_>) -> bool {
-    course.setting.variant.transport.keeps() && moment.before.has_more_to_send()
+    let transport = course.setting.variant.transport;
+    let (before, may_hold) = (&moment.before, transport.keeps());
+    may_hold && (before.has_more_to_send() || before.may_be_kept_back(transport) > 0)
 }
 
 fn refused_call_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
@@ -140,6 +143,11 @@ mod tests {
         broken(clause, 3, &behind(Script::tls13()).sent(begun()));
         let buffered = Script::tls13().over(Transport::BufferingBio);
         not_exercised(clause, &behind(buffered).sent(begun()));
+        // So it may when that write has been given up.
+        let given_up = |script: Script| behind(script).write(9, refused("ssl:bad length"));
+        let buffered = Script::tls13().over(Transport::BufferingBio);
+        not_exercised(clause, &given_up(buffered).sent(begun()));
+        broken(clause, 4, &given_up(Script::tls13()).sent(begun()));
         not_exercised(
             clause,
             &Script::tls13().write(9, Call::success(9)).sent(data(9)),
