@@ -80,7 +80,7 @@ fn nothing_after_close_notify(course: &Course<'_>, notes: &mut Notes) {
 fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
     nothing_after(course, notes, AlertSeen::is_fatal);
     for (index, moment) in course.moments.iter().enumerate() {
-        let over = moment.before.peer.is_failed() && moment.before.dead;
+        let over = moment.before.peer.is_failed_before_closed() && moment.before.dead;
         if !over || moment.call().is_none() || moment.entry.asked == Asked::Flush {
             continue;
         }
@@ -103,7 +103,7 @@ fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
 
 fn write_fails_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
     for (moment, attempt, call) in course.writes() {
-        let received = moment.before.peer.is_failed() && moment.before.dead;
+        let received = moment.before.peer.is_failed_before_closed() && moment.before.dead;
         if (moment.before.own.is_failed() || received) && !attempt.argument.is_empty() {
             let kept = !has_succeeded(attempt.function, call);
             notes.check(kept, moment, "a failure", Came(call));
@@ -376,6 +376,12 @@ mod tests {
         );
         broken(clause, 3, &received.write(9, Call::success(9)));
         not_exercised(clause, &Script::tls13().write(9, Call::success(9)));
+        // Behind close_notify an alert is not heeded.
+        let closed = Script::tls13().read(failed(0, ErrorClass::ZeroReturn));
+        let closed = closed.taken(alert("warning close_notify"));
+        let ignored = closed.read(failed(-1, ErrorClass::Syscall));
+        let ignored = ignored.taken(alert("fatal bad_record_mac"));
+        not_exercised(clause, &ignored.write(9, Call::success(9)));
     }
 
     #[test]

@@ -12,37 +12,53 @@ pub enum Ending {
     Closed,
     /// That it has failed: a fatal alert.
     Failed,
-    /// Both.
-    ClosedAndFailed,
+    /// First close_notify, then a fatal alert.
+    ClosedThenFailed,
+    /// First a fatal alert, then close_notify.
+    FailedThenClosed,
 }
 
 impl Ending {
     /// Whether it has said close_notify.
     pub fn is_closed(self) -> bool {
-        matches!(self, Self::Closed | Self::ClosedAndFailed)
+        !matches!(self, Self::Open | Self::Failed)
     }
 
     /// Whether it has sent a fatal alert.
     pub fn is_failed(self) -> bool {
-        matches!(self, Self::Failed | Self::ClosedAndFailed)
+        !matches!(self, Self::Open | Self::Closed)
+    }
+
+    /// Whether it has sent a fatal alert that who receives it has to heed: what comes behind close_notify is ignored
+    /// (RFC 8446, section 6.1).
+    pub fn is_failed_before_closed(self) -> bool {
+        matches!(self, Self::Failed | Self::FailedThenClosed)
     }
 
     /// It has sent this alert.
     pub(super) fn see(&mut self, alert: AlertSeen) {
-        self.turn(alert.is_close_notify(), alert.is_fatal());
+        if alert.is_close_notify() {
+            self.close();
+        }
+        if alert.is_fatal() {
+            self.fail();
+        }
     }
 
     /// It has sent close_notify.
     pub(super) fn close(&mut self) {
-        self.turn(true, false);
+        *self = match *self {
+            Self::Open => Self::Closed,
+            Self::Failed => Self::FailedThenClosed,
+            closed => closed,
+        };
     }
 
-    fn turn(&mut self, closes: bool, fails: bool) {
-        *self = match (self.is_closed() || closes, self.is_failed() || fails) {
-            (false, false) => Self::Open,
-            (true, false) => Self::Closed,
-            (false, true) => Self::Failed,
-            (true, true) => Self::ClosedAndFailed,
+    fn fail(&mut self) {
+        *self = match *self {
+            Self::Open => Self::Failed,
+            Self::Closed => Self::ClosedThenFailed,
+            failed => failed,
         };
     }
 }
