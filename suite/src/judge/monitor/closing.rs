@@ -89,13 +89,17 @@ fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
         if keeps && moment.before.outbound != Outbound::OPEN {
             continue;
         }
+        // What is sealed with a key that is not known may be an alert too.
+        let no_key = |record: &RecordSeen| matches!(record.body, Body::NoKey { .. });
         let is_alert = |record: &RecordSeen| record.alert().is_some() || is_cut_alert(record);
         let begun: Vec<_> = course.begun(index).collect();
-        match begun.iter().flatten().find(|record| !is_alert(record)) {
+        let mut known = begun.iter().flatten().filter(|record| !no_key(record));
+        match known.find(|record| !is_alert(record)) {
             Some(record) => {
                 notes.violated(moment, "nothing behind the peer's fatal alert", *record)
             }
-            None if begun.contains(&None) => {}
+            None if begun.contains(&None)
+                || begun.iter().flatten().any(|record| no_key(record)) => {}
             None => notes.satisfied(),
         }
     }
@@ -256,6 +260,16 @@ fn takes_all(moment: &Moment<'_>) -> bool {
     moment.before.outbound == Outbound::OPEN && !moment.before.transport_failed
 }
 
+/// Whether the library has to do with the transport in this call: not where it is only asked for something, or hands over
+/// what it has already read.
+fn meets_the_transport(moment: &Moment<'_>, call: &Call) -> bool {
+    match moment.step() {
+        Some(Step::KeyUpdate(_) | Step::Renegotiate | Step::MaxSendFragment(_)) => false,
+        Some(Step::Read(_)) => call.error != ErrorClass::None,
+        _ => true,
+    }
+}
+
 fn owed_goes_out(course: &Course<'_>, notes: &mut Notes) {
     let owing = course.moments.iter().position(|moment| {
         let owes = |call: &Call| owes_an_alert(moment, call);
@@ -265,9 +279,10 @@ fn owed_goes_out(course: &Course<'_>, notes: &mut Notes) {
     let later = &course.moments[owing + 1..];
     let is_alert = |record: &RecordSeen| record.alert().is_some_and(AlertSeen::is_fatal);
     let goes_out = later.iter().flat_map(Moment::completed).any(is_alert);
-    let mut chances = later
-        .iter()
-        .filter(|moment| moment.call().is_some() && takes_all(moment));
+    let mut chances = later.iter().filter(|moment| {
+        let meets = |call: &Call| meets_the_transport(moment, call);
+        moment.call().is_some_and(meets) && takes_all(moment)
+    });
     match chances.next() {
         _ if goes_out => notes.satisfied(),
         Some(moment) => {
@@ -283,7 +298,8 @@ mod tests {
     use super::super::script::*;
     use crate::link::{Budget, Direction, Outbound, Refusal};
     use crate::scenario::{PeerAction, Step, Transport};
-    use crate::trace::{Call, ErrorClass};
+    use crate::trace::{Body, Call, ErrorClass, RecordSeen};
+    use crate::wire::ContentType;
 
     #[test]
     fn no_write_succeeds_after_shutdown() {
@@ -353,6 +369,14 @@ mod tests {
         let cut = received.write(9, failed(-1, ErrorClass::Ssl));
         let short = cut.clone().sent(begun_of(24));
         not_exercised(clause, &short);
+        // So may be what is sealed with a key that is not known.
+        let no_key = RecordSeen {
+            body: Body::NoKey {
+                content_type: ContentType::ApplicationData,
+            },
+            ..data(9)
+        };
+        not_exercised(clause, &cut.clone().sent(no_key));
         let again = |script: Script| script.retry(9, failed(-1, ErrorClass::Ssl));
         let goes_on = |record| again(short.clone()).sent(last_of(record));
         kept(clause, 2, &goes_on(alert("fatal unexpected_message")));
@@ -508,6 +532,10 @@ mod tests {
         // Nobody has asked the library since, or the transport still takes nothing.
         not_exercised(clause, &open);
         not_exercised(clause, &again(&owes));
+        // A read of what has come before needs no transport, nor does a setting.
+        not_exercised(clause, &open.clone().read(Call::success(1)));
+        let limit = Step::MaxSendFragment(512);
+        not_exercised(clause, &open.clone().called(limit, Call::success(1)));
         // The peer has ended the connection, and waits for no alert.
         let answered = owes.clone().taken(alert("fatal unexpected_message"));
         not_exercised(clause, &again(&link(answered, Budget::All)));
