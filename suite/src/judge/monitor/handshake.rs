@@ -221,8 +221,9 @@ fn data_despite_failed_tickets(course: &Course<'_>, notes: &mut Notes) {
         let fails = moment.entry.traffic.as_ref().is_some_and(failed);
         let before = &moment.before;
         let is_first = before.sealed == 0 && !before.dead && !before.meddled && !updates_keys;
+        let have_come = waiting > 0 && before.inbound == Inbound::OPEN;
         if let Some(call) = moment.call().filter(|_| is_read && fails && is_first)
-            && waiting > 0
+            && have_come
         {
             notes.check(call.ret > 0, moment, "the data that have come", Came(call));
         }
@@ -375,6 +376,12 @@ mod tests {
         let handed_over = base.clone().read(Call::success(1)).taken(data(1));
         not_exercised(clause, &read(&handed_over, fails()));
         not_exercised(clause, &base.clone().read(fails()));
+        // The transport holds them back.
+        let held = base.clone().step(Step::Inbound(Inbound {
+            deliver: Budget::Bytes(0),
+            ..Inbound::OPEN
+        }));
+        not_exercised(clause, &read(&held, fails()));
         // It is the key update that cannot be sent.
         let update = messages(&["key_update (update_requested)"]);
         let owes_update = base.clone().read(wants_read()).taken(update);
