@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(kept("aes128-cbc", STEPS), [65536, 70000]);
     }
 
-    /// Else its traces would be those of one kind of processor, as those of these two are, which are about the path itself.
+    /// Else its traces would be those of one kind of processor, as those of these are, which are about the path itself.
     #[test]
     fn no_other_scenario_of_the_library_takes_the_multi_block_path() {
         let corpus = Corpus::built_in().expect("the library");
@@ -100,6 +100,7 @@ mod tests {
         let about_the_path = [
             "closing/records-sealed-at-once-interrupted-then-open",
             "partial/records-sealed-at-once",
+            "renegotiation/asked-while-records-that-were-sealed-at-once-wait",
         ];
         assert_eq!(ids, about_the_path);
     }
