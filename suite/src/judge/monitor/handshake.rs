@@ -1,7 +1,7 @@
 //! Handshakes that a write does, first and later ones.
 
 use super::{Came, Course, Moment, Monitor, Notes, Observation, has_succeeded};
-use crate::link::{Inbound, Refusal, Traffic};
+use crate::link::{Budget, Inbound, Refusal, Traffic};
 use crate::scenario::{Function, Role, RoleState, SessionTickets, Step, Version};
 use crate::trace::{AlertSeen, ErrorClass, RecordSeen, Setting, Verb};
 use crate::wire::HandshakeType;
@@ -221,7 +221,7 @@ fn data_despite_failed_tickets(course: &Course<'_>, notes: &mut Notes) {
         let fails = moment.entry.traffic.as_ref().is_some_and(failed);
         let before = &moment.before;
         let is_first = before.sealed == 0 && !before.dead && !before.meddled && !updates_keys;
-        let have_come = waiting > 0 && before.inbound == Inbound::OPEN;
+        let have_come = waiting > 0 && before.inbound.deliver == Budget::All;
         if let Some(call) = moment.call().filter(|_| is_read && fails && is_first)
             && have_come
         {
