@@ -73,10 +73,13 @@ pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), Stri
         wider.extend(course.iter().flat_map(|course| conjuncts.wider(course)));
     }
     let all = conjuncts.all();
+    // Bugs are judged by violations: what breaks no clause has none to explain.
+    let (judged, unjudged): (Vec<usize>, Vec<usize>) =
+        (0..all.len()).partition(|&index| !all[index].issue.breaks.is_empty());
     println!("| issue | survivor | |\n|---|---|---|");
-    let survivors = (0..all.len()).filter(|index| !needed.contains(index));
+    let survivors = judged.iter().filter(|index| !needed.contains(index));
     let (mut implied, mut unseen) = (0, 0);
-    for index in survivors {
+    for &index in survivors {
         let why = if wider.contains(&index) {
             unseen += 1;
             "keeps away what no bug does"
@@ -87,9 +90,11 @@ pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), Stri
         println!("| {} | {} | {why} |", all[index].issue.id, all[index].what);
     }
     println!(
-        "\n{} conjuncts, of which {} are needed; of the others {implied} are implied, and {unseen} keep away what no bug does",
-        all.len(),
-        needed.len()
+        "\n{} conjuncts, of which {} are needed; of the others {implied} are implied, and {unseen} keep away what no bug does; \
+         not judged, as their issues break no clause: {}",
+        judged.len(),
+        needed.len(),
+        unjudged.len()
     );
     if implied + unseen <= SURVIVORS {
         Ok(())
