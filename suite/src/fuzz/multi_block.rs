@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(kept("aes128-cbc", STEPS), [65536, 70000]);
     }
 
-    /// Else its traces would be those of one kind of processor, as those of these are, which are about the path itself.
+    /// Else its traces would be those of one kind of processor, as are those of these scenarios, which are about the path itself.
     #[test]
     fn no_other_scenario_of_the_library_takes_the_multi_block_path() {
         let corpus = Corpus::built_in().expect("the library");

@@ -1,8 +1,8 @@
 //! Which conjuncts of the triggers of known issues keep a seeded bug from being explained.
 //!
-//! The traces of all bugs are judged as each library that known issues affect. A conjunct is *needed* if without it an issue would
-//! explain a violation of a bug that is unexpected now, and that the library without the bug does not show. The others are
-//! *survivors*: where the trigger never holds more often without it in any of these traces, the other conjuncts imply it, as far as
+//! The traces of all bugs are judged as each library that known issues affect. A conjunct of an issue that breaks a clause is
+//! *needed* if without it that issue would explain a violation of a bug that is unexpected now, and that the library without the
+//! bug does not show. The others are *survivors*: where the trigger never holds more often without it in any of these traces, the other conjuncts imply it, as far as
 //! the scenarios and the bugs show; otherwise it keeps away what no bug does.
 //!
 //! `cargo test --test seeded -- conjuncts` prints them, and fails if there are more than before: their number may only fall.
@@ -21,7 +21,7 @@ use crate::sown::{self, Extent};
 
 /// No more than these survive: as many as in a sample of the cases with the issues and bugs that there are today. In all cases fewer
 /// do, so that it can be lowered.
-const SURVIVORS: usize = 142;
+const SURVIVORS: usize = 138;
 
 static CONJUNCTS: LazyLock<Result<Conjuncts<'static>, String>> = LazyLock::new(|| {
     let judge = JUDGE.as_ref().map_err(Clone::clone)?;
@@ -74,8 +74,8 @@ pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), Stri
     }
     let all = conjuncts.all();
     // Bugs are judged by violations: what breaks no clause has none to explain.
-    let (judged, unjudged): (Vec<usize>, Vec<usize>) =
-        (0..all.len()).partition(|&index| !all[index].issue.breaks.is_empty());
+    let judged = (0..all.len()).filter(|&index| !all[index].issue.breaks.is_empty());
+    let judged: Vec<usize> = judged.collect();
     println!("| issue | survivor | |\n|---|---|---|");
     let survivors = judged.iter().filter(|index| !needed.contains(index));
     let (mut implied, mut unseen) = (0, 0);
@@ -94,7 +94,7 @@ pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), Stri
          not judged, as their issues break no clause: {}",
         judged.len(),
         needed.len(),
-        unjudged.len()
+        all.len() - judged.len()
     );
     if implied + unseen <= SURVIVORS {
         Ok(())

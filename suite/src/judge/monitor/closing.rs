@@ -80,8 +80,10 @@ fn nothing_after_close_notify(course: &Course<'_>, notes: &mut Notes) {
 fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
     nothing_after(course, notes, AlertSeen::is_fatal);
     for (index, moment) in course.moments.iter().enumerate() {
-        let over = moment.before.peer.is_failed_before_closed() && moment.before.dead;
-        if !over || moment.call().is_none() || moment.entry.asked == Asked::Flush {
+        if !moment.before.failed_over_an_alert()
+            || moment.call().is_none()
+            || moment.entry.asked == Asked::Flush
+        {
             continue;
         }
         // What a transport keeps that takes only a part of it may have been there before the alert.
@@ -92,14 +94,15 @@ fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
         // What is sealed with a key that is not known may be an alert too.
         let no_key = |record: &RecordSeen| matches!(record.body, Body::NoKey { .. });
         let is_alert = |record: &RecordSeen| record.alert().is_some() || is_cut_alert(record);
-        let begun: Vec<_> = course.begun(index).collect();
-        let mut known = begun.iter().flatten().filter(|record| !no_key(record));
-        match known.find(|record| !is_alert(record)) {
+        let begun = course.begun(index);
+        let begun: Vec<_> = begun
+            .map(|record| record.filter(|record| !no_key(record)))
+            .collect();
+        match begun.iter().flatten().find(|record| !is_alert(record)) {
             Some(record) => {
                 notes.violated(moment, "nothing behind the peer's fatal alert", *record)
             }
-            None if begun.contains(&None)
-                || begun.iter().flatten().any(|record| no_key(record)) => {}
+            None if begun.contains(&None) => {}
             None => notes.satisfied(),
         }
     }
@@ -107,8 +110,9 @@ fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
 
 fn write_fails_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
     for (moment, attempt, call) in course.writes() {
-        let received = moment.before.peer.is_failed_before_closed() && moment.before.dead;
-        if (moment.before.own.is_failed() || received) && !attempt.argument.is_empty() {
+        let before = &moment.before;
+        let over = before.own.is_failed() || before.failed_over_an_alert();
+        if over && !attempt.argument.is_empty() {
             let kept = !has_succeeded(attempt.function, call);
             notes.check(kept, moment, "a failure", Came(call));
         }

@@ -72,9 +72,9 @@ fn recovers_or_stays_dead(course: &Course<'_>, notes: &mut Notes) {
 /// Whether a buffer of the library's own, between it and the transport, may hold records of an earlier write, also of
 /// one that was given up.
 fn may_be_sent_later(course: &Course<'_>, moment: &Moment<'_>) -> bool {
-    let transport = course.setting.variant.transport;
-    let (before, may_hold) = (&moment.before, transport.keeps());
-    may_hold && (before.has_more_to_send() || before.may_be_kept_back(transport) > 0)
+    let before = &moment.before;
+    course.setting.variant.transport.keeps()
+        && (before.has_more_to_send() || before.gave_up_a_write)
 }
 
 fn refused_call_sends_nothing(course: &Course<'_>, notes: &mut Notes) {

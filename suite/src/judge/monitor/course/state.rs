@@ -125,6 +125,11 @@ impl State {
         self.dead || self.own != Ending::Open || self.peer.is_failed()
     }
 
+    /// Whether a call has failed for good, and the peer has sent a fatal alert that the library has to heed.
+    pub fn failed_over_an_alert(&self) -> bool {
+        self.dead && self.peer.is_failed_before_closed()
+    }
+
     /// Whether the connection is over for no other reason than the library's own close_notify, which leaves reading alone.
     pub fn is_closed_only(&self) -> bool {
         self.own == Ending::Closed && !self.dead && !self.peer.is_failed()
