@@ -175,6 +175,8 @@ fn sealing(course: &Course<'_>, at: usize) -> usize {
 impl Losses {
     fn go_on(&mut self, course: &Course<'_>, at: usize) {
         let moment = &course.moments[at];
+        // A renegotiation does not begin while the library keeps a record.
+        let comes_to_data = self.stuck.is_some() || !comes_to_messages_only(moment);
         let sends = sealed_in(course, at) > 0;
         self.before_first = self.swallowed;
         if let Some(stuck) = self.stuck.take_if(|_| sends)
@@ -185,7 +187,10 @@ impl Losses {
         }
         self.before_others = self.swallowed;
         self.left_behind.take_if(|_| sends);
-        let swallowed = swallowed(course, at, self.swallowed);
+        let swallowed = match comes_to_data {
+            true => swallowed(course, at, self.swallowed),
+            false => 0,
+        };
         let swallowed = self
             .left_behind
             .map_or(swallowed, |left| swallowed.min(left));
@@ -206,7 +211,7 @@ impl Losses {
         let has_failed = moment
             .call()
             .is_some_and(|call| call.error != ErrorClass::None && !call.error.is_retry());
-        if let (true, Some(asked @ 1..)) = (has_failed && !comes_to_messages_only(moment), asked) {
+        if let (true, Some(asked @ 1..)) = (has_failed && comes_to_data, asked) {
             let after = course.after(at);
             let behind = (after.sealed + self.swallowed).saturating_sub(after.accepted);
             let left = asked.saturating_sub(behind);
@@ -255,7 +260,7 @@ fn swallowed(course: &Course<'_>, at: usize, lost: usize) -> usize {
         .traffic
         .is_some_and(|traffic| traffic.out.refusal == Some(Refusal::Zero));
     let asked = moment.attempt().and_then(|attempt| attempt.argument.len());
-    let (true, Some(asked)) = (said_zero && !comes_to_messages_only(moment), asked) else {
+    let (true, Some(asked)) = (said_zero, asked) else {
         return 0;
     };
     let before = &moment.before;
