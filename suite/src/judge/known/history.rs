@@ -2,8 +2,12 @@
 //! how many bytes are lost, reported or late.
 
 use crate::judge::monitor::{Course, MAX_PLAINTEXT, Moment, Pending, State};
-use crate::link::Refusal;
+use crate::link::{Budget, Refusal};
+use crate::scenario::{Transport, Version};
 use crate::trace::{Call, ErrorClass, RecordSeen};
+
+/// How many bytes a buffering BIO takes before it hands them on (BIO_f_buffer(3)).
+const BIO_BUFFER: usize = 4096;
 
 /// The history of a connection.
 #[derive(Debug)]
@@ -255,10 +259,7 @@ fn comes_to_messages_only(moment: &Moment<'_>) -> bool {
 /// Bytes of content of the record that the transport answered with 0 in this call, if so many were lost before.
 fn swallowed(course: &Course<'_>, at: usize, lost: usize) -> usize {
     let moment = &course.moments[at];
-    let said_zero = moment
-        .entry
-        .traffic
-        .is_some_and(|traffic| traffic.out.refusal == Some(Refusal::Zero));
+    let said_zero = said_zero(course, moment);
     let asked = moment.attempt().and_then(|attempt| attempt.argument.len());
     let (true, Some(asked)) = (said_zero, asked) else {
         return 0;
@@ -270,4 +271,25 @@ fn swallowed(course: &Course<'_>, at: usize, lost: usize) -> usize {
     // The one that was pending comes first.
     let pending = pending_record(course, at).filter(|_| sealed_in(course, at) == 0);
     pending.map_or(left, |pending| left.min(pending))
+}
+
+/// Whether the transport answered the call with 0; of one whose calls are not seen, whether it was set to, and the record goes
+/// through a buffer of 4096 bytes that is empty (BIO_f_buffer(3)).
+fn said_zero(course: &Course<'_>, moment: &Moment<'_>) -> bool {
+    if let Some(traffic) = moment.entry.traffic {
+        return traffic.out.refusal == Some(Refusal::Zero);
+    }
+    let before = &moment.before;
+    let asked = moment.attempt().and_then(|attempt| attempt.argument.len());
+    let content = asked.unwrap_or(0).min(before.max_send_fragment);
+    // Around the content stand header, explicit nonce and tag, or header, type and tag (AES-GCM).
+    let around = match course.setting.variant.version {
+        Version::Tls12 => 5 + 8 + 16,
+        Version::Tls13 => 5 + 1 + 16,
+    };
+    course.setting.variant.transport == Transport::BufferingBio
+        && before.outbound.then == Refusal::Zero
+        && before.outbound.accept == Budget::Bytes(0)
+        && before.kept_back() == 0
+        && content + around >= BIO_BUFFER
 }

@@ -105,12 +105,14 @@ impl<'c, 't> At<'_, 'c, 't> {
 
     /// Whether the call may take a fatal alert that the peer sent because it was asked to, or because it failed.
     fn may_take_alert_of_a_failure(&self) -> bool {
-        self.obscure().any(|moment| match &moment.entry.result {
-            Outcome::Peer(report) => {
-                let was_asked = moment.step() == Some(&Step::Peer(PeerAction::FatalAlert));
-                was_asked || matches!(report.end, Some(PeerEnd::Failed(_)))
-            }
-            _ => false,
+        self.obscure().any(|moment| {
+            let has_failed = match &moment.entry.result {
+                Outcome::Peer(report) => matches!(report.end, Some(PeerEnd::Failed(_))),
+                _ => false,
+            };
+            let was_asked = moment.step() == Some(&Step::Peer(PeerAction::FatalAlert));
+            let mut sent = moment.entry.peer_sent.iter();
+            has_failed || was_asked || sent.any(is_fatal_alert)
         })
     }
 
@@ -228,6 +230,10 @@ const fn answer(name: &'static str, holds: fn(&At<'_, '_, '_>) -> bool) -> Predi
 
 fn is_own(attempt: &Attempt) -> bool {
     !attempt.argument.is_empty()
+}
+
+fn is_fatal_alert(record: &RecordSeen) -> bool {
+    record.alert().is_some_and(AlertSeen::is_fatal)
 }
 
 fn is_data(record: &RecordSeen) -> bool {
@@ -356,11 +362,7 @@ static PREDICATES: &[Predicate] = &[
             && at.moment().entry.result == crate::trace::Outcome::Done
     }),
     input("peer-fatal-alert-sent", |at| {
-        at.moment()
-            .entry
-            .peer_sent
-            .iter()
-            .any(|record| record.alert().is_some_and(AlertSeen::is_fatal))
+        at.moment().entry.peer_sent.iter().any(is_fatal_alert)
     }),
     input("takes-data", |at| at.may_take(is_data, is_write)),
     input("takes-close-notify", |at| {
@@ -370,8 +372,7 @@ static PREDICATES: &[Predicate] = &[
         )
     }),
     input("takes-fatal-alert", |at| {
-        at.takes(|record| record.alert().is_some_and(AlertSeen::is_fatal))
-            || at.may_take_alert_of_a_failure()
+        at.takes(is_fatal_alert) || at.may_take_alert_of_a_failure()
     }),
     input("takes-hello-request", |at| {
         at.may_take_message(HandshakeType::HelloRequest, asks_for_a_handshake)
