@@ -1,4 +1,4 @@
-//! Puts the scenario files, the clauses of the manual, the ledger and the recorded traces into the program, so that it needs no checkout to
+//! Puts the scenario files, the clauses of the contract, the ledger and the recorded traces into the program, so that it needs no checkout to
 //! run, and so that a new file is enough to have a scenario run: cargo looks at these folders, and
 //! builds anew whatever reads them when one changes.
 
@@ -12,8 +12,8 @@ fn main() -> io::Result<()> {
     let root = manifest.join("..").canonicalize()?;
     let scenarios = embed(&root, "fixtures/scenarios", "toml")?;
     fs::write(out.join("scenarios.rs"), scenarios)?;
-    let manual = embed(&root, "fixtures/manual", "toml")?;
-    fs::write(out.join("manual.rs"), manual)?;
+    let contract = embed(&root, "fixtures/contract", "toml")?;
+    fs::write(out.join("contract.rs"), contract)?;
     let ledger = embed(&root, "fixtures/ledger", "toml")?;
     fs::write(out.join("ledger.rs"), ledger)?;
     let snapshots = embed(&root, "snapshots", "snap")?;

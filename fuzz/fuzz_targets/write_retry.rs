@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};
-use writeproof::fuzz::Target;
+use writeproof::fuzz::FuzzTarget;
 
-const TARGET: Target = Target::WriteRetry;
+const TARGET: FuzzTarget = FuzzTarget::WriteRetry;
 
 fuzz_target!(init: writeproof_fuzz::begin(), |data: &[u8]| -> Corpus {
     writeproof_fuzz::examine(TARGET, data)

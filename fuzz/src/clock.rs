@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
-use writeproof::stage::{Phase, Watch};
+use writeproof::runner::{Phase, Watch};
 use writeproof::trace::Asked;
 
 /// Of so many inputs that libFuzzer makes up, the handshake of one is also run alone.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use sha1::{Digest as _, Sha1};
-use writeproof::fuzz::{Cause, News, Target};
+use writeproof::fuzz::{Cause, FuzzTarget, UnexpectedFinding};
 use writeproof::scenario::{self, Scenario};
 
 /// The environment variable that, if it is set to something else than `0`, makes a target go on after a finding.
@@ -44,10 +44,10 @@ struct Witness {
 
 /// An input that shows something that nobody has looked into.
 pub(crate) struct Unexpected<'f> {
-    pub(crate) target: Target,
+    pub(crate) target: FuzzTarget,
     pub(crate) data: &'f [u8],
     pub(crate) scenario: &'f Scenario,
-    pub(crate) news: &'f [News],
+    pub(crate) news: &'f [UnexpectedFinding],
 }
 
 /// Ends the process with a message, having saved the input; or saves it if one of its causes is new, and returns.
@@ -81,7 +81,7 @@ pub(crate) fn causes() -> String {
 impl Causes {
     fn add(&mut self, found: &Unexpected<'_>, folder: &Path) {
         let path = folder.join(format!("finding-{}", found.name()));
-        let mut new: Vec<News> = Vec::new();
+        let mut new: Vec<UnexpectedFinding> = Vec::new();
         let mut counted: Vec<Cause> = Vec::new();
         for news in found.news {
             let cause = news.cause();
@@ -131,7 +131,7 @@ impl Unexpected<'_> {
     }
 
     /// What was found, in which scenario, and how to see it again.
-    fn message(&self, news: &[News], path: &str) -> String {
+    fn message(&self, news: &[UnexpectedFinding], path: &str) -> String {
         let mut text = String::from("unexpected finding:\n");
         for news in news {
             // A text in memory takes whatever is written to it.
@@ -156,7 +156,7 @@ pub(crate) fn keeps_going() -> bool {
 }
 
 /// Where inputs are saved while the target goes on; nothing if it ends at the first finding.
-fn folder(target: Target) -> Option<PathBuf> {
+fn folder(target: FuzzTarget) -> Option<PathBuf> {
     keeps_going().then(|| match env::var_os(FOLDER) {
         Some(folder) => PathBuf::from(folder),
         None => PathBuf::from(artifact_prefix(target)),
@@ -164,7 +164,7 @@ fn folder(target: Target) -> Option<PathBuf> {
 }
 
 /// Where libFuzzer puts what it finds.
-fn artifact_prefix(target: Target) -> String {
+fn artifact_prefix(target: FuzzTarget) -> String {
     let named = env::args_os().find_map(|argument| {
         let prefix = argument.to_str()?.strip_prefix(ARTIFACT_PREFIX)?;
         Some(prefix.to_owned())

@@ -10,9 +10,9 @@ use std::process;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use libfuzzer_sys::{Corpus, fuzzer_mutate};
-use writeproof::fuzz::{Artifact, Session, Target};
-use writeproof::link;
+use writeproof::fuzz::{Artifact, FuzzTarget, Session};
 use writeproof::scenario::{Scenario, Variant};
+use writeproof::transport;
 
 use self::clock::{CLOCK, OnClock};
 use self::counters::Counters;
@@ -40,7 +40,7 @@ pub fn begin() {
         let about = backend.about();
         eprintln!(
             "library: {} ({} {}, {})",
-            about.id, about.library, about.version, about.how
+            about.id, about.library, about.version, about.linkage
         );
     }
     let counters = Counters::of_this_process();
@@ -48,7 +48,7 @@ pub fn begin() {
         eprintln!("{counters}");
     }
     *COUNTERS.lock().unwrap_or_else(PoisonError::into_inner) = counters;
-    link::set_last_resort(|| panic!("the library does not stop calling the transport"));
+    transport::set_last_resort(|| panic!("the library does not stop calling the transport"));
     let _ = SESSION.set(session);
     summary::print_at_exit();
     CLOCK.start();
@@ -58,7 +58,7 @@ pub fn begin() {
 ///
 /// # Panics
 /// The suite itself failed.
-pub fn examine(target: Target, data: &[u8]) -> Corpus {
+pub fn examine(target: FuzzTarget, data: &[u8]) -> Corpus {
     let Some((scenario, variant)) = case(target, data) else {
         return Corpus::Reject;
     };
@@ -88,7 +88,7 @@ pub fn examine(target: Target, data: &[u8]) -> Corpus {
 }
 
 /// The case that an input of a target that reads cells stands for, if it stands for one.
-fn case(target: Target, data: &[u8]) -> Option<(Scenario, Variant)> {
+fn case(target: FuzzTarget, data: &[u8]) -> Option<(Scenario, Variant)> {
     Artifact::of_target(target, data)?.case(target)
 }
 
@@ -97,7 +97,13 @@ fn session() -> &'static Session {
 }
 
 /// Changes an input, mostly a step at a time.
-pub fn mutate(target: Target, data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
+pub fn mutate(
+    target: FuzzTarget,
+    data: &mut [u8],
+    size: usize,
+    max_size: usize,
+    seed: u32,
+) -> usize {
     let space = &mut data[..max_size];
     let size = writeproof::fuzz::mutate(target, space, size, seed, &mut |space, len| {
         let most = space.len();
@@ -111,7 +117,7 @@ pub fn mutate(target: Target, data: &mut [u8], size: usize, max_size: usize, see
 }
 
 /// Runs the handshake of an input alone, for its rate.
-fn sample(target: Target, data: &[u8]) {
+fn sample(target: FuzzTarget, data: &[u8]) {
     if let Some((scenario, variant)) = case(target, data) {
         CLOCK.sample(|| {
             let ran = session().handshake_alone(&scenario, variant);

@@ -3,7 +3,7 @@
 
 use openssl::ssl::{self, Ssl, SslContext, SslMethod, SslStream, SslVersion};
 use openssl::{error::ErrorStack, pkey::PKey, x509::X509};
-use writeproof::own::{self, *};
+use writeproof::external_backend::{self, *};
 
 struct OpensslCrate(About);
 
@@ -12,13 +12,13 @@ impl Backend for OpensslCrate {
         &self.0
     }
 
-    fn open(&self, setup: &Setup, link: &Link) -> Result<Box<dyn Endpoint>, Unsupported> {
-        let stream = connection(setup, link.clone()).map_err(Unsupported::new)?;
+    fn open(&self, setup: &Setup, transport: &Transport) -> Result<Box<dyn Endpoint>, Unsupported> {
+        let stream = connection(setup, transport.clone()).map_err(Unsupported::new)?;
         Ok(Box::new(Connection(stream)))
     }
 }
 
-fn connection(setup: &Setup, link: Link) -> Result<SslStream<Link>, ErrorStack> {
+fn connection(setup: &Setup, transport: Transport) -> Result<SslStream<Transport>, ErrorStack> {
     let mut context = SslContext::builder(SslMethod::tls())?;
     let version = match setup.version {
         Version::Tls12 => SslVersion::TLS1_2,
@@ -37,10 +37,10 @@ fn connection(setup: &Setup, link: Link) -> Result<SslStream<Link>, ErrorStack> 
         (RoleState::Set, Role::Client) => ssl.set_connect_state(),
         (RoleState::Set, Role::Server) => ssl.set_accept_state(),
     }
-    SslStream::new(ssl, link)
+    SslStream::new(ssl, transport)
 }
 
-struct Connection(SslStream<Link>);
+struct Connection(SslStream<Transport>);
 
 impl Endpoint for Connection {
     fn handshake(&mut self) -> Result<Call, Unsupported> {
@@ -69,5 +69,5 @@ fn answer(result: Result<usize, ssl::Error>) -> Call {
 
 fn main() -> Exit {
     let about = About::new("openssl-crate", "openssl", openssl::version::version());
-    own::main(OpensslCrate(about))
+    external_backend::main(OpensslCrate(about))
 }

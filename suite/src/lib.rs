@@ -6,20 +6,20 @@
 
 pub mod backend;
 pub mod cli;
-pub mod doctor;
+pub mod contract;
+pub mod external_backend;
 pub mod fuzz;
 pub mod identity;
 pub mod judge;
 pub mod limits;
-pub mod link;
-pub mod manual;
-pub mod own;
 pub mod peer;
 pub mod report;
 pub mod run;
+pub mod runner;
 pub mod scenario;
-pub mod stage;
-pub mod subject;
+pub mod self_check;
+pub mod target;
 pub mod trace;
+pub mod transport;
 pub mod wire;
 pub mod worker;

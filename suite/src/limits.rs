@@ -11,9 +11,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::link::{Budget, Inbound, Outbound};
-use crate::scenario::{PeerAction, Scenario, Source, Step};
+use crate::scenario::{PeerAction, Scenario, Step, WriteSource};
 use crate::trace::QueueEntry;
+use crate::transport::{Budget, Inbound, Outbound};
 
 /// Calls of the library that every case may make, whatever its steps: the recorded cases make some 100 at most.
 const CALLS: usize = 1_000;
@@ -201,9 +201,9 @@ fn offered(step: &Step) -> usize {
     match step {
         Step::Write(write) => {
             let len = match &write.source {
-                Source::Pattern(len) => *len,
-                Source::Literal(bytes) => bytes.len(),
-                Source::Rest | Source::Null | Source::Negative(_) => 0,
+                WriteSource::Pattern(len) => *len,
+                WriteSource::Literal(bytes) => bytes.len(),
+                WriteSource::Rest | WriteSource::Null | WriteSource::Negative(_) => 0,
             };
             len.saturating_mul(write.times.get())
         }

@@ -12,15 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crate::backend::REFERENCE;
+use crate::contract::{Contract, Strength};
 use crate::judge::known::Library;
 use crate::judge::{
     Compared, Difference, Finding, Judge, Judgement, Keeper, Kind, More, Recorded, Stale, Verdict,
 };
 use crate::limits;
-use crate::manual::{Manual, Strength};
+use crate::runner::RunnerError;
 use crate::scenario::{Id, Origin, Scenario, Selection, Variant};
-use crate::stage::StageError;
-use crate::subject::{Printed, Ran, Subject};
+use crate::target::{Printed, RunOutcome, Target};
 use crate::trace::Trace;
 
 /// What to run.
@@ -28,9 +28,9 @@ pub struct Plan<'c> {
     /// The scenarios.
     pub scenarios: Vec<Selection<'c>>,
     /// The backends to report on.
-    pub backends: Vec<Arc<dyn Subject>>,
+    pub backends: Vec<Arc<dyn Target>>,
     /// The backend that all are compared with; it is run whether or not it is reported on.
-    pub reference: Arc<dyn Subject>,
+    pub reference: Arc<dyn Target>,
     /// How many threads run cases; at least 1 is used.
     pub jobs: usize,
     /// Which variants to run; all if empty.
@@ -84,9 +84,9 @@ impl CaseResult {
     /// How much of a surprise it is: something was found that the ledger does not know; another trace was
     /// recorded, or none was although the scenario belongs to the library. Where the scenario comes from, and where the
     /// backend does, is all the same for what was found.
-    pub fn surprise(&self, contract: &Manual) -> Surprise {
+    pub fn surprise(&self, contract: &Contract) -> Surprise {
         let is_recorded = match self.recorded {
-            Recorded::AsRecorded | Recorded::Stranger => true,
+            Recorded::AsRecorded | Recorded::Untracked => true,
             Recorded::Changed => false,
             Recorded::Never => self.origin != Origin::Library,
         };
@@ -105,7 +105,7 @@ impl CaseResult {
     }
 
     /// Whether this unknown finding is a broken clause that says *should*, or how the call that broke it differs.
-    fn is_a_should(&self, finding: &Finding, contract: &Manual) -> bool {
+    fn is_a_should(&self, finding: &Finding, contract: &Contract) -> bool {
         let breaks_should = |finding: &Finding| {
             let clause = finding.clause.as_deref().and_then(|id| contract.get(id));
             finding.kind == Kind::Violation
@@ -131,17 +131,17 @@ impl CaseResult {
 pub enum RunError {
     /// The suite itself could not do its part in a case.
     #[error("{scenario} on {backend} could not be run: {source}")]
-    Stage {
+    Runner {
         /// The scenario.
         scenario: Id,
         /// The backend.
         backend: String,
         /// What went wrong.
-        source: StageError,
+        source: RunnerError,
     },
     /// The suite itself could not do its part in examining a library.
     #[error("the library could not be examined: {0}")]
-    Doctor(StageError),
+    Doctor(RunnerError),
     /// The suite has a bug: a case panicked.
     #[error("{scenario}: the suite itself panicked, which is a bug in it")]
     Panic {
@@ -278,7 +278,7 @@ impl<'c> Plan<'c> {
                 };
                 let recorded_as = about.recorded_as();
                 for ((place, &variant), ran) in variants.iter().enumerate().zip(ran) {
-                    let Ran { mut trace, printed } = ran;
+                    let RunOutcome { mut trace, printed } = ran;
                     let library = Library {
                         name: &recorded_as,
                         version: &about.version,
@@ -297,7 +297,7 @@ impl<'c> Plan<'c> {
                         .compare(&scenario.id, about, variant, &trace);
                     // How the suite's own libraries differ from another one than the reference follows from how both
                     // differ from that, which is known of the suite's own scenarios.
-                    let is_on_record = recorded == Recorded::Stranger
+                    let is_on_record = recorded == Recorded::Untracked
                         || self.reference.about().id == REFERENCE
                         || selection.origin != Origin::Library;
                     findings.retain(|found| found.kind != Kind::Difference || is_on_record);
@@ -343,7 +343,7 @@ impl<'c> Plan<'c> {
             // What a library that nobody knows cannot do, it cannot show.
             let shows = |result: &CaseResult| {
                 let is_applicable = !matches!(result.verdict, Verdict::NotApplicable(_));
-                is_applicable || result.recorded != Recorded::Stranger
+                is_applicable || result.recorded != Recorded::Untracked
             };
             let of_backend = results
                 .iter()
@@ -391,12 +391,12 @@ impl<'c> Plan<'c> {
 
     fn ran(
         &self,
-        backend: &Arc<dyn Subject>,
+        backend: &Arc<dyn Target>,
         scenario: &Scenario,
         variants: &[Variant],
-    ) -> Result<Vec<Ran>, RunError> {
+    ) -> Result<Vec<RunOutcome>, RunError> {
         let ran = backend.run_all(scenario, variants);
-        ran.map_err(|source| RunError::Stage {
+        ran.map_err(|source| RunError::Runner {
             scenario: scenario.id.clone(),
             backend: backend.about().id.clone(),
             source,

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rstest::rstest;
 use writeproof::scenario::{Corpus, Scenario, Variant};
-use writeproof::subject::{Isolation, Subject};
+use writeproof::target::{Isolation, Target};
 use writeproof::trace::{Outcome, Trace};
-use writeproof::worker::Limits;
+use writeproof::worker::WorkerLimits;
 
 /// Writes that block, retries of every kind, a pre-shared key, damage from the peer, and a call that not every library has.
 const SCENARIOS: [&str; 4] = [
@@ -23,21 +23,21 @@ const SCENARIOS: [&str; 4] = [
 /// One test looks at the workers of this process: no other starts one meanwhile.
 static ALONE: Mutex<()> = Mutex::new(());
 
-fn apart(id: &str) -> Arc<dyn Subject> {
+fn apart(id: &str) -> Arc<dyn Target> {
     let workers = Isolation::Workers {
         program: env!("CARGO_BIN_EXE_writeproof").into(),
-        limits: Limits::DEFAULT,
+        limits: WorkerLimits::DEFAULT,
     };
     opened(workers.open_apart(id))
 }
 
-fn opened<E: std::fmt::Display>(opened: Option<Result<Arc<dyn Subject>, E>>) -> Arc<dyn Subject> {
-    let subject = opened.expect("a backend").map_err(|e| e.to_string());
-    subject.expect("it can be used")
+fn opened<E: std::fmt::Display>(opened: Option<Result<Arc<dyn Target>, E>>) -> Arc<dyn Target> {
+    let target = opened.expect("a backend").map_err(|e| e.to_string());
+    target.expect("it can be used")
 }
 
-fn ran(subject: &dyn Subject, scenario: &Scenario, variant: Variant) -> Trace {
-    let ran = subject.run(scenario, variant);
+fn ran(target: &dyn Target, scenario: &Scenario, variant: Variant) -> Trace {
+    let ran = target.run(scenario, variant);
     ran.expect("the suite does its part").trace
 }
 
@@ -48,7 +48,7 @@ fn what_is_part_of_the_program_does_in_a_worker_what_it_does_here(
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (worker, here) = (apart(id), opened(Isolation::None.open(id)));
     assert_eq!(worker.about(), here.about());
-    assert!(worker.arrived().is_none(), "nothing was loaded");
+    assert!(worker.load_report().is_none(), "nothing was loaded");
     let corpus = Corpus::built_in().expect("the scenarios are right");
     for name in SCENARIOS {
         let scenario = corpus.get(name).expect(name);

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
 use tempfile::TempDir;
-use writeproof::fuzz::{Artifact, Cell, Content, FORMAT, Program, Target, seeds};
+use writeproof::fuzz::{Artifact, ArtifactBody, FORMAT, FuzzTarget, Op, Program, seeds};
 use writeproof::scenario::{Corpus, Id, Scenario, parse, write};
 use writeproof_faulty::{LIBSSL, VARIABLE};
 
@@ -68,10 +68,10 @@ fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
 
 /// The bytes that tell the first variant of a scenario to `write_sequence`.
 fn bytes_of(scenario: &Scenario) -> Vec<u8> {
-    let target = Target::WriteSequence;
+    let target = FuzzTarget::WriteSequence;
     let variant = scenario.variants().next().expect("a variant");
     let program = Program::of(target, scenario, variant).expect("cells");
-    let content = Content::Cells(program);
+    let content = ArtifactBody::Cells(program);
     Artifact { target, content }.bytes()
 }
 
@@ -231,11 +231,11 @@ fn a_scenario_file_that_is_refused_is_a_proper_result(
 #[test]
 fn cells_that_write_nothing_are_a_proper_result() {
     let folder = TempDir::new().expect("a folder");
-    let content = Content::Cells(Program {
-        setting: Cell::default(),
+    let content = ArtifactBody::Cells(Program {
+        setting: Op::default(),
         steps: Vec::new(),
     });
-    let target = Target::WriteRetry;
+    let target = FuzzTarget::WriteRetry;
     let path = file(&folder, "idle", &Artifact { target, content }.bytes());
     let output = run(&["replay", words(&path), "--backend", "rustls"]);
     assert_exit(&output, 0);
@@ -659,7 +659,7 @@ fn corpus_writes_a_seed_for_each_scenario_that_a_target_can_tell() {
     assert_exit(&output, 0);
     let told = stdout(&output);
     let library = Corpus::built_in().expect("the library");
-    for target in Target::ALL {
+    for target in FuzzTarget::ALL {
         let seeds = seeds(target, &library).expect("seeds");
         let of_target = path.join(target.name());
         let mut there = BTreeMap::new();
@@ -688,7 +688,7 @@ fn corpus_writes_a_seed_for_each_scenario_that_a_target_can_tell() {
 #[test]
 fn every_seed_tells_its_scenario() {
     let library = Corpus::built_in().expect("the library");
-    for target in Target::ALL {
+    for target in FuzzTarget::ALL {
         for (name, bytes) in seeds(target, &library).expect("seeds").inputs {
             let artifact = Artifact::parse(Path::new(&name), &bytes).expect("an artifact");
             assert_eq!(artifact.target, target, "{name}");

@@ -172,11 +172,11 @@ fn the_json_report_says_what_was_loaded_and_proved() {
     let checked = &report["checked"][0];
     assert_eq!(checked["id"], "libssl.so");
     assert_eq!(checked["loaded"]["libcrypto"]["found"], "inside");
-    assert_eq!(checked["proofs"].as_array().map(Vec::len), Some(16));
+    assert_eq!(checked["checks"].as_array().map(Vec::len), Some(16));
     assert!(
-        checked["proofs"]
+        checked["checks"]
             .as_array()
-            .is_some_and(|proofs| { proofs.iter().all(|proof| proof["finding"] == "holds") })
+            .is_some_and(|checks| { checks.iter().all(|check| check["outcome"] == "holds") })
     );
     assert!(
         report["cases"]

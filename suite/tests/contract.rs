@@ -12,8 +12,8 @@ use std::sync::LazyLock;
 use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
+use writeproof::contract::Contract;
 use writeproof::judge::known::{KnownIssues, Library};
-use writeproof::manual::Manual;
 use writeproof::report::json::SCHEMA;
 use writeproof_faulty::VARIABLE as FAULT;
 use writeproof_openssl_1_1_1::LIBSSL;
@@ -75,8 +75,8 @@ fn parsed(text: &str) -> Value {
     serde_json::from_str(text).expect("JSON")
 }
 
-fn clauses() -> Manual {
-    Manual::built_in().expect("fixtures/manual is right")
+fn clauses() -> Contract {
+    Contract::built_in().expect("fixtures/contract is right")
 }
 
 /// A ledger in a folder of its own.
@@ -146,7 +146,11 @@ fn of_a_clause_that_is_named_everything_is_told_and_of_no_other() {
     for wanted in [
         clause.source.to_string(),
         clause.source.address.clone(),
-        format!("{}; binds {}", clause.strength.word(), clause.binds.word()),
+        format!(
+            "{}; binds {}",
+            clause.strength.as_str(),
+            clause.binds.as_str()
+        ),
         " have to do with it; by transport: ".to_owned(),
     ] {
         assert!(TOLD.contains(&wanted), "{wanted} in\n{}", *TOLD);
@@ -174,9 +178,9 @@ fn the_manual_as_json_has_all_clauses_with_what_became_of_them() {
     for (row, clause) in rows.iter().zip(manual.clauses()) {
         assert_eq!(row["id"], clause.id.as_str());
         assert_eq!(row["statement"], clause.statement.as_str());
-        assert_eq!(row["strength"], clause.strength.word());
-        assert_eq!(row["binds"], clause.binds.word());
-        assert_eq!(row["severity"], clause.severity.word());
+        assert_eq!(row["strength"], clause.strength.as_str());
+        assert_eq!(row["binds"], clause.binds.as_str());
+        assert_eq!(row["severity"], clause.severity.as_str());
         assert_eq!(row["unobservable"].as_str(), clause.unobservable.as_deref());
         let cases = row["cases"].as_u64().expect("a number");
         for broken in row["violated"].as_object().expect("libraries").values() {
@@ -228,7 +232,7 @@ fn the_ledger_tells_each_entry_with_its_class_reason_and_source() {
         let wanted = format!(
             "  {} ({})\n    what     {}\n    why      {}\n    where    {}\n",
             issue.id,
-            issue.class.word(),
+            issue.class.as_str(),
             issue.title,
             issue.reason,
             issue.link
@@ -507,7 +511,7 @@ fn the_json_report_has_every_finding_with_clause_step_and_what_was_seen() {
                 violates = true;
                 let id = finding["clause"].as_str().expect("a clause");
                 let clause = manual.get(id).expect("a clause of the manual");
-                assert_eq!(finding["severity"], clause.severity.word());
+                assert_eq!(finding["severity"], clause.severity.as_str());
                 broken.insert(id.to_owned());
             }
         }

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use rstest::rstest;
 use tempfile::TempDir;
-use writeproof::fuzz::{Artifact, Content, Program, Reading, Session, Target, seeds};
+use writeproof::fuzz::{Artifact, ArtifactBody, FuzzTarget, Program, Reading, Session, seeds};
 use writeproof::scenario::{Corpus, Id, parse};
 
 /// The folder of the fuzz targets.
@@ -47,14 +47,14 @@ fn name(path: &Path) -> String {
 }
 
 /// What is wrong with an input of `target`: that it is none, or what nobody knows of it.
-fn wrong(target: Target, path: &Path) -> Option<String> {
+fn wrong(target: FuzzTarget, path: &Path) -> Option<String> {
     let told = |what: &dyn std::fmt::Display| Some(format!("{}: {what}", path.display()));
     let artifact = match Artifact::read(path) {
         Ok(artifact) if artifact.target == target => artifact,
         Ok(other) => return told(&format!("an input of {}", other.target.name())),
         Err(error) => return Some(error.to_string()),
     };
-    if let Content::Text(text) = &artifact.content {
+    if let ArtifactBody::Text(text) = &artifact.content {
         let id = Id::new("fuzz/input").expect("an id");
         return Reading::of(id, "input.toml", text)
             .err()
@@ -103,9 +103,9 @@ fn replayed(path: &Path) -> (ExitStatus, String) {
 }
 
 /// What is wrong with an input that the fuzzer of `target` has saved: it may end the process of a library.
-fn wrong_apart(target: Target, path: &Path) -> Option<String> {
+fn wrong_apart(target: FuzzTarget, path: &Path) -> Option<String> {
     let runs = |artifact: Artifact| {
-        artifact.target == target && matches!(artifact.content, Content::Cells(_))
+        artifact.target == target && matches!(artifact.content, ArtifactBody::Cells(_))
     };
     if !Artifact::read(path).is_ok_and(runs) {
         return wrong(target, path);
@@ -119,15 +119,15 @@ fn complaints(root: &Path) -> Vec<String> {
     let library = Corpus::built_in().expect("the library");
     let mut complaints = Vec::new();
     for folder in entries(root) {
-        if Target::of_name(&name(&folder)).is_none() {
-            let all = Target::ALL.map(Target::name).join(", ");
+        if FuzzTarget::of_name(&name(&folder)).is_none() {
+            let all = FuzzTarget::ALL.map(FuzzTarget::name).join(", ");
             complaints.push(format!(
                 "{}: no target is called so; the targets are {all}: rename or remove it",
                 folder.display()
             ));
         }
     }
-    for target in Target::ALL {
+    for target in FuzzTarget::ALL {
         let seeds = seeds(target, &library).expect("seeds");
         let folder = root.join(target.name());
         let there: BTreeSet<String> = entries(&folder).iter().map(|path| name(path)).collect();
@@ -173,11 +173,11 @@ fn is_of_the_fuzzer(name: &str) -> bool {
 }
 
 #[rstest]
-#[case(Target::WriteRetry)]
-#[case(Target::WriteSequence)]
-#[case(Target::WireInbound)]
-#[case(Target::ScenarioFile)]
-fn nothing_comes_of_a_committed_corpus_that_nobody_knows(#[case] target: Target) {
+#[case(FuzzTarget::WriteRetry)]
+#[case(FuzzTarget::WriteSequence)]
+#[case(FuzzTarget::WireInbound)]
+#[case(FuzzTarget::ScenarioFile)]
+fn nothing_comes_of_a_committed_corpus_that_nobody_knows(#[case] target: FuzzTarget) {
     let inputs = entries(&fuzz().join("corpus").join(target.name()));
     assert!(inputs.len() > 100, "only {} inputs", inputs.len());
     let wrong: Vec<String> = inputs
@@ -191,7 +191,7 @@ fn nothing_comes_of_a_committed_corpus_that_nobody_knows(#[case] target: Target)
 fn nothing_comes_any_more_of_what_the_fuzzer_has_saved() {
     let mut found = Vec::new();
     for folder in entries(&fuzz().join("artifacts")) {
-        let Some(target) = Target::of_name(&name(&folder)) else {
+        let Some(target) = FuzzTarget::of_name(&name(&folder)) else {
             found.push(format!("{}: no target is called so", folder.display()));
             continue;
         };
@@ -206,21 +206,21 @@ fn what_ended_the_process_of_a_library_is_told_at_its_step() {
     let id = Id::new("fuzz/write-sequence").expect("an id");
     let deadly = parse(id, "deadly.toml", DEADLY).expect("a scenario");
     let variant = deadly.variants().next().expect("a variant");
-    let seed = Program::of(Target::WriteSequence, &deadly, variant).expect("cells");
+    let seed = Program::of(FuzzTarget::WriteSequence, &deadly, variant).expect("cells");
     let artifact = Artifact {
-        target: Target::WriteSequence,
-        content: Content::Cells(seed),
+        target: FuzzTarget::WriteSequence,
+        content: ArtifactBody::Cells(seed),
     };
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("crash-0123");
     fs::write(&path, artifact.bytes()).expect("the folder is ours");
     // Of 1.1.1 the ledger knows it.
-    assert_eq!(wrong_apart(Target::WriteSequence, &path), None);
+    assert_eq!(wrong_apart(FuzzTarget::WriteSequence, &path), None);
     let (_, told) = replayed(&path);
     let crash = "crashed: SIGSEGV\n>>> crash: known, bug: ";
     assert!(told.contains(crash), "{told}");
     fs::write(&path, b"WP\x63r123456").expect("the folder is ours");
-    let told = wrong_apart(Target::WriteRetry, &path).expect("it is of another format");
+    let told = wrong_apart(FuzzTarget::WriteRetry, &path).expect("it is of another format");
     assert!(told.contains("format 99"), "{told}");
 }
 
@@ -234,7 +234,7 @@ fn the_corpora_are_what_the_command_would_write_now() {
 fn written() -> TempDir {
     let folder = TempDir::new().expect("a folder");
     let library = Corpus::built_in().expect("the library");
-    for target in Target::ALL {
+    for target in FuzzTarget::ALL {
         let of_target = folder.path().join(target.name());
         fs::create_dir(&of_target).expect("the folder is ours");
         for (name, bytes) in seeds(target, &library).expect("seeds").inputs {
@@ -289,10 +289,10 @@ fn what_is_not_as_it_has_to_be_is_told() {
 fn an_input_of_another_target_or_of_none_is_told() {
     let written = written();
     let path = written.path().join("write_retry/retry-shorter-buffer");
-    assert_eq!(wrong(Target::WriteRetry, &path), None);
-    let told = wrong(Target::WriteSequence, &path).expect("it is of another target");
+    assert_eq!(wrong(FuzzTarget::WriteRetry, &path), None);
+    let told = wrong(FuzzTarget::WriteSequence, &path).expect("it is of another target");
     assert!(told.ends_with(": an input of write_retry"), "{told}");
     fs::write(&path, b"WP\x63r123456").expect("the folder is ours");
-    let told = wrong(Target::WriteRetry, &path).expect("it is of another format");
+    let told = wrong(FuzzTarget::WriteRetry, &path).expect("it is of another format");
     assert!(told.contains("format 99"), "{told}");
 }

@@ -6,8 +6,8 @@ use std::thread;
 
 use rstest::rstest;
 use writeproof::backend::{Backend, Backends};
+use writeproof::runner;
 use writeproof::scenario::{Cipher, Id, KeyExchange, Role, Scenario, Variant, Version, parse};
-use writeproof::stage;
 use writeproof::trace::{Body, Outcome, Trace};
 use writeproof::wire::HandshakeType;
 
@@ -60,7 +60,7 @@ fn open(id: &str) -> Arc<dyn Backend> {
 }
 
 fn ran(backend: &dyn Backend, scenario: &Scenario, variant: Variant) -> Trace {
-    stage::run(backend, scenario, variant).unwrap()
+    runner::run(backend, scenario, variant).unwrap()
 }
 
 /// The handshake messages of both ends, in all records.

@@ -11,13 +11,13 @@ use std::env;
 use std::sync::{Arc, LazyLock};
 
 use writeproof::backend::{Backends, REFERENCE};
+use writeproof::contract::Severity;
 use writeproof::judge::known::{Issue, KnownIssues, Scope, Variation, Witness};
 use writeproof::judge::{Cause, Finding, Judge};
-use writeproof::manual::Severity;
 use writeproof::scenario::Corpus;
-use writeproof::subject::{Isolation, Subject};
+use writeproof::target::{Isolation, Target};
 use writeproof::trace::Trace;
-use writeproof::worker::Limits;
+use writeproof::worker::WorkerLimits;
 
 static JUDGE: LazyLock<Judge> =
     LazyLock::new(|| Judge::built_in().expect("the fixtures are right"));
@@ -35,10 +35,10 @@ static SHOWN: LazyLock<BTreeMap<String, Shown>> = LazyLock::new(|| {
     let corpus = Corpus::built_in().expect("the scenarios are right");
     let isolation = Isolation::Workers {
         program: env!("CARGO_BIN_EXE_writeproof").into(),
-        limits: Limits::DEFAULT,
+        limits: WorkerLimits::DEFAULT,
     };
     let here = Backends::here();
-    let mut subjects: BTreeMap<&str, Arc<dyn Subject>> = BTreeMap::new();
+    let mut targets: BTreeMap<&str, Arc<dyn Target>> = BTreeMap::new();
     let reference = isolation.open(REFERENCE).expect("a known backend");
     let reference = reference.expect("the reference");
     let mut shown = BTreeMap::new();
@@ -51,20 +51,20 @@ static SHOWN: LazyLock<BTreeMap<String, Shown>> = LazyLock::new(|| {
         let Some(&name) = here.iter().find(|&&name| name == witness.backend) else {
             continue;
         };
-        let subject = subjects.entry(name).or_insert_with(|| {
+        let target = targets.entry(name).or_insert_with(|| {
             let opened = isolation.open(name).expect("a known backend");
             opened.unwrap_or_else(|error| panic!("{name}: {error}"))
         });
         let scenario = corpus
             .get(witness.scenario.as_str())
             .unwrap_or_else(|| panic!("{witness}: no such scenario"));
-        let run = |subject: &Arc<dyn Subject>| {
-            let ran = subject.run(scenario, witness.variant);
+        let run = |target: &Arc<dyn Target>| {
+            let ran = target.run(scenario, witness.variant);
             ran.unwrap_or_else(|error| panic!("{witness}: {error}"))
         };
-        let ran = run(subject);
+        let ran = run(target);
         let reference = run(&reference);
-        let about = subject.about();
+        let about = target.about();
         shown.insert(
             witness.to_string(),
             Shown {
@@ -116,7 +116,7 @@ fn tested() -> Vec<&'static Issue> {
 /// What of a witness these issues explain: of each finding the issues and their effects, or nothing.
 fn explained(known: &KnownIssues, witness: &Witness) -> Vec<Vec<Cause>> {
     let shown = &SHOWN[&witness.to_string()];
-    let mut judge = Judge::of(JUDGE.manual.clone());
+    let mut judge = Judge::of(JUDGE.contract.clone());
     judge.known = known.clone();
     let named = (&*shown.library, &*shown.version);
     let findings = judge.generated(&shown.reference, &shown.trace, named);
@@ -209,7 +209,7 @@ fn clauses_of_known_issues_exist_and_always_excuses_nothing_severe() {
     for issue in JUDGE.known.issues() {
         for effect in &issue.breaks {
             let clause = JUDGE
-                .manual
+                .contract
                 .get(&effect.clause)
                 .unwrap_or_else(|| panic!("{}: no clause {}", issue.id, effect.clause));
             let is_severe = matches!(clause.severity, Severity::Data | Severity::Connection);

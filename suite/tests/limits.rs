@@ -4,17 +4,17 @@
 use writeproof::backend::{
     About, Backend, Backends, Bytes, Endpoint, REFERENCE, Setup, Unsupported,
 };
+use writeproof::contract::Severity;
 use writeproof::judge::monitor::{self, Violation};
 use writeproof::judge::{Judge, Judgement, Kind, Verdict, known};
 use writeproof::limits::{Allowance, Limit};
-use writeproof::link::{Link, Transfer};
-use writeproof::manual::Severity;
+use writeproof::runner;
 use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
-use writeproof::stage;
 use writeproof::trace::{Call, Entry, ErrorClass, Outcome, QueueEntry, Trace};
+use writeproof::transport::{Transfer, Transport};
 
 /// What a library does when it is to write.
-type WriteFunction = fn(&Link, &[u8]) -> Call;
+type WriteFunction = fn(&Transport, &[u8]) -> Call;
 
 /// A library that writes like this, and does nothing else.
 struct Library(About, WriteFunction);
@@ -30,12 +30,12 @@ impl Backend for Library {
         &self.0
     }
 
-    fn open(&self, _: &Setup, link: &Link) -> Result<Box<dyn Endpoint>, Unsupported> {
-        Ok(Box::new(Connection(link.clone(), self.1)))
+    fn open(&self, _: &Setup, transport: &Transport) -> Result<Box<dyn Endpoint>, Unsupported> {
+        Ok(Box::new(Connection(transport.clone(), self.1)))
     }
 }
 
-struct Connection(Link, WriteFunction);
+struct Connection(Transport, WriteFunction);
 
 impl Endpoint for Connection {
     fn handshake(&mut self) -> Result<Call, Unsupported> {
@@ -62,7 +62,7 @@ fn variant() -> Variant {
 }
 
 fn run(write: WriteFunction, scenario: &Scenario) -> Trace {
-    stage::run(&Library::new(write), scenario, variant()).expect("the stage does its part")
+    runner::run(&Library::new(write), scenario, variant()).expect("the stage does its part")
 }
 
 fn judge(reference: &Trace, trace: &Trace) -> Judgement {
@@ -74,11 +74,11 @@ fn judge(reference: &Trace, trace: &Trace) -> Judgement {
     judge.judge(reference, trace, library)
 }
 
-fn all(_: &Link, bytes: &[u8]) -> Call {
+fn all(_: &Transport, bytes: &[u8]) -> Call {
     Call::success(bytes.len() as i64)
 }
 
-fn one_byte(_: &Link, _: &[u8]) -> Call {
+fn one_byte(_: &Transport, _: &[u8]) -> Call {
     Call::success(1)
 }
 
@@ -90,13 +90,13 @@ fn with_queue(queue: Vec<QueueEntry>) -> Call {
 }
 
 /// Sends a byte and asks to be repeated, whatever happened before.
-fn again_and_again(link: &Link, bytes: &[u8]) -> Call {
-    link.write(&bytes[..1]);
+fn again_and_again(transport: &Transport, bytes: &[u8]) -> Call {
+    transport.write(&bytes[..1]);
     Call::failure(ErrorClass::WantWrite)
 }
 
-fn sends_without_end(link: &Link, bytes: &[u8]) -> Call {
-    while let Transfer::Done(_) = link.write(bytes) {}
+fn sends_without_end(transport: &Transport, bytes: &[u8]) -> Call {
+    while let Transfer::Done(_) = transport.write(bytes) {}
     Call::success(bytes.len() as i64)
 }
 
@@ -135,12 +135,12 @@ fn a_retry_that_never_comes_to_an_end_is_stopped_although_bytes_move() {
 /// Where the transport takes a byte in each call, a right library needs many calls, but no more than there are bytes.
 #[test]
 fn a_slow_transport_allows_as_many_calls_as_there_are_bytes() {
-    let with = |link: &str| {
+    let with = |transport: &str| {
         scenario(&format!(
-            "\"handshake\", {link}, {{ write = {{ len = 10 }} }}"
+            "\"handshake\", {transport}, {{ write = {{ len = 10 }} }}"
         ))
     };
-    let calls = |link| Allowance::of(&with(link)).calls;
+    let calls = |transport| Allowance::of(&with(transport)).calls;
     let (open, slow) = ("{ link = \"open\" }", "{ link = { accept_each = 1 } }");
     let more = calls(slow) - calls(open);
     assert!((10..10_000).contains(&more), "{more}");
@@ -160,14 +160,15 @@ fn a_call_that_sends_without_end_is_stopped_and_its_result_is_not_told() {
 #[test]
 fn an_error_queue_is_bounded_in_entries_and_in_bytes() {
     let scenario = scenario("{ write = { len = 1 } }");
-    let many = |_: &Link, _: &[u8]| with_queue(vec![QueueEntry::from("ssl:bad length"); 33]);
+    let many = |_: &Transport, _: &[u8]| with_queue(vec![QueueEntry::from("ssl:bad length"); 33]);
     assert_eq!(stopped(&run(many, &scenario)), (1, Limit::QueueEntries(32)));
-    let long =
-        |_: &Link, _: &[u8]| with_queue(vec![QueueEntry::of(None, Some(&"x".repeat(10_000_000)))]);
+    let long = |_: &Transport, _: &[u8]| {
+        with_queue(vec![QueueEntry::of(None, Some(&"x".repeat(10_000_000)))])
+    };
     let trace = run(long, &scenario);
     assert_eq!(stopped(&trace), (1, Limit::QueueBytes(4096)));
     assert!(trace.to_string().len() < 200);
-    let right = |_: &Link, _: &[u8]| with_queue(vec![QueueEntry::from("ssl:bad length"); 32]);
+    let right = |_: &Transport, _: &[u8]| with_queue(vec![QueueEntry::from("ssl:bad length"); 32]);
     assert_eq!(run(right, &scenario).end().map(|end| end.step), None);
 }
 
@@ -193,7 +194,7 @@ fn buffers_of_earlier_writes_are_bounded_in_number_and_in_bytes() {
 
 #[test]
 fn a_line_of_a_trace_is_bounded() {
-    let panics = |_: &Link, _: &[u8]| -> Call { panic!("{}", "x".repeat(1_000_000)) };
+    let panics = |_: &Transport, _: &[u8]| -> Call { panic!("{}", "x".repeat(1_000_000)) };
     let trace = run(panics, &scenario("{ write = { len = 1 } }"));
     let text = trace.to_string();
     assert!(text.len() < 2000, "{} bytes", text.len());
@@ -248,7 +249,7 @@ fn nothing_is_judged_from_the_rest_that_a_stopped_trace_lacks() {
     let mut broken = 0;
     for scenario in corpus.scenarios() {
         let variant = scenario.variants().next().expect("a variant");
-        let whole = stage::run(reference.as_ref(), scenario, variant).expect("it runs");
+        let whole = runner::run(reference.as_ref(), scenario, variant).expect("it runs");
         let of_whole = violations(&whole);
         broken += of_whole.len();
         for at in 0..whole.entries.len() {

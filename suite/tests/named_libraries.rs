@@ -13,7 +13,7 @@ use std::process::{Command, Output, Stdio};
 use rstest::rstest;
 use tempfile::TempDir;
 use writeproof::backend::Backends;
-use writeproof::backend::libssl::{Family, Libssl, Source};
+use writeproof::backend::libssl::{Family, LibrarySource, Libssl};
 use writeproof_openssl_1_1_1::LIBSSL;
 
 use self::outcome::{assert_exit, stderr, stdout};
@@ -26,7 +26,7 @@ fn writeproof(arguments: &[&str]) -> Output {
 }
 
 /// What a shared object is recognised as: the family and the version.
-fn recognised(source: &Source) -> Option<(Family, Option<String>)> {
+fn recognised(source: &LibrarySource) -> Option<(Family, Option<String>)> {
     let libssl = Libssl::open(source).unwrap_or_else(|error| panic!("{error}"));
     let recognised = libssl.loaded().recognised.clone()?;
     Some((recognised.family, recognised.version))
@@ -35,7 +35,7 @@ fn recognised(source: &Source) -> Option<(Family, Option<String>)> {
 #[test]
 fn the_distributions_library_is_recognised_with_its_version() {
     let (family, version) =
-        recognised(&Source::new("system", Real::Distribution.path())).expect("OpenSSL");
+        recognised(&LibrarySource::new("system", Real::Distribution.path())).expect("OpenSSL");
     assert_eq!(family, Family::OpenSsl);
     assert!(
         version.as_deref().is_some_and(|it| it.starts_with("3.")),
@@ -96,7 +96,7 @@ fn a_wrapper_is_unknown_and_its_libcryptos_version_is_not_its_own() {
 #[test]
 fn exports_alone_identify_nothing() {
     let wrapper = Wrapper::of(Real::Distribution, "exports-of-openssl");
-    let source = Source::new("mine", wrapper.path());
+    let source = LibrarySource::new("mine", wrapper.path());
     assert_eq!(recognised(&source), None);
 }
 

@@ -7,12 +7,12 @@ use std::sync::atomic::AtomicBool;
 use writeproof::backend::{About, Backend, Backends, Bytes, Endpoint, Setup, Unsupported};
 use writeproof::judge::known::Library;
 use writeproof::judge::{Judge, Verdict};
-use writeproof::link::Link;
 use writeproof::run::{Plan, Unwatched};
+use writeproof::runner;
 use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
-use writeproof::stage;
-use writeproof::subject::{InProcess, Subject};
+use writeproof::target::{InProcess, Target};
 use writeproof::trace::{Call, Outcome, Trace};
+use writeproof::transport::Transport;
 
 /// A library that writes by panicking.
 struct Panics(About);
@@ -23,7 +23,7 @@ impl Panics {
             id: "panics".to_owned(),
             library: "Panics".to_owned(),
             version: "1".to_owned(),
-            how: "in this test".to_owned(),
+            linkage: "in this test".to_owned(),
             lacks: Vec::new(),
         })
     }
@@ -34,7 +34,7 @@ impl Backend for Panics {
         &self.0
     }
 
-    fn open(&self, _: &Setup, _: &Link) -> Result<Box<dyn Endpoint>, Unsupported> {
+    fn open(&self, _: &Setup, _: &Transport) -> Result<Box<dyn Endpoint>, Unsupported> {
         Ok(Box::new(Silent))
     }
 }
@@ -83,7 +83,7 @@ fn variant() -> Variant {
 #[test]
 fn a_panic_is_the_result_of_its_case_and_ends_it() {
     let scenario = scenario("{ write = { len = 10 } }, { write = { len = 20 } }");
-    let trace = stage::run(&Panics::new(), &scenario, variant()).expect("the stage does its part");
+    let trace = runner::run(&Panics::new(), &scenario, variant()).expect("the stage does its part");
     let results: Vec<_> = trace.entries.iter().map(|entry| &entry.result).collect();
     let panicked = Outcome::Panicked("10 bytes are too many".to_owned());
     assert_eq!(results, [&panicked]);
@@ -94,7 +94,7 @@ fn a_panic_is_the_result_of_its_case_and_ends_it() {
 
     let reference = Backends::open(writeproof::backend::REFERENCE);
     let reference = reference.expect("it is built in").expect("it can be used");
-    let expected = stage::run(reference.as_ref(), &scenario, variant()).expect("it runs");
+    let expected = runner::run(reference.as_ref(), &scenario, variant()).expect("it runs");
     assert_eq!(
         verdict(&expected, &trace),
         Verdict::Crashed("panicked: 10 bytes are too many, in step 1, write 10".to_owned())
@@ -104,7 +104,7 @@ fn a_panic_is_the_result_of_its_case_and_ends_it() {
 #[test]
 fn an_operation_that_a_backend_does_not_name_is_not_applicable() {
     let scenario = scenario("{ set_modes = [\"partial-write\"] }, { write = { null = true } }");
-    let trace = stage::run(&Panics::new(), &scenario, variant()).expect("the stage does its part");
+    let trace = runner::run(&Panics::new(), &scenario, variant()).expect("the stage does its part");
     assert_eq!(trace.unsupported(), Some("mode partial-write"));
     assert_eq!(
         verdict(&trace, &trace),
@@ -117,7 +117,7 @@ fn a_run_that_is_stopped_says_how_far_it_came() {
     let corpus = Corpus::built_in().expect("right scenario files");
     let reference = Backends::open(writeproof::backend::REFERENCE);
     let reference = reference.expect("it is built in").expect("it can be used");
-    let reference: Arc<dyn Subject> = Arc::new(InProcess::new(reference));
+    let reference: Arc<dyn Target> = Arc::new(InProcess::new(reference));
     let plan = Plan {
         scenarios: corpus.select(&[]).expect("all of them"),
         backends: vec![Arc::clone(&reference)],
@@ -143,7 +143,7 @@ fn a_handshake_on_a_transport_that_takes_nothing_ends() {
         let backend = Backends::open(id)
             .expect("it is built in")
             .expect("it can be used");
-        let trace = stage::run(backend.as_ref(), &scenario, variant()).expect("it runs");
+        let trace = runner::run(backend.as_ref(), &scenario, variant()).expect("it runs");
         let text = trace.to_string();
         assert!(!text.contains("given up"), "{id}: {text}");
     }

@@ -50,9 +50,9 @@ const OWN_ID: &str = "local/mine";
 const SUITES: &str = "whole/exactly-one-record";
 
 /// A folder with a library and what is known of it.
-struct Place(TempDir);
+struct TestFolder(TempDir);
 
-impl Place {
+impl TestFolder {
     fn new() -> Self {
         Self(TempDir::new().expect("a folder"))
     }
@@ -93,7 +93,7 @@ fn completed(proposed: &str) -> String {
 }
 
 /// What is proposed for a library with these functions.
-fn proposed(place: &Place, functions: &str) -> String {
+fn proposed(place: &TestFolder, functions: &str) -> String {
     let wrapper = library(functions);
     let library = wrapper.path();
     let output = on(library, &place.own_scenario(), &["ledger", "--propose"]);
@@ -102,7 +102,7 @@ fn proposed(place: &Place, functions: &str) -> String {
 }
 
 /// The report of `check` on a library with these functions, with this ledger.
-fn checked(place: &Place, functions: &str, ledger: &Path) -> Value {
+fn checked(place: &TestFolder, functions: &str, ledger: &Path) -> Value {
     let wrapper = library(functions);
     let library = wrapper.path();
     let ledger = ledger.to_str().expect("a path");
@@ -140,7 +140,7 @@ fn proposed_ledger_makes_the_fault_known_and_no_other(
     #[case] fault: &str,
     #[case] others: &[&str],
 ) {
-    let place = Place::new();
+    let place = TestFolder::new();
     let ledger = place.write("known.toml", &completed(&proposed(&place, fault)));
     let report = checked(&place, fault, &ledger);
     let of_fault = broken(&report);
@@ -161,7 +161,7 @@ fn proposed_ledger_makes_the_fault_known_and_no_other(
 
 #[test]
 fn honest_library_needs_no_entry() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let honest = library(HONEST);
     let output = on(
         honest.path(),
@@ -174,7 +174,7 @@ fn honest_library_needs_no_entry() {
 
 #[test]
 fn proposed_issues_read_inputs_with_numbers_of_the_history_and_own_scenarios_as_witnesses() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let text = completed(&proposed(&place, HALF));
     let known = known(&text);
     assert!(!known.issues().is_empty(), "{text}");
@@ -200,7 +200,7 @@ fn proposed_issues_read_inputs_with_numbers_of_the_history_and_own_scenarios_as_
 
 #[test]
 fn proposal_is_refused_with_its_place_until_it_is_completed() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let text = proposed(&place, ONE_MORE);
     for (key, remedy) in [
         (
@@ -230,7 +230,7 @@ fn proposal_is_refused_with_its_place_until_it_is_completed() {
 
 #[test]
 fn ledger_that_is_given_is_not_proposed_again() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let ledger = place.write("known.toml", &completed(&proposed(&place, ONE_MORE)));
     let wrapper = library(ONE_MORE);
     let library = wrapper.path();
@@ -243,7 +243,7 @@ fn ledger_that_is_given_is_not_proposed_again() {
 
 #[test]
 fn issue_of_a_user_that_its_own_scenario_does_not_show_any_more_is_out_of_date() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let ledger = place.write("known.toml", &completed(&proposed(&place, ONE_MORE)));
     let report = checked(&place, HONEST, &ledger);
     let stale = report["stale"].as_array().expect("entries");
@@ -293,7 +293,7 @@ reason = "It counts from one."
 source = "wrapper.c:3"
 "#;
 
-fn convert(place: &Place, functions: &str, old: &Path) -> Output {
+fn convert(place: &TestFolder, functions: &str, old: &Path) -> Output {
     let wrapper = library(functions);
     let library = wrapper.path();
     let old = old.to_str().expect("a path");
@@ -309,7 +309,7 @@ fn old_format_is_refused_with_its_place_and_how_to_convert_it(
     #[case] text: &str,
     #[case] line: usize,
 ) {
-    let place = Place::new();
+    let place = TestFolder::new();
     let ledger = place.write("known.toml", text);
     let path = ledger.to_str().expect("a path");
     let output = on(
@@ -327,7 +327,7 @@ fn old_format_is_refused_with_its_place_and_how_to_convert_it(
 
 #[test]
 fn converted_ledger_knows_by_cause_what_the_old_one_named() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let path = place.write("old.toml", &format!("{}{DIFFERENCE}", old()));
     let output = convert(&place, ONE_MORE, &path);
     assert_exit(&output, 0);
@@ -354,7 +354,7 @@ fn converted_ledger_knows_by_cause_what_the_old_one_named() {
 
 #[test]
 fn entry_that_cannot_be_converted_is_listed_and_kept_in_comments() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let path = place.write("old.toml", &format!("{}{NEVER}", old()));
     let output = convert(&place, ONE_MORE, &path);
     assert_exit(&output, 1);
@@ -377,7 +377,7 @@ fn entry_that_cannot_be_converted_is_listed_and_kept_in_comments() {
 
 #[test]
 fn converted_file_takes_the_place_of_the_old_one() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let file = place.write("old.toml", &old());
     let printed = stdout(&convert(&place, ONE_MORE, &file));
     let path = file.to_str().expect("a path");
@@ -389,7 +389,7 @@ fn converted_file_takes_the_place_of_the_old_one() {
 
 #[test]
 fn converted_file_keeps_its_issues_and_converts_nothing_that_they_explain() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let issues = completed(&proposed(&place, ONE_MORE));
     let of_same_scenarios = old().replace("whole/*", SUITES);
     let path = place.write("mixed.toml", &format!("{of_same_scenarios}\n{issues}"));
@@ -419,7 +419,7 @@ fn scenarios_without_a_run_are_bad_usage() {
 #[case::none(&[])]
 #[case::two(&["--backend", "openssl-3.6", "--backend", "rustls"])]
 fn ledger_is_converted_by_the_one_library_that_it_is_of(#[case] backends: &[&str]) {
-    let place = Place::new();
+    let place = TestFolder::new();
     let path = place.write("old.toml", &old());
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command

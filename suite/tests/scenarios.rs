@@ -21,11 +21,11 @@ use writeproof::judge::{
 };
 use writeproof::run::{CaseResult, Plan, Unwatched};
 use writeproof::scenario::{Corpus, Id, Scenario, Variant};
-use writeproof::subject::{Isolation, Subject};
+use writeproof::target::{Isolation, Target};
 use writeproof::trace::Trace;
-use writeproof::worker::Limits;
+use writeproof::worker::WorkerLimits;
 
-type Opened = Result<Arc<dyn Subject>, String>;
+type Opened = Result<Arc<dyn Target>, String>;
 
 /// The names of the backends that are here, the reference first.
 static IDS: LazyLock<Vec<&str>> = LazyLock::new(Backends::here);
@@ -38,7 +38,7 @@ static BACKENDS: LazyLock<Vec<OnceLock<Opened>>> =
 fn open(id: &str) -> Opened {
     let isolation = Isolation::Workers {
         program: env!("CARGO_BIN_EXE_writeproof").into(),
-        limits: Limits::DEFAULT,
+        limits: WorkerLimits::DEFAULT,
     };
     match isolation.open(id) {
         Some(opened) => opened.map_err(|error| error.to_string()),
@@ -85,14 +85,14 @@ fn corpus() -> Result<&'static Corpus, String> {
     CORPUS.as_ref().map_err(Clone::clone)
 }
 
-fn backend(index: usize) -> Result<&'static dyn Subject, String> {
+fn backend(index: usize) -> Result<&'static dyn Target, String> {
     match BACKENDS[index].get_or_init(|| open(IDS[index])) {
         Ok(backend) => Ok(backend.as_ref()),
         Err(reason) => Err(reason.clone()),
     }
 }
 
-fn traces(scenario: &Scenario, backend: &dyn Subject) -> Result<Vec<(Variant, Trace)>, Failed> {
+fn traces(scenario: &Scenario, backend: &dyn Target) -> Result<Vec<(Variant, Trace)>, Failed> {
     let run = |variant| Ok((variant, backend.run(scenario, variant)?.trace));
     scenario.variants().map(run).collect()
 }
@@ -226,7 +226,7 @@ fn required() -> Result<(), Failed> {
 }
 
 /// Whether there are recordings to compare with; only the machine's own library can be without.
-fn is_recorded(backend: &dyn Subject) -> bool {
+fn is_recorded(backend: &dyn Target) -> bool {
     let name = backend.about().recorded_as();
     RECORDINGS.knows(&name)
 }

@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
 use tempfile::TempDir;
-use writeproof::manual::Manual;
+use writeproof::contract::Contract;
 use writeproof_openssl_1_1_1::LIBSSL;
 
 use self::outcome::{assert_exit, stderr, stdout};
@@ -55,7 +55,7 @@ fn manual_describes_all_clauses_of_a_family() {
     let family = "retry";
     let output = writeproof(&["manual", family, "--backend", "openssl-3.6"]);
     let text = stdout(&output);
-    let manual = Manual::built_in().expect("the manual");
+    let manual = Contract::built_in().expect("the manual");
     let (named, others): (Vec<_>, Vec<_>) = manual
         .clauses()
         .iter()

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use rstest::rstest;
-use writeproof::judge::{Answer, Asks, Question, Recordings, Section, answers, questions};
+use writeproof::judge::{Answer, Query, Question, Recordings, Section, answers, questions};
 use writeproof::scenario::Corpus;
 
 fn writeproof(arguments: &[&str]) -> Output {
@@ -25,7 +25,7 @@ fn printed(arguments: &[&str]) -> String {
 }
 
 /// One question to the reference, and what comes of it.
-fn ask(scenario: &str, asks: Asks) -> Result<Vec<Answer>, String> {
+fn ask(scenario: &str, asks: Query) -> Result<Vec<Answer>, String> {
     let question = Question {
         text: "what then?".to_owned(),
         scenario: scenario.to_owned(),
@@ -88,16 +88,16 @@ fn no_question_is_asked_twice() {
 }
 
 #[rstest]
-#[case::no_scenario("zero/nowhere", Asks::First("write 0".into()), "zero/nowhere, which does not exist")]
-#[case::no_action("zero/first-call", Asks::First("write 7".into()), "\"write 7\"")]
-#[case::only_once("zero/first-call", Asks::Second("write 0".into()), "\"write 0\"")]
-#[case::no_write("zero/first-call", Asks::End("write 7".into()), "\"write 7\"")]
-#[case::no_record("zero/first-call", Asks::Sends("alert".into()), "\"alert\"")]
-#[case::no_call("zero/first-call", Asks::Queue("peer read".into()), "\"peer read\"")]
-#[case::nothing_to_tell("retry/shorter-buffer", Asks::First("link open".into()), "\"link open\"")]
+#[case::no_scenario("zero/nowhere", Query::First("write 0".into()), "zero/nowhere, which does not exist")]
+#[case::no_action("zero/first-call", Query::First("write 7".into()), "\"write 7\"")]
+#[case::only_once("zero/first-call", Query::Second("write 0".into()), "\"write 0\"")]
+#[case::no_write("zero/first-call", Query::End("write 7".into()), "\"write 7\"")]
+#[case::no_record("zero/first-call", Query::Sends("alert".into()), "\"alert\"")]
+#[case::no_call("zero/first-call", Query::Queue("peer read".into()), "\"peer read\"")]
+#[case::nothing_to_tell("retry/shorter-buffer", Query::First("link open".into()), "\"link open\"")]
 fn a_question_about_what_is_not_there_is_refused(
     #[case] scenario: &str,
-    #[case] asks: Asks,
+    #[case] asks: Query,
     #[case] wanted: &str,
 ) {
     let error = ask(scenario, asks).expect_err("a question that has no answer");
@@ -105,20 +105,20 @@ fn a_question_about_what_is_not_there_is_refused(
 }
 
 #[rstest]
-#[case::first("retry/shorter-buffer", Asks::First("retry 50".into()), "-1 SSL bad length")]
-#[case::second("closing/connection-reset", Asks::Second("write 100".into()), "-1 SSL bad write retry")]
-#[case::errno("closing/connection-reset", Asks::First("write 100".into()), "-1 SYSCALL ECONNRESET")]
-#[case::queue("closing/connection-reset", Asks::Queue("write 100".into()), "system library:ECONNRESET")]
-#[case::empty_queue("zero/null-buffer", Asks::Queue("write null".into()), "empty")]
-#[case::end("zero/first-call", Asks::End("write 0".into()), "0 SYSCALL")]
-#[case::end_at_once("retry/changed-content", Asks::End("retry 1000 changed".into()), "1000 NONE")]
-#[case::stored("zero/first-call-ex", Asks::End("write with SSL_write_ex 0".into()), "1 NONE written 0")]
-#[case::not_stored("handshake/no-role-set-ex", Asks::First("write with SSL_write_ex 0".into()), "0 SSL uninitialized")]
-#[case::peer("retry/longer", Asks::First("peer read".into()), "107 bytes 0..107")]
-#[case::record("key-update/asked-in-mid-write", Asks::Sends("handshake key_update".into()), "with write 100")]
+#[case::first("retry/shorter-buffer", Query::First("retry 50".into()), "-1 SSL bad length")]
+#[case::second("closing/connection-reset", Query::Second("write 100".into()), "-1 SSL bad write retry")]
+#[case::errno("closing/connection-reset", Query::First("write 100".into()), "-1 SYSCALL ECONNRESET")]
+#[case::queue("closing/connection-reset", Query::Queue("write 100".into()), "system library:ECONNRESET")]
+#[case::empty_queue("zero/null-buffer", Query::Queue("write null".into()), "empty")]
+#[case::end("zero/first-call", Query::End("write 0".into()), "0 SYSCALL")]
+#[case::end_at_once("retry/changed-content", Query::End("retry 1000 changed".into()), "1000 NONE")]
+#[case::stored("zero/first-call-ex", Query::End("write with SSL_write_ex 0".into()), "1 NONE written 0")]
+#[case::not_stored("handshake/no-role-set-ex", Query::First("write with SSL_write_ex 0".into()), "0 SSL uninitialized")]
+#[case::peer("retry/longer", Query::First("peer read".into()), "107 bytes 0..107")]
+#[case::record("key-update/asked-in-mid-write", Query::Sends("handshake key_update".into()), "with write 100")]
 fn an_answer_is_what_the_trace_says(
     #[case] scenario: &str,
-    #[case] asks: Asks,
+    #[case] asks: Query,
     #[case] wanted: &str,
 ) {
     let answers = ask(scenario, asks).expect("an answer");

@@ -3,7 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
-#[path = "hostile/library.rs"]
+#[path = "misbehaving/library.rs"]
 #[expect(dead_code, reason = "the rest is for the tests beside it")]
 mod library;
 
@@ -13,11 +13,11 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use writeproof::link::Errno;
-use writeproof::scenario::{Corpus, Id, Scenario, Transport, Variant, parse};
-use writeproof::subject::{Isolation, Subject};
+use writeproof::scenario::{Corpus, Id, Scenario, TransportKind, Variant, parse};
+use writeproof::target::{Isolation, Target};
 use writeproof::trace::{Entry, Outcome, Trace};
-use writeproof::worker::Limits;
+use writeproof::transport::Errno;
+use writeproof::worker::WorkerLimits;
 use writeproof_openssl_1_1_1::LIBSSL;
 
 /// A read to which nothing ever comes.
@@ -61,20 +61,20 @@ fn scenario(text: &str) -> Scenario {
     parse(id, "case.toml", text).expect("a scenario")
 }
 
-fn open(isolation: &Isolation, id: &str) -> std::sync::Arc<dyn Subject> {
-    let subject = isolation
+fn open(isolation: &Isolation, id: &str) -> std::sync::Arc<dyn Target> {
+    let target = isolation
         .open(id)
         .expect("a backend")
         .map_err(|e| e.to_string());
-    subject.expect("it can be used")
+    target.expect("it can be used")
 }
 
 fn variant(text: &str) -> Variant {
     Variant::parse(text).expect("a variant")
 }
 
-fn ran(subject: &dyn Subject, scenario: &Scenario, name: &str) -> Trace {
-    let ran = subject.run(scenario, variant(name));
+fn ran(target: &dyn Target, scenario: &Scenario, name: &str) -> Trace {
+    let ran = target.run(scenario, variant(name));
     ran.expect("the suite does its part").trace
 }
 
@@ -82,17 +82,17 @@ fn ran(subject: &dyn Subject, scenario: &Scenario, name: &str) -> Trace {
 fn a_worker_comes_to_the_same_traces_as_this_process() {
     let workers = Isolation::Workers {
         program: env!("CARGO_BIN_EXE_writeproof").into(),
-        limits: Limits::DEFAULT,
+        limits: WorkerLimits::DEFAULT,
     };
     let worker = open(&workers, "openssl-1.1.1");
     let here = open(&Isolation::None, "openssl-1.1.1");
     let corpus = Corpus::built_in().expect("the scenarios are right");
     let mut cases = 0;
     for scenario in corpus.scenarios() {
-        let others = |v: &Variant| v.transport != Transport::Scripted;
+        let others = |v: &Variant| v.transport != TransportKind::Scripted;
         for variant in scenario.variants().filter(others) {
-            let run = |subject: &dyn Subject| {
-                let ran = subject.run(scenario, variant);
+            let run = |target: &dyn Target| {
+                let ran = target.run(scenario, variant);
                 ran.expect("the suite does its part").trace
             };
             let (in_worker, here) = (run(&*worker), run(&*here));

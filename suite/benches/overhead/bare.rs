@@ -55,7 +55,7 @@ enum Side {
 }
 
 /// What a BIO finds behind its data pointer.
-struct Port<'w> {
+struct BareTransport<'w> {
     wire: &'w RefCell<Wire>,
     side: Side,
 }
@@ -82,11 +82,11 @@ impl Bare {
             Role::Client => Role::Server,
             Role::Server => Role::Client,
         };
-        let mut near = Port {
+        let mut near = BareTransport {
             wire: &wire,
             side: Side::Library,
         };
-        let mut far = Port {
+        let mut far = BareTransport {
             wire: &wire,
             side: Side::Peer,
         };
@@ -101,14 +101,14 @@ impl Bare {
         assert_eq!(library.write(&self.payload), Err(ffi::SSL_ERROR_WANT_WRITE));
         wire.borrow_mut().accept = None;
         assert_eq!(library.write(&self.payload), Ok(WRITE));
-        let mut arrived = 0;
+        let mut load_report = 0;
         let end = loop {
             match peer.read(&mut self.space) {
-                Ok(bytes) => arrived += bytes,
+                Ok(bytes) => load_report += bytes,
                 Err(error) => break error,
             }
         };
-        assert_eq!((arrived, end), (WRITE, ffi::SSL_ERROR_WANT_READ));
+        assert_eq!((load_report, end), (WRITE, ffi::SSL_ERROR_WANT_READ));
     }
 }
 
@@ -123,7 +123,7 @@ impl End {
     fn new(
         context: &SslContext,
         method: *mut ffi::BIO_METHOD,
-        port: &mut Port<'_>,
+        port: &mut BareTransport<'_>,
         role: Role,
     ) -> Self {
         // SAFETY: context and method are live; SSL_set_bio takes over the BIO for both directions;
@@ -233,7 +233,7 @@ fn method() -> *mut ffi::BIO_METHOD {
 unsafe extern "C" fn bio_write(bio: *mut ffi::BIO, bytes: *const c_char, length: c_int) -> c_int {
     // SAFETY: a BIO of `End::new`, whose port lives, with `length` readable bytes.
     unsafe {
-        let port = &*ffi::BIO_get_data(bio).cast::<Port<'_>>();
+        let port = &*ffi::BIO_get_data(bio).cast::<BareTransport<'_>>();
         let bytes = slice::from_raw_parts(bytes.cast(), usize::try_from(length).unwrap_or(0));
         ffi::BIO_clear_retry_flags(bio);
         let written = port.wire.borrow_mut().write(port.side, bytes);
@@ -250,7 +250,7 @@ unsafe extern "C" fn bio_write(bio: *mut ffi::BIO, bytes: *const c_char, length:
 unsafe extern "C" fn bio_read(bio: *mut ffi::BIO, space: *mut c_char, length: c_int) -> c_int {
     // SAFETY: as for `bio_write`, with `length` writable bytes.
     unsafe {
-        let port = &*ffi::BIO_get_data(bio).cast::<Port<'_>>();
+        let port = &*ffi::BIO_get_data(bio).cast::<BareTransport<'_>>();
         let space = slice::from_raw_parts_mut(space.cast(), usize::try_from(length).unwrap_or(0));
         ffi::BIO_clear_retry_flags(bio);
         let read = port.wire.borrow_mut().read(port.side, space);

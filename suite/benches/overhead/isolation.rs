@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use writeproof::backend::{Backends, Home};
 use writeproof::scenario::Scenario;
-use writeproof::subject::{Isolation, Subject};
-use writeproof::worker::Limits;
+use writeproof::target::{Isolation, Target};
+use writeproof::worker::WorkerLimits;
 
 use crate::sample::median;
 use crate::{timed, verdict};
@@ -29,18 +29,18 @@ pub(crate) fn measure(scenarios: &[&Scenario]) {
 fn measure_one(id: &str, scenarios: &[&Scenario]) {
     let workers = Isolation::Workers {
         program: env!("CARGO_BIN_EXE_writeproof").into(),
-        limits: Limits::DEFAULT,
+        limits: WorkerLimits::DEFAULT,
     };
     let open = |isolation: &Isolation| {
-        let subject = isolation.open(id).expect("a backend");
-        subject.unwrap_or_else(|unusable| panic!("{unusable}"))
+        let target = isolation.open(id).expect("a backend");
+        target.unwrap_or_else(|unusable| panic!("{unusable}"))
     };
     let (here, apart) = (open(&Isolation::None), open(&workers));
-    let run = |subject: &Arc<dyn Subject>| {
+    let run = |target: &Arc<dyn Target>| {
         timed(|| {
             for scenario in scenarios {
                 let variants: Vec<_> = scenario.variants().collect();
-                subject.run_all(scenario, &variants).expect("cases");
+                target.run_all(scenario, &variants).expect("cases");
             }
         })
     };

@@ -11,8 +11,8 @@ mod whole_run;
 
 use std::time::Instant;
 
+use writeproof::runner;
 use writeproof::scenario::{Scenario, Step, Variant};
-use writeproof::stage;
 use writeproof::trace::{Outcome, PeerReport};
 
 use bare::Bare;
@@ -86,7 +86,7 @@ impl<'s> Pair<'s> {
 
     fn suite_case(&self) {
         let backend = self.suite.reference().as_ref();
-        let trace = stage::run(backend, self.scenario, self.variant).expect("a case");
+        let trace = runner::run(backend, self.scenario, self.variant).expect("a case");
         let last = trace.entries.last().map(|entry| &entry.result);
         let Some(Outcome::Peer(PeerReport {
             read: Some(content),

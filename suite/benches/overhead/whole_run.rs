@@ -12,9 +12,11 @@ use writeproof::backend::{Backend, Backends, REFERENCE};
 use writeproof::judge::Judge;
 use writeproof::judge::known::Library;
 use writeproof::run::{CaseResult, Plan, Unwatched};
-use writeproof::scenario::{Corpus, Id, Role, Scenario, Step, Transport, Variant, Version, parse};
-use writeproof::stage;
-use writeproof::subject::{InProcess, Subject};
+use writeproof::runner;
+use writeproof::scenario::{
+    Corpus, Id, Role, Scenario, Step, TransportKind, Variant, Version, parse,
+};
+use writeproof::target::{InProcess, Target};
 
 use crate::memory::{self, Resident};
 use crate::sample::median;
@@ -84,7 +86,7 @@ impl Suite {
 
     fn run(&self, jobs: usize) -> Vec<CaseResult> {
         let here = |backend: &Arc<dyn Backend>| {
-            Arc::new(InProcess::new(Arc::clone(backend))) as Arc<dyn Subject>
+            Arc::new(InProcess::new(Arc::clone(backend))) as Arc<dyn Target>
         };
         let ids: Vec<String> = self.survivable().map(|s| s.id.to_string()).collect();
         let plan = Plan {
@@ -207,7 +209,7 @@ impl Suite {
                 let mut times: Vec<f64> = (0..HANDSHAKES)
                     .map(|_| {
                         let begun = Instant::now();
-                        stage::run(backend.as_ref(), scenario, variant).expect("a handshake");
+                        runner::run(backend.as_ref(), scenario, variant).expect("a handshake");
                         begun.elapsed().as_secs_f64()
                     })
                     .collect();
@@ -263,7 +265,7 @@ pub(crate) fn variants() -> impl Iterator<Item = Variant> {
         Role::ALL.map(|role| Variant {
             version,
             role,
-            transport: Transport::Scripted,
+            transport: TransportKind::Scripted,
         })
     })
 }

@@ -1,6 +1,6 @@
 //! A library under test behind one small trait.
 //!
-//! In flow a [`Setup`] and one end of the link; out flow [`Call`]s: what each call returned and left
+//! In flow a [`Setup`] and one end of the transport; out flow [`Call`]s: what each call returned and left
 //! behind. An operation that a library does not have answers [`Unsupported`], which ends the case,
 //! is reported, and never counts as a pass.
 //!
@@ -21,13 +21,13 @@ use serde::{Deserialize, Serialize};
 pub use memory::Memory;
 pub use rustls::Rustls;
 
-use crate::link::Link;
 use crate::peer::Session;
 use crate::scenario::{
     Cipher, Function, KeyExchange, KeyUpdate, Mode, Role, RoleState, SessionTickets, StaleError,
-    Transport, Version,
+    TransportKind, Version,
 };
 use crate::trace::{Call, Interface};
+use crate::transport::Transport;
 
 /// What is said of a library in reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ pub struct About {
     /// Its version, as the library itself tells it.
     pub version: String,
     /// How the suite reaches it, such as `static` or `shared object`.
-    pub how: String,
+    pub linkage: String,
     /// Operations that it does not have, in words.
     pub lacks: Vec<String>,
 }
@@ -52,7 +52,7 @@ impl About {
             id: id.to_owned(),
             library: library.to_owned(),
             version: version.to_owned(),
-            how: "through the trait".to_owned(),
+            linkage: "through the trait".to_owned(),
             lacks: Vec::new(),
         }
     }
@@ -81,9 +81,9 @@ pub trait Backend: Send + Sync {
     }
 
     /// The kinds of transport that a connection can have; a case over another one is not applicable. What
-    /// reaches the link through `std::io` alone has those that the link itself can be.
-    fn transports(&self) -> &[Transport] {
-        &[Transport::Scripted, Transport::Blocking]
+    /// reaches the transport through `std::io` alone has those that the transport itself can be.
+    fn transports(&self) -> &[TransportKind] {
+        &[TransportKind::Scripted, TransportKind::Blocking]
     }
 
     /// The session that the peer goes on with in connections like `setup`, of a library that cannot share a key
@@ -96,16 +96,16 @@ pub trait Backend: Send + Sync {
     fn session(
         &self,
         _setup: &Setup,
-        _meet: &dyn Fn(&Link, &mut dyn Endpoint) -> Option<Session>,
+        _meet: &dyn Fn(&Transport, &mut dyn Endpoint) -> Option<Session>,
     ) -> Option<Session> {
         None
     }
 
-    /// Opens one end of a connection over `link`; the handshake has not begun.
+    /// Opens one end of a connection over `transport`; the handshake has not begun.
     ///
     /// # Errors
     /// [`Unsupported`] if the library cannot do what `setup` asks for, for instance a cipher.
-    fn open(&self, setup: &Setup, link: &Link) -> Result<Box<dyn Endpoint>, Unsupported>;
+    fn open(&self, setup: &Setup, transport: &Transport) -> Result<Box<dyn Endpoint>, Unsupported>;
 }
 
 /// What a connection is to be like.
@@ -122,7 +122,7 @@ pub struct Setup {
     /// Whether it is told its role.
     pub role_state: RoleState,
     /// What it sends through and reads from.
-    pub transport: Transport,
+    pub transport: TransportKind,
     /// Whether it sends session tickets.
     pub session_tickets: SessionTickets,
 }
@@ -132,7 +132,7 @@ impl Setup {
     #[must_use]
     pub fn of_any_transport(&self) -> Self {
         Self {
-            transport: Transport::Scripted,
+            transport: TransportKind::Scripted,
             ..*self
         }
     }
@@ -195,7 +195,7 @@ pub trait Endpoint {
 
     /// Whether the library accepts bytes before it can send them, so that a write that succeeded may
     /// have to be flushed. The functions of `libssl` do not, and have no such function.
-    fn holds_back(&self) -> bool {
+    fn buffers_writes(&self) -> bool {
         false
     }
 
@@ -241,8 +241,8 @@ pub trait Endpoint {
     ///
     /// # Errors
     /// [`Unsupported`], as for all calls.
-    fn switch(&mut self, modes: &[Mode], _to: Switch) -> Result<(), Unsupported> {
-        let words: Vec<_> = modes.iter().map(|mode| mode.word()).collect();
+    fn set_modes(&mut self, modes: &[Mode], _to: ModeChange) -> Result<(), Unsupported> {
+        let words: Vec<_> = modes.iter().map(|mode| mode.as_str()).collect();
         Err(Unsupported::new(format!("mode {}", words.join(", "))))
     }
 
@@ -254,12 +254,12 @@ pub trait Endpoint {
         Err(Unsupported::new("max send fragment"))
     }
 
-    /// Moves to the link what the library has sent into a transport of its own and nobody has taken out of
-    /// there. A library that reaches the link itself has none.
+    /// Moves to the transport what the library has sent into a transport of its own and nobody has taken out of
+    /// there. A library that reaches the transport itself has none.
     ///
     /// # Errors
     /// [`Unsupported`], as for all calls.
-    fn exchange(&mut self) -> Result<(), Unsupported> {
+    fn sync_transport(&mut self) -> Result<(), Unsupported> {
         Ok(())
     }
 
@@ -283,13 +283,13 @@ pub trait Endpoint {
     fn forget_stale_error(&mut self) {}
 }
 
-/// Which way a mode is switched.
+/// What is done to modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Switch {
-    /// On.
-    On,
-    /// Off.
-    Off,
+pub enum ModeChange {
+    /// The modes are set.
+    Set,
+    /// They are cleared.
+    Clear,
 }
 
 /// A backend that cannot be used on this machine.
@@ -329,7 +329,7 @@ pub enum Home {
     /// It is written in Rust, and a part of this program.
     Rust,
     /// It is a shared object.
-    SharedObject(libssl::Source),
+    SharedObject(libssl::LibrarySource),
 }
 
 /// A backend that the suite knows, whether or not it is built in.
@@ -337,11 +337,11 @@ struct Known {
     id: &'static str,
     /// The cargo feature that builds it in; nothing for what always is.
     feature: Option<&'static str>,
-    place: Place,
+    place: Location,
 }
 
 /// Where a backend that the suite knows would be.
-enum Place {
+enum Location {
     Linked,
     Rust,
     /// A shared object that was built with this program, if it was.
@@ -371,7 +371,7 @@ macro_rules! built {
         Known {
             id: $id,
             feature: Some($id),
-            place: Place::Built(built),
+            place: Location::Built(built),
         }
     }};
 }
@@ -388,9 +388,9 @@ fn known() -> [Known; 8] {
         place,
     };
     [
-        always(REFERENCE, Place::Linked),
-        always("openssl-1.1.1", Place::Built(Some(openssl_1_1_1))),
-        always("rustls", Place::Rust),
+        always(REFERENCE, Location::Linked),
+        always("openssl-1.1.1", Location::Built(Some(openssl_1_1_1))),
+        always("rustls", Location::Rust),
         built!("openssl-4.0", writeproof_openssl_4_0),
         built!("boringssl", writeproof_boringssl),
         built!("aws-lc", writeproof_aws_lc),
@@ -398,7 +398,7 @@ fn known() -> [Known; 8] {
         Known {
             id: SYSTEM,
             feature: Some(SYSTEM),
-            place: Place::System {
+            place: Location::System {
                 wanted: cfg!(feature = "openssl-system"),
             },
         },
@@ -451,29 +451,31 @@ impl Backends {
 impl Known {
     fn home(&self) -> Result<Home, Unusable> {
         let shared = |path: PathBuf| {
-            let mut source = libssl::Source::new(self.id, path);
+            let mut source = libssl::LibrarySource::new(self.id, path);
             source.version = std::env::var(variable(self.id) + VERSION).ok();
             Ok(Home::SharedObject(source))
         };
         let named = std::env::var_os(variable(self.id)).map(PathBuf::from);
         match (&self.place, named.or_else(|| beside_the_program(self.id))) {
-            (Place::Rust, _) => Ok(Home::Rust),
+            (Location::Rust, _) => Ok(Home::Rust),
             // For instance one that was compiled for a fuzzer; the peer stays linked.
-            (Place::Linked | Place::Built(_) | Place::System { .. }, Some(path)) => shared(path),
-            (Place::Linked, None) => Ok(Home::Linked),
-            (Place::Built(Some(object)), None) => {
-                let mut source = libssl::Source::new(self.id, object.path);
+            (Location::Linked | Location::Built(_) | Location::System { .. }, Some(path)) => {
+                shared(path)
+            }
+            (Location::Linked, None) => Ok(Home::Linked),
+            (Location::Built(Some(object)), None) => {
+                let mut source = libssl::LibrarySource::new(self.id, object.path);
                 source.version = Some(object.version.to_owned());
                 Ok(Home::SharedObject(source))
             }
-            (Place::System { wanted: true }, None) => match system_libssl() {
+            (Location::System { wanted: true }, None) => match system_libssl() {
                 Some(path) => shared(path),
                 None => Err(Unusable::new(
                     self.id,
                     "this machine has no libssl.so.3 in the folders of its libraries",
                 )),
             },
-            (Place::Built(None) | Place::System { wanted: false }, None) => {
+            (Location::Built(None) | Location::System { wanted: false }, None) => {
                 Err(Unusable::new(self.id, self.how_to_get()))
             }
         }

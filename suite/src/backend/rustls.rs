@@ -43,12 +43,12 @@ use rustls::{
 
 use super::{About, Backend, Bytes, Endpoint, Setup, Unsupported};
 use crate::identity::{IDENTITY, NAME};
-use crate::link::{Errno, Link};
 use crate::peer::Session;
 use crate::scenario::{
     Cipher, Function, KeyExchange, KeyUpdate, Role, RoleState, SessionTickets, Version,
 };
 use crate::trace::{Call, ErrorClass, Interface, QueueEntry};
+use crate::transport::{Errno, Transport};
 
 /// rustls, with the cryptography of `ring`.
 pub struct Rustls {
@@ -105,7 +105,7 @@ impl Rustls {
                 id: id.to_owned(),
                 library: "rustls".to_owned(),
                 version: env!("WRITEPROOF_RUSTLS_VERSION").to_owned(),
-                how: "crate, with ring".to_owned(),
+                linkage: "crate, with ring".to_owned(),
                 lacks: lacks.map(str::to_owned).to_vec(),
             },
             clients: Mutex::default(),
@@ -140,21 +140,27 @@ fn made_once<M>(
 
 fn open_client(
     config: &Arc<ClientConfig>,
-    link: &Link,
+    transport: &Transport,
 ) -> Result<RustlsEndpoint<ClientConnection>, Unsupported> {
     let name = ServerName::try_from(NAME).map_err(Unsupported::new)?;
     let connection = ClientConnection::new(Arc::clone(config), name).map_err(Unsupported::new)?;
-    let link = link.clone();
-    Ok(RustlsEndpoint { connection, link })
+    let transport = transport.clone();
+    Ok(RustlsEndpoint {
+        connection,
+        transport,
+    })
 }
 
 fn open_server(
     config: Arc<ServerConfig>,
-    link: &Link,
+    transport: &Transport,
 ) -> Result<RustlsEndpoint<ServerConnection>, Unsupported> {
     let connection = ServerConnection::new(config).map_err(Unsupported::new)?;
-    let link = link.clone();
-    Ok(RustlsEndpoint { connection, link })
+    let transport = transport.clone();
+    Ok(RustlsEndpoint {
+        connection,
+        transport,
+    })
 }
 
 impl Backend for Rustls {
@@ -166,37 +172,45 @@ impl Backend for Rustls {
         Interface::Buffering
     }
 
-    fn open(&self, setup: &Setup, link: &Link) -> Result<Box<dyn Endpoint>, Unsupported> {
+    fn open(&self, setup: &Setup, transport: &Transport) -> Result<Box<dyn Endpoint>, Unsupported> {
         if setup.role_state == RoleState::Unset {
             return Err(Unsupported::new("a connection without a role"));
         }
         Ok(match setup.role {
-            Role::Client => Box::new(open_client(&self.client(setup)?.config, link)?),
-            Role::Server => Box::new(open_server(Arc::clone(&self.server(setup)?.config), link)?),
+            Role::Client => Box::new(open_client(&self.client(setup)?.config, transport)?),
+            Role::Server => Box::new(open_server(
+                Arc::clone(&self.server(setup)?.config),
+                transport,
+            )?),
         })
     }
 
     fn session(
         &self,
         setup: &Setup,
-        meet: &dyn Fn(&Link, &mut dyn Endpoint) -> Option<Session>,
+        meet: &dyn Fn(&Transport, &mut dyn Endpoint) -> Option<Session>,
     ) -> Option<Session> {
         match (setup.key_exchange, setup.version, setup.role) {
             (KeyExchange::Ephemeral, ..) | (_, Version::Tls13, Role::Client) => return None,
             (KeyExchange::PreShared, ..) => {}
         }
-        let link = Link::new();
+        let transport = Transport::new();
         match setup.role {
             Role::Client => {
                 let made = self.client(setup).ok()?;
-                made.session(|| meet(&link, &mut open_client(&made.config, &link).ok()?))
+                made.session(|| meet(&transport, &mut open_client(&made.config, &transport).ok()?))
             }
             Role::Server => {
                 let made = self.server(setup).ok()?;
                 // The ticket by which the peer will know the session, whatever it is sent later.
                 let mut first = ServerConfig::clone(&made.config);
                 first.send_tls13_tickets = 1;
-                made.session(|| meet(&link, &mut open_server(Arc::new(first), &link).ok()?))
+                made.session(|| {
+                    meet(
+                        &transport,
+                        &mut open_server(Arc::new(first), &transport).ok()?,
+                    )
+                })
             }
         }
     }
@@ -369,7 +383,7 @@ impl TimeProvider for FixedTime {
 /// A client's or a server's connection, and its transport.
 struct RustlsEndpoint<C> {
     connection: C,
-    link: Link,
+    transport: Transport,
 }
 
 impl<C, S> RustlsEndpoint<C>
@@ -377,8 +391,8 @@ where
     C: DerefMut<Target = ConnectionCommon<S>>,
     S: SideData,
 {
-    fn stream(&mut self) -> Stream<'_, C, Link> {
-        Stream::new(&mut self.connection, &mut self.link)
+    fn stream(&mut self) -> Stream<'_, C, Transport> {
+        Stream::new(&mut self.connection, &mut self.transport)
     }
 
     fn answer(&self, result: io::Result<i64>) -> Call {
@@ -429,7 +443,7 @@ where
         let mut result = Ok(1);
         while result.is_ok() && (self.connection.is_handshaking() || self.connection.wants_write())
         {
-            result = match self.connection.complete_io(&mut self.link) {
+            result = match self.connection.complete_io(&mut self.transport) {
                 // The transport takes nothing and says that this is right.
                 Ok((0, 0)) => Err(io::ErrorKind::WriteZero.into()),
                 other => other.map(|_| 1),
@@ -444,7 +458,7 @@ where
         Ok(self.answer(result))
     }
 
-    fn holds_back(&self) -> bool {
+    fn buffers_writes(&self) -> bool {
         true
     }
 

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::backend::REFERENCE;
 use crate::backend::libssl::Family;
-use crate::scenario::{Transport, Variant};
+use crate::scenario::{TransportKind, Variant};
 
 /// A conformance and differential suite for implementations of SSL_write.
 ///
@@ -155,7 +155,7 @@ pub(super) enum Command {
     Diff(DiffArguments),
     /// Check a library of your own: a shared object with the functions of libssl.
     ///
-    /// Loads the library in a process of its own, makes sure that the suite has it in hand (`doctor`), runs
+    /// Loads the library in a process of its own, makes sure that the suite has it in hand (`self_check`), runs
     /// every scenario on it, and tells what differs from the reference, grouped by the first call that
     /// differs, each with the command that shows it.
     #[command(after_help = CHECK_EXAMPLES)]
@@ -167,7 +167,7 @@ pub(super) enum Command {
     /// Runs everything. With clauses as arguments, tells all of these: what they say, where that is said, who
     /// breaks them and how, with the command that shows it.
     #[command(after_help = MANUAL_EXAMPLES)]
-    Manual(ManualArguments),
+    Clauses(ClausesArguments),
     /// Tell what is known of the libraries already, and why; check it, propose entries, or convert a file.
     ///
     /// Whatever a library does against the contract, and however it differs from the reference, has an entry
@@ -200,7 +200,7 @@ pub(super) enum Command {
     #[command(hide = true)]
     Worker {
         /// The descriptor of the file that says what the library was last called for.
-        whereabouts: i32,
+        crash_context: i32,
     },
 }
 
@@ -262,8 +262,8 @@ impl fmt::Display for As {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => f.write_str("unknown"),
-            Self::Library(family, None) => f.write_str(family.word()),
-            Self::Library(family, Some(version)) => write!(f, "{}@{version}", family.word()),
+            Self::Library(family, None) => f.write_str(family.as_str()),
+            Self::Library(family, Some(version)) => write!(f, "{}@{version}", family.as_str()),
         }
     }
 }
@@ -363,7 +363,7 @@ pub(super) struct DiffArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ManualArguments {
+pub(super) struct ClausesArguments {
     /// A clause, such as retry.same-arguments, or a family of them, such as retry, to be described in full [default: a
     /// line for each].
     pub(super) clause: Vec<String>,
@@ -515,10 +515,10 @@ pub(super) enum Format {
 
 fn parse_variant(text: &str) -> Result<Variant, String> {
     Variant::parse(text).ok_or_else(|| {
-        let others = Transport::ALL
+        let others = TransportKind::ALL
             .into_iter()
-            .filter(|transport| *transport != Transport::Scripted);
-        let others: Vec<_> = others.map(Transport::word).collect();
+            .filter(|transport| *transport != TransportKind::Scripted);
+        let others: Vec<_> = others.map(TransportKind::as_str).collect();
         format!(
             "a variant is a version and a role: tls1.2/client, tls1.2/server, tls1.3/client, tls1.3/server; \
              behind another slash, a transport that is not the scripted one: {}",
@@ -553,10 +553,10 @@ fn parse_as(text: &str) -> Result<As, String> {
         }
         (_, Some(family), Some(_)) => Err(format!(
             "a version begins with a digit, as in {}@3.0.19",
-            family.word()
+            family.as_str()
         )),
         (_, None, _) => {
-            let names: Vec<&str> = Family::ALL.into_iter().map(Family::word).collect();
+            let names: Vec<&str> = Family::ALL.into_iter().map(Family::as_str).collect();
             Err(format!("it is unknown, or one of {}", names.join(", ")))
         }
     }

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::libraries::{Libraries, add};
 use super::{Chosen, STOP, judge_with};
 use crate::backend::REFERENCE;
-use crate::fuzz::{Artifact, Content, Examined, Laboratory, Reading, Target};
+use crate::fuzz::{Artifact, ArtifactBody, Examined, Examiner, FuzzTarget, Reading};
 use crate::run::RunError;
 use crate::scenario::{Id, Scenario, Variant};
 
@@ -21,13 +21,13 @@ pub(super) struct Input {
 }
 
 /// What an input tells.
-pub(super) enum Told {
+pub(super) enum InputReading {
     /// A scenario, to be run in these variants.
     Scenario(Scenario, Vec<Variant>),
     /// None, and why not.
     Nothing(String),
     /// It is misread, and how: a bug of the suite.
-    Misread(String),
+    RoundTripMismatch(String),
 }
 
 impl Input {
@@ -40,7 +40,7 @@ impl Input {
         if let Ok(there) = fs::metadata(path) {
             let of_parser = path
                 .parent()
-                .is_some_and(|folder| folder.ends_with(Target::ScenarioFile.name()));
+                .is_some_and(|folder| folder.ends_with(FuzzTarget::ScenarioFile.name()));
             if there.is_dir() {
                 return Err(wrong("is a folder: name the files in it"));
             }
@@ -62,26 +62,26 @@ impl Input {
     }
 
     /// What it tells.
-    pub(super) fn told(&self) -> Told {
+    pub(super) fn told(&self) -> InputReading {
         let bytes = match &self.artifact.content {
-            Content::Cells(_) => {
+            ArtifactBody::Cells(_) => {
                 return match self.artifact.case() {
-                    Some((scenario, variant)) => Told::Scenario(scenario, vec![variant]),
-                    None => Told::Nothing("no cell of it writes anything".to_owned()),
+                    Some((scenario, variant)) => InputReading::Scenario(scenario, vec![variant]),
+                    None => InputReading::Nothing("no cell of it writes anything".to_owned()),
                 };
             }
-            Content::Text(bytes) => bytes,
+            ArtifactBody::Text(bytes) => bytes,
         };
         let path = self.path.display().to_string();
         match catch_unwind(|| Reading::of(Id::of_file(&self.path), &path, bytes)) {
-            Ok(Ok(Reading::NoText)) => Told::Nothing("it is no text in UTF-8".to_owned()),
-            Ok(Ok(Reading::Refused(error))) => Told::Nothing(error.to_string()),
+            Ok(Ok(Reading::NoText)) => InputReading::Nothing("it is no text in UTF-8".to_owned()),
+            Ok(Ok(Reading::Refused(error))) => InputReading::Nothing(error.to_string()),
             Ok(Ok(Reading::Scenario(scenario))) => {
                 let variants = scenario.variants().collect();
-                Told::Scenario(*scenario, variants)
+                InputReading::Scenario(*scenario, variants)
             }
-            Ok(Err(misread)) => Told::Misread(misread.to_string()),
-            Err(_) => Told::Misread("the suite panics on it".to_owned()),
+            Ok(Err(misread)) => InputReading::RoundTripMismatch(misread.to_string()),
+            Err(_) => InputReading::RoundTripMismatch("the suite panics on it".to_owned()),
         }
     }
 
@@ -92,39 +92,41 @@ impl Input {
             why,
         };
         match self.told() {
-            Told::Scenario(scenario, variants) => Ok((scenario, variants)),
-            Told::Nothing(why) => Err(nothing(why)),
-            Told::Misread(how) => Err(nothing(format!("a bug in the suite: {how}"))),
+            InputReading::Scenario(scenario, variants) => Ok((scenario, variants)),
+            InputReading::Nothing(why) => Err(nothing(why)),
+            InputReading::RoundTripMismatch(how) => {
+                Err(nothing(format!("a bug in the suite: {how}")))
+            }
         }
     }
 }
 
 /// The libraries of these names and those that the user named by path; all that are here if there is no name. Those that were
 /// named by path are what the user says or their objects show, and of them these ledgers know something too.
-pub(super) fn laboratory(
+pub(super) fn examiner(
     libraries: &LibsslArguments,
     judged_as: &[As],
     ledgers: &[PathBuf],
     backends: &[String],
-) -> Result<Laboratory, Failure> {
+) -> Result<Examiner, Failure> {
     let libraries = Libraries::open(libraries)?.all_apart();
     let libraries = libraries.judged_as(judged_as)?;
     let (judge, _) = judge_with(ledgers, &libraries)?;
     let Chosen {
-        backends: mut subjects,
+        backends: mut targets,
         ..
     } = Chosen::of(&libraries, backends)?;
-    add(&mut subjects, libraries.named());
-    Ok(Laboratory {
-        reference: libraries.among(&subjects, REFERENCE)?,
-        subjects,
+    add(&mut targets, libraries.named());
+    Ok(Examiner {
+        reference: libraries.among(&targets, REFERENCE)?,
+        targets,
         judge,
     })
 }
 
 /// Runs the variants one after the other, until somebody interrupts.
 pub(super) fn examine_all(
-    laboratory: &Laboratory,
+    examiner: &Examiner,
     scenario: &Scenario,
     variants: &[Variant],
 ) -> Result<Vec<(Variant, Vec<Examined>)>, RunError> {
@@ -136,7 +138,7 @@ pub(super) fn examine_all(
                 cases: variants.len(),
             });
         }
-        all.push((variant, laboratory.examine(scenario, variant)?));
+        all.push((variant, examiner.examine(scenario, variant)?));
     }
     Ok(all)
 }

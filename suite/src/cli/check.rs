@@ -7,10 +7,10 @@ use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
 use super::{Strictness, carry_out, complain_of_untested, exit_of, jobs, judge_with, report};
-use crate::doctor;
 use crate::report::check::shown_by;
 use crate::run::{Plan, RunError};
 use crate::scenario::Corpus;
+use crate::self_check;
 
 pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
     if arguments.libraries.libssl.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
     let libraries = Libraries::open(&arguments.libraries)?;
     let libraries = libraries.judged_as(&arguments.judged.judged_as)?;
     let mut backends = libraries.named();
-    backends.retain(|subject| subject.about().id != arguments.against);
+    backends.retain(|target| target.about().id != arguments.against);
     if backends.is_empty() {
         return Err(Failure::AgainstItself(arguments.against.clone()));
     }
@@ -36,15 +36,15 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
     let (judge, identities) = judge_with(&arguments.report.ledger, &libraries)?;
     let begun = Instant::now();
     let mut examinations = Vec::new();
-    for subject in &plan.backends {
-        let examined = doctor::examine(subject.as_ref());
+    for target in &plan.backends {
+        let examined = self_check::examine(target.as_ref());
         examinations.push(examined.map_err(RunError::Doctor)?);
     }
     let results = carry_out(&plan, &judge)?;
     let duration = begun.elapsed();
     let mut report = report(&plan, &judge, &identities, &results, &[]);
     for (checked, examination) in report.checked.iter_mut().zip(examinations) {
-        checked.proofs = examination.proofs;
+        checked.checks = examination.checks;
         checked.no_handshake = examination.no_handshake;
     }
     report.stale = plan.stale(&judge, &results);

@@ -14,7 +14,7 @@ use super::output::Output;
 use super::{carry_out, complain, judge_with, of_scenarios};
 use crate::backend::About;
 use crate::judge::known::{Proposals, Stated};
-use crate::judge::monitor::Course;
+use crate::judge::monitor::History;
 use crate::judge::{Broken, Judge, Kind, OldEntry, OldLedger};
 use crate::report::proposals::{affects, broken, witness};
 use crate::run::{CaseResult, Plan};
@@ -115,8 +115,8 @@ impl<'r> Conversion<'r> {
         let mut cases = Vec::with_capacity(results.len());
         for result in results {
             let trace = plan.whole_trace(result)?;
-            let course = Course::of(&trace);
-            let broken = course.map(|course| broken(judge, about, &trace, &course));
+            let history = History::of(&trace);
+            let broken = history.map(|history| broken(judge, about, &trace, &history));
             let broken = broken.into_iter().flatten().map(|one| (one, false));
             cases.push(Case {
                 result,
@@ -196,7 +196,7 @@ impl<'r> Conversion<'r> {
         let mut known = BTreeSet::new();
         for case in &mut self.cases {
             let applies = entry.applies(&case.result.scenario, case.result.variant);
-            let Some(course) = Course::of(&case.trace).filter(|_| applies) else {
+            let Some(history) = History::of(&case.trace).filter(|_| applies) else {
                 continue;
             };
             let differences = case.result.findings.iter();
@@ -204,7 +204,7 @@ impl<'r> Conversion<'r> {
             for difference in differences.filter(|found| entry.finding.is(found)) {
                 match &difference.known {
                     Some(by) => known.extend(by.causes.iter().map(|cause| cause.id.clone())),
-                    None => proposals.add_difference(&witness(case.result), &course, difference),
+                    None => proposals.add_difference(&witness(case.result), &history, difference),
                 }
             }
             let mut unexplained = Vec::new();
@@ -223,7 +223,7 @@ impl<'r> Conversion<'r> {
                     }
                 }
             }
-            proposals.add(&witness(case.result), &course, unexplained);
+            proposals.add(&witness(case.result), &history, unexplained);
         }
         (proposals, known)
     }

@@ -7,13 +7,13 @@ use std::fs;
 use super::args::CorpusArguments;
 use super::failure::{Exit, Failure};
 use super::output::Output;
-use crate::fuzz::{Seeds, Target, Untold, seeds};
+use crate::fuzz::{FuzzTarget, NotEncodable, Seeds, seeds};
 use crate::report::text::align;
 use crate::scenario::Corpus;
 
 pub(super) fn corpus(arguments: &CorpusArguments) -> Result<Exit, Failure> {
     let library = Corpus::built_in()?;
-    let all = Target::ALL.map(|target| seeds(target, &library).map(|seeds| (target, seeds)));
+    let all = FuzzTarget::ALL.map(|target| seeds(target, &library).map(|seeds| (target, seeds)));
     let all = all.into_iter().collect::<Result<Vec<_>, _>>()?;
     for (target, seeds) in &all {
         let folder = arguments.output.join(target.name());
@@ -54,11 +54,11 @@ fn untold(seeds: &Seeds) -> String {
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, why) in &seeds.untold {
         let reason = match why {
-            Untold::NoCells(_) => "as the target reads no cells",
-            Untold::Step(_) => "for a step",
-            Untold::Setting(_) => "for how it is set up",
-            Untold::TooLong { .. } => "as too long",
-            Untold::TooMuch => "as it writes too much",
+            NotEncodable::NoCells(_) => "as the target reads no cells",
+            NotEncodable::Step(_) => "for a step",
+            NotEncodable::Setting(_) => "for how it is set up",
+            NotEncodable::TooLong { .. } => "as too long",
+            NotEncodable::TooMuch => "as it writes too much",
         };
         *reasons.entry(reason).or_default() += 1;
     }

@@ -8,9 +8,9 @@ use crate::backend::{Backends, Unusable};
 use crate::fuzz::{ArtifactError, SameName};
 use crate::judge::Unanswered;
 use crate::run::RunError;
+use crate::runner::RunnerError;
 use crate::scenario::{ParseError, SelectionError, nearest, shortened};
-use crate::stage::StageError;
-use crate::subject::OpenError;
+use crate::target::OpenError;
 
 /// The exit codes of the command, as `--help` tells them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,11 +194,11 @@ impl Failure {
             Self::Open(_) | Self::Required(_) => Exit::Backend,
             Self::Run(RunError::Interrupted { .. }) => Exit::Interrupted,
             Self::Run(
-                RunError::Stage {
-                    source: StageError::Changed(_),
+                RunError::Runner {
+                    source: RunnerError::Changed(_),
                     ..
                 }
-                | RunError::Doctor(StageError::Changed(_)),
+                | RunError::Doctor(RunnerError::Changed(_)),
             ) => Exit::Backend,
             Self::Run(_)
             | Self::Program(_)

@@ -17,7 +17,7 @@ use crate::report::issues::{self, Shown};
 use crate::report::proposals::Proposed;
 use crate::run::{CaseResult, Plan};
 use crate::scenario::Corpus;
-use crate::subject::Subject;
+use crate::target::Target;
 
 pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     let action = &arguments.action;
@@ -97,7 +97,7 @@ fn run(arguments: &LedgerArguments) -> Result<Exit, Failure> {
 pub(super) fn named_or_chosen(
     libraries: &Libraries,
     arguments: &LedgerArguments,
-) -> Result<Vec<Arc<dyn Subject>>, Failure> {
+) -> Result<Vec<Arc<dyn Target>>, Failure> {
     let named = libraries.named();
     if arguments.backend.is_empty() && !named.is_empty() {
         return Ok(named);

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use super::args::{As, LibsslArguments};
 use super::failure::Failure;
-use crate::backend::libssl::{Recognised, Source};
+use crate::backend::libssl::{LibrarySource, Recognised};
 use crate::backend::{Backends, Unusable};
 use crate::judge::Judge;
 use crate::judge::known::Library;
 use crate::report::check::quoted;
 use crate::report::{By, JudgedAs};
-use crate::subject::{Isolation, Subject};
-use crate::worker::Limits;
+use crate::target::{Isolation, Target};
+use crate::worker::WorkerLimits;
 
 /// In bytes.
 const MEBIBYTE: u64 = 1 << 20;
@@ -38,8 +38,8 @@ pub(super) struct Libraries {
 
 /// A shared object that the user named, opened.
 struct Named {
-    source: Source,
-    subject: Arc<dyn Subject>,
+    source: LibrarySource,
+    target: Arc<dyn Target>,
     /// What it is, if the user says so.
     given: Option<As>,
 }
@@ -47,7 +47,7 @@ struct Named {
 impl Libraries {
     /// Opens the shared objects that the user named.
     pub(super) fn open(arguments: &LibsslArguments) -> Result<Self, Failure> {
-        let limits = Limits {
+        let limits = WorkerLimits {
             time: arguments.limit,
             memory: match arguments.memory {
                 0 => None,
@@ -63,10 +63,10 @@ impl Libraries {
         };
         let mut named = Vec::new();
         for source in sources(arguments)? {
-            let subject = isolation.load(&source).map_err(Failure::Open)?;
+            let target = isolation.load(&source).map_err(Failure::Open)?;
             named.push(Named {
                 source,
-                subject,
+                target,
                 given: None,
             });
         }
@@ -102,15 +102,15 @@ impl Libraries {
     }
 
     /// The shared objects that the user named.
-    pub(super) fn named(&self) -> Vec<Arc<dyn Subject>> {
-        let subjects = self.named.iter().map(|named| Arc::clone(&named.subject));
-        subjects.collect()
+    pub(super) fn named(&self) -> Vec<Arc<dyn Target>> {
+        let targets = self.named.iter().map(|named| Arc::clone(&named.target));
+        targets.collect()
     }
 
     /// A library by name: one that the user named, or a backend.
-    pub(super) fn by_name(&self, name: &str) -> Result<Arc<dyn Subject>, Failure> {
-        if let Some(Named { subject, .. }) = self.named.iter().find(|one| one.source.id == name) {
-            return Ok(Arc::clone(subject));
+    pub(super) fn by_name(&self, name: &str) -> Result<Arc<dyn Target>, Failure> {
+        if let Some(Named { target, .. }) = self.named.iter().find(|one| one.source.id == name) {
+            return Ok(Arc::clone(target));
         }
         let opened = match self.apart {
             Apart::Foreign => self.isolation.open(name),
@@ -126,31 +126,31 @@ impl Libraries {
     pub(super) fn all_by_name(
         &self,
         names: &[impl AsRef<str>],
-    ) -> Result<Vec<Arc<dyn Subject>>, Failure> {
-        let mut subjects: Vec<Arc<dyn Subject>> = Vec::new();
+    ) -> Result<Vec<Arc<dyn Target>>, Failure> {
+        let mut targets: Vec<Arc<dyn Target>> = Vec::new();
         for name in names.iter().map(AsRef::as_ref) {
-            if subjects.iter().all(|subject| subject.about().id != name) {
-                subjects.push(self.by_name(name)?);
+            if targets.iter().all(|target| target.about().id != name) {
+                targets.push(self.by_name(name)?);
             }
         }
-        Ok(subjects)
+        Ok(targets)
     }
 
     /// One of these, or else a backend, by name.
     pub(super) fn among(
         &self,
-        subjects: &[Arc<dyn Subject>],
+        targets: &[Arc<dyn Target>],
         name: &str,
-    ) -> Result<Arc<dyn Subject>, Failure> {
-        match subjects.iter().find(|subject| subject.about().id == name) {
-            Some(subject) => Ok(Arc::clone(subject)),
+    ) -> Result<Arc<dyn Target>, Failure> {
+        match targets.iter().find(|target| target.about().id == name) {
+            Some(target) => Ok(Arc::clone(target)),
             None => self.by_name(name),
         }
     }
 
     /// With which arguments these libraries are had in another command, run as they were in this one.
     pub(super) fn again(&self, names: &[&str]) -> String {
-        let mut sources: Vec<&Source> = Vec::new();
+        let mut sources: Vec<&LibrarySource> = Vec::new();
         // Either all of them have one, or none.
         let mut given: Vec<&As> = Vec::new();
         let mut backends: Vec<&str> = Vec::new();
@@ -174,7 +174,10 @@ impl Libraries {
 impl Named {
     /// As which library it is judged, and what this judge knows of that.
     fn identity(&self, judge: &Judge) -> JudgedAs {
-        let loaded = self.subject.arrived().map(|arrived| &arrived.loaded);
+        let loaded = self
+            .target
+            .load_report()
+            .map(|load_report| &load_report.loaded);
         let recognised = loaded.and_then(|loaded| loaded.recognised.clone());
         let (library, by) = match &self.given {
             None => (recognised, By::Object),
@@ -186,7 +189,7 @@ impl Named {
                 (Some(Recognised { family, version }), By::User)
             }
         };
-        let word = library.as_ref().map(|library| library.family.word());
+        let word = library.as_ref().map(|library| library.family.as_str());
         let version = library
             .as_ref()
             .and_then(|library| library.version.as_deref());
@@ -214,7 +217,7 @@ impl Named {
 }
 
 /// The arguments that name these shared objects.
-fn named_again(sources: &[&Source]) -> Vec<String> {
+fn named_again(sources: &[&LibrarySource]) -> Vec<String> {
     let mut words = Vec::new();
     for source in sources {
         words.push(format!("--libssl {}", quoted(&source.path)));
@@ -230,7 +233,7 @@ fn named_again(sources: &[&Source]) -> Vec<String> {
         words.push(format!("--symbol-prefix {}", quoted(Path::new(prefix))));
     }
     // Names are given to the first ones.
-    let is_renamed = |source: &&Source| default_name(&source.path) != source.id;
+    let is_renamed = |source: &&LibrarySource| default_name(&source.path) != source.id;
     if sources.iter().any(is_renamed) {
         words.extend(sources.iter().map(|source| format!("--name {}", source.id)));
     }
@@ -244,10 +247,10 @@ fn isolated_again(isolation: &Isolation) -> Vec<String> {
         Isolation::Workers { limits, .. } => limits,
     };
     let mut words = Vec::new();
-    if limits.time != Limits::DEFAULT.time {
+    if limits.time != WorkerLimits::DEFAULT.time {
         words.push(format!("--limit {}", limits.time.as_secs_f64()));
     }
-    if limits.memory != Limits::DEFAULT.memory {
+    if limits.memory != WorkerLimits::DEFAULT.memory {
         let mebibytes = limits.memory.unwrap_or(0) / MEBIBYTE;
         words.push(format!("--memory {mebibytes}"));
     }
@@ -255,17 +258,17 @@ fn isolated_again(isolation: &Isolation) -> Vec<String> {
 }
 
 /// Adds libraries, but for those that are there already: what is named twice is meant once.
-pub(super) fn add(subjects: &mut Vec<Arc<dyn Subject>>, more: Vec<Arc<dyn Subject>>) {
-    for subject in more {
-        let id = &subject.about().id;
-        if subjects.iter().all(|known| known.about().id != *id) {
-            subjects.push(subject);
+pub(super) fn add(targets: &mut Vec<Arc<dyn Target>>, more: Vec<Arc<dyn Target>>) {
+    for target in more {
+        let id = &target.about().id;
+        if targets.iter().all(|known| known.about().id != *id) {
+            targets.push(target);
         }
     }
 }
 
 /// What the arguments name; each list has one entry for each `--libssl`, or one for all, or none.
-fn sources(arguments: &LibsslArguments) -> Result<Vec<Source>, Failure> {
+fn sources(arguments: &LibsslArguments) -> Result<Vec<LibrarySource>, Failure> {
     let paths = &arguments.libssl;
     let libcryptos = spread("--libcrypto", &arguments.libcrypto, paths.len())?;
     let prefixes = spread("--symbol-prefix", &arguments.symbol_prefix, paths.len())?;
@@ -281,10 +284,10 @@ fn sources(arguments: &LibsslArguments) -> Result<Vec<Source>, Failure> {
             None => free_name(&default_name(path), &taken),
         };
         taken.insert(id.clone());
-        sources.push(Source {
+        sources.push(LibrarySource {
             libcrypto: libcryptos[index].cloned(),
             prefix: prefixes[index].cloned(),
-            ..Source::new(&id, path.clone())
+            ..LibrarySource::new(&id, path.clone())
         });
     }
     Ok(sources)

@@ -3,14 +3,14 @@
 mod args;
 mod artifact;
 mod check;
+mod clauses;
 mod convert;
 mod corpus;
+mod external_backend;
 mod failure;
 mod ledger;
 mod libraries;
-mod manual;
 mod output;
-mod own;
 mod progress;
 mod promote;
 mod replay;
@@ -32,11 +32,11 @@ use std::time::Instant;
 use clap::Parser;
 
 use self::args::{Arguments, Command, DiffArguments, Format, RunArguments, ShowArguments};
+pub use self::external_backend::own;
 pub use self::failure::Exit;
 use self::failure::Failure;
 use self::libraries::{Libraries, add, default_backends};
 use self::output::Output;
-pub use self::own::own;
 use self::progress::Bar;
 use crate::backend::libssl::Recognised;
 use crate::backend::{About, Backends, REFERENCE, Unusable};
@@ -44,8 +44,8 @@ use crate::judge::{self, Identity, Judge, Verdict};
 use crate::report::check::shown_by;
 use crate::report::{Checked, JudgedAs, Report, text};
 use crate::run::{CaseResult, Plan, Surprise};
-use crate::scenario::{Corpus, Id, Role, Scenario, Selection, Transport, Variant, Version};
-use crate::subject::{Isolation, Subject};
+use crate::scenario::{Corpus, Id, Role, Scenario, Selection, TransportKind, Variant, Version};
+use crate::target::{Isolation, Target};
 use crate::trace::Trace;
 use crate::worker;
 
@@ -65,8 +65,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             };
         }
     };
-    if let Command::Worker { whereabouts } = arguments.command {
-        worker::serve(whereabouts);
+    if let Command::Worker { crash_context } = arguments.command {
+        worker::serve(crash_context);
     }
     let done = progress::stop_on_interrupt(&STOP).and_then(|()| match arguments.command {
         Command::Run(arguments) => run(&arguments),
@@ -74,9 +74,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Show(arguments) => show(&arguments),
         Command::Diff(arguments) => diff(&arguments),
         Command::Check(arguments) => check::check(&arguments),
-        Command::Worker { whereabouts } => worker::serve(whereabouts),
+        Command::Worker { crash_context } => worker::serve(crash_context),
         Command::Table(arguments) => table::table(&arguments),
-        Command::Manual(arguments) => manual::manual(&arguments),
+        Command::Clauses(arguments) => clauses::clauses(&arguments),
         Command::Ledger(arguments) => ledger::ledger(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Shrink(arguments) => shrink::shrink(&arguments),
@@ -136,7 +136,7 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
 fn of_scenarios<'c>(
     scenarios: Vec<Selection<'c>>,
     libraries: &Libraries,
-    backends: Vec<Arc<dyn Subject>>,
+    backends: Vec<Arc<dyn Target>>,
 ) -> Result<Plan<'c>, Failure> {
     Ok(Plan {
         scenarios,
@@ -158,7 +158,7 @@ fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<(Judge, Iden
     for (id, judged_as) in &identities {
         if let Some(Recognised { family, version }) = &judged_as.library {
             let identity = Identity {
-                product: family.word().to_owned(),
+                product: family.as_str().to_owned(),
                 version: version.clone().unwrap_or_default(),
                 ledger: judged_as.known.clone(),
             };
@@ -177,7 +177,7 @@ fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<(Judge, Iden
 
 /// The backends to run on.
 struct Chosen {
-    backends: Vec<Arc<dyn Subject>>,
+    backends: Vec<Arc<dyn Target>>,
     /// Those that the suite knows, that were wanted, and that are not here.
     missing: Vec<Unusable>,
 }
@@ -203,7 +203,7 @@ fn list(format: Format) -> Result<Exit, Failure> {
     let mut backends = Vec::new();
     let isolation = Isolation::Workers {
         program: std::env::current_exe().map_err(Failure::Program)?,
-        limits: worker::Limits::DEFAULT,
+        limits: worker::WorkerLimits::DEFAULT,
     };
     for id in names {
         match isolation.open(id) {
@@ -239,7 +239,7 @@ fn list_text(corpus: &Corpus, backends: &[&About], missing: &[Unusable]) -> Stri
         rows.push(vec![
             format!("  {}", about.id),
             format!("{} {}", about.library, about.version),
-            format!("{}{reference}", about.how),
+            format!("{}{reference}", about.linkage),
             lacks,
         ]);
     }
@@ -272,7 +272,7 @@ fn listed_variants(scenario: &Scenario) -> String {
         .variants()
         .filter(|variant| variant.transport == scenario.transports[0])
         .map(|variant| Variant {
-            transport: Transport::Scripted,
+            transport: TransportKind::Scripted,
             ..variant
         });
     let variants: Vec<String> = scripted.map(|variant| variant.to_string()).collect();
@@ -281,9 +281,9 @@ fn listed_variants(scenario: &Scenario) -> String {
         false => variants.join(" "),
     };
     match scenario.transports[..] {
-        [Transport::Scripted] => variants,
+        [TransportKind::Scripted] => variants,
         _ => {
-            let words: Vec<_> = scenario.transports.iter().map(|t| t.word()).collect();
+            let words: Vec<_> = scenario.transports.iter().map(|t| t.as_str()).collect();
             format!("{variants} over {}", words.join(" "))
         }
     }
@@ -449,18 +449,18 @@ fn report<'a>(
     results: &'a [CaseResult],
     missing: &'a [Unusable],
 ) -> Report<'a> {
-    let checked = |subject: &'a Arc<dyn Subject>| {
-        let arrived = subject.arrived()?;
-        if Backends::all().contains(&subject.about().id.as_str()) {
+    let checked = |target: &'a Arc<dyn Target>| {
+        let load_report = target.load_report()?;
+        if Backends::all().contains(&target.about().id.as_str()) {
             return None;
         }
         Some(Checked {
-            id: &subject.about().id,
-            loaded: &arrived.loaded,
-            judged_as: identities.get(&subject.about().id)?,
-            unconfined: &arrived.unconfined,
-            printed: arrived.printed.clone(),
-            proofs: Vec::new(),
+            id: &target.about().id,
+            loaded: &load_report.loaded,
+            judged_as: identities.get(&target.about().id)?,
+            unconfined: &load_report.unconfined,
+            printed: load_report.printed.clone(),
+            checks: Vec::new(),
             no_handshake: Vec::new(),
         })
     };
@@ -473,7 +473,7 @@ fn report<'a>(
             .map(|backend| backend.about())
             .collect(),
         reference: &plan.reference.about().id,
-        manual: &judge.manual,
+        manual: &judge.contract,
         stale: Vec::new(),
         results,
     }

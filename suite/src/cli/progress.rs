@@ -71,7 +71,7 @@ pub(super) fn stop_on_interrupt(stop: &'static AtomicBool) -> Result<(), Failure
             let again = stop.swap(true, Ordering::Relaxed);
             if again || !RUNNING.load(Ordering::Relaxed) {
                 complain(&"interrupted; no report was written");
-                worker::end_all();
+                worker::kill_all();
                 std::process::exit(Exit::Interrupted as i32);
             }
             complain(&"interrupted, the cases under way are brought to their end");

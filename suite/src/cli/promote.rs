@@ -9,12 +9,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::args::PromoteArguments;
-use super::artifact::{Input, examine_all, laboratory};
+use super::artifact::{Input, examine_all, examiner};
 use super::failure::{Exit, Failure};
 use super::output::{Output, create_whole};
 use super::progress::interruptible;
 use crate::backend::{About, REFERENCE};
-use crate::fuzz::{Content, Examined, Laboratory};
+use crate::fuzz::{ArtifactBody, Examined, Examiner};
 use crate::judge::known::Library;
 use crate::judge::{Finding, Kind, file_stem, recording, to_record};
 use crate::scenario::{Id, Scenario, Variant, parse, write};
@@ -39,20 +39,20 @@ pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
     if let Some(taken) = taken(&root, &id).map_err(unreadable(&root))? {
         return Err(Failure::Taken(taken));
     }
-    let laboratory = laboratory(&arguments.libraries, &[], &[], &[])?;
-    let results = interruptible(|| steady(&laboratory, &scenario, &variants))?;
+    let examiner = examiner(&arguments.libraries, &[], &[], &[])?;
+    let results = interruptible(|| steady(&examiner, &scenario, &variants))?;
     let mut scenario = Scenario { id, ..scenario };
-    if let Content::Cells(_) = input.artifact.content {
+    if let ArtifactBody::Cells(_) = input.artifact.content {
         scenario.title = TO_BE_FILLED_IN.to_owned();
         scenario.clauses = clauses(&results);
     }
     let text = write(&scenario);
     // What no file could say would be a bug; it is not written.
     parse(scenario.id.clone(), &file.display().to_string(), &text)?;
-    let mut files = recordings(&root, &laboratory, &scenario.id, &results);
+    let mut files = recordings(&root, &examiner, &scenario.id, &results);
     files.push((file, text));
     create_all(&files)?;
-    Output::Standard.write(&next(&root, &files, &scenario, &laboratory, &results))?;
+    Output::Standard.write(&next(&root, &files, &scenario, &examiner, &results))?;
     Ok(Exit::Expected)
 }
 
@@ -126,12 +126,12 @@ fn taken(root: &Path, id: &Id) -> io::Result<Option<PathBuf>> {
 
 /// What comes of the scenario, which has to be the same a second time: what is recorded is compared for ever.
 fn steady(
-    laboratory: &Laboratory,
+    examiner: &Examiner,
     scenario: &Scenario,
     variants: &[Variant],
 ) -> Result<Results, Failure> {
-    let first = examine_all(laboratory, scenario, variants)?;
-    let second = examine_all(laboratory, scenario, variants)?;
+    let first = examine_all(examiner, scenario, variants)?;
+    let second = examine_all(examiner, scenario, variants)?;
     let twice = first
         .iter()
         .zip(&second)
@@ -169,7 +169,7 @@ fn clauses(results: &Results) -> Vec<String> {
 /// The files of the recorded traces, as the tests would write them.
 fn recordings(
     root: &Path,
-    laboratory: &Laboratory,
+    examiner: &Examiner,
     id: &Id,
     results: &Results,
 ) -> Vec<(PathBuf, String)> {
@@ -179,14 +179,14 @@ fn recordings(
         };
         results.iter().map(of).collect()
     };
-    let abouts = laboratory.subjects.iter().map(|subject| subject.about());
+    let abouts = examiner.targets.iter().map(|target| target.about());
     let names: Vec<String> = abouts.map(About::recorded_as).collect();
     let reference = names.iter().position(|name| name == REFERENCE);
     let reference = reference.map(traces).unwrap_or_default();
     let mut files = Vec::new();
     for (place, name) in names.iter().enumerate() {
         // Of a library that is not the suite's nothing is recorded.
-        if !laboratory.judge.recordings.knows(name) {
+        if !examiner.judge.recordings.knows(name) {
             continue;
         }
         let traces = to_record(name, traces(place), &reference);
@@ -223,7 +223,7 @@ fn next(
     root: &Path,
     files: &[(PathBuf, String)],
     scenario: &Scenario,
-    laboratory: &Laboratory,
+    examiner: &Examiner,
     results: &Results,
 ) -> String {
     let id = &scenario.id;
@@ -249,7 +249,7 @@ fn next(
             name: &backend,
             version: "",
         };
-        let file = laboratory.judge.known.file_of(library);
+        let file = examiner.judge.known.file_of(library);
         let file = file.unwrap_or("a file of its own below fixtures/ledger");
         format!(
             "Find the cause in {backend}, and add what `cargo run --release -- ledger --propose --backend {backend} --scenario {id}` writes to {file}: {}.",
@@ -279,7 +279,7 @@ fn entries(results: &Results) -> BTreeMap<String, Vec<String>> {
         for finding in entered {
             let what = match (&finding.clause, finding.kind) {
                 (Some(clause), Kind::Violation) => format!("breaks {clause}"),
-                (_, kind) => kind.word().to_owned(),
+                (_, kind) => kind.as_str().to_owned(),
             };
             let of_backend = entries.entry(one.backend.clone()).or_default();
             if !of_backend.contains(&what) {

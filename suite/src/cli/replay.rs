@@ -3,11 +3,11 @@
 use std::fmt::{Display, Write as _};
 
 use super::args::ReplayArguments;
-use super::artifact::{Input, Told, examine_all, laboratory};
+use super::artifact::{Input, InputReading, examine_all, examiner};
 use super::failure::{Exit, Failure};
 use super::output::Output;
 use super::progress::interruptible;
-use crate::fuzz::{Examined, Laboratory};
+use crate::fuzz::{Examined, Examiner};
 use crate::report::replay::{marked, muted, summary};
 use crate::scenario::write;
 
@@ -15,7 +15,7 @@ pub(super) fn replay(arguments: &ReplayArguments) -> Result<Exit, Failure> {
     // Before anything runs: what cannot be read is known at once.
     let inputs = arguments.artifact.iter().map(|path| Input::read(path));
     let inputs = inputs.collect::<Result<Vec<Input>, Failure>>()?;
-    let laboratory = laboratory(
+    let examiner = examiner(
         &arguments.libraries,
         &arguments.judged.judged_as,
         &arguments.ledger,
@@ -26,7 +26,7 @@ pub(super) fn replay(arguments: &ReplayArguments) -> Result<Exit, Failure> {
         if place > 0 {
             Output::Standard.write("\n")?;
         }
-        if replayed(input, &laboratory)? == Exit::Unexpected {
+        if replayed(input, &examiner)? == Exit::Unexpected {
             exit = Exit::Unexpected;
         }
     }
@@ -35,7 +35,7 @@ pub(super) fn replay(arguments: &ReplayArguments) -> Result<Exit, Failure> {
 
 /// Tells all that is to be told of one input. What is to be run is told before it is: with `--in-process` a library may end
 /// this very process.
-fn replayed(input: &Input, laboratory: &Laboratory) -> Result<Exit, Failure> {
+fn replayed(input: &Input, examiner: &Examiner) -> Result<Exit, Failure> {
     let path = input.path.display();
     let target = input.artifact.target.name();
     let begin = format!("{path}, an input of {target}\n\n");
@@ -44,18 +44,18 @@ fn replayed(input: &Input, laboratory: &Laboratory) -> Result<Exit, Failure> {
         Ok(exit)
     };
     let (scenario, variants) = match input.told() {
-        Told::Scenario(scenario, variants) => (scenario, variants),
-        Told::Nothing(why) => {
+        InputReading::Scenario(scenario, variants) => (scenario, variants),
+        InputReading::Nothing(why) => {
             let told = format_args!("tells no scenario, nothing was run: {why}");
             return ended(&told, Exit::Expected);
         }
-        Told::Misread(how) => {
+        InputReading::RoundTripMismatch(how) => {
             let told = format_args!("UNEXPECTED, a bug in the suite: {how}");
             return ended(&told, Exit::Unexpected);
         }
     };
     Output::Standard.write(&format!("{begin}{}\n", write(&scenario)))?;
-    let results = interruptible(|| examine_all(laboratory, &scenario, &variants))?;
+    let results = interruptible(|| examine_all(examiner, &scenario, &variants))?;
     let mut text = String::new();
     let mut all = Vec::new();
     for (variant, examined) in results {

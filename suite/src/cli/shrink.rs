@@ -6,45 +6,45 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use super::args::ShrinkArguments;
-use super::artifact::{Input, laboratory};
+use super::artifact::{Input, examiner};
 use super::failure::{Exit, Failure};
 use super::output::{Output, write_whole};
 use super::progress::{Bar, interruptible};
 use super::{STOP, complain};
-use crate::fuzz::{Artifact, Content, Laboratory, Program, Sought, shrink as shrunk};
+use crate::fuzz::{Artifact, ArtifactBody, Examiner, FindingKey, Program, shrink as shrunk};
 use crate::run::RunError;
 use crate::scenario::write;
 
 pub(super) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
     let input = Input::read(&arguments.artifact)?;
-    let Content::Cells(program) = &input.artifact.content else {
+    let ArtifactBody::Cells(program) = &input.artifact.content else {
         return Err(Failure::NoCells(input.path));
     };
     let (scenario, variants) = input.scenario()?;
     let output = match &arguments.output {
         Some(path) => path.clone(),
-        None => beside(&input.path),
+        None => beside_input(&input.path),
     };
     // Before anything runs: a file that cannot be written is known at once.
     Output::prepare(Some(&output))?;
-    let mut laboratory = laboratory(
+    let mut examiner = examiner(
         &arguments.libraries,
         &arguments.judged.judged_as,
         &arguments.ledger,
         &arguments.backend,
     )?;
-    let examined = interruptible(|| laboratory.examine(&scenario, variants[0]))?;
-    let sought = Sought::most_serious(&examined)
+    let examined = interruptible(|| examiner.examine(&scenario, variants[0]))?;
+    let sought = FindingKey::most_serious(&examined)
         .filter(|sought| arguments.known || !sought.is_known)
         .ok_or_else(|| Failure::NothingToKeep(input.path.clone()))?;
     // The others would be run for nothing.
-    laboratory
-        .subjects
-        .retain(|subject| subject.about().id == sought.backend);
-    let (least, ended) = interruptible(|| smallest(&input.artifact, program, &sought, &laboratory));
+    examiner
+        .targets
+        .retain(|target| target.about().id == sought.backend);
+    let (least, ended) = interruptible(|| smallest(&input.artifact, program, &sought, &examiner));
     let least = Artifact {
         target: input.artifact.target,
-        content: Content::Cells(least),
+        content: ArtifactBody::Cells(least),
     };
     write_whole(&output, &least.bytes())?;
     let text = told(&input, &least, &sought, &output)?;
@@ -63,7 +63,7 @@ pub(super) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
 }
 
 /// `ARTIFACT.min`.
-fn beside(path: &Path) -> PathBuf {
+fn beside_input(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".min");
     name.into()
@@ -79,8 +79,8 @@ enum Ended {
 fn smallest(
     artifact: &Artifact,
     program: &Program,
-    sought: &Sought,
-    laboratory: &Laboratory,
+    sought: &FindingKey,
+    examiner: &Examiner,
 ) -> (Program, Ended) {
     let bar = Bar::of_steps(program.steps.len());
     let mut ended = Ended::Done;
@@ -93,7 +93,7 @@ fn smallest(
                 ended = Ended::Interrupted;
                 return ControlFlow::Break(());
             }
-            match laboratory.examine(scenario, variant) {
+            match examiner.examine(scenario, variant) {
                 Ok(examined) => ControlFlow::Continue(sought.among(&examined).is_some()),
                 Err(error) => {
                     ended = Ended::Failed(error);
@@ -110,7 +110,7 @@ fn smallest(
 fn told(
     input: &Input,
     least: &Artifact,
-    sought: &Sought,
+    sought: &FindingKey,
     output: &Path,
 ) -> Result<String, Failure> {
     let (before, _) = input.scenario()?;
@@ -125,7 +125,7 @@ fn told(
     };
     Ok(format!(
         "{} on {}{clause}: kept\n\nBefore, {} steps:\n\n{}\nAfter, {} steps, in {}:\n\n{}",
-        sought.kind.word(),
+        sought.kind.as_str(),
         sought.backend,
         before.steps.len(),
         write(&before),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use arbitrary::{Arbitrary, Unstructured};
 
-use super::{Program, Target};
+use super::{FuzzTarget, Program};
 use crate::scenario::{Scenario, Variant};
 
 /// The version of the format; one more whenever the same bytes would come to something else.
@@ -23,18 +23,18 @@ impl Header {
     const MAGIC: [u8; 2] = *b"WP";
 
     /// The header of an input of `target`.
-    pub fn bytes(target: Target) -> [u8; Self::LEN] {
+    pub fn bytes(target: FuzzTarget) -> [u8; Self::LEN] {
         let [w, p] = Self::MAGIC;
         [w, p, FORMAT, letter(target)]
     }
 }
 
-fn letter(target: Target) -> u8 {
+fn letter(target: FuzzTarget) -> u8 {
     match target {
-        Target::WriteRetry => b'r',
-        Target::WriteSequence => b's',
-        Target::WireInbound => b'i',
-        Target::ScenarioFile => b'f',
+        FuzzTarget::WriteRetry => b'r',
+        FuzzTarget::WriteSequence => b's',
+        FuzzTarget::WireInbound => b'i',
+        FuzzTarget::ScenarioFile => b'f',
     }
 }
 
@@ -42,14 +42,14 @@ fn letter(target: Target) -> u8 {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
     /// Whose it is.
-    pub target: Target,
+    pub target: FuzzTarget,
     /// What it holds.
-    pub content: Content,
+    pub content: ArtifactBody,
 }
 
 /// What an input holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
+pub enum ArtifactBody {
     /// A scenario in cells.
     Cells(Program),
     /// The text of a scenario file, as it was found.
@@ -148,22 +148,22 @@ impl Artifact {
             let is_text = !bytes.is_empty() && std::str::from_utf8(bytes).is_ok();
             let of_that_target = path()
                 .parent()
-                .is_some_and(|folder| folder.ends_with(Target::ScenarioFile.name()));
+                .is_some_and(|folder| folder.ends_with(FuzzTarget::ScenarioFile.name()));
             return match is_text || of_that_target {
                 true => Ok(Self {
-                    target: Target::ScenarioFile,
-                    content: Content::Text(bytes.to_vec()),
+                    target: FuzzTarget::ScenarioFile,
+                    content: ArtifactBody::Text(bytes.to_vec()),
                 }),
                 false => Err(ArtifactError::Foreign { path: path() }),
             };
         };
-        let least = Header::LEN + super::Cell::LEN;
+        let least = Header::LEN + super::Op::LEN;
         let cut_off = || ArtifactError::CutOff {
             path: path(),
             len: bytes.len(),
             least,
         };
-        let [version, letter, cells @ ..] = rest else {
+        let [version, letter, ops @ ..] = rest else {
             return Err(cut_off());
         };
         if *version != FORMAT {
@@ -172,48 +172,48 @@ impl Artifact {
                 found: *version,
             });
         }
-        let cells_of = |target: &Target| *target != Target::ScenarioFile;
-        let named = |target: &Target| self::letter(*target) == *letter;
-        let Some(target) = Target::ALL.into_iter().filter(cells_of).find(named) else {
+        let cells_of = |target: &FuzzTarget| *target != FuzzTarget::ScenarioFile;
+        let named = |target: &FuzzTarget| self::letter(*target) == *letter;
+        let Some(target) = FuzzTarget::ALL.into_iter().filter(cells_of).find(named) else {
             return Err(ArtifactError::UnknownTarget {
                 path: path(),
                 found: *letter,
             });
         };
-        if cells.len() < super::Cell::LEN {
+        if ops.len() < super::Op::LEN {
             return Err(cut_off());
         }
-        let program = Program::arbitrary(&mut Unstructured::new(cells)).unwrap_or_default();
+        let program = Program::arbitrary(&mut Unstructured::new(ops)).unwrap_or_default();
         Ok(Self {
             target,
-            content: Content::Cells(program),
+            content: ArtifactBody::Cells(program),
         })
     }
 
     /// An input of `target` with these bytes, as a fuzzer makes them up; nothing if they are none. This is the short
     /// way to [`Artifact::parse`].
-    pub fn of_target(target: Target, bytes: &[u8]) -> Option<Program> {
-        let cells = bytes.strip_prefix(&Header::bytes(target))?;
-        Program::arbitrary(&mut Unstructured::new(cells)).ok()
+    pub fn of_target(target: FuzzTarget, bytes: &[u8]) -> Option<Program> {
+        let ops = bytes.strip_prefix(&Header::bytes(target))?;
+        Program::arbitrary(&mut Unstructured::new(ops)).ok()
     }
 
     /// The bytes of the file.
     pub fn bytes(&self) -> Vec<u8> {
         match &self.content {
-            Content::Cells(program) => {
+            ArtifactBody::Cells(program) => {
                 let mut bytes = Header::bytes(self.target).to_vec();
                 bytes.extend(program.bytes());
                 bytes
             }
-            Content::Text(text) => text.clone(),
+            ArtifactBody::Text(text) => text.clone(),
         }
     }
 
     /// The scenario that cells tell, and the variant to run it in; nothing if they tell none, or it is a text.
     pub fn case(&self) -> Option<(Scenario, Variant)> {
         match &self.content {
-            Content::Cells(program) => program.case(self.target),
-            Content::Text(_) => None,
+            ArtifactBody::Cells(program) => program.case(self.target),
+            ArtifactBody::Text(_) => None,
         }
     }
 }
@@ -221,7 +221,7 @@ impl Artifact {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fuzz::Cell;
+    use crate::fuzz::Op;
 
     fn refusal(bytes: &[u8]) -> String {
         let parsed = Artifact::parse(Path::new("folder/crash-1"), bytes);
@@ -231,12 +231,12 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let artifact = Artifact {
-            target: Target::WriteSequence,
-            content: Content::Cells(Program {
-                setting: Cell::default(),
-                steps: vec![Cell {
+            target: FuzzTarget::WriteSequence,
+            content: ArtifactBody::Cells(Program {
+                setting: Op::default(),
+                steps: vec![Op {
                     kind: 1,
-                    how: 2,
+                    flags: 2,
                     a: 0x0304,
                     b: 0x0506,
                 }],
@@ -245,12 +245,12 @@ mod tests {
         let bytes = artifact.bytes();
         let read = Artifact::parse(Path::new("x"), &bytes).expect("an artifact");
         assert_eq!(read, artifact);
-        let program = Artifact::of_target(Target::WriteSequence, &bytes);
+        let program = Artifact::of_target(FuzzTarget::WriteSequence, &bytes);
         assert_eq!(
-            Some(Content::Cells(program.expect("cells"))),
+            Some(ArtifactBody::Cells(program.expect("cells"))),
             Some(artifact.content)
         );
-        assert_eq!(Artifact::of_target(Target::WriteRetry, &bytes), None);
+        assert_eq!(Artifact::of_target(FuzzTarget::WriteRetry, &bytes), None);
     }
 
     #[test]
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn a_text_is_an_input_of_the_parser() {
         let artifact = Artifact::parse(Path::new("x"), b"title = 1").expect("a text");
-        assert_eq!(artifact.target, Target::ScenarioFile);
+        assert_eq!(artifact.target, FuzzTarget::ScenarioFile);
         let odd = Artifact::parse(Path::new("fuzz/corpus/scenario_file/y"), b"\xff");
         assert!(odd.is_ok());
     }

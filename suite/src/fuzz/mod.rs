@@ -12,9 +12,10 @@
 //! | `scenario_file` | the text of a scenario file |
 
 mod artifact;
-mod cells;
-mod deadly;
-mod examine;
+mod codec;
+mod encoding;
+mod examiner;
+mod known_crashes;
 mod multi_block;
 mod mutate;
 mod number;
@@ -22,20 +23,19 @@ mod reading;
 mod seeds;
 mod session;
 mod shrink;
-mod vocabulary;
 
-pub use artifact::{Artifact, ArtifactError, Content, FORMAT, Header};
-pub use cells::{Cell, Program, Untold};
-pub use examine::{Examined, Laboratory, Sought};
+pub use artifact::{Artifact, ArtifactBody, ArtifactError, FORMAT, Header};
+pub use encoding::{NotEncodable, Op, Program};
+pub use examiner::{Examined, Examiner, FindingKey};
 pub use mutate::mutate;
-pub use reading::{Misread, Reading};
+pub use reading::{Reading, RoundTripMismatch};
 pub use seeds::{SameName, Seeds, seeds};
-pub use session::{Cause, LIBSSL, News, Session, SessionError, Tally};
-pub use shrink::{MOST_TRIES, Progress, Question, shrink};
+pub use session::{Cause, LIBSSL, Session, SessionError, Stats, UnexpectedFinding};
+pub use shrink::{MOST_TRIES, Question, ShrinkProgress, shrink};
 
 /// The fuzz targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Target {
+pub enum FuzzTarget {
     /// Writes, blocks and retries.
     WriteRetry,
     /// Every step.
@@ -46,7 +46,7 @@ pub enum Target {
     ScenarioFile,
 }
 
-impl Target {
+impl FuzzTarget {
     /// All of them.
     pub const ALL: [Self; 4] = [
         Self::WriteRetry,

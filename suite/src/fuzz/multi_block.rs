@@ -5,7 +5,7 @@
 //! has AES-NI: 1.1.1w `ssl/record/rec_layer_s3.c:436` to 440 and `crypto/evp/e_aes_cbc_hmac_sha1.c:945`, 3.6
 //! `ssl/record/methods/tls_multib.c:20`. What is known to be wrong there stands in `snapshots/README.md`.
 
-use crate::scenario::{Cipher, Scenario, Source, Step};
+use crate::scenario::{Cipher, Scenario, Step, WriteSource};
 
 /// From so many full fragments on a write seals several records in one go.
 const FRAGMENTS: usize = 4;
@@ -27,7 +27,7 @@ pub(super) fn keep_clear(scenario: &mut Scenario) {
     for step in &mut scenario.steps {
         match step {
             Step::Write(write) => {
-                if let Source::Pattern(len) = &mut write.source {
+                if let WriteSource::Pattern(len) = &mut write.source {
                     *len = (*len).min(most);
                 }
             }

@@ -6,9 +6,9 @@ use std::ops::RangeInclusive;
 use arbitrary::{Arbitrary, Unstructured};
 use fastrand::Rng;
 
-use super::cells::Bounds;
-use super::vocabulary::shake_hands;
-use super::{Cell, Header, Program, Target};
+use super::codec::shake_hands;
+use super::encoding::Bounds;
+use super::{FuzzTarget, Header, Op, Program};
 
 /// Numbers near which something changes: nothing, the borders of records and their headers, and the sizes of buffers.
 const BORDERS: [u16; 24] = [
@@ -22,14 +22,14 @@ const CHANGES: RangeInclusive<usize> = 1..=3;
 /// Changes the input of `target` that stands in the first `len` bytes of `space`, and answers how many it takes then. `bytewise`
 /// changes bytes as the fuzzer does, with the same arguments and answer. The same seed makes the same change.
 pub fn mutate(
-    target: Target,
+    target: FuzzTarget,
     space: &mut [u8],
     len: usize,
     seed: u32,
     bytewise: &mut dyn FnMut(&mut [u8], usize) -> usize,
 ) -> usize {
     let header = Header::bytes(target);
-    if space.len() < header.len() + 2 * Cell::LEN {
+    if space.len() < header.len() + 2 * Op::LEN {
         return bytewise(space, len);
     }
     let mut random = Rng::with_seed(u64::from(seed));
@@ -38,12 +38,12 @@ pub fn mutate(
         let rest = &mut space[header.len()..];
         return header.len() + bytewise(rest, len - header.len());
     }
-    let cells = match begins_right {
+    let ops = match begins_right {
         true => &space[header.len()..len],
         false => &[],
     };
     // From an empty input comes an empty program, which has room for a first cell.
-    let mut program = Program::arbitrary(&mut Unstructured::new(cells)).unwrap_or_default();
+    let mut program = Program::arbitrary(&mut Unstructured::new(ops)).unwrap_or_default();
     for _ in 0..random.usize(CHANGES) {
         change(&mut program, &mut random);
     }
@@ -52,7 +52,7 @@ pub fn mutate(
     if random.u8(..4) > 0 {
         shake_hands(&mut program.setting);
     }
-    let most = ((space.len() - header.len()) / Cell::LEN - 1).min(Bounds::of(target).steps);
+    let most = ((space.len() - header.len()) / Op::LEN - 1).min(Bounds::of(target).steps);
     program.steps.truncate(most);
     let bytes: Vec<u8> = header.into_iter().chain(program.bytes()).collect();
     space[..bytes.len()].copy_from_slice(&bytes);
@@ -90,10 +90,10 @@ fn change(program: &mut Program, random: &mut Rng) {
     }
 }
 
-fn new_cell(random: &mut Rng) -> Cell {
-    Cell {
+fn new_cell(random: &mut Rng) -> Op {
+    Op {
         kind: random.u8(..),
-        how: match random.bool() {
+        flags: match random.bool() {
             true => random.u8(..),
             false => 0,
         },
@@ -120,18 +120,18 @@ fn new_number(random: &mut Rng) -> u16 {
     }
 }
 
-fn changed(cell: Cell, random: &mut Rng) -> Cell {
-    let mut cell = cell;
+fn changed(op: Op, random: &mut Rng) -> Op {
+    let mut op = op;
     match random.u8(..8) {
-        0 => cell.kind = random.u8(..),
-        1 | 2 => cell.how ^= 1 << random.u8(..8),
-        3 => cell.how = random.u8(..),
-        4 => cell.a = new_number(random),
-        5 => cell.a = cell.a.wrapping_add(random.u16(..3)).wrapping_sub(1),
-        6 => cell.a = cell.a.wrapping_add(random.u16(..256)).wrapping_sub(128),
-        _ => cell.b = new_number(random),
+        0 => op.kind = random.u8(..),
+        1 | 2 => op.flags ^= 1 << random.u8(..8),
+        3 => op.flags = random.u8(..),
+        4 => op.a = new_number(random),
+        5 => op.a = op.a.wrapping_add(random.u16(..3)).wrapping_sub(1),
+        6 => op.a = op.a.wrapping_add(random.u16(..256)).wrapping_sub(128),
+        _ => op.b = new_number(random),
     }
-    cell
+    op
 }
 
 #[cfg(test)]
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn an_input_stays_one_and_within_its_space() {
-        let target = Target::WriteRetry;
+        let target = FuzzTarget::WriteRetry;
         let mut space = [0; 200];
         let mut len = 0;
         for seed in 0..20_000 {
@@ -164,7 +164,7 @@ mod tests {
             let mut len = 0;
             for step in 0..50 {
                 len = mutate(
-                    Target::WireInbound,
+                    FuzzTarget::WireInbound,
                     &mut space,
                     len,
                     seed + step,
@@ -179,15 +179,15 @@ mod tests {
 
     #[test]
     fn most_of_what_does_not_shake_hands_does_then() {
-        let without = Cell {
-            how: 15,
-            ..Cell::default()
+        let without = Op {
+            flags: 15,
+            ..Op::default()
         };
         let program = Program {
             setting: without,
-            steps: vec![Cell::default()],
+            steps: vec![Op::default()],
         };
-        let shakes = |target: Target| {
+        let shakes = |target: FuzzTarget| {
             let times = |seed: &u32| {
                 let mut space = [0; 200];
                 let bytes: Vec<u8> = Header::bytes(target)
@@ -196,17 +196,17 @@ mod tests {
                     .collect();
                 space[..bytes.len()].copy_from_slice(&bytes);
                 let len = mutate(target, &mut space, bytes.len(), *seed, &mut |_, len| len);
-                let cells = &space[Header::bytes(target).len()..len];
-                let child = Program::arbitrary(&mut Unstructured::new(cells)).expect("cells");
-                child.setting.how & 0xf != 15
+                let ops = &space[Header::bytes(target).len()..len];
+                let child = Program::arbitrary(&mut Unstructured::new(ops)).expect("cells");
+                child.setting.flags & 0xf != 15
             };
             (0..1000).filter(times).count()
         };
         // A quarter is left to the fuzzer, and changes nothing here; of the rest, three quarters.
         for target in [
-            Target::WriteRetry,
-            Target::WriteSequence,
-            Target::WireInbound,
+            FuzzTarget::WriteRetry,
+            FuzzTarget::WriteSequence,
+            FuzzTarget::WireInbound,
         ] {
             assert!((500..650).contains(&shakes(target)));
         }

@@ -17,7 +17,7 @@ pub enum Reading {
 /// What is wrong with the reader, or with what writes scenarios.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Misread {
+pub enum RoundTripMismatch {
     /// A refusal does not say what is wrong.
     #[error("an error without words")]
     Speechless,
@@ -44,26 +44,26 @@ impl Reading {
     /// Reads the bytes as the text of a scenario file that messages call `path`.
     ///
     /// # Errors
-    /// [`Misread`], a bug in the suite.
-    pub fn of(id: Id, path: &str, bytes: &[u8]) -> Result<Self, Misread> {
+    /// [`RoundTripMismatch`], a bug in the suite.
+    pub fn of(id: Id, path: &str, bytes: &[u8]) -> Result<Self, RoundTripMismatch> {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Ok(Self::NoText);
         };
         let scenario = match parse(id, path, text) {
             Ok(scenario) => scenario,
             Err(error) if error.message.is_empty() || error.help.is_empty() => {
-                return Err(Misread::Speechless);
+                return Err(RoundTripMismatch::Speechless);
             }
             Err(error) => return Ok(Self::Refused(error)),
         };
         if scenario.variants().next().is_none() {
-            return Err(Misread::NoVariant);
+            return Err(RoundTripMismatch::NoVariant);
         }
         let text = write(&scenario);
         match parse(scenario.id.clone(), path, &text) {
             Ok(again) if again == scenario => Ok(Self::Scenario(Box::new(scenario))),
-            Ok(_) => Err(Misread::Another { text }),
-            Err(error) => Err(Misread::Refused { error, text }),
+            Ok(_) => Err(RoundTripMismatch::Another { text }),
+            Err(error) => Err(RoundTripMismatch::Refused { error, text }),
         }
     }
 }

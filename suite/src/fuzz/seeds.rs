@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::{Artifact, Content, Program, Target, Untold};
+use super::{Artifact, ArtifactBody, FuzzTarget, NotEncodable, Program};
 use crate::scenario::{Corpus, Id, Scenario, write};
 
 /// The seeds of one target.
@@ -13,7 +13,7 @@ pub struct Seeds {
     /// The bytes of each, by its name: the scenario's id, with a hyphen for the slash.
     pub inputs: BTreeMap<String, Vec<u8>>,
     /// The scenarios that the target cannot tell, and why not: of several variants, the reason of the first.
-    pub untold: Vec<(Id, Untold)>,
+    pub untold: Vec<(Id, NotEncodable)>,
 }
 
 /// Two scenarios whose seeds would have the same name.
@@ -31,7 +31,7 @@ pub struct SameName {
 ///
 /// # Errors
 /// [`SameName`].
-pub fn seeds(target: Target, corpus: &Corpus) -> Result<Seeds, SameName> {
+pub fn seeds(target: FuzzTarget, corpus: &Corpus) -> Result<Seeds, SameName> {
     let mut seeds = Seeds {
         inputs: BTreeMap::new(),
         untold: Vec::new(),
@@ -60,16 +60,16 @@ pub fn seeds(target: Target, corpus: &Corpus) -> Result<Seeds, SameName> {
     Ok(seeds)
 }
 
-fn content(target: Target, scenario: &Scenario) -> Result<Content, Untold> {
-    if target == Target::ScenarioFile {
-        return Ok(Content::Text(write(scenario).into_bytes()));
+fn content(target: FuzzTarget, scenario: &Scenario) -> Result<ArtifactBody, NotEncodable> {
+    if target == FuzzTarget::ScenarioFile {
+        return Ok(ArtifactBody::Text(write(scenario).into_bytes()));
     }
     let mut first = None;
     for variant in scenario.variants() {
         match Program::of(target, scenario, variant) {
-            Ok(program) => return Ok(Content::Cells(program)),
+            Ok(program) => return Ok(ArtifactBody::Cells(program)),
             Err(why) => _ = first.get_or_insert(why),
         }
     }
-    Err(first.unwrap_or(Untold::NoCells(target)))
+    Err(first.unwrap_or(NotEncodable::NoCells(target)))
 }

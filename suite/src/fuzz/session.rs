@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::deadly::is_deadly;
-use crate::backend::libssl::{Libssl, LoadError, Source};
+use super::known_crashes::is_deadly;
+use crate::backend::libssl::{LibrarySource, Libssl, LoadError};
 use crate::backend::{Backend, Backends, REFERENCE, Unusable};
 use crate::judge::known;
 use crate::judge::{Differing, Finding, Judge, Kind, Muted};
+use crate::runner::{self, Phase, RunnerError, Unwatched, Watch};
 use crate::scenario::{ParseError, Scenario, Step, Variant};
-use crate::stage::{self, Phase, StageError, Unwatched, Watch};
 use crate::trace::{ErrorClass, Outcome, Trace};
 
 /// The environment variable that says which of the suite's libraries to run beside the reference, by their names with commas
@@ -47,31 +47,31 @@ pub struct Session {
     watch: Box<dyn Watch + Send + Sync>,
     cases: AtomicU64,
     established: AtomicU64,
-    passed_over: AtomicU64,
-    by_chance: AtomicU64,
+    skipped: AtomicU64,
+    flaky: AtomicU64,
     muted: Mutex<Muted>,
 }
 
 /// What a session has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tally {
+pub struct Stats {
     /// Cases that were run, each on all libraries.
     pub cases: u64,
     /// Those of them in which the reference came past its handshake.
     pub established: u64,
     /// How often a case was not run on a library, as it is known to end its process.
-    pub passed_over: u64,
+    pub skipped: u64,
     /// Cases with a finding that a second run did not show.
-    pub by_chance: u64,
+    pub flaky: u64,
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             cases,
             established,
-            passed_over,
-            by_chance,
+            skipped,
+            flaky,
         } = *self;
         // In tenths of a percent, whole numbers all the way.
         let share = established * 1000 / cases.max(1);
@@ -79,8 +79,8 @@ impl fmt::Display for Tally {
         write!(
             f,
             "past the handshake: {percent}.{tenths} % of {cases} inputs; \
-             not run on a library that is known to crash in such a case: {passed_over}; \
-             with a finding that a second run did not show: {by_chance}"
+             not run on a library that is known to crash in such a case: {skipped}; \
+             with a finding that a second run did not show: {flaky}"
         )
     }
 }
@@ -89,7 +89,7 @@ impl fmt::Display for Tally {
 #[derive(Default)]
 struct Look {
     /// What nobody knows yet.
-    news: Vec<News>,
+    news: Vec<UnexpectedFinding>,
     /// Whether the reference came past its handshake.
     is_established: bool,
     /// What the ledger mutes.
@@ -100,17 +100,17 @@ struct Library {
     backend: Arc<dyn Backend>,
     /// Whose entries in the ledger hold for it, and in which version.
     named: (String, String),
-    acquaintance: Acquaintance,
+    acquaintance: Baseline,
 }
 
 /// What is known of a library beforehand.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Acquaintance {
+enum Baseline {
     /// What the ledger says.
     Ledger,
     /// What the ledger says, if anything; what the reference does too is no news, so that what is told is the library's own.
     /// `writeproof replay` tells all.
-    Stranger { differences: bool },
+    Untracked { differences: bool },
 }
 
 /// Why there is no session.
@@ -152,7 +152,7 @@ pub enum SessionError {
 
 /// A finding that nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct News {
+pub struct UnexpectedFinding {
     /// The name of the library.
     pub backend: String,
     /// What was found.
@@ -175,7 +175,7 @@ pub struct Cause {
 /// `violation of retry.same-arguments on libssl`, `difference on libssl: error SSL instead of WANT_WRITE, records`
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.word())?;
+        f.write_str(self.kind.as_str())?;
         if let Some(clause) = &self.clause {
             write!(f, " of {clause}")?;
         }
@@ -188,7 +188,7 @@ impl fmt::Display for Cause {
     }
 }
 
-impl News {
+impl UnexpectedFinding {
     /// What it is taken to come from.
     pub fn cause(&self) -> Cause {
         Cause {
@@ -200,7 +200,7 @@ impl News {
     }
 }
 
-impl fmt::Display for News {
+impl fmt::Display for UnexpectedFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Finding {
             kind,
@@ -211,7 +211,7 @@ impl fmt::Display for News {
             seen,
             ..
         } = &self.finding;
-        write!(f, "{} on {}", kind.word(), self.backend)?;
+        write!(f, "{} on {}", kind.as_str(), self.backend)?;
         if let Some(clause) = clause {
             write!(f, " of {clause}")?;
         }
@@ -248,7 +248,7 @@ impl Session {
     /// With a shared object, of which alone it tells; the reference is what it is compared with.
     fn of_stranger(path: PathBuf) -> Result<Self, SessionError> {
         let mut session = Self::with(&[])?;
-        let source = Source::new(STRANGER, path);
+        let source = LibrarySource::new(STRANGER, path);
         let backend = Libssl::open(&source)?;
         let named = session.named(&backend)?;
         if let Some(path) = env::var_os(LEDGER).map(PathBuf::from) {
@@ -262,7 +262,7 @@ impl Session {
         session.libraries = vec![Library {
             backend: Arc::new(backend),
             named,
-            acquaintance: Acquaintance::Stranger {
+            acquaintance: Baseline::Untracked {
                 differences: env::var_os(DIFFERENCES).is_some(),
             },
         }];
@@ -313,8 +313,8 @@ impl Session {
             watch: Box::new(Unwatched),
             cases: AtomicU64::new(0),
             established: AtomicU64::new(0),
-            passed_over: AtomicU64::new(0),
-            by_chance: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+            flaky: AtomicU64::new(0),
             muted: Mutex::default(),
         })
     }
@@ -337,8 +337,12 @@ impl Session {
     /// records is torn, a byte that was sealed is taken for a header, and what it says is chance.
     ///
     /// # Errors
-    /// [`StageError`], if the suite itself could not do its part.
-    pub fn examine(&self, scenario: &Scenario, variant: Variant) -> Result<Vec<News>, StageError> {
+    /// [`RunnerError`], if the suite itself could not do its part.
+    pub fn examine(
+        &self,
+        scenario: &Scenario,
+        variant: Variant,
+    ) -> Result<Vec<UnexpectedFinding>, RunnerError> {
         let Look {
             mut news,
             is_established,
@@ -354,8 +358,8 @@ impl Session {
         let again = self.look(scenario, variant)?.news;
         let seen = news.len();
         news.retain(|news| again.contains(news));
-        let by_chance = u64::from(news.len() < seen);
-        self.by_chance.fetch_add(by_chance, Ordering::Relaxed);
+        let flaky = u64::from(news.len() < seen);
+        self.flaky.fetch_add(flaky, Ordering::Relaxed);
         Ok(news)
     }
 
@@ -364,12 +368,12 @@ impl Session {
     /// handshake; otherwise nothing is run.
     ///
     /// # Errors
-    /// [`StageError`], if the suite itself could not do its part.
+    /// [`RunnerError`], if the suite itself could not do its part.
     pub fn handshake_alone(
         &self,
         scenario: &Scenario,
         variant: Variant,
-    ) -> Result<bool, StageError> {
+    ) -> Result<bool, RunnerError> {
         if scenario.steps.first() != Some(&Step::Handshake) {
             return Ok(false);
         }
@@ -381,9 +385,9 @@ impl Session {
         Ok(true)
     }
 
-    fn look(&self, scenario: &Scenario, variant: Variant) -> Result<Look, StageError> {
+    fn look(&self, scenario: &Scenario, variant: Variant) -> Result<Look, RunnerError> {
         let run = |backend: &dyn Backend| {
-            stage::run_watched(backend, scenario, variant, self.watch.as_ref())
+            runner::run_watched(backend, scenario, variant, self.watch.as_ref())
         };
         let reference = run(self.reference.as_ref())?;
         let mut look = Look {
@@ -394,7 +398,7 @@ impl Session {
             let (name, version) = &library.named;
             let named = known::Library { name, version };
             if is_deadly(&self.judge.known, named, scenario, variant) {
-                self.passed_over.fetch_add(1, Ordering::Relaxed);
+                self.skipped.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
             let trace = match Arc::ptr_eq(&library.backend, &self.reference) {
@@ -407,10 +411,11 @@ impl Session {
             look.muted.add(&findings);
             findings.retain(|finding| finding.known.is_none());
             let backend = &library.backend.about().id;
-            look.news.extend(findings.into_iter().map(|finding| News {
-                backend: backend.clone(),
-                finding,
-            }));
+            look.news
+                .extend(findings.into_iter().map(|finding| UnexpectedFinding {
+                    backend: backend.clone(),
+                    finding,
+                }));
         }
         look.news.sort_by_key(|news| news.finding.rank());
         Ok(look)
@@ -428,12 +433,12 @@ impl Session {
     }
 
     /// What it has come to so far.
-    pub fn tally(&self) -> Tally {
-        Tally {
+    pub fn tally(&self) -> Stats {
+        Stats {
             cases: self.cases.load(Ordering::Relaxed),
             established: self.established.load(Ordering::Relaxed),
-            passed_over: self.passed_over.load(Ordering::Relaxed),
-            by_chance: self.by_chance.load(Ordering::Relaxed),
+            skipped: self.skipped.load(Ordering::Relaxed),
+            flaky: self.flaky.load(Ordering::Relaxed),
         }
     }
 
@@ -442,7 +447,7 @@ impl Session {
         let (name, version) = &library.named;
         let of = |trace| self.judge.generated(reference, trace, (name, version));
         let mut findings = of(trace);
-        if let Acquaintance::Stranger { differences } = library.acquaintance
+        if let Baseline::Untracked { differences } = library.acquaintance
             && findings.iter().any(|finding| finding.known.is_none())
         {
             let of_reference = of(reference);
@@ -462,7 +467,7 @@ impl Library {
         Self {
             backend,
             named,
-            acquaintance: Acquaintance::Ledger,
+            acquaintance: Baseline::Ledger,
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Cell, Program, Target};
+use super::{FuzzTarget, Op, Program};
 use crate::scenario::{Scenario, Variant};
 
 /// So many cases are run at most: an input of the longest kind needs some hundred.
@@ -15,7 +15,7 @@ pub const MOST_TRIES: usize = 4096;
 
 /// How far the shrinking has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct ShrinkProgress {
     /// How many cases were run.
     pub tries: usize,
     /// How many cells of steps are left.
@@ -25,11 +25,11 @@ pub struct Progress {
 }
 
 /// Runs a case, and says whether it still shows what it is to show; breaks off where no more is to be tried.
-pub type Question<'q> = dyn FnMut(&Scenario, Variant, Progress) -> ControlFlow<(), bool> + 'q;
+pub type Question<'q> = dyn FnMut(&Scenario, Variant, ShrinkProgress) -> ControlFlow<(), bool> + 'q;
 
 /// The smallest program that was found for which `shows` says yes, as it does for `program` itself; that one, if it tells no
 /// scenario.
-pub fn shrink(target: Target, program: &Program, shows: &mut Question<'_>) -> Program {
+pub fn shrink(target: FuzzTarget, program: &Program, shows: &mut Question<'_>) -> Program {
     let Some(case) = program.case(target) else {
         return program.clone();
     };
@@ -47,7 +47,7 @@ pub fn shrink(target: Target, program: &Program, shows: &mut Question<'_>) -> Pr
 }
 
 struct Shrinking<'s, 'q> {
-    target: Target,
+    target: FuzzTarget,
     of: usize,
     best: Program,
     /// What the best program tells.
@@ -86,7 +86,7 @@ impl Shrinking<'_, '_> {
             return ControlFlow::Break(());
         }
         self.tries += 1;
-        let progress = Progress {
+        let progress = ShrinkProgress {
             tries: self.tries,
             steps: self.best.steps.len(),
             of: self.of,
@@ -119,11 +119,11 @@ impl Shrinking<'_, '_> {
     /// Says less in each cell.
     fn say_less(&mut self) -> ControlFlow<()> {
         // Which step a cell tells stays; how the case is set up need not.
-        fn setting(program: &mut Program) -> Option<&mut Cell> {
+        fn setting(program: &mut Program) -> Option<&mut Op> {
             Some(&mut program.setting)
         }
         for bit in (0..u8::BITS).rev() {
-            self.change(&setting, |cell| cell.kind &= !(1 << bit))?;
+            self.change(&setting, |op| op.kind &= !(1 << bit))?;
         }
         self.say_less_in(setting)?;
         let mut place = 0;
@@ -134,31 +134,31 @@ impl Shrinking<'_, '_> {
         ControlFlow::Continue(())
     }
 
-    fn say_less_in(&mut self, cell: impl Fn(&mut Program) -> Option<&mut Cell>) -> ControlFlow<()> {
+    fn say_less_in(&mut self, op: impl Fn(&mut Program) -> Option<&mut Op>) -> ControlFlow<()> {
         for bit in (0..u8::BITS).rev() {
-            self.change(&cell, |cell| cell.how &= !(1 << bit))?;
+            self.change(&op, |op| op.flags &= !(1 << bit))?;
         }
-        self.lower(&cell, |cell| &mut cell.b)?;
-        self.lower(&cell, |cell| &mut cell.a)
+        self.lower(&op, |op| &mut op.b)?;
+        self.lower(&op, |op| &mut op.a)
     }
 
     /// Makes a number as small as it can be, if what it shows comes with all that are larger; else smaller.
     fn lower(
         &mut self,
-        cell: &impl Fn(&mut Program) -> Option<&mut Cell>,
-        number: impl Fn(&mut Cell) -> &mut u16,
+        op: &impl Fn(&mut Program) -> Option<&mut Op>,
+        number: impl Fn(&mut Op) -> &mut u16,
     ) -> ControlFlow<()> {
         let now = |program: &Program| {
             let mut program = program.clone();
-            cell(&mut program).map_or(0, |cell| *number(cell))
+            op(&mut program).map_or(0, |op| *number(op))
         };
-        if now(&self.best) == 0 || self.change(cell, |cell| *number(cell) = 0)? {
+        if now(&self.best) == 0 || self.change(op, |op| *number(op) = 0)? {
             return ControlFlow::Continue(());
         }
         let (mut too_small, mut enough) = (0, now(&self.best));
         while enough - too_small > 1 {
             let middle = too_small + (enough - too_small) / 2;
-            match self.change(cell, |cell| *number(cell) = middle)? {
+            match self.change(op, |op| *number(op) = middle)? {
                 true => enough = middle,
                 false => too_small = middle,
             }
@@ -169,12 +169,12 @@ impl Shrinking<'_, '_> {
     /// Tries a change of a cell; says no if it changes nothing.
     fn change(
         &mut self,
-        cell: &impl Fn(&mut Program) -> Option<&mut Cell>,
-        change: impl Fn(&mut Cell),
+        op: &impl Fn(&mut Program) -> Option<&mut Op>,
+        change: impl Fn(&mut Op),
     ) -> ControlFlow<(), bool> {
         let mut candidate = self.best.clone();
-        if let Some(cell) = cell(&mut candidate) {
-            change(cell);
+        if let Some(op) = op(&mut candidate) {
+            change(op);
         }
         match candidate == self.best {
             true => ControlFlow::Continue(false),
@@ -186,27 +186,27 @@ impl Shrinking<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Source, Step};
+    use crate::scenario::{Step, WriteSource};
 
-    const TARGET: Target = Target::WriteSequence;
+    const TARGET: FuzzTarget = FuzzTarget::WriteSequence;
 
     /// A program of many cells, whatever they tell.
-    fn program(cells: u16) -> Program {
-        let cell = |n: u16| Cell {
+    fn program(ops: u16) -> Program {
+        let op = |n: u16| Op {
             kind: u8::try_from(n % 16).unwrap_or_default(),
-            how: 0x55,
+            flags: 0x55,
             a: 100 + n,
             b: n,
         };
         Program {
-            setting: cell(0),
-            steps: (0..cells).map(cell).collect(),
+            setting: op(0),
+            steps: (0..ops).map(op).collect(),
         }
     }
 
     fn writes_at_least(scenario: &Scenario, bytes: usize) -> usize {
         let enough = |step: &&Step| match step {
-            Step::Write(write) => matches!(write.source, Source::Pattern(len) if len >= bytes),
+            Step::Write(write) => matches!(write.source, WriteSource::Pattern(len) if len >= bytes),
             _ => false,
         };
         scenario.steps.iter().filter(enough).count()

@@ -25,13 +25,13 @@
 //! is no difference, nor, where the transport cuts a message of a handshake, that an alert behind it has gone out in part.
 
 use super::difference::{Aspect, Difference, Entries, Value};
-use super::monitor::{Course, Moment};
-use crate::link::Budget;
+use super::monitor::{Event, History};
 use crate::scenario::{PeerAction, Step};
 use crate::trace::{
     AlertSeen, Body, Content, Entry, ErrorClass, Interface, MessageKind, Outcome, Portion,
     QueueEntry, RecordSeen, Segment,
 };
+use crate::transport::Budget;
 
 /// What libssl adds since 3.2 where its record layer has failed, whatever the reason (3.6 `ssl/record/rec_layer_s3.c:528`).
 const BEHIND_THE_REASON: &str = "record layer failure";
@@ -46,8 +46,8 @@ const OTHER_ALERTS: [&str; 2] = ["sslv3 alert ", "tls alert "];
 
 /// Two traces of one case.
 pub(super) struct Pair<'p, 't> {
-    pub(super) reference: &'p Course<'t>,
-    pub(super) seen: &'p Course<'t>,
+    pub(super) reference: &'p History<'t>,
+    pub(super) seen: &'p History<'t>,
 }
 
 /// How a call counts in which two traces differ.
@@ -97,7 +97,7 @@ pub(super) fn by_call(differences: &[Difference]) -> Vec<Vec<&Difference>> {
 impl Pair<'_, '_> {
     /// Whether calls are compared at all.
     pub(super) fn has_calls(&self) -> bool {
-        let buffers = |course: &Course<'_>| course.setting.interface == Interface::Buffering;
+        let buffers = |history: &History<'_>| history.setting.interface == Interface::Buffering;
         !buffers(self.reference) && !buffers(self.seen)
     }
 
@@ -125,10 +125,10 @@ impl Pair<'_, '_> {
     /// How what came of the case differs.
     pub(super) fn in_the_end(&self) -> InTheEnd {
         let entries = Entries {
-            reference: self.reference.moments.len(),
-            seen: self.seen.moments.len(),
+            reference: self.reference.events.len(),
+            seen: self.seen.events.len(),
         };
-        let step = self.seen.moments.last().map_or(0, |last| last.entry.step);
+        let step = self.seen.events.last().map_or(0, |last| last.entry.step);
         let [theirs, ours] = [self.reference, self.seen].map(Upshot::of);
         let either =
             |is: &dyn Fn(&Upshot, &Upshot) -> bool| is(&theirs, &ours) || is(&ours, &theirs);
@@ -193,12 +193,12 @@ impl Pair<'_, '_> {
     }
 
     fn entries(&self, at: Entries) -> impl Iterator<Item = &Entry> {
-        let theirs = self.reference.moments.get(at.reference);
-        let ours = self.seen.moments.get(at.seen);
+        let theirs = self.reference.events.get(at.reference);
+        let ours = self.seen.events.get(at.seen);
         [theirs, ours]
             .into_iter()
             .flatten()
-            .map(|moment| moment.entry)
+            .map(|event| event.entry)
     }
 
     /// What the peer makes of the half of a message is not the library's doing.
@@ -216,22 +216,23 @@ impl Pair<'_, '_> {
     /// in parts, or has used a part of what the transport takes: not even one library's messages are of one length, as
     /// signatures are not.
     fn cuts_handshake(&self, at: Entries) -> bool {
-        let cuts = |course, at| cuts_handshake(course, at) || shares_with_handshake(course, at);
+        let cuts = |history, at| cuts_handshake(history, at) || shares_with_handshake(history, at);
         cuts(self.reference, at.reference) || cuts(self.seen, at.seen)
     }
 
     /// Whether the library may have read by then what its peer did not send like that.
     fn is_damaged(&self, at: Entries) -> bool {
-        self.reference.after(at.reference).meddled || self.seen.after(at.seen).meddled
+        self.reference.after(at.reference).peer_bytes_injected
+            || self.seen.after(at.seen).peer_bytes_injected
     }
 
     /// Whether what waited for the one library was damaged, and nothing waited any more for the other.
     fn is_damaged_on_one_side(&self, at: Entries) -> bool {
-        let damages = |course: &Course<'_>, at: usize| {
-            let moments = course.moments.iter().take(at.saturating_add(1));
-            let damages = moments.filter(|moment| {
-                let is_damage = matches!(moment.step(), Some(Step::Wire(_)));
-                is_damage && moment.entry.result == Outcome::Done
+        let damages = |history: &History<'_>, at: usize| {
+            let events = history.events.iter().take(at.saturating_add(1));
+            let damages = events.filter(|event| {
+                let is_damage = matches!(event.step(), Some(Step::Wire(_)));
+                is_damage && event.entry.result == Outcome::Done
             });
             damages.count()
         };
@@ -241,8 +242,8 @@ impl Pair<'_, '_> {
 
 /// Whether an entry belongs to a step that calls something else than the write function: that call, or what the peer did
 /// while it was repeated.
-fn is_of_other_step(course: &Course<'_>, at: usize) -> bool {
-    let Some(moment) = course.moments.get(at) else {
+fn is_of_other_step(history: &History<'_>, at: usize) -> bool {
+    let Some(event) = history.events.get(at) else {
         return false;
     };
     let is_other = |entry: &Entry| {
@@ -257,44 +258,41 @@ fn is_of_other_step(course: &Course<'_>, at: usize) -> bool {
             )
         )
     };
-    let before = course.moments[..=at].iter().rev();
-    let mut of_step = before.take_while(|other| other.entry.step == moment.entry.step);
-    of_step.any(|moment| is_other(moment.entry))
+    let before = history.events[..=at].iter().rev();
+    let mut of_step = before.take_while(|other| other.entry.step == event.entry.step);
+    of_step.any(|event| is_other(event.entry))
 }
 
-fn cuts_handshake(course: &Course<'_>, at: usize) -> bool {
-    let moments = &course.moments[..course.moments.len().min(at + 1)];
-    let mut sent = moments.iter().rev();
-    let last = sent.find(|moment| !moment.entry.sent.is_empty());
-    let handed_in_parts = moments.last().is_some_and(|moment| {
-        let is_whole = matches!(
-            moment.before.inbound.deliver,
-            Budget::All | Budget::Bytes(0)
-        );
-        moment.before.is_in_handshake() && !is_whole
+fn cuts_handshake(history: &History<'_>, at: usize) -> bool {
+    let events = &history.events[..history.events.len().min(at + 1)];
+    let mut sent = events.iter().rev();
+    let last = sent.find(|event| !event.entry.sent.is_empty());
+    let handed_in_parts = events.last().is_some_and(|event| {
+        let is_whole = matches!(event.before.inbound.deliver, Budget::All | Budget::Bytes(0));
+        event.before.is_in_handshake() && !is_whole
     });
     handed_in_parts
-        || last.is_some_and(|moment| {
+        || last.is_some_and(|event| {
             let is_message = |record: &RecordSeen| {
-                moment.before.is_in_handshake() || !record.messages().is_empty()
+                event.before.is_in_handshake() || !record.messages().is_empty()
             };
             let is_cut = |record: &RecordSeen| record.portion != Portion::Whole;
-            let mut sent = moment.entry.sent.iter();
+            let mut sent = event.entry.sent.iter();
             sent.any(|record| is_message(record) && is_cut(record))
         })
 }
 
 /// Whether messages of a handshake have gone out since the transport was set to take so many bytes and no more.
-fn shares_with_handshake(course: &Course<'_>, at: usize) -> bool {
-    let moments = &course.moments[..course.moments.len().min(at + 1)];
-    let is_limited = moments
+fn shares_with_handshake(history: &History<'_>, at: usize) -> bool {
+    let events = &history.events[..history.events.len().min(at + 1)];
+    let is_limited = events
         .last()
-        .is_some_and(|moment| matches!(moment.before.outbound.accept, Budget::Bytes(1..)));
-    let mut since = moments
+        .is_some_and(|event| matches!(event.before.outbound.accept, Budget::Bytes(1..)));
+    let mut since = events
         .iter()
         .rev()
-        .take_while(|moment| !matches!(moment.step(), Some(Step::Link(_))));
-    is_limited && since.any(Moment::shakes_hands)
+        .take_while(|event| !matches!(event.step(), Some(Step::Link(_))));
+    is_limited && since.any(Event::shakes_hands)
 }
 
 /// Whether a difference says that a call succeeds on one side only, or delivers something else.
@@ -303,7 +301,7 @@ fn is_of_outcome(difference: &Difference) -> bool {
         (Value::Class(reference), Value::Class(seen)) => {
             (*reference == ErrorClass::None) != (*seen == ErrorClass::None)
         }
-        (Value::Bytes(_), Value::Bytes(_)) | (Value::Aside(_), Value::Aside(_)) => true,
+        (Value::Bytes(_), Value::Bytes(_)) | (Value::SideEffects(_), Value::SideEffects(_)) => true,
         _ => false,
     }
 }
@@ -422,16 +420,16 @@ struct Upshot {
 }
 
 impl Upshot {
-    fn of(course: &Course<'_>) -> Self {
+    fn of(history: &History<'_>) -> Self {
         let mut delivered: Option<Content> = None;
         let mut alerts: Vec<AlertSeen> = Vec::new();
         let mut lengths = Vec::new();
-        for moment in &course.moments {
+        for event in &history.events {
             // How often the peer looked, and found nothing, says nothing.
-            if let Some(read) = moment.delivered().filter(|read| read.len > 0) {
+            if let Some(read) = event.delivered().filter(|read| read.len > 0) {
                 append(delivered.get_or_insert_with(nothing), read);
             }
-            for record in moment.completed() {
+            for record in event.completed() {
                 match &record.body {
                     Body::Alert { alert, .. } => alerts.push(*alert),
                     Body::ApplicationData { plaintext, .. } => lengths.push(*plaintext),
@@ -447,7 +445,7 @@ impl Upshot {
             lengths,
             alerts,
             closing,
-            may_send_alert: begins_alert(course),
+            may_send_alert: begins_alert(history),
         }
     }
 
@@ -462,10 +460,10 @@ impl Upshot {
 }
 
 /// Whether the last record has not gone out to its end, and may be an alert.
-fn begins_alert(course: &Course<'_>) -> bool {
-    let mut moments = course.moments.iter().rev();
-    let last = moments.find_map(|moment| moment.entry.sent.last());
-    last.is_some_and(|record| record.may_be_alert(course.setting.variant.version))
+fn begins_alert(history: &History<'_>) -> bool {
+    let mut events = history.events.iter().rev();
+    let last = events.find_map(|event| event.entry.sent.last());
+    last.is_some_and(|record| record.may_be_alert(history.setting.variant.version))
 }
 
 /// Whether there is one more of them on the other side, and no other difference.

@@ -8,11 +8,11 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::limits::{LINE, shortened};
-use crate::link::Errno;
 use crate::trace::{
     AlertSeen, Call, Content, Entry, ErrorClass, Outcome, PeerEnd, PeerReport, QueueEntry,
     RecordSeen, Stored, Trace, Want,
 };
+use crate::transport::Errno;
 
 /// One way in which a trace differs from the reference's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,7 +69,7 @@ pub enum Value {
     /// How something that the peer did ended.
     End(Option<PeerEnd>),
     /// What the library did to its process, in words.
-    Aside(Vec<String>),
+    SideEffects(Vec<String>),
     /// What something came to that is no call.
     Outcome(Box<Outcome>),
     /// Calls with their results, in words.
@@ -85,7 +85,7 @@ pub enum Value {
 #[serde(rename_all = "kebab-case")]
 pub enum Aspect {
     /// Which calls a step came to.
-    Course,
+    History,
     /// The return value.
     Return,
     /// The number that `SSL_write_ex` stored.
@@ -107,7 +107,7 @@ pub enum Aspect {
     /// How something that the peer did ended, or what it sent.
     Peer,
     /// What the library did to its process beside what it was asked for.
-    Aside,
+    SideEffects,
     /// The alerts that the library sent in the whole case.
     Alerts,
     /// Whether the library sent `close_notify` in the whole case.
@@ -157,14 +157,14 @@ pub fn differences(reference: &Trace, trace: &Trace) -> Vec<Difference> {
         at.reference += theirs.len();
         at.seen += ours.len();
     }
-    if reference.aside != trace.aside {
+    if reference.side_effects != trace.side_effects {
         found.push(Difference {
             step: trace.entries.last().map_or(0, |entry| entry.step),
             call: 0,
             action: "beside the calls".to_owned(),
-            aspect: Aspect::Aside,
-            reference: Value::Aside(reference.aside.clone()),
-            seen: Value::Aside(trace.aside.clone()),
+            aspect: Aspect::SideEffects,
+            reference: Value::SideEffects(reference.side_effects.clone()),
+            seen: Value::SideEffects(trace.side_effects.clone()),
             at,
             within: Vec::new(),
         });
@@ -198,7 +198,7 @@ fn compare_step(
         reference: at.reference + call,
         seen: at.seen + call,
     };
-    if course(theirs) == course(ours) {
+    if history(theirs) == history(ours) {
         for (call, (theirs, ours)) in pairs() {
             compare_entries((step, call), nth(call), theirs, ours, found);
         }
@@ -209,7 +209,7 @@ fn compare_step(
         step,
         call,
         action: action.map_or("nothing", |entry| &entry.action).to_owned(),
-        aspect: Aspect::Course,
+        aspect: Aspect::History,
         reference: Value::Calls(reference),
         seen: Value::Calls(seen),
         at: nth(call),
@@ -217,7 +217,8 @@ fn compare_step(
     };
     let mut within = Vec::new();
     let mut parted = pairs().map_while(|(call, (theirs, ours))| {
-        let are_alike = course(std::slice::from_ref(theirs)) == course(std::slice::from_ref(ours));
+        let are_alike =
+            history(std::slice::from_ref(theirs)) == history(std::slice::from_ref(ours));
         are_alike.then(|| {
             compare_entries((step, call), nth(call), theirs, ours, &mut within);
             within.is_empty()
@@ -272,7 +273,7 @@ fn compare_entries(
         (Outcome::Peer(theirs), Outcome::Peer(ours)) => compare_reports(theirs, ours, &mut note),
         (theirs, ours) => {
             let outcome = |outcome: &Outcome| Value::Outcome(Box::new(outcome.clone()));
-            note(Aspect::Course, outcome(theirs), outcome(ours));
+            note(Aspect::History, outcome(theirs), outcome(ours));
         }
     }
     // What is equal is not copied: nearly all of it is.
@@ -287,7 +288,7 @@ fn compare_entries(
 }
 
 /// What was done in a step, without what came of it.
-fn course(entries: &[Entry]) -> Vec<(&str, std::mem::Discriminant<Outcome>)> {
+fn history(entries: &[Entry]) -> Vec<(&str, std::mem::Discriminant<Outcome>)> {
     entries
         .iter()
         .map(|entry| (entry.action.as_str(), std::mem::discriminant(&entry.result)))
@@ -387,8 +388,8 @@ impl Value {
             Self::Bytes(bytes) => or(bytes.as_ref().map(Content::to_string), "nothing"),
             Self::Records(records) => words_of_records(records),
             Self::End(end) => or(end.as_ref().map(PeerEnd::to_string), "no end"),
-            Self::Aside(aside) if aside.is_empty() => "nothing".to_owned(),
-            Self::Aside(aside) => aside.join("; "),
+            Self::SideEffects(side_effects) if side_effects.is_empty() => "nothing".to_owned(),
+            Self::SideEffects(side_effects) => side_effects.join("; "),
             Self::Outcome(outcome) => outcome.to_string(),
             Self::Calls(words) => words.clone(),
             Self::Alerts(alerts) if alerts.is_empty() => "no alert".to_owned(),
@@ -429,7 +430,7 @@ fn runs<T: PartialEq + fmt::Display>(values: &[T]) -> Vec<String> {
 impl fmt::Display for Aspect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Course => "comes to",
+            Self::History => "comes to",
             Self::Return => "returns",
             Self::Written => "stores",
             Self::ErrorClass => "error",
@@ -440,7 +441,7 @@ impl fmt::Display for Aspect {
             Self::Records => "records",
             Self::Delivered => "peer gets",
             Self::Peer => "peer",
-            Self::Aside => "the library",
+            Self::SideEffects => "the library",
             Self::Alerts => "alerts in all",
             Self::Closing => "closing",
         })

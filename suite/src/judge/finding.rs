@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::difference::{Difference, Differing};
 use super::ledger::{Class, Location};
 use super::monitor::{Observation, Violation};
+use crate::contract::{Clause, Severity};
 use crate::limits::{FINDINGS, LINE, shortened};
-use crate::manual::{Clause, Severity};
 use crate::trace::{Outcome, Trace};
 
 /// The clause that a crash and a hang break.
@@ -64,7 +64,7 @@ pub enum Kind {
 
 impl Kind {
     /// The word in reports.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Crash => "crash",
             Self::Hang => "hang",

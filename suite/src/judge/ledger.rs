@@ -58,7 +58,7 @@ impl Class {
     ];
 
     /// The word in files and reports.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Documented => "documented",
             Self::ByDesign => "by-design",

@@ -2,35 +2,35 @@
 //! ([`differences`]), and whether it is the one that was recorded ([`Recordings`]); and from what
 //! was recorded to what the libraries do ([`answers()`]).
 
-mod answers;
+mod behavior_table;
 mod compare;
 mod difference;
 mod finding;
 pub mod known;
 mod ledger;
-mod lines;
 pub mod monitor;
 mod muted;
-mod questions;
+mod query;
 mod recorded;
 mod sides;
+mod snapshot_parser;
 
-pub use answers::{Answer, Answers, Row, Unanswered, answers};
+pub use behavior_table::{Answer, Answers, Row, Unanswered, answers};
 pub use difference::{Aspect, Difference, Differing, Value, differences};
 pub use finding::{Cause, Finding, Kind, Known, More};
 pub use ledger::{Class, Compared, Keeper, Location, OldEntry, OldLedger, Part, Stale};
 pub use muted::{Count, Muted, Row as MutedRow};
-pub use questions::{Asks, Question, Section, questions};
+pub use query::{Query, Question, Section, questions};
 pub use recorded::{Recorded, Recordings, file_stem, recording, render, to_record};
 
 use std::collections::BTreeMap;
 
-use crate::manual::Manual;
+use crate::contract::Contract;
 use crate::scenario::ParseError;
 use crate::trace::{Outcome, Trace};
 use known::{Explanation, KnownIssues, Library};
-use monitor::{Course, Notes, Violation};
-use sides::{Contract, Sides};
+use monitor::{History, Notes, Violation};
+use sides::{ContractSide, Sides};
 
 /// What is said of one case on one backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The word in reports.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Conforms => "conforms",
             Self::Violates => "violates",
@@ -87,7 +87,7 @@ pub struct Judgement {
 #[derive(Debug)]
 pub struct Judge {
     /// The contract.
-    pub manual: Manual,
+    pub contract: Contract,
     /// What is known already.
     pub known: KnownIssues,
     /// What was recorded.
@@ -108,23 +108,23 @@ pub struct Identity {
 }
 
 impl Judge {
-    /// With the manual, the ledger and the recordings that are built into this program.
+    /// With the contract, the ledger and the recordings that are built into this program.
     ///
     /// # Errors
     /// One of the files that it was built from is wrong.
     pub fn built_in() -> Result<Self, ParseError> {
         Ok(Self {
-            manual: Manual::built_in()?,
+            contract: Contract::built_in()?,
             known: KnownIssues::built_in()?,
             recordings: Recordings::built_in(),
             identities: BTreeMap::new(),
         })
     }
 
-    /// With this manual alone: nothing is known, and nothing is recorded.
-    pub fn of(manual: Manual) -> Self {
+    /// With this contract alone: nothing is known, and nothing is recorded.
+    pub fn of(contract: Contract) -> Self {
         Self {
-            manual,
+            contract,
             known: KnownIssues::default(),
             recordings: Recordings::default(),
             identities: BTreeMap::new(),
@@ -223,10 +223,10 @@ impl Judge {
     ) -> Found {
         // Dropped last.
         let of_reference;
-        let course = Course::of(trace);
-        let mut judged = course
+        let history = History::of(trace);
+        let mut judged = history
             .as_ref()
-            .map(|course| self.contract(course, trace, library));
+            .map(|history| self.contract(history, trace, library));
         let mut findings: Vec<Finding> = match &judged {
             Some(judged) => judged.findings().collect(),
             None => Finding::end(trace).into_iter().collect(),
@@ -241,9 +241,9 @@ impl Judge {
         };
         let mut normalised = 0;
         if !differences.is_empty() {
-            of_reference = Course::of(reference);
+            of_reference = History::of(reference);
             let theirs = of_reference.as_ref();
-            let theirs = theirs.map(|course| self.contract(course, reference, other));
+            let theirs = theirs.map(|history| self.contract(history, reference, other));
             match (theirs, judged.as_mut()) {
                 (Some(mut theirs), Some(judged)) => {
                     let compared = Sides::of(judged, &mut theirs).compare(&differences);
@@ -267,17 +267,17 @@ impl Judge {
     /// What a trace of this library says of the contract.
     fn contract<'j, 'c, 't>(
         &'j self,
-        course: &'c Course<'t>,
+        history: &'c History<'t>,
         trace: &Trace,
         library: Library<'_>,
-    ) -> Contract<'j, 'c, 't> {
-        let watched = monitor::watch_course(course);
+    ) -> ContractSide<'j, 'c, 't> {
+        let watched = monitor::watch_history(history);
         let exercised = watched.iter().map(|(clause, _)| *clause).collect();
-        let mut explainer = self.known.explainer(library, course);
+        let mut explainer = self.known.explainer(library, history);
         let explain = |found: &[(&str, &Violation)]| explainer.violations(found);
-        let broken = self.broken(trace, course, &watched, explain);
-        Contract {
-            course,
+        let broken = self.broken(trace, history, &watched, explain);
+        ContractSide {
+            history,
             explainer,
             broken,
             exercised,
@@ -288,24 +288,24 @@ impl Judge {
     pub fn violations(
         &self,
         trace: &Trace,
-        course: &Course<'_>,
+        history: &History<'_>,
         library: Library<'_>,
     ) -> Vec<Broken> {
-        let mut explainer = self.known.explainer(library, course);
+        let mut explainer = self.known.explainer(library, history);
         let explain =
             |found: &[(&str, &Violation)]| explainer.violations_with_the_rest_known(found);
-        self.broken(trace, course, &monitor::watch_course(course), explain)
+        self.broken(trace, history, &monitor::watch_history(history), explain)
     }
 
     /// The same, by what the monitors have seen.
     fn broken<'k>(
         &self,
         trace: &Trace,
-        course: &Course<'_>,
+        history: &History<'_>,
         watched: &[(&'static str, Notes)],
         explain: impl FnOnce(&[(&str, &Violation)]) -> Vec<Option<Explanation<'k>>>,
     ) -> Vec<Broken> {
-        let stopped = monitor::stopped(course);
+        let stopped = monitor::stopped(history);
         let mut violations = monitor::violations(watched);
         violations.extend(stopped.as_ref().map(|stopped| (finding::RETURNS, stopped)));
         let explained = explain(&violations);
@@ -315,12 +315,12 @@ impl Judge {
             let finding = if clause == finding::RETURNS {
                 Finding::end(trace)
             } else {
-                let of = self.manual.get(clause);
+                let of = self.contract.get(clause);
                 of.map(|clause| Finding::violation(clause, violation.clone()))
             };
             broken.extend(finding.map(|finding| Broken {
                 clause,
-                moment: violation.moment,
+                event: violation.event,
                 finding: Finding {
                     known: explanation.map(|explanation| explanation.known()),
                     ..finding
@@ -337,7 +337,7 @@ pub struct Broken {
     /// The clause; that calls return, where the case was stopped.
     pub clause: &'static str,
     /// The number of the entry in the trace, counted from 0.
-    pub moment: usize,
+    pub event: usize,
     /// As what it is reported.
     pub finding: Finding,
 }

@@ -29,7 +29,7 @@ pub enum Recorded {
     /// Nothing was recorded for this case.
     Never,
     /// Nothing was ever recorded for this library: it is not one of those that belong to the suite.
-    Stranger,
+    Untracked,
 }
 
 /// The recorded traces that are built into the program: (file below `snapshots/` without its ending,
@@ -131,7 +131,7 @@ impl Recordings {
     pub fn compare(&self, id: &Id, about: &About, variant: Variant, trace: &Trace) -> Recorded {
         let backend = about.recorded_as();
         if !self.knows(&backend) {
-            return Recorded::Stranger;
+            return Recorded::Untracked;
         }
         let backend = self.of_release(id, &backend, &about.version);
         match self.text(id, &backend, variant) {

@@ -7,11 +7,11 @@ use super::difference::Difference;
 use super::finding::{Finding, Known};
 use super::known::{Explainer, Side};
 use super::ledger::Class;
-use super::monitor::Course;
+use super::monitor::History;
 
 /// What a trace says of the contract.
-pub(super) struct Contract<'j, 'c, 't> {
-    pub(super) course: &'c Course<'t>,
+pub(super) struct ContractSide<'j, 'c, 't> {
+    pub(super) history: &'c History<'t>,
     pub(super) explainer: Explainer<'j, 'c, 't>,
     /// What is broken, with what is known of it.
     pub(super) broken: Vec<Broken>,
@@ -19,7 +19,7 @@ pub(super) struct Contract<'j, 'c, 't> {
     pub(super) exercised: Vec<&'static str>,
 }
 
-impl Contract<'_, '_, '_> {
+impl ContractSide<'_, '_, '_> {
     pub(super) fn findings(&self) -> impl Iterator<Item = Finding> {
         self.broken.iter().map(|broken| broken.finding.clone())
     }
@@ -27,7 +27,7 @@ impl Contract<'_, '_, '_> {
 
 /// Two libraries in one case.
 pub(super) struct Sides<'s, 'j, 'c, 't> {
-    sides: [(Side, &'s mut Contract<'j, 'c, 't>); 2],
+    sides: [(Side, &'s mut ContractSide<'j, 'c, 't>); 2],
 }
 
 /// What is to be said of the differences of two traces.
@@ -39,8 +39,8 @@ pub(super) struct Compared {
 
 impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
     pub(super) fn of(
-        seen: &'s mut Contract<'j, 'c, 't>,
-        reference: &'s mut Contract<'j, 'c, 't>,
+        seen: &'s mut ContractSide<'j, 'c, 't>,
+        reference: &'s mut ContractSide<'j, 'c, 't>,
     ) -> Self {
         Self {
             sides: [(Side::Seen, seen), (Side::Reference, reference)],
@@ -52,8 +52,8 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
     pub(super) fn compare(mut self, differences: &[Difference]) -> Compared {
         let [(_, seen), (_, reference)] = &self.sides;
         let pair = Pair {
-            reference: reference.course,
-            seen: seen.course,
+            reference: reference.history,
+            seen: seen.history,
         };
         let mut findings = Vec::new();
         let mut normalised = 0;
@@ -134,13 +134,13 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
 
     fn known_by_clause(&self, difference: &Difference) -> Option<Known> {
         self.sides.iter().find_map(|(side, library)| {
-            let at = side.moment(difference);
-            let is_fact = |(moment, known): &(usize, &Known)| {
-                *moment == at || *moment < at && known.class == Class::Bug
+            let at = side.event(difference);
+            let is_fact = |(event, known): &(usize, &Known)| {
+                *event == at || *event < at && known.class == Class::Bug
             };
             let known = library.broken.iter();
             let mut known =
-                known.filter_map(|broken| Some((broken.moment, broken.finding.known.as_ref()?)));
+                known.filter_map(|broken| Some((broken.event, broken.finding.known.as_ref()?)));
             known.find(is_fact).map(|(_, known)| known.clone())
         })
     }

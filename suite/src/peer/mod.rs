@@ -4,12 +4,12 @@
 //!
 //! It shares the thread's error queue with the reference backend, which is the same library; so it
 //! leaves the queue empty, and never runs between a call of the library under test and the reading
-//! of what that call left behind. Where it acts in the middle of a call, it keeps [`Undisturbed`] what the
+//! of what that call left behind. Where it acts in the middle of a call, it keeps [`SavedErrorState`] what the
 //! call has left there so far.
 
 #![allow(unsafe_code)] // Functions that the `openssl` crate does not wrap.
 
-mod far_end;
+mod io;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -28,10 +28,10 @@ use openssl::ssl::{
 };
 use openssl::x509::X509;
 
-use self::far_end::FarEnd;
+use self::io::Responder;
 use crate::identity::{IDENTITY, PRE_SHARED_IDENTITY, PRE_SHARED_KEY};
-use crate::link::Link;
 use crate::scenario::{Cipher, KeyUpdate, PeerRenegotiation, Role, Version};
+use crate::transport::Transport;
 
 // SAFETY: the declarations of openssl/ssl.h, in the library that `openssl-sys` links.
 unsafe extern "C" {
@@ -59,12 +59,12 @@ unsafe extern "C" {
 /// The error queue and the errno of a call that the peer acts in the middle of: they come back when this
 /// is dropped, whatever the peer left.
 #[derive(Debug)]
-pub struct Undisturbed {
+pub struct SavedErrorState {
     queue: *mut ErrState,
     errno: errno::Errno,
 }
 
-impl Undisturbed {
+impl SavedErrorState {
     /// Sets the thread's error queue and errno aside.
     pub fn new() -> Self {
         let errno = errno::errno();
@@ -80,13 +80,13 @@ impl Undisturbed {
     }
 }
 
-impl Default for Undisturbed {
+impl Default for SavedErrorState {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Drop for Undisturbed {
+impl Drop for SavedErrorState {
     fn drop(&mut self) {
         if !self.queue.is_null() {
             // SAFETY: the state was made by `new`, and is freed once. What the peer left in the queue goes
@@ -155,7 +155,7 @@ pub enum Keys {
     /// With the key that both ends have, if the other end wants it too; else as above.
     PreShared,
     /// As [`Ephemeral`](Self::Ephemeral), and the session is kept: [`Peer::session`].
-    Meeting,
+    SessionSetup,
     /// With a session that is kept, if the other end wants it too; else as [`Ephemeral`](Self::Ephemeral).
     Session,
 }
@@ -198,8 +198,8 @@ fn copy(session: &SslSession) -> Option<SslSession> {
 /// The far end of one connection.
 #[derive(Debug)]
 pub struct Peer {
-    stream: SslStream<FarEnd>,
-    link: Link,
+    stream: SslStream<Responder>,
+    transport: Transport,
     key_log: KeyLogLines,
     established: bool,
     /// Read into once, used for every read.
@@ -236,7 +236,7 @@ pub enum NoHandshake {
 struct KeyLogLines(Rc<RefCell<String>>);
 
 // SAFETY: the `openssl` crate asks for data that may go to another thread with its connection; a
-// peer, with its connection, stays on the thread that made it: `Link` keeps it there.
+// peer, with its connection, stays on the thread that made it: `Transport` keeps it there.
 unsafe impl Send for KeyLogLines {}
 // SAFETY: as above.
 unsafe impl Sync for KeyLogLines {}
@@ -255,20 +255,24 @@ thread_local! {
 }
 
 impl Peer {
-    /// The far end of `link`; its handshake has not begun.
+    /// The far end of `transport`; its handshake has not begun.
     ///
     /// # Errors
     /// The error queue of the peer's library, if it cannot do what `setup` asks for.
-    pub fn new(setup: &PeerSetup, link: &Link) -> Result<Self, ErrorStack> {
+    pub fn new(setup: &PeerSetup, transport: &Transport) -> Result<Self, ErrorStack> {
         let context = context(setup)?;
-        Self::over(setup, link, Ssl::new(&context)?)
+        Self::over(setup, transport, Ssl::new(&context)?)
     }
 
     /// The same, going on with a session, if the other end does; whatever `setup` says of keys.
     ///
     /// # Errors
     /// As for [`Peer::new`].
-    pub fn resuming(setup: &PeerSetup, link: &Link, session: &Session) -> Result<Self, ErrorStack> {
+    pub fn resuming(
+        setup: &PeerSetup,
+        transport: &Transport,
+        session: &Session,
+    ) -> Result<Self, ErrorStack> {
         let setup = PeerSetup {
             keys: Keys::Session,
             ..*setup
@@ -283,10 +287,10 @@ impl Peer {
             (Role::Server, Some(_)) => ssl.set_ex_data(sessions_index()?, Some(session.clone())),
             (_, None) => {}
         }
-        Self::over(&setup, link, ssl)
+        Self::over(&setup, transport, ssl)
     }
 
-    fn over(setup: &PeerSetup, link: &Link, mut ssl: Ssl) -> Result<Self, ErrorStack> {
+    fn over(setup: &PeerSetup, transport: &Transport, mut ssl: Ssl) -> Result<Self, ErrorStack> {
         let key_log = KeyLogLines::default();
         ssl.set_ex_data(key_log_index()?, key_log.clone());
         match setup.role {
@@ -294,8 +298,8 @@ impl Peer {
             Role::Server => ssl.set_accept_state(),
         }
         Ok(Self {
-            stream: SslStream::new(ssl, FarEnd::new(link))?,
-            link: link.clone(),
+            stream: SslStream::new(ssl, Responder::new(transport))?,
+            transport: transport.clone(),
             key_log,
             established: false,
             space: SPACE.take(),
@@ -323,7 +327,7 @@ impl Peer {
         if !self.stream.ssl().is_init_finished() {
             return Ok(self.handshake());
         }
-        match self.link.waits_for_peer() {
+        match self.transport.waits_for_peer() {
             Some(HANDSHAKE) => {}
             Some(_) => return Err(NoHandshake::OtherRecordsFirst),
             None => return Err(NoHandshake::NothingWaits),
@@ -341,7 +345,7 @@ impl Peer {
         self.established
     }
 
-    /// The session that was kept, of [`Keys::Meeting`].
+    /// The session that was kept, of [`Keys::SessionSetup`].
     pub fn session(&self) -> Option<Session> {
         let index = sessions_index().ok()?;
         self.stream.ssl().ex_data(index).cloned().flatten()
@@ -415,7 +419,7 @@ impl Peer {
 
     /// Sends the fatal alert `bad_record_mac`: a record that was damaged on its way reaches the peer.
     pub fn fatal_alert(&mut self) -> End {
-        self.link.damage(&damaged_records());
+        self.transport.damage(&damaged_records());
         self.read(|_| {})
     }
 
@@ -478,7 +482,7 @@ fn new_context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
     match setup.keys {
         Keys::Ephemeral => {}
         Keys::PreShared => give_key(&mut context, setup.role)?,
-        Keys::Meeting => keep_session(&mut context, setup.role)?,
+        Keys::SessionSetup => keep_session(&mut context, setup.role)?,
         Keys::Session => give_session(&mut context, setup.role)?,
     }
     context.set_certificate(X509::from_der(&IDENTITY.certificate)?.as_ref())?;
@@ -512,7 +516,7 @@ fn tls12_ciphers(setup: &PeerSetup) -> &'static str {
     };
     match setup.keys {
         Keys::PreShared => with_key,
-        Keys::Ephemeral | Keys::Meeting | Keys::Session => without,
+        Keys::Ephemeral | Keys::SessionSetup | Keys::Session => without,
     }
 }
 

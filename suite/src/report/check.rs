@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use super::text::{align, count};
 use super::{Checked, Counts, Report, Share, muted_line, normalised_line, reasons, wrong};
-use crate::doctor::{self, Claim, Proof};
 use crate::judge::{Finding, Kind};
-use crate::link::Errno;
 use crate::run::CaseResult;
 use crate::scenario::Origin;
+use crate::self_check::{self, Check, Claim};
+use crate::transport::Errno;
 
 /// More groups than this help nobody at first sight; JSON has every case.
 const TOLD: usize = 60;
@@ -132,7 +132,7 @@ fn loaded(checked: &Checked<'_>) -> String {
         }
     }
     rows.extend(
-        examined(&checked.proofs)
+        examined(&checked.checks)
             .into_iter()
             .map(|told| ("doctor", told)),
     );
@@ -144,27 +144,29 @@ fn loaded(checked: &Checked<'_>) -> String {
 }
 
 /// One line if everything holds; else one for each claim that does not.
-fn examined(proofs: &[Proof]) -> Vec<String> {
+fn examined(checks: &[Check]) -> Vec<String> {
     let mut lines: BTreeMap<(Claim, String), Vec<&str>> = BTreeMap::new();
     let mut held = 0;
-    for proof in proofs {
-        let told = match &proof.finding {
-            doctor::Finding::Holds => {
+    for check in checks {
+        let told = match &check.outcome {
+            self_check::CheckOutcome::Holds => {
                 held += 1;
                 continue;
             }
-            doctor::Finding::NotApplicable(why) => format!("not asked: {why}"),
-            doctor::Finding::Fails(seen) => {
+            self_check::CheckOutcome::NotApplicable(why) => format!("not asked: {why}"),
+            self_check::CheckOutcome::Fails(seen) => {
                 format!("FAILED, which is the adapter's problem, not the library's: {seen}")
             }
-            doctor::Finding::Library(seen) => format!("not so, by the library's own doing: {seen}"),
+            self_check::CheckOutcome::Library(seen) => {
+                format!("not so, by the library's own doing: {seen}")
+            }
         };
         lines
-            .entry((proof.claim, told))
+            .entry((check.claim, told))
             .or_default()
-            .push(&proof.variant);
+            .push(&check.variant);
     }
-    let mut told = match (held, proofs.len()) {
+    let mut told = match (held, checks.len()) {
         (_, 0) => Vec::new(),
         (held, all) if held == all => {
             vec![format!(

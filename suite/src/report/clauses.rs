@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::text::{align, count};
+use crate::contract::{Clause, Contract};
 use crate::judge::Kind;
-use crate::manual::{Clause, Manual};
 use crate::run::CaseResult;
 
 /// What became of all clauses in a run.
@@ -61,7 +61,7 @@ struct Broken {
 impl<'a> Clauses<'a> {
     /// From the results of a run; `again` says which command shows a result once more.
     pub fn of(
-        manual: &'a Manual,
+        manual: &'a Contract,
         results: &'a [CaseResult],
         again: &dyn Fn(&CaseResult) -> String,
     ) -> Self {
@@ -71,7 +71,7 @@ impl<'a> Clauses<'a> {
             for clause in &result.exercised {
                 let transports = exercised.entry(clause).or_default();
                 *transports
-                    .entry(result.variant.transport.word())
+                    .entry(result.variant.transport.as_str())
                     .or_default() += 1;
             }
             note_violations(result, &mut violated, again);
@@ -83,9 +83,9 @@ impl<'a> Clauses<'a> {
                 statement: &clause.statement,
                 source: clause.source.to_string(),
                 address: &clause.source.address,
-                strength: clause.strength.word(),
-                binds: clause.binds.word(),
-                severity: clause.severity.word(),
+                strength: clause.strength.as_str(),
+                binds: clause.binds.as_str(),
+                severity: clause.severity.as_str(),
                 since: clause.since.map(|release| release.to_string()),
                 until: clause.until.map(|release| release.to_string()),
                 unobservable: clause.unobservable.as_deref(),
@@ -195,7 +195,7 @@ fn note_violations<'r>(
             step: finding.step,
             expected: finding.expected.clone(),
             seen: finding.seen.clone(),
-            known: finding.known.as_ref().map(|known| known.class.word()),
+            known: finding.known.as_ref().map(|known| known.class.as_str()),
             show: again(result),
         });
         broken.cases += 1;

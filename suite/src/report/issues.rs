@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::judge::known::{Issue, KnownIssues, Library};
-use crate::judge::monitor::Course;
+use crate::judge::monitor::History;
 use crate::run::CaseResult;
 
 /// In how many cases issues were triggered, and in how many they explained something.
@@ -32,7 +32,7 @@ impl Shown {
     ) -> Self {
         let mut shown = Self::default();
         for result in results {
-            let Some(course) = Course::of(&result.trace) else {
+            let Some(history) = History::of(&result.trace) else {
                 continue;
             };
             let (name, version) = recorded_as(&result.backend);
@@ -44,7 +44,7 @@ impl Shown {
             let of_findings = of_findings.filter_map(|found| found.known.as_ref());
             let causes = of_findings.flat_map(|known| &known.causes);
             let mut causes: BTreeSet<&str> = causes.map(|cause| cause.id.as_str()).collect();
-            for issue in known.triggered(library, &course) {
+            for issue in known.triggered(library, &history) {
                 let cases = shown.0.entry(issue.id.clone()).or_default();
                 cases.triggered += 1;
                 cases.explained += usize::from(causes.remove(issue.id.as_str()));
@@ -73,7 +73,7 @@ pub fn text(known: &KnownIssues, wanted: &[String], shown: Option<&Shown>) -> St
 
 fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "  {} ({})", issue.id, issue.class.word());
+    let _ = writeln!(text, "  {} ({})", issue.id, issue.class.as_str());
     let mut line = |key: &str, value: &str| {
         let _ = writeln!(text, "    {key:<9}{value}");
     };

@@ -11,11 +11,11 @@ use crate::backend::{About, Unusable};
 use crate::judge::{Difference, Finding, More, MutedRow, Recorded, Stale, Verdict};
 use crate::limits::{CASE_IN_JSON, CASES_IN_JSON, KEPT, shortened};
 use crate::run::CaseResult;
-use crate::subject::Printed;
+use crate::target::Printed;
 use crate::trace::{Entry, Trace};
 
 /// The version of the format; it grows when a reader of the old one could misread the new one.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -56,7 +56,7 @@ struct Case<'a> {
     normalised: usize,
     steps: Cow<'a, [Entry]>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    aside: &'a [String],
+    side_effects: &'a [String],
     #[serde(skip_serializing_if = "Printed::is_empty")]
     printed: Cow<'a, Printed>,
     #[serde(skip_serializing_if = "LeftOut::is_nothing")]
@@ -243,13 +243,13 @@ fn case(result: &CaseResult) -> Case<'_> {
         scenario: result.scenario.as_str(),
         variant: result.variant.to_string(),
         backend: &result.backend,
-        verdict: result.verdict.word(),
+        verdict: result.verdict.as_str(),
         reason,
         recorded: match result.recorded {
             Recorded::AsRecorded => "as-recorded",
             Recorded::Changed => "changed",
             Recorded::Never => "never",
-            Recorded::Stranger => "stranger",
+            Recorded::Untracked => "stranger",
         },
         digest: result.trace.digest(),
         findings: &result.findings,
@@ -257,7 +257,7 @@ fn case(result: &CaseResult) -> Case<'_> {
         differences: &result.differences,
         normalised: result.normalised,
         steps: Cow::Borrowed(&result.trace.entries),
-        aside: &result.trace.aside,
+        side_effects: &result.trace.side_effects,
         printed: Cow::Borrowed(&result.printed),
         left_out: of_trace(&result.trace),
     }
@@ -294,7 +294,7 @@ mod tests {
             differences: Vec::new(),
             normalised: 0,
             exercised: Vec::new(),
-            recorded: Recorded::Stranger,
+            recorded: Recorded::Untracked,
             origin: Origin::Library,
             trace,
         }

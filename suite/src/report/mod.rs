@@ -19,11 +19,11 @@ use serde::Serialize;
 
 use crate::backend::libssl::{Loaded, Recognised};
 use crate::backend::{About, Unusable};
-use crate::doctor::{self, Obstacle, Proof};
+use crate::contract::Contract;
 use crate::judge::{Muted, Recorded, Stale, Verdict};
-use crate::manual::Manual;
 use crate::run::{CaseResult, Surprise};
-use crate::subject::Printed;
+use crate::self_check::{self, Check, Obstacle};
+use crate::target::Printed;
 
 /// Everything that there is to report of a run.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Report<'a> {
     /// The name of the backend that all were compared with.
     pub reference: &'a str,
     /// The contract that they were held against.
-    pub manual: &'a Manual,
+    pub manual: &'a Contract,
     /// Entries of the ledger whose finding did not come.
     pub stale: Vec<Stale>,
     /// The results, in the order of the run.
@@ -89,7 +89,7 @@ pub struct Checked<'a> {
     pub printed: Printed,
     /// What the doctor found.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub proofs: Vec<Proof>,
+    pub checks: Vec<Check>,
     /// What kept the doctor's handshakes from being completed, if none was in any variant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub no_handshake: Vec<Obstacle>,
@@ -302,7 +302,7 @@ impl Report<'_> {
             let share = Share::of(results());
             let reason = reasons(results()).first().map_or("", |&(reason, _)| reason);
             // What a backend of the suite's lacks is recorded.
-            let is_stranger = results().any(|result| result.recorded == Recorded::Stranger);
+            let is_stranger = results().any(|result| result.recorded == Recorded::Untracked);
             let required = match required {
                 Some(percent) if !share.reaches(percent) => Some(percent),
                 _ if is_stranger && share.applicable == 0 => None,
@@ -321,9 +321,9 @@ impl Report<'_> {
 
 impl Checked<'_> {
     fn untested(&self) -> Option<Untested<'_>> {
-        let fails = |proof: &Proof| matches!(proof.finding, doctor::Finding::Fails(_));
+        let fails = |check: &Check| matches!(check.outcome, self_check::CheckOutcome::Fails(_));
         let id = self.id;
-        match (self.no_handshake.as_slice(), self.proofs.iter().any(fails)) {
+        match (self.no_handshake.as_slice(), self.checks.iter().any(fails)) {
             ([], false) => None,
             ([], true) => Some(Untested::Adapter { id }),
             (obstacles, _) => Some(Untested::NoHandshake { id, obstacles }),
@@ -356,7 +356,7 @@ pub struct Counts {
 
 impl Counts {
     /// Counts results, with the contract that they were held against.
-    pub fn of<'r>(results: impl IntoIterator<Item = &'r CaseResult>, contract: &Manual) -> Self {
+    pub fn of<'r>(results: impl IntoIterator<Item = &'r CaseResult>, contract: &Contract) -> Self {
         let mut counts = Self::default();
         for result in results {
             match result.verdict {

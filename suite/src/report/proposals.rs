@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::backend::{About, Backends};
 use crate::judge::known::{Library, Proposals, Stated, Witness};
-use crate::judge::monitor::Course;
+use crate::judge::monitor::History;
 use crate::judge::{Broken, Finding, Judge, Kind};
 use crate::run::{CaseResult, Plan, RunError};
 use crate::trace::Trace;
@@ -92,7 +92,7 @@ fn add_unexplained(
     }
     let witness = witness(result);
     let trace = plan.whole_trace(result)?;
-    let Some(course) = Course::of(&trace) else {
+    let Some(history) = History::of(&trace) else {
         proposals.add_without_history(&witness, unknown);
         return Ok(());
     };
@@ -101,13 +101,13 @@ fn add_unexplained(
         let kind = broken.finding.kind;
         kind != Kind::Stop || unknown.iter().any(|finding| finding.kind == kind)
     };
-    let broken = broken(judge, about, &trace, &course);
+    let broken = broken(judge, about, &trace, &history);
     let unexplained = broken
         .iter()
         .filter(|broken| broken.finding.known.is_none());
-    proposals.add(&witness, &course, unexplained.filter(is_found));
+    proposals.add(&witness, &history, unexplained.filter(is_found));
     for finding in unknown {
-        proposals.add_difference(&witness, &course, finding);
+        proposals.add_difference(&witness, &history, finding);
     }
     Ok(())
 }
@@ -126,10 +126,10 @@ pub(crate) fn broken(
     judge: &Judge,
     about: &About,
     trace: &Trace,
-    course: &Course<'_>,
+    history: &History<'_>,
 ) -> Vec<Broken> {
     let name = about.recorded_as();
-    judge.violations(trace, course, judge.library(&name, &about.version))
+    judge.violations(trace, history, judge.library(&name, &about.version))
 }
 
 /// The versions that an issue of this library affects: those of a file of the user's own affect every library that is named.

@@ -9,7 +9,7 @@ use super::text::count;
 use crate::fuzz::Examined;
 use crate::judge::{Finding, Kind, Muted};
 use crate::scenario::{Id, Variant};
-use crate::subject::Printed;
+use crate::target::Printed;
 use crate::trace::{Entry, Trace};
 
 /// The trace of a library, with its findings marked.
@@ -37,11 +37,11 @@ pub fn marked(id: &Id, variant: Variant, examined: &Examined) -> String {
             !is_here
         });
     }
-    let aside = Trace {
-        aside: ran.trace.aside.clone(),
+    let side_effects = Trace {
+        side_effects: ran.trace.side_effects.clone(),
         ..Trace::default()
     };
-    let _ = write!(text, "{aside}{}", printed(&ran.printed));
+    let _ = write!(text, "{side_effects}{}", printed(&ran.printed));
     // What was seen in no step that the trace tells of.
     text.extend(left.into_iter().map(mark));
     text
@@ -51,7 +51,7 @@ pub fn marked(id: &Id, variant: Variant, examined: &Examined) -> String {
 fn mark(finding: &Finding) -> String {
     let known = match &finding.known {
         None => "UNEXPECTED".to_owned(),
-        Some(known) => format!("known, {}: {}", known.class.word(), cut(&known.reason)),
+        Some(known) => format!("known, {}: {}", known.class.as_str(), cut(&known.reason)),
     };
     let (expected, seen) = (cut(&finding.expected), cut(&finding.seen));
     format!(
@@ -64,7 +64,7 @@ fn mark(finding: &Finding) -> String {
 fn what(finding: &Finding) -> String {
     match (&finding.clause, finding.kind) {
         (Some(clause), Kind::Violation) => format!("violation of {clause}"),
-        (_, kind) => kind.word().to_owned(),
+        (_, kind) => kind.as_str().to_owned(),
     }
 }
 
@@ -123,7 +123,7 @@ pub fn summary(examined: &[Examined]) -> String {
 mod tests {
     use super::*;
     use crate::judge::{Class, Known, Location};
-    use crate::subject::Ran;
+    use crate::target::RunOutcome;
     use crate::trace::Outcome;
 
     fn finding(step: usize, known: Option<Known>) -> Finding {
@@ -166,7 +166,7 @@ mod tests {
         };
         let examined = Examined {
             backend: "rustls".to_owned(),
-            ran: Ran {
+            ran: RunOutcome {
                 trace,
                 printed: Printed::default(),
             },

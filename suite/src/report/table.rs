@@ -5,7 +5,7 @@
 
 use super::text::align;
 use crate::judge::{Answer, Answers, Row};
-use crate::scenario::{Role, Transport, Variant, Version};
+use crate::scenario::{Role, TransportKind, Variant, Version};
 
 /// Answers with the names of their columns.
 #[derive(Debug)]
@@ -174,35 +174,35 @@ fn label(variants: &[Variant], all: &[Variant]) -> String {
     let role = |role: &Role| are(&|variant| variant.role == *role);
     let version = |version: &Version| are(&|variant| variant.version == *version);
     if let Some(role) = Role::ALL.into_iter().find(role) {
-        return role.word().to_owned();
+        return role.as_str().to_owned();
     }
     if let Some(version) = Version::ALL.into_iter().find(version) {
         return short(version).to_owned();
     }
     let each = variants.iter().map(|variant| {
-        let (version, role) = (short(variant.version), variant.role.word());
+        let (version, role) = (short(variant.version), variant.role.as_str());
         match variant.transport {
-            Transport::Scripted => format!("{version} {role}"),
-            transport => format!("{version} {role} {}", transport.word()),
+            TransportKind::Scripted => format!("{version} {role}"),
+            transport => format!("{version} {role} {}", transport.as_str()),
         }
     });
     each.collect::<Vec<_>>().join(", ")
 }
 
 fn short(version: Version) -> &'static str {
-    version.word().trim_start_matches("tls")
+    version.as_str().trim_start_matches("tls")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::{Asks, Question};
+    use crate::judge::{Query, Question};
 
     fn question(scenario: &str) -> Question {
         Question {
             text: "`SSL_write` of 0 bytes".to_owned(),
             scenario: scenario.to_owned(),
-            asks: Asks::First("write 0".to_owned()),
+            asks: Query::First("write 0".to_owned()),
         }
     }
 
@@ -211,7 +211,7 @@ mod tests {
         let one = |&(variant, text): &(&str, &str)| {
             let answer = match text {
                 "-" => Answer::Unsupported,
-                text => Answer::Told(text.to_owned()),
+                text => Answer::Seen(text.to_owned()),
             };
             (Variant::parse(variant).expect("a variant"), answer)
         };

@@ -207,7 +207,7 @@ impl Report<'_> {
                 _ if worst == Some(Kind::Violation) => "breaks the contract",
                 (_, Recorded::Changed) => "is not as recorded",
                 (_, Recorded::Never) => "was never recorded",
-                (_, Recorded::Stranger) => "differs",
+                (_, Recorded::Untracked) => "differs",
                 (_, Recorded::AsRecorded) => "differs, which the ledger does not know",
             };
             let (id, backend) = (&result.scenario, &result.backend);
@@ -243,7 +243,7 @@ impl Report<'_> {
             unexpected => {
                 let shoulds = counts.should_alone;
                 let stranger =
-                    |r: &&CaseResult| self.is_unexpected(r) && r.recorded == Recorded::Stranger;
+                    |r: &&CaseResult| self.is_unexpected(r) && r.recorded == Recorded::Untracked;
                 let strangers = self.results.iter().filter(stranger).count();
                 if unexpected > strangers {
                     let cases = count(unexpected - strangers, "case");

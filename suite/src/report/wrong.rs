@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use super::check::{cut, without_the_case};
 use super::text::count;
+use crate::contract::{Contract, Severity};
 use crate::judge::{Class, Finding, Kind};
-use crate::manual::{Manual, Severity};
 use crate::run::CaseResult;
 
 /// More groups than this help nobody at first sight; JSON has every case.
@@ -26,7 +26,7 @@ struct Group<'r> {
 /// What the ledger does not know; `again` says which command shows a result once more.
 pub(super) fn wrong(
     results: &[&CaseResult],
-    manual: &Manual,
+    manual: &Contract,
     again: &dyn Fn(&CaseResult) -> String,
 ) -> String {
     let groups = groups(results);
@@ -71,7 +71,7 @@ pub(super) fn known(results: &[&CaseResult]) -> String {
             let (Some(known), true) = (&finding.known, finding.kind != Kind::Difference) else {
                 continue;
             };
-            let what = finding.clause.as_deref().unwrap_or(finding.kind.word());
+            let what = finding.clause.as_deref().unwrap_or(finding.kind.as_str());
             let backends = rows.entry((finding.kind, what, known.class)).or_default();
             *backends.entry(&result.backend).or_default() += 1;
         }
@@ -79,7 +79,7 @@ pub(super) fn known(results: &[&CaseResult]) -> String {
             let (Some(known), true) = (&more.known, more.kind != Kind::Difference) else {
                 continue;
             };
-            let what = more.clause.as_deref().unwrap_or(more.kind.word());
+            let what = more.clause.as_deref().unwrap_or(more.kind.as_str());
             let backends = rows.entry((more.kind, what, known.class)).or_default();
             *backends.entry(&result.backend).or_default() += more.count;
         }
@@ -90,7 +90,12 @@ pub(super) fn known(results: &[&CaseResult]) -> String {
             .iter()
             .map(|(backend, times)| format!("{backend} {times}"))
             .collect();
-        let _ = writeln!(text, "  {what} ({}): {}", class.word(), backends.join(", "));
+        let _ = writeln!(
+            text,
+            "  {what} ({}): {}",
+            class.as_str(),
+            backends.join(", ")
+        );
     }
     match text.is_empty() {
         true => text,
@@ -161,7 +166,7 @@ impl Group<'_> {
 }
 
 /// What it means for a user, and what the clause says.
-fn headline(finding: &Finding, manual: &Manual) -> String {
+fn headline(finding: &Finding, manual: &Contract) -> String {
     let Finding {
         seen, step, action, ..
     } = finding;
@@ -177,9 +182,9 @@ fn headline(finding: &Finding, manual: &Manual) -> String {
             clause.id,
             clause.statement,
             clause.source.page,
-            clause.strength.word(),
+            clause.strength.as_str(),
         ),
-        (_, None) => finding.kind.word().to_owned(),
+        (_, None) => finding.kind.as_str().to_owned(),
     }
 }
 

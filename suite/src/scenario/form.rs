@@ -41,6 +41,13 @@ impl Fault {
         known: &[&str],
     ) -> Self {
         let list = known.join(", ");
+        let renamed = RENAMED
+            .iter()
+            .find(|(old, new)| *old == word && known.contains(new));
+        if let Some((_, new)) = renamed {
+            let help = format!("did you mean \"{new}\"? It was renamed. ({kinds}: {list})");
+            return Self::new(at, message, help);
+        }
         let help = match nearest(word, known.iter().map(|&k| (k, k)), 1).first() {
             Some(near) => format!("did you mean \"{near}\"? ({kinds}: {list})"),
             None => format!("the {kinds} are {list}"),
@@ -48,6 +55,13 @@ impl Fault {
         Self::new(at, message, help)
     }
 }
+
+/// Words of scenario files that others have replaced: the old one and the new one.
+const RENAMED: [(&str, &str); 3] = [
+    ("cut", "truncate"),
+    ("double", "duplicate"),
+    ("vanish", "disconnect"),
+];
 
 /// What messages call a file that has no better name.
 const FILE: &str = "the file";
@@ -60,12 +74,12 @@ pub(crate) struct Fields<'t> {
     /// What messages call the file.
     file: &'static str,
     at: usize,
-    entries: Vec<Entry<'t>>,
+    entries: Vec<TableEntry<'t>>,
 }
 
 /// One `key = value`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'t> {
+pub(crate) struct TableEntry<'t> {
     pub(crate) key: &'t str,
     /// Where the key stands, in bytes.
     pub(crate) at: usize,
@@ -94,7 +108,7 @@ impl<'t> Fields<'t> {
     fn of_table(name: Option<&'t str>, at: usize, table: &'t DeTable<'t>) -> Self {
         let mut entries: Vec<_> = table
             .iter()
-            .map(|(key, value)| Entry {
+            .map(|(key, value)| TableEntry {
                 key: key.get_ref(),
                 at: key.span().start,
                 value,
@@ -122,7 +136,7 @@ impl<'t> Fields<'t> {
     }
 
     /// The one entry of a table that must have exactly one; `advice` says how to write it.
-    pub(crate) fn single(&self, advice: &str) -> Result<Entry<'t>, Fault> {
+    pub(crate) fn single(&self, advice: &str) -> Result<TableEntry<'t>, Fault> {
         match self.entries[..] {
             [entry] => Ok(entry),
             [] => Err(Fault::new(self.at, "an empty table", advice)),
@@ -204,7 +218,7 @@ impl<'t> Fields<'t> {
     }
 
     /// All entries, in the order of the file.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'t>> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = TableEntry<'t>> {
         self.entries.iter().copied()
     }
 
@@ -213,7 +227,7 @@ impl<'t> Fields<'t> {
         self.at
     }
 
-    fn node(&self, entry: Entry<'t>) -> Node<'t> {
+    fn node(&self, entry: TableEntry<'t>) -> Node<'t> {
         Node {
             name: match self.name {
                 None => Name::Key(entry.key),
@@ -225,7 +239,7 @@ impl<'t> Fields<'t> {
     }
 }
 
-impl<'t> Entry<'t> {
+impl<'t> TableEntry<'t> {
     /// The value, known by its key alone.
     pub(crate) fn node(self) -> Node<'t> {
         Node {

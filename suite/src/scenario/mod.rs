@@ -27,10 +27,10 @@ pub(crate) use order::stands;
 pub use corpus::{Corpus, Origin, Selection, SelectionError};
 pub use parse::{ParseError, parse};
 pub use pattern::{Pattern, PatternError};
-pub use transport::Transport;
+pub use transport::TransportKind;
 pub use write::write;
 
-use crate::link::{Inbound, Outbound, WireFault};
+use crate::transport::{Inbound, Outbound, WireFault};
 
 /// The largest write that a scenario may ask for, in bytes (4 MiB): far past every record
 /// boundary, and small enough that a case stays fast and its memory bounded.
@@ -52,7 +52,7 @@ pub struct Scenario {
     /// Roles of the library under test to run with; never empty.
     pub roles: Vec<Role>,
     /// Kinds of transport to run over; never empty.
-    pub transports: Vec<Transport>,
+    pub transports: Vec<TransportKind>,
     /// The kind of cipher that protects the records.
     pub cipher: Cipher,
     /// How the keys of the connection are agreed on.
@@ -129,7 +129,7 @@ impl Version {
     pub const ALL: [Self; 2] = [Self::Tls12, Self::Tls13];
 
     /// The word in files, arguments and reports.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Tls12 => "tls1.2",
             Self::Tls13 => "tls1.3",
@@ -159,7 +159,7 @@ impl Role {
     pub const ALL: [Self; 2] = [Self::Client, Self::Server];
 
     /// The word in files, arguments and reports.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Server => "server",
@@ -176,7 +176,7 @@ pub struct Variant {
     /// The role of the library under test.
     pub role: Role,
     /// What the library under test sends through and reads from.
-    pub transport: Transport,
+    pub transport: TransportKind,
 }
 
 impl Variant {
@@ -186,14 +186,14 @@ impl Variant {
         let mut words = text.split('/');
         let (version, role) = (words.next()?, words.next()?);
         let transport = match words.next() {
-            None => Transport::Scripted,
-            Some(word) => Transport::ALL
+            None => TransportKind::Scripted,
+            Some(word) => TransportKind::ALL
                 .into_iter()
-                .find(|t| t.word() == word && *t != Transport::Scripted)?,
+                .find(|t| t.as_str() == word && *t != TransportKind::Scripted)?,
         };
         words.next().is_none().then_some(Self {
-            version: Version::ALL.into_iter().find(|v| v.word() == version)?,
-            role: Role::ALL.into_iter().find(|r| r.word() == role)?,
+            version: Version::ALL.into_iter().find(|v| v.as_str() == version)?,
+            role: Role::ALL.into_iter().find(|r| r.as_str() == role)?,
             transport,
         })
     }
@@ -201,10 +201,10 @@ impl Variant {
 
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (version, role) = (self.version.word(), self.role.word());
+        let (version, role) = (self.version.as_str(), self.role.as_str());
         match self.transport {
-            Transport::Scripted => f.pad(&format!("{version}/{role}")),
-            transport => f.pad(&format!("{version}/{role}/{}", transport.word())),
+            TransportKind::Scripted => f.pad(&format!("{version}/{role}")),
+            transport => f.pad(&format!("{version}/{role}/{}", transport.as_str())),
         }
     }
 }
@@ -234,7 +234,7 @@ impl Cipher {
     ];
 
     /// The word in files.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Aes128Gcm => "aes128-gcm",
             Self::ChaCha20 => "chacha20",
@@ -267,7 +267,7 @@ impl KeyExchange {
     pub const ALL: [Self; 2] = [Self::Ephemeral, Self::PreShared];
 
     /// The word in files.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Ephemeral => "ephemeral",
             Self::PreShared => "pre-shared",
@@ -370,7 +370,7 @@ impl StaleError {
     ];
 
     /// The word in files.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Ssl => "ssl",
             Self::SystemLibrary => "system-library",
@@ -394,7 +394,7 @@ impl Function {
     pub const ALL: [Self; 2] = [Self::Write, Self::WriteEx];
 
     /// The C name.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Write => "SSL_write",
             Self::WriteEx => "SSL_write_ex",
@@ -408,7 +408,7 @@ pub struct Write {
     /// Which function is called.
     pub function: Function,
     /// What it is asked to write.
-    pub source: Source,
+    pub source: WriteSource,
     /// How many such writes follow each other; from a file, at most 64 MiB in all.
     pub times: NonZeroUsize,
 }
@@ -417,9 +417,9 @@ impl Write {
     /// How many bytes it offers in all; what a short success left over is not counted again.
     pub fn bytes(&self) -> usize {
         let len = match &self.source {
-            Source::Pattern(len) => *len,
-            Source::Literal(bytes) => bytes.len(),
-            Source::Rest | Source::Null | Source::Negative(_) => 0,
+            WriteSource::Pattern(len) => *len,
+            WriteSource::Literal(bytes) => bytes.len(),
+            WriteSource::Rest | WriteSource::Null | WriteSource::Negative(_) => 0,
         };
         len * self.times.get()
     }
@@ -427,7 +427,7 @@ impl Write {
 
 /// What a write is asked to write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Source {
+pub enum WriteSource {
     /// So many bytes of the pattern, from where the accepted bytes end; at most [`MAX_WRITE`].
     Pattern(usize),
     /// These bytes.
@@ -448,7 +448,7 @@ pub struct Retry {
     /// Which memory the bytes come from.
     pub buffer: Buffer,
     /// Whether the bytes are the same.
-    pub content: Content,
+    pub content: RetryContent,
     /// The other function.
     pub function: Option<Function>,
 }
@@ -465,7 +465,7 @@ pub enum Buffer {
 
 /// Whether a retry offers the bytes that the write offered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Content {
+pub enum RetryContent {
     /// The same bytes.
     #[default]
     Same,
@@ -505,7 +505,7 @@ impl Mode {
     ];
 
     /// The word in files and traces.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::PartialWrite => "partial-write",
             Self::MovingBuffer => "moving-buffer",
@@ -537,7 +537,7 @@ pub enum PeerAction {
     /// These bytes arrive as they are, past the peer's library.
     Raw(Vec<u8>),
     /// It is gone: reads find end of file, writes fail with `EPIPE`.
-    Vanish,
+    Disconnect,
 }
 
 /// Whether `text` can be a part of an id or of a clause: lower-case letters, digits and hyphens.

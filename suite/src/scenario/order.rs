@@ -5,8 +5,10 @@
 
 use super::form::{Fault, Fields};
 use super::steps::{MAX_TIMES, MAX_WRITTEN};
-use super::{PeerAction, Role, RoleState, Scenario, Source, Step, Transport, Version, Write};
-use crate::link::Refusal;
+use super::{
+    PeerAction, Role, RoleState, Scenario, Step, TransportKind, Version, Write, WriteSource,
+};
+use crate::transport::Refusal;
 
 /// How many bytes all steps together can write, and how many times (each takes pages of its own,
 /// which a system hands out tens of thousands of): twice what one step can.
@@ -28,7 +30,7 @@ pub(super) fn check(
 
 fn each_step(scenario: &Scenario, places: &[usize]) -> Result<(), Fault> {
     for (index, (step, &at)) in scenario.steps.iter().zip(places).enumerate() {
-        let place = Place {
+        let place = StepContext {
             scenario,
             index,
             step,
@@ -55,7 +57,7 @@ fn last_step(scenario: &Scenario, places: &[usize]) -> Result<(), Fault> {
 pub(crate) fn leave_out_what_cannot_stand(scenario: &mut Scenario) {
     let mut index = 0;
     while let Some(step) = scenario.steps.get(index) {
-        let place = Place {
+        let place = StepContext {
             scenario,
             index,
             step,
@@ -139,13 +141,13 @@ fn whole(scenario: &Scenario, fields: &Fields<'_>) -> Result<(), Fault> {
 }
 
 /// A step among the others.
-struct Place<'s> {
+struct StepContext<'s> {
     scenario: &'s Scenario,
     index: usize,
     step: &'s Step,
 }
 
-impl Place<'_> {
+impl StepContext<'_> {
     fn before(&self, like: impl Fn(&Step) -> bool) -> bool {
         self.scenario.steps[..self.index].iter().any(like)
     }
@@ -169,7 +171,7 @@ impl Objection {
 }
 
 /// Where a step can stand. Each rule looks at one step and objects or has nothing to say.
-const RULES: [fn(&Place<'_>) -> Option<Objection>; 10] = [
+const RULES: [fn(&StepContext<'_>) -> Option<Objection>; 10] = [
     one_handshake,
     handshake_needs_a_role,
     repeat_needs_a_write,
@@ -182,7 +184,7 @@ const RULES: [fn(&Place<'_>) -> Option<Objection>; 10] = [
     each_transport_can,
 ];
 
-fn one_handshake(place: &Place<'_>) -> Option<Objection> {
+fn one_handshake(place: &StepContext<'_>) -> Option<Objection> {
     let again = *place.step == Step::Handshake && place.before(|s| *s == Step::Handshake);
     again.then(|| {
         Objection::new(
@@ -193,7 +195,7 @@ fn one_handshake(place: &Place<'_>) -> Option<Objection> {
     })
 }
 
-fn handshake_needs_a_role(place: &Place<'_>) -> Option<Objection> {
+fn handshake_needs_a_role(place: &StepContext<'_>) -> Option<Objection> {
     let unset = place.scenario.role_state == RoleState::Unset;
     (unset && *place.step == Step::Handshake).then(|| {
         Objection::new(
@@ -203,22 +205,24 @@ fn handshake_needs_a_role(place: &Place<'_>) -> Option<Objection> {
     })
 }
 
-fn repeat_needs_a_write(place: &Place<'_>) -> Option<Objection> {
+fn repeat_needs_a_write(place: &StepContext<'_>) -> Option<Objection> {
     let written = || place.before(|step| matches!(step, Step::Write(_)));
     match place.step {
         Step::Retry(_) if !written() => Some(Objection::new(
             "a retry before any write",
             "a retry repeats a write: put a write before it",
         )),
-        Step::Write(write) if write.source == Source::Rest && !written() => Some(Objection::new(
-            "the rest of a write before any write",
-            "put a write before it that can leave something over",
-        )),
+        Step::Write(write) if write.source == WriteSource::Rest && !written() => {
+            Some(Objection::new(
+                "the rest of a write before any write",
+                "put a write before it that can leave something over",
+            ))
+        }
         _ => None,
     }
 }
 
-fn finish_needs_a_call(place: &Place<'_>) -> Option<Objection> {
+fn finish_needs_a_call(place: &StepContext<'_>) -> Option<Objection> {
     let called = || {
         place.before(|step| is_call(step) || matches!(step, Step::KeyUpdate(_) | Step::Renegotiate))
     };
@@ -231,7 +235,7 @@ fn finish_needs_a_call(place: &Place<'_>) -> Option<Objection> {
     })
 }
 
-fn key_update_needs_tls13(place: &Place<'_>) -> Option<Objection> {
+fn key_update_needs_tls13(place: &StepContext<'_>) -> Option<Objection> {
     let updates = matches!(
         place.step,
         Step::KeyUpdate(_) | Step::Peer(PeerAction::KeyUpdate(_))
@@ -244,7 +248,7 @@ fn key_update_needs_tls13(place: &Place<'_>) -> Option<Objection> {
     })
 }
 
-fn renegotiation_needs_tls12(place: &Place<'_>) -> Option<Objection> {
+fn renegotiation_needs_tls12(place: &StepContext<'_>) -> Option<Objection> {
     let renegotiates = matches!(
         place.step,
         Step::Renegotiate | Step::Peer(PeerAction::Renegotiate)
@@ -257,7 +261,7 @@ fn renegotiation_needs_tls12(place: &Place<'_>) -> Option<Objection> {
     })
 }
 
-fn ticket_needs_a_tls13_client(place: &Place<'_>) -> Option<Objection> {
+fn ticket_needs_a_tls13_client(place: &StepContext<'_>) -> Option<Objection> {
     let ticket = *place.step == Step::Peer(PeerAction::SessionTicket);
     let fits = place.only_version(Version::Tls13) && place.scenario.roles == [Role::Client];
     (ticket && !fits).then(|| {
@@ -268,7 +272,7 @@ fn ticket_needs_a_tls13_client(place: &Place<'_>) -> Option<Objection> {
     })
 }
 
-fn stale_error_needs_a_call(place: &Place<'_>) -> Option<Objection> {
+fn stale_error_needs_a_call(place: &StepContext<'_>) -> Option<Objection> {
     // At the very end another message is clearer: nothing would see its effect.
     let next = place.next()?;
     (matches!(place.step, Step::StaleError(_)) && !is_call(next)).then(|| {
@@ -279,8 +283,8 @@ fn stale_error_needs_a_call(place: &Place<'_>) -> Option<Objection> {
     })
 }
 
-fn nothing_from_a_vanished_peer(place: &Place<'_>) -> Option<Objection> {
-    let gone = |step: &Step| *step == Step::Peer(PeerAction::Vanish);
+fn nothing_from_a_vanished_peer(place: &StepContext<'_>) -> Option<Objection> {
+    let gone = |step: &Step| *step == Step::Peer(PeerAction::Disconnect);
     (matches!(place.step, Step::Peer(_)) && place.before(gone)).then(|| {
         Objection::new(
             "a step of a peer that has vanished",
@@ -289,11 +293,11 @@ fn nothing_from_a_vanished_peer(place: &Place<'_>) -> Option<Objection> {
     })
 }
 
-fn each_transport_can(place: &Place<'_>) -> Option<Objection> {
+fn each_transport_can(place: &StepContext<'_>) -> Option<Objection> {
     let is_end =
         |step: &Step| matches!(step, Step::Inbound(inbound) if inbound.then == Refusal::Zero);
     if matches!(place.step, Step::Inbound(_))
-        && place.scenario.transports.contains(&Transport::BioPair)
+        && place.scenario.transports.contains(&TransportKind::BioPair)
         && place.before(is_end)
     {
         return Some(Objection::new(

@@ -30,7 +30,7 @@ use toml::de::DeTable;
 use super::form::{Fault, Fields, Node};
 use super::{
     Cipher, Id, KeyExchange, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets,
-    Transport, Version, is_name, order, steps,
+    TransportKind, Version, is_name, order, steps,
 };
 
 /// A file that a person edits, a scenario or a page of the manual, and that is wrong: where, how, and what would
@@ -100,12 +100,12 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
     let title = title(&fields)?;
     let clauses = fields.set_or_none("clauses", "clauses", clause)?;
     let links = fields.set_or_none("links", "addresses", link_address)?;
-    let versions = fields.some_or_all("versions", Version::ALL.map(|v| (v.word(), v)))?;
-    let roles = fields.some_or_all("roles", Role::ALL.map(|r| (r.word(), r)))?;
+    let versions = fields.some_or_all("versions", Version::ALL.map(|v| (v.as_str(), v)))?;
+    let roles = fields.some_or_all("roles", Role::ALL.map(|r| (r.as_str(), r)))?;
     let transports = transports(&fields)?;
     let cipher = cipher(&fields, &versions)?;
     let key_exchange =
-        fields.word_or_first("key_exchange", KeyExchange::ALL.map(|k| (k.word(), k)))?;
+        fields.word_or_first("key_exchange", KeyExchange::ALL.map(|k| (k.as_str(), k)))?;
     let role_state = fields.word_or_first(
         "role_state",
         [("set", RoleState::Set), ("unset", RoleState::Unset)],
@@ -196,20 +196,20 @@ pub(crate) fn link_address(node: Node<'_>) -> Result<String, Fault> {
         .map(str::to_owned)
 }
 
-fn transports(fields: &Fields<'_>) -> Result<Vec<Transport>, Fault> {
-    let choices = Transport::ALL.map(|transport| (transport.word(), transport));
+fn transports(fields: &Fields<'_>) -> Result<Vec<TransportKind>, Fault> {
+    let choices = TransportKind::ALL.map(|transport| (transport.as_str(), transport));
     let some = fields.read("transports", |node| {
         node.some_of("strings", |element| element.choice(choices))
     })?;
-    Ok(some.unwrap_or_else(|| vec![Transport::Scripted]))
+    Ok(some.unwrap_or_else(|| vec![TransportKind::Scripted]))
 }
 
 fn cipher(fields: &Fields<'_>, versions: &[Version]) -> Result<Cipher, Fault> {
-    let cipher = fields.word_or_first("cipher", Cipher::ALL.map(|c| (c.word(), c)))?;
+    let cipher = fields.word_or_first("cipher", Cipher::ALL.map(|c| (c.as_str(), c)))?;
     match fields.find("cipher") {
         Some(node) if !cipher.is_aead() && versions != [Version::Tls12] => Err(Fault::new(
             node.at(),
-            format!("\"{}\" does not exist in TLS 1.3", cipher.word()),
+            format!("\"{}\" does not exist in TLS 1.3", cipher.as_str()),
             "it needs versions = [\"tls1.2\"]",
         )),
         _ => Ok(cipher),

@@ -15,17 +15,17 @@
 //! | `max_send_fragment` | 512 to 16384 |
 //! | `link` | `"open"`, `"blocked"`, or a table of `accept`, `accept_each` or `fail`, and `at_most`, `then` |
 //! | `inbound` | `"open"`, `"hold"`, `"eof"`, or a table of `deliver`, `deliver_each` or `fail`, and `at_most`, `then` |
-//! | `wire` | `"swap"`, `"drop"`, `"double"`, `{ flip = N }`, `{ cut = N }` |
-//! | `peer` | `"read"`, `"handshake"`, `"renegotiate"`, `"close_notify"`, `"fatal_alert"`, `"session_ticket"`, `"vanish"`, `{ write = N }`, `{ key_update = … }`, `{ raw = "00ff" }` |
+//! | `wire` | `"swap"`, `"drop"`, `"duplicate"`, `{ flip = N }`, `{ truncate = N }` |
+//! | `peer` | `"read"`, `"handshake"`, `"renegotiate"`, `"close_notify"`, `"fatal_alert"`, `"session_ticket"`, `"disconnect"`, `{ write = N }`, `{ key_update = … }`, `{ raw = "00ff" }` |
 
 use std::num::NonZeroUsize;
 
 use super::form::{Fault, Fields, Node, Shown};
 use super::{
-    Buffer, Content, Function, KeyUpdate, MAX_WRITE, Mode, PeerAction, Retry, Source, StaleError,
-    Step, Write,
+    Buffer, Function, KeyUpdate, MAX_WRITE, Mode, PeerAction, Retry, RetryContent, StaleError,
+    Step, Write, WriteSource,
 };
-use crate::link::{Budget, Errno, Inbound, Outbound, Refusal, WireFault};
+use crate::transport::{Budget, Errno, Inbound, Outbound, Refusal, WireFault};
 
 /// How often a write can be repeated by one step.
 pub(super) const MAX_TIMES: usize = 10_000;
@@ -179,14 +179,16 @@ pub(super) const KEY_UPDATES: [(&str, KeyUpdate); 2] = [
 pub(super) const BUFFERS: [(&str, Buffer); 2] = [("same", Buffer::Same), ("moved", Buffer::Moved)];
 
 /// The words for the bytes of a retry, the usual ones first.
-pub(super) const CONTENTS: [(&str, Content); 2] =
-    [("same", Content::Same), ("changed", Content::Changed)];
+pub(super) const CONTENTS: [(&str, RetryContent); 2] = [
+    ("same", RetryContent::Same),
+    ("changed", RetryContent::Changed),
+];
 
 /// What becomes of bytes on their way of which no more is to be said than its word.
 pub(super) const WIRE_FAULTS: [(&str, WireFault); 3] = [
     ("swap", WireFault::Swap),
     ("drop", WireFault::Drop),
-    ("double", WireFault::Double),
+    ("duplicate", WireFault::Duplicate),
 ];
 
 /// What the peer does of which no more is to be said than its word.
@@ -197,7 +199,7 @@ pub(super) const PEER_ACTIONS: [(&str, PeerAction); 7] = [
     ("close_notify", PeerAction::CloseNotify),
     ("fatal_alert", PeerAction::FatalAlert),
     ("session_ticket", PeerAction::SessionTicket),
-    ("vanish", PeerAction::Vanish),
+    ("disconnect", PeerAction::Disconnect),
 ];
 
 fn write(node: Node<'_>) -> Result<Step, Fault> {
@@ -205,7 +207,7 @@ fn write(node: Node<'_>) -> Result<Step, Fault> {
     if node.as_text() == Some("rest") {
         return Ok(Step::Write(Write {
             function: Function::Write,
-            source: Source::Rest,
+            source: WriteSource::Rest,
             times: NonZeroUsize::MIN,
         }));
     }
@@ -221,15 +223,15 @@ fn write(node: Node<'_>) -> Result<Step, Fault> {
     }))
 }
 
-fn times(fields: &Fields<'_>, source: &Source) -> Result<NonZeroUsize, Fault> {
+fn times(fields: &Fields<'_>, source: &WriteSource) -> Result<NonZeroUsize, Fault> {
     let Some(node) = fields.find("times") else {
         return Ok(NonZeroUsize::MIN);
     };
     let times = node.count(MAX_TIMES)?;
     let len = match source {
-        Source::Pattern(len) => *len,
-        Source::Literal(bytes) => bytes.len(),
-        Source::Rest | Source::Null | Source::Negative(_) => 0,
+        WriteSource::Pattern(len) => *len,
+        WriteSource::Literal(bytes) => bytes.len(),
+        WriteSource::Rest | WriteSource::Null | WriteSource::Negative(_) => 0,
     };
     match MAX_WRITTEN.checked_div(len) {
         Some(most) if times.get() > most => Err(node.refused(format_args!(
@@ -239,10 +241,10 @@ fn times(fields: &Fields<'_>, source: &Source) -> Result<NonZeroUsize, Fault> {
     }
 }
 
-fn source(fields: &Fields<'_>, function: Function) -> Result<Source, Fault> {
+fn source(fields: &Fields<'_>, function: Function) -> Result<WriteSource, Fault> {
     if let Some(null) = fields.find("null") {
         fields.at_most_one(&["null", "len", "text", "hex"])?;
-        return null.yes().map(|_| Source::Null);
+        return null.yes().map(|_| WriteSource::Null);
     }
     match fields.at_most_one(&["len", "text", "hex"])? {
         Some(("len", node)) => length(node, function),
@@ -250,8 +252,8 @@ fn source(fields: &Fields<'_>, function: Function) -> Result<Source, Fault> {
             .text(format_args!("a string of 1 to {MAX_WRITE} bytes"), |text| {
                 (1..=MAX_WRITE).contains(&text.len())
             })
-            .map(|text| Source::Literal(text.as_bytes().to_vec())),
-        Some((_, node)) => node.hex(MAX_WRITE).map(Source::Literal),
+            .map(|text| WriteSource::Literal(text.as_bytes().to_vec())),
+        Some((_, node)) => node.hex(MAX_WRITE).map(WriteSource::Literal),
         None => Err(Fault::new(
             fields.at(),
             "a write of nothing",
@@ -260,19 +262,19 @@ fn source(fields: &Fields<'_>, function: Function) -> Result<Source, Fault> {
     }
 }
 
-fn length(node: Node<'_>, function: Function) -> Result<Source, Fault> {
+fn length(node: Node<'_>, function: Function) -> Result<WriteSource, Fault> {
     // SSL_write takes the length as an `int`, SSL_write_ex as a `size_t` (SSL_write(3)).
     const LARGEST: i32 = MAX_WRITE as i32;
     let len = node.number(i32::MIN..=LARGEST)?;
     match usize::try_from(len) {
-        Ok(len) => Ok(Source::Pattern(len)),
-        Err(_) if function == Function::Write => Ok(Source::Negative(len)),
+        Ok(len) => Ok(WriteSource::Pattern(len)),
+        Err(_) if function == Function::Write => Ok(WriteSource::Negative(len)),
         Err(_) => Err(node.refused("0 or more, as SSL_write_ex takes no negative length")),
     }
 }
 
 fn function(fields: &Fields<'_>) -> Result<Option<Function>, Fault> {
-    let choices = Function::ALL.map(|f| (f.word(), f));
+    let choices = Function::ALL.map(|f| (f.as_str(), f));
     fields.read("function", |node| node.choice(choices))
 }
 
@@ -304,13 +306,13 @@ fn stale_error(argument: &Argument<'_>) -> Result<Step, Fault> {
     if argument.is_bare() {
         return Ok(Step::StaleError(StaleError::default()));
     }
-    let choices = StaleError::ALL.map(|kind| (kind.word(), kind));
+    let choices = StaleError::ALL.map(|kind| (kind.as_str(), kind));
     argument.node()?.choice(choices).map(Step::StaleError)
 }
 
 fn modes(argument: &Argument<'_>) -> Result<Vec<Mode>, Fault> {
     argument.node()?.some_of("modes", |element| {
-        element.choice(Mode::ALL.map(|mode| (mode.word(), mode)))
+        element.choice(Mode::ALL.map(|mode| (mode.as_str(), mode)))
     })
 }
 
@@ -325,7 +327,7 @@ fn outbound(node: Node<'_>) -> Result<Outbound, Fault> {
         return node.choice([("open", Outbound::OPEN), ("blocked", blocked)]);
     }
     let fields = some_fields(node, WANTED)?.only(&KEYS)?;
-    let flow = Flow::read(&fields, &KEYS, "zero")?;
+    let flow = FlowFields::read(&fields, &KEYS, "zero")?;
     if let (Budget::All, Some(then)) = (flow.budget, fields.find("then")) {
         return Err(Fault::new(
             then.at(),
@@ -355,7 +357,7 @@ fn inbound(node: Node<'_>) -> Result<Inbound, Fault> {
         return node.choice([("open", Inbound::OPEN), ("hold", hold), ("eof", eof)]);
     }
     let fields = some_fields(node, WANTED)?.only(&KEYS)?;
-    let flow = Flow::read(&fields, &KEYS, "eof")?;
+    let flow = FlowFields::read(&fields, &KEYS, "eof")?;
     Ok(Inbound {
         deliver: flow.budget,
         at_most: flow.at_most,
@@ -364,14 +366,14 @@ fn inbound(node: Node<'_>) -> Result<Inbound, Fault> {
 }
 
 fn wire(node: Node<'_>) -> Result<WireFault, Fault> {
-    const KEYS: [&str; 2] = ["flip", "cut"];
-    const WANTED: &str = "\"swap\", \"drop\", \"double\", { flip = N } or { cut = N }";
+    const KEYS: [&str; 2] = ["flip", "truncate"];
+    const WANTED: &str = "\"swap\", \"drop\", \"double\", { flip = N } or { truncate = N }";
     if node.as_text().is_some() {
         return node.choice(WIRE_FAULTS);
     }
     match node.fields(WANTED)?.only(&KEYS)?.at_most_one(&KEYS)? {
         Some(("flip", at)) => at.number(0..=MAX_READ).map(WireFault::Flip),
-        Some((_, at)) => at.number(0..=MAX_READ).map(WireFault::Cut),
+        Some((_, at)) => at.number(0..=MAX_READ).map(WireFault::Truncate),
         None => Err(node.refused(WANTED)),
     }
 }
@@ -385,13 +387,13 @@ fn some_fields<'t>(node: Node<'t>, wanted: &str) -> Result<Fields<'t>, Fault> {
 }
 
 /// What `link` and `inbound` have in common: how much passes, in which portions, and then what.
-struct Flow {
+struct FlowFields {
     budget: Budget,
     at_most: Option<NonZeroUsize>,
     then: Refusal,
 }
 
-impl Flow {
+impl FlowFields {
     /// `keys` are those of a budget, of a budget for each call, and of a failure at once; `zero`
     /// is the word for a return of 0.
     fn read(

@@ -3,11 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::link::{Budget, Inbound, Outbound, Refusal, WireFault};
+use crate::transport::{Budget, Inbound, Outbound, Refusal, WireFault};
 
 /// A kind of transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Transport {
+pub enum TransportKind {
     /// A BIO of the suite's that does what the steps say and never waits.
     Scripted,
     /// The same, but it waits: a call of it returns when the far end has taken everything, or when
@@ -32,7 +32,7 @@ pub(super) struct Cannot {
     pub(super) help: String,
 }
 
-impl Transport {
+impl TransportKind {
     /// All kinds, the one that is taken if none is named first.
     pub const ALL: [Self; 7] = [
         Self::Scripted,
@@ -45,7 +45,7 @@ impl Transport {
     ];
 
     /// The word in files, arguments and reports.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Scripted => "scripted",
             Self::Blocking => "blocking",
@@ -108,7 +108,7 @@ impl Transport {
     /// Whether it lets such a thing happen to what waits in it.
     pub(super) fn refuses_fault(self, fault: WireFault) -> Option<Cannot> {
         self.is_of_the_system().then(|| {
-            let word = self.word();
+            let word = self.as_str();
             Cannot {
                 message: format!("\"wire {fault}\", which the transport \"{word}\" cannot do"),
                 help: format!(
@@ -119,7 +119,7 @@ impl Transport {
     }
 
     fn cannot(self, what: &str) -> Cannot {
-        let word = self.word();
+        let word = self.as_str();
         Cannot {
             message: format!("\"{what}\", which the transport \"{word}\" cannot do"),
             help: format!("{}; or leave \"{word}\" out of transports", self.can()),

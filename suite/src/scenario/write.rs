@@ -11,9 +11,9 @@ use std::fmt::{self, Display};
 use super::steps::{BUFFERS, CONTENTS, DEFAULT_READ, KEY_UPDATES, PEER_ACTIONS, WIRE_FAULTS};
 use super::{
     Cipher, Function, KeyExchange, Mode, PeerAction, PeerRenegotiation, Retry, Role, RoleState,
-    Scenario, SessionTickets, Source, StaleError, Step, Transport, Version, Write,
+    Scenario, SessionTickets, StaleError, Step, TransportKind, Version, Write, WriteSource,
 };
-use crate::link::{Budget, Inbound, Outbound, Refusal, WireFault};
+use crate::transport::{Budget, Inbound, Outbound, Refusal, WireFault};
 
 /// The columns of a line beyond which an array has a line for each element.
 const WIDTH: usize = 120;
@@ -24,12 +24,12 @@ pub fn write(scenario: &Scenario) -> String {
     file.key("title", quoted(&scenario.title));
     file.strings("clauses", &scenario.clauses, &[]);
     file.strings("links", &scenario.links, &[]);
-    let words = scenario.versions.iter().map(|v| v.word());
-    file.strings("versions", words, &Version::ALL.map(Version::word));
-    let words = scenario.roles.iter().map(|r| r.word());
-    file.strings("roles", words, &Role::ALL.map(Role::word));
-    let words = scenario.transports.iter().map(|t| t.word());
-    file.strings("transports", words, &[Transport::Scripted.word()]);
+    let words = scenario.versions.iter().map(|v| v.as_str());
+    file.strings("versions", words, &Version::ALL.map(Version::as_str));
+    let words = scenario.roles.iter().map(|r| r.as_str());
+    file.strings("roles", words, &Role::ALL.map(Role::as_str));
+    let words = scenario.transports.iter().map(|t| t.as_str());
+    file.strings("transports", words, &[TransportKind::Scripted.as_str()]);
     for (key, word) in settings(scenario) {
         if let Some(word) = word {
             file.key(key, quoted(word));
@@ -49,14 +49,14 @@ fn settings(scenario: &Scenario) -> [(&'static str, Option<&'static str>); 5] {
             "cipher",
             match scenario.cipher {
                 Cipher::Aes128Gcm => None,
-                other => Some(other.word()),
+                other => Some(other.as_str()),
             },
         ),
         (
             "key_exchange",
             match scenario.key_exchange {
                 KeyExchange::Ephemeral => None,
-                other => Some(other.word()),
+                other => Some(other.as_str()),
             },
         ),
         (
@@ -133,7 +133,7 @@ fn step(step: &Step) -> String {
         Step::Shutdown => return quoted("shutdown"),
         Step::Renegotiate => return quoted("renegotiate"),
         Step::StaleError(StaleError::Ssl) => return quoted("stale_error"),
-        Step::StaleError(kind) => ("stale_error", quoted(kind.word())),
+        Step::StaleError(kind) => ("stale_error", quoted(kind.as_str())),
         Step::Write(write) => ("write", written(write)),
         Step::Retry(retry) => ("retry", retried(retry)),
         Step::Read(max) => {
@@ -156,20 +156,20 @@ fn written(write: &Write) -> String {
     let once = write.times.get() == 1;
     let table = Table::default();
     let table = match &write.source {
-        Source::Rest if once && write.function == Function::Write => return quoted("rest"),
+        WriteSource::Rest if once && write.function == Function::Write => return quoted("rest"),
         // The rest is written by the function of the write that left it over, and once: the parser says so.
-        Source::Rest => table.entry("rest", true),
-        Source::Null => table.entry("null", true),
-        Source::Pattern(len) => table.entry("len", len),
-        Source::Negative(len) => table.entry("len", len),
-        Source::Literal(bytes) => match readable(bytes) {
+        WriteSource::Rest => table.entry("rest", true),
+        WriteSource::Null => table.entry("null", true),
+        WriteSource::Pattern(len) => table.entry("len", len),
+        WriteSource::Negative(len) => table.entry("len", len),
+        WriteSource::Literal(bytes) => match readable(bytes) {
             Some(text) => table.entry("text", quoted(text)),
             None => table.entry("hex", hex(bytes)),
         },
     };
     let function = (write.function != Function::Write).then_some(write.function);
     table
-        .some("function", function.map(|f| quoted(f.word())))
+        .some("function", function.map(|f| quoted(f.as_str())))
         .some("times", (!once).then_some(write.times))
         .to_string()
 }
@@ -189,12 +189,12 @@ fn retried(retry: &Retry) -> String {
         .some("len", retry.len)
         .some("buffer", buffer)
         .some("content", content)
-        .some("function", retry.function.map(|f| quoted(f.word())))
+        .some("function", retry.function.map(|f| quoted(f.as_str())))
         .to_string()
 }
 
 fn modes(modes: &[Mode]) -> String {
-    let words: Vec<String> = modes.iter().map(|mode| quoted(mode.word())).collect();
+    let words: Vec<String> = modes.iter().map(|mode| quoted(mode.as_str())).collect();
     format!("[{}]", words.join(", "))
 }
 
@@ -263,7 +263,7 @@ fn peer(action: &PeerAction) -> String {
         | PeerAction::CloseNotify
         | PeerAction::FatalAlert
         | PeerAction::SessionTicket
-        | PeerAction::Vanish => word(&PEER_ACTIONS, action),
+        | PeerAction::Disconnect => word(&PEER_ACTIONS, action),
     }
 }
 
@@ -271,8 +271,8 @@ fn wire(fault: &WireFault) -> String {
     let table = Table::default();
     match fault {
         WireFault::Flip(at) => table.entry("flip", at).to_string(),
-        WireFault::Cut(at) => table.entry("cut", at).to_string(),
-        WireFault::Swap | WireFault::Drop | WireFault::Double => word(&WIRE_FAULTS, fault),
+        WireFault::Truncate(at) => table.entry("truncate", at).to_string(),
+        WireFault::Swap | WireFault::Drop | WireFault::Duplicate => word(&WIRE_FAULTS, fault),
     }
 }
 

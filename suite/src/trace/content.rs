@@ -104,7 +104,7 @@ impl Pattern {
 const BEGINNING: usize = 128 << 10;
 
 /// What stands in memory once its owner has taken the bytes of a write elsewhere.
-pub const LEFT: u8 = 0xa5;
+pub const VACATED: u8 = 0xa5;
 
 /// Bytes that a reader saw, told by where they come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +156,7 @@ pub enum Segment {
         /// Position after the last.
         to: usize,
     },
-    /// Bytes of memory that a moved retry has left, [`LEFT`] each.
+    /// Bytes of memory that a moved retry has left, [`VACATED`] each.
     Left {
         /// How many.
         len: usize,

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::{
-    Buffer, Cipher, Content, Function, RoleState, Scenario, SessionTickets, Step, Variant,
+    Buffer, Cipher, Function, RetryContent, RoleState, Scenario, SessionTickets, Step, Variant,
 };
 
 /// How a case was set up.
@@ -101,7 +101,7 @@ pub struct Attempt {
     /// Whether the bytes stand where those of the call before stood. What stood there is overwritten.
     pub buffer: Buffer,
     /// Whether they are those that the write began with.
-    pub content: Content,
+    pub content: RetryContent,
 }
 
 impl Attempt {
@@ -112,7 +112,7 @@ impl Attempt {
             function,
             argument,
             buffer: Buffer::Same,
-            content: Content::Same,
+            content: RetryContent::Same,
         }
     }
 }
@@ -129,7 +129,7 @@ pub enum Verb {
 
 impl Verb {
     /// The word in traces.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Write => "write",
             Self::Retry => "retry",

@@ -19,7 +19,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-pub use content::{Content, LEFT, Pattern, Segment};
+pub use content::{Content, Pattern, Segment, VACATED};
 pub use evidence::{Argument, Asked, Attempt, Interface, Setting, Verb};
 pub use message::{AlertSeen, MessageKind, MessageSeen};
 pub use queue::QueueEntry;
@@ -27,7 +27,7 @@ pub use record::{Body, Flaw, Portion, Protection, RecordSeen, assign};
 pub use stream::Stream;
 
 use crate::limits::Limit;
-use crate::link::{Errno, Mark, Traffic};
+use crate::transport::{Errno, Mark, Traffic};
 
 /// Everything that happened in one case.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub struct Trace {
     /// What the library did to its process beside what it was asked for, as in `wrote to standard
     /// output`. Only seen where it has a process of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub aside: Vec<String>,
+    pub side_effects: Vec<String>,
     /// What was left out once the trace had been judged; nothing if it is whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<LeftOut>,
@@ -85,7 +85,7 @@ pub struct Entry {
     pub traffic: Option<Traffic>,
     /// Whether the call changed the bytes that it was to write, which are the caller's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub scribbled: bool,
+    pub caller_buffer_modified: bool,
     /// Which stretch of the wire belongs to this entry; lengths of handshake messages differ from
     /// run to run, so this is no part of what is compared.
     #[serde(skip)]
@@ -113,7 +113,7 @@ impl Entry {
             taken: Vec::new(),
             asked: Asked::Nothing,
             traffic: None,
-            scribbled: false,
+            caller_buffer_modified: false,
             from: Mark::default(),
             to: Mark::default(),
             taken_to: 0,

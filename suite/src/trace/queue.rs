@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::link::Errno;
+use crate::transport::Errno;
 
 /// An entry of an error queue, by the names of its library and of its reason; in files as in `ssl:bad length`. Names are in lower
 /// case, with spaces: numbers differ between libraries.

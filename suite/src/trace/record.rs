@@ -237,7 +237,7 @@ enum Reach {
 
 /// The records up to the first that does not open, and what follows it as one.
 fn readable(records: &[wire::Record]) -> impl Iterator<Item = (&wire::Record, Reach)> {
-    let sealed = |record: &wire::Record| record.content == wire::Content::Unopened;
+    let sealed = |record: &wire::Record| record.content == wire::RecordContent::Unopened;
     let count = records
         .iter()
         .position(sealed)
@@ -310,8 +310,8 @@ impl Inspector {
         {
             flaws.push(Flaw::ContentTooLong);
         }
-        let mut vouched = matches!(record.content, wire::Content::Opened(_));
-        if let wire::Content::Plain(fragment) = &record.content {
+        let mut vouched = matches!(record.content, wire::RecordContent::Opened(_));
+        if let wire::RecordContent::Plain(fragment) = &record.content {
             vouched = fragment.content_type != ContentType::ApplicationData;
             // TLS 1.3 has these in clear wherever they come (RFC 8446, section 5).
             let is_filler = fragment.content_type == ContentType::ChangeCipherSpec
@@ -348,13 +348,17 @@ fn body(record: &wire::Record, stream: &mut Stream) -> Body {
         reason: reason.to_owned(),
     };
     match &record.content {
-        wire::Content::Incomplete => Body::Incomplete { content_type, wire },
-        wire::Content::Garbage => Body::Garbage,
-        wire::Content::NoKey => Body::NoKey { content_type },
-        wire::Content::Unsupported => sealed("its cipher is not known here"),
-        wire::Content::Unopened => sealed("it does not open"),
-        wire::Content::Plain(fragment) => read_body(fragment, wire, Protection::Clear, stream),
-        wire::Content::Opened(fragment) => read_body(fragment, wire, Protection::Sealed, stream),
+        wire::RecordContent::Incomplete => Body::Incomplete { content_type, wire },
+        wire::RecordContent::Garbage => Body::Garbage,
+        wire::RecordContent::NoKey => Body::NoKey { content_type },
+        wire::RecordContent::Unsupported => sealed("its cipher is not known here"),
+        wire::RecordContent::Unopened => sealed("it does not open"),
+        wire::RecordContent::Plain(fragment) => {
+            read_body(fragment, wire, Protection::Clear, stream)
+        }
+        wire::RecordContent::Opened(fragment) => {
+            read_body(fragment, wire, Protection::Sealed, stream)
+        }
     }
 }
 
@@ -487,7 +491,7 @@ mod tests {
                 length: 23,
             }),
             received: 28,
-            content: wire::Content::Unopened,
+            content: wire::RecordContent::Unopened,
             nonce: wire::Nonce::default(),
         };
         let records = [record(0, 0x0300), record(28, 0xc392)];

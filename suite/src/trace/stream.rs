@@ -4,7 +4,7 @@
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
-use super::content::{Content, LEFT, Pattern, Segment};
+use super::content::{Content, Pattern, Segment, VACATED};
 
 /// What one end has offered to send so far, and how much of it the reader has seen.
 #[derive(Debug, Clone, Default)]
@@ -134,7 +134,7 @@ impl Stream {
         if let Some(segment) = here.or_else(|| self.a_few(bytes)) {
             return segment;
         }
-        let left = bytes.iter().take_while(|&&byte| byte == LEFT).count();
+        let left = bytes.iter().take_while(|&&byte| byte == VACATED).count();
         if left >= RECOGNISABLE {
             return Segment::Left { len: left };
         }

@@ -17,7 +17,7 @@ use super::{
     RecordSeen, Stored, Trace, Want,
 };
 use crate::limits::{LINE, shortened};
-use crate::link::Errno;
+use crate::transport::Errno;
 
 /// Columns before the return value.
 const ACTION_WIDTH: usize = 34;
@@ -33,7 +33,7 @@ impl fmt::Display for Trace {
         {
             writeln!(f, "  … {entries} entries and {records} records more")?;
         }
-        for what in &self.aside {
+        for what in &self.side_effects {
             writeln!(f, "  the library {what}")?;
         }
         Ok(())

@@ -5,10 +5,10 @@
 use std::cell::OnceCell;
 
 use super::cbc::MacOrder;
-use super::handshake::{Event, Message, Reassembly, ServerHello};
+use super::handshake::{HandshakeEvent, Message, Reassembly, ServerHello};
 use super::keylog::{KeyLog, Random, TrafficSecrets};
 use super::opener::Opener;
-use super::record::{Content, ContentType, Fragment, Frame, Nonce};
+use super::record::{ContentType, Fragment, Frame, Nonce, RecordContent};
 use super::schedule::{TrafficKeys, key_block, updated_secret};
 use super::suites::{Suite, Version};
 use super::{Agreement, Pair, Sender};
@@ -90,14 +90,16 @@ impl<'k> Connection<'k> {
     }
 
     /// Reads the next record that completed in either direction.
-    pub(super) fn read(&mut self, sender: Sender, frame: &Frame<'_>) -> (Content, Nonce) {
+    pub(super) fn read(&mut self, sender: Sender, frame: &Frame<'_>) -> (RecordContent, Nonce) {
         let mut content = self.open(sender, frame);
         let nonce = match (&content, &mut self.halves[sender].protection) {
-            (Content::Opened(_), Protection::Keys { opener, .. }) => opener.nonce(frame),
-            (Content::Unopened, Protection::Keys { opener, .. }) => opener.nonce_of_unopened(frame),
+            (RecordContent::Opened(_), Protection::Keys { opener, .. }) => opener.nonce(frame),
+            (RecordContent::Unopened, Protection::Keys { opener, .. }) => {
+                opener.nonce_of_unopened(frame)
+            }
             _ => Nonce::New,
         };
-        if let Content::Plain(fragment) | Content::Opened(fragment) = &mut content {
+        if let RecordContent::Plain(fragment) | RecordContent::Opened(fragment) = &mut content {
             match fragment.content_type {
                 ContentType::ChangeCipherSpec => self.on_change_cipher_spec(sender),
                 ContentType::Handshake => {
@@ -120,7 +122,7 @@ impl<'k> Connection<'k> {
             .is_some_and(|negotiated| negotiated.version == Some(Version::Tls13))
     }
 
-    fn open(&mut self, sender: Sender, frame: &Frame<'_>) -> Content {
+    fn open(&mut self, sender: Sender, frame: &Frame<'_>) -> RecordContent {
         let is_data = frame.header.content_type == ContentType::ApplicationData;
         let is_tls13 = self.is_tls13();
         // RFC 8446, section 5: a protected record says application_data outside, and only a protected one does.
@@ -129,10 +131,10 @@ impl<'k> Connection<'k> {
         }
         let is_early_data = is_data && (is_tls13 || self.negotiated.is_none());
         match &mut self.halves[sender].protection {
-            Protection::None if is_early_data => Content::NoKey,
+            Protection::None if is_early_data => RecordContent::NoKey,
             Protection::None => plain(frame),
-            Protection::NoKey => Content::NoKey,
-            Protection::Unsupported => Content::Unsupported,
+            Protection::NoKey => RecordContent::NoKey,
+            Protection::Unsupported => RecordContent::Unsupported,
             Protection::Keys { opener, traffic } => {
                 let epoch = traffic.as_mut().map(|traffic| &mut traffic.epoch);
                 match (opener.open(frame), epoch) {
@@ -140,13 +142,13 @@ impl<'k> Connection<'k> {
                         if let Some(Epoch::Handshake { may_skip }) = epoch {
                             *may_skip = false;
                         }
-                        Content::Opened(fragment)
+                        RecordContent::Opened(fragment)
                     }
                     (None, Some(Epoch::Handshake { may_skip: true })) => {
                         opener.uncount();
-                        Content::NoKey
+                        RecordContent::NoKey
                     }
-                    (None, _) => Content::Unopened,
+                    (None, _) => RecordContent::Unopened,
                 }
             }
         }
@@ -172,14 +174,14 @@ impl<'k> Connection<'k> {
         let (messages, events) = self.halves[sender].handshake.feed(plaintext);
         for event in events {
             match event {
-                Event::ClientHello(hello) => {
+                HandshakeEvent::ClientHello(hello) => {
                     self.client_random = Some(hello.random);
                     self.early_data = hello.early_data;
                 }
-                Event::ServerHello(hello) => self.on_server_hello(&hello),
-                Event::HelloRetryRequest => self.on_hello_retry_request(),
-                Event::Finished => self.on_finished(sender),
-                Event::KeyUpdate => self.on_key_update(sender),
+                HandshakeEvent::ServerHello(hello) => self.on_server_hello(&hello),
+                HandshakeEvent::HelloRetryRequest => self.on_hello_retry_request(),
+                HandshakeEvent::Finished => self.on_finished(sender),
+                HandshakeEvent::KeyUpdate => self.on_key_update(sender),
             }
         }
         messages
@@ -323,7 +325,7 @@ impl Negotiated {
     }
 }
 
-fn plain(frame: &Frame<'_>) -> Content {
+fn plain(frame: &Frame<'_>) -> RecordContent {
     let plaintext = frame.body.to_vec();
-    Content::Plain(Fragment::new(frame.header.content_type, plaintext))
+    RecordContent::Plain(Fragment::new(frame.header.content_type, plaintext))
 }

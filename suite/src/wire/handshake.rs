@@ -71,7 +71,7 @@ impl fmt::Display for Message {
 }
 
 /// What a whole message changes for the records after it.
-pub(super) enum Event {
+pub(super) enum HandshakeEvent {
     ClientHello(ClientHello),
     ServerHello(ServerHello),
     HelloRetryRequest,
@@ -103,7 +103,7 @@ pub(super) struct Reassembly {
 
 impl Reassembly {
     /// Takes one record's plaintext; answers the messages in it and what the whole ones change, in order.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> (Vec<Message>, Vec<Event>) {
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> (Vec<Message>, Vec<HandshakeEvent>) {
         let (mut messages, mut events) = (Vec::new(), Vec::new());
         while let Some(&first) = bytes.first() {
             let begins = self.partial.is_empty();
@@ -141,22 +141,22 @@ impl Reassembly {
 
 impl Message {
     /// Notes that the message is whole, and reads it if it matters.
-    fn complete(&mut self, whole: &[u8]) -> Option<Event> {
+    fn complete(&mut self, whole: &[u8]) -> Option<HandshakeEvent> {
         self.completes = true;
         let body = whole.get(HEADER_LEN..).unwrap_or_default();
         match self.kind {
-            HandshakeType::ClientHello => ClientHello::parse(body).map(Event::ClientHello),
+            HandshakeType::ClientHello => ClientHello::parse(body).map(HandshakeEvent::ClientHello),
             HandshakeType::ServerHello => match ServerHello::parse(body)? {
                 hello if hello.random == HELLO_RETRY_REQUEST => {
                     self.kind = HandshakeType::HelloRetryRequest;
-                    Some(Event::HelloRetryRequest)
+                    Some(HandshakeEvent::HelloRetryRequest)
                 }
-                hello => Some(Event::ServerHello(hello)),
+                hello => Some(HandshakeEvent::ServerHello(hello)),
             },
-            HandshakeType::Finished => Some(Event::Finished),
+            HandshakeType::Finished => Some(HandshakeEvent::Finished),
             HandshakeType::KeyUpdate => {
                 self.key_update = body.first().copied().map(KeyUpdateRequest::from);
-                Some(Event::KeyUpdate)
+                Some(HandshakeEvent::KeyUpdate)
             }
             _ => None,
         }

@@ -3,7 +3,7 @@
 //! suspect.
 //!
 //! ```
-//! use writeproof::wire::{Content, KeyLog, Sender, read};
+//! use writeproof::wire::{RecordContent, KeyLog, Sender, read};
 //!
 //! let keylog = KeyLog::parse("# no secrets\n")?;
 //! let view = read([(Sender::Client, &[21, 3, 3, 0, 2, 1][..]), (Sender::Client, &[0])], &keylog);
@@ -34,7 +34,7 @@ pub use alert::{Alert, AlertDescription, AlertLevel};
 pub use handshake::{HandshakeType, KeyUpdateRequest, Message};
 pub use keylog::{KeyLog, KeyLogError};
 pub use record::{
-    Content, ContentType, Fragment, HEADER_LEN, Header, MAX_FRAGMENT_LEN, Nonce, Record,
+    ContentType, Fragment, HEADER_LEN, Header, MAX_FRAGMENT_LEN, Nonce, Record, RecordContent,
 };
 
 use connection::Connection;
@@ -94,7 +94,7 @@ pub struct Agreement {
 ///
 /// `events` are the tapped bytes in the order in which they went over the link, both directions interleaved; how they
 /// are cut does not matter. The order between the directions does: keys change with the hellos of both
-/// sides, so bytes have to come no earlier than what they answer. Never fails: what cannot be read says so in its [`Content`].
+/// sides, so bytes have to come no earlier than what they answer. Never fails: what cannot be read says so in its [`RecordContent`].
 pub fn read<'a>(events: impl IntoIterator<Item = (Sender, &'a [u8])>, keylog: &KeyLog) -> View {
     read_agreed(events, keylog).0
 }

@@ -67,7 +67,7 @@ pub struct Record {
     /// Bytes of this record that came, header included.
     pub received: usize,
     /// What is in it.
-    pub content: Content,
+    pub content: RecordContent,
     /// Whether it was sealed with a nonce, or an initialisation vector, that an earlier record under the same
     /// keys had. Of a record that does not open this is known only if it opens under the number of an earlier one.
     pub nonce: Nonce,
@@ -85,7 +85,7 @@ pub enum Nonce {
 
 /// What a record turned out to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum RecordContent {
     /// The stream ended inside the record; only the last one of a direction can be like this.
     Incomplete,
     /// The header belongs to no record of TLS: an unknown type, or a length above [`MAX_FRAGMENT_LEN`]. Reading stops there; this
@@ -126,14 +126,17 @@ impl Record {
     /// Whether all bytes that the header announces came.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        !matches!(self.content, Content::Incomplete | Content::Garbage)
+        !matches!(
+            self.content,
+            RecordContent::Incomplete | RecordContent::Garbage
+        )
     }
 
     /// The plaintext, if the record was sent without protection or could be opened.
     #[must_use]
     pub fn fragment(&self) -> Option<&Fragment> {
         match &self.content {
-            Content::Plain(fragment) | Content::Opened(fragment) => Some(fragment),
+            RecordContent::Plain(fragment) | RecordContent::Opened(fragment) => Some(fragment),
             _ => None,
         }
     }
@@ -142,17 +145,18 @@ impl Record {
     #[must_use]
     pub fn is_protected(&self) -> Option<bool> {
         match self.content {
-            Content::Incomplete | Content::Garbage => None,
-            Content::Plain(_) => Some(false),
-            Content::Opened(_) | Content::NoKey | Content::Unsupported | Content::Unopened => {
-                Some(true)
-            }
+            RecordContent::Incomplete | RecordContent::Garbage => None,
+            RecordContent::Plain(_) => Some(false),
+            RecordContent::Opened(_)
+            | RecordContent::NoKey
+            | RecordContent::Unsupported
+            | RecordContent::Unopened => Some(true),
         }
     }
 }
 
 impl Fragment {
-    /// Content without padding, not yet looked into.
+    /// RecordContent without padding, not yet looked into.
     pub(super) fn new(content_type: ContentType, plaintext: Vec<u8>) -> Self {
         Self {
             content_type,
@@ -238,12 +242,12 @@ impl Framer {
     /// What is left at the end of the stream: a part of a record, garbage, or nothing.
     pub(super) fn finish(self) -> Option<Record> {
         let (header, received, content) = match self.garbage {
-            Some(header) => (Some(header), self.garbage_len, Content::Garbage),
+            Some(header) => (Some(header), self.garbage_len, RecordContent::Garbage),
             None if self.given || self.partial.is_empty() => return None,
             None => (
                 Header::parse(&self.partial),
                 self.partial.len(),
-                Content::Incomplete,
+                RecordContent::Incomplete,
             ),
         };
         Some(Record {

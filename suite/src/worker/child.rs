@@ -20,18 +20,18 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
 use nix::time::ClockId;
 
-use super::Limits;
+use super::WorkerLimits;
 use super::confine::{self, confine, limit_cpu};
-use super::protocol::{Arrived, Done, Received, Reply, Request, Wanted, receive, send};
-use super::whereabouts::Shared;
+use super::crash_context::Shared;
+use super::protocol::{Done, LoadReport, Received, Reply, Request, Wanted, receive, send};
 use crate::backend::libssl::Libssl;
 use crate::backend::{Backend, Backends};
 use crate::limits::{self, Limit};
-use crate::link;
+use crate::runner::{self, Watch};
 use crate::scenario::{Scenario, Variant};
-use crate::stage::{self, Watch};
-use crate::subject::Printed;
+use crate::target::Printed;
 use crate::trace::Asked;
+use crate::transport;
 
 /// How a worker ends when it cannot say why: its socket is gone, or the library has to be stopped in
 /// the middle of a call.
@@ -41,9 +41,9 @@ pub(super) mod status {
     pub(in crate::worker) const NO_SENSE: i32 = 0xc3;
 }
 
-/// Serves as a worker; `whereabouts` is the number of the descriptor that was handed over for it.
-pub fn serve(whereabouts: RawFd) -> ! {
-    let ended = work(whereabouts);
+/// Serves as a worker; `crash_context` is the number of the descriptor that was handed over for it.
+pub fn serve(crash_context: RawFd) -> ! {
+    let ended = work(crash_context);
     // Nobody asks for more, or nobody listens any more. Exit handlers of a foreign library, which may
     // have done anything, are not called.
     leave(match ended {
@@ -58,7 +58,7 @@ fn leave(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-fn work(whereabouts: RawFd) -> io::Result<()> {
+fn work(crash_context: RawFd) -> io::Result<()> {
     // Never closed by us: a library may have done so, and its number may be another's by then.
     let socket = ManuallyDrop::new(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?));
     let lifeline = Lifeline::of(&socket)?;
@@ -68,9 +68,9 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
     // A library that reads standard input finds nothing there.
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     // SAFETY: the descriptor was handed over for this, and nobody else uses it.
-    let whereabouts = Shared::new(unsafe { File::from_raw_fd(whereabouts) })?;
-    whereabouts.note_touched_guards()?;
-    link::set_last_resort(|| leave(status::SPINNING));
+    let crash_context = Shared::new(unsafe { File::from_raw_fd(crash_context) })?;
+    crash_context.note_touched_guards()?;
+    transport::set_last_resort(|| leave(status::SPINNING));
 
     let Received {
         message: Request::Load(wanted, limits),
@@ -81,9 +81,9 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
     };
     // SAFETY: nothing is run on this signal: a library that prints too much is refused, not ended.
     let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
-    let unconfined = confine(&confine::Limits {
+    let unconfined = confine(&confine::ResourceLimits {
         memory: limits.memory,
-        file_size: Limits::PRINTED,
+        file_size: WorkerLimits::PRINTED,
     });
     let mut watchdog = Watchdog::new(limits);
     watchdog.begin();
@@ -110,7 +110,7 @@ fn work(whereabouts: RawFd) -> io::Result<()> {
         for &variant in cases.variants.iter() {
             watchdog.begin();
             let watch = Looking {
-                whereabouts: &whereabouts,
+                crash_context: &crash_context,
                 lifeline: &lifeline,
                 free: cases.free,
             };
@@ -129,13 +129,13 @@ fn open(wanted: &Wanted, unconfined: Vec<String>) -> Result<(Arc<dyn Backend>, R
     match wanted {
         Wanted::File(source) => {
             let libssl = Libssl::open(source).map_err(|error| error.to_string())?;
-            let arrived = Arrived {
+            let load_report = LoadReport {
                 about: libssl.about().clone(),
                 loaded: libssl.loaded().clone(),
                 unconfined,
                 printed: Printed::default(),
             };
-            Ok((Arc::new(libssl), Reply::Loaded(Box::new(arrived))))
+            Ok((Arc::new(libssl), Reply::Loaded(Box::new(load_report))))
         }
         Wanted::OwnPart(id) => {
             let opened = Backends::open(id).ok_or_else(|| format!("{id} is no backend"))?;
@@ -152,12 +152,12 @@ fn open(wanted: &Wanted, unconfined: Vec<String>) -> Result<(Arc<dyn Backend>, R
 struct Watchdog {
     /// By SIGKILL: any other signal can be blocked.
     timer: Option<Timer>,
-    limits: Limits,
+    limits: WorkerLimits,
 }
 
 impl Watchdog {
     /// Where the system gives no timer, processor time alone is limited.
-    fn new(limits: Limits) -> Self {
+    fn new(limits: WorkerLimits) -> Self {
         let event = SigEvent::new(SigevNotify::SigevSignal {
             signal: Signal::SIGKILL,
             si_value: 0,
@@ -172,7 +172,7 @@ impl Watchdog {
     fn begin(&mut self) {
         // Where this process was born with a lower limit, that one holds.
         let _ = limit_cpu(self.limits.time.as_secs() + 1);
-        self.set(self.limits.patience() + Duration::from_secs(1));
+        self.set(self.limits.deadline() + Duration::from_secs(1));
     }
 
     /// It has come back.
@@ -196,18 +196,18 @@ fn run(
     before: &Surroundings,
 ) -> Reply {
     let begun = confine::used_processor_time();
-    let ran = stage::run_watched(backend, scenario, variant, watch);
+    let ran = runner::run_watched(backend, scenario, variant, watch);
     print_what_is_held_back();
     match ran {
         Ok(mut trace) => {
             let now = Surroundings::now();
-            trace.aside = before.changes(&now);
+            trace.side_effects = before.changes(&now);
             // A thread that is left behind is nobody's fault, but what it does must not happen to other
             // cases. Not told: one that is about to end may still be there or not.
             let is_full = trace.stopped() == Some(Limit::Memory);
-            let retire = is_full || !trace.aside.is_empty() || now.threads > before.threads;
+            let retire = is_full || !trace.side_effects.is_empty() || now.threads > before.threads;
             let used = confine::used_processor_time();
-            Reply::Ran(Done {
+            Reply::RunOutcome(Done {
                 trace,
                 retire,
                 printed: now.streams.iter().flatten().any(|stream| stream.length > 0),
@@ -227,7 +227,7 @@ fn print_what_is_held_back() {
 
 /// Writes down what the library is called for.
 struct Looking<'a> {
-    whereabouts: &'a Shared,
+    crash_context: &'a Shared,
     lifeline: &'a Lifeline,
     free: bool,
 }
@@ -238,7 +238,7 @@ impl Watch for Looking<'_> {
         if !self.lifeline.holds() {
             leave(status::SOCKET_GONE);
         }
-        self.whereabouts.write(step, action, asked);
+        self.crash_context.write(step, action, asked);
     }
 
     fn frees(&self) -> bool {

@@ -17,7 +17,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// What a worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct ResourceLimits {
     /// Memory that it may allocate, in bytes; what it had when it was confined counts. More is
     /// refused: `malloc` answers null.
     pub memory: Option<u64>,
@@ -40,7 +40,7 @@ const NO_CORE: u64 = 1;
 ///
 /// To be called while this process has one thread only: Landlock knows no others.
 #[must_use]
-pub fn confine(limits: &Limits) -> Vec<String> {
+pub fn confine(limits: &ResourceLimits) -> Vec<String> {
     let mut kept = Vec::new();
     let mut note = |what: &str, done: Result<(), String>| {
         if let Err(reason) = done {

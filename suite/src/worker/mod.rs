@@ -3,17 +3,17 @@
 //!
 //! In flow the file of a library and cases; out flow traces. Over a socket go requests and replies
 //! (`protocol`); beside it stands a small file in memory that says what the library was last called
-//! for (`whereabouts`), and two that take what it prints. A worker gives up what it does not need
+//! for (`crash_context`), and two that take what it prints. A worker gives up what it does not need
 //! before it loads the library ([`confine`]).
 
 pub mod confine;
 
 mod child;
+mod crash_context;
 mod pace;
 mod pool;
 mod process;
 mod protocol;
-mod whereabouts;
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ use serde::{Deserialize, Serialize};
 
 pub use child::serve;
 pub use pool::{StartError, Workers};
-pub use process::end_all;
-pub use protocol::Arrived;
+pub use process::kill_all;
+pub use protocol::LoadReport;
 
 /// What a worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
+pub struct WorkerLimits {
     /// The most time for loading the library and for each case; a library that has finished cases gets less for the next
     /// one, as they show how long a case takes. A worker that sleeps has so much of wall time; one that is busy so much of
     /// processor time, so that a loaded machine makes no case hang.
@@ -35,7 +35,7 @@ pub struct Limits {
     pub memory: Option<u64>,
 }
 
-impl Limits {
+impl WorkerLimits {
     /// Far more than any case needs: a case takes a few milliseconds, and a worker some 50 MiB.
     pub const DEFAULT: Self = Self {
         time: Duration::from_secs(5),
@@ -43,7 +43,7 @@ impl Limits {
     };
 
     /// How long a worker is waited for in any case, whatever the machine has given it: ten times as long.
-    pub(crate) fn patience(&self) -> Duration {
+    pub(crate) fn deadline(&self) -> Duration {
         self.time.saturating_mul(10)
     }
 
@@ -51,7 +51,7 @@ impl Limits {
     pub const PRINTED: u64 = 1 << 20;
 }
 
-impl Default for Limits {
+impl Default for WorkerLimits {
     fn default() -> Self {
         Self::DEFAULT
     }

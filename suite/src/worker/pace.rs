@@ -7,7 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Limits;
+use super::WorkerLimits;
 
 /// A case gets so many times what the library's cases take on average,
 const TIMES_AVERAGE: u32 = 100;
@@ -25,7 +25,7 @@ const OFTEN: u32 = 8;
 /// How long the cases of one library took.
 #[derive(Debug)]
 pub(super) struct Pace {
-    limits: Limits,
+    limits: WorkerLimits,
     cases: Mutex<Cases>,
 }
 
@@ -39,7 +39,7 @@ struct Cases {
 
 impl Pace {
     /// No case was run yet.
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: WorkerLimits) -> Self {
         Self {
             limits,
             cases: Mutex::default(),
@@ -61,9 +61,9 @@ impl Pace {
     }
 
     /// What the next case may use.
-    pub(super) fn limits(&self) -> Limits {
+    pub(super) fn limits(&self) -> WorkerLimits {
         let cases = *self.cases.lock().unwrap_or_else(PoisonError::into_inner);
-        Limits {
+        WorkerLimits {
             time: cases
                 .time()
                 .map_or(self.limits.time, |time| time.min(self.limits.time)),
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     fn time_after(milliseconds: &[u64]) -> Duration {
-        let pace = Pace::new(Limits {
+        let pace = Pace::new(WorkerLimits {
             time: Duration::from_secs(5),
             memory: None,
         });
@@ -118,13 +118,13 @@ mod tests {
 
     #[test]
     fn a_library_that_hangs_often_gets_the_least() {
-        let pace = Pace::new(Limits::DEFAULT);
+        let pace = Pace::new(WorkerLimits::DEFAULT);
         let time_after_another = || {
             pace.hung();
             pace.limits().time
         };
         let times: Vec<Duration> = (0..OFTEN).map(|_| time_after_another()).collect();
-        assert_eq!(times[6..], [Limits::DEFAULT.time, LEAST]);
+        assert_eq!(times[6..], [WorkerLimits::DEFAULT.time, LEAST]);
     }
 
     #[test]

@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use super::Limits;
+use super::WorkerLimits;
 use super::pace::Pace;
-use super::process::{Answer, Death, End, Process};
-use super::protocol::{Arrived, Cases, Done, Reply, Wanted};
+use super::process::{Answer, End, Process, WorkerExit};
+use super::protocol::{Cases, Done, LoadReport, Reply, Wanted};
 use crate::backend::About;
-use crate::backend::libssl::Source;
+use crate::backend::libssl::LibrarySource;
 use crate::limits::Limit;
+use crate::runner::RunnerError;
 use crate::scenario::{Scenario, Variant};
-use crate::stage::StageError;
-use crate::subject::{Printed, Ran, Subject};
+use crate::target::{Printed, RunOutcome, Target};
 use crate::trace::{Entry, Interface, Outcome, Setting, Trace};
 
 /// A library in worker processes: a foreign one, or one that is a part of this program.
@@ -25,13 +25,13 @@ pub struct Workers {
     wanted: Wanted,
     /// The file that it is in, as it was when the first worker began.
     version: Option<FileVersion>,
-    limits: Limits,
+    limits: WorkerLimits,
     /// How long its cases took.
     pace: Pace,
     about: About,
     interface: Interface,
     /// What was loaded; nothing of a part of this program.
-    arrived: Option<Arrived>,
+    load_report: Option<LoadReport>,
     /// Workers that nobody uses at the moment.
     idle: Mutex<Vec<Process>>,
 }
@@ -78,10 +78,14 @@ impl Workers {
     ///
     /// # Errors
     /// [`StartError`], if it cannot be used.
-    pub fn start(program: &Path, source: &Source, limits: &Limits) -> Result<Self, StartError> {
+    pub fn start(
+        program: &Path,
+        source: &LibrarySource,
+        limits: &WorkerLimits,
+    ) -> Result<Self, StartError> {
         // A worker stands in another folder.
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let source = Source {
+        let source = LibrarySource {
             path: absolute(&source.path),
             libcrypto: source.libcrypto.as_deref().map(absolute),
             ..source.clone()
@@ -98,15 +102,23 @@ impl Workers {
     ///
     /// # Errors
     /// [`StartError`], if it cannot be used.
-    pub fn of_own_part(program: &Path, id: &str, limits: &Limits) -> Result<Self, StartError> {
+    pub fn of_own_part(
+        program: &Path,
+        id: &str,
+        limits: &WorkerLimits,
+    ) -> Result<Self, StartError> {
         Self::begin(program, Wanted::OwnPart(id.to_owned()), limits)
     }
 
-    fn begin(program: &Path, wanted: Wanted, limits: &Limits) -> Result<Self, StartError> {
+    fn begin(program: &Path, wanted: Wanted, limits: &WorkerLimits) -> Result<Self, StartError> {
         let version = FileVersion::of(wanted.file(program));
         let (process, ready) = load(program, &wanted, *limits)?;
-        let (about, interface, arrived) = match ready {
-            Ready::Loaded(arrived) => (arrived.about.clone(), Interface::Libssl, Some(*arrived)),
+        let (about, interface, load_report) = match ready {
+            Ready::Loaded(load_report) => (
+                load_report.about.clone(),
+                Interface::Libssl,
+                Some(*load_report),
+            ),
             Ready::OwnPart(about, interface) => (*about, interface, None),
         };
         Ok(Self {
@@ -117,7 +129,7 @@ impl Workers {
             pace: Pace::new(*limits),
             about,
             interface,
-            arrived,
+            load_report,
             idle: Mutex::new(vec![process]),
         })
     }
@@ -127,7 +139,7 @@ impl Workers {
     }
 
     /// Runs cases in a worker; answers as many results as there are before it dies or must not go on.
-    fn attempt(&self, cases: Cases<'_>, worker: Worker) -> Result<Attempt, StageError> {
+    fn attempt(&self, cases: Cases<'_>, worker: Worker) -> Result<WorkerAttempt, RunnerError> {
         let idle = match worker {
             Worker::Any => self.idle().pop(),
             Worker::New => None,
@@ -136,40 +148,40 @@ impl Workers {
             Some(process) => process,
             None if FileVersion::of(self.wanted.file(&self.program)) != self.version => {
                 let file = self.wanted.file(&self.program);
-                return Err(StageError::Changed(file.to_owned()));
+                return Err(RunnerError::Changed(file.to_owned()));
             }
             None => match load(&self.program, &self.wanted, self.limits) {
                 Ok((process, _)) => process,
                 Err(error @ StartError::Start { .. }) => {
-                    return Err(StageError::Worker(error.to_string()));
+                    return Err(RunnerError::Worker(error.to_string()));
                 }
                 Err(again) => {
-                    let death = Death::at_loading(&again);
-                    return Ok(Attempt {
+                    let exit = WorkerExit::at_loading(&again);
+                    return Ok(WorkerAttempt {
                         ran: Vec::new(),
-                        death: Some((death, Company::Alone)),
+                        exit: Some((exit, Company::Alone)),
                     });
                 }
             },
         };
         let used = process.is_used();
-        let (answers, death) = process.run(cases, &self.pace);
-        if death.as_ref().is_some_and(Death::is_hang) {
+        let (answers, exit) = process.run(cases, &self.pace);
+        if exit.as_ref().is_some_and(WorkerExit::is_hang) {
             self.pace.hung();
         }
         let company = match used || !answers.is_empty() {
             true => Company::Others,
             false => Company::Alone,
         };
-        let mut stays = death.is_none() && worker == Worker::Any;
+        let mut stays = exit.is_none() && worker == Worker::Any;
         let mut ran = Vec::with_capacity(answers.len());
         for answer in answers {
             // What others have left behind, or used up, is not for this case to answer for.
             if (used || !ran.is_empty())
                 && let Some(why) = useless(&answer.reply)
             {
-                let death = Some((Death::useless(why), Company::Others));
-                return Ok(Attempt { ran, death });
+                let exit = Some((WorkerExit::useless(why), Company::Others));
+                return Ok(WorkerAttempt { ran, exit });
             }
             let (one, retire) = told(answer)?;
             stays &= !retire;
@@ -179,9 +191,9 @@ impl Workers {
         if stays {
             self.idle().push(process);
         }
-        Ok(Attempt {
+        Ok(WorkerAttempt {
             ran,
-            death: death.map(|death| (death, company)),
+            exit: exit.map(|exit| (exit, company)),
         })
     }
 
@@ -190,20 +202,20 @@ impl Workers {
         &self,
         scenario: &Scenario,
         variant: Variant,
-        among_others: &Death,
-    ) -> Result<Ran, StageError> {
+        among_others: &WorkerExit,
+    ) -> Result<RunOutcome, RunnerError> {
         // What an earlier case left behind is not this one's: what it does alone counts. That it died is
         // told all the same; in which case that happens may differ with how cases meet in workers.
         let attempt = self.attempt(cases(scenario, &[variant]), Worker::New)?;
-        match (attempt.death, attempt.ran.into_iter().next()) {
-            (Some((death, _)), _) => self.obituary(scenario, variant, death),
+        match (attempt.exit, attempt.ran.into_iter().next()) {
+            (Some((exit, _)), _) => self.obituary(scenario, variant, exit),
             (None, Some(mut ran)) => {
-                ran.trace.aside.push(format!(
+                ran.trace.side_effects.push(format!(
                     "{among_others} in a process that had run other cases, not in one of its own"
                 ));
                 Ok(ran)
             }
-            (None, None) => Err(StageError::Worker("no reply and no death".to_owned())),
+            (None, None) => Err(RunnerError::Worker("no reply and no death".to_owned())),
         }
     }
 
@@ -213,15 +225,15 @@ impl Workers {
         &self,
         scenario: &Scenario,
         variant: Variant,
-        death: Death,
-    ) -> Result<Ran, StageError> {
-        let Death {
+        exit: WorkerExit,
+    ) -> Result<RunOutcome, RunnerError> {
+        let WorkerExit {
             place,
             end,
             printed,
-        } = death;
+        } = exit;
         let place = *place;
-        let freed = place.action == crate::stage::FREE;
+        let freed = place.action == crate::runner::FREE;
         let before = match freed {
             true => scenario.steps.len(),
             false => place.step.saturating_sub(1),
@@ -250,43 +262,47 @@ impl Workers {
         let outcome = match end {
             End::Crashed(how) => Outcome::Crashed(how),
             End::Hung(why) => Outcome::Hung(why),
-            End::Failed(why) => return Err(StageError::Worker(why)),
+            End::Failed(why) => return Err(RunnerError::Worker(why)),
         };
         trace.entries.push(Entry {
             asked: place.asked,
             ..Entry::new(place.step, place.action, outcome)
         });
         tell_printed(&mut trace, &printed);
-        Ok(Ran { trace, printed })
+        Ok(RunOutcome { trace, printed })
     }
 }
 
-impl Subject for Workers {
+impl Target for Workers {
     fn about(&self) -> &About {
         &self.about
     }
 
-    fn arrived(&self) -> Option<&Arrived> {
-        self.arrived.as_ref()
+    fn load_report(&self) -> Option<&LoadReport> {
+        self.load_report.as_ref()
     }
 
-    fn run(&self, scenario: &Scenario, variant: Variant) -> Result<Ran, StageError> {
+    fn run(&self, scenario: &Scenario, variant: Variant) -> Result<RunOutcome, RunnerError> {
         let ran = self.run_all(scenario, &[variant])?;
         let one = ran.into_iter().next();
-        one.ok_or_else(|| StageError::Worker("no reply".to_owned()))
+        one.ok_or_else(|| RunnerError::Worker("no reply".to_owned()))
     }
 
-    fn run_all(&self, scenario: &Scenario, variants: &[Variant]) -> Result<Vec<Ran>, StageError> {
-        let mut done: Vec<Ran> = Vec::with_capacity(variants.len());
+    fn run_all(
+        &self,
+        scenario: &Scenario,
+        variants: &[Variant],
+    ) -> Result<Vec<RunOutcome>, RunnerError> {
+        let mut done: Vec<RunOutcome> = Vec::with_capacity(variants.len());
         // Each round does one case at least.
         while let left @ [_, ..] = &variants[done.len()..] {
             let attempt = self.attempt(cases(scenario, left), Worker::Any)?;
             let died_of = left.get(attempt.ran.len());
             done.extend(attempt.ran);
-            if let (Some((death, company)), Some(&variant)) = (attempt.death, died_of) {
+            if let (Some((exit, company)), Some(&variant)) = (attempt.exit, died_of) {
                 done.push(match company {
-                    Company::Alone => self.obituary(scenario, variant, death)?,
-                    Company::Others => self.alone(scenario, variant, &death)?,
+                    Company::Alone => self.obituary(scenario, variant, exit)?,
+                    Company::Others => self.alone(scenario, variant, &exit)?,
                 });
             }
         }
@@ -306,7 +322,7 @@ impl Wanted {
 
 /// What a worker says of a library that stands ready.
 enum Ready {
-    Loaded(Box<Arrived>),
+    Loaded(Box<LoadReport>),
     OwnPart(Box<About>, Interface),
 }
 
@@ -332,10 +348,10 @@ enum Worker {
 }
 
 /// What came of running cases in a worker.
-struct Attempt {
-    ran: Vec<Ran>,
+struct WorkerAttempt {
+    ran: Vec<RunOutcome>,
     /// How the worker died of the next case, if it did, and whether others may have to do with it.
-    death: Option<(Death, Company)>,
+    exit: Option<(WorkerExit, Company)>,
 }
 
 /// What a worker had run before the case that it died of.
@@ -359,7 +375,7 @@ fn cases<'a>(scenario: &'a Scenario, variants: &'a [Variant]) -> Cases<'a> {
 fn useless(reply: &Reply) -> Option<String> {
     match reply {
         Reply::Failed(reason) => Some(reason.clone()),
-        Reply::Ran(Done { trace, .. }) => {
+        Reply::RunOutcome(Done { trace, .. }) => {
             let limit = trace.stopped().filter(|limit| *limit == Limit::Memory)?;
             Some(limit.to_string())
         }
@@ -368,32 +384,36 @@ fn useless(reply: &Reply) -> Option<String> {
 }
 
 /// The result in a reply, and whether the worker must not be asked again.
-fn told(answer: Answer) -> Result<(Ran, bool), StageError> {
+fn told(answer: Answer) -> Result<(RunOutcome, bool), RunnerError> {
     let Answer {
         reply,
         printed,
         stray,
     } = answer;
     match reply {
-        Reply::Ran(Done {
+        Reply::RunOutcome(Done {
             mut trace, retire, ..
         }) => {
             tell_printed(&mut trace, &printed);
             if stray {
                 let what = "wrote into a descriptor that is not its own";
-                trace.aside.push(what.to_owned());
+                trace.side_effects.push(what.to_owned());
             }
-            Ok((Ran { trace, printed }, retire || stray))
+            Ok((RunOutcome { trace, printed }, retire || stray))
         }
-        Reply::Failed(reason) => Err(StageError::Worker(reason)),
-        other => Err(StageError::Worker(format!(
+        Reply::Failed(reason) => Err(RunnerError::Worker(reason)),
+        other => Err(RunnerError::Worker(format!(
             "a reply out of turn: {other:?}"
         ))),
     }
 }
 
 /// Starts a worker and has it get the library ready.
-fn load(program: &Path, wanted: &Wanted, limits: Limits) -> Result<(Process, Ready), StartError> {
+fn load(
+    program: &Path,
+    wanted: &Wanted,
+    limits: WorkerLimits,
+) -> Result<(Process, Ready), StartError> {
     let mut process = Process::start(program, limits).map_err(|error| StartError::Start {
         program: program.to_owned(),
         source: error,
@@ -402,23 +422,23 @@ fn load(program: &Path, wanted: &Wanted, limits: Limits) -> Result<(Process, Rea
         .load(wanted)
         .map(|answer| (answer.reply, answer.printed))
     {
-        Ok((Reply::Loaded(mut arrived), printed)) => {
-            arrived.printed = printed;
-            Ok((process, Ready::Loaded(arrived)))
+        Ok((Reply::Loaded(mut load_report), printed)) => {
+            load_report.printed = printed;
+            Ok((process, Ready::Loaded(load_report)))
         }
         Ok((Reply::Ready(about, interface), _)) => Ok((process, Ready::OwnPart(about, interface))),
         Ok((Reply::Refused(reason) | Reply::Failed(reason), _)) => Err(StartError::Refused(reason)),
         Ok((other, _)) => Err(StartError::Refused(format!(
             "a reply out of turn: {other:?}"
         ))),
-        Err(death) => Err(StartError::Died {
+        Err(exit) => Err(StartError::Died {
             path: wanted.file(program).to_owned(),
-            how: match death.end {
+            how: match exit.end {
                 End::Crashed(how) => format!("crashed ({how})"),
                 End::Hung(why) => format!("hung ({why})"),
                 End::Failed(why) => format!("could not go on ({why})"),
             },
-            said: last_line(&death.printed),
+            said: last_line(&exit.printed),
         }),
     }
 }
@@ -439,6 +459,6 @@ fn tell_printed(trace: &mut Trace, printed: &Printed) {
         ("standard error", &printed.stderr),
     ];
     for (name, _) in streams.iter().filter(|(_, text)| !text.is_empty()) {
-        trace.aside.push(format!("wrote to {name}"));
+        trace.side_effects.push(format!("wrote to {name}"));
     }
 }

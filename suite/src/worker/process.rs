@@ -19,12 +19,12 @@ use rustix::fs::{MemfdFlags, OFlags};
 use rustix::io::FdFlags;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::Limits;
+use super::WorkerLimits;
 use super::child::status;
+use super::crash_context::{CrashContext, LastCall};
 use super::pace::Pace;
 use super::protocol::{Cases, Received, Reply, Request, Wanted, receive, send};
-use super::whereabouts::{Place, Whereabouts};
-use crate::subject::Printed;
+use crate::target::Printed;
 use crate::trace::TOUCHED_GUARD;
 
 /// How much of what a library printed is kept, in bytes.
@@ -34,10 +34,10 @@ const KEPT: u64 = 4 << 10;
 pub(super) struct Process {
     child: Child,
     socket: BufReader<UnixStream>,
-    whereabouts: Whereabouts,
+    crash_context: CrashContext,
     stdout: File,
     stderr: File,
-    limits: Limits,
+    limits: WorkerLimits,
     /// Whether it has been asked to run a case.
     used: bool,
 }
@@ -54,23 +54,23 @@ pub(super) struct Answer {
 
 /// How a worker came to its end instead of replying.
 #[derive(Debug)]
-pub(super) struct Death {
+pub(super) struct WorkerExit {
     /// What the library was last called for.
-    pub(super) place: Box<Place>,
+    pub(super) place: Box<LastCall>,
     /// What happened.
     pub(super) end: End,
     /// What it printed since the last reply.
     pub(super) printed: Printed,
 }
 
-impl Death {
+impl WorkerExit {
     /// The library could be loaded once, but not again.
     pub(super) fn at_loading(again: &super::StartError) -> Self {
         Self {
-            place: Box::new(Place {
+            place: Box::new(LastCall {
                 step: 0,
                 action: "load again".to_owned(),
-                ..Place::default()
+                ..LastCall::default()
             }),
             end: End::Crashed(again.to_string()),
             printed: Printed::default(),
@@ -92,9 +92,9 @@ impl Death {
     }
 }
 
-impl fmt::Display for Death {
+impl fmt::Display for WorkerExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { step, action, .. } = &*self.place;
+        let LastCall { step, action, .. } = &*self.place;
         match &self.end {
             End::Crashed(how) => write!(f, "crashed ({how}, in step {step}, {action})"),
             End::Hung(why) => write!(f, "hung ({why}, in step {step}, {action})"),
@@ -123,7 +123,7 @@ static ALIVE: Mutex<BTreeMap<u32, OwnedFd>> = Mutex::new(BTreeMap::new());
 
 /// Ends all workers, and lets no more be started: for a program that ends at once, since a library that
 /// has gone astray may not notice. Every later start waits for ever.
-pub fn end_all() {
+pub fn kill_all() {
     let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     for process in alive().values() {
         // One that has ended already is what is wanted.
@@ -138,14 +138,14 @@ fn alive() -> MutexGuard<'static, BTreeMap<u32, OwnedFd>> {
 
 impl Process {
     /// Starts a worker; nothing is loaded yet.
-    pub(super) fn start(program: &Path, limits: Limits) -> io::Result<Self> {
+    pub(super) fn start(program: &Path, limits: WorkerLimits) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         let [stdout, stderr] = [memory_file("stdout")?, memory_file("stderr")?];
         for file in [&stdout, &stderr] {
             rustix::fs::fcntl_setfl(file, OFlags::APPEND)?;
         }
-        let whereabouts = Whereabouts::new()?;
-        let place = whereabouts.file();
+        let crash_context = CrashContext::new()?;
+        let place = crash_context.file();
         let mut command = Command::new(program);
         command
             .args(["worker", &place.as_raw_fd().to_string()])
@@ -173,7 +173,7 @@ impl Process {
         Ok(Self {
             child,
             socket: BufReader::new(ours),
-            whereabouts,
+            crash_context,
             stdout,
             stderr,
             limits,
@@ -187,40 +187,44 @@ impl Process {
     }
 
     /// Asks for the library to be loaded, and waits for the reply.
-    pub(super) fn load(&mut self, wanted: &Wanted) -> Result<Answer, Death> {
-        let patience = &mut Patience::new(&self.child, self.limits);
-        self.send(&Request::Load(wanted.clone(), self.limits), patience)
-            .and_then(|()| self.answer(patience))
+    pub(super) fn load(&mut self, wanted: &Wanted) -> Result<Answer, WorkerExit> {
+        let deadline = &mut Deadline::new(&self.child, self.limits);
+        self.send(&Request::Load(wanted.clone(), self.limits), deadline)
+            .and_then(|()| self.answer(deadline))
             .inspect(|_| self.empty())
-            .map_err(|error| self.death(&error, patience))
+            .map_err(|error| self.exit(&error, deadline))
     }
 
     /// Asks for cases to be run, and waits for the replies: for as many as come before the worker dies or
     /// must not go on.
-    pub(super) fn run(&mut self, cases: Cases<'_>, pace: &Pace) -> (Vec<Answer>, Option<Death>) {
+    pub(super) fn run(
+        &mut self,
+        cases: Cases<'_>,
+        pace: &Pace,
+    ) -> (Vec<Answer>, Option<WorkerExit>) {
         self.used = true;
         let wanted = cases.variants.len();
-        let mut patience = Patience::new(&self.child, pace.limits());
+        let mut deadline = Deadline::new(&self.child, pace.limits());
         let mut answers = Vec::with_capacity(wanted);
-        let mut sent = self.send(&Request::Run(cases), &mut patience);
+        let mut sent = self.send(&Request::Run(cases), &mut deadline);
         while answers.len() < wanted {
             let answer =
-                std::mem::replace(&mut sent, Ok(())).and_then(|()| self.answer(&mut patience));
+                std::mem::replace(&mut sent, Ok(())).and_then(|()| self.answer(&mut deadline));
             match answer {
                 Ok(answer) => {
                     let goes_on = answer.reply.goes_on_from();
-                    if let Reply::Ran(done) = &answer.reply {
+                    if let Reply::RunOutcome(done) = &answer.reply {
                         pace.finished(done.took);
                     }
                     answers.push(answer);
                     match goes_on {
-                        Some(used) => patience.begin_anew(used, pace.limits()),
+                        Some(used) => deadline.begin_anew(used, pace.limits()),
                         None => break,
                     }
                 }
                 Err(error) => {
-                    let death = self.death(&error, &patience);
-                    return (answers, Some(death));
+                    let exit = self.exit(&error, &deadline);
+                    return (answers, Some(exit));
                 }
             }
         }
@@ -229,16 +233,16 @@ impl Process {
     }
 
     /// A request may be more than the socket holds, and a library may have stopped its process.
-    fn send(&mut self, request: &Request<'_>, patience: &mut Patience) -> io::Result<()> {
+    fn send(&mut self, request: &Request<'_>, deadline: &mut Deadline) -> io::Result<()> {
         let socket = &mut self.socket;
-        send(&mut Until { socket, patience }, request)
+        send(&mut Until { socket, deadline }, request)
     }
 
     /// Waits for one reply.
-    fn answer(&mut self, patience: &mut Patience) -> io::Result<Answer> {
+    fn answer(&mut self, deadline: &mut Deadline) -> io::Result<Answer> {
         let Received { message, stray } = receive::<Reply>(&mut Until {
             socket: &mut self.socket,
-            patience,
+            deadline,
         })?;
         let printed = match message.is_last() {
             true => self.printed(),
@@ -268,12 +272,12 @@ impl Process {
     }
 
     /// Finds out why no reply came.
-    fn death(&mut self, error: &io::Error, patience: &Patience) -> Death {
+    fn exit(&mut self, error: &io::Error, deadline: &Deadline) -> WorkerExit {
         let mut end = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.stop(),
             io::ErrorKind::InvalidData => End::Crashed("replied without sense".to_owned()),
             // The socket is closed, by the end of the process or by the library.
-            _ => match self.ended_by(patience.deadline) {
+            _ => match self.ended_by(deadline.next_check) {
                 Some(status) => told(status, self.limits),
                 None => match self.stop() {
                     End::Hung(how) => End::Hung(format!("closed its descriptors, then {how}")),
@@ -282,7 +286,7 @@ impl Process {
             },
         };
         // Not before its end: until then it may go on.
-        let place = Box::new(self.whereabouts.read().unwrap_or_default());
+        let place = Box::new(self.crash_context.read().unwrap_or_default());
         let mut printed = self.printed();
         if let End::Crashed(how) = &mut end
             && let Some(said) = last_words_of_rust(&mut printed.stderr)
@@ -294,7 +298,7 @@ impl Process {
         {
             *how = format!("{how}: {TOUCHED_GUARD}");
         }
-        Death {
+        WorkerExit {
             place,
             end,
             printed,
@@ -302,12 +306,12 @@ impl Process {
     }
 
     /// Waits for the end of the process; answers nothing if it does not come in time.
-    fn ended_by(&mut self, deadline: Instant) -> Option<ExitStatus> {
+    fn ended_by(&mut self, next_check: Instant) -> Option<ExitStatus> {
         if let Some(pidfd) = alive()
             .get(&self.child.id())
             .and_then(|fd| fd.try_clone().ok())
         {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = next_check.saturating_duration_since(Instant::now());
             let timeout = left.try_into().ok()?;
             let mut polled = [PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)];
             poll(&mut polled, Some(&timeout)).ok()?;
@@ -344,13 +348,13 @@ impl Drop for Process {
 /// How long a worker is waited for. The clock on the wall counts, unless the machine has other things to
 /// do: a worker that could run gets its time of a processor, and one that sleeps is looked at again, as
 /// far as there is patience at all.
-struct Patience {
+struct Deadline {
     pid: u32,
-    limits: Limits,
+    limits: WorkerLimits,
     begun: Instant,
     /// Processor time that it had used before.
     used: Duration,
-    deadline: Instant,
+    next_check: Instant,
     /// What it was doing when the deadline last came.
     before: Option<Doing>,
 }
@@ -359,38 +363,38 @@ struct Patience {
 /// disk of a machine that has much to do, or play for time.
 const NAPS: u32 = 4;
 
-impl Patience {
-    fn new(child: &Child, limits: Limits) -> Self {
+impl Deadline {
+    fn new(child: &Child, limits: WorkerLimits) -> Self {
         let begun = Instant::now();
         Self {
             pid: child.id(),
             limits,
             begun,
             used: Doing::time_of(child.id()),
-            deadline: begun + limits.time,
+            next_check: begun + limits.time,
             before: None,
         }
     }
 
     /// Another case begins; what earlier ones used of a processor is not taken from it.
-    fn begin_anew(&mut self, used: Duration, limits: Limits) {
+    fn begin_anew(&mut self, used: Duration, limits: WorkerLimits) {
         self.used = used;
         self.limits = limits;
         self.begun = Instant::now();
-        self.deadline = self.begun + self.limits.time;
+        self.next_check = self.begun + self.limits.time;
         self.before = None;
     }
 
     /// How long to wait from now on; nothing if that is over.
     fn left(&mut self) -> Option<Duration> {
         let now = Instant::now();
-        if now >= self.deadline
+        if now >= self.next_check
             && let Some(doing) = Doing::of_process(self.pid)
         {
-            self.deadline = now + self.more(&doing, now - self.begun);
+            self.next_check = now + self.more(&doing, now - self.begun);
             self.before = Some(doing);
         }
-        let left = self.deadline.saturating_duration_since(now);
+        let left = self.next_check.saturating_duration_since(now);
         (!left.is_zero()).then_some(left)
     }
 
@@ -399,7 +403,7 @@ impl Patience {
         let limit = self.limits.time;
         if doing.wants_to_run {
             let missing = limit.saturating_sub(doing.used.saturating_sub(self.used));
-            return missing.min(self.limits.patience().saturating_sub(waited));
+            return missing.min(self.limits.deadline().saturating_sub(waited));
         }
         let has_slept_since = self.before.as_ref() == Some(doing);
         match !has_slept_since && waited < limit * NAPS {
@@ -412,7 +416,7 @@ impl Patience {
 /// Reads from a socket, and writes to it, as long as there is patience.
 struct Until<'s> {
     socket: &'s mut BufReader<UnixStream>,
-    patience: &'s mut Patience,
+    deadline: &'s mut Deadline,
 }
 
 impl Read for Until<'_> {
@@ -421,7 +425,7 @@ impl Read for Until<'_> {
             return self.socket.read(space);
         }
         loop {
-            let Some(left) = self.patience.left() else {
+            let Some(left) = self.deadline.left() else {
                 return Err(io::ErrorKind::TimedOut.into());
             };
             self.socket.get_ref().set_read_timeout(Some(left))?;
@@ -436,7 +440,7 @@ impl Read for Until<'_> {
 impl Write for Until<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            let Some(left) = self.patience.left() else {
+            let Some(left) = self.deadline.left() else {
                 return Err(io::ErrorKind::TimedOut.into());
             };
             let socket = self.socket.get_mut();
@@ -454,7 +458,7 @@ impl Write for Until<'_> {
 }
 
 /// What the end of a worker means.
-fn told(status: ExitStatus, limits: Limits) -> End {
+fn told(status: ExitStatus, limits: WorkerLimits) -> End {
     match (status.signal(), status.code()) {
         (Some(libc::SIGXCPU), _) => End::Hung(format!(
             "stopped after {} of processor time",
@@ -621,18 +625,18 @@ mod tests {
         }
     }
 
-    fn patience(before: Option<Doing>) -> Patience {
-        let limits = Limits {
+    fn deadline(before: Option<Doing>) -> Deadline {
+        let limits = WorkerLimits {
             time: Duration::from_secs(8),
             memory: None,
         };
         let begun = Instant::now();
-        Patience {
+        Deadline {
             pid: 0,
             limits,
             begun,
             used: Duration::from_secs(1),
-            deadline: begun + limits.time,
+            next_check: begun + limits.time,
             before,
         }
     }
@@ -649,7 +653,7 @@ mod tests {
     #[test]
     fn a_worker_that_the_machine_does_not_let_run_gets_its_time() {
         let more = |used, waited| {
-            let more = patience(None).more(&doing('R', used), Duration::from_secs(waited));
+            let more = deadline(None).more(&doing('R', used), Duration::from_secs(waited));
             more.as_secs()
         };
         assert_eq!(more(1, 8), 8, "it has not run at all");
@@ -667,7 +671,7 @@ mod tests {
             ..asleep.clone()
         };
         let more = |before, waited| {
-            let more = patience(before).more(&asleep, Duration::from_secs(waited));
+            let more = deadline(before).more(&asleep, Duration::from_secs(waited));
             more.as_secs()
         };
         assert_eq!(more(None, 8), 2);
@@ -678,10 +682,10 @@ mod tests {
 
     #[test]
     fn the_processor_time_of_earlier_cases_is_not_taken_from_a_later_one() {
-        let mut patience = patience(None);
-        let limits = patience.limits;
-        patience.begin_anew(Duration::from_secs(6), limits);
-        let more = patience.more(&doing('R', 7), Duration::from_secs(8));
+        let mut deadline = deadline(None);
+        let limits = deadline.limits;
+        deadline.begin_anew(Duration::from_secs(6), limits);
+        let more = deadline.more(&doing('R', 7), Duration::from_secs(8));
         assert_eq!(more.as_secs(), 7, "it has used 1 of 8 seconds");
     }
 

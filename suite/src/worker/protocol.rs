@@ -9,11 +9,11 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
+use super::WorkerLimits;
 use crate::backend::About;
-use crate::backend::libssl::{Loaded, Source};
+use crate::backend::libssl::{LibrarySource, Loaded};
 use crate::scenario::{Scenario, Variant};
-use crate::subject::Printed;
+use crate::target::Printed;
 use crate::trace::{Interface, Trace};
 
 /// Begins every message; nothing that a library writes looks like it by chance.
@@ -29,7 +29,7 @@ const MAX_MESSAGE: usize = 256 << 20;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request<'a> {
     /// Get this library ready; the first message, and only that.
-    Load(Wanted, Limits),
+    Load(Wanted, WorkerLimits),
     /// Run these cases, and reply to each.
     Run(Cases<'a>),
 }
@@ -38,7 +38,7 @@ pub(super) enum Request<'a> {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Wanted {
     /// A shared object, which it loads.
-    File(Source),
+    File(LibrarySource),
     /// A backend that is a part of this program, by its name.
     OwnPart(String),
 }
@@ -57,13 +57,13 @@ pub(super) struct Cases<'a> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Reply {
     /// The library was loaded, and stands ready.
-    Loaded(Box<Arrived>),
+    Loaded(Box<LoadReport>),
     /// The part of this program stands ready.
     Ready(Box<About>, Interface),
     /// It could not be loaded, and why.
     Refused(String),
     /// A case was run.
-    Ran(Done),
+    RunOutcome(Done),
     /// The suite itself could not do its part.
     Failed(String),
 }
@@ -88,7 +88,7 @@ impl Reply {
     /// How much processor time the worker has used so far, if another reply to the same request comes.
     pub(super) fn goes_on_from(&self) -> Option<Duration> {
         match self {
-            Self::Ran(done) => (!done.retire && !done.printed).then_some(done.used),
+            Self::RunOutcome(done) => (!done.retire && !done.printed).then_some(done.used),
             _ => None,
         }
     }
@@ -101,7 +101,7 @@ impl Reply {
 
 /// A library that stands ready in a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Arrived {
+pub struct LoadReport {
     /// Its name and version.
     pub about: About,
     /// What was loaded, from where, and what it has and lacks.

@@ -18,8 +18,8 @@ use std::time::SystemTime;
 use rustix::process::{Pid, Resource, Signal, getpid, getppid, getrlimit};
 use tempfile::TempDir;
 use writeproof::backend::libssl::Libssl;
+use writeproof::runner;
 use writeproof::scenario::{Corpus, Variant};
-use writeproof::stage;
 use writeproof::worker::confine::limit_cpu;
 
 /// Something that a worker may try.
@@ -409,7 +409,7 @@ fn run_a_scenario() -> io::Result<()> {
         .get("retry/shorter-buffer")
         .ok_or(io::ErrorKind::NotFound)?;
     let variant = Variant::parse("tls1.3/client").ok_or(io::ErrorKind::NotFound)?;
-    let trace = stage::run(&libssl, scenario, variant).map_err(io::Error::other)?;
+    let trace = runner::run(&libssl, scenario, variant).map_err(io::Error::other)?;
     match trace.to_string().contains("ssl:bad length") {
         true => Ok(()),
         false => Err(io::Error::other(trace.to_string())),

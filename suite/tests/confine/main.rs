@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use writeproof::worker::confine::{Limits, confine};
+use writeproof::worker::confine::{ResourceLimits, confine};
 
 use self::attempts::{Alone, Attempt};
 
@@ -99,8 +99,8 @@ fn try_it(name: &str, life: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn limits() -> Limits {
-    Limits {
+fn limits() -> ResourceLimits {
+    ResourceLimits {
         memory: Some(MEMORY),
         file_size: FILE_SIZE,
     }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use writeproof::backend::Backend;
-use writeproof::backend::libssl::{Found, Libssl, LoadError, Loaded, Source, Transport};
+use writeproof::backend::libssl::{Attachment, Found, LibrarySource, Libssl, LoadError, Loaded};
+use writeproof::runner;
 use writeproof::scenario::{Corpus, Scenario};
-use writeproof::stage;
 
 use crate::shim::{REAL, all_but, compile, error_of, folder, load_error, shim};
 
@@ -31,7 +31,7 @@ fn scenario(id: &str) -> Scenario {
 fn unsupported(libssl: &Libssl, id: &str) -> Option<String> {
     let scenario = scenario(id);
     let variant = scenario.variants().next().expect("a variant");
-    let trace = stage::run(libssl, &scenario, variant).expect("the suite does its part");
+    let trace = runner::run(libssl, &scenario, variant).expect("the suite does its part");
     trace.unsupported().map(ToOwned::to_owned)
 }
 
@@ -106,7 +106,7 @@ fn openssl_1_1_1_tells_its_version_and_lacks_nothing() {
         "{}",
         loaded.version
     );
-    assert_eq!(loaded.transport, Transport::Bio);
+    assert_eq!(loaded.transport, Attachment::Bio);
     assert_eq!(loaded.libcrypto.found, Found::Inside);
     assert_eq!(loaded.libcrypto.path.as_ref(), Some(&loaded.path));
 }
@@ -165,9 +165,9 @@ fn a_prefix_is_looked_for_before_the_plain_name() {
         false => Some(format!("aws_lc_0_47_0_{name}")),
     };
     let object = shim(&folder.path().join("prefixed.so"), prefixed, &[]);
-    let source = Source {
+    let source = LibrarySource {
         prefix: Some("aws_lc_0_47_0_".to_owned()),
-        ..Source::new("prefixed", &object)
+        ..LibrarySource::new("prefixed", &object)
     };
     let libssl = Libssl::open(&source).expect("the prefix is right");
     assert_eq!(libssl.loaded().prefix, source.prefix);
@@ -189,9 +189,9 @@ fn like_wolfssl(name: &str) -> Option<String> {
 fn a_prefix_that_ends_in_ssl_takes_the_place_of_that_in_the_name() {
     let folder = folder();
     let object = shim(&folder.path().join("wolf.so"), like_wolfssl, &[]);
-    let source = Source {
+    let source = LibrarySource {
         prefix: Some("wolfSSL_".to_owned()),
-        ..Source::new("wolf", &object)
+        ..LibrarySource::new("wolf", &object)
     };
     let libssl = Libssl::open(&source).expect("the prefix is right");
     assert_eq!(libssl.loaded().has, REAL.loaded().has);
@@ -212,9 +212,9 @@ fn a_library_with_prefixed_names_is_told_which_prefix_to_name() {
 
 #[test]
 fn a_prefix_that_no_function_has_is_refused() {
-    let source = Source {
+    let source = LibrarySource {
         prefix: Some("nobody_".to_owned()),
-        ..Source::new("real", writeproof_openssl_1_1_1::LIBSSL)
+        ..LibrarySource::new("real", writeproof_openssl_1_1_1::LIBSSL)
     };
     let error = error_of(&source);
     assert!(matches!(error, LoadError::Prefix { .. }), "{error}");
@@ -227,7 +227,7 @@ fn same_traces(libssl: &dyn Backend, id: &str) {
     let scenario = scenario(id);
     for variant in scenario.variants() {
         let digest = |backend: &dyn Backend| {
-            let trace = stage::run(backend, &scenario, variant).expect("the suite does its part");
+            let trace = runner::run(backend, &scenario, variant).expect("the suite does its part");
             trace.digest()
         };
         assert_eq!(digest(libssl), digest(&*REAL), "{id} {variant}");
@@ -237,9 +237,9 @@ fn same_traces(libssl: &dyn Backend, id: &str) {
 #[test]
 fn what_is_named_is_what_an_error_is_about() {
     let nowhere = Path::new("/nowhere/libcrypto.so");
-    let source = Source {
+    let source = LibrarySource {
         libcrypto: Some(nowhere.to_owned()),
-        ..Source::new("real", writeproof_openssl_1_1_1::LIBSSL)
+        ..LibrarySource::new("real", writeproof_openssl_1_1_1::LIBSSL)
     };
     let error = error_of(&source).to_string();
     assert!(error.starts_with("/nowhere/libcrypto.so "), "{error}");
@@ -279,7 +279,7 @@ fn what_a_transport_is_made_of_and_a_library_lacks_is_told_for_that_transport_al
             .variants()
             .filter(|v| v.to_string().starts_with("tls1.3/client"))
         {
-            let trace = stage::run(&libssl, &scenario, other).expect("the suite does its part");
+            let trace = runner::run(&libssl, &scenario, other).expect("the suite does its part");
             match other.to_string() == variant {
                 true => assert_eq!(trace.unsupported(), Some(told), "{other}"),
                 false if needs(hidden[0], &other.to_string()) => {

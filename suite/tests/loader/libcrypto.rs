@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use writeproof::backend::libssl::{Found, Libssl, LoadError, Source};
+use writeproof::backend::libssl::{Found, LibrarySource, Libssl, LoadError};
 
 use crate::shim::{all, compile, error_of, folder, is_crypto, load_error, shim};
 
@@ -28,7 +28,7 @@ fn libssl(folder: &Path, libcrypto: &Path, arguments: &[&str]) -> PathBuf {
 }
 
 /// The libcrypto that was found, and how.
-fn found(source: &Source) -> (Option<PathBuf>, Found) {
+fn found(source: &LibrarySource) -> (Option<PathBuf>, Found) {
     let libssl = Libssl::open(source).unwrap_or_else(|error| panic!("{error}"));
     let libcrypto = libssl.loaded().libcrypto.clone();
     (libcrypto.path, libcrypto.found)
@@ -44,7 +44,7 @@ fn a_libcrypto_beside_the_libssl_is_found() {
     let crypto = libcrypto(folder.path(), "libcrypto-beside.so.9");
     let ssl = libssl(folder.path(), &crypto, &[]);
     assert_eq!(
-        found(&Source::new("beside", ssl)),
+        found(&LibrarySource::new("beside", ssl)),
         (real(&crypto), Found::Beside)
     );
 }
@@ -57,7 +57,7 @@ fn a_libcrypto_beside_a_link_to_the_libssl_is_found() {
     let link = folder.path().join("libssl-link.so");
     std::os::unix::fs::symlink(ssl, &link).expect("the folder is ours");
     assert_eq!(
-        found(&Source::new("link", link)),
+        found(&LibrarySource::new("link", link)),
         (real(&crypto), Found::Beside)
     );
 }
@@ -79,7 +79,7 @@ fn a_libcrypto_in_a_folder_that_the_libssl_names_is_found() {
             &[tag, "-Wl,-rpath,/nowhere:$ORIGIN/lib"],
         );
         assert_eq!(
-            found(&Source::new("own", ssl)),
+            found(&LibrarySource::new("own", ssl)),
             (real(&crypto), Found::OwnDependency),
             "{kind}"
         );
@@ -89,12 +89,12 @@ fn a_libcrypto_in_a_folder_that_the_libssl_names_is_found() {
 #[test]
 fn a_libcrypto_that_is_named_goes_before_any_other() {
     let folder = folder();
-    let beside = libcrypto(folder.path(), "libcrypto-named.so.9");
+    let coexistence = libcrypto(folder.path(), "libcrypto-named.so.9");
     let named = libcrypto(&folder.path().join("named"), "libcrypto-named.so.9");
-    let ssl = libssl(folder.path(), &beside, &[]);
-    let source = Source {
+    let ssl = libssl(folder.path(), &coexistence, &[]);
+    let source = LibrarySource {
         libcrypto: Some(named.clone()),
-        ..Source::new("named", ssl)
+        ..LibrarySource::new("named", ssl)
     };
     assert_eq!(found(&source), (real(&named), Found::Named));
 }
@@ -137,7 +137,7 @@ fn a_libssl_that_does_not_say_which_libcrypto_it_needs_is_given_one_that_has_its
     let right = folder.path().join("libcrypto.so.2");
     let right = shim(&right, crypto, &["-include", &has]);
     assert_eq!(
-        found(&Source::new("silent", ssl)),
+        found(&LibrarySource::new("silent", ssl)),
         (real(&right), Found::Beside)
     );
 }
@@ -147,9 +147,9 @@ fn a_libcrypto_that_was_named_but_is_not_used_is_an_error() {
     let folder = folder();
     let crypto = libcrypto(folder.path(), "libcrypto-unused.so.9");
     let whole = shim(&folder.path().join("whole.so"), all, &[]);
-    let source = Source {
+    let source = LibrarySource {
         libcrypto: Some(crypto),
-        ..Source::new("whole", whole)
+        ..LibrarySource::new("whole", whole)
     };
     let error = error_of(&source);
     assert!(
@@ -164,9 +164,9 @@ fn a_named_libcrypto_that_calls_itself_otherwise_is_an_error() {
     let crypto = libcrypto(folder.path(), "libcrypto-right.so.9");
     let other = libcrypto(folder.path(), "libcrypto-wrong.so.8");
     let ssl = libssl(folder.path(), &crypto, &[]);
-    let source = Source {
+    let source = LibrarySource {
         libcrypto: Some(other),
-        ..Source::new("other", ssl)
+        ..LibrarySource::new("other", ssl)
     };
     let text = error_of(&source).to_string();
     assert!(
@@ -181,7 +181,10 @@ fn two_libraries_that_need_different_files_of_one_name_are_not_taken_for_each_ot
     let (first, second) = (folder.path().join("first"), folder.path().join("second"));
     let of = |folder: &Path| {
         let crypto = libcrypto(folder, "libcrypto-twice.so.9");
-        (Source::new("twice", libssl(folder, &crypto, &[])), crypto)
+        (
+            LibrarySource::new("twice", libssl(folder, &crypto, &[])),
+            crypto,
+        )
     };
     let ((one, its), (other, _)) = (of(&first), of(&second));
     assert_eq!(found(&one), (real(&its), Found::Beside));
@@ -226,7 +229,7 @@ fn another_library_that_only_stands_beside_is_found_too() {
     let ssl = folder.path().join("libssl.so");
     let ssl = shim(&ssl, all, &["-Wl,--no-as-needed", &file]);
     assert_eq!(
-        found(&Source::new("helped", &ssl)),
+        found(&LibrarySource::new("helped", &ssl)),
         (real(&ssl), Found::Inside)
     );
     std::fs::remove_file(helper).expect("the folder is ours");

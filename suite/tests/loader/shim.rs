@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use tempfile::TempDir;
 use writeproof::backend::Backend;
-use writeproof::backend::libssl::{Libssl, LoadError, Source};
+use writeproof::backend::libssl::{LibrarySource, Libssl, LoadError};
 
 /// OpenSSL 1.1.1 as it was built, to which all shims hand their calls.
 pub(crate) static REAL: LazyLock<Libssl> = LazyLock::new(|| {
@@ -86,7 +86,7 @@ pub(crate) fn is_crypto(name: &str) -> bool {
 }
 
 /// The error that loading comes to.
-pub(crate) fn error_of(source: &Source) -> LoadError {
+pub(crate) fn error_of(source: &LibrarySource) -> LoadError {
     match Libssl::open(source) {
         Ok(libssl) => panic!(
             "{} was loaded as {:?}",
@@ -99,5 +99,5 @@ pub(crate) fn error_of(source: &Source) -> LoadError {
 
 /// The error that loading this file comes to, with nothing else said about it.
 pub(crate) fn load_error(path: &Path) -> LoadError {
-    error_of(&Source::new("stranger", path))
+    error_of(&LibrarySource::new("stranger", path))
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use writeproof::backend::Backend;
-use writeproof::backend::libssl::{Libssl, Transport};
+use writeproof::backend::libssl::{Attachment, Libssl};
 use writeproof::judge::Recordings;
+use writeproof::runner;
 use writeproof::scenario::{self, Corpus, Scenario, Variant};
-use writeproof::stage;
 
 use crate::shim::{REAL, all_but, folder, shim};
 
@@ -21,8 +21,8 @@ fn a_library_without_bio_methods_says_so() {
     );
     let libssl = Libssl::load("said", &object).expect("it has SSL_set_fd");
     let lacks = vec!["BIO_meth_new".to_owned()];
-    assert_eq!(libssl.loaded().transport, Transport::SocketPair { lacks });
-    assert!(libssl.about().how.ends_with("over a socket pair"));
+    assert_eq!(libssl.loaded().transport, Attachment::SocketPair { lacks });
+    assert!(libssl.about().linkage.ends_with("over a socket pair"));
 }
 
 #[test]
@@ -42,10 +42,10 @@ fn every_case_over_a_socket_pair_is_the_same_as_over_a_bio_or_not_applicable() {
     let mut differ = Vec::new();
     for scenario in corpus.scenarios().iter().filter(survivable) {
         // What stands in for the scripted transport; the others are what they are.
-        let scripted = |variant: &Variant| variant.transport == scenario::Transport::Scripted;
+        let scripted = |variant: &Variant| variant.transport == scenario::TransportKind::Scripted;
         for variant in scenario.variants().filter(scripted) {
             let run = |backend: &dyn Backend| {
-                stage::run(backend, scenario, variant).expect("the suite does its part")
+                runner::run(backend, scenario, variant).expect("the suite does its part")
             };
             let trace = run(&libssl);
             if trace

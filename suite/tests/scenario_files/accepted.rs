@@ -1,11 +1,11 @@
 //! What a right file means.
 
-use writeproof::link::{Budget, Errno, Inbound, Outbound, Refusal, WireFault};
 use writeproof::scenario::{
-    Buffer, Cipher, Content, Function, Id, KeyExchange, KeyUpdate, Mode, PeerAction,
-    PeerRenegotiation, Retry, Role, RoleState, Scenario, SessionTickets, Source, StaleError, Step,
-    Transport, Version, Write,
+    Buffer, Cipher, Function, Id, KeyExchange, KeyUpdate, Mode, PeerAction, PeerRenegotiation,
+    Retry, RetryContent, Role, RoleState, Scenario, SessionTickets, StaleError, Step,
+    TransportKind, Version, Write, WriteSource,
 };
+use writeproof::transport::{Budget, Errno, Inbound, Outbound, Refusal, WireFault};
 
 use crate::{ALL_OF_TLS13, RENEGOTIATION, SHORTER_BUFFER, read, with_steps};
 
@@ -13,7 +13,7 @@ fn steps_of(steps: &str) -> Vec<Step> {
     read(&with_steps(steps)).unwrap().steps
 }
 
-fn written(source: Source) -> Step {
+fn written(source: WriteSource) -> Step {
     Step::Write(Write {
         function: Function::Write,
         source,
@@ -35,7 +35,7 @@ fn the_example_of_the_design_is_read() {
         links: vec![],
         versions: vec![Version::Tls12, Version::Tls13],
         roles: vec![Role::Client, Role::Server],
-        transports: vec![Transport::Scripted],
+        transports: vec![TransportKind::Scripted],
         cipher: Cipher::Aes128Gcm,
         key_exchange: KeyExchange::Ephemeral,
         role_state: RoleState::Set,
@@ -44,7 +44,7 @@ fn the_example_of_the_design_is_read() {
         steps: vec![
             Step::Handshake,
             Step::Link(blocked),
-            written(Source::Pattern(20000)),
+            written(WriteSource::Pattern(20000)),
             Step::Link(Outbound::OPEN),
             Step::Retry(Retry {
                 len: Some(50),
@@ -60,7 +60,7 @@ fn the_example_of_the_design_is_read() {
 #[test]
 fn both_key_exchanges_are_read() {
     for key_exchange in KeyExchange::ALL {
-        let word = key_exchange.word();
+        let word = key_exchange.as_str();
         let text = format!("key_exchange = '{word}'\n{SHORTER_BUFFER}");
         assert_eq!(read(&text).unwrap().key_exchange, key_exchange);
     }
@@ -77,13 +77,13 @@ fn every_kind_of_write_is_read() {
         })
     };
     let expected = [
-        times(Function::WriteEx, Source::Pattern(4 << 20), 16),
-        written(Source::Pattern(0)),
-        written(Source::Negative(i32::MIN)),
-        times(Function::Write, Source::Literal("grüß".into()), 10_000),
-        written(Source::Literal(vec![0, 255])),
-        written(Source::Null),
-        written(Source::Rest),
+        times(Function::WriteEx, WriteSource::Pattern(4 << 20), 16),
+        written(WriteSource::Pattern(0)),
+        written(WriteSource::Negative(i32::MIN)),
+        times(Function::Write, WriteSource::Literal("grüß".into()), 10_000),
+        written(WriteSource::Literal(vec![0, 255])),
+        written(WriteSource::Null),
+        written(WriteSource::Rest),
     ];
     assert_eq!(steps, expected);
 }
@@ -140,9 +140,9 @@ fn every_kind_of_fault_on_the_wire_is_read() {
     let expected = [
         WireFault::Swap,
         WireFault::Drop,
-        WireFault::Double,
+        WireFault::Duplicate,
         WireFault::Flip(0),
-        WireFault::Cut(1 << 20),
+        WireFault::Truncate(1 << 20),
     ];
     assert_eq!(steps, expected.map(Step::Wire));
 }
@@ -155,7 +155,7 @@ fn calls_and_steps_of_the_peer_are_read() {
         Step::Retry(Retry {
             len: Some(9),
             buffer: Buffer::Moved,
-            content: Content::Changed,
+            content: RetryContent::Changed,
             function: Some(Function::WriteEx),
         }),
         Step::Retry(Retry::default()),
@@ -181,7 +181,7 @@ fn calls_and_steps_of_the_peer_are_read() {
         Step::Peer(PeerAction::FatalAlert),
         Step::Peer(PeerAction::CloseNotify),
         Step::Shutdown,
-        Step::Peer(PeerAction::Vanish),
+        Step::Peer(PeerAction::Disconnect),
     ];
     assert_eq!(steps, expected);
 }
@@ -203,7 +203,7 @@ fn steps_can_be_an_array_of_tables() {
     let expected = [
         Step::Handshake,
         Step::Renegotiate,
-        written(Source::Pattern(100)),
+        written(WriteSource::Pattern(100)),
         Step::Peer(PeerAction::Renegotiate),
     ];
     assert_eq!(scenario.steps, expected);
@@ -248,13 +248,13 @@ fn a_bare_name_and_an_empty_table_say_the_same() {
 fn each_transport_makes_variants_of_its_own_which_are_read_again() {
     use writeproof::scenario::Variant;
 
-    let words = Transport::ALL.map(|transport| format!("'{}'", transport.word()));
+    let words = TransportKind::ALL.map(|transport| format!("'{}'", transport.as_str()));
     let text = format!(
         "title = 't'\ntransports = [{}]\nsteps = ['handshake', {{ write = {{ len = 1 }} }}]\n",
         words.join(", ")
     );
     let variants: Vec<_> = read(&text).unwrap().variants().collect();
-    assert_eq!(variants.len(), 4 * Transport::ALL.len());
+    assert_eq!(variants.len(), 4 * TransportKind::ALL.len());
     for variant in &variants {
         assert_eq!(Variant::parse(&variant.to_string()), Some(*variant));
     }
@@ -274,5 +274,5 @@ fn each_transport_makes_variants_of_its_own_which_are_read_again() {
 #[test]
 fn without_a_word_on_transports_there_is_the_scripted_one_alone() {
     let scenario = read(SHORTER_BUFFER).unwrap();
-    assert_eq!(scenario.transports, [Transport::Scripted]);
+    assert_eq!(scenario.transports, [TransportKind::Scripted]);
 }

@@ -59,7 +59,7 @@ steps = [
   { inbound = { fail = "ECONNRESET" } },
   { wire = "swap" },
   { wire = "drop" },
-  { wire = "double" },
+  { wire = "duplicate" },
   { wire = { flip = 0 } },
   { wire = { cut = 1048576 } },
   { write = { len = 4194304, function = "SSL_write_ex", times = 16 } },
@@ -93,7 +93,7 @@ steps = [
   { peer = "fatal_alert" },
   { peer = "close_notify" },
   { shutdown = {} },
-  { peer = "vanish" },
+  { peer = "disconnect" },
 ]
 "#;
 

@@ -8,10 +8,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use writeproof::link::{Budget, Outbound, Refusal};
 use writeproof::scenario::{
-    Cipher, Corpus, Mode, PeerAction, Role, Scenario, Source, StaleError, Step, Variant, Version,
+    Cipher, Corpus, Mode, PeerAction, Role, Scenario, StaleError, Step, Variant, Version,
+    WriteSource,
 };
+use writeproof::transport::{Budget, Outbound, Refusal};
 
 const ROLE: &str = "role";
 const VERSION: &str = "version";
@@ -63,7 +64,7 @@ const DIMENSIONS: [(&str, &[&str]); 10] = [
             "own shutdown",
             "close_notify by the peer",
             "fatal alert by the peer",
-            "peer vanishes",
+            "peer disconnects",
             "stale error of TLS",
             "stale error of the system library",
             "stale error of another library",
@@ -200,7 +201,7 @@ fn of_case(scenario: &Scenario, variant: Variant) -> [Value; 3] {
 struct LogicalWrite {
     settings: BTreeSet<Value>,
     links: BTreeSet<&'static str>,
-    beside: BTreeSet<&'static str>,
+    coexistence: BTreeSet<&'static str>,
 }
 
 impl LogicalWrite {
@@ -210,13 +211,17 @@ impl LogicalWrite {
             // A link that was opened for a retry was not open to the write.
             links.remove("open");
         }
-        let mut beside = self.beside.clone();
-        if beside.is_empty() {
-            beside.insert("nothing");
+        let mut coexistence = self.coexistence.clone();
+        if coexistence.is_empty() {
+            coexistence.insert("nothing");
         }
         let links = links.into_iter().map(|word| Value(LINK, word));
-        let beside = beside.into_iter().map(|word| Value(BESIDE, word));
-        self.settings.clone().into_iter().chain(links).chain(beside)
+        let coexistence = coexistence.into_iter().map(|word| Value(BESIDE, word));
+        self.settings
+            .clone()
+            .into_iter()
+            .chain(links)
+            .chain(coexistence)
     }
 }
 
@@ -233,7 +238,7 @@ struct Walk {
     /// What the next call finds in the error queue.
     stale: Option<&'static str>,
     /// Since the last call that wrote.
-    beside: BTreeSet<&'static str>,
+    coexistence: BTreeSet<&'static str>,
     /// The last call was one that writes, so that `finish` goes on with it.
     writing: bool,
     done: Vec<LogicalWrite>,
@@ -247,7 +252,7 @@ fn logical_writes(scenario: &Scenario) -> Vec<LogicalWrite> {
         offered: 0,
         unread: BTreeSet::new(),
         stale: None,
-        beside: BTreeSet::new(),
+        coexistence: BTreeSet::new(),
         writing: false,
         done: Vec::new(),
     };
@@ -259,7 +264,7 @@ impl Walk {
     fn take(&mut self, step: &Step) {
         match step {
             Step::Write(write) => {
-                if write.source != Source::Rest {
+                if write.source != WriteSource::Rest {
                     self.done.push(LogicalWrite::default());
                     self.offered = write.bytes();
                 }
@@ -272,7 +277,7 @@ impl Walk {
             Step::Handshake => self.other_call(),
             Step::Read(_) => {
                 self.other_call();
-                self.beside.append(&mut self.unread);
+                self.coexistence.append(&mut self.unread);
             }
             Step::Shutdown => self.own("own shutdown"),
             Step::KeyUpdate(_) => self.own("own key update"),
@@ -296,13 +301,13 @@ impl Walk {
 
     fn own(&mut self, what: &'static str) {
         self.other_call();
-        self.beside.insert(what);
+        self.coexistence.insert(what);
     }
 
     fn peer(&mut self, action: &PeerAction) {
         let (seen_without_a_read, what) = match action {
             PeerAction::Read => (true, "peer reads"),
-            PeerAction::Vanish => (true, "peer vanishes"),
+            PeerAction::Disconnect => (true, "peer disconnects"),
             PeerAction::Write(_) => (false, "peer writes"),
             PeerAction::KeyUpdate(_) => (false, "key update by the peer"),
             PeerAction::Renegotiate => (false, "renegotiation by the peer"),
@@ -312,7 +317,7 @@ impl Walk {
             PeerAction::Handshake | PeerAction::Raw(_) => return,
         };
         match seen_without_a_read {
-            true => self.beside.insert(what),
+            true => self.coexistence.insert(what),
             false => self.unread.insert(what),
         };
     }
@@ -333,8 +338,8 @@ impl Walk {
         write.settings.extend(modes);
         write.settings.insert(Value(FRAGMENT, self.fragment));
         write.links.extend(links(&self.link, self.offered));
-        write.beside.append(&mut self.beside);
-        write.beside.extend(self.stale.take());
+        write.coexistence.append(&mut self.coexistence);
+        write.coexistence.extend(self.stale.take());
     }
 }
 

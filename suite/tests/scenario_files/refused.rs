@@ -202,10 +202,10 @@ fn a_wrong_link_or_peer_is_refused() {
 { inbound = { deliver = 1, deliver_each = 1 } } => 3:28 excludes
 { wire = 'swop' }                               => 3:10 did you mean "swap"? ~ drop, double
 { stale_error = 'sytem-library' }               => 3:17 did you mean "system-library"? ~ another-library
-{ wire = {} }                                   => 3:10 "swap", "drop", "double", { flip = N } or { cut = N }
-{ wire = { flip = 1, cut = 1 } }                => 3:22 "cut" in wire excludes "flip"
+{ wire = {} }                                   => 3:10 "swap", "drop", "duplicate", { flip = N } or { truncate = N }
+{ wire = { flip = 1, truncate = 1 } }                => 3:22 "truncate" in wire excludes "flip"
 { wire = { flip = -1 } }                        => 3:19 from 0 to 1048576
-{ wire = { cut = 1048577 } }                    => 3:18 from 0 to 1048576
+{ wire = { truncate = 1048577 } }                    => 3:18 from 0 to 1048576
 { wire = { drop = 1 } }                         => 3:12 the keys are flip, cut
 { peer = 'reed' }                               => 3:10 did you mean "read"? ~ close_notify
 { peer = 5 }                                    => 3:10 a word such as "read"
@@ -231,7 +231,7 @@ fn a_step_out_of_place_is_refused() {
 'key_update'                                         => 3:1 TLS 1.2 does not have ~ versions = ["tls1.3"]
 'renegotiate'                                        => 3:1 TLS 1.3 does not have ~ versions = ["tls1.2"]
 'stale_error', { peer = 'read' }                     => 3:1 no call follows ~ right after it
-{ peer = 'vanish' }, 'read', { peer = 'read' }       => 3:32 a peer that has vanished ~ before peer = "vanish"
+{ peer = 'disconnect' }, 'read', { peer = 'read' }       => 3:32 a peer that has vanished ~ before peer = "disconnect"
 { write = { len = 1 } }, { link = 'open' }           => 3:28 would see its effect
 { write = { len = 1 } }, { inbound = 'open' }        => 3:28 would see its effect
 { write = { len = 1 } }, { wire = 'drop' }           => 3:28 would see its effect

@@ -4,11 +4,11 @@
 use std::num::NonZeroUsize;
 
 use rstest::rstest;
-use writeproof::link::{Budget, Errno, Inbound, Outbound, Refusal};
 use writeproof::scenario::{
-    Cipher, Corpus, Function, KeyExchange, PeerAction, Role, Scenario, Source, Step, Transport,
-    Version, Write, write,
+    Cipher, Corpus, Function, KeyExchange, PeerAction, Role, Scenario, Step, TransportKind,
+    Version, Write, WriteSource, write,
 };
+use writeproof::transport::{Budget, Errno, Inbound, Outbound, Refusal};
 
 use crate::damage::{Random, damaged};
 use crate::{ALL_OF_TLS13, VALID, read};
@@ -93,7 +93,7 @@ fn bytes_that_a_person_can_read_are_written_as_text(#[case] bytes: &[u8], #[case
     let mut scenario = read(VALID[0]).expect("a right file");
     scenario.steps = vec![Step::Write(Write {
         function: Function::Write,
-        source: Source::Literal(bytes.to_vec()),
+        source: WriteSource::Literal(bytes.to_vec()),
         times: NonZeroUsize::MIN,
     })];
     let text = write(&scenario);
@@ -132,7 +132,8 @@ fn put_together(random: &mut Random, steps: &[Step], like: &Scenario) -> Scenari
             _ => vec![Role::Server, Role::Client],
         },
         transports: vec![
-            Transport::ALL[random.below(2 * Transport::ALL.len()) % Transport::ALL.len()],
+            TransportKind::ALL
+                [random.below(2 * TransportKind::ALL.len()) % TransportKind::ALL.len()],
         ],
         cipher: Cipher::ALL[random.below(Cipher::ALL.len())],
         key_exchange: KeyExchange::ALL[random.below(KeyExchange::ALL.len())],
@@ -175,7 +176,7 @@ fn what_no_file_can_say_is_refused_and_not_made_right_in_silence() {
     let rest = |function, times| {
         Step::Write(Write {
             function,
-            source: Source::Rest,
+            source: WriteSource::Rest,
             times,
         })
     };
@@ -184,12 +185,12 @@ fn what_no_file_can_say_is_refused_and_not_made_right_in_silence() {
         rest(Function::WriteEx, once),
         Step::Write(Write {
             function: Function::Write,
-            source: Source::Literal(Vec::new()),
+            source: WriteSource::Literal(Vec::new()),
             times: once,
         }),
         Step::Write(Write {
             function: Function::Write,
-            source: Source::Negative(5_000_000),
+            source: WriteSource::Negative(5_000_000),
             times: once,
         }),
         Step::Read(huge),

@@ -11,13 +11,13 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use writeproof::judge::known::Conjuncts;
-use writeproof::judge::monitor::{self, Course};
+use writeproof::judge::monitor::{self, History};
 use writeproof::trace::Trace;
 use writeproof_faulty::{Fault, Kind};
 
+use crate::fault_run::{self, Extent};
 use crate::gate::{JUDGE, OTHERS, RUN};
 use crate::right::{self, Right, in_parallel};
-use crate::sown::{self, Extent};
 
 /// No more than these survive: as many as in a sample of the cases with the issues and bugs that there are today. In all cases fewer
 /// do, so that it can be lowered.
@@ -36,17 +36,17 @@ fn conjuncts() -> Result<&'static Conjuncts<'static>, String> {
 fn needed(case: &right::Case, trace: &Trace) -> Result<BTreeSet<usize>, String> {
     let conjuncts = conjuncts()?;
     let mut needed = BTreeSet::new();
-    let Some(course) = Course::of(trace) else {
+    let Some(history) = History::of(trace) else {
         return Ok(needed);
     };
-    let watched = monitor::watch_course(&course);
+    let watched = monitor::watch_history(&history);
     let violations = monitor::violations(&watched);
     for view in std::iter::once(&RUN).chain(OTHERS) {
         let is_new = |clause: &str, violation: &monitor::Violation| {
             let mut without = case.violations.iter();
             !without.any(|(of, other)| *of == clause && other == violation)
         };
-        needed.extend(conjuncts.needed(view.library()?, &course, &violations, is_new));
+        needed.extend(conjuncts.needed(view.library()?, &history, &violations, is_new));
     }
     Ok(needed)
 }
@@ -56,8 +56,8 @@ pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), Stri
     let conjuncts = conjuncts()?;
     let bugs = bugs(faults);
     let looked = in_parallel(&bugs, |&(index, fault)| {
-        sown::each_case(index, fault, extent, |case, trace| {
-            let wider = Course::of(&trace).map(|course| conjuncts.wider(&course));
+        fault_run::each_case(index, fault, extent, |case, trace| {
+            let wider = History::of(&trace).map(|history| conjuncts.wider(&history));
             Ok((needed(case, &trace)?, wider.unwrap_or_default()))
         })
     });
@@ -69,8 +69,8 @@ pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), Stri
         }
     }
     for case in &Right::get()?.cases {
-        let course = Course::of(&case.unharmed);
-        wider.extend(course.iter().flat_map(|course| conjuncts.wider(course)));
+        let history = History::of(&case.unharmed);
+        wider.extend(history.iter().flat_map(|history| conjuncts.wider(history)));
     }
     let all = conjuncts.all();
     // Bugs are judged by violations: what breaks no clause has none to explain.

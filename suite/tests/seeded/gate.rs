@@ -19,8 +19,8 @@ use writeproof::judge::{Finding, Judge, Kind, Location};
 use writeproof::trace::Trace;
 use writeproof_faulty::{Fault, Kind as FaultKind};
 
+use crate::fault_run::{self, Extent, FaultRun};
 use crate::right::{self, Right, in_parallel};
-use crate::sown::{self, Extent, Sown};
 
 /// The shares that are reached today, of the bugs and clauses that there are today; the targets are 95 % of the pairs and 98 % of
 /// the bugs.
@@ -313,7 +313,7 @@ struct Gate {
 
 struct Bug {
     name: &'static str,
-    pairs: Vec<(&'static sown::Case, &'static Detected)>,
+    pairs: Vec<(&'static fault_run::Case, &'static Detected)>,
 }
 
 impl Bug {
@@ -321,7 +321,7 @@ impl Bug {
     fn muted(
         &self,
         view: View,
-    ) -> impl Iterator<Item = (&'static sown::Case, &'static BTreeSet<Location>)> {
+    ) -> impl Iterator<Item = (&'static fault_run::Case, &'static BTreeSet<Location>)> {
         let pairs = self.pairs.iter();
         pairs.filter_map(move |(case, pair)| Some((*case, pair.muted_by(view)?)))
     }
@@ -333,14 +333,14 @@ impl Bug {
 
 impl Gate {
     /// Of all bugs, by what came of them.
-    fn of(bugs: impl IntoIterator<Item = (&'static Fault, &'static Sown)>) -> Self {
+    fn of(bugs: impl IntoIterator<Item = (&'static Fault, &'static FaultRun)>) -> Self {
         let mut gate = Self {
             bugs: Vec::new(),
             undetected: Vec::new(),
         };
-        for (Fault { name, .. }, sown) in bugs {
-            let detected = |case: &'static sown::Case| Some((case, case.detected.as_ref()?));
-            let pairs: Vec<_> = sown.cases.iter().filter_map(detected).collect();
+        for (Fault { name, .. }, fault_run) in bugs {
+            let detected = |case: &'static fault_run::Case| Some((case, case.detected.as_ref()?));
+            let pairs: Vec<_> = fault_run.cases.iter().filter_map(detected).collect();
             if pairs.is_empty() {
                 gate.undetected.push(name);
             } else {
@@ -426,7 +426,7 @@ impl Gate {
 /// All bugs, each run by `run` with its place in the table.
 fn gate(
     faults: &'static [Fault],
-    run: impl Fn(usize, &'static Fault) -> Result<&'static Sown, String> + Sync,
+    run: impl Fn(usize, &'static Fault) -> Result<&'static FaultRun, String> + Sync,
 ) -> Result<Gate, String> {
     let bugs = faults.iter().enumerate();
     let bugs: Vec<_> = bugs
@@ -439,7 +439,7 @@ fn gate(
 
 /// The rule: no share is below its floor, and no floor is left behind. Bugs that their own tests have run are not run again.
 pub(crate) fn holds(faults: &'static [Fault]) -> Result<(), String> {
-    let gate = gate(faults, Sown::shared)?;
+    let gate = gate(faults, FaultRun::shared)?;
     let closed = gate.why_closed();
     if closed.is_empty() {
         Ok(())
@@ -450,7 +450,7 @@ pub(crate) fn holds(faults: &'static [Fault]) -> Result<(), String> {
 
 /// Prints the shares, and all that is muted.
 pub(crate) fn print(faults: &'static [Fault]) -> Result<(), String> {
-    let gate = gate(faults, Sown::shared)?;
+    let gate = gate(faults, FaultRun::shared)?;
     let undetected = &gate.undetected;
     println!("{}", gate.table(OWN));
     println!(
@@ -471,9 +471,9 @@ pub(crate) fn print(faults: &'static [Fault]) -> Result<(), String> {
 
 /// Prints the shares under the entries of each other library, and the bugs that are muted.
 pub(crate) fn print_as_others(faults: &'static [Fault], extent: Extent) -> Result<(), String> {
-    let run = |index, fault| -> Result<&'static Sown, String> {
-        let sown = Sown::run(index, fault, extent, OTHERS)?;
-        Ok(Box::leak(Box::new(sown)))
+    let run = |index, fault| -> Result<&'static FaultRun, String> {
+        let fault_run = FaultRun::run(index, fault, extent, OTHERS)?;
+        Ok(Box::leak(Box::new(fault_run)))
     };
     let gate = gate(faults, run)?;
     println!("{}", gate.table(OTHERS));

@@ -11,10 +11,10 @@
 #![cfg(target_os = "linux")]
 
 mod conjuncts;
+mod fault_run;
 mod gate;
 mod object;
 mod right;
-mod sown;
 mod table;
 
 use std::collections::BTreeSet;
@@ -23,8 +23,8 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Failed, Trial};
 use writeproof_faulty::{Fault, Kind, faults};
 
+use self::fault_run::{Extent, FaultRun, Seen};
 use self::right::Right;
-use self::sown::{Extent, Seen, Sown};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
             Kind::Harmless => "is nobody's fault",
         };
         trials.push(Trial::test(format!("{} {rule}", fault.name), move || {
-            judged(fault, Sown::shared(index, fault)?)
+            judged(fault, FaultRun::shared(index, fault)?)
         }));
         let everywhere = format!("{} is seen only where it is reached", fault.name);
         let everywhere = Trial::test(everywhere, move || only_where_reached(index, fault));
@@ -86,24 +86,24 @@ fn main() -> ExitCode {
 }
 
 fn the_same_faults(faults: &[Fault]) -> Result<(), Failed> {
-    let known = sown::known_to_the_object()?;
+    let known = fault_run::known_to_the_object()?;
     let in_table: Vec<&str> = faults.iter().map(|fault| fault.name.as_str()).collect();
     ensure(known == in_table, || {
         format!("in the object {known:?}\nin the table {in_table:?}")
     })
 }
 
-fn judged(fault: &Fault, sown: &Sown) -> Result<(), Failed> {
-    let seen = sown.seen();
+fn judged(fault: &Fault, fault_run: &FaultRun) -> Result<(), Failed> {
+    let seen = fault_run.seen();
     match fault.kind {
         Kind::Bug => ensure(seen.cases > 0, || {
             format!(
                 "seen in none of the {} cases that reach it",
-                sown.cases.len()
+                fault_run.cases.len()
             )
         }),
         Kind::Harmless => {
-            let blamed = blames(fault, sown);
+            let blamed = blames(fault, fault_run);
             ensure(blamed.is_none(), || format!("{blamed:?} {:?}", seen.broken))?;
             let is_gone = |clause: &&str| !seen.broken.contains_key(*clause);
             let gone = known(fault).find(is_gone);
@@ -111,18 +111,20 @@ fn judged(fault: &Fault, sown: &Sown) -> Result<(), Failed> {
                 format!("no longer blamed by {gone:?}: take it out of BLAMED")
             })?;
             // One that does nothing would prove nothing.
-            ensure(!sown.cases.is_empty(), || "no case reaches it".to_owned())
+            ensure(!fault_run.cases.is_empty(), || {
+                "no case reaches it".to_owned()
+            })
         }
     }
 }
 
 /// The first case that blames a harmless fault: it breaks a clause, or ends.
-pub(crate) fn blames<'s>(fault: &Fault, sown: &'s Sown) -> Option<&'s sown::Case> {
-    let blames = |case: &&sown::Case| {
+pub(crate) fn blames<'s>(fault: &Fault, fault_run: &'s FaultRun) -> Option<&'s fault_run::Case> {
+    let blames = |case: &&fault_run::Case| {
         matches!(case.seen, Seen::Ended(_))
             || case.broken.iter().any(|clause| !is_known(fault, clause))
     };
-    let mut cases = sown.cases.iter();
+    let mut cases = fault_run.cases.iter();
     cases.find(|case| fault.kind == Kind::Harmless && blames(case))
 }
 
@@ -149,8 +151,8 @@ fn is_known(fault: &Fault, clause: &str) -> bool {
 /// That only the cases are run which reach a fault leaves nothing out.
 fn only_where_reached(index: usize, fault: &Fault) -> Result<(), Failed> {
     let seen_in = |extent| -> Result<BTreeSet<String>, Failed> {
-        let sown = Sown::run(index, fault, extent, &[])?;
-        let seen = sown.cases.iter().filter(|case| case.is_seen());
+        let fault_run = FaultRun::run(index, fault, extent, &[])?;
+        let seen = fault_run.cases.iter().filter(|case| case.is_seen());
         Ok(seen.map(ToString::to_string).collect())
     };
     let (reached, all) = (seen_in(Extent::Reached)?, seen_in(Extent::Everything)?);

@@ -7,8 +7,8 @@ use std::ffi::{c_int, c_uchar};
 use std::sync::Arc;
 
 use libloading::os::unix::Library;
-use writeproof::backend::libssl::Source;
-use writeproof::subject::{Isolation, Subject};
+use writeproof::backend::libssl::LibrarySource;
+use writeproof::target::{Isolation, Target};
 use writeproof_faulty::{LIBSSL, VARIABLE};
 
 /// `writeproof_faults_asked` of `build/chosen.c`.
@@ -19,13 +19,13 @@ pub(crate) const ROOM: usize = 1 << 10;
 
 /// The object, right as it is.
 pub(crate) struct Object {
-    pub(crate) subject: Arc<dyn Subject>,
+    pub(crate) target: Arc<dyn Target>,
     asked: Asked,
 }
 
 /// Where the object is.
-pub(crate) fn source() -> Source {
-    Source::new("faulty", LIBSSL)
+pub(crate) fn source() -> LibrarySource {
+    LibrarySource::new("faulty", LIBSSL)
 }
 
 impl Object {
@@ -34,14 +34,14 @@ impl Object {
             return Err(format!("{VARIABLE} is set, which the tests do themselves"));
         }
         let loaded = Isolation::None.load(&source());
-        let subject = loaded.map_err(|error| error.to_string())?;
+        let target = loaded.map_err(|error| error.to_string())?;
         // SAFETY: it is loaded already, so that no code runs; its functions stay where they are, as it is never unloaded.
         let asked = unsafe {
             let library = Library::new(LIBSSL).map_err(|error| error.to_string())?;
             let asked = library.get::<Asked>(b"writeproof_faults_asked");
             *asked.map_err(|error| error.to_string())?
         };
-        Ok(Self { subject, asked })
+        Ok(Self { target, asked })
     }
 
     /// The faults that this thread has reached since it was last asked, by their places in the table.

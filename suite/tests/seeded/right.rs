@@ -9,7 +9,7 @@ use writeproof::backend::{Backends, REFERENCE};
 use writeproof::judge::differences;
 use writeproof::judge::monitor::{self, Violation};
 use writeproof::scenario::{Corpus, Scenario, Variant};
-use writeproof::subject::{InProcess, Subject};
+use writeproof::target::{InProcess, Target};
 use writeproof::trace::Trace;
 
 use crate::object::Object;
@@ -57,12 +57,12 @@ impl Right {
         let reference = InProcess::new(reference.map_err(|error| error.to_string())?);
         let object = Object::load()?;
         let run = |&(scenario, variant): &(&'static Scenario, Variant)| {
-            let trace = |subject: &dyn Subject| {
-                let ran = subject.run(scenario, variant);
+            let trace = |target: &dyn Target| {
+                let ran = target.run(scenario, variant);
                 ran.map(|ran| ran.trace).map_err(|error| error.to_string())
             };
             object.reached();
-            let unharmed = trace(object.subject.as_ref())?;
+            let unharmed = trace(object.target.as_ref())?;
             let reached = object.reached();
             let trace = trace(&reference)?;
             Ok(Case {

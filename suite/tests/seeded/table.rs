@@ -5,45 +5,45 @@ use std::collections::{BTreeMap, BTreeSet};
 use writeproof::judge::monitor;
 use writeproof_faulty::{Fault, Kind};
 
+use crate::fault_run::{Extent, FaultRun, Seen};
 use crate::right::{Right, in_parallel};
-use crate::sown::{Extent, Seen, Sown};
 
 /// Runs everything and prints it.
 pub(crate) fn print(faults: &[Fault]) -> Result<(), String> {
     let right = Right::get()?;
     let numbered: Vec<_> = faults.iter().enumerate().collect();
-    let sown = in_parallel(&numbered, |&(index, fault)| {
-        Sown::run(index, fault, Extent::Reached, &[])
+    let fault_run = in_parallel(&numbered, |&(index, fault)| {
+        FaultRun::run(index, fault, Extent::Reached, &[])
     });
-    let sown: Vec<Sown> = sown.into_iter().collect::<Result<_, _>>()?;
+    let fault_run: Vec<FaultRun> = fault_run.into_iter().collect::<Result<_, _>>()?;
     for kind in [Kind::Bug, Kind::Harmless] {
         println!(
             "\n| {kind:?} | what it does | repeats | reached in | seen in | breaks (scenarios) | first seen as |"
         );
         println!("|---|---|---|---|---|---|---|");
-        for (fault, sown) in faults
+        for (fault, fault_run) in faults
             .iter()
-            .zip(&sown)
+            .zip(&fault_run)
             .filter(|(fault, _)| fault.kind == kind)
         {
-            row(fault, sown);
+            row(fault, fault_run);
         }
     }
-    monitors(right, faults, &sown);
-    alone(faults, &sown);
-    idle(right, faults, &sown);
-    summary(faults, &sown);
+    monitors(right, faults, &fault_run);
+    alone(faults, &fault_run);
+    idle(right, faults, &fault_run);
+    summary(faults, &fault_run);
     Ok(())
 }
 
-fn row(fault: &Fault, sown: &Sown) {
-    let seen = sown.seen();
+fn row(fault: &Fault, fault_run: &FaultRun) {
+    let seen = fault_run.seen();
     let broken = seen.broken.iter().map(|(clause, in_scenarios)| {
         let scenarios = in_scenarios.len();
         format!("{clause} ({scenarios})")
     });
     let broken: Vec<_> = broken.collect();
-    let first = sown.cases.iter().find_map(|case| match &case.seen {
+    let first = fault_run.cases.iter().find_map(|case| match &case.seen {
         Seen::Same => None,
         Seen::Differs(words) | Seen::Ended(words) => Some(format!("{case}: {words}")),
     });
@@ -53,7 +53,7 @@ fn row(fault: &Fault, sown: &Sown) {
         fault.does,
         fault.repeats,
         fault.link,
-        sown.cases.len(),
+        fault_run.cases.len(),
         seen.cases,
         seen.scenarios.len(),
         broken.join(", "),
@@ -63,15 +63,15 @@ fn row(fault: &Fault, sown: &Sown) {
 
 /// Each monitor, with the bugs that it catches, those that no other does, and the cases in which the reference itself
 /// breaks its clause, where a bug that does the same is no news; and the bugs that none catches.
-fn monitors(right: &Right, faults: &[Fault], sown: &[Sown]) {
+fn monitors(right: &Right, faults: &[Fault], fault_run: &[FaultRun]) {
     let bugs = || {
         faults
             .iter()
-            .zip(sown)
+            .zip(fault_run)
             .filter(|(fault, _)| fault.kind == Kind::Bug)
     };
     let broken: Vec<_> = bugs()
-        .map(|(fault, sown)| (&*fault.name, sown.seen().broken))
+        .map(|(fault, fault_run)| (&*fault.name, fault_run.seen().broken))
         .collect();
     println!("\n| monitor | catches | alone | broken by the reference |\n|---|---|---|---|");
     for monitor in monitor::monitors() {
@@ -106,10 +106,10 @@ fn list(names: &[&str]) -> String {
 }
 
 /// Scenarios without which a bug would not be seen.
-fn alone(faults: &[Fault], sown: &[Sown]) {
+fn alone(faults: &[Fault], fault_run: &[FaultRun]) {
     let mut alone: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (fault, sown) in faults.iter().zip(sown) {
-        let scenarios = sown.seen().scenarios;
+    for (fault, fault_run) in faults.iter().zip(fault_run) {
+        let scenarios = fault_run.seen().scenarios;
         if let (Kind::Bug, 1, Some(scenario)) = (fault.kind, scenarios.len(), scenarios.first()) {
             alone.entry(scenario).or_default().push(&fault.name);
         }
@@ -121,12 +121,14 @@ fn alone(faults: &[Fault], sown: &[Sown]) {
 }
 
 /// All of it in one line.
-fn summary(faults: &[Fault], sown: &[Sown]) {
-    let all = || faults.iter().zip(sown);
+fn summary(faults: &[Fault], fault_run: &[FaultRun]) {
+    let all = || faults.iter().zip(fault_run);
     let bugs = || all().filter(|(fault, _)| fault.kind == Kind::Bug);
-    let seen = bugs().filter(|(_, sown)| sown.seen().cases > 0).count();
-    let by_monitor = bugs().filter(|(_, sown)| !sown.seen().broken.is_empty());
-    let loud = all().filter(|(fault, sown)| crate::blames(fault, sown).is_some());
+    let seen = bugs()
+        .filter(|(_, fault_run)| fault_run.seen().cases > 0)
+        .count();
+    let by_monitor = bugs().filter(|(_, fault_run)| !fault_run.seen().broken.is_empty());
+    let loud = all().filter(|(fault, fault_run)| crate::blames(fault, fault_run).is_some());
     let loud: Vec<_> = loud.map(|(fault, _)| fault.name.as_str()).collect();
     println!(
         "\n{seen} of {} bugs caught, {} by a monitor; harmless faults that are blamed: {}",
@@ -137,12 +139,14 @@ fn summary(faults: &[Fault], sown: &[Sown]) {
 }
 
 /// Scenarios in which no bug is seen.
-fn idle(right: &Right, faults: &[Fault], sown: &[Sown]) {
+fn idle(right: &Right, faults: &[Fault], fault_run: &[FaultRun]) {
     let bugs = faults
         .iter()
-        .zip(sown)
+        .zip(fault_run)
         .filter(|(fault, _)| fault.kind == Kind::Bug);
-    let busy: BTreeSet<&str> = bugs.flat_map(|(_, sown)| sown.seen().scenarios).collect();
+    let busy: BTreeSet<&str> = bugs
+        .flat_map(|(_, fault_run)| fault_run.seen().scenarios)
+        .collect();
     let all: BTreeSet<&str> = right
         .cases
         .iter()

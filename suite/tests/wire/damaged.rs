@@ -1,6 +1,6 @@
 //! Streams that are cut, altered or not TLS at all, and key logs that lack or misstate a secret.
 
-use writeproof::wire::{Content, KeyLog, Record, Sender, View, read};
+use writeproof::wire::{KeyLog, Record, RecordContent, Sender, View, read};
 
 use crate::session::{BOTH, Session};
 
@@ -57,7 +57,7 @@ fn assert_only_unopened(
             == writeproof::wire::ContentType::ChangeCipherSpec;
     for (now, before) in altered[sender].iter().zip(&view[sender]) {
         if before.start == altered_record.start {
-            assert_eq!(now.content, Content::Unopened, "{name}");
+            assert_eq!(now.content, RecordContent::Unopened, "{name}");
         } else if before.start < altered_record.start || !spoils_what_follows {
             assert_eq!(now, before, "{name}");
         }
@@ -81,7 +81,7 @@ fn an_altered_header_of_a_protected_record_is_noticed() {
 
         assert_eq!(
             altered.client.last().unwrap().content,
-            Content::Unopened,
+            RecordContent::Unopened,
             "{}",
             session.name
         );
@@ -112,7 +112,7 @@ fn a_wrong_secret_opens_nothing() {
             .filter(|r| is_protected(r));
         assert!(protected.clone().count() > 0);
         for record in protected {
-            assert_eq!(record.content, Content::Unopened, "{}", session.name);
+            assert_eq!(record.content, RecordContent::Unopened, "{}", session.name);
         }
     }
 }
@@ -130,7 +130,7 @@ fn without_its_secret_a_protected_record_has_no_key() {
             .collect();
         assert!(!protected.is_empty());
         for record in protected {
-            assert_eq!(record.content, Content::NoKey, "{}", session.name);
+            assert_eq!(record.content, RecordContent::NoKey, "{}", session.name);
         }
     }
 }
@@ -150,12 +150,12 @@ fn without_the_application_secret_the_handshake_still_opens() {
     let opened = view
         .server
         .iter()
-        .filter(|record| matches!(record.content, Content::Opened(_)))
+        .filter(|record| matches!(record.content, RecordContent::Opened(_)))
         .count();
     let without_key = view
         .server
         .iter()
-        .filter(|record| record.content == Content::NoKey)
+        .filter(|record| record.content == RecordContent::NoKey)
         .count();
     assert_eq!((opened, without_key), (4, 5));
     assert_eq!(view.client, session.read().client);
@@ -173,7 +173,7 @@ fn early_data_that_a_hello_retry_request_refused_has_no_key_and_hinders_nothing(
     let mut view = with_early_data.read();
 
     let refused = view.client.remove(1);
-    assert_eq!(refused.content, Content::NoKey);
+    assert_eq!(refused.content, RecordContent::NoKey);
     let contents = |records: Vec<Record>| {
         records
             .into_iter()
@@ -203,7 +203,7 @@ fn a_suite_that_is_not_read_here_is_said_to_be_unsupported() {
     assert!(
         protected
             .iter()
-            .all(|record| record.content == Content::Unsupported)
+            .all(|record| record.content == RecordContent::Unsupported)
     );
 }
 
@@ -221,7 +221,7 @@ fn a_stream_cut_anywhere_ends_in_an_incomplete_record_with_the_right_count() {
             assert!(view.client.iter().all(Record::is_complete), "cut at {cut}");
             continue;
         };
-        assert_eq!(last.content, Content::Incomplete, "cut at {cut}");
+        assert_eq!(last.content, RecordContent::Incomplete, "cut at {cut}");
         let expected = whole
             .iter()
             .find(|record| record.start == last.start)
@@ -257,7 +257,7 @@ fn after_an_impossible_header_the_rest_is_garbage() {
             garbage.header.unwrap().version,
             u16::from_be_bytes([header[1], header[2]])
         );
-        assert_eq!(garbage.content, Content::Garbage);
+        assert_eq!(garbage.content, RecordContent::Garbage);
         assert!(view.client.is_empty());
     }
 }

@@ -9,7 +9,9 @@ use rustls::{
     ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection,
     SupportedCipherSuite,
 };
-use writeproof::wire::{Content, ContentType, HandshakeType, KeyLog, Record, Sender, View, read};
+use writeproof::wire::{
+    ContentType, HandshakeType, KeyLog, Record, RecordContent, Sender, View, read,
+};
 
 use crate::session::{BOTH, tell};
 
@@ -272,7 +274,7 @@ fn a_handshake_message_is_put_together_across_records() {
         assert!(
             view.server
                 .iter()
-                .any(|record| matches!(record.content, Content::Opened(_)))
+                .any(|record| matches!(record.content, RecordContent::Opened(_)))
         );
     }
 }

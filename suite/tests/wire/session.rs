@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use writeproof::wire::{Content, ContentType, KeyLog, Pair, Record, Sender, View, read};
+use writeproof::wire::{ContentType, KeyLog, Pair, Record, RecordContent, Sender, View, read};
 
 pub(crate) const BOTH: [Sender; 2] = [Sender::Client, Sender::Server];
 
@@ -118,8 +118,8 @@ pub(crate) fn tell(records: &[Record]) -> String {
 
 fn tell_record(record: &Record) -> String {
     let (protected, fragment) = match &record.content {
-        Content::Plain(fragment) => ("", fragment),
-        Content::Opened(fragment) => ("protected ", fragment),
+        RecordContent::Plain(fragment) => ("", fragment),
+        RecordContent::Opened(fragment) => ("protected ", fragment),
         other => return format!("{} {other:?}", record.received),
     };
     let mut line = format!("{} {protected}{}", record.received, fragment.content_type);

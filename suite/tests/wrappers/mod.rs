@@ -36,14 +36,14 @@ impl Real {
     }
 
     /// Where the linker and the loader find it for a wrapper in this folder.
-    fn beside(self, folder: &Path) -> PathBuf {
+    fn coexistence(self, folder: &Path) -> PathBuf {
         match self {
             Self::Distribution => self.path(),
             Self::OpenSsl111 => {
                 // The linker writes down the name by which the library calls itself.
-                let beside = folder.join("libssl-writeproof-1.1.1.so");
-                symlink(self.path(), &beside).expect("the folder is ours");
-                beside
+                let coexistence = folder.join("libssl-writeproof-1.1.1.so");
+                symlink(self.path(), &coexistence).expect("the folder is ours");
+                coexistence
             }
         }
     }
@@ -67,7 +67,7 @@ impl Wrapper {
             .args([&object, &sources.join(name).with_extension("c")])
             // Needed although some use none of it, and found beside the wrapper.
             .arg("-Wl,--no-as-needed,-rpath,$ORIGIN")
-            .args([&real.beside(folder.path()), Path::new("-ldl")])
+            .args([&real.coexistence(folder.path()), Path::new("-ldl")])
             .status();
         assert!(
             done.expect("a C compiler").success(),

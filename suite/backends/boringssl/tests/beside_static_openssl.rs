@@ -2,7 +2,7 @@
 
 use writeproof_boringssl::LIBSSL;
 
-writeproof_beside::tests! {
+writeproof_coexistence::tests! {
     object: LIBSSL,
     // The OpenSSL with which it wants to be compatible: 1.1.1, release (`base.h`).
     number: 0x1010_107f,

@@ -23,6 +23,7 @@
 
 #[cfg(feature = "boringssl")]
 mod boringssl;
+mod cache;
 mod error;
 mod key;
 mod libssl;
@@ -30,15 +31,14 @@ mod neutral;
 #[cfg(feature = "boringssl")]
 mod package;
 mod shared_object;
-mod shelf;
 mod tools;
 
 #[cfg(feature = "boringssl")]
 pub use boringssl::Boringssl;
+pub use cache::{BuildCache, once};
 pub use error::{Error, RecipeError};
 pub use key::Key;
 pub use libssl::Libssl;
 pub use neutral::start_over_in_neutral_profile;
 pub use shared_object::{SharedObject, link_shared_object};
-pub use shelf::{Shelf, once};
 pub use tools::require_openssl_tools;

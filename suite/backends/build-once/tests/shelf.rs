@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use writeproof_build_once::{Error, Key, RecipeError, Shelf};
+use writeproof_build_once::{BuildCache, Error, Key, RecipeError};
 
 #[test]
 fn second_call_finds_the_result_of_the_first() {
-    let (_target, shelf) = shelf();
+    let (_target, cache) = cache();
 
-    let first = shelf.once(&key(), write_library).unwrap();
-    let second = shelf.once(&key(), |_| panic!("built twice")).unwrap();
+    let first = cache.once(&key(), write_library).unwrap();
+    let second = cache.once(&key(), |_| panic!("built twice")).unwrap();
 
     assert_eq!(first, second);
     assert_eq!(
@@ -23,10 +23,10 @@ fn second_call_finds_the_result_of_the_first() {
 
 #[test]
 fn another_key_has_another_folder() {
-    let (_target, shelf) = shelf();
+    let (_target, cache) = cache();
 
-    let one = shelf.once(&key(), write_library).unwrap();
-    let other = shelf
+    let one = cache.once(&key(), write_library).unwrap();
+    let other = cache
         .once(&key().with("flags", "-O1"), write_library)
         .unwrap();
 
@@ -36,14 +36,14 @@ fn another_key_has_another_folder() {
 
 #[test]
 fn folder_of_a_failed_build_is_wiped_and_built_again() {
-    let (_target, shelf) = shelf();
-    let failure = shelf.once(&key(), |folder| {
+    let (_target, cache) = cache();
+    let failure = cache.once(&key(), |folder| {
         fs::write(folder.join("leftover"), "half of it")?;
         Err("the compiler fell over".into())
     });
     assert!(matches!(failure, Err(Error::Recipe { .. })), "{failure:?}");
 
-    let folder = shelf.once(&key(), write_library).unwrap();
+    let folder = cache.once(&key(), write_library).unwrap();
 
     assert!(folder.join("library").exists());
     assert!(!folder.join("leftover").exists());
@@ -51,12 +51,12 @@ fn folder_of_a_failed_build_is_wiped_and_built_again() {
 
 #[test]
 fn folder_without_its_stamp_is_built_again() {
-    let (_target, shelf) = shelf();
-    let folder = shelf.once(&key(), write_library).unwrap();
+    let (_target, cache) = cache();
+    let folder = cache.once(&key(), write_library).unwrap();
     fs::remove_file(folder.join("complete")).unwrap();
     fs::write(folder.join("library"), "damaged").unwrap();
 
-    shelf.once(&key(), write_library).unwrap();
+    cache.once(&key(), write_library).unwrap();
 
     assert_eq!(
         fs::read_to_string(folder.join("library")).unwrap(),
@@ -66,8 +66,8 @@ fn folder_without_its_stamp_is_built_again() {
 
 #[test]
 fn stamp_of_another_key_does_not_count() {
-    let (_target, shelf) = shelf();
-    let folder = shelf.once(&key(), write_library).unwrap();
+    let (_target, cache) = cache();
+    let folder = cache.once(&key(), write_library).unwrap();
     fs::write(
         folder.join("complete"),
         "name = \"a collision of hashes\"\n",
@@ -75,7 +75,7 @@ fn stamp_of_another_key_does_not_count() {
     .unwrap();
     let builds = AtomicU32::new(0);
 
-    shelf
+    cache
         .once(&key(), |_| {
             builds.fetch_add(1, Ordering::Relaxed);
             Ok(())
@@ -88,18 +88,18 @@ fn stamp_of_another_key_does_not_count() {
 #[test]
 fn threads_that_come_at_once_build_once() {
     const THREADS: u32 = 8;
-    let (_target, shelf) = shelf();
-    let (builds, arrived) = (AtomicU32::new(0), AtomicU32::new(0));
+    let (_target, cache) = cache();
+    let (builds, load_report) = (AtomicU32::new(0), AtomicU32::new(0));
 
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                arrived.fetch_add(1, Ordering::Relaxed);
-                let folder = shelf
+                load_report.fetch_add(1, Ordering::Relaxed);
+                let folder = cache
                     .once(&key(), |folder| {
                         builds.fetch_add(1, Ordering::Relaxed);
                         // The others come by while this one builds.
-                        while arrived.load(Ordering::Relaxed) < THREADS {
+                        while load_report.load(Ordering::Relaxed) < THREADS {
                             thread::yield_now();
                         }
                         write_library(folder)
@@ -113,10 +113,10 @@ fn threads_that_come_at_once_build_once() {
     assert_eq!(builds.into_inner(), 1);
 }
 
-fn shelf() -> (tempfile::TempDir, Shelf) {
+fn cache() -> (tempfile::TempDir, BuildCache) {
     let target = tempfile::tempdir().unwrap();
-    let shelf = Shelf::at(&target.path().join("c"));
-    (target, shelf)
+    let cache = BuildCache::at(&target.path().join("c"));
+    (target, cache)
 }
 
 fn key() -> Key {

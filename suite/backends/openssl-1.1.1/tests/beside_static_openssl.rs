@@ -2,7 +2,7 @@
 
 use writeproof_openssl_1_1_1::{LIBSSL, VERSION};
 
-writeproof_beside::tests! {
+writeproof_coexistence::tests! {
     object: LIBSSL,
     // 1.1.1w, a release: major, minor, fix, patch letter, status.
     number: 0x1010_117f,

@@ -2,7 +2,7 @@
 
 use writeproof_openssl_4_0::{LIBSSL, VERSION};
 
-writeproof_beside::tests! {
+writeproof_coexistence::tests! {
     object: LIBSSL,
     // 4.0.3: major, minor, patch.
     number: 0x4000_0030,

@@ -2,7 +2,7 @@
 
 use writeproof_tongsuo::{LIBSSL, VERSION};
 
-writeproof_beside::tests! {
+writeproof_coexistence::tests! {
     object: LIBSSL,
     // OpenSSL 3.5.4, on which Tongsuo 8.5 stands; its own version is another text (TONGSUO_VERSION).
     number: 0x3050_0040,

@@ -1,14 +1,14 @@
 //! The transport as the library sees it: a BIO of a kind of its own, made through the library's
-//! `BIO_meth_*` functions, whose callbacks hand every request to the link.
+//! `BIO_meth_*` functions, whose callbacks hand every request to the transport.
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::ptr::NonNull;
 
-use super::port;
+use super::adapter;
 use super::symbols::{Bio, BioInterface, BioMethod, Ssl};
 use crate::backend::Unsupported;
-use crate::link::{Errno, Link, Refusal, Transfer};
+use crate::transport::{Errno, Refusal, Transfer, Transport};
 
 /// Numbers of `openssl/bio.h`, the same in all libraries of the kind.
 mod number {
@@ -55,8 +55,8 @@ pub(super) struct Method {
 }
 
 /// The transport of one connection, and the two functions that tell its library to come again.
-pub(super) struct Port {
-    link: Link,
+pub(super) struct BioTransport {
+    transport: Transport,
     flags: Flags,
     set_flags: unsafe extern "C" fn(*mut Bio, c_int),
     clear_flags: unsafe extern "C" fn(*mut Bio, c_int),
@@ -64,7 +64,7 @@ pub(super) struct Port {
 
 thread_local! {
     /// The port of the connection whose library runs on this thread.
-    static CURRENT: Cell<Option<NonNull<Port>>> = const { Cell::new(None) };
+    static CURRENT: Cell<Option<NonNull<BioTransport>>> = const { Cell::new(None) };
 }
 
 impl Method {
@@ -149,9 +149,9 @@ impl Method {
     }
 
     /// The transport of one connection.
-    pub(super) fn port(&self, link: &Link) -> Port {
-        Port {
-            link: link.clone(),
+    pub(super) fn port(&self, transport: &Transport) -> BioTransport {
+        BioTransport {
+            transport: transport.clone(),
             flags: self.flags,
             set_flags: self.api.set_flags,
             clear_flags: self.api.clear_flags,
@@ -159,11 +159,11 @@ impl Method {
     }
 }
 
-impl port::Port for Port {
+impl adapter::TransportAdapter for BioTransport {
     /// Runs a call of the library whose BIO callbacks use this port.
     fn during(&self, call: &mut dyn FnMut()) -> Result<(), Unsupported> {
         /// Puts back what was there, whether the call returns or panics.
-        struct Restore(Option<NonNull<Port>>);
+        struct Restore(Option<NonNull<BioTransport>>);
         impl Drop for Restore {
             fn drop(&mut self) {
                 CURRENT.set(self.0);
@@ -176,13 +176,13 @@ impl port::Port for Port {
 
     fn free(&self, free: &mut dyn FnMut()) {
         // The callbacks of a BIO that is freed are called too.
-        let _ = port::Port::during(self, free);
+        let _ = adapter::TransportAdapter::during(self, free);
     }
 }
 
 /// # Safety
-/// Only to be used while [`Port::during`] runs, which keeps the port borrowed.
-unsafe fn current<'a>() -> Option<&'a Port> {
+/// Only to be used while [`BioTransport::during`] runs, which keeps the port borrowed.
+unsafe fn current<'a>() -> Option<&'a BioTransport> {
     // SAFETY: the pointer was made from a reference that outlives the call that runs.
     CURRENT.get().map(|port| unsafe { port.as_ref() })
 }
@@ -196,7 +196,7 @@ unsafe extern "C" fn write(bio: *mut Bio, bytes: *const c_char, length: c_int) -
             0 => &[],
             _ => std::slice::from_raw_parts(bytes.cast(), length),
         };
-        answer(port, bio, port.link.write(bytes), port.flags.write)
+        answer(port, bio, port.transport.write(bytes), port.flags.write)
     }
 }
 
@@ -209,7 +209,7 @@ unsafe extern "C" fn read(bio: *mut Bio, space: *mut c_char, length: c_int) -> c
             0 => &mut [],
             _ => std::slice::from_raw_parts_mut(space.cast(), length),
         };
-        answer(port, bio, port.link.read(space), port.flags.read)
+        answer(port, bio, port.transport.read(space), port.flags.read)
     }
 }
 
@@ -218,7 +218,7 @@ unsafe extern "C" fn ctrl(_: *mut Bio, command: c_int, _: c_long, _: *mut c_void
         number::CTRL_FLUSH => number::DONE,
         // SAFETY: the library calls this while it runs, if for a BIO of ours.
         number::CTRL_EOF => match unsafe { current() } {
-            Some(port) => c_long::from(port.link.has_ended()),
+            Some(port) => c_long::from(port.transport.has_ended()),
             None => number::NOT_KNOWN,
         },
         _ => number::NOT_KNOWN,
@@ -230,7 +230,12 @@ unsafe extern "C" fn ctrl(_: *mut Bio, command: c_int, _: c_long, _: *mut c_void
 ///
 /// # Safety
 /// `bio` belongs to `port`.
-unsafe fn answer(port: &Port, bio: *mut Bio, transfer: Transfer, direction: c_int) -> c_int {
+unsafe fn answer(
+    port: &BioTransport,
+    bio: *mut Bio,
+    transfer: Transfer,
+    direction: c_int,
+) -> c_int {
     let retry = direction | port.flags.retry;
     // SAFETY: `bio` is live and the functions are its library's.
     unsafe {

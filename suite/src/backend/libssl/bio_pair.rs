@@ -3,19 +3,19 @@
 
 use std::ptr;
 
+use super::adapter::TransportAdapter;
 use super::context::refused;
 use super::own_bio::{OwnBio, command};
-use super::port::Port;
-use super::symbols::{Bio, Interface, Ssl};
+use super::symbols::{Bio, Functions, Ssl};
 use crate::backend::Unsupported;
-use crate::link::{Link, Refusal};
+use crate::transport::{Refusal, Transport};
 
 /// How many bytes each half holds: less than a full record, more than a flight of a handshake.
 const BUFFER: usize = 4096;
 
 /// The transport of one connection.
 pub(super) struct BioPair {
-    link: Link,
+    transport: Transport,
     network: OwnBio,
     /// The half that is ours, and how to free it.
     half: *mut Bio,
@@ -30,8 +30,8 @@ impl BioPair {
     /// # Safety
     /// `ssl` is a live connection of the library of `api`.
     pub(super) unsafe fn give(
-        api: &Interface,
-        link: &Link,
+        api: &Functions,
+        transport: &Transport,
         ssl: *mut Ssl,
     ) -> Result<Self, Unsupported> {
         let functions = OwnBio::none(api)?;
@@ -49,9 +49,9 @@ impl BioPair {
                 return Err(refused(api, "BIO_new_bio_pair"));
             }
             set_bio(ssl, internal, internal);
-            link.stand_behind_another();
+            transport.stand_behind_another();
             Ok(Self {
-                link: link.clone(),
+                transport: transport.clone(),
                 network: functions.of(half),
                 half,
                 free,
@@ -61,20 +61,22 @@ impl BioPair {
     }
 }
 
-impl Port for BioPair {
+impl TransportAdapter for BioPair {
     fn before(&mut self) -> Result<(), Unsupported> {
         let room = self.network.bytes(command::GET_WRITE_GUARANTEE);
-        self.network.fill(&self.link, room);
-        let ends = self.link.inbound().then == Refusal::Zero && self.link.readable().is_empty();
+        self.network.fill(&self.transport, room);
+        let ends =
+            self.transport.inbound().then == Refusal::Zero && self.transport.readable().is_empty();
         if ends && !std::mem::replace(&mut self.ended, true) {
             self.network.ctrl(command::SHUTDOWN_WR, 0);
         }
         Ok(())
     }
 
-    fn exchange(&mut self) -> Result<(), Unsupported> {
-        self.link.are_waiting(self.network.bytes(command::WPENDING));
-        self.network.drain(&self.link);
+    fn sync_transport(&mut self) -> Result<(), Unsupported> {
+        self.transport
+            .are_waiting(self.network.bytes(command::WPENDING));
+        self.network.drain(&self.transport);
         Ok(())
     }
 }

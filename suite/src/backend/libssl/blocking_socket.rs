@@ -2,7 +2,7 @@
 //! calls return when they are done. Each call is made by a thread of its own, which ends with it;
 //! meanwhile the thread of the case is at the other end, reads, and lets the far end answer.
 //!
-//! A library that waits for what never comes is freed from that by an end of file, and the link gives up
+//! A library that waits for what never comes is freed from that by an end of file, and the transport gives up
 //! on it: the case has hung.
 
 use std::fs;
@@ -17,10 +17,10 @@ use std::thread;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::thread::gettid;
 
-use super::port::{Port, no_sockets};
+use super::adapter::{TransportAdapter, no_sockets};
 use super::socket::{Ends, Reading, collect, deliver, has_vanished, vanish, waiting};
 use crate::backend::Unsupported;
-use crate::link::Link;
+use crate::transport::Transport;
 
 /// How often a library is looked at while nothing goes to and fro, in nanoseconds, and how often it must
 /// have been asleep all the time before it counts as one that waits for ever. What comes to an end is
@@ -49,8 +49,8 @@ impl Errand<'_> {
 }
 
 impl BlockingSocket {
-    pub(super) fn new(link: &Link) -> io::Result<Self> {
-        Ends::new(link).map(Self)
+    pub(super) fn new(transport: &Transport) -> io::Result<Self> {
+        Ends::new(transport).map(Self)
     }
 
     /// The number by which the library knows its end.
@@ -86,34 +86,34 @@ impl BlockingSocket {
     fn serve(&self, ours: &UnixStream, done: &PipeReader, caller: &AtomicI32) -> io::Result<()> {
         let mut asleep = Asleep::default();
         loop {
-            let before = self.0.link.progress();
-            let reading = collect(&self.0.link, ours)?;
-            deliver(&self.0.link, ours)?;
-            if self.0.link.progress() != before {
+            let before = self.0.transport.progress();
+            let reading = collect(&self.0.transport, ours)?;
+            deliver(&self.0.transport, ours)?;
+            if self.0.transport.progress() != before {
                 asleep = Asleep::default();
             }
             match self.wait(ours, reading, done)? {
-                Event::Done => {
-                    collect(&self.0.link, ours)?;
-                    return deliver(&self.0.link, ours);
+                Wakeup::Done => {
+                    collect(&self.0.transport, ours)?;
+                    return deliver(&self.0.transport, ours);
                 }
-                Event::Bytes => {}
-                Event::Nothing if asleep.has_been(caller.load(Ordering::Acquire)) => {
+                Wakeup::Bytes => {}
+                Wakeup::Nothing if asleep.has_been(caller.load(Ordering::Acquire)) => {
                     self.0
-                        .link
+                        .transport
                         .give_up("waits on a blocking socket for what never comes");
                     ours.shutdown(Shutdown::Both)?;
                     asleep = Asleep::default();
                 }
-                Event::Nothing => {}
+                Wakeup::Nothing => {}
             }
         }
     }
 
     /// Waits until something comes from the library, there is room again for what goes to it, or the call
     /// is done; at most for a look.
-    fn wait(&self, ours: &UnixStream, reading: Reading, done: &PipeReader) -> io::Result<Event> {
-        let room = match self.0.link.readable().is_empty() {
+    fn wait(&self, ours: &UnixStream, reading: Reading, done: &PipeReader) -> io::Result<Wakeup> {
+        let room = match self.0.transport.readable().is_empty() {
             true => PollFlags::empty(),
             false => PollFlags::OUT,
         };
@@ -131,19 +131,19 @@ impl BlockingSocket {
             tv_nsec: LOOK,
         };
         match poll(polled, Some(&look)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Event::Nothing),
+            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Wakeup::Nothing),
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
         match polled[0].revents().is_empty() {
-            true => Ok(Event::Bytes),
-            false => Ok(Event::Done),
+            true => Ok(Wakeup::Bytes),
+            false => Ok(Wakeup::Done),
         }
     }
 }
 
 /// What is to be seen at the far end.
-enum Event {
+enum Wakeup {
     /// The call is done.
     Done,
     /// Bytes can go on.
@@ -182,12 +182,12 @@ fn is_asleep(stat: &str) -> bool {
     after_name.is_some_and(|state| state.starts_with('S'))
 }
 
-impl Port for BlockingSocket {
+impl TransportAdapter for BlockingSocket {
     fn before(&mut self) -> Result<(), Unsupported> {
         if let Some(ours) = &self.0.ours
-            && has_vanished(&self.0.link.outbound())
+            && has_vanished(&self.0.transport.outbound())
         {
-            deliver(&self.0.link, ours).map_err(|error| no_sockets(&error))?;
+            deliver(&self.0.transport, ours).map_err(|error| no_sockets(&error))?;
             vanish(self.0.ours.take()).map_err(|error| no_sockets(&error))?;
         }
         Ok(())
@@ -199,13 +199,13 @@ impl Port for BlockingSocket {
             call();
             return Ok(());
         };
-        self.0.link.let_far_end_act();
+        self.0.transport.let_far_end_act();
         self.call(call, ours).map_err(|error| no_sockets(&error))
     }
 
-    fn exchange(&mut self) -> Result<(), Unsupported> {
+    fn sync_transport(&mut self) -> Result<(), Unsupported> {
         let waiting = waiting(&self.0.library).map_err(|error| no_sockets(&error))?;
-        self.0.link.are_waiting(waiting);
+        self.0.transport.are_waiting(waiting);
         Ok(())
     }
 }

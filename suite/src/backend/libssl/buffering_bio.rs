@@ -1,19 +1,19 @@
 //! The library's buffering BIO in front of the scripted one, as a transport: a write goes into a buffer of
-//! 4096 bytes first (BIO_f_buffer(3)), so that it succeeds before the link has seen anything of it. The
+//! 4096 bytes first (BIO_f_buffer(3)), so that it succeeds before the transport has seen anything of it. The
 //! buffer is flushed after each call of the connection, as an application would.
 
+use super::adapter::TransportAdapter;
 use super::bio::{self, Method};
 use super::context::refused;
 use super::own_bio::{OwnBio, command};
-use super::port::Port;
-use super::symbols::{Interface, Ssl};
+use super::symbols::{Functions, Ssl};
 use crate::backend::Unsupported;
-use crate::link::Link;
+use crate::transport::Transport;
 
 /// The transport of one connection.
 pub(super) struct BufferingBio {
-    link: Link,
-    scripted: bio::Port,
+    transport: Transport,
+    scripted: bio::BioTransport,
     buffer: OwnBio,
 }
 
@@ -23,9 +23,9 @@ impl BufferingBio {
     /// # Safety
     /// `ssl` is a live connection of the library of `api` and `method`, and outlives every call of the port.
     pub(super) unsafe fn give(
-        api: &Interface,
+        api: &Functions,
         method: &Method,
-        link: &Link,
+        transport: &Transport,
         ssl: *mut Ssl,
     ) -> Result<Self, Unsupported> {
         let functions = OwnBio::none(api)?;
@@ -48,26 +48,27 @@ impl BufferingBio {
             };
             push(buffer, ours);
             set_bio(ssl, buffer, buffer);
-            link.stand_behind_another();
+            transport.stand_behind_another();
             Ok(Self {
-                link: link.clone(),
-                scripted: method.port(link),
+                transport: transport.clone(),
+                scripted: method.port(transport),
                 buffer: functions.of(buffer),
             })
         }
     }
 }
 
-impl Port for BufferingBio {
+impl TransportAdapter for BufferingBio {
     fn during(&self, call: &mut dyn FnMut()) -> Result<(), Unsupported> {
         self.scripted.during(call)
     }
 
-    fn exchange(&mut self) -> Result<(), Unsupported> {
-        // What the link does not take stays in the buffer, for the next time.
+    fn sync_transport(&mut self) -> Result<(), Unsupported> {
+        // What the transport does not take stays in the buffer, for the next time.
         self.scripted.during(&mut || {
             self.buffer.ctrl(command::FLUSH, 0);
-            self.link.are_waiting(self.buffer.bytes(command::PENDING));
+            self.transport
+                .are_waiting(self.buffer.bytes(command::PENDING));
         })
     }
 

@@ -7,7 +7,7 @@ use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::pre_shared;
-use super::symbols::{Interface, SslCtx, SslMethod};
+use super::symbols::{Functions, SslCtx, SslMethod};
 use super::{length, number};
 use crate::backend::{Setup, Unsupported};
 use crate::identity::IDENTITY;
@@ -83,7 +83,7 @@ struct Made {
 impl Context {
     /// A context as `setup` asks for; where the library cannot be restricted to the one version and cipher, with whatever
     /// it offers beside them.
-    pub(super) fn new(api: &Interface, setup: &Setup) -> Result<Self, Unsupported> {
+    pub(super) fn new(api: &Functions, setup: &Setup) -> Result<Self, Unsupported> {
         let general = general_method(api, setup)
             .ok_or_else(|| Unsupported::new("TLS_method, or a way to tell the role"));
         let made = general.and_then(|method| Self::with(api, method, setup, Versions::Set));
@@ -108,7 +108,7 @@ impl Context {
     }
 
     fn with(
-        api: &Interface,
+        api: &Functions,
         method: Method,
         setup: &Setup,
         versions: Versions,
@@ -125,7 +125,7 @@ impl Context {
 
     /// A context on which the setters in `left_out` are not called.
     fn once(
-        api: &Interface,
+        api: &Functions,
         method: Method,
         setup: &Setup,
         versions: Versions,
@@ -136,7 +136,7 @@ impl Context {
         if context.is_null() {
             return Err(refused(api, "SSL_CTX_new"));
         }
-        match (Setting { api, context }).all(setup, versions, left_out) {
+        match (ContextBuilder { api, context }).all(setup, versions, left_out) {
             Ok(unrestricted) => Ok(Made {
                 context,
                 unrestricted,
@@ -149,7 +149,7 @@ impl Context {
     }
 }
 
-fn free(api: &Interface, context: *mut SslCtx) {
+fn free(api: &Functions, context: *mut SslCtx) {
     if let Some(free) = api.SSL_CTX_free {
         // SAFETY: `context` is live, has no connections, and is used no more.
         unsafe { free(context) };
@@ -163,7 +163,7 @@ pub(super) struct Spare(Arc<Mutex<Option<Context>>>);
 impl Spare {
     /// Leaves an entry in this thread's error queue, by asking for a cipher that nobody knows; answers whether
     /// the library refused it.
-    pub(super) fn leave_error(&self, api: &Interface, setup: &Setup) -> bool {
+    pub(super) fn leave_error(&self, api: &Functions, setup: &Setup) -> bool {
         let (Some(set), Some(method)) = (api.SSL_CTX_set_cipher_list, general_method(api, setup))
         else {
             return false;
@@ -183,12 +183,12 @@ impl Spare {
 }
 
 /// A context that is being set up.
-struct Setting<'a> {
-    api: &'a Interface,
+struct ContextBuilder<'a> {
+    api: &'a Functions,
     context: *mut SslCtx,
 }
 
-impl Setting<'_> {
+impl ContextBuilder<'_> {
     fn all(
         &self,
         setup: &Setup,
@@ -271,10 +271,10 @@ impl Setting<'_> {
                 "SSL_CTX_set_ciphersuites",
             ),
             (Version::Tls13, None) => {
-                let word = setup.cipher.word();
+                let word = setup.cipher.as_str();
                 return Err(Unsupported::new(format!(
                     "{word} in {}",
-                    setup.version.word()
+                    setup.version.as_str()
                 )));
             }
         };
@@ -353,7 +353,7 @@ impl Setting<'_> {
 }
 
 /// The method for any version: for both roles, unless only that for a role can tell it.
-pub(super) fn general_method(api: &Interface, setup: &Setup) -> Option<Method> {
+pub(super) fn general_method(api: &Functions, setup: &Setup) -> Option<Method> {
     let both = api.TLS_method.or(api.SSLv23_method);
     let one = match setup.role {
         Role::Client => api.TLS_client_method.or(api.SSLv23_client_method),
@@ -363,7 +363,7 @@ pub(super) fn general_method(api: &Interface, setup: &Setup) -> Option<Method> {
 }
 
 /// The method for the version of `setup` alone.
-fn version_method(api: &Interface, setup: &Setup) -> Option<Method> {
+fn version_method(api: &Functions, setup: &Setup) -> Option<Method> {
     let (both, client, server) = match setup.version {
         Version::Tls12 => (
             api.TLSv1_2_method,
@@ -384,7 +384,7 @@ fn version_method(api: &Interface, setup: &Setup) -> Option<Method> {
 }
 
 fn method_for(
-    api: &Interface,
+    api: &Functions,
     setup: &Setup,
     both: Option<Method>,
     one: Option<Method>,
@@ -401,7 +401,7 @@ fn method_for(
 }
 
 /// The library has the function, which returned an error.
-pub(super) fn refused(api: &Interface, what: &str) -> Unsupported {
+pub(super) fn refused(api: &Functions, what: &str) -> Unsupported {
     // What the attempt left behind must not stand in the next queue.
     super::clear_errors(api);
     Unsupported::new(format!("{what} (it returned an error)"))

@@ -4,15 +4,15 @@ use std::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use std::ptr;
 use std::sync::Arc;
 
+use super::adapter::{self, TransportAdapter};
 use super::context::{Context, Spare, refused};
-use super::port::{self, Port};
 use super::stale;
-use super::symbols::{Interface, Ssl};
+use super::symbols::{Functions, Ssl};
 use super::{CODE_BITS, QUEUE_LIMIT, Way, clear_errors, number};
-use crate::backend::{Bytes, Endpoint, Setup, Switch, Unsupported};
-use crate::link::{Errno, Link};
+use crate::backend::{Bytes, Endpoint, ModeChange, Setup, Unsupported};
 use crate::scenario::{Function, KeyUpdate, Mode, Role, RoleState, StaleError};
 use crate::trace::{Call, ErrorClass, QueueEntry, Stored, Want};
+use crate::transport::{Errno, Transport};
 
 /// What stands in the place for a number before the call, to see whether the call stores one: no
 /// length that a write can have.
@@ -20,14 +20,14 @@ const UNTOUCHED: usize = usize::MAX;
 
 pub(super) struct LibsslEndpoint {
     connection: Connection,
-    port: Box<dyn Port>,
+    port: Box<dyn TransportAdapter>,
     unrestricted: Option<Arc<str>>,
 }
 
 /// A connection, without its transport: a call of it may be made by another thread than the one that has
-/// the link.
+/// the transport.
 struct Connection {
-    api: Interface,
+    api: Functions,
     ssl: *mut Ssl,
     setup: Setup,
     spare: Spare,
@@ -37,12 +37,12 @@ struct Connection {
 
 impl LibsslEndpoint {
     pub(super) fn new(
-        api: &Interface,
+        api: &Functions,
         way: &Way,
         context: &Context,
         spare: &Spare,
         setup: &Setup,
-        link: &Link,
+        transport: &Transport,
     ) -> Result<Self, Unsupported> {
         // SAFETY: `context` is live, and the result is checked.
         let ssl = unsafe { (api.SSL_new)(context.pointer) };
@@ -57,7 +57,7 @@ impl LibsslEndpoint {
             stale: None,
         };
         // SAFETY: the connection is live and has no transport; it is freed before the port is dropped.
-        let port = match unsafe { port::give(api, way, setup.transport, link, ssl) } {
+        let port = match unsafe { adapter::give(api, way, setup.transport, transport, ssl) } {
             Ok(port) => port,
             Err(unsupported) => {
                 connection.free();
@@ -75,7 +75,7 @@ impl LibsslEndpoint {
     /// Runs one call that returns an `int`, and reads what it left behind.
     fn call(
         &mut self,
-        run: impl FnOnce(&Interface, *mut Ssl) -> c_int,
+        run: impl FnOnce(&Functions, *mut Ssl) -> c_int,
     ) -> Result<Call, Unsupported> {
         self.port.before()?;
         let (mut run, mut call) = (Some(run), None);
@@ -134,7 +134,7 @@ impl Connection {
     }
 
     /// One call, and what it left behind: on one thread, since the error queue and errno are that thread's.
-    fn call(&mut self, run: impl FnOnce(&Interface, *mut Ssl) -> c_int) -> Call {
+    fn call(&mut self, run: impl FnOnce(&Functions, *mut Ssl) -> c_int) -> Call {
         clear_errors(&self.api);
         if let Some(kind) = self.stale.take() {
             // Only now: what the peer does in between, with the same library, would take it away.
@@ -308,11 +308,11 @@ impl Endpoint for LibsslEndpoint {
         self.call(|_, ssl| unsafe { function(ssl) })
     }
 
-    fn switch(&mut self, modes: &[Mode], to: Switch) -> Result<(), Unsupported> {
+    fn set_modes(&mut self, modes: &[Mode], to: ModeChange) -> Result<(), Unsupported> {
         let bits = modes.iter().fold(0, |bits, &mode| bits | mode_bit(mode));
         let (function, command) = match to {
-            Switch::On => (self.connection.api.SSL_set_mode, number::CTRL_MODE),
-            Switch::Off => (self.connection.api.SSL_clear_mode, number::CTRL_CLEAR_MODE),
+            ModeChange::Set => (self.connection.api.SSL_set_mode, number::CTRL_MODE),
+            ModeChange::Clear => (self.connection.api.SSL_clear_mode, number::CTRL_CLEAR_MODE),
         };
         if let Some(function) = function {
             // SAFETY: the connection is live.
@@ -327,8 +327,8 @@ impl Endpoint for LibsslEndpoint {
             .ok_or_else(|| Unsupported::new("SSL_set_mode"))?;
         let on = now & c_long::from(bits);
         let done = match to {
-            Switch::On => on == c_long::from(bits),
-            Switch::Off => on == 0,
+            ModeChange::Set => on == c_long::from(bits),
+            ModeChange::Clear => on == 0,
         };
         match done {
             true => Ok(()),
@@ -358,8 +358,8 @@ impl Endpoint for LibsslEndpoint {
         }
     }
 
-    fn exchange(&mut self) -> Result<(), Unsupported> {
-        self.port.exchange()
+    fn sync_transport(&mut self) -> Result<(), Unsupported> {
+        self.port.sync_transport()
     }
 
     fn stale_error(&mut self, kind: StaleError) -> Result<(), Unsupported> {

@@ -35,7 +35,7 @@ impl Family {
     pub const ALL: [Self; 4] = [Self::OpenSsl, Self::Tongsuo, Self::BoringSsl, Self::AwsLc];
 
     /// The word in arguments and reports, and at the beginning of the names of what is known of it.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenSsl => "openssl",
             Self::Tongsuo => "tongsuo",
@@ -46,7 +46,7 @@ impl Family {
 
     /// The family of this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|family| family.word() == word)
+        Self::ALL.into_iter().find(|family| family.as_str() == word)
     }
 
     /// The version in what a library of this family says of itself, as in `OpenSSL 3.0.19 27 Jan 2026`; nothing if it is

@@ -1,7 +1,7 @@
 //! Loads a libssl, after the libcrypto that goes with it, and looks which files answer in the end: the
 //! dynamic loader hands out a library that is already there under the same name without a word.
 //!
-//! In flows a [`Source`]; out flow the addresses of functions by name, and where they are from.
+//! In flows a [`LibrarySource`]; out flow the addresses of functions by name, and where they are from.
 
 #![allow(unsafe_code)] // The dynamic loader is foreign.
 
@@ -19,7 +19,7 @@ use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
 use super::LoadError;
 use super::elf::SharedObject;
 use super::family::{self, Family};
-use super::source::{Found, Libcrypto, Source};
+use super::source::{Found, Libcrypto, LibrarySource};
 
 /// Functions of libcrypto by which its file is known, in the order in which they are asked for.
 const OF_LIBCRYPTO: [&str; 4] = ["ERR_get_error", "BIO_new", "ERR_clear_error", "BIO_free"];
@@ -79,7 +79,7 @@ enum Scope {
 
 impl Opened {
     /// Loads what `source` asks for.
-    pub(super) fn open(source: &Source) -> Result<Self, LoadError> {
+    pub(super) fn open(source: &LibrarySource) -> Result<Self, LoadError> {
         let search = Search::of(source)?;
         search.others()?;
         let mut libcrypto = search.libcrypto()?;
@@ -185,15 +185,15 @@ impl Opened {
 
 /// Where the libraries that a libssl needs are looked for.
 struct Search<'s> {
-    source: &'s Source,
+    source: &'s LibrarySource,
     object: SharedObject,
     path: PathBuf,
     /// Its folder, and that of the symbolic link by which it was named.
-    beside: Vec<PathBuf>,
+    same_folder: Vec<PathBuf>,
 }
 
 impl<'s> Search<'s> {
-    fn of(source: &'s Source) -> Result<Self, LoadError> {
+    fn of(source: &'s LibrarySource) -> Result<Self, LoadError> {
         let object = read(&source.path)?;
         let path = canonical(&source.path)?;
         let link = source.path.parent().map(|folder| match folder {
@@ -205,7 +205,7 @@ impl<'s> Search<'s> {
             source,
             object,
             path,
-            beside: [own, link].into_iter().flatten().collect(),
+            same_folder: [own, link].into_iter().flatten().collect(),
         })
     }
 
@@ -227,7 +227,7 @@ impl<'s> Search<'s> {
         };
         let own = self.in_own_folders(name);
         let found = own.map(|path| (path, Found::OwnDependency));
-        let found = found.or_else(|| Some((self.beside(name)?, Found::Beside)));
+        let found = found.or_else(|| Some((self.same_folder(name)?, Found::Beside)));
         if let Some((path, found)) = found {
             // Once it is there, the dynamic loader takes it for the one of this name.
             let library = dlopen(&path, Scope::Own).map_err(|reason| LoadError::Open {
@@ -284,7 +284,7 @@ impl<'s> Search<'s> {
         if names.is_empty() {
             return None;
         }
-        let beside = self.beside.iter().flat_map(|folder| {
+        let same_folder = self.same_folder.iter().flat_map(|folder| {
             let mut files: Vec<PathBuf> = fs::read_dir(folder)
                 .into_iter()
                 .flatten()
@@ -298,7 +298,7 @@ impl<'s> Search<'s> {
             let object = SharedObject::read(path).ok();
             object.is_some_and(|object| names.iter().all(|&name| object.exports.contains(name)))
         };
-        for path in beside.filter(has_all) {
+        for path in same_folder.filter(has_all) {
             let Ok(path) = path.canonicalize() else {
                 continue;
             };
@@ -342,7 +342,7 @@ impl<'s> Search<'s> {
             if Some(name) == crypto || self.in_own_folders(name).is_some() {
                 continue;
             }
-            let Some(path) = self.beside(name) else {
+            let Some(path) = self.same_folder(name) else {
                 continue;
             };
             if dlopen(Path::new(name), Scope::Own).is_err() {
@@ -363,8 +363,8 @@ impl<'s> Search<'s> {
         })
     }
 
-    fn beside(&self, name: &str) -> Option<PathBuf> {
-        self.beside
+    fn same_folder(&self, name: &str) -> Option<PathBuf> {
+        self.same_folder
             .iter()
             .find_map(|folder| library_at(&folder.join(name)))
     }
@@ -372,7 +372,7 @@ impl<'s> Search<'s> {
     /// Why the dynamic loader did not take the libssl, in words that help.
     fn refused(&self, reason: String) -> LoadError {
         let missing = self.object.needed.iter().find_map(|name| {
-            let there = self.in_own_folders(name).is_some() || self.beside(name).is_some();
+            let there = self.in_own_folders(name).is_some() || self.same_folder(name).is_some();
             let error = dlopen(Path::new(name), Scope::Own).err()?;
             (!there).then(|| self.no_dependency(name, error))
         });

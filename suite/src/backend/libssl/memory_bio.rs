@@ -3,12 +3,12 @@
 
 use std::ffi::c_long;
 
+use super::adapter::TransportAdapter;
 use super::context::refused;
 use super::own_bio::{OwnBio, command};
-use super::port::Port;
-use super::symbols::{Interface, Ssl};
+use super::symbols::{Functions, Ssl};
 use crate::backend::Unsupported;
-use crate::link::{Link, Refusal};
+use crate::transport::{Refusal, Transport};
 
 /// What an empty memory BIO answers: come again, or that this is the end (BIO_s_mem(3)).
 const COME_AGAIN: c_long = -1;
@@ -16,7 +16,7 @@ const END_OF_FILE: c_long = 0;
 
 /// The transport of one connection.
 pub(super) struct MemoryBio {
-    link: Link,
+    transport: Transport,
     incoming: OwnBio,
     outgoing: OwnBio,
 }
@@ -27,8 +27,8 @@ impl MemoryBio {
     /// # Safety
     /// `ssl` is a live connection of the library of `api`, and outlives every call of the port.
     pub(super) unsafe fn give(
-        api: &Interface,
-        link: &Link,
+        api: &Functions,
+        transport: &Transport,
         ssl: *mut Ssl,
     ) -> Result<Self, Unsupported> {
         let functions = OwnBio::none(api)?;
@@ -50,9 +50,9 @@ impl MemoryBio {
                 return Err(refused(api, "BIO_s_mem"));
             }
             set_bio(ssl, bios[0], bios[1]);
-            link.stand_behind_another();
+            transport.stand_behind_another();
             Ok(Self {
-                link: link.clone(),
+                transport: transport.clone(),
                 incoming: functions.of(bios[0]),
                 outgoing: functions.of(bios[1]),
             })
@@ -60,10 +60,10 @@ impl MemoryBio {
     }
 }
 
-impl Port for MemoryBio {
+impl TransportAdapter for MemoryBio {
     fn before(&mut self) -> Result<(), Unsupported> {
-        self.incoming.fill(&self.link, usize::MAX);
-        let when_empty = match self.link.inbound().then {
+        self.incoming.fill(&self.transport, usize::MAX);
+        let when_empty = match self.transport.inbound().then {
             Refusal::Zero => END_OF_FILE,
             _ => COME_AGAIN,
         };
@@ -72,9 +72,10 @@ impl Port for MemoryBio {
         Ok(())
     }
 
-    fn exchange(&mut self) -> Result<(), Unsupported> {
-        self.link.are_waiting(self.incoming.bytes(command::PENDING));
-        self.outgoing.drain(&self.link);
+    fn sync_transport(&mut self) -> Result<(), Unsupported> {
+        self.transport
+            .are_waiting(self.incoming.bytes(command::PENDING));
+        self.outgoing.drain(&self.transport);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code)] // The foreign boundary.
 
+mod adapter;
 mod bio;
 mod bio_pair;
 mod blocking_socket;
@@ -18,7 +19,6 @@ mod family;
 mod load;
 mod memory_bio;
 mod own_bio;
-mod port;
 mod pre_shared;
 mod socket;
 mod socket_pair;
@@ -34,16 +34,16 @@ use std::sync::{Mutex, PoisonError};
 
 pub use self::elf::NoLibrary;
 pub use self::family::Family;
-pub use self::source::{Found, Libcrypto, Loaded, Recognised, Source, Transport};
+pub use self::source::{Attachment, Found, Libcrypto, LibrarySource, Loaded, Recognised};
 
 use self::bio::Method;
 use self::context::{Context, Spare};
 use self::endpoint::LibsslEndpoint;
 use self::load::Opened;
-use self::symbols::{Interface, spellings};
+use self::symbols::{Functions, spellings};
 use super::{About, Backend, Endpoint, Setup, Unsupported};
 use crate::limits::{FOREIGN_TEXT, QUEUE_ENTRIES, shortened};
-use crate::link::Link;
+use crate::transport::Transport;
 use crate::{scenario, trace};
 
 /// Numbers of `openssl/ssl.h` and `openssl/crypto.h`, the same since OpenSSL 1.1.0.
@@ -77,7 +77,7 @@ const QUEUE_LIMIT: usize = QUEUE_ENTRIES + 1;
 pub struct Libssl {
     about: About,
     loaded: Loaded,
-    api: Interface,
+    api: Functions,
     way: Way,
     /// Contexts are made once for each setup and live as long as the library, which is never
     /// unloaded.
@@ -85,7 +85,7 @@ pub struct Libssl {
     spare: Spare,
 }
 
-/// How connections reach the link over the scripted transport.
+/// How connections reach the transport over the scripted transport.
 enum Way {
     /// Through a BIO of this kind.
     Bio(Method),
@@ -281,8 +281,8 @@ impl Libssl {
             found: Found::Inside,
         };
         Self::new(
-            Source::new(id, path.clone()),
-            Interface::linked(),
+            LibrarySource::new(id, path.clone()),
+            Functions::linked(),
             path,
             libcrypto,
             Some(Family::OpenSsl),
@@ -296,7 +296,7 @@ impl Libssl {
     /// # Errors
     /// [`LoadError`], if the file is no libssl.
     pub fn load(id: &str, path: &Path) -> Result<Self, LoadError> {
-        Self::open(&Source::new(id, path))
+        Self::open(&LibrarySource::new(id, path))
     }
 
     /// The library that `source` names. It is loaded with its symbols to itself, so that several libraries
@@ -308,7 +308,7 @@ impl Libssl {
     ///
     /// # Errors
     /// [`LoadError`], if the file is no libssl, or something that it needs is missing.
-    pub fn open(source: &Source) -> Result<Self, LoadError> {
+    pub fn open(source: &LibrarySource) -> Result<Self, LoadError> {
         let opened = Opened::open(source)?;
         let spelled = |name: &str| {
             spellings(source.prefix.as_deref(), name)
@@ -326,7 +326,7 @@ impl Libssl {
             });
         }
         // SAFETY: the user says that the file is a libssl, and it stays loaded.
-        let api = unsafe { Interface::find(&find) }.map_err(|missing| LoadError::Lacks {
+        let api = unsafe { Functions::find(&find) }.map_err(|missing| LoadError::Lacks {
             path: source.path.clone(),
             prefix: likely_prefix(&missing, &opened),
             missing,
@@ -336,8 +336,8 @@ impl Libssl {
         }
         let libcrypto = opened.libcrypto(&find)?;
         let family = opened.family(source.prefix.as_deref());
-        let how = "shared object, loaded at run time";
-        Self::new(source.clone(), api, opened.path, libcrypto, family, how)
+        let linkage = "shared object, loaded at run time";
+        Self::new(source.clone(), api, opened.path, libcrypto, family, linkage)
     }
 
     /// What was loaded.
@@ -346,25 +346,25 @@ impl Libssl {
     }
 
     fn new(
-        source: Source,
-        api: Interface,
+        source: LibrarySource,
+        api: Functions,
         path: PathBuf,
         libcrypto: Libcrypto,
         family: Option<Family>,
-        how: &str,
+        linkage: &str,
     ) -> Result<Self, LoadError> {
         initialise(&api);
-        let (way, transport, how) = match api.bio().map(Method::new) {
-            Some(Some(method)) => (Way::Bio(method), Transport::Bio, how.to_owned()),
+        let (way, transport, linkage) = match api.bio().map(Method::new) {
+            Some(Some(method)) => (Way::Bio(method), Attachment::Bio, linkage.to_owned()),
             Some(None) => return Err(LoadError::Bio { path: source.path }),
             None => {
-                let transport = Transport::SocketPair {
+                let transport = Attachment::SocketPair {
                     lacks: owned(&api.lacks_for_a_bio()),
                 };
                 (
                     Way::SocketPair,
                     transport,
-                    format!("{how}, over a socket pair"),
+                    format!("{linkage}, over a socket pair"),
                 )
             }
         };
@@ -388,7 +388,7 @@ impl Libssl {
                 id: source.id,
                 library,
                 version,
-                how,
+                linkage,
                 lacks: owned(&api.cannot()),
             },
             loaded: Loaded {
@@ -427,21 +427,27 @@ impl Backend for Libssl {
         trace::Interface::Libssl
     }
 
-    fn transports(&self) -> &[scenario::Transport] {
+    fn transports(&self) -> &[scenario::TransportKind] {
         // What a library lacks for one of them is told by name.
-        &scenario::Transport::ALL
+        &scenario::TransportKind::ALL
     }
 
-    fn open(&self, setup: &Setup, link: &Link) -> Result<Box<dyn Endpoint>, Unsupported> {
+    fn open(&self, setup: &Setup, transport: &Transport) -> Result<Box<dyn Endpoint>, Unsupported> {
         let context = self.context(setup)?;
-        let endpoint =
-            LibsslEndpoint::new(&self.api, &self.way, &context, &self.spare, setup, link)?;
+        let endpoint = LibsslEndpoint::new(
+            &self.api,
+            &self.way,
+            &context,
+            &self.spare,
+            setup,
+            transport,
+        )?;
         Ok(Box::new(endpoint))
     }
 }
 
 /// Lets the library set itself up, in the way of today or of old.
-fn initialise(api: &Interface) {
+fn initialise(api: &Functions) {
     // No configuration file: what the machine's owner wrote there must not change results.
     // No cleaning up at exit: other threads may still be inside the library then.
     let options = number::INIT_NO_LOAD_CONFIG
@@ -464,7 +470,7 @@ fn initialise(api: &Interface) {
 }
 
 /// Empties the error queue, as far as the library lets anybody.
-fn clear_errors(api: &Interface) {
+fn clear_errors(api: &Functions) {
     // SAFETY: no precondition.
     unsafe {
         match (api.ERR_clear_error, api.ERR_get_error) {
@@ -488,7 +494,7 @@ fn has_prefix(prefix: &str, opened: &Opened) -> bool {
         let mut other = spellings.filter(|spelling| spelling != name);
         other.any(|spelling| opened.address(&spelling).is_some())
     };
-    prefix.is_empty() || Interface::NAMES.iter().any(with_it)
+    prefix.is_empty() || Functions::NAMES.iter().any(with_it)
 }
 
 /// What seems to stand before the names of a library that lacks a plain `SSL_write`, if it has just one
@@ -511,7 +517,7 @@ fn likely_prefix(missing: &[&str], opened: &Opened) -> Option<String> {
             let mut spellings = spellings(Some(prefix), name).into_iter();
             spellings.any(|spelling| exports.contains(&spelling))
         };
-        Interface::NAMES.iter().filter(there).count()
+        Functions::NAMES.iter().filter(there).count()
     };
     let longer = format!("{before}SSL_");
     match named(&longer) > named(before) {
@@ -521,7 +527,7 @@ fn likely_prefix(missing: &[&str], opened: &Opened) -> Option<String> {
 }
 
 /// All that the library says of its version.
-fn version_text(api: &Interface) -> Option<String> {
+fn version_text(api: &Functions) -> Option<String> {
     let version = api.OpenSSL_version.or(api.SSLeay_version)?;
     let told = |which| {
         // SAFETY: answers null or a string that lives as long as the library.

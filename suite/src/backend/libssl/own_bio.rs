@@ -4,9 +4,9 @@
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 
-use super::symbols::{Bio, Interface};
+use super::symbols::{Bio, Functions};
 use crate::backend::Unsupported;
-use crate::link::{Link, Transfer};
+use crate::transport::{Transfer, Transport};
 
 /// Numbers of `openssl/bio.h`, the same in OpenSSL and BoringSSL.
 pub(super) mod command {
@@ -36,7 +36,7 @@ impl OwnBio {
     ///
     /// # Errors
     /// [`Unsupported`], if the library lacks one.
-    pub(super) fn none(api: &Interface) -> Result<Self, Unsupported> {
+    pub(super) fn none(api: &Functions) -> Result<Self, Unsupported> {
         Ok(Self {
             bio: ptr::null_mut(),
             read: api.BIO_read.ok_or_else(|| Unsupported::new("BIO_read"))?,
@@ -63,13 +63,13 @@ impl OwnBio {
         usize::try_from(self.ctrl(command, 0)).unwrap_or(0)
     }
 
-    /// Puts into it what the link hands over, at most so many bytes.
-    pub(super) fn fill(&self, link: &Link, room: usize) {
-        let mut left = room.min(link.readable().len());
+    /// Puts into it what the transport hands over, at most so many bytes.
+    pub(super) fn fill(&self, transport: &Transport, room: usize) {
+        let mut left = room.min(transport.readable().len());
         let mut space = [0; PORTION];
         while left > 0 {
             let portion = left.min(PORTION);
-            let Transfer::Done(bytes) = link.read(&mut space[..portion]) else {
+            let Transfer::Done(bytes) = transport.read(&mut space[..portion]) else {
                 return;
             };
             left -= bytes;
@@ -78,11 +78,11 @@ impl OwnBio {
         }
     }
 
-    /// Takes out of it what the link takes. Never reads where nothing is, which would leave its mark.
-    pub(super) fn drain(&self, link: &Link) {
+    /// Takes out of it what the transport takes. Never reads where nothing is, which would leave its mark.
+    pub(super) fn drain(&self, transport: &Transport) {
         let mut space = [0; PORTION];
         loop {
-            let room = link.outbound().accept.bytes();
+            let room = transport.outbound().accept.bytes();
             let portion = self.bytes(command::PENDING).min(room).min(PORTION);
             if portion == 0 {
                 return;
@@ -91,7 +91,7 @@ impl OwnBio {
             let read =
                 unsafe { (self.read)(self.bio, space.as_mut_ptr().cast(), portion as c_int) };
             match usize::try_from(read) {
-                Ok(read @ 1..) => link.write(&space[..read.min(portion)]),
+                Ok(read @ 1..) => transport.write(&space[..read.min(portion)]),
                 _ => return,
             };
         }

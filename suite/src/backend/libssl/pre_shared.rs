@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char, c_uchar, c_uint};
 use std::ptr;
 
 use super::number;
-use super::symbols::{Interface, Ssl, SslCtx};
+use super::symbols::{Functions, Ssl, SslCtx};
 use crate::identity::{PRE_SHARED_IDENTITY, PRE_SHARED_KEY};
 use crate::scenario::Role;
 
@@ -17,7 +17,7 @@ const ALLOW_NO_DHE_KEX: u64 = 1 << 10;
 const PREFER_NO_DHE_KEX: u64 = 1 << 35;
 
 /// Lets the library use the key; answers whether it has a function for that.
-pub(super) fn give_key(api: &Interface, context: *mut SslCtx, role: Role) -> bool {
+pub(super) fn give_key(api: &Functions, context: *mut SslCtx, role: Role) -> bool {
     let given = match role {
         Role::Client => api.SSL_CTX_set_psk_client_callback.map(|give| {
             // SAFETY: `context` is live, and the callback is of the type that it wants.
@@ -40,7 +40,7 @@ pub(super) fn give_key(api: &Interface, context: *mut SslCtx, role: Role) -> boo
 
 /// A client of TLS 1.3 sends a key even where none is agreed on: of the first group that it knows, which may be
 /// a costly one.
-fn take_the_cheapest_group(api: &Interface, context: *mut SslCtx) {
+fn take_the_cheapest_group(api: &Functions, context: *mut SslCtx) {
     if let (Some(ctrl), false) = (api.SSL_CTX_ctrl, api.is_boringssl()) {
         let groups = c"P-256".as_ptr().cast_mut().cast();
         // SAFETY: `context` is live; the command takes a string, and does not write to it. One who does not

@@ -1,6 +1,6 @@
 //! A pair of connected sockets that do not wait, as a transport: the library has one end by its number,
 //! with a small send buffer, and writes to it as to any socket. Between its calls the other end is read
-//! into the link, and gets what the link hands over.
+//! into the transport, and gets what the transport hands over.
 
 #![forbid(unsafe_code)]
 
@@ -11,9 +11,9 @@ use std::os::unix::net::UnixStream;
 
 use rustix::net::sockopt;
 
-use super::port::{Port, no_sockets};
+use super::adapter::{TransportAdapter, no_sockets};
 use crate::backend::Unsupported;
-use crate::link::{Budget, Link, Outbound, Refusal, Transfer};
+use crate::transport::{Budget, Outbound, Refusal, Transfer, Transport};
 
 /// How much the send buffer of the library's end is asked to hold, in bytes; every system gives what it
 /// likes, but nowhere as much as a write of some megabytes.
@@ -28,7 +28,7 @@ pub(super) const PORTION: usize = 16 << 10;
 
 /// The two ends of a transport of sockets.
 pub(super) struct Ends {
-    pub(super) link: Link,
+    pub(super) transport: Transport,
     pub(super) library: UnixStream,
     /// Nothing once the far end has vanished.
     pub(super) ours: Option<UnixStream>,
@@ -36,11 +36,11 @@ pub(super) struct Ends {
 
 impl Ends {
     /// Ends whose library's side waits.
-    pub(super) fn new(link: &Link) -> io::Result<Self> {
+    pub(super) fn new(transport: &Transport) -> io::Result<Self> {
         let (library, ours) = pair()?;
-        link.stand_behind_another();
+        transport.stand_behind_another();
         Ok(Self {
-            link: link.clone(),
+            transport: transport.clone(),
             library,
             ours: Some(ours),
         })
@@ -56,8 +56,8 @@ impl Ends {
 pub(super) struct Socket(Ends);
 
 impl Socket {
-    pub(super) fn new(link: &Link) -> io::Result<Self> {
-        let ends = Ends::new(link)?;
+    pub(super) fn new(transport: &Transport) -> io::Result<Self> {
+        let ends = Ends::new(transport)?;
         ends.library.set_nonblocking(true)?;
         Ok(Self(ends))
     }
@@ -68,24 +68,24 @@ impl Socket {
     }
 }
 
-impl Port for Socket {
+impl TransportAdapter for Socket {
     fn before(&mut self) -> Result<(), Unsupported> {
         let Some(ours) = &self.0.ours else {
             return Ok(());
         };
-        deliver(&self.0.link, ours).map_err(|error| no_sockets(&error))?;
-        if has_vanished(&self.0.link.outbound()) {
+        deliver(&self.0.transport, ours).map_err(|error| no_sockets(&error))?;
+        if has_vanished(&self.0.transport.outbound()) {
             vanish(self.0.ours.take()).map_err(|error| no_sockets(&error))?;
         }
         Ok(())
     }
 
-    fn exchange(&mut self) -> Result<(), Unsupported> {
+    fn sync_transport(&mut self) -> Result<(), Unsupported> {
         let waiting = waiting(&self.0.library).map_err(|error| no_sockets(&error))?;
-        self.0.link.are_waiting(waiting);
-        let takes = self.0.link.outbound().accept != Budget::Bytes(0);
+        self.0.transport.are_waiting(waiting);
+        let takes = self.0.transport.outbound().accept != Budget::Bytes(0);
         match &self.0.ours {
-            Some(ours) if takes => collect(&self.0.link, ours)
+            Some(ours) if takes => collect(&self.0.transport, ours)
                 .map(|_| ())
                 .map_err(|error| no_sockets(&error)),
             _ => Ok(()),
@@ -125,22 +125,22 @@ pub(super) fn vanish(ours: Option<UnixStream>) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends to the library what the link hands over, as far as there is room.
-pub(super) fn deliver(link: &Link, mut ours: &UnixStream) -> io::Result<()> {
-    if link.inbound().deliver == Budget::Bytes(0) {
+/// Sends to the library what the transport hands over, as far as there is room.
+pub(super) fn deliver(transport: &Transport, mut ours: &UnixStream) -> io::Result<()> {
+    if transport.inbound().deliver == Budget::Bytes(0) {
         return Ok(());
     }
     let mut space = [0; PORTION];
     loop {
-        let readable = link.readable();
+        let readable = transport.readable();
         let portion = &readable[..readable.len().min(PORTION)];
         if portion.is_empty() {
             return Ok(());
         }
         match ours.write(portion) {
-            // What has gone is read from the link.
+            // What has gone is read from the transport.
             Ok(sent) => {
-                link.read(&mut space[..sent]);
+                transport.read(&mut space[..sent]);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -158,14 +158,14 @@ pub(super) enum Reading {
     Over,
 }
 
-/// Hands to the link all that has come from the library.
-pub(super) fn collect(link: &Link, mut ours: &UnixStream) -> io::Result<Reading> {
+/// Hands to the transport all that has come from the library.
+pub(super) fn collect(transport: &Transport, mut ours: &UnixStream) -> io::Result<Reading> {
     let mut space = [0; PORTION];
     loop {
         match ours.read(&mut space) {
             Ok(0) => return Ok(Reading::Over),
             Ok(read) => {
-                if let Transfer::Refused(_) = link.write(&space[..read]) {
+                if let Transfer::Refused(_) = transport.write(&space[..read]) {
                     ours.shutdown(Shutdown::Read)?;
                     return Ok(Reading::Over);
                 }

@@ -1,9 +1,9 @@
 //! The transport of a library that makes no BIO of another's kind: a pair of connected sockets, of which
-//! it is given one end by number, and which is kept in step with the link between its calls.
+//! it is given one end by number, and which is kept in step with the transport between its calls.
 //!
-//! Before a call, the end of ours holds what the link hands over; after it, what the library sent goes to
-//! the link, and what it did not read is taken back. Nobody moves a byte meanwhile, so that the outcome is
-//! the same every time. Where the sockets behaved as the link's script says, the trace is the one that
+//! Before a call, the end of ours holds what the transport hands over; after it, what the library sent goes to
+//! the transport, and what it did not read is taken back. Nobody moves a byte meanwhile, so that the outcome is
+//! the same every time. Where the sockets behaved as the transport's script says, the trace is the one that
 //! a BIO of ours would have given; where they cannot, or did not, the call is not applicable.
 
 #![forbid(unsafe_code)]
@@ -16,9 +16,9 @@ use std::os::unix::net::UnixStream;
 use rustix::io::{DupFlags, dup3};
 use rustix::net::{SendFlags, send, sockopt};
 
-use super::port::Port;
+use super::adapter::TransportAdapter;
 use crate::backend::Unsupported;
-use crate::link::{Errno, Inbound, Link, Outbound, Refusal};
+use crate::transport::{Errno, Inbound, Outbound, Refusal, Transport};
 
 /// How much each end's buffer is to hold, in bytes: what every system allows (`wmem_max`, socket(7)), so
 /// that the same cases are applicable everywhere.
@@ -29,7 +29,7 @@ const FILLER: [u8; 16 << 10] = [0; 16 << 10];
 
 /// The transport of one connection.
 pub(super) struct SocketPair {
-    link: Link,
+    transport: Transport,
     /// The end that the library uses, by its number, which stays the same.
     library: OwnedFd,
     ours: UnixStream,
@@ -43,7 +43,7 @@ pub(super) struct SocketPair {
 struct Staged {
     outbound: Outbound,
     inbound: Inbound,
-    /// Bytes that the library can read, and whether the link had more than the buffer holds.
+    /// Bytes that the library can read, and whether the transport had more than the buffer holds.
     delivered: usize,
     more: bool,
     sending: Sending,
@@ -61,11 +61,11 @@ enum Sending {
 }
 
 impl SocketPair {
-    pub(super) fn new(link: &Link) -> io::Result<Self> {
+    pub(super) fn new(transport: &Transport) -> io::Result<Self> {
         let (library, ours) = pair()?;
-        link.stand_behind_another();
+        transport.stand_behind_another();
         Ok(Self {
-            link: link.clone(),
+            transport: transport.clone(),
             library: library.into(),
             ours,
             spent: false,
@@ -84,8 +84,8 @@ impl SocketPair {
             dup3(&library, &mut self.library, DupFlags::CLOEXEC)?;
             self.ours = ours;
         }
-        let (outbound, inbound) = (self.link.outbound(), self.link.inbound());
-        let readable = self.link.readable();
+        let (outbound, inbound) = (self.transport.outbound(), self.transport.inbound());
+        let readable = self.transport.readable();
         let delivered = put(&self.ours, &readable)?;
         if inbound.then == Refusal::Zero {
             self.ours.shutdown(Shutdown::Write)?;
@@ -110,32 +110,32 @@ impl SocketPair {
     }
 
     fn hand_over(&self, mut sent: &[u8], read: usize) {
-        use crate::link::Transfer::Done;
+        use crate::transport::Transfer::Done;
 
         let mut space = vec![0; read];
         let mut space = &mut space[..];
         while !space.is_empty()
-            && let Done(bytes) = self.link.read(space)
+            && let Done(bytes) = self.transport.read(space)
         {
             space = &mut space[bytes..];
         }
         while !sent.is_empty()
-            && let Done(bytes) = self.link.write(sent)
+            && let Done(bytes) = self.transport.write(sent)
         {
             sent = &sent[bytes..];
         }
     }
 }
 
-impl Port for SocketPair {
-    /// Does what the link's script says before a call of the library begins.
+impl TransportAdapter for SocketPair {
+    /// Does what the transport's script says before a call of the library begins.
     fn before(&mut self) -> Result<(), Unsupported> {
         let staged = self.stage().map_err(|error| failed(&error))?;
         self.staged = Some(staged);
         Ok(())
     }
 
-    /// Hands to the link what the call of the library did.
+    /// Hands to the transport what the call of the library did.
     ///
     /// # Errors
     /// [`Unsupported`], if sockets cannot do what the script says and the call depended on it.

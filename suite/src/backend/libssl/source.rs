@@ -14,7 +14,7 @@ use super::family::Family;
 ///
 /// [`Libssl::open`]: super::Libssl::open
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
+pub struct LibrarySource {
     /// The backend's name in arguments and reports.
     pub id: String,
     /// The file.
@@ -30,7 +30,7 @@ pub struct Source {
     pub version: Option<String>,
 }
 
-impl Source {
+impl LibrarySource {
     /// The file `path`, with a libcrypto that is looked for and with plain names.
     pub fn new(id: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         Self {
@@ -55,8 +55,8 @@ pub struct Loaded {
     pub recognised: Option<Recognised>,
     /// Where the cryptographic half of the library is.
     pub libcrypto: Libcrypto,
-    /// How its connections reach the link.
-    pub transport: Transport,
+    /// How its connections reach the transport.
+    pub transport: Attachment,
     /// What stands before its functions' names, as it was asked for.
     pub prefix: Option<String>,
     /// The functions that the suite can use and the library has, by their plain C names.
@@ -111,11 +111,11 @@ pub enum Found {
     Nowhere,
 }
 
-/// How the connections of a library reach the link.
+/// How the connections of a library reach the transport.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Transport {
+pub enum Attachment {
     /// Through a BIO of the suite's own kind: every transport call is scripted.
     Bio,
     /// Through a pair of connected sockets, because the library makes no BIO of another's kind. What the
@@ -148,7 +148,7 @@ impl fmt::Display for Libcrypto {
     }
 }
 
-impl fmt::Display for Transport {
+impl fmt::Display for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bio => f.write_str("a BIO of the suite"),

@@ -6,7 +6,7 @@
 use std::ffi::c_int;
 use std::ptr;
 
-use super::symbols::Interface;
+use super::symbols::Functions;
 
 /// `ERR_LIB_SYS` of openssl/err.h, the same in all libraries of the kind; its reasons are numbers of errno.
 const SYSTEM_LIBRARY: c_int = 2;
@@ -19,17 +19,17 @@ const NO_START_LINE: c_int = 108;
 const NO_START_LINE_OF_BORINGSSL: c_int = 110;
 
 /// Whether the library has what it takes.
-pub(super) fn can_put(api: &Interface) -> bool {
+pub(super) fn can_put(api: &Functions) -> bool {
     api.ERR_put_error.is_some() || (api.ERR_new.is_some() && api.ERR_vset_error.is_some())
 }
 
 /// What is left when a file is not found; answers whether it is.
-pub(super) fn system_library(api: &Interface) -> bool {
+pub(super) fn system_library(api: &Functions) -> bool {
     put(api, SYSTEM_LIBRARY, libc::ENOENT)
 }
 
 /// What is left when a PEM file has no more certificates; answers whether it is.
-pub(super) fn another_library(api: &Interface) -> bool {
+pub(super) fn another_library(api: &Functions) -> bool {
     let reason = if api.is_boringssl() {
         NO_START_LINE_OF_BORINGSSL
     } else {
@@ -38,7 +38,7 @@ pub(super) fn another_library(api: &Interface) -> bool {
     put(api, PEM, reason)
 }
 
-fn put(api: &Interface, library: c_int, reason: c_int) -> bool {
+fn put(api: &Functions, library: c_int, reason: c_int) -> bool {
     match (api.ERR_put_error, api.ERR_new, api.ERR_vset_error) {
         (Some(put), ..) => {
             // SAFETY: numbers, and the name of a file that is never freed.

@@ -50,7 +50,7 @@ macro_rules! interface {
         /// The functions of one library.
         #[allow(non_snake_case)]
         #[derive(Clone, Copy)]
-        pub(super) struct Interface {
+        pub(super) struct Functions {
             $(pub(super) $rname: unsafe extern "C" fn($($rarg),*) $(-> $rret)?,)*
             $(pub(super) $oname: Option<unsafe extern "C" fn($($oarg),*) $(-> $oret)?>,)*
             $(pub(super) $ename: Option<unsafe extern "C" fn($($earg),*) $(-> $eret)?>,)*
@@ -65,7 +65,7 @@ macro_rules! interface {
             }
         }
 
-        impl Interface {
+        impl Functions {
             /// The C names of all functions that the suite can use, in the order of the declarations.
             pub(super) const NAMES: &[&str] = &[
                 $(stringify!($rname),)* $(stringify!($oname),)* $(stringify!($ename),)*
@@ -311,7 +311,7 @@ fn missing(find: &dyn Fn(&str) -> Option<*mut c_void>) -> Vec<&'static str> {
         || all(&["SSLv23_client_method", "SSLv23_server_method"]);
     let handshake = has("SSL_do_handshake") || all(&["SSL_connect", "SSL_accept"]);
     let transport = has("SSL_set_fd") || all(&FOR_A_BIO);
-    let required = Interface::REQUIRED.iter().copied();
+    let required = Functions::REQUIRED.iter().copied();
     let groups = [
         (method, "TLS_method"),
         (handshake, "SSL_do_handshake"),
@@ -356,7 +356,7 @@ pub(super) struct BioInterface {
     pub(super) free: Option<unsafe extern "C" fn(*mut Bio) -> c_int>,
 }
 
-impl Interface {
+impl Functions {
     /// Whether the library descends from BoringSSL, where some numbers are others.
     pub(super) fn is_boringssl(&self) -> bool {
         self.SSL_set_renegotiate_mode.is_some()

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::condition::Condition;
-use super::history::History;
+use super::measured::MeasuredHistory;
 use super::{Issue, KnownIssues, Library, counted, holds};
-use crate::judge::monitor::{Course, Violation};
+use crate::judge::monitor::{History, Violation};
 
 /// Known issues, of which one has been changed.
 #[derive(Debug, Clone)]
@@ -141,24 +141,24 @@ impl Conjunct<'_> {
         &self,
         clause: &str,
         violation: &Violation,
-        history: &History<'_, '_>,
+        measured: &MeasuredHistory<'_, '_>,
         unexpected: Option<usize>,
         held: &mut Option<Vec<bool>>,
     ) -> bool {
-        let moment = violation.moment;
+        let event = violation.event;
         let mut effects = self
             .issue
             .breaks
             .iter()
-            .filter(|effect| effect.explains(clause, &violation.observed, history, moment));
+            .filter(|effect| effect.explains(clause, &violation.observed, measured, event));
         let Some(first) = effects.next() else {
             return false;
         };
         let counted = counted(&self.weaker, unexpected);
-        let held = held.get_or_insert_with(|| self.weaker.holds(history));
+        let held = held.get_or_insert_with(|| self.weaker.holds(measured));
         std::iter::once(first)
             .chain(effects)
-            .any(|effect| holds(&effect.scope, held, moment, counted, history))
+            .any(|effect| holds(&effect.scope, held, event, counted, measured))
     }
 }
 
@@ -189,31 +189,31 @@ impl<'k> Conjuncts<'k> {
     pub fn needed(
         &self,
         library: Library<'_>,
-        course: &Course<'_>,
+        history: &History<'_>,
         violations: &[(&str, &Violation)],
         counts: impl Fn(&str, &Violation) -> bool,
     ) -> BTreeSet<usize> {
-        let explained = self.known.explain(library, course, violations);
+        let explained = self.known.explain(library, history, violations);
         let unknown: Vec<_> = violations
             .iter()
             .zip(explained)
             .filter(|(_, explanation)| explanation.is_none())
             .map(|(&violation, _)| violation)
             .collect();
-        let history = History::of(course);
+        let measured = MeasuredHistory::of(history);
         // Where each weaker trigger holds, once that was asked.
         let mut held = vec![None; self.each.len()];
         let mut needed = BTreeSet::new();
         for &(clause, violation) in unknown.iter().filter(|(clause, one)| counts(clause, one)) {
-            let moments = unknown.iter().map(|(_, other)| other.moment);
-            let unexpected = moments.filter(|&other| other < violation.moment).min();
+            let events = unknown.iter().map(|(_, other)| other.event);
+            let unexpected = events.filter(|&other| other < violation.event).min();
             for (index, conjunct) in self.each.iter().enumerate() {
                 if !needed.contains(&index)
                     && conjunct.issue.affects(library)
                     && conjunct.lets_through(
                         clause,
                         violation,
-                        &history,
+                        &measured,
                         unexpected,
                         &mut held[index],
                     )
@@ -226,16 +226,16 @@ impl<'k> Conjuncts<'k> {
     }
 
     /// Those, by their place in [`Self::all`], without which a trigger would hold at more moments of this course.
-    pub fn wider(&self, course: &Course<'_>) -> BTreeSet<usize> {
-        let history = History::of(course);
+    pub fn wider(&self, history: &History<'_>) -> BTreeSet<usize> {
+        let measured = MeasuredHistory::of(history);
         let mut of_issue: Option<(&Issue, Vec<bool>)> = None;
         let mut wider = BTreeSet::new();
         for (index, Conjunct { issue, weaker, .. }) in self.each.iter().enumerate() {
             let held = match of_issue.take() {
                 Some((of, held)) if std::ptr::eq(of, *issue) => held,
-                _ => issue.when.holds(&history),
+                _ => issue.when.holds(&measured),
             };
-            if weaker.holds(&history) != held {
+            if weaker.holds(&measured) != held {
                 wider.insert(index);
             }
             of_issue = Some((issue, held));

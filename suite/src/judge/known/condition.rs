@@ -12,11 +12,11 @@
 //! | `{ at_least = 2, of = a }` | it has held at so many moments, this one included |
 //! | `{ always = "…" }` | always, for this reason |
 //!
-//! In flows the node of a file; out flows, for each moment of a [`History`], whether the condition holds there.
+//! In flows the node of a file; out flows, for each moment of a [`MeasuredHistory`], whether the condition holds there.
 
 use std::fmt;
 
-use super::history::History;
+use super::measured::MeasuredHistory;
 use super::predicate::{self, Predicate, Reads};
 use crate::scenario::form::{Fault, Node};
 
@@ -116,43 +116,43 @@ impl Condition {
     }
 
     /// Whether it holds, for each moment.
-    pub(super) fn holds(&self, history: &History<'_, '_>) -> Vec<bool> {
-        let moments = history.len();
+    pub(super) fn holds(&self, measured: &MeasuredHistory<'_, '_>) -> Vec<bool> {
+        let events = measured.len();
         match self {
-            Self::Is(predicate) => (0..moments)
-                .map(|at| predicate.holds(history, at))
+            Self::Is(predicate) => (0..events)
+                .map(|at| predicate.holds(measured, at))
                 .collect(),
-            Self::All(conditions) => fold(conditions, history, true, |a, b| a && b),
-            Self::Any(conditions) => fold(conditions, history, false, |a, b| a || b),
+            Self::All(conditions) => fold(conditions, measured, true, |a, b| a && b),
+            Self::Any(conditions) => fold(conditions, measured, false, |a, b| a || b),
             Self::Not(condition) => condition
-                .holds(history)
+                .holds(measured)
                 .into_iter()
                 .map(|held| !held)
                 .collect(),
-            Self::Earlier(condition) => earlier(&condition.holds(history)),
+            Self::Earlier(condition) => earlier(&condition.holds(measured)),
             Self::Then(conditions) => {
                 let mut conditions = conditions.iter();
-                let first = conditions.next().map(|first| first.holds(history));
+                let first = conditions.next().map(|first| first.holds(measured));
                 conditions.fold(first.unwrap_or_default(), |before, condition| {
                     let held = earlier(&before);
-                    let now = condition.holds(history);
+                    let now = condition.holds(measured);
                     now.into_iter()
                         .zip(held)
                         .map(|(now, held)| now && held)
                         .collect()
                 })
             }
-            Self::Since(begun, ended) => since(&begun.holds(history), &ended.holds(history)),
+            Self::Since(begun, ended) => since(&begun.holds(measured), &ended.holds(measured)),
             Self::AtLeast(times, condition) => {
                 let mut count = 0;
-                let held = condition.holds(history).into_iter();
+                let held = condition.holds(measured).into_iter();
                 held.map(|held| {
                     count += usize::from(held);
                     count >= *times
                 })
                 .collect()
             }
-            Self::Always => vec![true; moments],
+            Self::Always => vec![true; events],
         }
     }
 
@@ -316,12 +316,12 @@ fn within(
 
 fn fold(
     conditions: &[Condition],
-    history: &History<'_, '_>,
+    measured: &MeasuredHistory<'_, '_>,
     start: bool,
     join: fn(bool, bool) -> bool,
 ) -> Vec<bool> {
-    let all = conditions.iter().map(|condition| condition.holds(history));
-    all.fold(vec![start; history.len()], |held, more| {
+    let all = conditions.iter().map(|condition| condition.holds(measured));
+    all.fold(vec![start; measured.len()], |held, more| {
         held.into_iter()
             .zip(more)
             .map(|(a, b)| join(a, b))

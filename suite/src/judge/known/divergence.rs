@@ -4,7 +4,7 @@
 //! | key | explains |
 //! |---|---|
 //! | `in`, `until` | as of `breaks`; what came of the case as a whole is `"later"` |
-//! | `aspect` | these aspects, or this one: `returns`, `written`, `want`, `queue`, `errno`, `data`, `records`, `peer`, `calls`, `aside`; of the whole case `delivered`, `alerts`, `closing` |
+//! | `aspect` | these aspects, or this one: `returns`, `written`, `want`, `queue`, `errno`, `data`, `records`, `peer`, `calls`, `side_effects`; of the whole case `delivered`, `alerts`, `closing` |
 //! | `error`, `other` | this error class, or one of these, where the other library has that one, or one of those; any if left out |
 //! | `entries` | an error queue with these entries, joined by `, `, or one of these |
 
@@ -54,7 +54,7 @@ impl Side {
     }
 
     /// The entry of this library's trace.
-    pub(in crate::judge) fn moment(self, difference: &Difference) -> usize {
+    pub(in crate::judge) fn event(self, difference: &Difference) -> usize {
         self.of(difference).0
     }
 }
@@ -68,8 +68,8 @@ const ASPECTS: [(&str, Aspect); 13] = [
     ("data", Aspect::Data),
     ("records", Aspect::Records),
     ("peer", Aspect::Peer),
-    ("calls", Aspect::Course),
-    ("aside", Aspect::Aside),
+    ("calls", Aspect::History),
+    ("side-effects", Aspect::SideEffects),
     ("delivered", Aspect::Delivered),
     ("alerts", Aspect::Alerts),
     ("closing", Aspect::Closing),

@@ -21,7 +21,7 @@ use std::fmt;
 pub(crate) use exact::quoted;
 
 use super::condition::Condition;
-use super::history::History;
+use super::measured::MeasuredHistory;
 use super::number::Number;
 use crate::judge::monitor::{Contradiction, Gap, Observation, Wanted};
 use crate::scenario::form::{Fault, Fields, Node};
@@ -191,11 +191,11 @@ impl Effect {
         &self,
         clause: &str,
         observed: &Observation,
-        history: &History<'_, '_>,
+        measured: &MeasuredHistory<'_, '_>,
         at: usize,
     ) -> bool {
         let is_about = self.clause == clause || self.is_one_fact_with(clause, observed);
-        is_about && self.pattern.matches(observed, history, at)
+        is_about && self.pattern.matches(observed, measured, at)
     }
 
     /// Whether a violation of this clause is the one that it explains, seen by another clause.
@@ -345,15 +345,15 @@ impl Pattern {
     pub(super) fn matches(
         &self,
         observed: &Observation,
-        history: &History<'_, '_>,
+        measured: &MeasuredHistory<'_, '_>,
         at: usize,
     ) -> bool {
         let number = |wanted: &Option<Number>, seen: Option<usize>| match (wanted, seen) {
             (None, _) => true,
-            (Some(wanted), Some(seen)) => wanted.is(seen, history, at),
+            (Some(wanted), Some(seen)) => wanted.is(seen, measured, at),
             (Some(_), None) => false,
         };
-        self.matches_answer(observed, history, at)
+        self.matches_answer(observed, measured, at)
             && self.matches_record(observed)
             && self.flaw.is_none_or(|flaw| Some(flaw) == flaw_of(observed))
             && number(&self.bytes, bytes_of(observed))
@@ -363,7 +363,12 @@ impl Pattern {
             && self.ends.is_none_or(|ends| Some(ends) == ends_of(observed))
     }
 
-    fn matches_answer(&self, observed: &Observation, history: &History<'_, '_>, at: usize) -> bool {
+    fn matches_answer(
+        &self,
+        observed: &Observation,
+        measured: &MeasuredHistory<'_, '_>,
+        at: usize,
+    ) -> bool {
         if self.errors.is_empty() && self.queues.is_none() && self.returns.is_none() {
             return true;
         }
@@ -373,7 +378,7 @@ impl Pattern {
         if self.returns.is_some_and(|returns| returns != answer.ret) {
             return false;
         }
-        let stale = history.moment(at).before.stale_error;
+        let stale = measured.event(at).before.stale_error;
         // Entries of another call may stand before those of this one.
         let is_queue = |wanted: &[QueueEntry]| {
             answer.queue == wanted || (stale && answer.queue.ends_with(wanted))
@@ -533,11 +538,11 @@ fn ends_of(observed: &Observation) -> Option<Ends> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manual::Manual;
+    use crate::contract::Contract;
 
     #[test]
     fn clauses_that_share_a_fact_exist_and_are_documented() {
-        let manual = Manual::built_in().expect("the manual is right");
+        let manual = Contract::built_in().expect("the manual is right");
         let readme = include_str!("../../../../fixtures/ledger/README.md");
         for clause in GOES_ON.iter().chain(&OF_ITS_RECORD).chain([&OPENS]) {
             assert!(manual.get(clause).is_some(), "no clause {clause}");

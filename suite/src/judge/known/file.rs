@@ -116,7 +116,7 @@ fn issue(element: Node<'_>, location: Location, keeper: Keeper) -> Result<Issue,
     Ok(Issue {
         id: id(needed("id")?)?,
         title: needed("title")?.line()?,
-        class: needed("class")?.choice(Class::ALL.map(|class| (class.word(), class)))?,
+        class: needed("class")?.choice(Class::ALL.map(|class| (class.as_str(), class)))?,
         reason: needed("reason")?.line()?,
         link,
         affects: fields

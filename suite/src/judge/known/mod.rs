@@ -13,7 +13,7 @@ mod condition;
 mod divergence;
 mod effect;
 mod file;
-mod history;
+mod measured;
 mod number;
 mod predicate;
 mod propose;
@@ -28,14 +28,14 @@ pub use ablation::{Conjunct, Conjuncts, Variation};
 pub use condition::Condition;
 pub use divergence::{Divergence, Side};
 pub use effect::{Effect, Scope};
-pub use history::History;
+pub use measured::MeasuredHistory;
 pub use propose::{Proposal, Proposals, Stated};
 pub use version::{Range, Version};
 
 use super::difference::Difference;
 use super::finding::{Cause, Known};
 use super::ledger::{Class, Keeper, Location};
-use super::monitor::{Course, Violation};
+use super::monitor::{History, Violation};
 use crate::backend::{Backends, REFERENCE};
 use crate::scenario::{Id, ParseError, Variant};
 
@@ -239,11 +239,11 @@ impl KnownIssues {
     }
 
     /// Whether the trigger of a crash of this library holds somewhere in this course.
-    pub fn crashes(&self, library: Library<'_>, course: &Course<'_>) -> bool {
-        let history = History::of(course);
+    pub fn crashes(&self, library: Library<'_>, history: &History<'_>) -> bool {
+        let measured = MeasuredHistory::of(history);
         self.affecting(library)
             .filter(|issue| issue.is_a_crash())
-            .any(|issue| issue.when.holds(&history).contains(&true))
+            .any(|issue| issue.when.holds(&measured).contains(&true))
     }
 
     /// Without this issue, for asking what it alone explains.
@@ -258,12 +258,12 @@ impl KnownIssues {
     pub fn explainer<'k, 'c, 't>(
         &'k self,
         library: Library<'_>,
-        course: &'c Course<'t>,
+        history: &'c History<'t>,
     ) -> Explainer<'k, 'c, 't> {
         let triggered = self.affecting(library);
         Explainer {
-            course,
-            history: OnceCell::new(),
+            history,
+            measured: OnceCell::new(),
             triggered: triggered
                 .map(|issue| Triggered { issue, at: None })
                 .collect(),
@@ -276,28 +276,28 @@ impl KnownIssues {
     pub fn explain(
         &self,
         library: Library<'_>,
-        course: &Course<'_>,
+        history: &History<'_>,
         violations: &[(&str, &Violation)],
     ) -> Vec<Option<Explanation<'_>>> {
         if violations.is_empty() {
             return Vec::new();
         }
-        self.explainer(library, course).violations(violations)
+        self.explainer(library, history).violations(violations)
     }
 
     /// Whether the trigger of each issue that affects this library held somewhere in this course.
-    pub fn triggered<'i>(&'i self, library: Library<'_>, course: &Course<'_>) -> Vec<&'i Issue> {
-        let history = History::of(course);
-        let held = |issue: &&Issue| issue.when.holds(&history).contains(&true);
+    pub fn triggered<'i>(&'i self, library: Library<'_>, history: &History<'_>) -> Vec<&'i Issue> {
+        let measured = MeasuredHistory::of(history);
+        let held = |issue: &&Issue| issue.when.holds(&measured).contains(&true);
         self.affecting(library).filter(held).collect()
     }
 }
 
 /// What is known of what a library did in one case.
 pub struct Explainer<'k, 'c, 't> {
-    course: &'c Course<'t>,
+    history: &'c History<'t>,
     /// Worked out when something has to be explained: nothing has in most cases.
-    history: OnceCell<History<'c, 't>>,
+    measured: OnceCell<MeasuredHistory<'c, 't>>,
     triggered: Vec<Triggered<'k>>,
     /// The first moment at which something unexpected happened.
     unexpected: Option<usize>,
@@ -327,46 +327,50 @@ impl<'k> Explainer<'k, '_, '_> {
     ) -> Vec<Option<Explanation<'k>>> {
         let mut explained = vec![None; violations.len()];
         let mut order: Vec<usize> = (0..violations.len()).collect();
-        order.sort_by_key(|&index| violations[index].1.moment);
-        for of_moment in order.chunk_by(|&a, &b| violations[a].1.moment == violations[b].1.moment) {
+        order.sort_by_key(|&index| violations[index].1.event);
+        for of_moment in order.chunk_by(|&a, &b| violations[a].1.event == violations[b].1.event) {
             for &index in of_moment {
                 let (clause, violation) = violations[index];
                 explained[index] = self.violation(clause, violation);
             }
             let first = of_moment.iter().find(|&&index| explained[index].is_none());
             if let (Some(&index), Unexplained::TriggersNothing) = (first, unexplained) {
-                self.unexpected.get_or_insert(violations[index].1.moment);
+                self.unexpected.get_or_insert(violations[index].1.event);
             }
         }
         explained
     }
 
     fn violation(&mut self, clause: &str, violation: &Violation) -> Option<Explanation<'k>> {
-        let moment = violation.moment;
-        let history = self.history.get_or_init(|| History::of(self.course));
+        let event = violation.event;
+        let measured = self
+            .measured
+            .get_or_init(|| MeasuredHistory::of(self.history));
         let unexpected = self.unexpected;
         self.triggered.iter_mut().find_map(|triggered| {
             let effects = triggered.issue.breaks.iter().enumerate();
             let explains = |(_, effect): &(usize, &Effect)| {
-                effect.explains(clause, &violation.observed, history, moment)
+                effect.explains(clause, &violation.observed, measured, event)
             };
             let effects = effects.filter(explains);
             let scopes = effects.map(|(index, effect)| (index, &effect.scope));
-            triggered.explain(scopes, moment, history, unexpected)
+            triggered.explain(scopes, event, measured, unexpected)
         })
     }
 
     /// What is known of this difference from another library's trace, where this one is on that side.
     pub fn difference(&mut self, difference: &Difference, side: Side) -> Option<Explanation<'k>> {
-        let moment = side.moment(difference);
-        let history = self.history.get_or_init(|| History::of(self.course));
+        let event = side.event(difference);
+        let measured = self
+            .measured
+            .get_or_init(|| MeasuredHistory::of(self.history));
         let unexpected = self.unexpected;
         self.triggered.iter_mut().find_map(|triggered| {
             let before = triggered.issue.breaks.len();
             let differs = triggered.issue.differs.iter().enumerate();
             let differs = differs.filter(|(_, differs)| differs.explains(difference, side));
             let scopes = differs.map(|(index, differs)| (before + index, &differs.scope));
-            triggered.explain(scopes, moment, history, unexpected)
+            triggered.explain(scopes, event, measured, unexpected)
         })
     }
 }
@@ -391,16 +395,16 @@ impl<'i> Triggered<'i> {
     fn explain(
         &mut self,
         parts: impl Iterator<Item = (usize, &'i Scope)>,
-        moment: usize,
-        history: &History<'_, '_>,
+        event: usize,
+        measured: &MeasuredHistory<'_, '_>,
         unexpected: Option<usize>,
     ) -> Option<Explanation<'i>> {
         let issue = self.issue;
         let mut parts = parts.peekable();
         parts.peek()?;
-        let held = self.at.get_or_insert_with(|| issue.when.holds(history));
+        let held = self.at.get_or_insert_with(|| issue.when.holds(measured));
         let counted = counted(&issue.when, unexpected);
-        let (effect, _) = parts.find(|(_, scope)| holds(scope, held, moment, counted, history))?;
+        let (effect, _) = parts.find(|(_, scope)| holds(scope, held, event, counted, measured))?;
         Some(Explanation { issue, effect })
     }
 }
@@ -419,20 +423,20 @@ fn counted(when: &Condition, unexpected: Option<usize>) -> usize {
 fn holds(
     scope: &Scope,
     held: &[bool],
-    moment: usize,
+    event: usize,
     counted: usize,
-    history: &History<'_, '_>,
+    measured: &MeasuredHistory<'_, '_>,
 ) -> bool {
     match scope {
-        Scope::Call => moment <= counted && held.get(moment).is_some_and(|&held| held),
+        Scope::Call => event <= counted && held.get(event).is_some_and(|&held| held),
         Scope::Later(until) => {
-            let moment = moment.min(held.len());
-            let ended = until.as_ref().map(|until| until.holds(history));
+            let event = event.min(held.len());
+            let ended = until.as_ref().map(|until| until.holds(measured));
             let from = ended.and_then(|ended| {
-                let so_far = &ended[..ended.len().min(moment + 1)];
+                let so_far = &ended[..ended.len().min(event + 1)];
                 so_far.iter().rposition(|&ends| ends)
             });
-            (from.unwrap_or(0)..moment).any(|at| held[at] && at <= counted)
+            (from.unwrap_or(0)..event).any(|at| held[at] && at <= counted)
         }
     }
 }

@@ -16,7 +16,7 @@
 
 use std::fmt;
 
-use super::history::History;
+use super::measured::MeasuredHistory;
 use crate::scenario::form::{Fault, Node};
 
 /// A sum.
@@ -69,15 +69,19 @@ impl Number {
     }
 
     /// Whether it is this number, at this moment.
-    pub(super) fn is(&self, seen: usize, history: &History<'_, '_>, at: usize) -> bool {
-        let terms = self.0.iter().map(|term| term.value(history, at));
+    pub(super) fn is(&self, seen: usize, measured: &MeasuredHistory<'_, '_>, at: usize) -> bool {
+        let terms = self.0.iter().map(|term| term.value(measured, at));
         seen == terms.sum::<usize>()
     }
 
     /// The sums that are this number at this moment: of one, two or three different quantities, unless the number is 0, and at
     /// last the number itself.
-    pub(super) fn all_that_are(number: usize, history: &History<'_, '_>, at: usize) -> Vec<Self> {
-        let counted = QUANTITIES.map(|(_, term)| (term, term.value(history, at)));
+    pub(super) fn all_that_are(
+        number: usize,
+        measured: &MeasuredHistory<'_, '_>,
+        at: usize,
+    ) -> Vec<Self> {
+        let counted = QUANTITIES.map(|(_, term)| (term, term.value(measured, at)));
         let mut sums = Vec::new();
         if number > 0 {
             for terms in 1..=MOST_TERMS {
@@ -147,23 +151,23 @@ fn term_of(text: &str) -> Option<Term> {
 }
 
 impl Term {
-    fn value(self, history: &History<'_, '_>, at: usize) -> usize {
-        let moment = history.moment(at);
+    fn value(self, measured: &MeasuredHistory<'_, '_>, at: usize) -> usize {
+        let event = measured.event(at);
         match self {
             Self::Literal(number) => number,
-            Self::Asked => moment
+            Self::Asked => event
                 .attempt()
                 .and_then(|attempt| attempt.argument.len())
                 .unwrap_or(0),
-            Self::Block => moment.before.max_send_fragment,
-            Self::LowestBlock => history.lowest_block(at),
-            Self::Out => moment.before.sealed.saturating_sub(moment.before.accepted),
-            Self::Unsent => moment.before.kept_back(),
-            Self::Pending => history.pending_record(at),
-            Self::Dropped => history.dropped(at),
-            Self::Swallowed => history.swallowed(at),
-            Self::Gap => history.gap(at),
-            Self::Refused => history.refused(at),
+            Self::Block => event.before.max_send_fragment,
+            Self::LowestBlock => measured.lowest_block(at),
+            Self::Out => event.before.sealed.saturating_sub(event.before.accepted),
+            Self::Unsent => event.before.kept_back(),
+            Self::Pending => measured.pending_record(at),
+            Self::Dropped => measured.dropped(at),
+            Self::Swallowed => measured.swallowed(at),
+            Self::Gap => measured.gap(at),
+            Self::Refused => measured.refused(at),
         }
     }
 }

@@ -6,17 +6,17 @@
 
 use std::cmp::Ordering;
 
-use super::history::History;
-use crate::judge::monitor::{Moment, Pending, State};
-use crate::link::{Budget, Errno, Outbound, Refusal};
+use super::measured::MeasuredHistory;
+use crate::judge::monitor::{ConnectionState, Event, Pending};
 use crate::scenario::form::{Fault, Shown};
 use crate::scenario::{
-    Buffer, Content, Function, KeyUpdate, Mode, PeerAction, Role, SessionTickets, Step, Transport,
-    Version,
+    Buffer, Function, KeyUpdate, Mode, PeerAction, RetryContent, Role, SessionTickets, Step,
+    TransportKind, Version,
 };
 use crate::trace::{
     AlertSeen, Argument, Attempt, Body, ErrorClass, Outcome, PeerEnd, RecordSeen, Verb,
 };
+use crate::transport::{Budget, Errno, Outbound, Refusal};
 use crate::wire::HandshakeType;
 
 /// A question about a moment, by its name.
@@ -42,46 +42,46 @@ pub enum Reads {
 
 /// A moment of a history.
 pub(super) struct At<'h, 'c, 't> {
-    history: &'h History<'c, 't>,
+    measured: &'h MeasuredHistory<'c, 't>,
     index: usize,
 }
 
 impl<'c, 't> At<'_, 'c, 't> {
-    fn moment(&self) -> &'c Moment<'t> {
-        self.history.moment(self.index)
+    fn event(&self) -> &'c Event<'t> {
+        self.measured.event(self.index)
     }
 
-    fn before(&self) -> &'c State {
-        &self.moment().before
+    fn before(&self) -> &'c ConnectionState {
+        &self.event().before
     }
 
-    fn after(&self) -> &State {
-        self.history.after(self.index)
+    fn after(&self) -> &ConnectionState {
+        self.measured.after(self.index)
     }
 
     fn version(&self) -> Version {
-        self.history.course.setting.variant.version
+        self.measured.history.setting.variant.version
     }
 
     fn role(&self) -> Role {
-        self.history.course.setting.variant.role
+        self.measured.history.setting.variant.role
     }
 
-    fn transport(&self) -> Transport {
-        self.history.course.setting.variant.transport
+    fn transport(&self) -> TransportKind {
+        self.measured.history.setting.variant.transport
     }
 
     fn write(&self, is: impl Fn(&Attempt) -> bool) -> bool {
-        self.moment().attempt().is_some_and(is)
+        self.event().attempt().is_some_and(is)
     }
 
     fn step(&self, is: impl Fn(&Step) -> bool) -> bool {
-        self.moment().step().is_some_and(is)
+        self.event().step().is_some_and(is)
     }
 
     /// Whether the library took a record like this from the transport.
     fn takes(&self, is: impl Fn(&RecordSeen) -> bool) -> bool {
-        self.moment().entry.taken.iter().any(is)
+        self.event().entry.taken.iter().any(is)
     }
 
     /// Whether the library takes such a record, or may take it: after damage it is unknown which records it takes, and a call
@@ -96,8 +96,8 @@ impl<'c, 't> At<'_, 'c, 't> {
 
     /// How often the peer did such a thing before this call, if it is not known what of it the call takes.
     fn sent_obscurely(&self, sends: fn(&PeerAction) -> bool) -> usize {
-        let sends = |moment: &&Moment<'t>| {
-            let step = moment.entry.asked.step();
+        let sends = |event: &&Event<'t>| {
+            let step = event.entry.asked.step();
             matches!(step, Some(Step::Peer(action)) if sends(action))
         };
         self.obscure().filter(sends).count()
@@ -105,23 +105,23 @@ impl<'c, 't> At<'_, 'c, 't> {
 
     /// Whether the call may take a fatal alert that the peer sent because it was asked to, or because it failed.
     fn may_take_alert_of_a_failure(&self) -> bool {
-        self.obscure().any(|moment| {
-            let has_failed = match &moment.entry.result {
+        self.obscure().any(|event| {
+            let has_failed = match &event.entry.result {
                 Outcome::Peer(report) => matches!(report.end, Some(PeerEnd::Failed(_))),
                 _ => false,
             };
-            let was_asked = moment.step() == Some(&Step::Peer(PeerAction::FatalAlert));
-            let mut sent = moment.entry.peer_sent.iter();
+            let was_asked = event.step() == Some(&Step::Peer(PeerAction::FatalAlert));
+            let mut sent = event.entry.peer_sent.iter();
             has_failed || was_asked || sent.any(is_fatal_alert)
         })
     }
 
     /// The moments in which the peer has sent something before this call, if it is not known what of it the call takes.
-    fn obscure(&self) -> impl Iterator<Item = &'c Moment<'t>> {
-        let is_obscure = self.before().meddled && self.moment().call().is_some();
+    fn obscure(&self) -> impl Iterator<Item = &'c Event<'t>> {
+        let is_obscure = self.before().peer_bytes_injected && self.event().call().is_some();
         let earlier = if is_obscure { self.index } else { 0 };
-        let earlier = self.history.course.moments[..earlier].iter();
-        earlier.filter(|moment| !moment.entry.peer_sent.is_empty())
+        let earlier = self.measured.history.events[..earlier].iter();
+        earlier.filter(|event| !event.entry.peer_sent.is_empty())
     }
 
     fn takes_message(&self, kind: HandshakeType) -> bool {
@@ -130,12 +130,12 @@ impl<'c, 't> At<'_, 'c, 't> {
 
     /// How many records with such a message the library took.
     fn takes_messages(&self, kind: HandshakeType) -> usize {
-        let taken = self.moment().entry.taken.iter();
+        let taken = self.event().entry.taken.iter();
         taken.filter(|record| record.has_message(kind)).count()
     }
 
     fn sends_message(&self, kind: HandshakeType) -> bool {
-        self.moment()
+        self.event()
             .entry
             .sent
             .iter()
@@ -144,31 +144,29 @@ impl<'c, 't> At<'_, 'c, 't> {
 
     /// Whether the transport refused to take something like this; where it is not known what it met, whether it was set to.
     fn refused_out(&self, is: fn(Refusal) -> bool) -> bool {
-        match &self.moment().entry.traffic {
-            Some(traffic) => traffic.out.refusal.is_some_and(is),
+        match &self.event().entry.traffic {
+            Some(traffic) => traffic.outbound.refusal.is_some_and(is),
             None => {
                 let outbound = self.before().outbound;
-                outbound.accept != Budget::All
-                    && is(outbound.then)
-                    && self.moment().call().is_some()
+                outbound.accept != Budget::All && is(outbound.then) && self.event().call().is_some()
             }
         }
     }
 
     fn refused_in(&self, is: fn(Refusal) -> bool) -> bool {
-        match &self.moment().entry.traffic {
-            Some(traffic) => traffic.inn.refusal.is_some_and(is),
-            None => is(self.before().inbound.then) && self.moment().call().is_some(),
+        match &self.event().entry.traffic {
+            Some(traffic) => traffic.inbound.refusal.is_some_and(is),
+            None => is(self.before().inbound.then) && self.event().call().is_some(),
         }
     }
 
     fn error(&self) -> Option<ErrorClass> {
-        self.moment().call().map(|call| call.error)
+        self.event().call().map(|call| call.error)
     }
 
     /// How many bytes the write asks for, against the pending write.
     fn against_pending(&self) -> Option<Ordering> {
-        let asked = self.moment().attempt()?.argument.len()?;
+        let asked = self.event().attempt()?.argument.len()?;
         let pending = self.before().pending.as_ref()?.attempt.argument.len()?;
         Some(asked.cmp(&pending))
     }
@@ -187,8 +185,8 @@ impl Predicate {
         PREDICATES
     }
 
-    pub(super) fn holds(&self, history: &History<'_, '_>, index: usize) -> bool {
-        (self.holds)(&At { history, index })
+    pub(super) fn holds(&self, measured: &MeasuredHistory<'_, '_>, index: usize) -> bool {
+        (self.holds)(&At { measured, index })
     }
 }
 
@@ -263,7 +261,7 @@ static PREDICATES: &[Predicate] = &[
         at.write(|attempt| attempt.buffer == Buffer::Moved)
     }),
     input("changed-content", |at| {
-        at.write(|attempt| attempt.content == Content::Changed)
+        at.write(|attempt| attempt.content == RetryContent::Changed)
     }),
     input("read", |at| at.step(|step| matches!(step, Step::Read(_)))),
     input("handshake", |at| at.step(|step| *step == Step::Handshake)),
@@ -286,7 +284,7 @@ static PREDICATES: &[Predicate] = &[
             && at.after().max_send_fragment > at.before().max_send_fragment
     }),
     input("flush", |at| {
-        at.moment().entry.asked == crate::trace::Asked::Flush
+        at.event().entry.asked == crate::trace::Asked::Flush
     }),
     input("of-four-records", |at| {
         let block = at.before().max_send_fragment;
@@ -298,9 +296,9 @@ static PREDICATES: &[Predicate] = &[
     input("tls1.3", |at| at.version() == Version::Tls13),
     input("client", |at| at.role() == Role::Client),
     input("server", |at| at.role() == Role::Server),
-    input("cbc", |at| !at.history.course.setting.cipher.is_aead()),
+    input("cbc", |at| !at.measured.history.setting.cipher.is_aead()),
     input("sends-tickets", |at| {
-        at.history.course.setting.session_tickets == SessionTickets::Send
+        at.measured.history.setting.session_tickets == SessionTickets::Send
     }),
     input("partial-mode", |at| at.before().has(Mode::PartialWrite)),
     input("moving-mode", |at| at.before().has(Mode::MovingBuffer)),
@@ -309,11 +307,13 @@ static PREDICATES: &[Predicate] = &[
     }),
     input("auto-retry", |at| at.before().has(Mode::AutoRetry)),
     input("buffering-bio", |at| {
-        at.transport() == Transport::BufferingBio
+        at.transport() == TransportKind::BufferingBio
     }),
-    input("memory-bio", |at| at.transport() == Transport::MemoryBio),
-    input("bio-pair", |at| at.transport() == Transport::BioPair),
-    input("socket", |at| at.transport() == Transport::Socket),
+    input("memory-bio", |at| {
+        at.transport() == TransportKind::MemoryBio
+    }),
+    input("bio-pair", |at| at.transport() == TransportKind::BioPair),
+    input("socket", |at| at.transport() == TransportKind::Socket),
     input("blocking-transport", |at| at.transport().waits()),
     input("keeping-transport", |at| at.transport().keeps()),
     input("interrupts-reads", |at| {
@@ -352,17 +352,17 @@ static PREDICATES: &[Predicate] = &[
     }),
     // The peer, and what the library takes of it in this call.
     input("peer-disconnects", |at| {
-        at.step(|step| *step == Step::Peer(PeerAction::Vanish))
+        at.step(|step| *step == Step::Peer(PeerAction::Disconnect))
     }),
     input("peer-bytes-injected", |at| {
         at.step(|step| matches!(step, Step::Peer(PeerAction::Raw(_))))
     }),
     input("peer-bytes-altered", |at| {
         at.step(|step| matches!(step, Step::Wire(_)))
-            && at.moment().entry.result == crate::trace::Outcome::Done
+            && at.event().entry.result == crate::trace::Outcome::Done
     }),
     input("peer-fatal-alert-sent", |at| {
-        at.moment().entry.peer_sent.iter().any(is_fatal_alert)
+        at.event().entry.peer_sent.iter().any(is_fatal_alert)
     }),
     input("takes-data", |at| at.may_take(is_data, is_write)),
     input("takes-close-notify", |at| {
@@ -419,7 +419,7 @@ static PREDICATES: &[Predicate] = &[
         at.pending(|pending| pending.error == ErrorClass::WantRead)
     }),
     state("record-incomplete", |at| at.before().incomplete.is_some()),
-    state("permitted", |at| at.moment().is_rightful()),
+    state("permitted", |at| at.event().is_permitted_call()),
     state("shorter", |at| at.against_pending() == Some(Ordering::Less)),
     state("longer", |at| {
         at.against_pending() == Some(Ordering::Greater)
@@ -456,7 +456,7 @@ static PREDICATES: &[Predicate] = &[
         at.error().is_some_and(ErrorClass::is_retry)
     }),
     answer("delivers", |at| {
-        at.moment().call().is_some_and(|call| call.data.is_some())
+        at.event().call().is_some_and(|call| call.data.is_some())
     }),
     answer("sends-hello-request", |at| {
         at.sends_message(HandshakeType::HelloRequest)
@@ -474,21 +474,21 @@ static PREDICATES: &[Predicate] = &[
         at.sends_message(HandshakeType::NewSessionTicket)
     }),
     answer("sends-alert", |at| {
-        at.moment()
+        at.event()
             .entry
             .sent
             .iter()
             .any(|record| record.alert().is_some())
     }),
     answer("sends-refusal", |at| {
-        at.moment()
+        at.event()
             .entry
             .sent
             .iter()
             .any(|record| record.alert().is_some_and(AlertSeen::is_refusal))
     }),
     answer("record-cut", |at| {
-        at.moment()
+        at.event()
             .entry
             .sent
             .last()

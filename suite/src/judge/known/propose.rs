@@ -17,13 +17,13 @@ use super::Witness;
 use super::divergence::Divergence;
 use super::effect::{Pattern, quoted};
 use super::file::MOST_WITNESSES;
-use super::history::History;
+use super::measured::MeasuredHistory;
 use super::predicate::{OPPOSITES, Predicate, Reads};
 use crate::judge::Broken;
 use crate::judge::difference::Difference;
 use crate::judge::finding::Finding;
 use crate::judge::ledger::Class;
-use crate::judge::monitor::Course;
+use crate::judge::monitor::History;
 use crate::limits::shortened;
 
 /// Characters of a title that is proposed, at most.
@@ -87,18 +87,18 @@ impl Proposals {
     pub fn add<'b>(
         &mut self,
         witness: &Witness,
-        course: &Course<'_>,
+        history: &History<'_>,
         unexplained: impl IntoIterator<Item = &'b Broken>,
     ) {
-        let history = History::of(course);
+        let measured = MeasuredHistory::of(history);
         for broken in unexplained {
-            let (at, finding) = (broken.moment, &broken.finding);
+            let (at, finding) = (broken.event, &broken.finding);
             let Some(observed) = &finding.observed else {
                 continue;
             };
             let pattern = Pattern::of(observed);
-            let mut numbered = pattern.clone().numbered(observed, &history, at);
-            numbered.retain(|exact| !exact.is_empty() && exact.matches(observed, &history, at));
+            let mut numbered = pattern.clone().numbered(observed, &measured, at);
+            numbered.retain(|exact| !exact.is_empty() && exact.matches(observed, &measured, at));
             let title = title(finding);
             if numbered.is_empty() {
                 self.inexpressible
@@ -107,7 +107,7 @@ impl Proposals {
             }
             self.found.push(Found {
                 clause: broken.clause,
-                trigger: Trigger::at(&history, at),
+                trigger: Trigger::at(&measured, at),
                 pattern,
                 numbered,
                 title,
@@ -117,32 +117,32 @@ impl Proposals {
     }
 
     /// Adds a difference that no issue explains in a case, and what comes of it.
-    pub fn add_difference(&mut self, witness: &Witness, course: &Course<'_>, finding: &Finding) {
+    pub fn add_difference(&mut self, witness: &Witness, history: &History<'_>, finding: &Finding) {
         for differences in [&finding.differences, &finding.upshot] {
-            self.add_differences(witness, course, finding, differences);
+            self.add_differences(witness, history, finding, differences);
         }
     }
 
     fn add_differences(
         &mut self,
         witness: &Witness,
-        course: &Course<'_>,
+        history: &History<'_>,
         finding: &Finding,
         differences: &[Difference],
     ) {
         let Some(first) = differences.first() else {
             return;
         };
-        let history = History::of(course);
+        let measured = MeasuredHistory::of(history);
         // What came of a case as a whole comes after its last moment.
-        let (place, at) = match history.len().checked_sub(1) {
+        let (place, at) = match measured.len().checked_sub(1) {
             Some(last) if first.at.seen > last => ("later", last),
             Some(_) => ("call", first.at.seen),
             None => return,
         };
         let found = Proposal {
             explains: Explains::Differs(Divergence::text_of(differences, place)),
-            trigger: Trigger::at(&history, at),
+            trigger: Trigger::at(&measured, at),
             title: title(finding),
             witnesses: vec![witness.clone()],
         };
@@ -204,7 +204,7 @@ impl Found {
 
 /// What is reported, as the title of an issue.
 fn title(finding: &Finding) -> String {
-    let what = finding.clause.as_deref().unwrap_or(finding.kind.word());
+    let what = finding.clause.as_deref().unwrap_or(finding.kind.as_str());
     let title = format!(
         "{what}: {}: expected {}, seen {}",
         finding.action, finding.expected, finding.seen
@@ -296,14 +296,14 @@ impl Proposal {
             Some((class, reason, (key, link))) => writeln!(
                 text,
                 "class = {}\nreason = {}\n{key} = {}",
-                quoted(class.word()),
+                quoted(class.as_str()),
                 quoted(reason),
                 quoted(link)
             ),
             None => writeln!(
                 text,
                 "class = \"\"    # {}\nreason = \"\"   # checked in the source or its documentation\nlink = \"\"     # or source = \"FILE:LINE\"",
-                Class::ALL.map(Class::word).join(", ")
+                Class::ALL.map(Class::as_str).join(", ")
             ),
         };
         if let Some((library, range)) = &stated.affects {
@@ -362,16 +362,16 @@ struct Trigger {
 
 impl Trigger {
     /// The narrowest one at this moment.
-    fn at(history: &History<'_, '_>, at: usize) -> Self {
+    fn at(measured: &MeasuredHistory<'_, '_>, at: usize) -> Self {
         let all = || Predicate::all().iter().enumerate();
         let holds = |(place, predicate): (usize, &Predicate)| {
-            (predicate.reads != Reads::Answer && predicate.holds(history, at)).then_some(place)
+            (predicate.reads != Reads::Answer && predicate.holds(measured, at)).then_some(place)
         };
         let now: BTreeSet<usize> = all().filter_map(holds).collect();
-        let moment = history.moment(at);
-        let is_call = moment.call().is_some() || moment.entry.result.is_end();
+        let event = measured.event(at);
+        let is_call = event.call().is_some() || event.entry.result.is_end();
         let held = |&(place, predicate): &(usize, &Predicate)| {
-            !now.contains(&place) && (0..at).any(|earlier| predicate.holds(history, earlier))
+            !now.contains(&place) && (0..at).any(|earlier| predicate.holds(measured, earlier))
         };
         let earlier = if is_call {
             BTreeSet::new()

@@ -9,7 +9,7 @@ use crate::judge::ledger::{Compared, Keeper, Stale};
 use crate::scenario::{Id, Variant};
 
 /// The cases of one library that were run, with what was found in each.
-type Ran<'r> = BTreeMap<(&'r Id, Variant), &'r [Finding]>;
+type RunOutcome<'r> = BTreeMap<(&'r Id, Variant), &'r [Finding]>;
 
 impl KnownIssues {
     /// What does not show any more on this library, by the cases that were run and that count for an issue of this keeper: a
@@ -19,7 +19,7 @@ impl KnownIssues {
         &self,
         library: Library<'_>,
         with: Compared,
-        ran: impl Fn(Keeper) -> &'r Ran<'r>,
+        ran: impl Fn(Keeper) -> &'r RunOutcome<'r>,
     ) -> Vec<Stale> {
         let mut stale = Vec::new();
         // What tells a library from others is shown by others, too.
@@ -47,7 +47,12 @@ impl Issue {
     }
 
     /// Whether the case shows the issue, or one effect of it; nothing if it was not run.
-    fn shows(&self, witness: &Witness, ran: &Ran<'_>, effect: Option<usize>) -> Option<bool> {
+    fn shows(
+        &self,
+        witness: &Witness,
+        ran: &RunOutcome<'_>,
+        effect: Option<usize>,
+    ) -> Option<bool> {
         let findings = ran.get(&(&witness.scenario, witness.variant))?;
         let causes = findings
             .iter()
@@ -61,7 +66,7 @@ impl Issue {
         &self,
         library: Library<'_>,
         witnesses: &[&Witness],
-        ran: &Ran<'_>,
+        ran: &RunOutcome<'_>,
     ) -> Vec<Stale> {
         let mut stale = Vec::new();
         let breaks = self.breaks.iter().enumerate();

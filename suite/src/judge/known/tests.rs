@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::judge::Judge;
 use crate::judge::monitor::{self, script::*};
-use crate::link::{Direction, Refusal};
 use crate::scenario::{KeyUpdate, Mode, PeerAction};
 use crate::trace::{Call, ErrorClass};
+use crate::transport::{Direction, Refusal};
 
 const OPENSSL: Library<'_> = Library {
     name: "openssl-3.6",
@@ -26,10 +26,10 @@ fn known(lines: &str) -> KnownIssues {
 
 /// The steps in which a violation of the script is not known.
 fn unexpected(known: &KnownIssues, script: &Script) -> Vec<usize> {
-    let course = Course::of(&script.0).expect("a script has a setting");
-    let watched = monitor::watch_course(&course);
+    let history = History::of(&script.0).expect("a script has a setting");
+    let watched = monitor::watch_history(&history);
     let violations = monitor::violations(&watched);
-    let explained = known.explain(OPENSSL, &course, &violations);
+    let explained = known.explain(OPENSSL, &history, &violations);
     let unknown = violations
         .iter()
         .zip(explained)
@@ -197,9 +197,9 @@ fn operators_follow_the_order_of_events() {
         let known = known(&format!(
             "when = {when}\nbreaks = [{{ clause = \"call.returns\", in = \"later\", ends = \"crash\" }}]"
         ));
-        let course = Course::of(&script.0).expect("a script has a setting");
-        let history = History::of(&course);
-        known.issues()[0].when.holds(&history)
+        let history = History::of(&script.0).expect("a script has a setting");
+        let measured = MeasuredHistory::of(&history);
+        known.issues()[0].when.holds(&measured)
     };
     let script = Script::new(crate::scenario::Version::Tls13)
         .write(9, wants_write())
@@ -249,11 +249,11 @@ fn needed(when: &str) -> Vec<String> {
         "when = {when}\nbreaks = [{{ clause = \"success.bytes-are-on-the-wire\", in = \"call\", missing = \"swallowed + 9\" }}]"
     ));
     let script = lost(Script::tls13(), false);
-    let course = Course::of(&script.0).expect("a script has a setting");
-    let watched = monitor::watch_course(&course);
+    let history = History::of(&script.0).expect("a script has a setting");
+    let watched = monitor::watch_history(&history);
     let violations = monitor::violations(&watched);
     let conjuncts = Conjuncts::of(&known);
-    let needed = |counts: bool| conjuncts.needed(OPENSSL, &course, &violations, |_, _| counts);
+    let needed = |counts: bool| conjuncts.needed(OPENSSL, &history, &violations, |_, _| counts);
     assert!(
         needed(false).is_empty(),
         "what does not count needs nothing"
@@ -287,15 +287,15 @@ fn conjunct_is_needed_if_more_is_known_without_it() {
 fn every_trigger_holds_without_a_conjunct_wherever_it_holds_with_it() {
     let known = KnownIssues::built_in().expect("the fixtures are right");
     let script = lost(lost(Script::tls13(), true), false);
-    let course = Course::of(&script.0).expect("a script has a setting");
-    let history = History::of(&course);
+    let history = History::of(&script.0).expect("a script has a setting");
+    let measured = MeasuredHistory::of(&history);
     let conjuncts = Conjuncts::of(&known);
     for conjunct in conjuncts.all() {
-        let with = conjunct.issue.when.holds(&history);
-        let without = conjunct.weaker.holds(&history);
-        let mut moments = with.iter().zip(&without);
+        let with = conjunct.issue.when.holds(&measured);
+        let without = conjunct.weaker.holds(&measured);
+        let mut events = with.iter().zip(&without);
         assert!(
-            moments.all(|(with, without)| without | !with),
+            events.all(|(with, without)| without | !with),
             "{} without {}",
             conjunct.issue.id,
             conjunct.what
@@ -360,17 +360,17 @@ fn proposed(known: &KnownIssues, scripts: &[Script]) -> String {
     };
     let mut proposals = Proposals::default();
     for script in scripts {
-        let course = Course::of(&script.0).expect("a script has a setting");
-        let broken = judge.violations(&script.0, &course, OPENSSL);
+        let history = History::of(&script.0).expect("a script has a setting");
+        let broken = judge.violations(&script.0, &history, OPENSSL);
         let witness = Witness {
             backend: "mine".to_owned(),
             scenario: Id::new("local/mine").expect("an id"),
-            variant: course.setting.variant,
+            variant: history.setting.variant,
         };
         let unexplained = broken
             .iter()
             .filter(|broken| broken.finding.known.is_none());
-        proposals.add(&witness, &course, unexplained);
+        proposals.add(&witness, &history, unexplained);
     }
     assert_eq!(proposals.inexpressible(), [""; 0]);
     let stated = Stated {

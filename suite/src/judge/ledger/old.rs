@@ -192,7 +192,7 @@ impl Old {
     pub fn words(&self) -> String {
         match (&self.clause, self.kind) {
             (Some(clause), _) => format!("violates {clause}: {}", self.seen),
-            (None, kind) => format!("{}: {}", kind.word(), self.seen),
+            (None, kind) => format!("{}: {}", kind.as_str(), self.seen),
         }
     }
 }
@@ -237,7 +237,7 @@ fn entry(element: Node<'_>, location: Location) -> Result<OldEntry, Fault> {
         scenarios: patterns(required("scenarios")?)?,
         variants: fields.set_or_none("variants", "variants", variant)?,
         versions: fields.set_or_none("versions", "versions", Node::line)?,
-        class: required("class")?.choice(Class::ALL.map(|class| (class.word(), class)))?,
+        class: required("class")?.choice(Class::ALL.map(|class| (class.as_str(), class)))?,
         reason: required("reason")?.line()?,
         link,
         location,

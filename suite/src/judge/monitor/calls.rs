@@ -2,7 +2,7 @@
 //! `SSL_do_handshake`, `SSL_read` and `SSL_shutdown`. For writes see `errors` and `would_block`.
 
 use super::errors::{check_errno, failure, is_explained, may_tell_another_reason};
-use super::{Came, Contradiction, Course, Moment, Monitor, Notes, Observation};
+use super::{Came, Contradiction, Event, History, Monitor, Notes, Observation};
 use crate::scenario::{RoleState, Step};
 use crate::trace::{Call, ErrorClass, Want};
 
@@ -28,8 +28,8 @@ enum Which {
 }
 
 impl Which {
-    fn of(moment: &Moment<'_>) -> Option<Self> {
-        match moment.step()? {
+    fn of(event: &Event<'_>) -> Option<Self> {
+        match event.step()? {
             Step::Handshake => Some(Self::Handshake),
             Step::Read(_) => Some(Self::Read),
             Step::Shutdown => Some(Self::Shutdown),
@@ -47,23 +47,23 @@ impl Which {
 /// The calls of a caller who has kept to SSL_get_error(3): the error queue was empty before, and no call had failed for
 /// good.
 fn calls<'c, 't>(
-    course: &'c Course<'t>,
-) -> impl Iterator<Item = (&'c Moment<'t>, Which, &'t Call)> {
-    course
+    history: &'c History<'t>,
+) -> impl Iterator<Item = (&'c Event<'t>, Which, &'t Call)> {
+    history
         .calls()
-        .filter_map(|(moment, call)| Some((moment, Which::of(moment)?, call)))
-        .filter(|(moment, ..)| !moment.before.stale_error && !moment.before.dead)
+        .filter_map(|(event, call)| Some((event, Which::of(event)?, call)))
+        .filter(|(event, ..)| !event.before.stale_error && !event.before.dead)
 }
 
 /// Those of them that are not done.
 fn failures<'c, 't>(
-    course: &'c Course<'t>,
-) -> impl Iterator<Item = (&'c Moment<'t>, Which, &'t Call)> {
-    calls(course).filter(|(_, which, call)| !which.is_done(call))
+    history: &'c History<'t>,
+) -> impl Iterator<Item = (&'c Event<'t>, Which, &'t Call)> {
+    calls(history).filter(|(_, which, call)| !which.is_done(call))
 }
 
-fn failure_has_a_reason(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, which, call) in calls(course) {
+fn failure_has_a_reason(history: &History<'_>, notes: &mut Notes) {
+    for (event, which, call) in calls(history) {
         let (kept, expected) = match (which.is_done(call), call.ret) {
             // Nothing is to be asked.
             (true, 0) => continue,
@@ -73,21 +73,21 @@ fn failure_has_a_reason(course: &Course<'_>, notes: &mut Notes) {
                 "a reason that SSL_get_error(3) has",
             ),
         };
-        notes.check(kept, moment, expected, Came(call));
+        notes.check(kept, event, expected, Came(call));
     }
 }
 
 /// Whether the call can have no other reason not to be done than that the transport is full or empty: the connection is
 /// in order, and so is the call.
-fn may_only_wait(course: &Course<'_>, moment: &Moment<'_>, which: Which) -> bool {
-    let before = &moment.before;
+fn may_only_wait(history: &History<'_>, event: &Event<'_>, which: Which) -> bool {
+    let before = &event.before;
     let is_over = before.is_over() && !(which != Which::Handshake && before.is_closed_only());
     let in_order = !is_over
         && !before.peer_gave_up()
         && !before.transport_failed
-        && !before.meddled
-        && !before.transport_fails(moment.entry)
-        && !moment.is_disturbed();
+        && !before.peer_bytes_injected
+        && !before.transport_fails(event.entry)
+        && !event.is_disturbed();
     // A shutdown amid a handshake, or in the place of the retry of a write, may be refused: the pages say nothing of either.
     let in_place = match which {
         Which::Read => true,
@@ -96,35 +96,35 @@ fn may_only_wait(course: &Course<'_>, moment: &Moment<'_>, which: Which) -> bool
             before.established() && !before.shakes_hands() && !before.has_more_to_send()
         }
     };
-    in_order && in_place && course.setting.role_state == RoleState::Set
+    in_order && in_place && history.setting.role_state == RoleState::Set
 }
 
 /// Whether the call says that what came in has ended the connection, or that more data have come than the caller has
 /// read.
-fn has_been_ended(moment: &Moment<'_>, which: Which, call: &Call) -> bool {
-    let has_read = match &moment.entry.traffic {
-        Some(traffic) => traffic.inn.moved,
+fn has_been_ended(event: &Event<'_>, which: Which, call: &Call) -> bool {
+    let has_read = match &event.entry.traffic {
+        Some(traffic) => traffic.inbound.moved,
         None => true,
     };
     // In a handshake something may have come in an earlier turn than the last.
-    let has_read = has_read || !moment.entry.taken.is_empty() || which == Which::Handshake;
+    let has_read = has_read || !event.entry.taken.is_empty() || which == Which::Handshake;
     match call.error {
-        ErrorClass::Ssl => !call.queue.is_empty() && (has_read || moment.before.own.is_closed()),
+        ErrorClass::Ssl => !call.queue.is_empty() && (has_read || event.before.own.is_closed()),
         ErrorClass::ZeroReturn => true,
         _ => false,
     }
 }
 
-fn would_block(course: &Course<'_>, notes: &mut Notes) {
-    let waits = course.setting.variant.transport.waits();
-    for (moment, which, call) in failures(course) {
-        if !may_only_wait(course, moment, which) || has_been_ended(moment, which, call) || waits {
+fn would_block(history: &History<'_>, notes: &mut Notes) {
+    let waits = history.setting.variant.transport.waits();
+    for (event, which, call) in failures(history) {
+        if !may_only_wait(history, event, which) || has_been_ended(event, which, call) || waits {
             continue;
         }
-        let refused = moment.entry.traffic.map(|traffic| {
+        let refused = event.entry.traffic.map(|traffic| {
             (
-                traffic.out.is_to_be_retried(),
-                traffic.inn.is_to_be_retried(),
+                traffic.outbound.is_to_be_retried(),
+                traffic.inbound.is_to_be_retried(),
             )
         });
         let (kept, expected) = match refused {
@@ -134,16 +134,16 @@ fn would_block(course: &Course<'_>, notes: &mut Notes) {
             // Of a BIO of the library's own, or of a socket, only what the call says can be seen.
             Some((true, true)) | None => (call.error.is_retry(), "WANT_WRITE or WANT_READ"),
         };
-        notes.check(kept, moment, expected, Came(call));
+        notes.check(kept, event, expected, Came(call));
     }
 }
 
-fn syscall_means_io_failed(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _, call) in failures(course) {
+fn syscall_means_io_failed(history: &History<'_>, notes: &mut Notes) {
+    for (event, _, call) in failures(history) {
         if call.error == ErrorClass::Syscall {
             notes.check(
-                is_explained(moment, call),
-                moment,
+                is_explained(event, call),
+                event,
                 "SYSCALL only when the transport failed, or with the cause in the queue",
                 Came(call).but(Contradiction::TransportInOrder),
             );
@@ -151,39 +151,41 @@ fn syscall_means_io_failed(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn failed_transport_is_syscall(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, which, call) in failures(course) {
-        let is_sound = moment.before.is_sound() && !moment.is_disturbed();
-        if !is_sound || may_tell_another_reason(moment, call) || has_been_ended(moment, which, call)
+fn failed_transport_is_syscall(history: &History<'_>, notes: &mut Notes) {
+    for (event, which, call) in failures(history) {
+        let connection_is_healthy = event.before.connection_is_healthy() && !event.is_disturbed();
+        if !connection_is_healthy
+            || may_tell_another_reason(event, call)
+            || has_been_ended(event, which, call)
         {
             continue;
         }
-        if let Some(errno) = failure(moment) {
+        if let Some(errno) = failure(event) {
             let kept = call.error == ErrorClass::Syscall;
             let expected = format_args!("SYSCALL, as the transport failed with {errno}");
-            notes.check(kept, moment, expected, Came(call));
+            notes.check(kept, event, expected, Came(call));
         }
     }
 }
 
-fn syscall_keeps_errno(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _, call) in failures(course) {
-        check_errno(moment, call, notes);
+fn syscall_keeps_errno(history: &History<'_>, notes: &mut Notes) {
+    for (event, _, call) in failures(history) {
+        check_errno(event, call, notes);
     }
 }
 
-fn ssl_fills_the_queue(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _, call) in failures(course) {
+fn ssl_fills_the_queue(history: &History<'_>, notes: &mut Notes) {
+    for (event, _, call) in failures(history) {
         if call.error == ErrorClass::Ssl {
             let kept = !call.queue.is_empty();
             let expected = "an entry in the queue";
-            notes.check(kept, moment, expected, Observation::QueueEmpty);
+            notes.check(kept, event, expected, Observation::QueueEmpty);
         }
     }
 }
 
-fn want_agrees(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _, call) in failures(course) {
+fn want_agrees(history: &History<'_>, notes: &mut Notes) {
+    for (event, _, call) in failures(history) {
         let expected = match call.error {
             ErrorClass::WantWrite => Want::Writing,
             ErrorClass::WantRead => Want::Reading,
@@ -193,7 +195,7 @@ fn want_agrees(course: &Course<'_>, notes: &mut Notes) {
             let seen = Came(call).but(Contradiction::Want(want));
             notes.check(
                 want == expected,
-                moment,
+                event,
                 format_args!("SSL_want says {expected}"),
                 seen,
             );
@@ -204,9 +206,9 @@ fn want_agrees(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::{Direction, Errno, Refusal};
-    use crate::scenario::{StaleError, Step, Transport, Version};
+    use crate::scenario::{StaleError, Step, TransportKind, Version};
     use crate::trace::{Call, ErrorClass, Want};
+    use crate::transport::{Direction, Errno, Refusal};
 
     const RESET: Refusal = Refusal::Fail(Errno::PIPE);
 
@@ -242,11 +244,11 @@ mod tests {
         for call in [shakes_hands, shuts_down] {
             kept(clause, 1, &refused_out(call(wants_write())));
             let syscall = refused_out(call(failed(-1, ErrorClass::Syscall)));
-            not_exercised(clause, &syscall.clone().over(Transport::Blocking));
+            not_exercised(clause, &syscall.clone().over(TransportKind::Blocking));
             let step = syscall.0.entries.len();
             broken(clause, step, &syscall);
             broken(clause, step, &refused_out(call(wants_read())));
-            broken(clause, step, &syscall.over(Transport::BufferingBio));
+            broken(clause, step, &syscall.over(TransportKind::BufferingBio));
         }
         kept(clause, 1, &refused_in(Script::tls13().read(wants_read())));
         let read = refused_in(Script::tls13().read(wants_write()));
@@ -255,7 +257,7 @@ mod tests {
         // What came in has ended the connection, and the alert about it did not get out.
         let mut ended = refused_out(Script::tls13().read(refused("ssl:bad record")));
         broken(clause, 2, &ended);
-        ended.traffic().inn.moved = true;
+        ended.traffic().inbound.moved = true;
         not_exercised(clause, &ended);
         // Which of both comes first the page does not say.
         let amid = Script::tls13().blocked_write();

@@ -1,9 +1,9 @@
 //! close_notify and fatal alerts, both ways.
 
-use super::{Came, Contradiction, Course, Moment, Monitor, Notes, Observation, has_succeeded};
-use crate::link::Outbound;
+use super::{Came, Contradiction, Event, History, Monitor, Notes, Observation, has_succeeded};
 use crate::scenario::{Step, Version};
 use crate::trace::{AlertSeen, Asked, Body, Call, ErrorClass, RecordSeen};
+use crate::transport::Outbound;
 use crate::wire::ContentType;
 
 pub(super) static MONITORS: &[Monitor] = &[
@@ -35,11 +35,11 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("alert.owed-goes-out", owed_goes_out),
 ];
 
-fn no_write_after_shutdown(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
-        if moment.before.own.is_closed() && !attempt.argument.is_empty() {
+fn no_write_after_shutdown(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in history.writes() {
+        if event.before.own.is_closed() && !attempt.argument.is_empty() {
             let kept = !has_succeeded(attempt.function, call);
-            notes.check(kept, moment, "a failure", Came(call));
+            notes.check(kept, event, "a failure", Came(call));
         }
     }
 }
@@ -51,92 +51,93 @@ fn is_cut_alert(record: &RecordSeen) -> bool {
 
 /// Whether the library goes on where an end was sent or received: each entry behind it is looked at, as is
 /// what the entry itself sends behind it.
-fn nothing_after(course: &Course<'_>, notes: &mut Notes, is_end: fn(AlertSeen) -> bool) {
+fn nothing_after(history: &History<'_>, notes: &mut Notes, is_end: fn(AlertSeen) -> bool) {
     let mut ended = false;
-    for moment in &course.moments {
+    for event in &history.events {
         let was_ended = ended;
         let mut goes_on = None;
-        for record in moment.begun() {
+        for record in event.begun() {
             // What follows a record that does not open is not told apart; it is broken once.
             let is_told = ended && record.body != Body::After;
             goes_on = goes_on.or(is_told.then_some(record));
             ended |= record.alert().is_some_and(is_end);
         }
         match goes_on {
-            Some(record) => notes.violated(moment, "nothing more", record),
-            None if was_ended && moment.call().is_some() => notes.satisfied(),
+            Some(record) => notes.violated(event, "nothing more", record),
+            None if was_ended && event.call().is_some() => notes.satisfied(),
             None => {}
         }
     }
 }
 
-fn nothing_after_close_notify(course: &Course<'_>, notes: &mut Notes) {
-    nothing_after(course, notes, AlertSeen::is_close_notify);
+fn nothing_after_close_notify(history: &History<'_>, notes: &mut Notes) {
+    nothing_after(history, notes, AlertSeen::is_close_notify);
 }
 
 /// Of one that was received, only when the library has failed over it: bytes that it took it may not have
 /// looked at yet. An alert in answer is not told, nor what was sealed before and is sent because the caller
 /// asks for it.
-fn nothing_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
-    nothing_after(course, notes, AlertSeen::is_fatal);
-    for (index, moment) in course.moments.iter().enumerate() {
-        if !moment.before.failed_over_an_alert()
-            || moment.call().is_none()
-            || moment.entry.asked == Asked::Flush
+fn nothing_after_fatal_alert(history: &History<'_>, notes: &mut Notes) {
+    nothing_after(history, notes, AlertSeen::is_fatal);
+    for (index, event) in history.events.iter().enumerate() {
+        if !event.before.failed_over_an_alert()
+            || event.call().is_none()
+            || event.entry.asked == Asked::Flush
         {
             continue;
         }
         // What a transport keeps that takes only a part of it may have been there before the alert.
-        let keeps = course.setting.variant.transport.keeps();
-        if keeps && moment.before.outbound != Outbound::OPEN {
+        let keeps = history.setting.variant.transport.keeps();
+        if keeps && event.before.outbound != Outbound::OPEN {
             continue;
         }
         // What is sealed with a key that is not known may be an alert too.
         let no_key = |record: &RecordSeen| matches!(record.body, Body::NoKey { .. });
         let is_alert = |record: &RecordSeen| record.alert().is_some() || is_cut_alert(record);
-        let begun = course.begun(index);
+        let begun = history.begun(index);
         let begun: Vec<_> = begun
             .map(|record| record.filter(|record| !no_key(record)))
             .collect();
         match begun.iter().flatten().find(|record| !is_alert(record)) {
-            Some(record) => {
-                notes.violated(moment, "nothing behind the peer's fatal alert", *record)
-            }
+            Some(record) => notes.violated(event, "nothing behind the peer's fatal alert", *record),
             None if begun.contains(&None) => {}
             None => notes.satisfied(),
         }
     }
 }
 
-fn write_fails_after_fatal_alert(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
-        let before = &moment.before;
+fn write_fails_after_fatal_alert(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in history.writes() {
+        let before = &event.before;
         let over = before.own.is_failed() || before.failed_over_an_alert();
         if over && !attempt.argument.is_empty() {
             let kept = !has_succeeded(attempt.function, call);
-            notes.check(kept, moment, "a failure", Came(call));
+            notes.check(kept, event, "a failure", Came(call));
         }
     }
 }
 
 /// TLS 1.2 says that who receives close_notify closes in turn (RFC 5246, section 7.2.1).
-fn peer_close_leaves_writing(course: &Course<'_>, notes: &mut Notes) {
-    if course.setting.variant.version != Version::Tls13 {
+fn peer_close_leaves_writing(history: &History<'_>, notes: &mut Notes) {
+    if history.setting.variant.version != Version::Tls13 {
         return;
     }
-    for (moment, _, call) in course.writes() {
-        if moment.before.peer.is_closed() && moment.is_rightful() && moment.is_sound() {
+    for (event, _, call) in history.writes() {
+        if event.before.peer.is_closed()
+            && event.is_permitted_call()
+            && event.connection_is_healthy()
+        {
             let kept = call.error == ErrorClass::None || call.error.is_retry();
-            notes.check(kept, moment, "the write goes on", Came(call));
+            notes.check(kept, event, "the write goes on", Came(call));
         }
     }
 }
 
-fn close_notify_is_a_warning(course: &Course<'_>, notes: &mut Notes) {
-    for moment in &course.moments {
-        for record in moment.completed() {
+fn close_notify_is_a_warning(history: &History<'_>, notes: &mut Notes) {
+    for event in &history.events {
+        for record in event.completed() {
             if let Some(alert) = record.alert().filter(|alert| alert.is_close_notify()) {
-                notes.check(!alert.is_fatal(), moment, "a warning", record);
+                notes.check(!alert.is_fatal(), event, "a warning", record);
             }
         }
     }
@@ -145,73 +146,73 @@ fn close_notify_is_a_warning(course: &Course<'_>, notes: &mut Notes) {
 /// The shutdowns of a connection that no call and no alert has ended: after that SSL_shutdown is not to be called
 /// (SSL_shutdown(3), NOTES).
 fn shutdowns<'c, 't>(
-    course: &'c Course<'t>,
-) -> impl Iterator<Item = (usize, &'c Moment<'t>, &'t Call)> {
-    let moments = course.moments.iter().enumerate();
-    moments.filter_map(|(index, moment)| {
-        let before = &moment.before;
-        let is_shutdown = moment.step() == Some(&Step::Shutdown);
+    history: &'c History<'t>,
+) -> impl Iterator<Item = (usize, &'c Event<'t>, &'t Call)> {
+    let events = history.events.iter().enumerate();
+    events.filter_map(|(index, event)| {
+        let before = &event.before;
+        let is_shutdown = event.step() == Some(&Step::Shutdown);
         let may = before.established()
             && !before.dead
             && !before.own.is_failed()
             && !before.peer.is_failed();
-        (is_shutdown && may).then_some((index, moment, moment.call()?))
+        (is_shutdown && may).then_some((index, event, event.call()?))
     })
 }
 
 /// Whether the wire shows all that the library has sent: not what waits in a transport that keeps it, nor what a record
 /// holds whose key is not known, or that does not open, nor what comes behind that.
-fn is_all_seen(course: &Course<'_>, index: usize) -> bool {
-    let transport = course.setting.variant.transport;
-    let before = &course.moments[index].before;
+fn is_all_seen(history: &History<'_>, index: usize) -> bool {
+    let transport = history.setting.variant.transport;
+    let before = &history.events[index].before;
     let is_kept = transport.keeps() || transport.is_of_the_system();
     let passes = before.outbound == Outbound::OPEN && !before.transport_failed;
-    let mut sent = course.moments[..=index]
+    let mut sent = history.events[..=index]
         .iter()
-        .flat_map(|moment| &moment.entry.sent);
+        .flat_map(|event| &event.entry.sent);
     (passes || !is_kept) && !sent.any(RecordSeen::is_closed)
 }
 
-fn shutdown_returns(course: &Course<'_>, notes: &mut Notes) {
-    for (_, moment, call) in shutdowns(course) {
+fn shutdown_returns(history: &History<'_>, notes: &mut Notes) {
+    for (_, event, call) in shutdowns(history) {
         let kept = call.ret <= 1;
-        notes.check(kept, moment, "1, 0 or a negative number", Came(call));
+        notes.check(kept, event, "1, 0 or a negative number", Came(call));
     }
 }
 
 /// Whether an earlier call has reported the peer's close_notify.
-fn has_reported_close(course: &Course<'_>, index: usize) -> bool {
-    course.moments[..index].iter().any(|moment| {
+fn has_reported_close(history: &History<'_>, index: usize) -> bool {
+    history.events[..index].iter().any(|event| {
         let says_so = |call: &Call| call.error == ErrorClass::ZeroReturn && call.ret <= 0;
-        moment.call().is_some_and(says_so)
+        event.call().is_some_and(says_so)
     })
 }
 
-fn zero_means_sent(course: &Course<'_>, notes: &mut Notes) {
-    for (index, moment, call) in shutdowns(course).filter(|(.., call)| call.ret == 0) {
-        if !is_all_seen(course, index) {
+fn zero_means_sent(history: &History<'_>, notes: &mut Notes) {
+    for (index, event, call) in shutdowns(history).filter(|(.., call)| call.ret == 0) {
+        if !is_all_seen(history, index) {
             continue;
         }
-        let after = course.after(index);
+        let after = history.after(index);
         if !after.own.is_closed() {
             let seen = Came(call).but(Contradiction::CloseNotifyNotSent);
-            notes.violated(moment, "0 only when close_notify has been sent", seen);
-        } else if after.peer.is_closed() && has_reported_close(course, index) {
+            notes.violated(event, "0 only when close_notify has been sent", seen);
+        } else if after.peer.is_closed() && has_reported_close(history, index) {
             let seen = Came(call).but(Contradiction::PeerHasClosed);
-            notes.violated(moment, "1, as both have sent close_notify", seen);
+            notes.violated(event, "1, as both have sent close_notify", seen);
         } else {
             notes.satisfied();
         }
     }
 }
 
-fn one_means_closed(course: &Course<'_>, notes: &mut Notes) {
-    for (index, moment, call) in shutdowns(course).filter(|(.., call)| call.ret == 1) {
+fn one_means_closed(history: &History<'_>, notes: &mut Notes) {
+    for (index, event, call) in shutdowns(history).filter(|(.., call)| call.ret == 1) {
         // What was slipped in may have been one.
-        if !is_all_seen(course, index) || moment.before.meddled {
+        if !is_all_seen(history, index) || event.before.peer_bytes_injected {
             continue;
         }
-        let after = course.after(index);
+        let after = history.after(index);
         let but = if after.own.is_closed() {
             Contradiction::PeerHasNotClosed
         } else {
@@ -219,79 +220,79 @@ fn one_means_closed(course: &Course<'_>, notes: &mut Notes) {
         };
         let expected = "1 only when close_notify has been sent and the peer's has come";
         let kept = after.own.is_closed() && after.may_have_read_close();
-        notes.check(kept, moment, expected, Came(call).but(but));
+        notes.check(kept, event, expected, Came(call).but(but));
     }
 }
 
-fn sent_is_a_success(course: &Course<'_>, notes: &mut Notes) {
-    for (_, moment, call) in shutdowns(course) {
-        let sends = moment
+fn sent_is_a_success(history: &History<'_>, notes: &mut Notes) {
+    for (_, event, call) in shutdowns(history) {
+        let sends = event
             .completed()
             .any(|record| record.alert().is_some_and(AlertSeen::is_close_notify));
         // A transport that keeps what it takes sends it whenever it can.
-        let is_own = moment.entry.traffic.is_some();
-        if sends && is_own && !moment.before.stale_error {
-            notes.check(call.ret >= 0, moment, "0 or 1", Came(call));
+        let is_own = event.entry.traffic.is_some();
+        if sends && is_own && !event.before.stale_error {
+            notes.check(call.ret >= 0, event, "0 or 1", Came(call));
         }
     }
 }
 
 /// Whether the library, in this call, wanted to say why it ends the connection, and the transport would not take it now: the
 /// call has failed for good for something that came, and nothing else waited to go out.
-fn owes_an_alert(moment: &Moment<'_>, call: &Call) -> bool {
-    let Some(traffic) = &moment.entry.traffic else {
+fn owes_an_alert(event: &Event<'_>, call: &Call) -> bool {
+    let Some(traffic) = &event.entry.traffic else {
         return false;
     };
-    let before = &moment.before;
+    let before = &event.before;
     // An alert of the peer is not answered by another.
     let is_alerted = before.peer_gave_up() || {
-        let mut taken = moment.entry.taken.iter();
+        let mut taken = event.entry.taken.iter();
         taken.any(|record| record.alert().is_some_and(AlertSeen::is_fatal))
     };
     call.error == ErrorClass::Ssl
         && !call.queue.is_empty()
         && !is_alerted
-        && traffic.inn.moved
-        && traffic.out.is_to_be_retried()
+        && traffic.inbound.moved
+        && traffic.outbound.is_to_be_retried()
         && !before.is_over()
         && !before.has_more_to_send()
-        && !moment.shakes_hands()
-        && !moment.completed().any(|record| record.alert().is_some())
+        && !event.shakes_hands()
+        && !event.completed().any(|record| record.alert().is_some())
 }
 
 /// Whether the transport takes all from now on; what it takes only a part of, or refuses for good, binds nobody.
-fn takes_all(moment: &Moment<'_>) -> bool {
-    moment.before.outbound == Outbound::OPEN && !moment.before.transport_failed
+fn takes_all(event: &Event<'_>) -> bool {
+    event.before.outbound == Outbound::OPEN && !event.before.transport_failed
 }
 
 /// Whether the library has to do with the transport in this call: not where it is only asked for something, or hands over
 /// what it has already read.
-fn meets_the_transport(moment: &Moment<'_>, call: &Call) -> bool {
-    match moment.step() {
+fn meets_the_transport(event: &Event<'_>, call: &Call) -> bool {
+    match event.step() {
         Some(Step::KeyUpdate(_) | Step::Renegotiate | Step::MaxSendFragment(_)) => false,
         Some(Step::Read(_)) => call.error != ErrorClass::None,
         _ => true,
     }
 }
 
-fn owed_goes_out(course: &Course<'_>, notes: &mut Notes) {
-    let owing = course.moments.iter().position(|moment| {
-        let owes = |call: &Call| owes_an_alert(moment, call);
-        moment.call().is_some_and(owes)
+fn owed_goes_out(history: &History<'_>, notes: &mut Notes) {
+    let owing = history.events.iter().position(|event| {
+        let owes = |call: &Call| owes_an_alert(event, call);
+        event.call().is_some_and(owes)
     });
     let Some(owing) = owing else { return };
-    let later = &course.moments[owing + 1..];
+    let later = &history.events[owing + 1..];
     let is_alert = |record: &RecordSeen| record.alert().is_some_and(AlertSeen::is_fatal);
-    let goes_out = later.iter().flat_map(Moment::completed).any(is_alert);
-    let mut chances = later.iter().filter(|moment| {
-        let meets = |call: &Call| meets_the_transport(moment, call);
-        moment.call().is_some_and(meets) && takes_all(moment)
+    let goes_out = later.iter().flat_map(Event::completed).any(is_alert);
+    let mut chances = later.iter().filter(|event| {
+        let meets = |call: &Call| meets_the_transport(event, call);
+        event.call().is_some_and(meets) && takes_all(event)
     });
     match chances.next() {
         _ if goes_out => notes.satisfied(),
-        Some(moment) => {
+        Some(event) => {
             let expected = "the fatal alert that is owed";
-            notes.violated(moment, expected, Observation::AlertOwed);
+            notes.violated(event, expected, Observation::AlertOwed);
         }
         None => {}
     }
@@ -300,9 +301,9 @@ fn owed_goes_out(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::{Budget, Direction, Outbound, Refusal};
-    use crate::scenario::{PeerAction, Step, Transport};
+    use crate::scenario::{PeerAction, Step, TransportKind};
     use crate::trace::{Body, Call, ErrorClass, RecordSeen};
+    use crate::transport::{Budget, Direction, Outbound, Refusal};
     use crate::wire::ContentType;
 
     #[test]
@@ -366,9 +367,9 @@ mod tests {
             script.write(9, failed(-1, ErrorClass::Ssl)).sent(data(9))
         };
         broken(clause, 4, &slow(Budget::EachCall(32)));
-        let kept_back = slow(Budget::EachCall(32)).over(Transport::MemoryBio);
+        let kept_back = slow(Budget::EachCall(32)).over(TransportKind::MemoryBio);
         not_exercised(clause, &kept_back);
-        broken(clause, 4, &slow(Budget::All).over(Transport::MemoryBio));
+        broken(clause, 4, &slow(Budget::All).over(TransportKind::MemoryBio));
         // What was cut off may be the alert in answer.
         let cut = received.write(9, failed(-1, ErrorClass::Ssl));
         let short = cut.clone().sent(begun_of(24));
@@ -484,8 +485,8 @@ mod tests {
         }));
         let full = full.called(Step::Shutdown, again.clone());
         broken(clause, 3, &full);
-        not_exercised(clause, &full.over(Transport::MemoryBio));
-        broken(clause, 2, &shuts_down(0).over(Transport::MemoryBio));
+        not_exercised(clause, &full.over(TransportKind::MemoryBio));
+        broken(clause, 2, &shuts_down(0).over(TransportKind::MemoryBio));
         // So may be what stands behind a record that does not open.
         not_exercised(clause, &shuts_down(0).sent(behind()));
         let peer_first = peer_has_closed().called(Step::Shutdown, again);
@@ -512,7 +513,7 @@ mod tests {
         kept(clause, 1, &shuts_down(0).sent(close_notify()));
         let failed = shuts_down(-1).sent(close_notify());
         broken(clause, 2, &failed);
-        not_exercised(clause, &failed.over(Transport::MemoryBio));
+        not_exercised(clause, &failed.over(TransportKind::MemoryBio));
         not_exercised(clause, &shuts_down(-1));
     }
 
@@ -527,7 +528,7 @@ mod tests {
         };
         let full = link(Script::tls13(), Budget::Bytes(0));
         let mut owes = full.read(refused("ssl:bad record"));
-        owes.traffic().inn.moved = true;
+        owes.traffic().inbound.moved = true;
         let owes = owes.refused(Direction::Out, Refusal::WouldBlock);
         let open = link(owes.clone(), Budget::All);
         let again = |script: &Script| script.clone().read(failed(-1, ErrorClass::Ssl));

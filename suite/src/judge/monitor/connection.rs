@@ -1,7 +1,7 @@
 //! Whether a connection lives or is dead, and whether the library keeps to what it said.
 
-use super::{Came, Course, Moment, Monitor, Notes};
-use crate::scenario::{Buffer, Content};
+use super::{Came, Event, History, Monitor, Notes};
+use crate::scenario::{Buffer, RetryContent};
 use crate::trace::{Argument, ErrorClass, Verb};
 
 pub(super) static MONITORS: &[Monitor] = &[
@@ -13,8 +13,8 @@ pub(super) static MONITORS: &[Monitor] = &[
 ];
 
 /// Whether the transport is in order for this call, and its error class can be relied on.
-fn is_clear(moment: &Moment<'_>) -> bool {
-    !moment.before.transport_fails(moment.entry) && !moment.before.stale_error
+fn is_clear(event: &Event<'_>) -> bool {
+    !event.before.transport_fails(event.entry) && !event.before.stale_error
 }
 
 /// What a right call is: a refusal leaves the write that is under way as it was.
@@ -22,12 +22,12 @@ fn is_clear(moment: &Moment<'_>) -> bool {
 struct UnderWay(Option<Argument>);
 
 impl UnderWay {
-    fn allows(&self, moment: &Moment<'_>) -> bool {
-        let Some(attempt) = moment.attempt() else {
+    fn allows(&self, event: &Event<'_>) -> bool {
+        let Some(attempt) = event.attempt() else {
             return false;
         };
         let asks = attempt.argument.len().is_some_and(|len| len > 0);
-        let same = attempt.buffer == Buffer::Same && attempt.content == Content::Same;
+        let same = attempt.buffer == Buffer::Same && attempt.content == RetryContent::Same;
         let right = match (attempt.verb, self.0) {
             (Verb::Write, under_way) => under_way.is_none(),
             (Verb::Retry, None) => true,
@@ -36,8 +36,8 @@ impl UnderWay {
         asks && same && right
     }
 
-    fn go_on(&mut self, moment: &Moment<'_>) {
-        let (Some(attempt), Some(call)) = (moment.attempt(), moment.call()) else {
+    fn go_on(&mut self, event: &Event<'_>) {
+        let (Some(attempt), Some(call)) = (event.attempt(), event.call()) else {
             return;
         };
         match call.error {
@@ -48,20 +48,20 @@ impl UnderWay {
     }
 }
 
-fn recovers_or_stays_dead(course: &Course<'_>, notes: &mut Notes) {
+fn recovers_or_stays_dead(history: &History<'_>, notes: &mut Notes) {
     let mut under_way = UnderWay::default();
     let mut refused_a_right_call = false;
-    for (moment, _, call) in course.writes() {
-        let right = under_way.allows(moment) && is_clear(moment);
-        under_way.go_on(moment);
-        if !moment.before.dead || !right {
+    for (event, _, call) in history.writes() {
+        let right = under_way.allows(event) && is_clear(event);
+        under_way.go_on(event);
+        if !event.before.dead || !right {
             continue;
         }
         let lives = call.error == ErrorClass::None || call.error.is_retry();
         let expected = "a connection that refused a right call stays dead";
         notes.check(
             !(lives && refused_a_right_call),
-            moment,
+            event,
             expected,
             Came(call),
         );
@@ -71,24 +71,24 @@ fn recovers_or_stays_dead(course: &Course<'_>, notes: &mut Notes) {
 
 /// Whether a buffer of the library's own, between it and the transport, may hold records of an earlier write, also of
 /// one that was given up.
-fn may_be_sent_later(course: &Course<'_>, moment: &Moment<'_>) -> bool {
-    let before = &moment.before;
-    course.setting.variant.transport.keeps()
+fn may_be_sent_later(history: &History<'_>, event: &Event<'_>) -> bool {
+    let before = &event.before;
+    history.setting.variant.transport.keeps()
         && (before.has_more_to_send() || before.gave_up_a_write)
 }
 
-fn refused_call_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
-    for (index, moment) in course.moments.iter().enumerate() {
-        let (Some(_), Some(call)) = (moment.attempt(), moment.call()) else {
+fn refused_call_sends_nothing(history: &History<'_>, notes: &mut Notes) {
+    for (index, event) in history.events.iter().enumerate() {
+        let (Some(_), Some(call)) = (event.attempt(), event.call()) else {
             continue;
         };
-        if call.error != ErrorClass::Ssl || !is_clear(moment) || may_be_sent_later(course, moment) {
+        if call.error != ErrorClass::Ssl || !is_clear(event) || may_be_sent_later(history, event) {
             continue;
         }
-        let begun: Vec<_> = course.begun(index).collect();
+        let begun: Vec<_> = history.begun(index).collect();
         let mut known = begun.iter().flatten();
         match known.find(|record| record.is_application_data()) {
-            Some(record) => notes.violated(moment, "no application data", *record),
+            Some(record) => notes.violated(event, "no application data", *record),
             None if begun.contains(&None) => {}
             None => notes.satisfied(),
         }
@@ -98,9 +98,9 @@ fn refused_call_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::{Direction, Errno, Refusal};
-    use crate::scenario::Transport;
+    use crate::scenario::TransportKind;
     use crate::trace::{Call, ErrorClass};
+    use crate::transport::{Direction, Errno, Refusal};
 
     #[test]
     fn a_connection_recovers_or_stays_dead() {
@@ -141,11 +141,11 @@ mod tests {
         // A buffer of the library's own may hold records of the write that is pending.
         let behind = |script: Script| script.blocked_write().write(9, refused("ssl:bad length"));
         broken(clause, 3, &behind(Script::tls13()).sent(begun()));
-        let buffered = Script::tls13().over(Transport::BufferingBio);
+        let buffered = Script::tls13().over(TransportKind::BufferingBio);
         not_exercised(clause, &behind(buffered).sent(begun()));
         // So it may when that write has been given up.
         let given_up = |script: Script| behind(script).write(9, refused("ssl:bad length"));
-        let buffered = Script::tls13().over(Transport::BufferingBio);
+        let buffered = Script::tls13().over(TransportKind::BufferingBio);
         not_exercised(clause, &given_up(buffered).sent(begun()));
         broken(clause, 4, &given_up(Script::tls13()).sent(begun()));
         not_exercised(

@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::{Course, Delivered, Gap, Moment, Monitor, Notes, Observation, State};
-use crate::link::{Refusal, Traffic};
+use super::{ConnectionState, Delivered, Event, Gap, History, Monitor, Notes, Observation};
 use crate::trace::{Asked, Body, Call, ErrorClass, RecordSeen, Segment};
+use crate::transport::{Refusal, Traffic};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("delivery.once-and-in-order", once_and_in_order),
@@ -52,11 +52,11 @@ fn end_of(segments: &[Segment]) -> Option<usize> {
     })
 }
 
-fn once_and_in_order(course: &Course<'_>, notes: &mut Notes) {
+fn once_and_in_order(history: &History<'_>, notes: &mut Notes) {
     let (mut sent_to, mut read_to) = (0, 0);
     let mut readable = true;
-    for (index, moment) in course.moments.iter().enumerate() {
-        for record in moment.completed() {
+    for (index, event) in history.events.iter().enumerate() {
+        for record in event.completed() {
             let Body::ApplicationData { plaintext, .. } = record.body else {
                 continue;
             };
@@ -70,37 +70,37 @@ fn once_and_in_order(course: &Course<'_>, notes: &mut Notes) {
                 Ok(_) => notes.satisfied(),
                 Err(gap) => {
                     let place = Delivered::Record(record.clone());
-                    notes.violated(moment, expected, Observation::OutOfOrder { place, gap });
+                    notes.violated(event, expected, Observation::OutOfOrder { place, gap });
                 }
             }
             sent_to = end.ok().or(end_of(unexpected)).unwrap_or(sent_to);
         }
-        if let Some(content) = moment.delivered().filter(|content| content.len > 0) {
+        if let Some(content) = event.delivered().filter(|content| content.len > 0) {
             let end = follow(&content.segments, read_to);
             let expected = format_args!("the bytes from {read_to} on");
             match end {
                 Ok(_) => notes.satisfied(),
                 Err(gap) => {
                     let place = Delivered::Peer(content.clone());
-                    notes.violated(moment, expected, Observation::OutOfOrder { place, gap });
+                    notes.violated(event, expected, Observation::OutOfOrder { place, gap });
                 }
             }
             read_to = end.ok().or(end_of(&content.segments)).unwrap_or(read_to);
         }
-        readable &= !moment.entry.sent.iter().any(RecordSeen::is_closed);
+        readable &= !event.entry.sent.iter().any(RecordSeen::is_closed);
         if readable {
-            check_flush(moment, course.after(index), notes);
+            check_flush(event, history.after(index), notes);
         }
     }
 }
 
 /// A library that holds back what it has accepted has sent it when it says so.
-fn check_flush(moment: &Moment<'_>, after: &State, notes: &mut Notes) {
-    let done = matches!(moment.call(), Some(call) if call.error == ErrorClass::None);
-    if moment.entry.asked == Asked::Flush && done && after.is_sound() {
+fn check_flush(event: &Event<'_>, after: &ConnectionState, notes: &mut Notes) {
+    let done = matches!(event.call(), Some(call) if call.error == ErrorClass::None);
+    if event.entry.asked == Asked::Flush && done && after.connection_is_healthy() {
         notes.check(
             after.sealed >= after.accepted,
-            moment,
+            event,
             format_args!("all {} bytes are sent", after.accepted),
             Observation::Sealed {
                 bytes: after.sealed,
@@ -112,17 +112,17 @@ fn check_flush(moment: &Moment<'_>, after: &State, notes: &mut Notes) {
     }
 }
 
-fn only_what_was_offered(course: &Course<'_>, notes: &mut Notes) {
+fn only_what_was_offered(history: &History<'_>, notes: &mut Notes) {
     let is_foreign = |segment: &&Segment| matches!(segment, Segment::Foreign { .. });
-    for moment in &course.moments {
-        for record in moment
+    for event in &history.events {
+        for record in event
             .completed()
             .filter(|record| record.is_application_data())
         {
             match record.unexpected().iter().find(is_foreign) {
                 Some(foreign) => {
                     let foreign = Observation::Foreign(foreign.clone());
-                    notes.violated(moment, "bytes of a write", foreign);
+                    notes.violated(event, "bytes of a write", foreign);
                 }
                 None => notes.satisfied(),
             }
@@ -130,24 +130,24 @@ fn only_what_was_offered(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn no_more_than_offered(course: &Course<'_>, notes: &mut Notes) {
+fn no_more_than_offered(history: &History<'_>, notes: &mut Notes) {
     // How far the offers reach that may still be on their way.
     let mut offered_to = 0;
-    for (index, moment) in course.moments.iter().enumerate() {
-        let after = course.after(index);
-        if let Some(attempt) = moment.attempt() {
+    for (index, event) in history.events.iter().enumerate() {
+        let after = history.after(index);
+        if let Some(attempt) = event.attempt() {
             let len = attempt.argument.len().unwrap_or(0);
-            let succeeded = moment.call().is_some_and(|call| call.accepted().is_some());
+            let succeeded = event.call().is_some_and(|call| call.accepted().is_some());
             // A write of nothing that succeeds leaves alone the write that waits.
             offered_to = match succeeded && len > 0 {
                 true => after.accepted,
-                false => offered_to.max(moment.before.accepted + len),
+                false => offered_to.max(event.before.accepted + len),
             };
         }
-        if moment.completed().any(RecordSeen::is_application_data) {
+        if event.completed().any(RecordSeen::is_application_data) {
             notes.check(
                 after.sealed <= offered_to.max(after.accepted),
-                moment,
+                event,
                 format_args!(
                     "at most {} bytes on the wire",
                     offered_to.max(after.accepted)
@@ -164,26 +164,26 @@ fn no_more_than_offered(course: &Course<'_>, notes: &mut Notes) {
 }
 
 /// Where another BIO, or the system, stands between the library and the wire, the bytes may be there still.
-fn bytes_are_on_the_wire(course: &Course<'_>, notes: &mut Notes) {
+fn bytes_are_on_the_wire(history: &History<'_>, notes: &mut Notes) {
     let mut readable = true;
-    for (index, moment) in course.moments.iter().enumerate() {
-        readable &= !moment.entry.sent.iter().any(RecordSeen::is_closed);
-        let accepted = moment.call().and_then(Call::accepted).unwrap_or(0);
-        let seen = readable && moment.entry.traffic.is_some();
-        if moment.attempt().is_none() || accepted == 0 || !seen {
+    for (index, event) in history.events.iter().enumerate() {
+        readable &= !event.entry.sent.iter().any(RecordSeen::is_closed);
+        let accepted = event.call().and_then(Call::accepted).unwrap_or(0);
+        let seen = readable && event.entry.traffic.is_some();
+        if event.attempt().is_none() || accepted == 0 || !seen {
             continue;
         }
-        let after = course.after(index);
-        let zero = |traffic: Traffic| traffic.out.refusal == Some(Refusal::Zero);
+        let after = history.after(index);
+        let zero = |traffic: Traffic| traffic.outbound.refusal == Some(Refusal::Zero);
         notes.check(
             after.sealed >= after.accepted,
-            moment,
+            event,
             format_args!("{} bytes in records that went out", after.accepted),
             Observation::Sealed {
                 bytes: after.sealed,
                 off: after.accepted.abs_diff(after.sealed),
                 flush: false,
-                transport_said_zero: moment.entry.traffic.is_some_and(zero),
+                transport_said_zero: event.entry.traffic.is_some_and(zero),
             },
         );
     }
@@ -192,7 +192,7 @@ fn bytes_are_on_the_wire(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::scenario::Transport;
+    use crate::scenario::TransportKind;
     use crate::trace::{Body, Call, RecordSeen, Segment};
     use crate::wire::ContentType;
 
@@ -279,6 +279,6 @@ mod tests {
         let other = Script::tls13().other_interface();
         not_exercised(clause, &other.write(9, Call::success(9)));
         let memory = Script::tls13().write(9, Call::success(9));
-        not_exercised(clause, &memory.over(Transport::MemoryBio));
+        not_exercised(clause, &memory.over(TransportKind::MemoryBio));
     }
 }

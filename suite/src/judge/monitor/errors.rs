@@ -1,8 +1,8 @@
 //! What `SSL_get_error`, `SSL_want`, the error queue and errno say of a write.
 
-use super::{Came, Contradiction, Course, Moment, Monitor, Notes, Observation, has_succeeded};
-use crate::link::{Errno, Refusal};
+use super::{Came, Contradiction, Event, History, Monitor, Notes, Observation, has_succeeded};
 use crate::trace::{Attempt, Call, ErrorClass, QueueEntry, Want};
+use crate::transport::{Errno, Refusal};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("error.get-error-after-failure", get_error_after_failure),
@@ -26,20 +26,20 @@ pub(super) static MONITORS: &[Monitor] = &[
 /// The writes of a caller who has kept to SSL_get_error(3): the error queue was empty before, and no call
 /// had failed for good.
 fn writes<'c, 't>(
-    course: &'c Course<'t>,
-) -> impl Iterator<Item = (&'c Moment<'t>, &'t Attempt, &'t Call)> {
-    course
+    history: &'c History<'t>,
+) -> impl Iterator<Item = (&'c Event<'t>, &'t Attempt, &'t Call)> {
+    history
         .writes()
-        .filter(|(moment, ..)| !moment.before.stale_error && !moment.before.dead)
+        .filter(|(event, ..)| !event.before.stale_error && !event.before.dead)
 }
 
-fn get_error_after_failure(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
+fn get_error_after_failure(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in history.writes() {
         if !has_succeeded(attempt.function, call) {
             let kept = !matches!(call.error, ErrorClass::None | ErrorClass::Other(_));
             notes.check(
                 kept,
-                moment,
+                event,
                 "a reason that SSL_get_error(3) has",
                 Came(call),
             );
@@ -47,25 +47,25 @@ fn get_error_after_failure(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn none_on_success(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
+fn none_on_success(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in history.writes() {
         if has_succeeded(attempt.function, call) {
             let kept = call.error == ErrorClass::None;
-            notes.check(kept, moment, "NONE", Came(call));
+            notes.check(kept, event, "NONE", Came(call));
         }
     }
 }
 
 /// Every call that can answer it is looked at: a read answers it by contract.
-fn zero_return(course: &Course<'_>, notes: &mut Notes) {
-    for (index, moment) in course.moments.iter().enumerate() {
-        let Some(call) = moment.call() else { continue };
-        let before = &moment.before;
+fn zero_return(history: &History<'_>, notes: &mut Notes) {
+    for (index, event) in history.events.iter().enumerate() {
+        let Some(call) = event.call() else { continue };
+        let before = &event.before;
         let relied_on = !before.stale_error && !before.dead;
         if call.error == ErrorClass::ZeroReturn && relied_on {
             notes.check(
-                course.after(index).may_have_read_close(),
-                moment,
+                history.after(index).may_have_read_close(),
+                event,
                 "ZERO_RETURN only when the peer has sent close_notify",
                 Came(call).but(Contradiction::PeerHasNotClosed),
             );
@@ -74,17 +74,17 @@ fn zero_return(course: &Course<'_>, notes: &mut Notes) {
 }
 
 /// Whether the transport failed in this call or before, or the error queue tells what else did.
-pub(super) fn is_explained(moment: &Moment<'_>, call: &Call) -> bool {
-    let before = &moment.before;
-    before.transport_fails(moment.entry) || before.transport_failed || !call.queue.is_empty()
+pub(super) fn is_explained(event: &Event<'_>, call: &Call) -> bool {
+    let before = &event.before;
+    before.transport_fails(event.entry) || before.transport_failed || !call.queue.is_empty()
 }
 
-fn syscall_means_io_failed(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _, call) in writes(course) {
+fn syscall_means_io_failed(history: &History<'_>, notes: &mut Notes) {
+    for (event, _, call) in writes(history) {
         if call.error == ErrorClass::Syscall {
             notes.check(
-                is_explained(moment, call),
-                moment,
+                is_explained(event, call),
+                event,
                 "SYSCALL only when the transport failed, or with the cause in the queue",
                 Came(call).but(Contradiction::TransportInOrder),
             );
@@ -92,32 +92,32 @@ fn syscall_means_io_failed(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn dead_connection_tells_the_truth(course: &Course<'_>, notes: &mut Notes) {
-    for (index, moment) in course.moments.iter().enumerate() {
-        let (Some(attempt), Some(call)) = (moment.attempt(), moment.call()) else {
+fn dead_connection_tells_the_truth(history: &History<'_>, notes: &mut Notes) {
+    for (index, event) in history.events.iter().enumerate() {
+        let (Some(attempt), Some(call)) = (event.attempt(), event.call()) else {
             continue;
         };
-        let dead = moment.before.dead && !moment.before.stale_error;
+        let dead = event.before.dead && !event.before.stale_error;
         // A write of nothing fails by contract, dead or not.
         if !dead || attempt.argument.is_empty() {
             continue;
         }
         let kept = match call.error {
             ErrorClass::Ssl => !call.queue.is_empty(),
-            ErrorClass::Syscall => is_explained(moment, call),
+            ErrorClass::Syscall => is_explained(event, call),
             // A write reads too, where it carries out a handshake.
-            ErrorClass::ZeroReturn => course.after(index).may_have_read_close(),
+            ErrorClass::ZeroReturn => history.after(index).may_have_read_close(),
             _ => continue,
         };
         let expected = "an error that is so: SSL with a reason, SYSCALL for the transport";
-        notes.check(kept, moment, expected, Came(call));
+        notes.check(kept, event, expected, Came(call));
     }
 }
 
 /// The error numbers with which the transport refused the call for good: to send, and to hand over.
-fn failures(moment: &Moment<'_>) -> impl Iterator<Item = Errno> {
-    let traffic = moment.entry.traffic;
-    let refusals = traffic.map(|traffic| [traffic.out.refusal, traffic.inn.refusal]);
+fn failures(event: &Event<'_>) -> impl Iterator<Item = Errno> {
+    let traffic = event.entry.traffic;
+    let refusals = traffic.map(|traffic| [traffic.outbound.refusal, traffic.inbound.refusal]);
     let refusals = refusals.into_iter().flatten();
     refusals.filter_map(|refusal| match refusal {
         Some(Refusal::Fail(errno)) => Some(errno),
@@ -126,38 +126,41 @@ fn failures(moment: &Moment<'_>) -> impl Iterator<Item = Errno> {
 }
 
 /// The first of them.
-pub(super) fn failure(moment: &Moment<'_>) -> Option<Errno> {
-    failures(moment).next()
+pub(super) fn failure(event: &Event<'_>) -> Option<Errno> {
+    failures(event).next()
 }
 
 /// Whether the call has read something, or the end of file, and tells a reason of its own: then it is the alert in answer that
 /// the transport did not take.
-pub(super) fn may_tell_another_reason(moment: &Moment<'_>, call: &Call) -> bool {
-    let traffic = moment.entry.traffic.as_ref();
-    let has_ended = traffic.is_some_and(|traffic| traffic.inn.refusal == Some(Refusal::Zero))
-        || moment.before.inbound.then == Refusal::Zero;
-    let has_read = !moment.entry.taken.is_empty() || has_ended;
+pub(super) fn may_tell_another_reason(event: &Event<'_>, call: &Call) -> bool {
+    let traffic = event.entry.traffic.as_ref();
+    let has_ended = traffic.is_some_and(|traffic| traffic.inbound.refusal == Some(Refusal::Zero))
+        || event.before.inbound.then == Refusal::Zero;
+    let has_read = !event.entry.taken.is_empty() || has_ended;
     has_read && !call.queue.is_empty()
 }
 
-fn failed_transport_is_syscall(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in writes(course) {
+fn failed_transport_is_syscall(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in writes(history) {
         // Behind damage, or an alert, it is the alert in answer that the transport did not take.
-        let has_reason = may_tell_another_reason(moment, call);
-        if has_succeeded(attempt.function, call) || !moment.before.is_sound() || has_reason {
+        let has_reason = may_tell_another_reason(event, call);
+        if has_succeeded(attempt.function, call)
+            || !event.before.connection_is_healthy()
+            || has_reason
+        {
             continue;
         }
-        if let Some(errno) = failure(moment) {
+        if let Some(errno) = failure(event) {
             let kept = call.error == ErrorClass::Syscall;
             let expected = format_args!("SYSCALL, as the transport failed with {errno}");
-            notes.check(kept, moment, expected, Came(call));
+            notes.check(kept, event, expected, Came(call));
         }
     }
 }
 
 /// Checks of a call that says SYSCALL where the transport failed that the error number can be found: errno, or in the queue.
-pub(super) fn check_errno(moment: &Moment<'_>, call: &Call, notes: &mut Notes) {
-    let (Some(errno), Some(seen)) = (failure(moment), call.errno) else {
+pub(super) fn check_errno(event: &Event<'_>, call: &Call, notes: &mut Notes) {
+    let (Some(errno), Some(seen)) = (failure(event), call.errno) else {
         return;
     };
     if call.error != ErrorClass::Syscall {
@@ -166,28 +169,28 @@ pub(super) fn check_errno(moment: &Moment<'_>, call: &Call, notes: &mut Notes) {
     // Where both ways failed, either is a reason.
     let is_reported =
         |errno: Errno| seen == errno || call.queue.contains(&QueueEntry::of_system(errno));
-    let kept = failures(moment).any(is_reported);
+    let kept = failures(event).any(is_reported);
     notes.check(
         kept,
-        moment,
+        event,
         format_args!("errno {errno}, or an entry in the queue that names it"),
         Came(call).but(Contradiction::Errno(seen)),
     );
 }
 
-fn syscall_keeps_errno(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _, call) in writes(course) {
-        check_errno(moment, call, notes);
+fn syscall_keeps_errno(history: &History<'_>, notes: &mut Notes) {
+    for (event, _, call) in writes(history) {
+        check_errno(event, call, notes);
     }
 }
 
-fn ssl_fills_the_queue(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _, call) in writes(course) {
+fn ssl_fills_the_queue(history: &History<'_>, notes: &mut Notes) {
+    for (event, _, call) in writes(history) {
         if call.error == ErrorClass::Ssl {
             let kept = !call.queue.is_empty();
             notes.check(
                 kept,
-                moment,
+                event,
                 "an entry in the queue",
                 Observation::QueueEmpty,
             );
@@ -195,8 +198,8 @@ fn ssl_fills_the_queue(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn want_agrees(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _, call) in writes(course) {
+fn want_agrees(history: &History<'_>, notes: &mut Notes) {
+    for (event, _, call) in writes(history) {
         let expected = match call.error {
             ErrorClass::WantWrite => Want::Writing,
             ErrorClass::WantRead => Want::Reading,
@@ -206,7 +209,7 @@ fn want_agrees(course: &Course<'_>, notes: &mut Notes) {
             let seen = Came(call).but(Contradiction::Want(want));
             notes.check(
                 want == expected,
-                moment,
+                event,
                 format_args!("SSL_want says {expected}"),
                 seen,
             );
@@ -214,11 +217,11 @@ fn want_agrees(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn success_leaves_no_error(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in writes(course) {
+fn success_leaves_no_error(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in writes(history) {
         if has_succeeded(attempt.function, call) {
             let kept = call.queue.is_empty();
-            notes.check(kept, moment, "an empty queue", Came(call));
+            notes.check(kept, event, "an empty queue", Came(call));
         }
     }
 }
@@ -226,9 +229,9 @@ fn success_leaves_no_error(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::{Direction, Errno, Inbound, Refusal, WireFault};
     use crate::scenario::{PeerAction, StaleError, Step};
     use crate::trace::{Call, ErrorClass, Want};
+    use crate::transport::{Direction, Errno, Inbound, Refusal, WireFault};
 
     #[test]
     fn a_failure_has_a_reason() {
@@ -265,14 +268,14 @@ mod tests {
         kept(clause, 1, &base.clone().read(read.clone()).taken(close()));
         broken(clause, 2, &base.clone().write(9, read.clone()));
         // Which records were read behind damage is not known; but none can be that the peer never sent.
-        let harmed = base.clone().step(Step::Wire(WireFault::Flip(0)));
-        broken(clause, 3, &harmed.read(read.clone()));
+        let peer_bytes_altered = base.clone().step(Step::Wire(WireFault::Flip(0)));
+        broken(clause, 3, &peer_bytes_altered.read(read.clone()));
         let closed = base
             .clone()
             .peer(PeerAction::CloseNotify)
             .peer_sent(close());
-        let harmed = closed.clone().step(Step::Wire(WireFault::Flip(0)));
-        kept(clause, 1, &harmed.read(read.clone()));
+        let peer_bytes_altered = closed.clone().step(Step::Wire(WireFault::Flip(0)));
+        kept(clause, 1, &peer_bytes_altered.read(read.clone()));
         broken(clause, 3, &closed.read(read));
         not_exercised(
             clause,

@@ -1,9 +1,9 @@
 //! Handshakes that a write does, first and later ones.
 
-use super::{Came, Course, Moment, Monitor, Notes, Observation, has_succeeded};
-use crate::link::{Budget, Inbound, Refusal, Traffic};
+use super::{Came, Event, History, Monitor, Notes, Observation, has_succeeded};
 use crate::scenario::{Function, Role, RoleState, SessionTickets, Step, Version};
 use crate::trace::{AlertSeen, ErrorClass, RecordSeen, Setting, Verb};
+use crate::transport::{Budget, Inbound, Refusal, Traffic};
 use crate::wire::HandshakeType;
 
 pub(super) static MONITORS: &[Monitor] = &[
@@ -18,73 +18,74 @@ pub(super) static MONITORS: &[Monitor] = &[
     ),
 ];
 
-fn transparent(course: &Course<'_>, notes: &mut Notes) {
-    if course.setting.role_state == RoleState::Unset {
+fn transparent(history: &History<'_>, notes: &mut Notes) {
+    if history.setting.role_state == RoleState::Unset {
         return;
     }
-    for (moment, _, call) in course.writes() {
-        if !moment.before.established() && moment.is_rightful() && moment.is_sound() {
+    for (event, _, call) in history.writes() {
+        if !event.before.established() && event.is_permitted_call() && event.connection_is_healthy()
+        {
             let kept = call.error == ErrorClass::None || call.error.is_retry();
-            notes.check(kept, moment, "the handshake goes on", Came(call));
+            notes.check(kept, event, "the handshake goes on", Came(call));
         }
     }
 }
 
-fn role_first(course: &Course<'_>, notes: &mut Notes) {
-    if course.setting.role_state == RoleState::Set {
+fn role_first(history: &History<'_>, notes: &mut Notes) {
+    if history.setting.role_state == RoleState::Set {
         return;
     }
-    for (moment, attempt, call) in course.writes() {
+    for (event, attempt, call) in history.writes() {
         // Nothing can be written without a handshake.
         if attempt.argument.is_empty() {
             continue;
         }
-        let sends = !moment.entry.sent.is_empty();
+        let sends = !event.entry.sent.is_empty();
         let failed = !has_succeeded(attempt.function, call) && !call.error.is_retry();
         let expected = "an error, and nothing on the wire";
         if sends {
-            notes.violated(moment, expected, Observation::SomethingSent);
+            notes.violated(event, expected, Observation::SomethingSent);
         } else {
-            notes.check(failed, moment, expected, Came(call));
+            notes.check(failed, event, expected, Came(call));
         }
     }
 }
 
-fn failed_stays_failed(course: &Course<'_>, notes: &mut Notes) {
-    for (index, moment) in course.moments.iter().enumerate() {
-        let (Some(attempt), Some(call)) = (moment.attempt(), moment.call()) else {
+fn failed_stays_failed(history: &History<'_>, notes: &mut Notes) {
+    for (index, event) in history.events.iter().enumerate() {
+        let (Some(attempt), Some(call)) = (event.attempt(), event.call()) else {
             continue;
         };
-        let before = &moment.before;
+        let before = &event.before;
         let alerted = before.own.is_failed() || before.peer.is_failed();
         if before.established() || !before.dead || !alerted || attempt.argument.is_empty() {
             continue;
         }
-        let mut begun = course.begun(index).flatten();
+        let mut begun = history.begun(index).flatten();
         let expected = "a failure, and no application data";
         match begun.find(|record| record.is_application_data()) {
-            Some(record) => notes.violated(moment, expected, record),
+            Some(record) => notes.violated(event, expected, record),
             None => {
                 let kept = !has_succeeded(attempt.function, call);
-                notes.check(kept, moment, expected, Came(call));
+                notes.check(kept, event, expected, Came(call));
             }
         }
     }
 }
 
 /// Only where the handshake is told record by record, which is where a write did it.
-fn no_data_before_finished(course: &Course<'_>, notes: &mut Notes) {
+fn no_data_before_finished(history: &History<'_>, notes: &mut Notes) {
     let (mut hellos, mut finished) = (false, false);
-    for (index, moment) in course.moments.iter().enumerate() {
-        if moment.step() == Some(&Step::Handshake) {
+    for (index, event) in history.events.iter().enumerate() {
+        if event.step() == Some(&Step::Handshake) {
             return;
         }
-        for record in course.begun(index).flatten() {
+        for record in history.begun(index).flatten() {
             hellos |= record.has_message(HandshakeType::ClientHello)
                 || record.has_message(HandshakeType::ServerHello);
             finished |= record.has_finished();
             if record.is_application_data() && hellos {
-                notes.check(finished, moment, "finished before application data", record);
+                notes.check(finished, event, "finished before application data", record);
                 if finished {
                     // What follows the first record is behind finished too.
                     return;
@@ -96,22 +97,22 @@ fn no_data_before_finished(course: &Course<'_>, notes: &mut Notes) {
 
 /// Whether the library was asked to renegotiate, by its caller or by what it took from the peer: a server asks by
 /// hello_request, a client begins.
-fn is_asked(course: &Course<'_>, moment: &Moment<'_>) -> bool {
-    let is_own = moment.step() == Some(&Step::Renegotiate);
+fn is_asked(history: &History<'_>, event: &Event<'_>) -> bool {
+    let is_own = event.step() == Some(&Step::Renegotiate);
     if is_own
-        && moment
+        && event
             .call()
             .is_some_and(|call| call.error == ErrorClass::None)
     {
-        let before = &moment.before;
+        let before = &event.before;
         return before.established() && !before.shut_down && !before.renegotiates();
     }
-    let wish = match course.setting.variant.role {
+    let wish = match history.setting.variant.role {
         Role::Client => HandshakeType::HelloRequest,
         Role::Server => HandshakeType::ClientHello,
     };
-    moment.before.established()
-        && moment
+    event.before.established()
+        && event
             .entry
             .taken
             .iter()
@@ -123,81 +124,78 @@ fn refuses(record: &RecordSeen) -> bool {
     record.alert().is_some_and(AlertSeen::is_refusal)
 }
 
-fn renegotiation(course: &Course<'_>, notes: &mut Notes) {
-    if course.setting.variant.version != Version::Tls12 {
+fn renegotiation(history: &History<'_>, notes: &mut Notes) {
+    if history.setting.variant.version != Version::Tls12 {
         return;
     }
     let (mut asked, mut begun, mut looked) = (false, false, false);
     // The last write began when the library had not looked at the wish.
     let mut began_unaware = true;
-    for (index, moment) in course.moments.iter().enumerate() {
-        if is_asked(course, moment) {
+    for (index, event) in history.events.iter().enumerate() {
+        if is_asked(history, event) {
             (asked, begun, looked) = (true, false, false);
             began_unaware = true;
         }
-        if asked && moment.completed().any(refuses) {
+        if asked && event.completed().any(refuses) {
             notes.satisfied();
             asked = false;
         }
         // Also what a transport hands over later.
-        begun |= moment.begun().any(RecordSeen::has_hello);
-        let Some(call) = moment.call().filter(|_| asked) else {
+        begun |= event.begun().any(RecordSeen::has_hello);
+        let Some(call) = event.call().filter(|_| asked) else {
             continue;
         };
         // A write that was under way before comes to its end first: OpenSSL waits until nothing is pending (1.1.1w
         // ssl/s3_lib.c:4531, 3.6 :5111).
-        let retries = moment
+        let retries = event
             .attempt()
-            .is_some_and(|attempt| attempt.verb == Verb::Retry || moment.before.pending.is_some());
-        if moment.attempt().is_some() && !retries {
+            .is_some_and(|attempt| attempt.verb == Verb::Retry || event.before.pending.is_some());
+        if event.attempt().is_some() && !retries {
             began_unaware = !looked;
         }
         let goes_on = retries && began_unaware;
-        if moment.completed().any(RecordSeen::has_finished) {
+        if event.completed().any(RecordSeen::has_finished) {
             notes.satisfied();
             asked = false;
-        } else if moment.step() == Some(&Step::Shutdown) {
+        } else if event.step() == Some(&Step::Shutdown) {
             // One that is refused until the handshake is over does it no harm.
         } else if matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
             // A write that its caller has got wrong is refused for that; and one of nothing has no other answer (SSL_write(3)).
-            let is_wrong = moment.attempt().is_some_and(|attempt| {
-                let asks = !attempt.argument.is_empty() || moment.before.pending.is_some();
-                asks && !moment.is_rightful()
+            let is_wrong = event.attempt().is_some_and(|attempt| {
+                let asks = !attempt.argument.is_empty() || event.before.pending.is_some();
+                asks && !event.is_permitted_call()
             });
-            let is_of_nothing = moment.attempt().is_some_and(|attempt| {
+            let is_of_nothing = event.attempt().is_some_and(|attempt| {
                 let says_no_more = call.ret == 0 || call.queue.is_empty();
                 attempt.argument.is_empty() && attempt.function == Function::Write && says_no_more
             });
-            if moment.is_sound_but_for_renegotiation() && !is_wrong && !is_of_nothing {
-                notes.violated(moment, "the renegotiation is carried out", Came(call));
+            if event.connection_is_healthy_but_for_renegotiation() && !is_wrong && !is_of_nothing {
+                notes.violated(event, "the renegotiation is carried out", Came(call));
             }
             asked = false;
-        } else if looked
-            && !begun
-            && !goes_on
-            && moment.begun().any(RecordSeen::is_application_data)
+        } else if looked && !begun && !goes_on && event.begun().any(RecordSeen::is_application_data)
         {
             let ignored = Observation::RenegotiationIgnored;
-            notes.violated(moment, "the renegotiation is carried out first", ignored);
+            notes.violated(event, "the renegotiation is carried out first", ignored);
             asked = false;
         }
         // A transport that hands over a part, or cuts, or is too small for a record, may leave the beginning of another in the
         // library, and then OpenSSL does not begin either (3.6 ssl/s3_lib.c:5111).
         if call.error == ErrorClass::WantRead {
             let is_whole =
-                moment.before.inbound == Inbound::OPEN && course.after(index).unread == 0;
-            looked = is_whole && moment.is_sound_but_for_renegotiation();
+                event.before.inbound == Inbound::OPEN && history.after(index).unread == 0;
+            looked = is_whole && event.connection_is_healthy_but_for_renegotiation();
         }
     }
 }
 
 /// A server of TLS 1.3 sends its tickets when it has taken the client's finished, which a read may do.
-fn data_despite_failed_tickets(course: &Course<'_>, notes: &mut Notes) {
+fn data_despite_failed_tickets(history: &History<'_>, notes: &mut Notes) {
     let Setting {
         variant,
         session_tickets,
         ..
-    } = course.setting;
+    } = history.setting;
     let sends_tickets = variant.version == Version::Tls13
         && variant.role == Role::Server
         && *session_tickets == SessionTickets::Send;
@@ -209,26 +207,27 @@ fn data_despite_failed_tickets(course: &Course<'_>, notes: &mut Notes) {
     let is_data = |record: &&RecordSeen| record.is_complete() && record.is_application_data();
     // What cannot be sent may be a key update instead, its own or the answer to the peer's.
     let mut updates_keys = false;
-    for moment in &course.moments {
-        updates_keys |= matches!(moment.step(), Some(Step::KeyUpdate(_)))
-            || moment
+    for event in &history.events {
+        updates_keys |= matches!(event.step(), Some(Step::KeyUpdate(_)))
+            || event
                 .entry
                 .taken
                 .iter()
                 .any(|record| record.has_message(HandshakeType::KeyUpdate));
-        let is_read = matches!(moment.step(), Some(Step::Read(_)));
-        let failed = |traffic: &Traffic| matches!(traffic.out.refusal, Some(Refusal::Fail(_)));
-        let fails = moment.entry.traffic.as_ref().is_some_and(failed);
-        let before = &moment.before;
-        let is_first = before.sealed == 0 && !before.dead && !before.meddled && !updates_keys;
+        let is_read = matches!(event.step(), Some(Step::Read(_)));
+        let failed = |traffic: &Traffic| matches!(traffic.outbound.refusal, Some(Refusal::Fail(_)));
+        let fails = event.entry.traffic.as_ref().is_some_and(failed);
+        let before = &event.before;
+        let is_first =
+            before.sealed == 0 && !before.dead && !before.peer_bytes_injected && !updates_keys;
         let have_come = waiting > 0 && before.inbound.deliver == Budget::All;
-        if let Some(call) = moment.call().filter(|_| is_read && fails && is_first)
+        if let Some(call) = event.call().filter(|_| is_read && fails && is_first)
             && have_come
         {
-            notes.check(call.ret > 0, moment, "the data that have come", Came(call));
+            notes.check(call.ret > 0, event, "the data that have come", Came(call));
         }
-        waiting += moment.entry.peer_sent.iter().filter(is_data).count();
-        let taken = moment.entry.taken.iter().filter(is_data).count();
+        waiting += event.entry.peer_sent.iter().filter(is_data).count();
+        let taken = event.entry.taken.iter().filter(is_data).count();
         waiting = waiting.saturating_sub(taken);
     }
 }
@@ -236,9 +235,9 @@ fn data_despite_failed_tickets(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::{Budget, Direction, Errno, Inbound, Outbound, Refusal};
     use crate::scenario::{KeyUpdate, PeerAction, Step, Version};
     use crate::trace::{Call, ErrorClass};
+    use crate::transport::{Budget, Direction, Errno, Inbound, Outbound, Refusal};
 
     #[test]
     fn a_first_write_shakes_hands() {

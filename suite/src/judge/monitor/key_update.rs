@@ -1,6 +1,6 @@
 //! Key updates of TLS 1.3, one's own and those that the peer asks for (RFC 8446, section 4.6.3).
 
-use super::{Came, Course, Moment, Monitor, Notes, Observation};
+use super::{Came, Event, History, Monitor, Notes, Observation};
 use crate::scenario::{KeyUpdate, Step};
 use crate::trace::{Body, ErrorClass, RecordSeen};
 use crate::wire::HandshakeType;
@@ -15,14 +15,14 @@ pub(super) static MONITORS: &[Monitor] = &[
 ];
 
 /// How many key updates of the peer that ask for one the library took.
-fn requests(moment: &Moment<'_>) -> usize {
+fn requests(event: &Event<'_>) -> usize {
     let asks = |record: &&RecordSeen| record.has_message(KeyUpdate::Requested);
-    moment.entry.taken.iter().filter(asks).count()
+    event.entry.taken.iter().filter(asks).count()
 }
 
 /// Whether the caller's own key update was taken, and of which kind.
-fn own(moment: &Moment<'_>) -> Option<KeyUpdate> {
-    match (moment.step(), moment.call()) {
+fn own(event: &Event<'_>) -> Option<KeyUpdate> {
+    match (event.step(), event.call()) {
         (Some(Step::KeyUpdate(request)), Some(call)) if call.error == ErrorClass::None => {
             Some(*request)
         }
@@ -31,32 +31,32 @@ fn own(moment: &Moment<'_>) -> Option<KeyUpdate> {
 }
 
 /// Whether a read came to the end of what the library had taken: it has looked at all of it.
-fn has_looked(moment: &Moment<'_>) -> bool {
-    let is_read = matches!(moment.step(), Some(Step::Read(_)));
+fn has_looked(event: &Event<'_>) -> bool {
+    let is_read = matches!(event.step(), Some(Step::Read(_)));
     is_read
-        && moment
+        && event
             .call()
             .is_some_and(|call| call.error == ErrorClass::WantRead)
 }
 
-fn call_only_schedules(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, call) in course.calls() {
-        if !matches!(moment.step(), Some(Step::KeyUpdate(_))) {
+fn call_only_schedules(history: &History<'_>, notes: &mut Notes) {
+    for (event, call) in history.calls() {
+        if !matches!(event.step(), Some(Step::KeyUpdate(_))) {
             continue;
         }
-        let uses = moment
+        let uses = event
             .entry
             .traffic
-            .is_some_and(|traffic| traffic.out.is_used() || traffic.inn.is_used());
-        match moment.begun().next() {
-            _ if !matches!(call.ret, 0 | 1) => notes.violated(moment, "1 or 0", Came(call)),
+            .is_some_and(|traffic| traffic.outbound.is_used() || traffic.inbound.is_used());
+        match event.begun().next() {
+            _ if !matches!(call.ret, 0 | 1) => notes.violated(event, "1 or 0", Came(call)),
             // What a transport keeps goes out whenever it can.
-            Some(record) if moment.entry.traffic.is_some() => {
-                notes.violated(moment, "nothing on the wire yet", record);
+            Some(record) if event.entry.traffic.is_some() => {
+                notes.violated(event, "nothing on the wire yet", record);
             }
             _ if uses => {
                 let expected = "no call of the transport";
-                notes.violated(moment, expected, Observation::TransportCalled);
+                notes.violated(event, expected, Observation::TransportCalled);
             }
             _ => notes.satisfied(),
         }
@@ -79,13 +79,13 @@ struct Due {
 impl Due {
     /// From now on it is due; a write that is under way, or that the transport has failed, may have a record that is sealed
     /// already, and has not begun. A transport that keeps what it takes may have taken further records of it.
-    fn is_from(&mut self, moment: &Moment<'_>, course: &Course<'_>) {
+    fn is_from(&mut self, event: &Event<'_>, history: &History<'_>) {
         if !self.is_due {
-            let before = &moment.before;
+            let before = &event.before;
             self.sealed = before
                 .pending
                 .map_or(before.gave_up_a_write, |pending| !pending.begun);
-            let transport = course.setting.variant.transport;
+            let transport = history.setting.variant.transport;
             let under_way = before.pending.filter(|_| transport.keeps());
             let under_way = under_way.map_or(0, |pending| pending.len);
             self.kept_back = before.may_be_kept_back(transport).saturating_add(under_way);
@@ -125,51 +125,51 @@ impl Due {
     }
 }
 
-fn before_data(course: &Course<'_>, notes: &mut Notes) {
+fn before_data(history: &History<'_>, notes: &mut Notes) {
     let mut due = Due::default();
-    for moment in &course.moments {
-        for record in &moment.entry.sent {
+    for event in &history.events {
+        for record in &event.entry.sent {
             if let Some(kept) = due.see(record) {
-                notes.check(kept, moment, "the key update that was asked for", record);
+                notes.check(kept, event, "the key update that was asked for", record);
             }
         }
-        if own(moment).is_some() {
-            due.is_from(moment, course);
+        if own(event).is_some() {
+            due.is_from(event, history);
         }
     }
 }
 
-fn answer_before_data(course: &Course<'_>, notes: &mut Notes) {
+fn answer_before_data(history: &History<'_>, notes: &mut Notes) {
     let mut due = Due::default();
     let mut asked = false;
-    for moment in &course.moments {
-        let answered = moment
+    for event in &history.events {
+        let answered = event
             .begun()
             .any(|record| record.has_message(HandshakeType::KeyUpdate));
-        let asks = requests(moment) > 0;
+        let asks = requests(event) > 0;
         // What the same call sends may answer it.
         asked |= asks && !answered;
-        for record in &moment.entry.sent {
+        for record in &event.entry.sent {
             // One that goes out before the read that would have looked is an answer too.
             asked &= !(record.is_complete() && record.has_message(HandshakeType::KeyUpdate));
             if let Some(kept) = due.see(record) {
                 asked &= !kept;
-                notes.check(kept, moment, "the answer to the peer's key update", record);
+                notes.check(kept, event, "the answer to the peer's key update", record);
             }
         }
-        if asked && has_looked(moment) {
-            due.is_from(moment, course);
+        if asked && has_looked(event) {
+            due.is_from(event, history);
             asked = false;
         }
     }
 }
 
-fn answer_does_not_ask(course: &Course<'_>, notes: &mut Notes) {
+fn answer_does_not_ask(history: &History<'_>, notes: &mut Notes) {
     let (mut own_requests, mut asked) = (0_usize, false);
-    for moment in &course.moments {
-        asked |= requests(moment) > 0;
-        own_requests += usize::from(own(moment) == Some(KeyUpdate::Requested));
-        for record in moment
+    for event in &history.events {
+        asked |= requests(event) > 0;
+        own_requests += usize::from(own(event) == Some(KeyUpdate::Requested));
+        for record in event
             .begun()
             .filter(|record| record.has_message(HandshakeType::KeyUpdate))
         {
@@ -180,34 +180,34 @@ fn answer_does_not_ask(course: &Course<'_>, notes: &mut Notes) {
             } else if own_requests > 0 {
                 own_requests -= 1;
             } else {
-                notes.violated(moment, "a key update that does not ask for one", record);
+                notes.violated(event, "a key update that does not ask for one", record);
             }
         }
     }
 }
 
-fn under_the_old_key(course: &Course<'_>, notes: &mut Notes) {
+fn under_the_old_key(history: &History<'_>, notes: &mut Notes) {
     let mut updated = false;
-    for moment in &course.moments {
-        for record in moment.completed() {
+    for event in &history.events {
+        for record in event.completed() {
             if updated {
                 let kept = !record.is_unreadable();
-                notes.check(kept, moment, "a record under the next key", record);
+                notes.check(kept, event, "a record under the next key", record);
             }
             updated = record.has_message(HandshakeType::KeyUpdate);
         }
     }
 }
 
-fn pending_record_first(course: &Course<'_>, notes: &mut Notes) {
+fn pending_record_first(history: &History<'_>, notes: &mut Notes) {
     // Whether a record has begun and not ended, and whether an update became due meanwhile.
     let (mut is_open, mut due) = (false, false);
-    for moment in &course.moments {
-        for record in &moment.entry.sent {
+    for event in &history.events {
+        for record in &event.entry.sent {
             if record.is_complete() || record.is_unreadable() {
                 if is_open && due && !record.begins() {
                     let kept = record.is_application_data() && !record.is_unreadable();
-                    notes.check(kept, moment, "the rest of the record that waited", record);
+                    notes.check(kept, event, "the rest of the record that waited", record);
                 }
                 is_open = false;
                 due = false;
@@ -215,17 +215,17 @@ fn pending_record_first(course: &Course<'_>, notes: &mut Notes) {
                 is_open = record.is_application_data();
             }
         }
-        due |= is_open && (own(moment).is_some() || requests(moment) > 0);
+        due |= is_open && (own(event).is_some() || requests(event) > 0);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::{Direction, Refusal};
     use crate::scenario::KeyUpdate::{NotRequested, Requested};
-    use crate::scenario::Transport;
+    use crate::scenario::TransportKind;
     use crate::trace::{Call, ErrorClass, Portion, RecordSeen};
+    use crate::transport::{Direction, Refusal};
 
     const ASKS: &str = "key_update (update_requested)";
     const TELLS: &str = "key_update (update_not_requested)";
@@ -290,7 +290,7 @@ mod tests {
         let records = |script: Script| script.sent(data(400)).sent(data(400));
         let stopped = Script::tls13().blocked_write().key_update(NotRequested);
         let stopped = records(stopped.flushed(Call::success(1)));
-        not_exercised(clause, &stopped.clone().over(Transport::BioPair));
+        not_exercised(clause, &stopped.clone().over(TransportKind::BioPair));
         broken(clause, 4, &stopped.sent(data(9)));
     }
 

@@ -1,6 +1,6 @@
 //! The caller's buffer.
 
-use super::{Course, Monitor, Notes, Observation};
+use super::{History, Monitor, Notes, Observation};
 use crate::trace::{Outcome, TOUCHED_GUARD};
 
 pub(super) static MONITORS: &[Monitor] = &[
@@ -10,25 +10,25 @@ pub(super) static MONITORS: &[Monitor] = &[
 
 /// A buffer ends where an inaccessible page begins: who reads on ends the process, in a write or, with the bytes of
 /// one that is not over, in any other call.
-fn guard_page(course: &Course<'_>, notes: &mut Notes) {
-    for moment in &course.moments {
-        match &moment.entry.result {
+fn guard_page(history: &History<'_>, notes: &mut Notes) {
+    for event in &history.events {
+        match &event.entry.result {
             end @ Outcome::Crashed(how) if how.ends_with(TOUCHED_GUARD) => {
-                notes.violated(moment, "no byte behind the buffer is read", end);
+                notes.violated(event, "no byte behind the buffer is read", end);
             }
-            Outcome::Call(_) if moment.attempt().is_some() => notes.satisfied(),
+            Outcome::Call(_) if event.attempt().is_some() => notes.satisfied(),
             _ => {}
         }
     }
 }
 
-fn buffer_unchanged(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, _) in course.writes() {
+fn buffer_unchanged(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, _) in history.writes() {
         if attempt.argument.len().is_some_and(|len| len > 0) {
-            let kept = !moment.entry.scribbled;
+            let kept = !event.entry.caller_buffer_modified;
             notes.check(
                 kept,
-                moment,
+                event,
                 "the buffer as it was",
                 Observation::BufferModified,
             );
@@ -61,7 +61,7 @@ mod tests {
         let clause = "memory.buffer-unchanged";
         let mut write = Script::tls13().write(9, Call::success(9));
         kept(clause, 1, &write);
-        write.last().scribbled = true;
+        write.last().caller_buffer_modified = true;
         broken(clause, 2, &write);
         not_exercised(clause, &Script::tls13());
     }

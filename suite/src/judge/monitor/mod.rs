@@ -7,10 +7,10 @@
 mod calls;
 mod closing;
 mod connection;
-mod course;
 mod delivery;
 mod errors;
 mod handshake;
+mod history;
 mod key_update;
 mod memory;
 mod observation;
@@ -27,12 +27,12 @@ mod zero;
 
 use std::fmt;
 
-pub use course::{Course, MAX_PLAINTEXT, Moment, Pending, State, has_succeeded};
+pub use history::{ConnectionState, Event, History, MAX_PLAINTEXT, Pending, has_succeeded};
 pub use observation::{Answer, Contradiction, Delivered, Gap, Observation, Wanted};
 
 use observation::Came;
 
-use crate::manual::Binds;
+use crate::contract::Binds;
 use crate::trace::{Outcome, Trace};
 
 /// One clause's monitor.
@@ -41,7 +41,7 @@ pub struct Monitor {
     pub clause: &'static str,
     /// Which libraries it watches.
     pub binds: Binds,
-    watch: fn(&Course<'_>, &mut Notes),
+    watch: fn(&History<'_>, &mut Notes),
 }
 
 /// All monitors, in the order of the topics.
@@ -76,7 +76,7 @@ pub struct Notes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The number of the entry in the trace, counted from 0.
-    pub moment: usize,
+    pub event: usize,
     /// The step of the scenario, counted from 1.
     pub step: usize,
     /// What was done.
@@ -96,14 +96,14 @@ impl Notes {
     /// The clause was broken in this entry.
     pub fn violated(
         &mut self,
-        moment: &Moment<'_>,
+        event: &Event<'_>,
         expected: impl fmt::Display,
         observed: impl Into<Observation>,
     ) {
         self.violations.push(Violation {
-            moment: moment.index,
-            step: moment.entry.step,
-            action: moment.entry.action.clone(),
+            event: event.index,
+            step: event.entry.step,
+            action: event.entry.action.clone(),
             expected: expected.to_string(),
             observed: observed.into(),
         });
@@ -113,14 +113,14 @@ impl Notes {
     pub fn check(
         &mut self,
         kept: bool,
-        moment: &Moment<'_>,
+        event: &Event<'_>,
         expected: impl fmt::Display,
         observed: impl Into<Observation>,
     ) {
         if kept {
             self.satisfied();
         } else {
-            self.violated(moment, expected, observed);
+            self.violated(event, expected, observed);
         }
     }
 
@@ -132,7 +132,7 @@ impl Notes {
 
 impl Monitor {
     /// A monitor of a clause that binds every library.
-    const fn all(clause: &'static str, watch: fn(&Course<'_>, &mut Notes)) -> Self {
+    const fn all(clause: &'static str, watch: fn(&History<'_>, &mut Notes)) -> Self {
         Self {
             clause,
             binds: Binds::All,
@@ -141,7 +141,7 @@ impl Monitor {
     }
 
     /// A monitor of a clause that binds a library with `SSL_write` and its kin.
-    const fn libssl(clause: &'static str, watch: fn(&Course<'_>, &mut Notes)) -> Self {
+    const fn libssl(clause: &'static str, watch: fn(&History<'_>, &mut Notes)) -> Self {
         Self {
             clause,
             binds: Binds::Libssl,
@@ -150,10 +150,10 @@ impl Monitor {
     }
 
     /// What it sees in this course; nothing if the clause does not bind the library.
-    pub fn watch(&self, course: &Course<'_>) -> Notes {
+    pub fn watch(&self, history: &History<'_>) -> Notes {
         let mut notes = Notes::default();
-        if self.binds == Binds::All || course.is_libssl() {
-            (self.watch)(course, &mut notes);
+        if self.binds == Binds::All || history.is_libssl() {
+            (self.watch)(history, &mut notes);
         }
         notes
     }
@@ -166,27 +166,27 @@ pub fn monitors() -> impl Iterator<Item = &'static Monitor> {
 
 /// What all monitors see in a trace, but for those that it has nothing to do with.
 pub fn watch(trace: &Trace) -> Vec<(&'static str, Notes)> {
-    Course::of(trace).map_or_else(Vec::new, |course| watch_course(&course))
+    History::of(trace).map_or_else(Vec::new, |history| watch_history(&history))
 }
 
 /// The same, of the course of a trace.
-pub fn watch_course(course: &Course<'_>) -> Vec<(&'static str, Notes)> {
+pub fn watch_history(history: &History<'_>) -> Vec<(&'static str, Notes)> {
     monitors()
-        .map(|monitor| (monitor.clause, monitor.watch(course)))
+        .map(|monitor| (monitor.clause, monitor.watch(history)))
         .filter(|(_, notes)| notes.is_exercised())
         .collect()
 }
 
 /// That the case was stopped, if it was, as an observation that can be known: no clause asks for the end of a case.
-pub fn stopped(course: &Course<'_>) -> Option<Violation> {
-    let is_stop = |moment: &&Moment<'_>| matches!(moment.entry.result, Outcome::Stopped(_));
-    let moment = course.moments.iter().find(is_stop)?;
+pub fn stopped(history: &History<'_>) -> Option<Violation> {
+    let is_stop = |event: &&Event<'_>| matches!(event.entry.result, Outcome::Stopped(_));
+    let event = history.events.iter().find(is_stop)?;
     Some(Violation {
-        moment: moment.index,
-        step: moment.entry.step,
-        action: moment.entry.action.clone(),
+        event: event.index,
+        step: event.entry.step,
+        action: event.entry.action.clone(),
         expected: "the case comes to its end".to_owned(),
-        observed: Observation::from(&moment.entry.result),
+        observed: Observation::from(&event.entry.result),
     })
 }
 

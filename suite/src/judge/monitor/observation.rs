@@ -6,10 +6,10 @@
 
 use std::fmt;
 
-use crate::link::Errno;
 use crate::trace::{
     Call, Content, ErrorClass, Flaw, Outcome, QueueEntry, RecordSeen, Segment, Want,
 };
+use crate::transport::Errno;
 
 /// What was observed where a clause is broken.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Writes in partial mode.
 
-use super::{Came, Contradiction, Course, Monitor, Notes, Observation, has_succeeded};
+use super::{Came, Contradiction, History, Monitor, Notes, Observation, has_succeeded};
 use crate::scenario::Mode;
 use crate::trace::{ErrorClass, Verb};
 
@@ -11,37 +11,37 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("partial.block-of-16-kb", block_of_16_kb),
 ];
 
-fn at_least_one_byte(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
+fn at_least_one_byte(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in history.writes() {
         let asked = attempt.argument.len().filter(|&asked| asked > 0);
-        let partial = moment.before.has(Mode::PartialWrite);
+        let partial = event.before.has(Mode::PartialWrite);
         let (Some(asked), true) = (asked, partial && has_succeeded(attempt.function, call)) else {
             continue;
         };
         let accepted = call.accepted().unwrap_or(0);
         notes.check(
             (1..=asked).contains(&accepted),
-            moment,
+            event,
             format_args!("1 to {asked} bytes"),
             Observation::Accepted { bytes: accepted },
         );
     }
 }
 
-fn failure_means_no_bytes(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _, call) in course.writes() {
-        if !moment.before.has(Mode::PartialWrite) || !call.error.is_retry() {
+fn failure_means_no_bytes(history: &History<'_>, notes: &mut Notes) {
+    for (event, _, call) in history.writes() {
+        if !event.before.has(Mode::PartialWrite) || !call.error.is_retry() {
             continue;
         }
         // What an earlier write was told to have sent goes out first, and is not of this one.
-        if moment.before.kept_back() > 0 {
+        if event.before.kept_back() > 0 {
             continue;
         }
         let is_data = |record: &&crate::trace::RecordSeen| record.is_application_data();
-        match moment.completed().find(is_data) {
+        match event.completed().find(is_data) {
             None => notes.satisfied(),
             Some(record) => notes.violated(
-                moment,
+                event,
                 "success, as a record was completed",
                 Came(call).but(Contradiction::Completed(record.clone())),
             ),
@@ -49,16 +49,16 @@ fn failure_means_no_bytes(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn rest_in_a_new_write(course: &Course<'_>, notes: &mut Notes) {
+fn rest_in_a_new_write(history: &History<'_>, notes: &mut Notes) {
     let mut was_short = false;
-    for (moment, attempt, call) in course.writes() {
+    for (event, attempt, call) in history.writes() {
         // A write of nothing does not go on with the rest, and a negative length is refused by contract.
         if attempt.argument.len().is_none_or(|asked| asked == 0) {
             continue;
         }
-        if was_short && attempt.verb == Verb::Write && moment.is_sound() {
+        if was_short && attempt.verb == Verb::Write && event.connection_is_healthy() {
             let kept = call.error == ErrorClass::None || call.error.is_retry();
-            notes.check(kept, moment, "a new write", Came(call));
+            notes.check(kept, event, "a new write", Came(call));
         }
         let accepted = call.accepted().unwrap_or(0);
         was_short =
@@ -69,25 +69,25 @@ fn rest_in_a_new_write(course: &Course<'_>, notes: &mut Notes) {
 /// Only of writes that were partial from the beginning: what has gone out before the mode was switched on
 /// is reported with the next block. Behind a write that failed for good, what was sealed of it may be the block; and so may
 /// what was sealed before max_send_fragment was set to something else, or before a longer write took the repetition's place.
-fn block_of_16_kb(course: &Course<'_>, notes: &mut Notes) {
+fn block_of_16_kb(history: &History<'_>, notes: &mut Notes) {
     let mut began_partial = false;
     let mut block_at_first = 0;
-    for (moment, attempt, call) in course.writes() {
-        let partial = moment.before.has(Mode::PartialWrite);
+    for (event, attempt, call) in history.writes() {
+        let partial = event.before.has(Mode::PartialWrite);
         let asked = attempt.argument.len();
-        if moment.before.pending.is_none() {
+        if event.before.pending.is_none() {
             began_partial = partial;
-            block_at_first = moment.before.max_send_fragment.min(asked.unwrap_or(0));
+            block_at_first = event.before.max_send_fragment.min(asked.unwrap_or(0));
         }
         let (Some(accepted), Some(asked)) = (call.accepted(), asked) else {
             continue;
         };
-        let is_own = began_partial && partial && !moment.before.gave_up_a_write;
-        if is_own && accepted < asked && moment.is_rightful() {
-            let block = moment.before.max_send_fragment;
+        let is_own = began_partial && partial && !event.before.gave_up_a_write;
+        if is_own && accepted < asked && event.is_permitted_call() {
+            let block = event.before.max_send_fragment;
             notes.check(
                 accepted == block || accepted == block_at_first,
-                moment,
+                event,
                 format_args!("one block of {block} bytes"),
                 Observation::Accepted { bytes: accepted },
             );

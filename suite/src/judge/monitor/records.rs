@@ -1,6 +1,6 @@
 //! The records that go out, each by itself: length, type, protection.
 
-use super::{Course, MAX_PLAINTEXT, Moment, Monitor, Notes, Observation};
+use super::{Event, History, MAX_PLAINTEXT, Monitor, Notes, Observation};
 use crate::scenario::Version;
 use crate::trace::{AlertSeen, Body, ErrorClass, Flaw, MessageSeen, Protection, RecordSeen};
 use crate::wire::{AlertDescription, ContentType, HandshakeType};
@@ -29,12 +29,12 @@ pub(super) static MONITORS: &[Monitor] = &[
 
 /// The records that went out whole, in order, each with the entry in which its last byte did.
 fn completed<'c, 't>(
-    course: &'c Course<'t>,
-) -> impl Iterator<Item = (&'c Moment<'t>, &'t RecordSeen)> {
-    course
-        .moments
+    history: &'c History<'t>,
+) -> impl Iterator<Item = (&'c Event<'t>, &'t RecordSeen)> {
+    history
+        .events
         .iter()
-        .flat_map(|moment| moment.completed().map(move |record| (moment, record)))
+        .flat_map(|event| event.completed().map(move |record| (event, record)))
 }
 
 /// Whether it was under protection, as far as can be told: a record that does not open should have been.
@@ -51,18 +51,18 @@ fn is_protected(record: &RecordSeen) -> bool {
 /// Checks of every record that went out, or began to, that it does not have this flaw; it was at stake
 /// where `concerns` says so.
 fn without(
-    course: &Course<'_>,
+    history: &History<'_>,
     notes: &mut Notes,
     is_flaw: fn(&Flaw) -> bool,
     concerns: fn(&RecordSeen) -> bool,
     expected: &str,
 ) {
-    for moment in &course.moments {
-        for record in &moment.entry.sent {
+    for event in &history.events {
+        for record in &event.entry.sent {
             match record.flaws.iter().find(|&flaw| is_flaw(flaw)) {
                 Some(&flaw) => {
                     let flawed = Observation::Flawed(record.clone(), flaw);
-                    notes.violated(moment, expected, flawed);
+                    notes.violated(event, expected, flawed);
                 }
                 None if record.is_complete() && concerns(record) => notes.satisfied(),
                 None => {}
@@ -71,11 +71,11 @@ fn without(
     }
 }
 
-fn at_most_2_14(course: &Course<'_>, notes: &mut Notes) {
+fn at_most_2_14(history: &History<'_>, notes: &mut Notes) {
     let is_flaw = |flaw: &Flaw| *flaw == Flaw::ContentTooLong;
     let concerns = |record: &RecordSeen| record.is_application_data();
     without(
-        course,
+        history,
         notes,
         is_flaw,
         concerns,
@@ -83,10 +83,10 @@ fn at_most_2_14(course: &Course<'_>, notes: &mut Notes) {
     );
 }
 
-fn expansion_limit(course: &Course<'_>, notes: &mut Notes) {
+fn expansion_limit(history: &History<'_>, notes: &mut Notes) {
     let is_flaw = |flaw: &Flaw| *flaw == Flaw::TooLong;
     without(
-        course,
+        history,
         notes,
         is_flaw,
         is_protected,
@@ -96,25 +96,25 @@ fn expansion_limit(course: &Course<'_>, notes: &mut Notes) {
 
 /// What was sealed before the limit was changed is as long as it was: a write may have sealed it that then failed at the
 /// transport, and a transport that keeps what it takes sends it later.
-fn at_most_max_send_fragment(course: &Course<'_>, notes: &mut Notes) {
+fn at_most_max_send_fragment(history: &History<'_>, notes: &mut Notes) {
     let mut limit = MAX_PLAINTEXT;
     let mut is_left = false;
-    for moment in &course.moments {
-        if !moment.before.has_more_to_send() && !is_left {
-            limit = moment.before.max_send_fragment;
+    for event in &history.events {
+        if !event.before.has_more_to_send() && !is_left {
+            limit = event.before.max_send_fragment;
         }
-        limit = limit.max(moment.before.max_send_fragment);
-        for record in moment.completed() {
+        limit = limit.max(event.before.max_send_fragment);
+        for record in event.completed() {
             if let Body::ApplicationData { plaintext, .. } = record.body
                 && limit < MAX_PLAINTEXT
             {
                 let expected = format_args!("at most {limit} bytes of content");
-                notes.check(plaintext <= limit, moment, expected, record);
+                notes.check(plaintext <= limit, event, expected, record);
             }
         }
-        if let (Some(attempt), Some(call)) = (moment.attempt(), moment.call()) {
-            let traffic = moment.entry.traffic.as_ref();
-            let refused = traffic.is_none_or(|traffic| traffic.out.refusal.is_some());
+        if let (Some(attempt), Some(call)) = (event.attempt(), event.call()) {
+            let traffic = event.entry.traffic.as_ref();
+            let refused = traffic.is_none_or(|traffic| traffic.outbound.refusal.is_some());
             if call.error != ErrorClass::None {
                 is_left |= refused;
             } else if !attempt.argument.is_empty() {
@@ -124,47 +124,42 @@ fn at_most_max_send_fragment(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn known_content_type(course: &Course<'_>, notes: &mut Notes) {
-    for moment in &course.moments {
-        for record in &moment.entry.sent {
+fn known_content_type(history: &History<'_>, notes: &mut Notes) {
+    for event in &history.events {
+        for record in &event.entry.sent {
             let known = match &record.body {
                 Body::Other { content_type } => *content_type == ContentType::ChangeCipherSpec,
                 Body::Garbage => false,
                 _ if !record.is_complete() => continue,
                 _ => true,
             };
-            notes.check(
-                known,
-                moment,
-                "a record of a type that TLS has here",
-                record,
-            );
+            notes.check(known, event, "a record of a type that TLS has here", record);
         }
     }
 }
 
-fn no_empty_handshake(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, record) in completed(course) {
+fn no_empty_handshake(history: &History<'_>, notes: &mut Notes) {
+    for (event, record) in completed(history) {
         if let Body::Handshake { messages } = &record.body {
             let expected = "a message, or a part of one";
             let empty = Observation::EmptyHandshakeRecord;
-            notes.check(!messages.is_empty(), moment, expected, empty);
+            notes.check(!messages.is_empty(), event, expected, empty);
         }
     }
 }
 
-fn one_alert(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, record) in completed(course) {
+fn one_alert(history: &History<'_>, notes: &mut Notes) {
+    for (event, record) in completed(history) {
         if let Some(alert) = record.alert() {
             let is_whole = alert != AlertSeen::Malformed;
-            notes.check(is_whole, moment, "one whole alert", record);
+            notes.check(is_whole, event, "one whole alert", record);
         }
     }
 }
 
-fn not_interleaved(course: &Course<'_>, notes: &mut Notes) {
+fn not_interleaved(history: &History<'_>, notes: &mut Notes) {
     let mut before: Option<&RecordSeen> = None;
-    for (moment, record) in completed(course) {
+    for (event, record) in completed(history) {
         let goes_on = |message: &MessageSeen| message.continued;
         if record.messages().first().is_some_and(goes_on) {
             let kept = before.is_none_or(|before| !before.messages().is_empty());
@@ -172,7 +167,7 @@ fn not_interleaved(course: &Course<'_>, notes: &mut Notes) {
                 notes.satisfied();
             } else {
                 let before = Observation::Interleaved(before.cloned());
-                notes.violated(moment, "a handshake message in one piece", before);
+                notes.violated(event, "a handshake message in one piece", before);
             }
         } else if !record.messages().is_empty() {
             notes.satisfied();
@@ -189,24 +184,24 @@ const KEY_CHANGES: [HandshakeType; 3] = [
     HandshakeType::KeyUpdate,
 ];
 
-fn key_change_ends_the_record(course: &Course<'_>, notes: &mut Notes) {
-    if course.setting.variant.version != Version::Tls13 {
+fn key_change_ends_the_record(history: &History<'_>, notes: &mut Notes) {
+    if history.setting.variant.version != Version::Tls13 {
         return;
     }
-    for (moment, record) in completed(course) {
+    for (event, record) in completed(history) {
         let types = record.messages().iter();
         let types: Vec<_> = types.map(|message| message.kind.handshake_type).collect();
         if let Some(at) = types.iter().position(|kind| KEY_CHANGES.contains(kind)) {
             let expected = format_args!("{} ends its record", types[at]);
-            notes.check(at + 1 == types.len(), moment, expected, record);
+            notes.check(at + 1 == types.len(), event, expected, record);
         }
     }
 }
 
-fn version_field(course: &Course<'_>, notes: &mut Notes) {
+fn version_field(history: &History<'_>, notes: &mut Notes) {
     let is_flaw = |flaw: &Flaw| matches!(flaw, Flaw::Version(_));
     without(
-        course,
+        history,
         notes,
         is_flaw,
         is_protected,
@@ -214,14 +209,14 @@ fn version_field(course: &Course<'_>, notes: &mut Notes) {
     );
 }
 
-fn opens(course: &Course<'_>, notes: &mut Notes) {
-    for moment in &course.moments {
-        for record in &moment.entry.sent {
+fn opens(history: &History<'_>, notes: &mut Notes) {
+    for event in &history.events {
+        for record in &event.entry.sent {
             let unprotected = record.flaws.contains(&Flaw::Unprotected);
             // What follows a record that does not open is not told apart; it is broken once.
             let broken = matches!(record.body, Body::Sealed { .. }) || unprotected;
             match (broken, is_protected(record) && record.is_complete()) {
-                (true, _) => notes.violated(moment, "a record that opens", record),
+                (true, _) => notes.violated(event, "a record that opens", record),
                 (false, true) => notes.satisfied(),
                 (false, false) => {}
             }
@@ -229,44 +224,44 @@ fn opens(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn nonce_unique(course: &Course<'_>, notes: &mut Notes) {
+fn nonce_unique(history: &History<'_>, notes: &mut Notes) {
     let is_flaw = |flaw: &Flaw| *flaw == Flaw::NonceRepeated;
-    without(course, notes, is_flaw, is_protected, "a nonce of its own");
+    without(history, notes, is_flaw, is_protected, "a nonce of its own");
 }
 
-fn no_data_in_clear(course: &Course<'_>, notes: &mut Notes) {
+fn no_data_in_clear(history: &History<'_>, notes: &mut Notes) {
     let is_flaw = |flaw: &Flaw| matches!(flaw, Flaw::InClear(_));
     let concerns = |record: &RecordSeen| record.is_application_data();
     without(
-        course,
+        history,
         notes,
         is_flaw,
         concerns,
         "nothing of a write in clear",
     );
-    for (moment, record) in completed(course) {
+    for (event, record) in completed(history) {
         if let Body::ApplicationData {
             protection: Protection::Clear,
             ..
         } = record.body
         {
-            notes.violated(moment, "application data under protection", record);
+            notes.violated(event, "application data under protection", record);
         }
     }
 }
 
-fn errors_are_fatal(course: &Course<'_>, notes: &mut Notes) {
-    if course.setting.variant.version != Version::Tls13 {
+fn errors_are_fatal(history: &History<'_>, notes: &mut Notes) {
+    if history.setting.variant.version != Version::Tls13 {
         return;
     }
-    for (moment, record) in completed(course) {
+    for (event, record) in completed(history) {
         let Some(alert) = record.alert() else {
             continue;
         };
         let is_closing =
             alert.is_close_notify() || alert.description() == Some(AlertDescription::UserCanceled);
         if !is_closing {
-            notes.check(alert.is_fatal(), moment, "a fatal alert", record);
+            notes.check(alert.is_fatal(), event, "a fatal alert", record);
         }
     }
 }
@@ -274,9 +269,9 @@ fn errors_are_fatal(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::{Direction, Outbound, Refusal};
     use crate::scenario::Step;
     use crate::trace::{Body, Call, ErrorClass, Flaw, Portion, Protection, RecordSeen};
+    use crate::transport::{Direction, Outbound, Refusal};
     use crate::wire::ContentType;
 
     fn sends(record: RecordSeen) -> Script {

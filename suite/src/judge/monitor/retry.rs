@@ -1,7 +1,7 @@
 //! The repetition of a write, rightly and wrongly.
 
-use super::{Came, Course, Moment, Monitor, Notes, Observation, Pending, State};
-use crate::scenario::{Buffer, Content, Mode, Step};
+use super::{Came, ConnectionState, Event, History, Monitor, Notes, Observation, Pending};
+use crate::scenario::{Buffer, Mode, RetryContent, Step};
 use crate::trace::{Attempt, Body, Call, ErrorClass, RecordSeen, Segment, Verb};
 
 pub(super) static MONITORS: &[Monitor] = &[
@@ -20,58 +20,65 @@ fn goes_on(call: &Call) -> bool {
 
 /// The right repetitions of writes that are under way, on connections with which nothing is wrong.
 fn right_repetitions<'c, 't>(
-    course: &'c Course<'t>,
-) -> impl Iterator<Item = (&'c Moment<'t>, &'t Attempt, &'t Call)> {
-    course.writes().filter(|(moment, ..)| {
-        let is_under_way = moment.before.pending.is_some();
-        is_under_way && moment.is_rightful() && moment.is_sound() && !waits_in_vain(moment)
+    history: &'c History<'t>,
+) -> impl Iterator<Item = (&'c Event<'t>, &'t Attempt, &'t Call)> {
+    history.writes().filter(|(event, ..)| {
+        let is_under_way = event.before.pending.is_some();
+        is_under_way
+            && event.is_permitted_call()
+            && event.connection_is_healthy()
+            && !waits_in_vain(event)
     })
 }
 
 /// Whether the write waits for the peer, to shake hands within the connection, and the peer has closed.
-fn waits_in_vain(moment: &Moment<'_>) -> bool {
+fn waits_in_vain(event: &Event<'_>) -> bool {
     let waits = |pending: &Pending| pending.error == ErrorClass::WantRead;
     let closes = |record: &RecordSeen| match &record.body {
         Body::Alert { alert, .. } => alert.is_close_notify(),
         _ => false,
     };
-    let has_closed = moment.before.peer.is_closed() || moment.entry.taken.iter().any(closes);
+    let has_closed = event.before.peer.is_closed() || event.entry.taken.iter().any(closes);
     // Or it comes to that only now, when the transport takes what it has to say.
     let speaks = |record: &RecordSeen| !record.messages().is_empty();
-    let waits = moment.before.pending.as_ref().is_some_and(waits);
-    has_closed && (waits || moment.entry.sent.iter().any(speaks))
+    let waits = event.before.pending.as_ref().is_some_and(waits);
+    has_closed && (waits || event.entry.sent.iter().any(speaks))
 }
 
-fn same_arguments(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in right_repetitions(course) {
+fn same_arguments(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in right_repetitions(history) {
         if attempt.buffer == Buffer::Same {
-            notes.check(goes_on(call), moment, "the write goes on", Came(call));
+            notes.check(goes_on(call), event, "the write goes on", Came(call));
         }
     }
 }
 
-fn moving_buffer(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in right_repetitions(course) {
+fn moving_buffer(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in right_repetitions(history) {
         if attempt.buffer == Buffer::Moved {
-            notes.check(goes_on(call), moment, "the write goes on", Came(call));
+            notes.check(goes_on(call), event, "the write goes on", Came(call));
         }
     }
 }
 
-fn moved_without_the_mode(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
-        let Some(pending) = &moment.before.pending else {
+fn moved_without_the_mode(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in history.writes() {
+        let Some(pending) = &event.before.pending else {
             continue;
         };
         let moved = attempt.verb == Verb::Retry
             && attempt.buffer == Buffer::Moved
             && attempt.argument == pending.attempt.argument
-            && attempt.content == Content::Same;
+            && attempt.content == RetryContent::Same;
         // Before a record of the write has begun, there is nothing that a library could hold the pointer against.
-        if moved && pending.begun && !moment.before.has(Mode::MovingBuffer) && moment.is_sound() {
+        if moved
+            && pending.begun
+            && !event.before.has(Mode::MovingBuffer)
+            && event.connection_is_healthy()
+        {
             notes.check(
                 !goes_on(call),
-                moment,
+                event,
                 "the repetition is refused",
                 Came(call),
             );
@@ -84,7 +91,7 @@ fn moved_without_the_mode(course: &Course<'_>, notes: &mut Notes) {
 const OVERHEAD: usize = 5 + 16 + 48 + 256;
 
 /// How many bytes of the write under way are in records that have begun to go out, at least.
-fn under_way(before: &State, len: usize) -> usize {
+fn under_way(before: &ConnectionState, len: usize) -> usize {
     let out = before.sealed.saturating_sub(before.accepted);
     let next = before
         .incomplete
@@ -92,17 +99,17 @@ fn under_way(before: &State, len: usize) -> usize {
     out + next.min(len.saturating_sub(out))
 }
 
-fn shorter_is_refused(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
-        let (Some(pending), Some(len)) = (&moment.before.pending, attempt.argument.len()) else {
+fn shorter_is_refused(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in history.writes() {
+        let (Some(pending), Some(len)) = (&event.before.pending, attempt.argument.len()) else {
             continue;
         };
-        let bytes = under_way(&moment.before, pending.len);
+        let bytes = under_way(&event.before, pending.len);
         let shorter = attempt.verb == Verb::Retry && (1..bytes).contains(&len);
-        if shorter && pending.begun && moment.is_sound() {
+        if shorter && pending.begun && event.connection_is_healthy() {
             notes.check(
                 !goes_on(call),
-                moment,
+                event,
                 format_args!("{len} of {bytes} bytes that are under way are refused"),
                 Came(call),
             );
@@ -111,40 +118,40 @@ fn shorter_is_refused(course: &Course<'_>, notes: &mut Notes) {
 }
 
 /// A read that finds the peer's renegotiation may have reasons of its own to fail.
-fn is_plain_read(moment: &Moment<'_>) -> bool {
-    let renegotiates = moment.entry.taken.iter().any(RecordSeen::has_hello);
-    matches!(moment.step(), Some(Step::Read(_))) && moment.is_sound() && !renegotiates
+fn is_plain_read(event: &Event<'_>) -> bool {
+    let renegotiates = event.entry.taken.iter().any(RecordSeen::has_hello);
+    matches!(event.step(), Some(Step::Read(_))) && event.connection_is_healthy() && !renegotiates
 }
 
-fn read_in_between(course: &Course<'_>, notes: &mut Notes) {
+fn read_in_between(history: &History<'_>, notes: &mut Notes) {
     let mut was_read = false;
-    for moment in &course.moments {
-        let Some(call) = moment.call() else { continue };
-        if moment.before.pending.is_none() {
+    for event in &history.events {
+        let Some(call) = event.call() else { continue };
+        if event.before.pending.is_none() {
             was_read = false;
             continue;
         }
-        if is_plain_read(moment) {
+        if is_plain_read(event) {
             was_read = true;
             if matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
-                notes.violated(moment, "a read does the write no harm", Came(call));
+                notes.violated(event, "a read does the write no harm", Came(call));
             }
-        } else if was_read && moment.is_rightful() && moment.is_sound() {
-            notes.check(goes_on(call), moment, "the write goes on", Came(call));
+        } else if was_read && event.is_permitted_call() && event.connection_is_healthy() {
+            notes.check(goes_on(call), event, "the write goes on", Came(call));
         }
     }
 }
 
-fn moved_bytes_are_sent(course: &Course<'_>, notes: &mut Notes) {
+fn moved_bytes_are_sent(history: &History<'_>, notes: &mut Notes) {
     let mut moved = false;
-    for moment in &course.moments {
-        if let (Some(attempt), Some(call)) = (moment.attempt(), moment.call()) {
+    for event in &history.events {
+        if let (Some(attempt), Some(call)) = (event.attempt(), event.call()) {
             moved |= attempt.buffer == Buffer::Moved && goes_on(call);
         }
         if !moved {
             continue;
         }
-        for record in moment
+        for record in event
             .completed()
             .filter(|record| record.is_application_data())
         {
@@ -152,7 +159,7 @@ fn moved_bytes_are_sent(course: &Course<'_>, notes: &mut Notes) {
             match record.unexpected().iter().find(is_left) {
                 Some(left) => {
                     let left = Observation::Foreign(left.clone());
-                    notes.violated(moment, "bytes of the new buffer", left);
+                    notes.violated(event, "bytes of the new buffer", left);
                 }
                 None => notes.satisfied(),
             }

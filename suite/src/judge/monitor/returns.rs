@@ -1,6 +1,6 @@
 //! What the write functions return, and what they store.
 
-use super::{Came, Contradiction, Course, Monitor, Notes, Observation, has_succeeded};
+use super::{Came, Contradiction, History, Monitor, Notes, Observation, has_succeeded};
 use crate::scenario::{Function, Mode};
 use crate::trace::{Argument, Attempt, Outcome, Stored};
 
@@ -14,8 +14,8 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("failure.means-not-all-bytes", failure_means_not_all_bytes),
 ];
 
-fn at_most_asked(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
+fn at_most_asked(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in history.writes() {
         if !has_succeeded(attempt.function, call) {
             continue;
         }
@@ -26,59 +26,59 @@ fn at_most_asked(course: &Course<'_>, notes: &mut Notes) {
         let kept = accepted <= asked && (accepted > 0 || nothing_of_nothing);
         notes.check(
             kept,
-            moment,
+            event,
             format_args!("1 to {asked} bytes"),
             Observation::Accepted { bytes: accepted },
         );
     }
 }
 
-fn ex_one_or_zero(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
+fn ex_one_or_zero(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in history.writes() {
         if attempt.function == Function::WriteEx {
             let kept = matches!(call.ret, 0 | 1);
-            notes.check(kept, moment, "1 or 0", Came(call));
+            notes.check(kept, event, "1 or 0", Came(call));
         }
     }
 }
 
-fn negative_length(course: &Course<'_>, notes: &mut Notes) {
-    for moment in &course.moments {
+fn negative_length(history: &History<'_>, notes: &mut Notes) {
+    for event in &history.events {
         let is_negative = |attempt: &Attempt| matches!(attempt.argument, Argument::Negative(_));
-        if !moment.attempt().is_some_and(is_negative) {
+        if !event.attempt().is_some_and(is_negative) {
             continue;
         }
         let expected = "an error with a reason";
-        let result = &moment.entry.result;
-        let Some(call) = moment.call() else {
+        let result = &event.entry.result;
+        let Some(call) = event.call() else {
             // What a call that was stopped came to is not known.
             if result.is_end() && !matches!(result, Outcome::Stopped(_)) {
-                notes.violated(moment, expected, result);
+                notes.violated(event, expected, result);
             }
             continue;
         };
         // A transport that keeps what it takes may send data of earlier writes now.
-        let transport = course.setting.variant.transport;
-        let sends = moment.before.may_be_kept_back(transport) == 0
-            && moment.begun().any(|record| record.is_application_data());
+        let transport = history.setting.variant.transport;
+        let sends = event.before.may_be_kept_back(transport) == 0
+            && event.begun().any(|record| record.is_application_data());
         // Without a reason it is what a write of nothing comes to.
         let says_why = !call.queue.is_empty() || call.error.is_retry();
         if sends {
-            notes.violated(moment, expected, Observation::DataSent);
+            notes.violated(event, expected, Observation::DataSent);
         } else {
             let kept = call.ret <= 0 && says_why;
-            notes.check(kept, moment, expected, Came(call));
+            notes.check(kept, event, expected, Came(call));
         }
     }
 }
 
-fn stored_on_success(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
+fn stored_on_success(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in history.writes() {
         if attempt.function == Function::WriteEx && call.ret == 1 {
             let kept = matches!(call.written, Some(Stored::Bytes(_)));
             notes.check(
                 kept,
-                moment,
+                event,
                 "a number of bytes is stored",
                 Observation::Stored { bytes: None },
             );
@@ -86,14 +86,14 @@ fn stored_on_success(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn untouched_on_failure(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
+fn untouched_on_failure(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in history.writes() {
         if attempt.function != Function::WriteEx || call.ret == 1 {
             continue;
         }
         match call.written {
             Some(Stored::Bytes(bytes)) if bytes > 0 => notes.violated(
-                moment,
+                event,
                 "a failure stores nothing, or 0",
                 Observation::Stored { bytes: Some(bytes) },
             ),
@@ -102,18 +102,18 @@ fn untouched_on_failure(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn success_means_all_bytes(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, attempt, call) in course.writes() {
+fn success_means_all_bytes(history: &History<'_>, notes: &mut Notes) {
+    for (event, attempt, call) in history.writes() {
         let Some(asked) = attempt.argument.len().filter(|&asked| asked > 0) else {
             continue;
         };
-        if !has_succeeded(attempt.function, call) || moment.before.has(Mode::PartialWrite) {
+        if !has_succeeded(attempt.function, call) || event.before.has(Mode::PartialWrite) {
             continue;
         }
         let accepted = call.accepted().unwrap_or(0);
         notes.check(
             accepted == asked,
-            moment,
+            event,
             format_args!("all {asked} bytes"),
             Observation::Accepted { bytes: accepted },
         );
@@ -122,23 +122,23 @@ fn success_means_all_bytes(course: &Course<'_>, notes: &mut Notes) {
 
 /// A call that asks to be repeated has not yet put all its bytes into records that went out. One that gives
 /// fewer bytes than are under way is wrong itself.
-fn failure_means_not_all_bytes(course: &Course<'_>, notes: &mut Notes) {
-    for (index, moment) in course.moments.iter().enumerate() {
-        let (Some(attempt), Some(call)) = (moment.attempt(), moment.call()) else {
+fn failure_means_not_all_bytes(history: &History<'_>, notes: &mut Notes) {
+    for (index, event) in history.events.iter().enumerate() {
+        let (Some(attempt), Some(call)) = (event.attempt(), event.call()) else {
             continue;
         };
-        let partial = moment.before.has(Mode::PartialWrite);
+        let partial = event.before.has(Mode::PartialWrite);
         let Some(asked) = attempt.argument.len().filter(|&asked| asked > 0) else {
             continue;
         };
-        if !call.error.is_retry() || partial || !moment.is_rightful() {
+        if !call.error.is_retry() || partial || !event.is_permitted_call() {
             continue;
         }
-        let after = course.after(index);
+        let after = history.after(index);
         let out = after.sealed.saturating_sub(after.accepted);
         notes.check(
             out < asked,
-            moment,
+            event,
             format_args!("fewer than {asked} bytes have gone out"),
             Came(call).but(Contradiction::BytesOut(out)),
         );

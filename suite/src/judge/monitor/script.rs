@@ -1,17 +1,17 @@
 //! Traces written by hand, for the tests of monitors: each says in a few words what was done and what came of it.
 
 use super::{Notes, monitors};
-use crate::judge::monitor::Course;
-use crate::link::{Direction, Refusal, Traffic};
+use crate::judge::monitor::History;
 use crate::scenario::{
-    Buffer, Cipher, Content, Function, KeyUpdate, Mode, PeerAction, Role, RoleState,
-    SessionTickets, Step, Transport, Variant, Version,
+    Buffer, Cipher, Function, KeyUpdate, Mode, PeerAction, RetryContent, Role, RoleState,
+    SessionTickets, Step, TransportKind, Variant, Version,
 };
 use crate::trace::{
     AlertSeen, Argument, Asked, Attempt, Body, Call, Entry, ErrorClass, Interface, MessageSeen,
     Outcome, PeerReport, Portion, Protection, QueueEntry, RecordSeen, Segment, Setting, Stored,
     Trace, Verb,
 };
+use crate::transport::{Direction, Refusal, Traffic};
 use crate::wire::ContentType;
 
 /// A trace that grows.
@@ -36,7 +36,7 @@ impl Script {
                 variant: Variant {
                     version,
                     role: Role::Client,
-                    transport: Transport::Scripted,
+                    transport: TransportKind::Scripted,
                 },
                 cipher: Cipher::Aes128Gcm,
                 role_state: RoleState::Set,
@@ -56,7 +56,7 @@ impl Script {
     }
 
     /// The library sends through another transport, of which nothing is known but what came of it.
-    pub(in crate::judge) fn over(mut self, transport: Transport) -> Self {
+    pub(in crate::judge) fn over(mut self, transport: TransportKind) -> Self {
         if let Some(setting) = &mut self.0.setting {
             setting.variant.transport = transport;
         }
@@ -210,8 +210,8 @@ impl Script {
         let traffic = self.traffic();
         traffic.last = Some(direction);
         let flow = match direction {
-            Direction::Out => &mut traffic.out,
-            Direction::In => &mut traffic.inn,
+            Direction::Out => &mut traffic.outbound,
+            Direction::In => &mut traffic.inbound,
         };
         flow.refusals += 1;
         flow.refusal = Some(refusal);
@@ -242,7 +242,7 @@ pub(in crate::judge) fn attempt(verb: Verb, len: usize) -> Attempt {
         function: Function::Write,
         argument: Argument::Bytes(len),
         buffer: Buffer::Same,
-        content: Content::Same,
+        content: RetryContent::Same,
     }
 }
 
@@ -415,12 +415,12 @@ fn content(segments: Vec<Segment>) -> crate::trace::Content {
 
 /// What the monitor of a clause sees in a script.
 fn notes(clause: &str, script: &Script) -> Notes {
-    let course = Course::of(&script.0).expect("a script has a setting");
+    let history = History::of(&script.0).expect("a script has a setting");
     let mut watching = monitors().filter(|monitor| monitor.clause == clause);
     let monitor = watching
         .next()
         .unwrap_or_else(|| panic!("nobody watches {clause}"));
-    monitor.watch(&course)
+    monitor.watch(&history)
 }
 
 /// The clause was kept, so often.

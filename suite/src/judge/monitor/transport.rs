@@ -1,8 +1,8 @@
 //! How a library treats its transport, and that it comes back.
 
-use super::{Course, Monitor, Notes, Observation};
-use crate::link::Traffic;
+use super::{History, Monitor, Notes, Observation};
 use crate::trace::{Asked, Outcome};
+use crate::transport::Traffic;
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("transport.bounded-calls", bounded_calls),
@@ -15,23 +15,23 @@ pub(super) static MONITORS: &[Monitor] = &[
 /// may offer after each of them what is queued.
 const MOST_REFUSALS: u32 = 8;
 
-fn bounded_calls(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _) in course.calls() {
+fn bounded_calls(history: &History<'_>, notes: &mut Notes) {
+    for (event, _) in history.calls() {
         let Some(Traffic {
-            out,
-            inn,
+            outbound,
+            inbound,
             fruitless,
             ..
-        }) = &moment.entry.traffic
+        }) = &event.entry.traffic
         else {
             continue;
         };
-        if !out.is_used() && !inn.is_used() {
+        if !outbound.is_used() && !inbound.is_used() {
             continue;
         }
         notes.check(
             *fruitless <= MOST_REFUSALS,
-            moment,
+            event,
             format_args!(
                 "at most {MOST_REFUSALS} calls in a row of the transport that move no byte"
             ),
@@ -40,16 +40,16 @@ fn bounded_calls(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn no_empty_writes(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _) in course.calls() {
-        let Some(Traffic { out, .. }) = &moment.entry.traffic else {
+fn no_empty_writes(history: &History<'_>, notes: &mut Notes) {
+    for (event, _) in history.calls() {
+        let Some(Traffic { outbound, .. }) = &event.entry.traffic else {
             continue;
         };
-        if out.is_used() {
-            let seen = Observation::EmptyTransportCalls(out.empty);
+        if outbound.is_used() {
+            let seen = Observation::EmptyTransportCalls(outbound.empty);
             notes.check(
-                out.empty == 0,
-                moment,
+                outbound.empty == 0,
+                event,
                 "calls of the transport for bytes",
                 seen,
             );
@@ -57,14 +57,14 @@ fn no_empty_writes(course: &Course<'_>, notes: &mut Notes) {
     }
 }
 
-fn returns(course: &Course<'_>, notes: &mut Notes) {
-    for moment in &course.moments {
-        match &moment.entry.result {
-            Outcome::Call(_) if moment.entry.asked != Asked::Nothing => notes.satisfied(),
+fn returns(history: &History<'_>, notes: &mut Notes) {
+    for event in &history.events {
+        match &event.entry.result {
+            Outcome::Call(_) if event.entry.asked != Asked::Nothing => notes.satisfied(),
             // A case that was stopped at a limit is no hang: what the call would have come to is not known.
             Outcome::Stopped(_) => {}
             end if end.is_end() => {
-                notes.violated(moment, "the call comes back", end);
+                notes.violated(event, "the call comes back", end);
             }
             _ => {}
         }
@@ -74,16 +74,16 @@ fn returns(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::{Direction, Refusal};
     use crate::scenario::PeerAction;
     use crate::trace::{Call, Outcome};
+    use crate::transport::{Direction, Refusal};
 
     #[test]
     fn a_call_does_not_go_on_asking() {
         let clause = "transport.bounded-calls";
         let mut script = Script::tls13().blocked_write();
         kept(clause, 1, &script);
-        script.traffic().out.refusals = 1000;
+        script.traffic().outbound.refusals = 1000;
         script.traffic().fruitless = 8;
         kept(clause, 1, &script);
         script.traffic().fruitless = 9;
@@ -96,7 +96,7 @@ mod tests {
         let clause = "transport.no-empty-writes";
         let mut script = Script::tls13().blocked_write();
         kept(clause, 1, &script);
-        script.traffic().out.empty = 1;
+        script.traffic().outbound.empty = 1;
         broken(clause, 2, &script);
         let read = Script::tls13().read(wants_read());
         not_exercised(clause, &read.refused(Direction::In, Refusal::WouldBlock));

@@ -1,9 +1,9 @@
 //! When a call has to be repeated, and what for.
 
-use super::{Came, Course, Moment, Monitor, Notes, Observation, Wanted};
-use crate::link::{Errno, Flow, Refusal};
+use super::{Came, Event, History, Monitor, Notes, Observation, Wanted};
 use crate::scenario::Step;
 use crate::trace::{Asked, Call, ErrorClass};
+use crate::transport::{Errno, FlowStats, Refusal};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("would-block.want-write", want_write),
@@ -13,14 +13,14 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("would-block.want-read-only-when-empty", want_read_only),
 ];
 
-fn want_write(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _, call) in course.writes() {
-        let Some(traffic) = &moment.entry.traffic else {
+fn want_write(history: &History<'_>, notes: &mut Notes) {
+    for (event, _, call) in history.writes() {
+        let Some(traffic) = &event.entry.traffic else {
             // Of a BIO of the library's own, or of a socket, only what the call says can be seen.
-            let is_other = call.error == ErrorClass::WantRead || has_been_ended(moment, call);
-            if may_only_wait(course, moment) && !is_other {
+            let is_other = call.error == ErrorClass::WantRead || has_been_ended(event, call);
+            if may_only_wait(history, event) && !is_other {
                 let kept = call.error == ErrorClass::WantWrite;
-                notes.check(kept, moment, "WANT_WRITE", Came(call));
+                notes.check(kept, event, "WANT_WRITE", Came(call));
             }
             continue;
         };
@@ -28,61 +28,61 @@ fn want_write(course: &Course<'_>, notes: &mut Notes) {
         // repetition that it should be: then it is an alert that the transport did not take. A write that shakes hands may
         // come upon what had come before.
         let ended = call.error == ErrorClass::Ssl && !call.queue.is_empty();
-        let may_end = traffic.inn.moved || moment.shakes_hands() || !moment.is_rightful();
+        let may_end = traffic.inbound.moved || event.shakes_hands() || !event.is_permitted_call();
         let ended = ended && may_end;
-        let refused = traffic.out.is_to_be_retried() && !traffic.inn.is_to_be_retried();
-        if refused && !ended && moment.is_sound() && call.error != ErrorClass::None {
+        let refused = traffic.outbound.is_to_be_retried() && !traffic.inbound.is_to_be_retried();
+        if refused && !ended && event.connection_is_healthy() && call.error != ErrorClass::None {
             let kept = call.error == ErrorClass::WantWrite;
-            notes.check(kept, moment, "WANT_WRITE", Came(call));
+            notes.check(kept, event, "WANT_WRITE", Came(call));
         }
     }
 }
 
-fn want_read(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, _, call) in course.writes() {
-        let Some(traffic) = &moment.entry.traffic else {
-            if may_only_wait(course, moment) && call.error == ErrorClass::WantRead {
+fn want_read(history: &History<'_>, notes: &mut Notes) {
+    for (event, _, call) in history.writes() {
+        let Some(traffic) = &event.entry.traffic else {
+            if may_only_wait(history, event) && call.error == ErrorClass::WantRead {
                 notes.satisfied();
             }
             continue;
         };
-        let empty = traffic.inn.is_to_be_retried() && !traffic.out.is_to_be_retried();
-        if empty && moment.is_sound() && call.error != ErrorClass::None {
+        let empty = traffic.inbound.is_to_be_retried() && !traffic.outbound.is_to_be_retried();
+        if empty && event.connection_is_healthy() && call.error != ErrorClass::None {
             let kept = call.error == ErrorClass::WantRead;
-            notes.check(kept, moment, "WANT_READ", Came(call));
+            notes.check(kept, event, "WANT_READ", Came(call));
         }
     }
 }
 
 /// Whether the call says that what came in has ended the connection, and something had come: what a write that shakes
 /// hands within the connection reads then.
-fn has_been_ended(moment: &Moment<'_>, call: &Call) -> bool {
+fn has_been_ended(event: &Event<'_>, call: &Call) -> bool {
     let says_so = match call.error {
         ErrorClass::Ssl => !call.queue.is_empty(),
         ErrorClass::ZeroReturn => true,
         _ => false,
     };
     // Something may have been read already, and not looked at.
-    says_so && (!moment.entry.taken.is_empty() || moment.shakes_hands())
+    says_so && (!event.entry.taken.is_empty() || event.shakes_hands())
 }
 
 /// Whether a write that is not done can have no other reason than that the transport, of which nothing
 /// more is known, is full or empty: the call is right, the connection is in order, and nothing fails.
-fn may_only_wait(course: &Course<'_>, moment: &Moment<'_>) -> bool {
-    let not_done = moment
+fn may_only_wait(history: &History<'_>, event: &Event<'_>) -> bool {
+    let not_done = event
         .call()
         .is_some_and(|call| call.error != ErrorClass::None);
-    let waits = course.setting.variant.transport.waits();
-    not_done && !waits && moment.is_rightful() && moment.is_sound()
+    let waits = history.setting.variant.transport.waits();
+    not_done && !waits && event.is_permitted_call() && event.connection_is_healthy()
 }
 
-fn blocking_returns_when_done(course: &Course<'_>, notes: &mut Notes) {
-    if !course.setting.variant.transport.waits() {
+fn blocking_returns_when_done(history: &History<'_>, notes: &mut Notes) {
+    if !history.setting.variant.transport.waits() {
         return;
     }
-    for (moment, _, call) in course.writes() {
+    for (event, _, call) in history.writes() {
         let kept = !call.error.is_retry();
-        notes.check(kept, moment, "done, or failed", Came(call));
+        notes.check(kept, event, "done, or failed", Came(call));
     }
 }
 
@@ -98,27 +98,27 @@ fn moves_bytes(asked: &Asked) -> bool {
 
 /// Whether the transport refused, and said so that the call is to come again. To std::io the number alone says it
 /// (io::ErrorKind::WouldBlock); a BIO has a flag for that.
-fn is_to_be_retried(flow: &Flow, course: &Course<'_>) -> bool {
+fn is_to_be_retried(flow: &FlowStats, history: &History<'_>) -> bool {
     let said_again = flow.refusal == Some(Refusal::Fail(Errno::AGAIN));
-    flow.is_to_be_retried() || (said_again && !course.is_libssl())
+    flow.is_to_be_retried() || (said_again && !history.is_libssl())
 }
 
 /// Of another call than a write, one that is under way and was refused may be the reason: its record has to
 /// go first.
-fn want_write_only(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, call) in course.calls() {
-        let Some(traffic) = &moment.entry.traffic else {
+fn want_write_only(history: &History<'_>, notes: &mut Notes) {
+    for (event, call) in history.calls() {
+        let Some(traffic) = &event.entry.traffic else {
             continue;
         };
-        if call.error != ErrorClass::WantWrite || !moves_bytes(&moment.entry.asked) {
+        if call.error != ErrorClass::WantWrite || !moves_bytes(&event.entry.asked) {
             continue;
         }
-        let refused = is_to_be_retried(&traffic.out, course);
-        let pending = moment.before.pending.filter(|_| moment.attempt().is_none());
+        let refused = is_to_be_retried(&traffic.outbound, history);
+        let pending = event.before.pending.filter(|_| event.attempt().is_none());
         let waits = pending.is_some_and(|pending| pending.error == ErrorClass::WantWrite);
         notes.check(
             refused || waits,
-            moment,
+            event,
             "WANT_WRITE only when the transport would not take something",
             Observation::WantsWithoutCause(Wanted::Write),
         );
@@ -127,16 +127,16 @@ fn want_write_only(course: &Course<'_>, notes: &mut Notes) {
 
 /// A read, also that of a shutdown, may say it after any record that was none of application data (SSL_get_error(3), and
 /// SSL_CTX_set_mode(3), SSL_MODE_AUTO_RETRY).
-fn want_read_only(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, call) in course.calls() {
-        let Some(traffic) = &moment.entry.traffic else {
+fn want_read_only(history: &History<'_>, notes: &mut Notes) {
+    for (event, call) in history.calls() {
+        let Some(traffic) = &event.entry.traffic else {
             continue;
         };
-        let reads = matches!(moment.step(), Some(Step::Read(_) | Step::Shutdown));
-        if call.error == ErrorClass::WantRead && moves_bytes(&moment.entry.asked) && !reads {
+        let reads = matches!(event.step(), Some(Step::Read(_) | Step::Shutdown));
+        if call.error == ErrorClass::WantRead && moves_bytes(&event.entry.asked) && !reads {
             notes.check(
-                is_to_be_retried(&traffic.inn, course),
-                moment,
+                is_to_be_retried(&traffic.inbound, history),
+                event,
                 "WANT_READ only when the transport had nothing",
                 Observation::WantsWithoutCause(Wanted::Read),
             );
@@ -147,11 +147,11 @@ fn want_read_only(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::link::Direction::{In, Out};
-    use crate::link::Errno;
-    use crate::link::Refusal::{Fail, WouldBlock, ZeroRetry};
-    use crate::scenario::Transport;
+    use crate::scenario::TransportKind;
     use crate::trace::{Call, ErrorClass};
+    use crate::transport::Direction::{In, Out};
+    use crate::transport::Errno;
+    use crate::transport::Refusal::{Fail, WouldBlock, ZeroRetry};
 
     #[test]
     fn a_transport_that_takes_no_more_is_want_write() {
@@ -165,7 +165,7 @@ mod tests {
         let mut ended = ended.refused(Out, WouldBlock);
         broken(clause, 2, &ended);
         not_exercised(clause, &ended.clone().sent(messages(&["client_hello"])));
-        ended.traffic().inn.moved = true;
+        ended.traffic().inbound.moved = true;
         not_exercised(clause, &ended);
         // Nor did the one about a call that is not the repetition.
         let wrong = base.clone().blocked_write();
@@ -173,7 +173,7 @@ mod tests {
         kept(clause, 1, &wrong.refused(Out, WouldBlock));
         not_exercised(clause, &base.clone().write(9, Call::success(9)));
         // Of a BIO of the library's own only the answer is known.
-        let unseen = |call| base.clone().write(9, call).over(Transport::BioPair);
+        let unseen = |call| base.clone().write(9, call).over(TransportKind::BioPair);
         kept(clause, 1, &unseen(failed(-1, ErrorClass::WantWrite)));
         broken(clause, 2, &unseen(failed(-1, ErrorClass::Syscall)));
         not_exercised(clause, &unseen(wants_read()));
@@ -204,11 +204,15 @@ mod tests {
     fn over_a_transport_that_waits_a_call_is_done() {
         let clause = "bio.blocking-returns-when-done";
         let done = Script::tls13().write(9, Call::success(9));
-        kept(clause, 1, &done.clone().over(Transport::Blocking));
+        kept(clause, 1, &done.clone().over(TransportKind::Blocking));
         let again = Script::tls13().blocked_write();
-        broken(clause, 2, &again.clone().over(Transport::BlockingSocket));
+        broken(
+            clause,
+            2,
+            &again.clone().over(TransportKind::BlockingSocket),
+        );
         not_exercised(clause, &again);
-        not_exercised(clause, &done.over(Transport::Socket));
+        not_exercised(clause, &done.over(TransportKind::Socket));
     }
 
     #[test]

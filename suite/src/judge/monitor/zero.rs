@@ -1,7 +1,7 @@
 //! Writes of nothing.
 
-use super::course::Pending;
-use super::{Came, Course, Moment, Monitor, Notes};
+use super::history::Pending;
+use super::{Came, Event, History, Monitor, Notes};
 use crate::scenario::{Function, Version};
 use crate::trace::{Call, ErrorClass};
 
@@ -13,56 +13,56 @@ pub(super) static MONITORS: &[Monitor] = &[
 
 /// The calls of this function that ask for nothing to be written.
 fn of_nothing<'c, 't>(
-    course: &'c Course<'t>,
+    history: &'c History<'t>,
     function: Function,
-) -> impl Iterator<Item = (&'c Moment<'t>, &'t Call)> {
-    course
+) -> impl Iterator<Item = (&'c Event<'t>, &'t Call)> {
+    history
         .writes()
         .filter(move |(_, attempt, _)| attempt.function == function && attempt.argument.is_empty())
-        .map(|(moment, _, call)| (moment, call))
+        .map(|(event, _, call)| (event, call))
 }
 
-fn write_is_an_error(course: &Course<'_>, notes: &mut Notes) {
-    for (moment, call) in of_nothing(course, Function::Write) {
+fn write_is_an_error(history: &History<'_>, notes: &mut Notes) {
+    for (event, call) in of_nothing(history, Function::Write) {
         let kept = call.ret <= 0 && call.error != ErrorClass::None;
-        notes.check(kept, moment, "an error", Came(call));
+        notes.check(kept, event, "an error", Came(call));
     }
 }
 
 /// Whether another write, of more than nothing, is under way.
-fn is_amid_another(moment: &Moment<'_>) -> bool {
-    moment.before.pending.as_ref().is_some_and(Pending::asks)
+fn is_amid_another(event: &Event<'_>) -> bool {
+    event.before.pending.as_ref().is_some_and(Pending::asks)
 }
 
 /// In TLS 1.2 the peer's close may end a handshake that the write goes on with, and closes both directions
 /// (RFC 5246, section 7.2.1); that the peer has closed is for `error.zero-return-means-peer-closed`.
-fn write_ex_is_allowed(course: &Course<'_>, notes: &mut Notes) {
-    let closes_in_turn = course.setting.variant.version == Version::Tls12;
-    for (moment, call) in of_nothing(course, Function::WriteEx) {
+fn write_ex_is_allowed(history: &History<'_>, notes: &mut Notes) {
+    let closes_in_turn = history.setting.variant.version == Version::Tls12;
+    for (event, call) in of_nothing(history, Function::WriteEx) {
         let closed = closes_in_turn && call.error == ErrorClass::ZeroReturn;
-        if moment.is_sound() && !is_amid_another(moment) && !closed {
+        if event.connection_is_healthy() && !is_amid_another(event) && !closed {
             let kept = call.error == ErrorClass::None || call.error.is_retry();
-            notes.check(kept, moment, "no failure for good", Came(call));
+            notes.check(kept, event, "no failure for good", Came(call));
         }
     }
 }
 
 /// What goes out while another write is under way may be that write's, and so may be what a transport keeps of one that was
 /// given up.
-fn write_ex_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
-    for (index, moment) in course.moments.iter().enumerate() {
-        let is_of_nothing = moment.attempt().is_some_and(|attempt| {
+fn write_ex_sends_nothing(history: &History<'_>, notes: &mut Notes) {
+    for (index, event) in history.events.iter().enumerate() {
+        let is_of_nothing = event.attempt().is_some_and(|attempt| {
             attempt.function == Function::WriteEx && attempt.argument.is_empty()
         });
-        let transport = course.setting.variant.transport;
-        let is_left = moment.before.may_be_kept_back(transport) > 0;
-        if !is_of_nothing || moment.call().is_none() || is_amid_another(moment) || is_left {
+        let transport = history.setting.variant.transport;
+        let is_left = event.before.may_be_kept_back(transport) > 0;
+        if !is_of_nothing || event.call().is_none() || is_amid_another(event) || is_left {
             continue;
         }
-        let begun: Vec<_> = course.begun(index).collect();
+        let begun: Vec<_> = history.begun(index).collect();
         let mut known = begun.iter().flatten();
         match known.find(|record| record.is_application_data()) {
-            Some(record) => notes.violated(moment, "no application data", *record),
+            Some(record) => notes.violated(event, "no application data", *record),
             None if begun.contains(&None) => {}
             None => notes.satisfied(),
         }
@@ -72,7 +72,7 @@ fn write_ex_sends_nothing(course: &Course<'_>, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::script::*;
-    use crate::scenario::{Step, Transport, Version};
+    use crate::scenario::{Step, TransportKind, Version};
     use crate::trace::{Call, ErrorClass, Stored};
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
         broken(clause, 2, &long);
         not_exercised(clause, &long.clone().server_with_tickets());
         // And what a transport keeps, the end of a handshake.
-        not_exercised(clause, &long.over(Transport::MemoryBio));
+        not_exercised(clause, &long.over(TransportKind::MemoryBio));
         // What a transport has kept back goes out whenever it can.
         let kept_back = base.clone().write(9, Call::success(9)).write_ex(0, done);
         not_exercised(clause, &kept_back.sent(data(9)));
@@ -152,7 +152,7 @@ mod tests {
         let given_up = given_up.write(0, refused("ssl:bad length"));
         let given_up = given_up.write_ex(0, nothing).sent(begun_of(34));
         broken(clause, 4, &given_up);
-        not_exercised(clause, &given_up.over(Transport::BufferingBio));
+        not_exercised(clause, &given_up.over(TransportKind::BufferingBio));
         not_exercised(clause, &base.write(1, Call::success(1)));
     }
 }

@@ -6,12 +6,12 @@ use super::super::monitor::script::{
     wants_write,
 };
 use super::super::{Judge, Kind};
-use crate::link::{Budget, Direction, Inbound, Refusal};
-use crate::manual::Manual;
+use crate::contract::Contract;
 use crate::scenario::{PeerAction, Step, Version};
 use crate::trace::{Call, ErrorClass, Interface, RecordSeen, Segment, Want};
+use crate::transport::{Budget, Direction, Inbound, Refusal};
 
-static MANUAL: LazyLock<Manual> = LazyLock::new(|| Manual::built_in().expect("right pages"));
+static MANUAL: LazyLock<Contract> = LazyLock::new(|| Contract::built_in().expect("right pages"));
 
 /// The differences that are found, each with its step and whether these issues explain it.
 fn found(issues: &str, reference: &Script, seen: &Script) -> Vec<(usize, bool)> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::super::history::History;
+use super::super::measured::MeasuredHistory;
 use super::super::number::Number;
 use super::{
     ENDS, ERRORS, FLAWS, Pattern, RecordKind, WHATS, bytes_of, ends_of, flaw_of, missing_of,
@@ -37,11 +37,11 @@ impl Pattern {
     pub(in crate::judge::known) fn numbered(
         self,
         observed: &Observation,
-        history: &History<'_, '_>,
+        measured: &MeasuredHistory<'_, '_>,
         at: usize,
     ) -> Vec<Self> {
-        type Place = fn(&mut Pattern) -> &mut Option<Number>;
-        let places: [(Option<usize>, Place); 3] = [
+        type Field = fn(&mut Pattern) -> &mut Option<Number>;
+        let places: [(Option<usize>, Field); 3] = [
             (bytes_of(observed), |pattern| &mut pattern.bytes),
             (missing_of(observed), |pattern| &mut pattern.missing),
             (repeated_of(observed), |pattern| &mut pattern.repeated),
@@ -57,7 +57,7 @@ impl Pattern {
             *place(&mut pattern) = Some(number);
             pattern
         };
-        let sums = Number::all_that_are(number, history, at);
+        let sums = Number::all_that_are(number, measured, at);
         sums.into_iter().map(with).collect()
     }
 }

@@ -1,0 +1,368 @@
+//! A scenario as cells of six bytes: one for how the case is set up, one for each step. A cell that is added, taken away or
+//! changed is a step that is added, taken away or changed, and nothing else moves.
+
+use std::num::NonZeroUsize;
+
+use arbitrary::{Arbitrary, Unstructured};
+
+use super::codec::{Vocabulary, setting, setting_of};
+use super::{FuzzTarget, multi_block};
+use crate::scenario::{
+    Id, PeerAction, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets, Step, Variant,
+    Version, WriteSource, leave_out_what_cannot_stand,
+};
+
+/// What stands for one step, or for how the case is set up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Arbitrary)]
+pub struct Op {
+    /// Which step: its place in the target's vocabulary, counted round and round.
+    pub kind: u8,
+    /// What else is said of the step, bit by bit.
+    pub flags: u8,
+    /// Its first number.
+    pub a: u16,
+    /// Its second one.
+    pub b: u16,
+}
+
+impl Op {
+    /// How many bytes it takes.
+    pub const LEN: usize = 6;
+
+    /// Its bytes, from which [`Arbitrary`] makes it again.
+    pub fn bytes(self) -> [u8; Self::LEN] {
+        let ([a0, a1], [b0, b1]) = (self.a.to_le_bytes(), self.b.to_le_bytes());
+        [self.kind, self.flags, a0, a1, b0, b1]
+    }
+}
+
+/// The cells of an input.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Program {
+    /// How the case is set up.
+    pub setting: Op,
+    /// What is done, in order.
+    pub steps: Vec<Op>,
+}
+
+/// How much a case of a target does at most: more would make an input slow, and hardly find more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Steps behind the handshake.
+    pub(super) steps: usize,
+    /// Bytes that all writes together offer, and as many that the peer writes.
+    bytes: usize,
+    /// How often all steps together write.
+    times: usize,
+}
+
+impl Bounds {
+    /// Sequences of every kind: four full records and a long row of small ones.
+    const WIDE: Self = Self {
+        steps: 48,
+        bytes: 64 << 10,
+        times: 96,
+    };
+
+    /// What a write and its retries need. It is for this target that speed counts most.
+    const NARROW: Self = Self {
+        steps: 16,
+        times: 12,
+        ..Self::WIDE
+    };
+
+    pub(super) fn of(target: FuzzTarget) -> Self {
+        match target {
+            FuzzTarget::WriteRetry => Self::NARROW,
+            FuzzTarget::WriteSequence | FuzzTarget::WireInbound | FuzzTarget::ScenarioFile => {
+                Self::WIDE
+            }
+        }
+    }
+
+    /// Makes less of writes, of the peer's too, that would be too much for one case.
+    fn keep(self, steps: &mut [Step]) {
+        let (mut bytes, mut times) = (self.bytes, self.times);
+        let mut of_peer = self.bytes;
+        for step in steps {
+            match step {
+                Step::Write(write) => {
+                    write.times = write.times.min(times.try_into().unwrap_or(write.times));
+                    if let WriteSource::Pattern(len) = &mut write.source {
+                        *len = (*len).min(bytes / write.times.get());
+                    }
+                    times = times.saturating_sub(write.times.get()).max(1);
+                    bytes -= write.bytes();
+                }
+                Step::Peer(PeerAction::Write(len)) => {
+                    *len = (*len).min(of_peer.try_into().unwrap_or(NonZeroUsize::MIN));
+                    of_peer = of_peer.saturating_sub(len.get());
+                }
+                // A longer retry offers new bytes.
+                Step::Retry(retry) => {
+                    if let Some(len) = &mut retry.len {
+                        *len = (*len).min(self.bytes);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl<'a> Arbitrary<'a> for Program {
+    fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let setting = Op::arbitrary(input)?;
+        let mut steps = Vec::new();
+        // What is left of a cell that was cut off is filled up with zeros.
+        while !input.is_empty() && steps.len() < Bounds::WIDE.steps {
+            steps.push(Op::arbitrary(input)?);
+        }
+        Ok(Self { setting, steps })
+    }
+}
+
+/// Why a scenario cannot be told in the cells of a target.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotEncodable {
+    /// The target reads no cells.
+    #[error("{} reads no cells", .0.name())]
+    NoCells(FuzzTarget),
+    /// It has no word for this step, or no number so large.
+    #[error("step {0}, which the target has no cell for")]
+    Step(usize),
+    /// It has no word for how the case is set up.
+    #[error("{0}, which the target has no cell for")]
+    Setting(String),
+    /// There are more steps than a case of the fuzzer has.
+    #[error("{steps} steps, more than {most}")]
+    TooLong {
+        /// So many it has.
+        steps: usize,
+        /// So many it may have.
+        most: usize,
+    },
+    /// The cells come to something else: what is too much for the fuzzer is made less.
+    #[error("it writes more than the fuzzer does in a case")]
+    TooMuch,
+}
+
+impl Program {
+    /// The bytes of the cells.
+    pub fn bytes(&self) -> Vec<u8> {
+        let ops = std::iter::once(&self.setting).chain(&self.steps);
+        ops.flat_map(|op| op.bytes()).collect()
+    }
+
+    /// The scenario that the cells tell and the one variant to run it in, in the words of `target`; nothing if it
+    /// does not write at all, or the target reads no cells. A step that cannot stand where it does is left out.
+    pub fn case(&self, target: FuzzTarget) -> Option<(Scenario, Variant)> {
+        let vocabulary = Vocabulary::of(target)?;
+        let setting = setting(target, self.setting);
+        let variant = setting.variant;
+        let mut steps = Vec::with_capacity(self.steps.len() + 1);
+        if setting.handshakes {
+            steps.push(Step::Handshake);
+        }
+        let bounds = Bounds::of(target);
+        let ops = self.steps.iter().take(bounds.steps);
+        steps.extend(ops.filter_map(|&op| vocabulary.step(op)));
+        bounds.keep(&mut steps);
+        let id = format!("fuzz/{}", target.family());
+        let mut scenario = Scenario {
+            id: Id::new(&id)?,
+            title: format!("Made up by the fuzz target {}", target.name()),
+            clauses: Vec::new(),
+            links: Vec::new(),
+            versions: vec![variant.version],
+            roles: vec![variant.role],
+            transports: vec![variant.transport],
+            cipher: setting.cipher,
+            key_exchange: setting.key_exchange,
+            role_state: RoleState::Set,
+            peer_renegotiation: setting.peer_renegotiation,
+            session_tickets: setting.session_tickets,
+            steps,
+        };
+        multi_block::keep_clear(&mut scenario);
+        leave_out_what_cannot_stand(&mut scenario);
+        // Without effect otherwise, and so not to be said.
+        if !scenario.steps.contains(&Step::Renegotiate) {
+            scenario.peer_renegotiation = PeerRenegotiation::Allow;
+        }
+        if (variant.version, variant.role) != (Version::Tls13, Role::Server) {
+            scenario.session_tickets = SessionTickets::None;
+        }
+        let writes = |step: &Step| matches!(step, Step::Write(_));
+        scenario
+            .steps
+            .iter()
+            .any(writes)
+            .then_some((scenario, variant))
+    }
+
+    /// The cells that tell this scenario in this variant, with the cheapest way to agree on keys.
+    ///
+    /// # Errors
+    /// [`NotEncodable`], if the target has no cells for it.
+    pub fn of(
+        target: FuzzTarget,
+        scenario: &Scenario,
+        variant: Variant,
+    ) -> Result<Self, NotEncodable> {
+        let vocabulary = Vocabulary::of(target).ok_or(NotEncodable::NoCells(target))?;
+        let handshakes = scenario.steps.first() == Some(&Step::Handshake);
+        let steps = &scenario.steps[usize::from(handshakes)..];
+        let most = Bounds::of(target).steps;
+        if steps.len() > most {
+            let steps = steps.len();
+            return Err(NotEncodable::TooLong { steps, most });
+        }
+        let place = |index| index + 1 + usize::from(handshakes);
+        let ops = steps.iter().enumerate().map(|(index, step)| {
+            vocabulary
+                .op(step)
+                .ok_or_else(|| NotEncodable::Step(place(index)))
+        });
+        let program = Self {
+            setting: setting_of(target, scenario, variant, handshakes)?,
+            steps: ops.collect::<Result<_, _>>()?,
+        };
+        let told = program.case(target).ok_or(NotEncodable::TooMuch)?.0;
+        let same = told.steps.len() == scenario.steps.len()
+            && told
+                .steps
+                .iter()
+                .zip(&scenario.steps)
+                .all(|(a, b)| is_same(a, b));
+        match same {
+            true => Ok(program),
+            false => Err(NotEncodable::TooMuch),
+        }
+    }
+}
+
+/// Whether both do the same, whatever bytes are written.
+fn is_same(a: &Step, b: &Step) -> bool {
+    match (a, b) {
+        (Step::Write(a), Step::Write(b)) => {
+            (a.function, a.times, length(&a.source)) == (b.function, b.times, length(&b.source))
+        }
+        (a, b) => a == b,
+    }
+}
+
+/// How much is written, and whether that is a number of bytes at all.
+fn length(source: &WriteSource) -> Result<usize, &WriteSource> {
+    match source {
+        WriteSource::Pattern(len) => Ok(*len),
+        WriteSource::Literal(bytes) => Ok(bytes.len()),
+        other => Err(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+
+    use super::*;
+    use crate::scenario::{Corpus, Variant, stands};
+
+    const OF_CELLS: [FuzzTarget; 3] = [
+        FuzzTarget::WriteRetry,
+        FuzzTarget::WriteSequence,
+        FuzzTarget::WireInbound,
+    ];
+
+    fn random_program(random: &mut Rng) -> Program {
+        let mut bytes = vec![0; random.usize(..400)];
+        random.fill(&mut bytes);
+        Program::arbitrary(&mut Unstructured::new(&bytes)).expect("any bytes are a program")
+    }
+
+    #[test]
+    fn whatever_the_bytes_are_every_step_stands_where_it_can() {
+        let mut random = Rng::with_seed(1);
+        let mut cases = 0;
+        for _ in 0..20_000 {
+            let program = random_program(&mut random);
+            for target in OF_CELLS {
+                let Some((scenario, variant)) = program.case(target) else {
+                    continue;
+                };
+                cases += 1;
+                assert!(stands(&scenario), "{:?}", scenario.steps);
+                assert!(scenario.variants().eq([variant]));
+                let written: usize = scenario.steps.iter().map(written).sum();
+                let bounds = Bounds::of(target);
+                assert!(written <= bounds.bytes, "{:?}", scenario.steps);
+                let of_peer: usize = scenario.steps.iter().map(written_by_peer).sum();
+                assert!(
+                    of_peer <= bounds.bytes + bounds.steps,
+                    "{:?}",
+                    scenario.steps
+                );
+            }
+        }
+        assert!(cases > 20_000, "{cases}");
+    }
+
+    fn written(step: &Step) -> usize {
+        match step {
+            Step::Write(write) => write.bytes(),
+            _ => 0,
+        }
+    }
+
+    fn written_by_peer(step: &Step) -> usize {
+        match step {
+            Step::Peer(PeerAction::Write(bytes)) => bytes.get(),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn the_cells_of_a_scenario_tell_it_again() {
+        let corpus = Corpus::built_in().expect("the library");
+        let mut told = 0;
+        let cases = |scenario| Scenario::variants(scenario).collect::<Vec<Variant>>();
+        for scenario in corpus.scenarios() {
+            for (variant, target) in cases(scenario)
+                .into_iter()
+                .flat_map(|variant| OF_CELLS.map(|target| (variant, target)))
+            {
+                let Ok(program) = Program::of(target, scenario, variant) else {
+                    continue;
+                };
+                told += 1;
+                let (again, in_variant) = program.case(target).expect("a case");
+                assert_eq!(in_variant, variant);
+                let same = again
+                    .steps
+                    .iter()
+                    .zip(&scenario.steps)
+                    .all(|(a, b)| is_same(a, b));
+                assert!(same, "{}: {:?}", scenario.id, again.steps);
+            }
+        }
+        assert!(told > 1000, "{told}");
+    }
+
+    #[test]
+    fn most_scenarios_can_be_told_as_a_sequence() {
+        let corpus = Corpus::built_in().expect("the library");
+        let told = |scenario: &&Scenario| {
+            let mut variants = scenario.variants();
+            variants
+                .any(|variant| Program::of(FuzzTarget::WriteSequence, scenario, variant).is_ok())
+        };
+        let scenarios = corpus.scenarios();
+        let number = scenarios.iter().filter(told).count();
+        assert!(
+            number * 10 >= scenarios.len() * 8,
+            "{number} of {}",
+            scenarios.len()
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! What is known to end a library's process, and with it the fuzzer's, in which the library runs: such a case is not run
+//! on that library, or no run would ever get past it. A process of its own, as of `run` and of `replay`, survives it.
+//!
+//! Which cases these are the known issues say: those that break `call.returns` with a crash. Whether their triggers will hold is
+//! asked before the case is run, of the history that it has at worst: each call succeeds and sends nothing, and a transport that
+//! may fail does so in each call.
+
+use crate::judge::known::{KnownIssues, Library};
+use crate::judge::monitor::History;
+use crate::scenario::{PeerAction, Retry, Scenario, Step, Variant, Write, WriteSource};
+use crate::trace::{
+    Argument, Asked, Attempt, Call, Entry, Interface, Outcome, Setting, Trace, Verb,
+};
+use crate::transport::{Errno, FlowStats, Refusal, Traffic};
+
+/// Whether the library may end the process in this case. More is passed over than what really does, as it depends on how
+/// much the transport takes.
+pub(super) fn is_deadly(
+    known: &KnownIssues,
+    library: Library<'_>,
+    scenario: &Scenario,
+    variant: Variant,
+) -> bool {
+    if !known.may_crash(library) {
+        return false;
+    }
+    let trace = at_worst(scenario, variant);
+    let history = History::of(&trace);
+    history.is_some_and(|history| known.crashes(library, &history))
+}
+
+/// The trace that the case has at worst.
+fn at_worst(scenario: &Scenario, variant: Variant) -> Trace {
+    let mut out = None;
+    let mut last = None;
+    let mut entries = Vec::new();
+    for (number, step) in (1..).zip(&scenario.steps) {
+        match step {
+            Step::Link(link) => {
+                let fails = matches!(link.then, Refusal::Fail(_));
+                out = fails.then_some(link.then);
+            }
+            Step::Peer(PeerAction::Disconnect) => out = Some(Refusal::Fail(Errno::PIPE)),
+            _ => {}
+        }
+        let asked = match step {
+            Step::Write(write) => {
+                let attempt = begun(write);
+                last = Some(attempt);
+                Asked::Write(attempt)
+            }
+            Step::Retry(retry) => match last {
+                Some(attempt) => Asked::Write(repeated(attempt, retry)),
+                None => continue,
+            },
+            step => Asked::Step(step.clone()),
+        };
+        entries.push(Entry {
+            asked,
+            traffic: Some(Traffic {
+                outbound: FlowStats {
+                    refusal: out,
+                    ..FlowStats::default()
+                },
+                ..Traffic::default()
+            }),
+            ..Entry::new(number, String::new(), Outcome::Call(Call::success(1)))
+        });
+    }
+    Trace {
+        setting: Some(Setting::of(scenario, variant, Interface::Libssl)),
+        entries,
+        ..Trace::default()
+    }
+}
+
+fn begun(write: &Write) -> Attempt {
+    let argument = match &write.source {
+        WriteSource::Pattern(len) => Argument::Bytes(*len),
+        WriteSource::Literal(bytes) => Argument::Bytes(bytes.len()),
+        WriteSource::Negative(len) => Argument::Negative(*len),
+        WriteSource::Rest | WriteSource::Null => Argument::Null,
+    };
+    Attempt::first(write.function, argument)
+}
+
+fn repeated(attempt: Attempt, retry: &Retry) -> Attempt {
+    Attempt {
+        verb: Verb::Retry,
+        function: retry.function.unwrap_or(attempt.function),
+        argument: retry.len.map_or(attempt.argument, Argument::Bytes),
+        buffer: retry.buffer,
+        content: retry.content,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::Judge;
+    use crate::scenario::Corpus;
+
+    /// The variants of a scenario of the library in which this library may end the process.
+    fn deadly(library: &str, id: &str) -> bool {
+        let corpus = Corpus::built_in().expect("the library");
+        let scenario = corpus.get(id).expect("a scenario");
+        let known = Judge::built_in().expect("the ledger").known;
+        let library = Library {
+            name: library,
+            version: if library == "openssl-3.6" {
+                "3.6.3"
+            } else {
+                "1.1.1w"
+            },
+        };
+        let mut variants = scenario.variants();
+        variants.any(|variant| is_deadly(&known, library, scenario, variant))
+    }
+
+    #[test]
+    fn what_crashes_in_its_own_process_is_not_run_in_the_fuzzer_s() {
+        for id in [
+            "closing/records-sealed-at-once-interrupted-then-open",
+            "handshake/renegotiation-before-the-first-one-long-write",
+        ] {
+            assert!(deadly("openssl-1.1.1", id), "{id}");
+            assert!(!deadly("openssl-3.6", id), "{id}");
+        }
+    }
+
+    #[test]
+    fn what_comes_close_to_it_is_run() {
+        for id in [
+            "handshake/renegotiation-before-the-first-one",
+            "renegotiation/own-in-mid-write",
+            "closing/interrupted-then-open",
+            "combined/mac-then-encrypt-fatal-alert-in-mid-write",
+        ] {
+            assert!(!deadly("openssl-1.1.1", id), "{id}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What people ask about `SSL_write`, each question with the scenario whose recorded traces answer it:
+//! `fixtures/table.toml`, built into the program.
+//!
+//! ```toml
+//! [[section]]
+//! title = "Retries"
+//!
+//! [[section.question]]
+//! text = "a retry from another buffer"
+//! scenario = "retry/moved-buffer"
+//! asks = { first = "retry 1000 moved" }
+//! ```
+
+use serde::Deserialize;
+
+/// Questions about one matter.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Section {
+    /// The matter, as a heading.
+    pub title: String,
+    /// The questions, in the order of the table.
+    #[serde(rename = "question")]
+    pub questions: Vec<Question>,
+}
+
+/// One question, and where its answer stands.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// The question, on one line.
+    pub text: String,
+    /// The id of the scenario that shows it.
+    pub scenario: String,
+    /// What of its traces is the answer.
+    pub asks: Query,
+}
+
+/// What of a trace is the answer. Actions are named as a trace tells them, such as `retry 1000 moved`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Query {
+    /// What comes of this action when it is first done.
+    First(String),
+    /// What comes of it when it is done for the second time.
+    Second(String),
+    /// What comes in the end of this `write …`: of its last retry, or of itself if it has none.
+    End(String),
+    /// What stands in the error queue after this action when it is first done.
+    Queue(String),
+    /// During which action a record that begins like this goes out first.
+    Sends(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(rename = "section")]
+    sections: Vec<Section>,
+}
+
+static TEXT: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../fixtures/table.toml"
+));
+
+/// The questions that are built into this program.
+///
+/// # Errors
+/// `fixtures/table.toml` is not of this form: where, and how.
+pub fn questions() -> Result<Vec<Section>, toml::de::Error> {
+    let File { sections } = toml::from_str(TEXT)?;
+    Ok(sections)
+}

@@ -1,0 +1,172 @@
+//! What the peer does on the stage, between the calls of the library under test or, where the transport
+//! waits, in the middle of one; and how the transport vanishes with it.
+
+use std::cell::{Cell, RefCell, RefMut};
+
+use super::action::Action;
+use super::{Phase, Runner};
+use crate::peer::{End, Peer, SavedErrorState};
+use crate::scenario::{PeerAction, Step};
+use crate::trace::{Content, Outcome, Pattern, PeerEnd, PeerReport, Shown};
+use crate::transport::{Inbound, Outbound, Responder};
+
+/// What the peer does in the middle of a call, in words.
+const MEANWHILE: &str = "peer, meanwhile";
+
+/// The peer, and what it has read in the middle of a call.
+#[derive(Debug)]
+pub(super) struct PeerDriver {
+    peer: RefCell<Peer>,
+    heard: RefCell<Heard>,
+    /// It has come to an end in the middle of a call: it does nothing more of its own accord.
+    over: Cell<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    bytes: Vec<u8>,
+    /// How it ended, if there is more to say than that it is done.
+    end: Option<End>,
+}
+
+impl PeerDriver {
+    pub(super) fn new(peer: Peer) -> Self {
+        Self {
+            peer: RefCell::new(peer),
+            heard: RefCell::default(),
+            over: Cell::new(false),
+        }
+    }
+
+    pub(super) fn peer(&self) -> RefMut<'_, Peer> {
+        self.peer.borrow_mut()
+    }
+
+    /// Whether the peer has completed a handshake.
+    pub(super) fn is_established(&self) -> bool {
+        self.peer().is_established()
+    }
+}
+
+impl Responder for PeerDriver {
+    fn act(&self) {
+        if self.over.get() {
+            return;
+        }
+        let _call = SavedErrorState::new();
+        let (mut peer, mut heard) = (self.peer(), self.heard.borrow_mut());
+        let end = match peer.is_established() {
+            true => peer.read(|part| heard.bytes.extend_from_slice(part)),
+            false => peer.handshake(),
+        };
+        if !matches!(end, End::Idle | End::Done) {
+            heard.end = Some(end);
+            self.over.set(true);
+        }
+    }
+}
+
+impl Runner<'_> {
+    /// Tells what the transport and the peer did in the middle of the call that was told last.
+    pub(super) fn tell_meanwhile(&mut self) {
+        for note in self.transport.take_notes() {
+            self.note(Action::other("transport"), Outcome::Nothing(note));
+        }
+        let Heard { bytes, end } = self.peer_driver.heard.take();
+        let read = (!bytes.is_empty()).then(|| self.stream.see(&bytes));
+        if read.is_some() || end.is_some() {
+            let report = report(read, end.unwrap_or(End::Done));
+            self.note(Action::other(MEANWHILE), Outcome::Peer(report));
+        }
+    }
+
+    /// The peer does what is to be done before the library under test can go on.
+    pub(super) fn peer_goes_on(&mut self) {
+        let action = match self.peer_driver.is_established() {
+            true => PeerAction::Read,
+            false => PeerAction::Handshake,
+        };
+        self.peer_acts(&action);
+    }
+
+    pub(super) fn peer_acts(&mut self, action: &PeerAction) {
+        self.watch.enters(Phase::Peer);
+        let from = self.transport.mark();
+        let mut read = None;
+        let mut nothing = None;
+        let end = match action {
+            PeerAction::Read => {
+                let expected = self.stream.accepted().saturating_sub(self.stream.seen());
+                let mut bytes = Vec::with_capacity(expected);
+                let end = self
+                    .peer_driver
+                    .peer()
+                    .read(|part| bytes.extend_from_slice(part));
+                read = Some(self.stream.see(&bytes));
+                end
+            }
+            PeerAction::Write(len) => self.peer_writes(len.get()),
+            PeerAction::Handshake if self.peer_driver.is_established() => self
+                .peer_driver
+                .peer()
+                .renegotiation()
+                .unwrap_or_else(|reason| {
+                    nothing = Some(reason);
+                    End::Done
+                }),
+            PeerAction::Handshake => self.peer_driver.peer().handshake(),
+            PeerAction::KeyUpdate(request) => self.peer_driver.peer().key_update(*request),
+            PeerAction::Renegotiate => self.peer_driver.peer().renegotiate(),
+            PeerAction::CloseNotify => self.peer_driver.peer().close_notify(),
+            PeerAction::FatalAlert => self.peer_driver.peer().fatal_alert(),
+            PeerAction::SessionTicket => self.peer_driver.peer().session_ticket(),
+            PeerAction::Raw(bytes) => {
+                self.transport.peer_write(bytes);
+                End::Done
+            }
+            PeerAction::Disconnect => {
+                self.vanish();
+                End::Done
+            }
+        };
+        let end = match (action, end) {
+            (
+                PeerAction::Write(_) | PeerAction::CloseNotify | PeerAction::SessionTicket,
+                End::Idle,
+            ) => End::Failed(vec!["it would block".to_owned()]),
+            (_, end) => end,
+        };
+        self.watch.enters(Phase::Script);
+        let outcome = match nothing {
+            Some(reason) => Outcome::Nothing(reason.to_string()),
+            None => Outcome::Peer(report(read, end)),
+        };
+        let action = Action::step(Step::Peer(action.clone()));
+        self.push(action, outcome, from, Shown::Records);
+    }
+
+    fn peer_writes(&mut self, len: usize) -> End {
+        let bytes = Pattern::Peer.bytes(self.peer_stream.accepted(), len);
+        let end = self.peer_driver.peer().write(&bytes);
+        if end == End::Done {
+            self.peer_stream.offer(&bytes);
+            self.peer_stream.accept(len);
+        }
+        end
+    }
+
+    fn vanish(&mut self) {
+        self.transport.set_outbound(Outbound::CUT_OFF);
+        self.transport.set_inbound(Inbound::CUT_OFF);
+    }
+}
+
+/// What the peer read, if it was to read, and how that ended.
+pub(super) fn report(read: Option<Content>, end: End) -> PeerReport {
+    let end = match end {
+        End::Idle | End::Done => None,
+        End::CloseNotify => Some(PeerEnd::CloseNotify),
+        End::Failed(reasons) => Some(PeerEnd::Failed(reasons)),
+    };
+    PeerReport { read, end }
+}

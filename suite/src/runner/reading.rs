@@ -1,0 +1,398 @@
+//! The end of a case: the wire is read, and each entry is told which records went over it meanwhile.
+
+use super::{FREE, Phase, Runner, RunnerError, never_opened};
+use crate::backend::Unsupported;
+use crate::peer::PeerSetup;
+use crate::scenario::{PeerAction, Role, Scenario, Step};
+use crate::trace::{
+    self, Asked, Body, Entry, ErrorClass, Outcome, Portion, RecordSeen, Shown, Trace,
+};
+use crate::transport::{Direction, Mark, Tap};
+use crate::wire;
+
+impl Runner<'_> {
+    /// Reads the wire, and makes the trace of the case.
+    pub(super) fn into_trace(self, scenario: &Scenario) -> Result<Trace, RunnerError> {
+        self.watch.enters(Phase::WireReader);
+        let key_log = wire::KeyLog::parse(&self.peer_driver.peer().key_log())?;
+        let (library, peer) = match self.setting.variant.role {
+            Role::Client => (wire::Sender::Client, wire::Sender::Server),
+            Role::Server => (wire::Sender::Server, wire::Sender::Client),
+        };
+        let (mut view, agreement) = self.transport.with_tap(|tap| {
+            let runs = runs(tap).map(|(direction, bytes)| match direction {
+                Direction::Out => (library, bytes),
+                Direction::In => (peer, bytes),
+            });
+            wire::read_agreed(runs, &key_log)
+        });
+        let not_negotiated = self.not_negotiated(agreement, &view);
+        let mut view = (
+            std::mem::take(&mut view[library]),
+            std::mem::take(&mut view[peer]),
+        );
+        self.watch.enters(Phase::Trace);
+        // A library that was misled in the handshake comes to keys that nobody else has.
+        let renegotiates = |step: &Step| {
+            matches!(
+                step,
+                Step::Renegotiate | Step::Peer(PeerAction::Renegotiate)
+            )
+        };
+        let shakes_hands =
+            !self.peer_driver.is_established() || scenario.steps.iter().any(renegotiates);
+        if self.peer_bytes_altered && shakes_hands {
+            let from = match self.peer_driver.is_established() {
+                true => first_with_keys_of_a_later_handshake(&view.0),
+                false => 0,
+            };
+            without_unknown_keys(&mut view.0[from..]);
+        }
+        let mut entries = match self.setting.variant.transport.is_of_the_system() {
+            true => without_what_the_system_decides(self.entries, &scenario.steps),
+            false => self.entries,
+        };
+        let out: Vec<_> = entries
+            .iter()
+            .map(|e| (e.from.outbound, e.to.outbound))
+            .collect();
+        let inbound: Vec<_> = entries
+            .iter()
+            .map(|e| (e.from.inbound, e.to.inbound))
+            .collect();
+        let version = self.setting.variant.version;
+        let mut from = 0;
+        let taken = entries.iter().map(|entry| {
+            let to = entry.taken_to.max(from);
+            (std::mem::replace(&mut from, to), to)
+        });
+        let taken: Vec<_> = taken.collect();
+        let (sent, peer_sent, taken) = self.transport.with_tap(|tap| {
+            let (mine, theirs) = (self.stream.from_start(), self.peer_stream.from_start());
+            (
+                trace::assign(&view.0, version, mine, &tap.outbound, &out),
+                trace::assign(&view.1, version, theirs.clone(), &tap.inbound, &inbound),
+                trace::assign(&view.1, version, theirs, &tap.inbound, &taken),
+            )
+        });
+        let records = sent.into_iter().zip(peer_sent).zip(taken);
+        for (entry, ((sent, mut peer_sent), mut taken)) in entries.iter_mut().zip(records) {
+            let is_raw = matches!(entry.asked.step(), Some(Step::Peer(PeerAction::Raw(_))));
+            if shakes_hands && !is_raw {
+                without_lengths_of_handshakes(&mut peer_sent);
+                without_lengths_of_handshakes(&mut taken);
+            }
+            if entry.wire == Shown::Records {
+                taken.retain(|record| matches!(record.portion, Portion::Whole | Portion::Last));
+                entry.sent = sent;
+                entry.peer_sent = peer_sent;
+                entry.taken = taken;
+            }
+        }
+        self.watch.enters(Phase::Setup);
+        self.watch.about_to(self.step, FREE, &Asked::Nothing);
+        match self.watch.frees() {
+            true => drop(self.endpoint),
+            false => std::mem::forget(self.endpoint),
+        }
+        Ok(match not_negotiated {
+            Some(unsupported) => never_opened(self.setting, unsupported),
+            None => Trace {
+                setting: Some(self.setting),
+                entries,
+                ..Trace::default()
+            },
+        })
+    }
+}
+
+impl Runner<'_> {
+    /// Why nothing can be said of a library that could not be restricted to the version and the cipher of the case, if the
+    /// two ends came to others, or refused each other for want of one that both have. A handshake that fails for another
+    /// reason is judged as any other.
+    fn not_negotiated(
+        &self,
+        agreement: Option<wire::Agreement>,
+        view: &wire::View,
+    ) -> Option<Unsupported> {
+        let why = self.endpoint.unrestricted()?;
+        let PeerSetup {
+            version, cipher, ..
+        } = self.peer_setup;
+        let came_to_it = match agreement {
+            Some(agreed) => {
+                agreed.version == version.number()
+                    && self.peer_setup.suites().contains(&agreed.suite)
+            }
+            // An alert about bytes that the scenario put there says nothing of what the two ends have in common.
+            None => {
+                let mut records = view.client.iter().chain(&view.server);
+                self.entries.iter().any(interferes) || !records.any(refuses)
+            }
+        };
+        let has_ended = self.entries.iter().any(|entry| entry.result.is_end());
+        if came_to_it || has_ended {
+            return None;
+        }
+        Some(Unsupported::new(format!(
+            "{} with {}: {why}, and the handshake with a peer that has nothing else did not negotiate it",
+            version.as_str(),
+            cipher.as_str()
+        )))
+    }
+}
+
+/// Whether the scenario sent or changed something of the peer's in this entry, be it an alert.
+fn interferes(entry: &Entry) -> bool {
+    matches!(
+        entry.asked.step(),
+        Some(Step::Wire(_) | Step::Peer(PeerAction::Raw(_) | PeerAction::FatalAlert))
+    )
+}
+
+/// Whether this is an alert of one end that has no version or cipher in common with the other (RFC 8446, section 6.2).
+fn refuses(record: &wire::Record) -> bool {
+    use wire::AlertDescription::{HandshakeFailure, InsufficientSecurity, ProtocolVersion};
+
+    let alert = record.fragment().and_then(wire::Fragment::alert);
+    alert.is_some_and(|alert| {
+        matches!(
+            alert.description,
+            HandshakeFailure | InsufficientSecurity | ProtocolVersion
+        )
+    })
+}
+
+/// The place of the first record under keys of another handshake than the first, if there is one; of none, if not. Until its
+/// sender's change_cipher_spec, which goes out under the keys of the first, those hold (RFC 5246, section 7.1).
+fn first_with_keys_of_a_later_handshake(records: &[wire::Record]) -> usize {
+    let changes = |record: &wire::Record| match &record.content {
+        wire::RecordContent::Opened(fragment) => {
+            fragment.content_type == wire::ContentType::ChangeCipherSpec
+        }
+        _ => false,
+    };
+    let change = records.iter().position(changes);
+    change.map_or(records.len(), |change| change + 1)
+}
+
+/// Records that do not open are those of a handshake that was never finished: their keys are not the
+/// peer's, and their lengths differ from run to run.
+fn without_unknown_keys(records: &mut [wire::Record]) {
+    for record in records {
+        if record.content == wire::RecordContent::Unopened {
+            record.content = wire::RecordContent::NoKey;
+        }
+    }
+}
+
+/// What cannot be told apart may be messages of a handshake, whose lengths differ from run to run.
+fn without_lengths_of_handshakes(records: &mut [RecordSeen]) {
+    for record in records {
+        if matches!(record.body, Body::Garbage | Body::After) {
+            record.now = None;
+        }
+    }
+}
+
+/// How many bytes a socket takes, and hence how often a write is repeated, differs between systems. So the
+/// repetitions of a step `finish` that block are not told, and what a call that blocks has sent is told
+/// with the next one that gets further; never, if none does.
+fn without_what_the_system_decides(entries: Vec<Entry>, steps: &[Step]) -> Vec<Entry> {
+    let finishes = |step: usize| step.checked_sub(1).and_then(|index| steps.get(index));
+    let mut told = Vec::with_capacity(entries.len());
+    // Where what has not been told yet begins, and the call that is told when it gets further.
+    let mut untold: Option<usize> = None;
+    let mut left_out: Option<Entry> = None;
+    for mut entry in entries {
+        let begin = untold.unwrap_or(entry.from.outbound);
+        match &entry.result {
+            Outcome::Call(call) if call.error == ErrorClass::WantWrite => {
+                untold = Some(begin);
+                if finishes(entry.step) == Some(&Step::Finish) {
+                    left_out.get_or_insert(entry);
+                    continue;
+                }
+            }
+            // A call that fails for good may have sent anything, or nothing.
+            Outcome::Call(call) if untold.is_none() || is_done_or_waits(call.error) => {
+                untold = None;
+            }
+            _ => {}
+        }
+        if let (Outcome::Call(_), Some(first)) = (&entry.result, left_out.take()) {
+            // Whether the first attempt went through at once is the system's business too.
+            entry.action = first.action;
+            entry.asked = first.asked;
+        }
+        if untold.is_some() {
+            entry.to.outbound = begin;
+        }
+        entry.from.outbound = begin;
+        told.push(entry);
+    }
+    told
+}
+
+/// Whether a call with this class has sent all that it had to send.
+fn is_done_or_waits(error: ErrorClass) -> bool {
+    matches!(error, ErrorClass::None | ErrorClass::WantRead)
+}
+
+/// The bytes of each run, in the order of the wire.
+fn runs(tap: &Tap) -> impl Iterator<Item = (Direction, &[u8])> {
+    let mut at = Mark::default();
+    tap.runs.iter().map(move |&(direction, length)| {
+        let (all, position) = match direction {
+            Direction::Out => (&tap.outbound, &mut at.outbound),
+            Direction::In => (&tap.inbound, &mut at.inbound),
+        };
+        let bytes = &all[*position..*position + length];
+        *position += length;
+        (direction, bytes)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Call;
+
+    /// A call in this step, with the bytes that had gone out when it ended.
+    fn call(step: usize, action: &str, error: ErrorClass, to: usize) -> Entry {
+        let call = match error {
+            ErrorClass::None => Call::success(300),
+            error => Call::failure(error),
+        };
+        let mut entry = Entry::new(step, action.to_owned(), Outcome::Call(call));
+        entry.to.outbound = to;
+        entry
+    }
+
+    fn told(mut entries: Vec<Entry>) -> Vec<(usize, String, usize, usize)> {
+        let mut from = 0;
+        for entry in &mut entries {
+            entry.from.outbound = std::mem::replace(&mut from, entry.to.outbound);
+        }
+        let steps = [Step::Renegotiate, Step::Finish];
+        let told = without_what_the_system_decides(entries, &steps);
+        let told = told.into_iter();
+        told.map(|e| (e.step, e.action, e.from.outbound, e.to.outbound))
+            .collect()
+    }
+
+    fn record(content: wire::RecordContent) -> wire::Record {
+        wire::Record {
+            start: 0,
+            header: None,
+            received: 0,
+            content,
+            nonce: wire::Nonce::New,
+        }
+    }
+
+    fn fragment(content_type: wire::ContentType) -> wire::Fragment {
+        wire::Fragment {
+            content_type,
+            plaintext: vec![1],
+            padding: 0,
+            messages: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_keys_of_a_later_handshake_begin_behind_its_change_cipher_spec() {
+        let change = || fragment(wire::ContentType::ChangeCipherSpec);
+        let data = || fragment(wire::ContentType::ApplicationData);
+        let mut records = vec![
+            record(wire::RecordContent::Plain(change())),
+            record(wire::RecordContent::Opened(data())),
+            record(wire::RecordContent::Unopened),
+        ];
+        assert_eq!(first_with_keys_of_a_later_handshake(&records), 3);
+        records.insert(2, record(wire::RecordContent::Opened(change())));
+        assert_eq!(first_with_keys_of_a_later_handshake(&records), 3);
+        records.push(record(wire::RecordContent::Unopened));
+        without_unknown_keys(&mut records[3..]);
+        assert_eq!(records[3].content, wire::RecordContent::NoKey);
+    }
+
+    #[test]
+    fn how_often_a_socket_blocks_and_how_much_it_takes_is_not_told() {
+        use ErrorClass::{None, WantWrite};
+
+        let many = told(vec![
+            call(1, "write", WantWrite, 80),
+            call(2, "retry", WantWrite, 160),
+            call(2, "retry", WantWrite, 240),
+            call(2, "retry", None, 300),
+        ]);
+        let few = told(vec![
+            call(1, "write", WantWrite, 200),
+            call(2, "retry", None, 300),
+        ]);
+        assert_eq!(many, few);
+        let [blocked, done] = &many[..] else {
+            panic!("{many:?}");
+        };
+        assert_eq!(*blocked, (1, "write".to_owned(), 0, 0));
+        assert_eq!(*done, (2, "retry".to_owned(), 0, 300));
+    }
+
+    #[test]
+    fn of_records_under_keys_that_nobody_else_has_no_length_is_told() {
+        let record = |content| wire::Record {
+            start: 0,
+            header: None,
+            received: 28,
+            content,
+            nonce: wire::Nonce::default(),
+        };
+        let mut records = [wire::RecordContent::Unopened, wire::RecordContent::Garbage].map(record);
+        without_unknown_keys(&mut records);
+        let contents = records.map(|record| record.content);
+        assert_eq!(
+            contents,
+            [wire::RecordContent::NoKey, wire::RecordContent::Garbage]
+        );
+    }
+
+    #[test]
+    fn of_what_may_be_a_handshake_no_length_is_told() {
+        let record = |body| RecordSeen {
+            body,
+            portion: Portion::Whole,
+            now: Some(736),
+            so_far: None,
+            flaws: Vec::new(),
+        };
+        let mut records = [Body::Garbage, Body::After].map(record);
+        without_lengths_of_handshakes(&mut records);
+        let told = records.map(|record| record.to_string());
+        assert_eq!(told[0], "bytes that are no record");
+        assert_eq!(told[1], "bytes behind a record that does not open");
+    }
+
+    #[test]
+    fn whether_the_rest_of_a_write_blocks_at_first_is_not_told() {
+        use ErrorClass::{None, WantWrite};
+
+        let at_once = told(vec![call(2, "write 100", None, 300)]);
+        let blocked = told(vec![
+            call(2, "write 100", WantWrite, 100),
+            call(2, "retry 100", None, 300),
+        ]);
+        assert_eq!(at_once, blocked);
+    }
+
+    #[test]
+    fn what_went_before_a_call_failed_for_good_is_not_told() {
+        let entries = |taken| {
+            told(vec![
+                call(1, "write", ErrorClass::WantWrite, taken),
+                call(1, "retry", ErrorClass::Syscall, taken + 10),
+            ])
+        };
+        assert_eq!(entries(80), entries(200));
+    }
+}

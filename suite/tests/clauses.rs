@@ -1,0 +1,169 @@
+//! The manual that is built in: that it is whole, and that what speaks of its clauses speaks of clauses that exist.
+
+use std::collections::BTreeSet;
+
+use writeproof::backend::{Backends, REFERENCE};
+use writeproof::contract::{Binds, Contract, Strength};
+use writeproof::judge::monitor::{monitors, watch};
+use writeproof::runner;
+use writeproof::scenario::{Corpus, TransportKind};
+
+fn manual() -> Contract {
+    Contract::built_in().expect("fixtures/contract is right")
+}
+
+/// Also one that no trace can show: a scenario can be about what the manual leaves open.
+#[test]
+fn every_clause_that_a_scenario_names_exists() {
+    let manual = manual();
+    let corpus = Corpus::built_in().expect("fixtures/scenarios is right");
+    for scenario in corpus.scenarios() {
+        for id in &scenario.clauses {
+            assert!(
+                manual.get(id).is_some(),
+                "{} names {id}, which no page has",
+                scenario.id
+            );
+        }
+    }
+}
+
+#[test]
+fn the_contract_is_not_thin() {
+    let manual = manual();
+    assert!(manual.clauses().len() >= 55, "{}", manual.clauses().len());
+    assert!(manual.observable().count() >= 45);
+    let kinds: BTreeSet<_> = manual
+        .observable()
+        .map(|clause| clause.binds.as_str())
+        .collect();
+    assert_eq!(
+        kinds,
+        BTreeSet::from([Binds::Libssl.as_str(), Binds::All.as_str()])
+    );
+}
+
+#[test]
+fn statements_are_sentences_and_no_two_say_the_same() {
+    let manual = manual();
+    let mut said = BTreeSet::new();
+    for clause in manual.clauses() {
+        let statement = &clause.statement;
+        assert!(statement.ends_with('.'), "{}: {statement}", clause.id);
+        assert!(statement.len() <= 300, "{}: too long to be read", clause.id);
+        assert!(said.insert(statement), "{}: said before", clause.id);
+    }
+}
+
+#[test]
+fn what_can_be_broken_is_told_to_be_kept() {
+    for clause in manual().observable() {
+        let strength = clause.strength;
+        let binding = matches!(strength, Strength::Must | Strength::Should);
+        assert!(binding, "{}: {}", clause.id, strength.as_str());
+        assert!(
+            clause.until.is_none() || clause.until > clause.since,
+            "{}",
+            clause.id
+        );
+    }
+}
+
+/// Each observable clause has one monitor, and each monitor a clause that it can break, for the same libraries.
+#[test]
+fn every_observable_clause_has_exactly_one_monitor() {
+    let manual = manual();
+    let watched: Vec<_> = monitors()
+        .map(|monitor| (monitor.clause, monitor.binds))
+        .collect();
+    for clause in manual.observable() {
+        let binds: Vec<_> = watched
+            .iter()
+            .filter(|(id, _)| *id == clause.id)
+            .map(|(_, binds)| *binds)
+            .collect();
+        assert_eq!(binds, [clause.binds], "{}", clause.id);
+    }
+    let observable: BTreeSet<_> = manual
+        .observable()
+        .map(|clause| clause.id.as_str())
+        .collect();
+    for (id, _) in watched {
+        assert!(
+            observable.contains(id),
+            "{id} is watched, and no page has it"
+        );
+    }
+}
+
+/// The kinds of BIO that a clause speaks of. A memory BIO and a buffering BIO take everything, or as much as
+/// what is behind them; a BIO that waits has nothing to be repeated.
+const KINDS: [(&str, &[TransportKind]); 5] = [
+    (
+        "bio.blocking-returns-when-done",
+        &[TransportKind::Blocking, TransportKind::BlockingSocket],
+    ),
+    (
+        "would-block.want-write",
+        &[
+            TransportKind::Scripted,
+            TransportKind::BioPair,
+            TransportKind::BufferingBio,
+            TransportKind::Socket,
+        ],
+    ),
+    (
+        "would-block.want-read",
+        &[
+            TransportKind::Scripted,
+            TransportKind::MemoryBio,
+            TransportKind::BioPair,
+            TransportKind::BufferingBio,
+            TransportKind::Socket,
+        ],
+    ),
+    (
+        "retry.same-arguments",
+        &[
+            TransportKind::Scripted,
+            TransportKind::MemoryBio,
+            TransportKind::BioPair,
+            TransportKind::BufferingBio,
+            TransportKind::Socket,
+        ],
+    ),
+    ("handshake.transparent", &TransportKind::ALL),
+];
+
+/// The reference alone goes through every clause: none is there for show. What it violates counts as well. A
+/// clause that speaks of BIOs is gone through over each kind that it speaks of.
+#[test]
+fn every_observable_clause_is_exercised_by_the_scenarios() {
+    let manual = manual();
+    let corpus = Corpus::built_in().expect("fixtures/scenarios is right");
+    let reference = Backends::open(REFERENCE)
+        .expect("it is a backend")
+        .expect("it is linked");
+    let mut exercised: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for scenario in corpus.scenarios() {
+        for variant in scenario.variants() {
+            let trace = runner::run(&*reference, scenario, variant).expect("the stage holds");
+            let over = variant.transport.as_str();
+            let clauses = watch(&trace).into_iter();
+            exercised.extend(clauses.map(|(clause, _)| (clause, over)));
+        }
+    }
+    let at_all: BTreeSet<&str> = exercised.iter().map(|(clause, _)| *clause).collect();
+    let never: Vec<_> = manual
+        .observable()
+        .filter(|clause| !at_all.contains(clause.id.as_str()))
+        .map(|clause| &clause.id)
+        .collect();
+    assert!(never.is_empty(), "no scenario exercises {never:?}");
+    let missing: Vec<_> = KINDS
+        .iter()
+        .flat_map(|(clause, kinds)| kinds.iter().map(move |kind| (*clause, kind.as_str())))
+        .filter(|pair| !exercised.contains(pair))
+        .collect();
+    assert!(missing.is_empty(), "no scenario exercises {missing:?}");
+}
