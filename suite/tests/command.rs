@@ -85,7 +85,7 @@ fn a_scenario_of_ones_own_is_run_by_its_path() {
 #[case(&["list", "--format", "json"])]
 #[case(&["table"])]
 #[case(&["table", "--format", "markdown"])]
-#[case(&["manual", "--help"])]
+#[case(&["clauses", "--help"])]
 #[case(&["ledger"])]
 fn asking_is_no_failure(#[case] arguments: &[&str]) {
     assert_exit(&run(arguments), 0);

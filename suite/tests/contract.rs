@@ -90,7 +90,7 @@ fn ledger_file(folder: &TempDir, text: &str) -> PathBuf {
 
 #[test]
 fn the_manual_has_a_line_for_each_clause_and_each_is_put_to_the_test() {
-    let text = writeproof(&["manual"]).with(0).out;
+    let text = writeproof(&["clauses"]).with(0).out;
     let (lines, _) = text
         .split_once("\nWhat no trace can show:\n")
         .expect("clauses that nothing shows");
@@ -124,7 +124,7 @@ fn the_manual_has_a_line_for_each_clause_and_each_is_put_to_the_test() {
 static TOLD: LazyLock<String> = LazyLock::new(|| {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.env(FAULT, BREAKS);
-    command.args(["manual", KEPT, BROKEN, "--backend", "openssl-3.6"]);
+    command.args(["clauses", KEPT, BROKEN, "--backend", "openssl-3.6"]);
     command.args(["--name", "faulty", "--libssl", writeproof_faulty::LIBSSL]);
     answer(&mut command).out
 });
@@ -169,7 +169,7 @@ fn who_breaks_a_clause_is_told_with_the_command_that_shows_it() {
 
 #[test]
 fn the_manual_as_json_has_all_clauses_with_what_became_of_them() {
-    let arguments = ["manual", "--format", "json", "--backend", "openssl-3.6"];
+    let arguments = ["clauses", "--format", "json", "--backend", "openssl-3.6"];
     let document = parsed(&writeproof(&arguments).out);
     assert_eq!(document["schema"], SCHEMA);
     let rows = document["clauses"].as_array().expect("clauses");
@@ -200,7 +200,7 @@ fn the_manual_judges_a_named_library_as_what_it_is(
     #[case] judged_as: &[&str],
     #[case] classes: &[&str],
 ) {
-    let arguments = ["manual", KNOWN_TO_BREAK, "--backend", "openssl-3.6"];
+    let arguments = ["clauses", KNOWN_TO_BREAK, "--backend", "openssl-3.6"];
     let library = ["--libssl", LIBSSL, "--name", "mine"];
     let text = writeproof(&[&arguments, &library[..], judged_as].concat()).out;
     let broken = text
@@ -215,7 +215,7 @@ fn the_manual_judges_a_named_library_as_what_it_is(
 #[case("retry.same-argument", "did you mean \"retry.same-arguments\"?")]
 #[case("no-such-topic.at-all-anywhere", "`writeproof manual` tells all")]
 fn an_unknown_clause_is_refused_with_what_was_meant(#[case] clause: &str, #[case] hint: &str) {
-    let answer = writeproof(&["manual", clause]).with(2);
+    let answer = writeproof(&["clauses", clause]).with(2);
     let wanted = format!("writeproof: there is no clause {clause:?}: ");
     assert!(answer.err.starts_with(&wanted), "{}", answer.err);
     assert!(answer.err.contains(hint), "{}", answer.err);

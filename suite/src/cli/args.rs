@@ -47,7 +47,7 @@ Exit codes: 0 nothing unexpected, 1 something is wrong, differs, crashed or hung
 not be used or tested: no handshake was completed, no case was applicable, or too few were. All of them:
 writeproof --help";
 
-const MANUAL_EXAMPLES: &str = "\
+const CLAUSES_EXAMPLES: &str = "\
 Examples:
   writeproof manual                               a line for each clause
   writeproof manual retry.same-arguments          all of one clause
@@ -166,7 +166,7 @@ pub(super) enum Command {
     ///
     /// Runs everything. With clauses as arguments, tells all of these: what they say, where that is said, who
     /// breaks them and how, with the command that shows it.
-    #[command(after_help = MANUAL_EXAMPLES)]
+    #[command(alias = "manual", after_help = CLAUSES_EXAMPLES)]
     Clauses(ClausesArguments),
     /// Tell what is known of the libraries already, and why; check it, propose entries, or convert a file.
     ///

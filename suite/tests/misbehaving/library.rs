@@ -54,7 +54,7 @@ pub(crate) fn does(name: &str) -> String {
 }
 
 fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/misbehaving")
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
