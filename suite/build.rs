@@ -1,6 +1,5 @@
-//! Puts the scenario files, the clauses of the contract, the ledger and the recorded traces into the program, so that it needs no checkout to
-//! run, and so that a new file is enough to have a scenario run: cargo looks at these folders, and
-//! builds anew whatever reads them when one changes.
+//! Embeds the scenarios, the contract, the known issues and the recorded traces into a release build, so that the program
+//! needs no checkout. A development build reads them from the checkout (`src/data.rs`), so that an edit recompiles nothing.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,14 +9,19 @@ fn main() -> io::Result<()> {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?);
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
     let root = manifest.join("..").canonicalize()?;
-    let scenarios = embed(&root, "fixtures/scenarios", "toml")?;
-    fs::write(out.join("scenarios.rs"), scenarios)?;
-    let contract = embed(&root, "fixtures/contract", "toml")?;
-    fs::write(out.join("contract.rs"), contract)?;
-    let ledger = embed(&root, "fixtures/ledger", "toml")?;
-    fs::write(out.join("ledger.rs"), ledger)?;
-    let snapshots = embed(&root, "snapshots", "snap")?;
-    fs::write(out.join("snapshots.rs"), snapshots)?;
+    println!("cargo::rustc-check-cfg=cfg(embedded_data)");
+    if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        println!("cargo::rustc-cfg=embedded_data");
+        for (folder, ending, name) in [
+            ("fixtures/scenarios", "toml", "scenarios.rs"),
+            ("fixtures/contract", "toml", "contract.rs"),
+            ("fixtures/ledger", "toml", "ledger.rs"),
+            ("fixtures/table.toml", "toml", "table.rs"),
+            ("snapshots", "snap", "snapshots.rs"),
+        ] {
+            fs::write(out.join(name), embed(&root, folder, ending)?)?;
+        }
+    }
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=../Cargo.lock");
     println!(
@@ -56,14 +60,13 @@ fn words(path: &Path) -> String {
     parts.join("/")
 }
 
-fn collect(folder: &Path, ending: &str, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            collect(&path, ending, files)?;
-        } else if path.extension().is_some_and(|e| e == ending) {
-            files.push(path);
+fn collect(path: &Path, ending: &str, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            collect(&entry?.path(), ending, files)?;
         }
+    } else if path.extension().is_some_and(|e| e == ending) {
+        files.push(path.to_owned());
     }
     Ok(())
 }

@@ -7,6 +7,7 @@
 pub mod backend;
 pub mod cli;
 pub mod contract;
+mod data;
 pub mod external_backend;
 pub mod fuzz;
 pub mod identity;

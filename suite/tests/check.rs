@@ -188,7 +188,10 @@ fn the_json_report_says_what_was_loaded_and_proved() {
 #[test]
 fn in_this_process_or_in_a_worker_the_cases_come_to_the_same() {
     // What crashes the library would end the process of the suite too.
-    let (corpus, recordings) = (Corpus::built_in().unwrap(), Recordings::built_in());
+    let (corpus, recordings) = (
+        Corpus::built_in().unwrap(),
+        Recordings::built_in().expect("the snapshots have their form"),
+    );
     let crashes = |scenario: &&Scenario| recordings.crashes(scenario, "openssl-1.1.1");
     let (deadly, survivable): (Vec<_>, Vec<_>) = corpus.scenarios().iter().partition(crashes);
     assert!(!deadly.is_empty() && survivable.len() > deadly.len());

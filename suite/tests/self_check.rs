@@ -68,7 +68,7 @@ impl Endpoint for TwistedEnd {
         match (self.twist, bytes) {
             (Twist::SilentSuccess, Bytes::Slice(bytes)) => Ok(Call::success(bytes.len() as i64)),
             (Twist::EatsAByte, Bytes::Slice(bytes)) => {
-                let mut call = self.inner.write(function, Bytes::Slice(&bytes[1..]))?;
+                let mut call = self.inner.write(function, Bytes::Slice(bytes.skip(1)))?;
                 call.ret += 1;
                 Ok(call)
             }

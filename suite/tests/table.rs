@@ -37,7 +37,7 @@ fn ask(scenario: &str, asks: Query) -> Result<Vec<Answer>, String> {
     };
     let corpus = Corpus::built_in().expect("the scenarios");
     let sections = [section];
-    let recordings = Recordings::built_in();
+    let recordings = Recordings::built_in().expect("the snapshots have their form");
     let answers = answers(&sections, &corpus, &recordings, &["openssl-3.6"])
         .map_err(|error| error.to_string())?;
     let cell = &answers[0].rows[0].cells[0];
@@ -48,7 +48,7 @@ fn ask(scenario: &str, asks: Query) -> Result<Vec<Answer>, String> {
 fn every_question_is_answered_for_every_backend() {
     let sections = questions().expect("the questions");
     let corpus = Corpus::built_in().expect("the scenarios");
-    let recordings = Recordings::built_in();
+    let recordings = Recordings::built_in().expect("the snapshots have their form");
     let backends = recordings.backends();
     let answers = answers(&sections, &corpus, &recordings, &backends)
         .unwrap_or_else(|error| panic!("{error}"));
@@ -65,8 +65,13 @@ fn every_question_is_answered_for_every_backend() {
 fn of_a_backend_that_was_never_recorded_nothing_is_said() {
     let sections = questions().expect("the questions");
     let corpus = Corpus::built_in().expect("the scenarios");
-    let answers = answers(&sections, &corpus, &Recordings::built_in(), &["nobody"])
-        .expect("no question is wrong");
+    let answers = answers(
+        &sections,
+        &corpus,
+        &Recordings::built_in().expect("the snapshots have their form"),
+        &["nobody"],
+    )
+    .expect("no question is wrong");
     let rows = answers.iter().flat_map(|section| &section.rows);
     for (_, answer) in rows.flat_map(|row| &row.cells[0]) {
         assert_eq!(*answer, Answer::NeverRecorded);

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -18,6 +19,51 @@ pub struct Memory {
     /// Taken when this is dropped, not before.
     pages: ManuallyDrop<Pages>,
     len: usize,
+}
+
+/// Bytes of the caller that a call of the library may read. A foreign library gets them as a pointer that no reference
+/// of Rust excludes: if it writes there, against the contract, the suite sees the change and reports it.
+#[derive(Debug, Clone, Copy)]
+pub struct Lent<'m> {
+    start: NonNull<u8>,
+    len: usize,
+    memory: PhantomData<&'m Memory>,
+}
+
+impl<'m> Lent<'m> {
+    /// Where they begin; valid for reads of [`Self::len`] bytes, and mapped for writing.
+    pub fn as_ptr(self) -> *const u8 {
+        self.start.as_ptr()
+    }
+
+    /// How many there are.
+    pub fn len(self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes, for a library in Rust, which cannot write to them.
+    pub fn as_slice(self) -> &'m [u8] {
+        // SAFETY: `Memory::lend` made it of initialised memory that lives for `'m` and that the suite changes only through
+        // an exclusive borrow; a foreign library has the pointer, not this slice.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+
+    /// All but the first `bytes`.
+    #[must_use]
+    pub fn skip(self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.len);
+        Self {
+            // SAFETY: no further than the end of these bytes.
+            start: unsafe { self.start.add(bytes) },
+            len: self.len - bytes,
+            memory: PhantomData,
+        }
+    }
 }
 
 /// Mappings of 2 to the power of so many pages, and of fewer, are kept for later; larger ones go back to the operating
@@ -67,6 +113,15 @@ impl Memory {
         unsafe { std::slice::from_raw_parts_mut(self.start(), self.len) }
     }
 
+    /// The first `len` bytes, or all if there are fewer, for a call of the library.
+    pub fn lend(&self, len: usize) -> Lent<'_> {
+        Lent {
+            start: self.pages.end_of(self.len),
+            len: len.min(self.len),
+            memory: PhantomData,
+        }
+    }
+
     /// Whether this address lies in the inaccessible page of any memory that there is, whichever thread has
     /// it. It may be asked in a signal handler: it takes no lock and allocates nothing.
     pub(crate) fn is_guarded(address: usize) -> bool {
@@ -74,8 +129,7 @@ impl Memory {
     }
 
     fn start(&self) -> *mut u8 {
-        // SAFETY: `len` is at most what is usable, so that the result stays inside the mapping.
-        unsafe { self.pages.end().sub(self.len) }
+        self.pages.end_of(self.len).as_ptr()
     }
 }
 
@@ -232,6 +286,13 @@ impl Pages {
             0 => Ok(pages),
             _ => Err(io::Error::last_os_error()),
         }
+    }
+
+    /// Where the last `bytes` readable bytes begin; at most [`Size::bytes`].
+    fn end_of(&self, bytes: usize) -> NonNull<u8> {
+        debug_assert!(bytes <= self.size.bytes(), "the pages hold the bytes");
+        // SAFETY: the result stays inside the mapping.
+        unsafe { self.start.add(self.size.bytes() - bytes) }
     }
 
     /// Where the readable pages end, and the inaccessible one begins.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use memory::Memory;
+pub use memory::{Lent, Memory};
 pub use rustls::Rustls;
 
 use crate::peer::Session;
@@ -154,11 +154,11 @@ impl Unsupported {
 #[derive(Debug, Clone, Copy)]
 pub enum Bytes<'a> {
     /// These.
-    Slice(&'a [u8]),
+    Slice(Lent<'a>),
     /// A null pointer with length 0.
     Null,
     /// A valid pointer with a negative length.
-    Negative(&'a [u8], i32),
+    Negative(Lent<'a>, i32),
 }
 
 impl<'a> Bytes<'a> {
@@ -171,7 +171,7 @@ impl<'a> Bytes<'a> {
             (Function::WriteEx, _) => Err(Unsupported::new("SSL_write_ex")),
             (Function::Write, Self::Null) => Err(Unsupported::new("a null pointer")),
             (Function::Write, Self::Negative(..)) => Err(Unsupported::new("a negative length")),
-            (Function::Write, Self::Slice(slice)) => Ok(slice),
+            (Function::Write, Self::Slice(lent)) => Ok(lent.as_slice()),
         }
     }
 }

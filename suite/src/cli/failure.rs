@@ -122,8 +122,6 @@ pub(super) enum Failure {
     StandardOutput(io::Error),
     #[error("the report cannot be said in JSON: {0}")]
     Json(serde_json::Error),
-    #[error("fixtures/table.toml: {0}")]
-    Questions(#[from] toml::de::Error),
     #[error("{0}")]
     Unanswered(#[from] Unanswered),
     #[error("interrupts cannot be caught: {0}")]
@@ -203,7 +201,6 @@ impl Failure {
             Self::Run(_)
             | Self::Program(_)
             | Self::Json(_)
-            | Self::Questions(_)
             | Self::Unanswered(_)
             | Self::Seeds(_)
             | Self::Interrupt(_) => Exit::Suite,

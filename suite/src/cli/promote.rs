@@ -13,10 +13,9 @@ use super::artifact::{Input, examine_all, examiner};
 use super::failure::{Exit, Failure};
 use super::output::{Output, create_whole};
 use super::progress::interruptible;
-use crate::backend::{About, REFERENCE};
 use crate::fuzz::{ArtifactBody, Examined, Examiner};
 use crate::judge::known::Library;
-use crate::judge::{Finding, Kind, file_stem, recording, to_record};
+use crate::judge::{Finding, Kind, Recording};
 use crate::scenario::{Id, Scenario, Variant, parse, write};
 use crate::trace::Trace;
 
@@ -36,7 +35,7 @@ pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
     let id = id(&arguments.id)?;
     let root = checkout()?;
     let file = root.join(SCENARIOS).join(format!("{id}.toml"));
-    if let Some(taken) = taken(&root, &id).map_err(unreadable(&root))? {
+    if let Some(taken) = taken(&root, &id) {
         return Err(Failure::Taken(taken));
     }
     let examiner = examiner(&arguments.libraries, &[], &[], &[])?;
@@ -49,8 +48,8 @@ pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
     let text = write(&scenario);
     // What no file could say would be a bug; it is not written.
     parse(scenario.id.clone(), &file.display().to_string(), &text)?;
-    let mut files = recordings(&root, &examiner, &scenario.id, &results);
-    files.push((file, text));
+    let recording = recording(&root, &examiner, &scenario.id, &results);
+    let files: Vec<_> = recording.into_iter().chain([(file, text)]).collect();
     create_all(&files)?;
     Output::Standard.write(&next(&root, &files, &scenario, &examiner, &results))?;
     Ok(Exit::Expected)
@@ -100,28 +99,14 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Failure {
 }
 
 /// A file that this scenario has already, if there is one.
-fn taken(root: &Path, id: &Id) -> io::Result<Option<PathBuf>> {
-    let file = root.join(SCENARIOS).join(format!("{id}.toml"));
-    if file.symlink_metadata().is_ok() {
-        return Ok(Some(file));
-    }
-    let family = root.join(SNAPSHOTS).join(id.family());
-    if !family.is_dir() {
-        return Ok(None);
-    }
-    let mut taken = Vec::new();
-    for entry in fs::read_dir(family)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let Some(stem) = name.to_str().and_then(|name| name.strip_suffix(".snap")) else {
-            continue;
-        };
-        let (scenario, _) = stem.split_once('@').unwrap_or((stem, ""));
-        if scenario == id.name() {
-            taken.push(entry.path());
-        }
-    }
-    Ok(taken.into_iter().min())
+fn taken(root: &Path, id: &Id) -> Option<PathBuf> {
+    let files = [
+        root.join(SCENARIOS).join(format!("{id}.toml")),
+        root.join(SNAPSHOTS).join(format!("{id}.snap")),
+    ];
+    files
+        .into_iter()
+        .find(|file| file.symlink_metadata().is_ok())
 }
 
 /// What comes of the scenario, which has to be the same a second time: what is recorded is compared for ever.
@@ -166,37 +151,29 @@ fn clauses(results: &Results) -> Vec<String> {
     }
 }
 
-/// The files of the recorded traces, as the tests would write them.
-fn recordings(
+/// The file of the recorded traces, as the tests would write it; none if nothing is recorded of these libraries.
+fn recording(
     root: &Path,
     examiner: &Examiner,
     id: &Id,
     results: &Results,
-) -> Vec<(PathBuf, String)> {
+) -> Option<(PathBuf, String)> {
     let traces = |place: usize| -> Vec<(Variant, Trace)> {
         let of = |(variant, examined): &(Variant, Vec<Examined>)| {
             (*variant, examined[place].ran.trace.clone())
         };
         results.iter().map(of).collect()
     };
-    let abouts = examiner.targets.iter().map(|target| target.about());
-    let names: Vec<String> = abouts.map(About::recorded_as).collect();
-    let reference = names.iter().position(|name| name == REFERENCE);
-    let reference = reference.map(traces).unwrap_or_default();
-    let mut files = Vec::new();
-    for (place, name) in names.iter().enumerate() {
-        // Of a library that is not the suite's nothing is recorded.
-        if !examiner.judge.recordings.knows(name) {
-            continue;
-        }
-        let traces = to_record(name, traces(place), &reference);
-        if !traces.is_empty() {
-            let file = format!("{}.snap", file_stem(id, name));
-            let text = recording(id, name, &traces);
-            files.push((root.join(SNAPSHOTS).join(file), text));
+    let mut recording = Recording::default();
+    for (place, target) in examiner.targets.iter().enumerate() {
+        let name = target.about().recorded_as();
+        // A library that is not one of the suite's is not recorded.
+        if examiner.judge.recordings.knows(&name) {
+            recording.set(&name, &traces(place));
         }
     }
-    files
+    let file = root.join(SNAPSHOTS).join(format!("{id}.snap"));
+    (!recording.backends().is_empty()).then(|| (file, recording.file()))
 }
 
 /// Writes all of the files, or none.

@@ -8,7 +8,7 @@ use crate::report::table::Table;
 use crate::scenario::Corpus;
 
 pub(super) fn table(arguments: &TableArguments) -> Result<Exit, Failure> {
-    let recordings = Recordings::built_in();
+    let recordings = Recordings::built_in()?;
     let backends = columns(&arguments.backend, &recordings)?;
     let questions = questions()?;
     let corpus = Corpus::built_in()?;

@@ -10,6 +10,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::data::CONTRACT;
+
 pub use crate::scenario::ParseError;
 
 /// The clauses of the contract, in the order of their files, and in each file in its own.
@@ -18,9 +20,6 @@ pub struct Contract {
     clauses: Vec<Clause>,
 }
 
-/// The files that are built into the program: (name without ending, path, text).
-static FILES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/contract.rs"));
-
 impl Contract {
     /// The manual that is built into this program.
     ///
@@ -28,7 +27,7 @@ impl Contract {
     ///
     /// As [`Contract::from_files`].
     pub fn built_in() -> Result<Self, ParseError> {
-        Self::from_files(FILES)
+        Self::from_files(CONTRACT.files()?)
     }
 
     /// Takes the clauses of these files: of each its name, its path from the top of the repository (for messages), and

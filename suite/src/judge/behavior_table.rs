@@ -10,6 +10,7 @@ use super::recorded::Recordings;
 use super::snapshot_parser::{Line, LineResult, Returned, lines};
 use crate::backend::REFERENCE;
 use crate::scenario::{Corpus, Scenario, Variant};
+use crate::trace::{ErrorClass, QueueEntry, Stored};
 
 /// The answers to all questions of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,12 +176,12 @@ fn no_line(question: &Question, backend: &str, variant: Variant) -> Unanswered {
 impl Query {
     /// The answer of a trace; nothing if it has none and does not say why.
     fn of(&self, lines: &[Line<'_>]) -> Option<Answer> {
-        let ending = lines.last()?.told.ends_the_case();
+        let ending = lines.last()?.result.ends_the_case();
         let answer = match self {
-            Self::First(action) => nth(lines, action, 0).and_then(|line| line.told.short()),
-            Self::Second(action) => nth(lines, action, 1).and_then(|line| line.told.short()),
-            Self::End(action) => end(lines, action).and_then(|line| line.told.short()),
-            Self::Queue(action) => nth(lines, action, 0).and_then(|line| line.told.queue()),
+            Self::First(action) => nth(lines, action, 0).and_then(|line| line.result.short()),
+            Self::Second(action) => nth(lines, action, 1).and_then(|line| line.result.short()),
+            Self::End(action) => end(lines, action).and_then(|line| line.result.short()),
+            Self::Queue(action) => nth(lines, action, 0).and_then(|line| line.result.queue()),
             Self::Sends(record) => lines
                 .iter()
                 .find(|line| line.sent.iter().any(|sent| sent.starts_with(record)))
@@ -211,7 +212,7 @@ impl LineResult<'_> {
             Self::Other("") => None,
             // One space will do outside a column.
             Self::Other(text) => Some(Answer::Seen(text.replace("  ", " "))),
-            Self::Unsupported | Self::Panicked => self.ends_the_case(),
+            Self::Unsupported | Self::Panicked | Self::Crashed => self.ends_the_case(),
         }
     }
 
@@ -221,10 +222,10 @@ impl LineResult<'_> {
             Self::Call(Returned { queue, .. }) if queue.is_empty() => {
                 Some(Answer::Seen("empty".to_owned()))
             }
-            Self::Call(Returned { queue, .. }) => Some(Answer::Seen(queue.join(", "))),
+            Self::Call(Returned { queue, .. }) => Some(Answer::Seen(QueueEntry::joined(queue))),
             Self::NotNeeded => Some(Answer::NotNeeded),
             Self::Other(_) => None,
-            Self::Unsupported | Self::Panicked => self.ends_the_case(),
+            Self::Unsupported | Self::Panicked | Self::Crashed => self.ends_the_case(),
         }
     }
 
@@ -233,30 +234,27 @@ impl LineResult<'_> {
         match self {
             Self::Unsupported => Some(Answer::Unsupported),
             Self::Panicked => Some(Answer::Seen("panics".to_owned())),
+            Self::Crashed => Some(Answer::Seen("crashes".to_owned())),
             Self::Call(_) | Self::NotNeeded | Self::Other(_) => None,
         }
     }
 }
 
-impl Returned<'_> {
+impl Returned {
     /// Return value, error class, the number that was stored, then the reasons: whose they are goes
     /// without saying, and so does the errno that goes with would-block.
     fn short(&self) -> String {
-        let mut words = vec![self.ret.to_owned(), self.error.to_owned()];
-        if let Some(written) = self.written {
+        let mut words = vec![self.ret.to_string(), self.error.to_string()];
+        if let Some(Stored::Bytes(written)) = self.written {
             words.push(format!("written {written}"));
         }
-        let reason = |entry: &&str| {
-            entry
-                .split_once(':')
-                .map_or(*entry, |(_, text)| text)
-                .to_owned()
-        };
+        let reason = |entry: &QueueEntry| entry.reason.clone();
         let mut reasons: Vec<String> = self.queue.iter().map(reason).collect();
-        if let Some(errno) = self.errno.filter(|_| self.error == "SYSCALL")
-            && !reasons.iter().any(|reason| reason == errno)
+        let errno = self.errno.filter(|_| self.error == ErrorClass::Syscall);
+        if let Some(errno) = errno.map(|errno| errno.to_string())
+            && !reasons.contains(&errno)
         {
-            reasons.push(errno.to_owned());
+            reasons.push(errno);
         }
         if !reasons.is_empty() {
             words.push(reasons.join(", "));

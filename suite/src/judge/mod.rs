@@ -21,7 +21,8 @@ pub use finding::{Cause, Finding, Kind, Known, More};
 pub use ledger::{Class, Compared, Keeper, Location, OldEntry, OldLedger, Part, Stale};
 pub use muted::{Count, Muted, Row as MutedRow};
 pub use query::{Query, Question, Section, questions};
-pub use recorded::{Recorded, Recordings, file_stem, recording, render, to_record};
+pub use recorded::{Recorded, Recording, Recordings, render};
+pub use snapshot_parser::is_read_back;
 
 use std::collections::BTreeMap;
 
@@ -116,7 +117,7 @@ impl Judge {
         Ok(Self {
             contract: Contract::built_in()?,
             known: KnownIssues::built_in()?,
-            recordings: Recordings::built_in(),
+            recordings: Recordings::built_in()?,
             identities: BTreeMap::new(),
         })
     }

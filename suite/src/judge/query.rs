@@ -13,6 +13,9 @@
 
 use serde::Deserialize;
 
+use crate::data::TABLE;
+use crate::scenario::ParseError;
+
 /// Questions about one matter.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,16 +62,21 @@ struct File {
     sections: Vec<Section>,
 }
 
-static TEXT: &str = include_str!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../fixtures/table.toml"
-));
-
 /// The questions that are built into this program.
 ///
 /// # Errors
 /// `fixtures/table.toml` is not of this form: where, and how.
-pub fn questions() -> Result<Vec<Section>, toml::de::Error> {
-    let File { sections } = toml::from_str(TEXT)?;
+pub fn questions() -> Result<Vec<Section>, ParseError> {
+    let mut sections = Vec::new();
+    for (_, path, text) in TABLE.files()? {
+        let file: File = toml::from_str(text).map_err(|error| {
+            ParseError::at_start(
+                path,
+                error.to_string(),
+                "the module of the queries has its form",
+            )
+        })?;
+        sections.extend(file.sections);
+    }
     Ok(sections)
 }

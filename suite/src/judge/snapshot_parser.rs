@@ -1,53 +1,64 @@
-//! Reads a recorded trace back: in flows the text that a [`Trace`](crate::trace::Trace) is shown as,
-//! out flow its lines, each with what was done, what came of it, and the records under it.
+//! Reads the text of a trace back: its lines, each with the action, its typed result, and the records that were sent. The
+//! behaviour table and the recordings use it, so that only this module knows the columns.
 //!
 //! ```text
 //!   retry 50                          -1    SSL  ssl:bad length
 //! ```
 
-use crate::trace::ErrorClass;
+use crate::trace::{Call, Entry, ErrorClass, Outcome, QueueEntry, Stored, Trace};
+use crate::transport::Errno;
 
-/// Columns before what came of it, the indent left out: as a trace is written.
+/// Columns before the result, without the indent: as a trace is written.
 const ACTION_WIDTH: usize = 34;
 
 /// One line of a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line<'t> {
-    /// What was done, as in `retry 1000 moved`.
+    /// The action, as in `retry 1000 moved`.
     pub(super) action: &'t str,
-    /// What came of it.
-    pub(super) told: LineResult<'t>,
+    /// Its result.
+    pub(super) result: LineResult<'t>,
     /// The records that the library put onto the wire meanwhile.
     pub(super) sent: Vec<&'t str>,
 }
 
-/// What came of something that was done.
+/// The result of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LineResult<'t> {
     /// The library was called.
-    Call(Returned<'t>),
+    Call(Returned),
     /// It was not called, because the write had succeeded.
     NotNeeded,
     /// It has no such operation: the case ended here.
     Unsupported,
     /// It panicked: the case ended here.
     Panicked,
-    /// Anything else, such as what the peer read; empty if there is nothing to tell.
+    /// It ended its process: the case ended here.
+    Crashed,
+    /// Anything else, such as the data that the peer read; empty if there is nothing to show.
     Other(&'t str),
 }
 
-/// What a call returned and left behind.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Returned<'t> {
-    pub(super) ret: &'t str,
+/// The values that a call returned and left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Returned {
+    pub(super) ret: i64,
     /// `SSL_get_error`.
-    pub(super) error: &'t str,
-    /// The number that it stored.
-    pub(super) written: Option<&'t str>,
+    pub(super) error: ErrorClass,
+    /// The number that it stored, if the function stores one.
+    pub(super) written: Option<Stored>,
     /// The error queue, oldest first.
-    pub(super) queue: Vec<&'t str>,
-    /// errno, where it is told and not 0.
-    pub(super) errno: Option<&'t str>,
+    pub(super) queue: Vec<QueueEntry>,
+    /// errno, where it is shown and not 0.
+    pub(super) errno: Option<Errno>,
+}
+
+/// Whether the text of this trace reads back as the values that its calls returned.
+pub fn is_read_back(trace: &Trace) -> bool {
+    let text = trace.to_string();
+    let lines = lines(&text);
+    let mut entries = trace.folds().filter_map(<[Entry]>::last).zip(&lines);
+    entries.all(|(entry, line)| line.action == entry.action && line.result.is_of(&entry.result))
 }
 
 /// The lines of a recorded trace, in order.
@@ -64,19 +75,35 @@ pub(super) fn lines(trace: &str) -> Vec<Line<'_>> {
         let (action, result) = columns(text.trim_start());
         lines.push(Line {
             action,
-            told: LineResult::read(result),
+            result: LineResult::read(without_count(result)),
             sent: Vec::new(),
         });
     }
     lines
 }
 
-/// What was done and what came of it. A longer action than the column holds has nothing to tell: so
-/// far only what is done to the link is that long.
+/// The action and its result. An action that is longer than its column has no result to show: so far only settings of
+/// the transport are that long, and such a one may have a space where the column ends.
 fn columns(line: &str) -> (&str, &str) {
     match line.split_at_checked(ACTION_WIDTH) {
-        Some((action, result)) if action.ends_with(' ') => (action.trim_end(), result),
+        Some((action, result))
+            if action.ends_with("  ") || (action.ends_with(' ') && is_call(result)) =>
+        {
+            (action.trim_end(), result)
+        }
         _ => (line, ""),
+    }
+}
+
+fn is_call(result: &str) -> bool {
+    matches!(LineResult::read(result), LineResult::Call(_))
+}
+
+/// The result without the `x 12` of lines that repeat.
+fn without_count(result: &str) -> &str {
+    match result.rsplit_once("  x ") {
+        Some((once, count)) if count.parse::<usize>().is_ok() => once,
+        _ => result,
     }
 }
 
@@ -86,22 +113,55 @@ impl<'t> LineResult<'t> {
             "not done: the write has succeeded" => Self::NotNeeded,
             text if text.starts_with("not supported: ") => Self::Unsupported,
             text if text.starts_with("panicked: ") => Self::Panicked,
+            text if text.starts_with("crashed: ") => Self::Crashed,
             text => Returned::read(text).map_or(Self::Other(text), Self::Call),
+        }
+    }
+
+    /// Whether it is how this outcome is shown.
+    fn is_of(&self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Call(call) => *self == Self::Call(Returned::of(call)),
+            Outcome::Unsupported(_) => *self == Self::Unsupported,
+            Outcome::Panicked(_) => *self == Self::Panicked,
+            Outcome::Crashed(_) => *self == Self::Crashed,
+            Outcome::Nothing(_) => matches!(self, Self::NotNeeded | Self::Other(_)),
+            Outcome::Done | Outcome::Hung(_) | Outcome::Stopped(_) | Outcome::Peer(_) => {
+                matches!(self, Self::Other(_))
+            }
         }
     }
 }
 
-impl<'t> Returned<'t> {
-    /// Answers nothing for what is not told of a call.
-    fn read(result: &'t str) -> Option<Self> {
+impl Returned {
+    /// The values of a call that its text shows.
+    fn of(call: &Call) -> Self {
+        let is_shown = |errno: &Errno| match call.error {
+            ErrorClass::Syscall if call.queue.is_empty() => true,
+            class => *errno != class.usual_errno(),
+        };
+        Self {
+            ret: call.ret,
+            error: call.error,
+            written: call.written,
+            queue: call.queue.clone(),
+            errno: call
+                .errno
+                .filter(is_shown)
+                .filter(|errno| *errno != Errno::NONE),
+        }
+    }
+
+    /// Nothing for the text of something else than a call.
+    fn read(result: &str) -> Option<Self> {
         let (ret, rest) = result.split_once(' ')?;
-        ret.parse::<i64>().ok()?;
         let mut parts = rest.trim_start().split("  ");
-        let error = parts.next().filter(|word| is_error_class(word))?;
         let mut returned = Self {
-            ret,
-            error,
-            ..Self::default()
+            ret: ret.parse().ok()?,
+            error: parts.next().and_then(error_class)?,
+            written: None,
+            queue: Vec::new(),
+            errno: None,
         };
         for part in parts {
             returned.take(part);
@@ -109,37 +169,36 @@ impl<'t> Returned<'t> {
         Some(returned)
     }
 
-    fn take(&mut self, part: &'t str) {
+    fn take(&mut self, part: &str) {
         let part = part.trim_start_matches('(').trim_end_matches(')');
         let errno = part.strip_prefix("queue empty, ").unwrap_or(part);
         if let Some(errno) = errno.strip_prefix("errno ") {
-            self.errno = Some(errno).filter(|&errno| errno != "0");
+            self.errno = Errno::parse(errno).filter(|errno| *errno != Errno::NONE);
         } else if let Some(written) = part.strip_prefix("written ") {
-            self.written = Some(written).filter(|&written| written != "untouched");
+            self.written = match written.parse() {
+                Ok(bytes) => Some(Stored::Bytes(bytes)),
+                Err(_) => Some(Stored::Untouched),
+            };
         } else if part.contains(':') {
-            self.queue = part.split(", ").collect();
+            self.queue = QueueEntry::split(part);
         }
     }
 }
 
-fn is_error_class(word: &str) -> bool {
+fn error_class(text: &str) -> Option<ErrorClass> {
     /// Past the largest number of `SSL_ERROR_…` that any library has.
     const NUMBERS: std::ops::Range<i32> = 0..100;
-    NUMBERS
-        .map(ErrorClass::from_number)
-        .any(|class| class.to_string() == word)
+    let mut classes = NUMBERS.map(ErrorClass::from_number);
+    classes.find(|class| class.to_string() == text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{
-        Call, Entry, Outcome, PeerEnd, PeerReport, QueueEntry, Stored, Trace, Want,
-    };
-    use crate::transport::Errno;
+    use crate::trace::{PeerEnd, PeerReport, Want};
 
-    /// What is read of an entry that was written.
-    fn told(action: &str, result: Outcome) -> String {
+    /// How an entry that was written is read.
+    fn read(action: &str, result: Outcome) -> String {
         let trace = Trace {
             entries: vec![Entry::new(1, action.to_owned(), result)],
             ..Trace::default()
@@ -148,22 +207,18 @@ mod tests {
         let lines = lines(&text);
         assert_eq!(lines.len(), 1, "{text}");
         assert_eq!(lines[0].action, action);
-        format!("{:?}", lines[0].told)
+        format!("{:?}", lines[0].result)
     }
 
-    fn returned(returned: Returned<'_>) -> String {
+    fn returned(returned: Returned) -> String {
         format!("{:?}", LineResult::Call(returned))
     }
 
     #[test]
     fn a_call_is_read_as_it_was_written() {
         let success = Outcome::Call(Call::success(20000));
-        let wanted = Returned {
-            ret: "20000",
-            error: "NONE",
-            ..Returned::default()
-        };
-        assert_eq!(told("write 20000", success), returned(wanted));
+        let wanted = Returned::of(&Call::success(20000));
+        assert_eq!(read("write 20000", success), returned(wanted));
     }
 
     #[test]
@@ -177,14 +232,14 @@ mod tests {
             ..Call::failure(ErrorClass::Syscall)
         };
         let wanted = Returned {
-            ret: "0",
-            error: "SYSCALL",
-            written: None,
-            queue: vec!["system library:EPIPE", "ssl:x y"],
-            errno: Some("EPIPE"),
+            ret: 0,
+            error: ErrorClass::Syscall,
+            written: Some(Stored::Untouched),
+            queue: vec!["system library:EPIPE".into(), "ssl:x y".into()],
+            errno: Errno::from_name("EPIPE"),
         };
         let action = "write with SSL_write_ex 100";
-        assert_eq!(told(action, Outcome::Call(call)), returned(wanted));
+        assert_eq!(read(action, Outcome::Call(call)), returned(wanted));
     }
 
     #[test]
@@ -194,11 +249,13 @@ mod tests {
             ..Call::failure(ErrorClass::Syscall)
         };
         let wanted = Returned {
-            ret: "-1",
-            error: "SYSCALL",
-            ..Returned::default()
+            ret: -1,
+            error: ErrorClass::Syscall,
+            written: None,
+            queue: Vec::new(),
+            errno: None,
         };
-        assert_eq!(told("write 0", Outcome::Call(call)), returned(wanted));
+        assert_eq!(read("write 0", Outcome::Call(call)), returned(wanted));
     }
 
     #[test]
@@ -208,44 +265,43 @@ mod tests {
             ..Call::success(1)
         };
         let wanted = Returned {
-            ret: "1",
-            error: "NONE",
-            written: Some("0"),
-            ..Returned::default()
+            ret: 1,
+            error: ErrorClass::None,
+            written: Some(Stored::Bytes(0)),
+            queue: Vec::new(),
+            errno: None,
         };
-        assert_eq!(told("retry 0", Outcome::Call(call)), returned(wanted));
+        assert_eq!(read("retry 0", Outcome::Call(call)), returned(wanted));
     }
 
     #[test]
     fn an_unknown_error_class_is_one_all_the_same() {
         let call = Outcome::Call(Call::failure(ErrorClass::Other(42)));
-        let wanted = Returned {
-            ret: "-1",
-            error: "error 42",
-            ..Returned::default()
-        };
-        assert_eq!(told("write 1", call), returned(wanted));
+        let wanted = Returned::of(&Call::failure(ErrorClass::Other(42)));
+        assert_eq!(read("write 1", call), returned(wanted));
     }
 
     #[test]
     fn what_ends_a_case_or_was_not_done_is_no_call() {
         let unsupported = Outcome::Unsupported("renegotiation".to_owned());
-        assert_eq!(told("renegotiate", unsupported), "Unsupported");
+        assert_eq!(read("renegotiate", unsupported), "Unsupported");
         assert_eq!(
-            told("write 1", Outcome::Panicked("1 NONE".to_owned())),
+            read("write 1", Outcome::Panicked("1 NONE".to_owned())),
             "Panicked"
         );
         let not_done = Outcome::Nothing("not done: the write has succeeded".to_owned());
-        assert_eq!(told("retry 1", not_done), "NotNeeded");
+        assert_eq!(read("retry 1", not_done), "NotNeeded");
         let peer = Outcome::Peer(PeerReport {
             read: None,
             end: Some(PeerEnd::CloseNotify),
         });
-        assert_eq!(told("peer read", peer), "Other(\"close_notify\")");
-        assert_eq!(
-            told("link accept 100, then zero with retry", Outcome::Done),
-            "Other(\"\")"
-        );
+        assert_eq!(read("peer read", peer), "Other(\"close_notify\")");
+        for setting in [
+            "link accept 100, then zero with retry",
+            "inbound deliver 0, then zero with retry",
+        ] {
+            assert_eq!(read(setting, Outcome::Done), "Other(\"\")");
+        }
     }
 
     #[test]

@@ -64,18 +64,17 @@ impl PendingWrite {
 
     /// What the library is called with.
     pub(super) fn bytes(&self, argument: Argument) -> Bytes<'_> {
-        let memory = self.memory.bytes();
         match argument {
-            Argument::Bytes(len) => Bytes::Slice(&memory[..len.min(memory.len())]),
+            Argument::Bytes(len) => Bytes::Slice(self.memory.lend(len)),
             Argument::Null => Bytes::Null,
-            Argument::Negative(len) => Bytes::Negative(memory, len),
+            Argument::Negative(len) => Bytes::Negative(self.memory.lend(usize::MAX), len),
         }
     }
 
     /// The bytes that the write offers, none for a null pointer or a negative length.
     pub(super) fn offered(&self, argument: Argument) -> &[u8] {
         match self.bytes(argument) {
-            Bytes::Slice(slice) => slice,
+            Bytes::Slice(lent) => lent.as_slice(),
             Bytes::Null | Bytes::Negative(..) => &[],
         }
     }

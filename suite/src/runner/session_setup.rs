@@ -6,7 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::backend::{Endpoint, Unsupported};
+use crate::backend::{Bytes, Endpoint, Memory, Unsupported};
 use crate::limits;
 use crate::peer::{Keys, Peer, PeerSetup, Session};
 use crate::scenario::Function;
@@ -57,7 +57,8 @@ fn handshake(
 }
 
 fn talk(end: &mut dyn Endpoint, peer: &mut Peer) -> Result<(), Unsupported> {
-    end.write(Function::Write, crate::backend::Bytes::Slice(&[0]))?;
+    let memory = Memory::holding(&[0]).map_err(Unsupported::new)?;
+    end.write(Function::Write, Bytes::Slice(memory.lend(1)))?;
     if end.buffers_writes() {
         end.flush()?;
     }

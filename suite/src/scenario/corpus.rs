@@ -15,15 +15,13 @@ use thiserror::Error;
 use super::form::{nearest, shortened};
 use super::pattern::PatternError;
 use super::{Id, ParseError, Pattern, Scenario, parse};
+use crate::data::SCENARIOS;
 
 /// Scenarios, each with an id of its own, in the order of their ids.
 #[derive(Debug, Clone)]
 pub struct Corpus {
     scenarios: Vec<Scenario>,
 }
-
-/// The scenario files that are built into the program: (id, path, text).
-static FILES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/scenarios.rs"));
 
 impl Corpus {
     /// The library that is built into this program.
@@ -32,7 +30,7 @@ impl Corpus {
     ///
     /// As [`Corpus::from_files`].
     pub fn built_in() -> Result<Self, ParseError> {
-        Self::from_files(FILES)
+        Self::from_files(SCENARIOS.files()?)
     }
 
     /// Takes the library: for each file its id, its path from the top of the repository (for

@@ -6,6 +6,7 @@
 //! so that the same case gives the same trace every time. Knows no library.
 
 mod content;
+mod digest;
 mod evidence;
 mod message;
 mod queue;
@@ -17,7 +18,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 pub use content::{Content, Pattern, Segment, VACATED};
 pub use evidence::{Argument, Asked, Attempt, Interface, Setting, Verb};
@@ -454,8 +454,8 @@ impl Trace {
         });
     }
 
-    /// SHA-256 over the trace, in hexadecimal, so that two runs can be compared. How the transport treated
-    /// each call is left out: where it is not known, what came of it can be the same.
+    /// SHA-256 over the values of the trace, in hexadecimal, so that two runs can be compared. Names of fields and variants
+    /// do not count. How the transport treated each call is left out: where it is not known, the result can be the same.
     pub fn digest(&self) -> String {
         if let Some(left_out) = &self.left_out {
             return left_out.digest.clone();
@@ -464,23 +464,7 @@ impl Trace {
         for entry in &mut compared.entries {
             entry.traffic = None;
         }
-        let mut hash = Sha256::new();
-        // Writing JSON into a hash can only fail if serialising does, and nothing here can.
-        serde_json::to_writer(HashWriter(&mut hash), &compared).unwrap_or_default();
-        base16ct::lower::encode_string(&hash.finalize())
-    }
-}
-
-struct HashWriter<'a>(&'a mut Sha256);
-
-impl std::io::Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+        digest::of(&compared)
     }
 }
 

@@ -24,7 +24,7 @@ const ACTION_WIDTH: usize = 34;
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for fold in self.entries.chunk_by(Entry::folds_into) {
+        for fold in self.folds() {
             write_fold(f, fold)?;
         }
         if let Some(LeftOut {
@@ -37,6 +37,13 @@ impl fmt::Display for Trace {
             writeln!(f, "  the library {what}")?;
         }
         Ok(())
+    }
+}
+
+impl Trace {
+    /// The entries, those that look alike together: each of these is one line.
+    pub(crate) fn folds(&self) -> impl Iterator<Item = &[Entry]> {
+        self.entries.chunk_by(Entry::folds_into)
     }
 }
 

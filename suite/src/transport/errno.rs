@@ -66,6 +66,11 @@ impl Errno {
             .map(|&(_, number)| Self(number))
     }
 
+    /// The error number that is shown like this: by name, or by number if it has none.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::from_name(text).or_else(|| text.parse().ok().map(Self))
+    }
+
     /// All names that [`Errno::from_name`] knows, in alphabetical order.
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name)

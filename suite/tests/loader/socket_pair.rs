@@ -36,7 +36,7 @@ fn every_case_over_a_socket_pair_is_the_same_as_over_a_bio_or_not_applicable() {
     let libssl = Libssl::load("pair", &object).expect("it has SSL_set_fd");
     let corpus = Corpus::built_in().expect("the scenarios are right");
     // What is recorded to crash it would end the process of this test; over a BIO it runs in one of its own elsewhere.
-    let recordings = Recordings::built_in();
+    let recordings = Recordings::built_in().expect("the snapshots have their form");
     let survivable = |scenario: &&Scenario| !recordings.crashes(scenario, "openssl-1.1.1");
     let mut applicable: BTreeMap<String, usize> = BTreeMap::new();
     let mut differ = Vec::new();

@@ -244,9 +244,9 @@ impl Endpoint for LibsslEndpoint {
 
     fn write(&mut self, function: Function, bytes: Bytes<'_>) -> Result<Call, Unsupported> {
         let (pointer, length): (*const c_void, i64) = match bytes {
-            Bytes::Slice(slice) => (slice.as_ptr().cast(), slice.len() as i64),
+            Bytes::Slice(lent) => (lent.as_ptr().cast(), lent.len() as i64),
             Bytes::Null => (ptr::null(), 0),
-            Bytes::Negative(slice, length) => (slice.as_ptr().cast(), i64::from(length)),
+            Bytes::Negative(lent, length) => (lent.as_ptr().cast(), i64::from(length)),
         };
         match function {
             Function::Write => {

@@ -37,6 +37,7 @@ use super::finding::{Cause, Known};
 use super::ledger::{Class, Keeper, Location};
 use super::monitor::{History, Violation};
 use crate::backend::{Backends, REFERENCE};
+use crate::data::LEDGER;
 use crate::scenario::{Id, ParseError, Variant};
 
 /// What is known, by the names of files: of a family of libraries, or a user's.
@@ -173,9 +174,6 @@ impl Library<'_> {
     }
 }
 
-/// The files that are built into the program: (name without ending, path, text).
-static FILES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/ledger.rs"));
-
 impl KnownIssues {
     /// Those that are built into this program.
     ///
@@ -183,7 +181,7 @@ impl KnownIssues {
     /// A file is not right; which, and where.
     pub fn built_in() -> Result<Self, ParseError> {
         let mut known = Self::default();
-        for &(_, path, text) in FILES {
+        for &(_, path, text) in LEDGER.files()? {
             known.add(path, text)?;
         }
         Ok(known)
