@@ -8,9 +8,6 @@
 use crate::trace::{Call, Entry, ErrorClass, Outcome, QueueEntry, Stored, Trace};
 use crate::transport::Errno;
 
-/// Columns before the result, without the indent: as a trace is written.
-const ACTION_WIDTH: usize = 34;
-
 /// One line of a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line<'t> {
@@ -72,31 +69,16 @@ pub(super) fn lines(trace: &str) -> Vec<Line<'_>> {
             }
             continue;
         }
-        let (action, result) = columns(text.trim_start());
+        // Two spaces end an action, and none has two within it.
+        let text = text.trim_start();
+        let (action, result) = text.split_once("  ").unwrap_or((text, ""));
         lines.push(Line {
             action,
-            result: LineResult::read(without_count(result)),
+            result: LineResult::read(without_count(result.trim_start())),
             sent: Vec::new(),
         });
     }
     lines
-}
-
-/// The action and its result. An action that is longer than its column has no result to show: so far only settings of
-/// the transport are that long, and such a one may have a space where the column ends.
-fn columns(line: &str) -> (&str, &str) {
-    match line.split_at_checked(ACTION_WIDTH) {
-        Some((action, result))
-            if action.ends_with("  ") || (action.ends_with(' ') && is_call(result)) =>
-        {
-            (action.trim_end(), result)
-        }
-        _ => (line, ""),
-    }
-}
-
-fn is_call(result: &str) -> bool {
-    matches!(LineResult::read(result), LineResult::Call(_))
 }
 
 /// The result without the `x 12` of lines that repeat.

@@ -71,7 +71,9 @@ fn write_fold(f: &mut fmt::Formatter<'_>, fold: &[Entry]) -> fmt::Result {
     let Some(entry) = fold.last() else {
         return Ok(());
     };
-    let mut line = format!("  {:ACTION_WIDTH$}{}", entry.action, entry.result);
+    // A longer action moves its result: two spaces end an action.
+    let width = ACTION_WIDTH.max(entry.action.chars().count() + 2);
+    let mut line = format!("  {:width$}{}", entry.action, entry.result);
     if fold.len() > 1 {
         // Writing to a string cannot fail.
         let _ = write!(line, "  x {}", fold.len());
