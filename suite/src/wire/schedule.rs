@@ -1,5 +1,6 @@
-//! The key schedules: from a logged secret to the bytes of keys, IVs and MAC keys. TLS 1.3 expands with HKDF (RFC 8446,
-//! section 7.1), TLS 1.2 and older with their PRF (RFC 5246, sections 5 and 6.3; RFC 2246, section 5).
+//! The key schedules, from a logged secret to keys, IVs and MAC keys. TLS 1.3 expands with HKDF
+//! (RFC 8446, section 7.1), TLS 1.2 and older with their PRF (RFC 5246, sections 5 and 6.3; RFC
+//! 2246, section 5).
 
 use hkdf::{GenericHkdf, HmacImpl};
 use hmac::digest::KeyInit;
@@ -11,7 +12,7 @@ use sha2::{Sha256, Sha384};
 use super::Sender;
 use super::keylog::Random;
 
-/// The hash of a cipher suite, which its HKDF or PRF runs on.
+/// The hash of a cipher suite, used by its HKDF or PRF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hash {
     /// Both at once: only the PRF of TLS 1.0 and 1.1.
@@ -20,9 +21,9 @@ pub(super) enum Hash {
     Sha384,
 }
 
-/// What protects one direction's records in one epoch of TLS 1.3.
+/// The keys of one direction in one epoch of TLS 1.3.
 pub(super) struct TrafficKeys {
-    /// As long as the cipher wants it.
+    /// As long as the cipher's key.
     pub(super) key: Vec<u8>,
     pub(super) iv: [u8; 12],
 }
@@ -112,12 +113,12 @@ pub(super) struct ShareOfKeyBlock<'a> {
 }
 
 impl KeyBlockParts {
-    /// The length of the whole block.
+    /// The length of the complete block.
     pub(super) fn len(self) -> usize {
         2 * (self.mac + self.key + self.iv)
     }
 
-    /// The sender's share of `block`; `None` if that is shorter than its parts.
+    /// The sender's share of `block`; `None` if the block is too short.
     pub(super) fn share(self, block: &[u8], sender: Sender) -> Option<ShareOfKeyBlock<'_>> {
         let (macs, rest) = block.split_at_checked(2 * self.mac)?;
         let (keys, ivs) = rest.split_at_checked(2 * self.key)?;
