@@ -1,6 +1,6 @@
-//! The library's buffering BIO in front of the scripted one, as a transport: a write goes into a buffer of
-//! 4096 bytes first (BIO_f_buffer(3)), so that it succeeds before the transport has seen anything of it. The
-//! buffer is flushed after each call of the connection, as an application would.
+//! The library's buffering BIO in front of the scripted one, as a transport. A write goes into a
+//! buffer of 4096 bytes first (BIO_f_buffer(3)), so it succeeds before the transport has seen any
+//! of it. The buffer is flushed after each call of the connection, as an application would do.
 
 use super::adapter::TransportAdapter;
 use super::bio::{self, Method};
@@ -18,10 +18,12 @@ pub(super) struct BufferingBio {
 }
 
 impl BufferingBio {
-    /// Gives the connection a buffering BIO with one of ours behind it, for both directions.
+    /// Gives the connection a buffering BIO in front of one of our type, for both directions.
     ///
     /// # Safety
-    /// `ssl` is a live connection of the library of `api` and `method`, and outlives every call of the port.
+    ///
+    /// `ssl` is a live connection of the library of `api` and `method`, and outlives every call of
+    /// the adapter.
     pub(super) unsafe fn give(
         api: &Functions,
         method: &Method,
@@ -64,7 +66,7 @@ impl TransportAdapter for BufferingBio {
     }
 
     fn sync_transport(&mut self) -> Result<(), Unsupported> {
-        // What the transport does not take stays in the buffer, for the next time.
+        // Bytes that the transport does not accept stay in the buffer for the next flush.
         self.scripted.during(&mut || {
             self.buffer.ctrl(command::FLUSH, 0);
             self.transport
