@@ -128,7 +128,8 @@ impl<'k> Connection<'k> {
     fn open(&mut self, sender: Sender, frame: &Frame<'_>) -> RecordContent {
         let is_data = frame.header.content_type == ContentType::ApplicationData;
         let is_tls13 = self.is_tls13();
-        // RFC 8446, section 5: a protected record says application_data outside, and only a protected one does.
+        // RFC 8446, section 5: a protected record says application_data outside, and only a
+        // protected one does.
         if is_tls13 && !is_data {
             return plain(frame);
         }

@@ -9,7 +9,8 @@ use super::registry::registry;
 use super::top_up;
 
 registry! {
-    /// The type of a handshake message (RFC 5246, section 7.4; RFC 8446, section 4; IANA "TLS HandshakeType").
+    /// The type of a handshake message (RFC 5246, section 7.4; RFC 8446, section 4; IANA "TLS
+    /// HandshakeType").
     HandshakeType {
         HelloRequest = 0 "hello_request",
         ClientHello = 1 "client_hello",

@@ -87,7 +87,8 @@ pub type View = Pair<Vec<Record>>;
 /// IANA registries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreement {
-    /// The protocol version: that of the extension, else the legacy field (RFC 8446, section 4.2.1).
+    /// The protocol version: that of the extension, else the legacy field (RFC 8446, section
+    /// 4.2.1).
     pub version: u16,
     /// The cipher suite.
     pub suite: u16,

@@ -104,7 +104,8 @@ pub enum RecordContent {
     NoKey,
     /// Sent under protection with an unsupported version or cipher suite (CCM, ARIA, SSL 3.0, …).
     Unsupported,
-    /// Sent under protection, and authentication failed: altered bytes, a wrong key or a wrong sequence number.
+    /// Sent under protection, and authentication failed: altered bytes, a wrong key or a wrong
+    /// sequence number.
     Unopened,
 }
 

@@ -2,7 +2,8 @@
 //! macro declares an enum that keeps unknown numbers, so that everything that a library sends can
 //! be shown.
 
-/// Declares a registry: an enum with one variant for each known byte, and `Unknown(u8)` for the others.
+/// Declares a registry: an enum with one variant for each known byte, and `Unknown(u8)` for the
+/// others.
 macro_rules! registry {
     (
         $(#[$meta:meta])*

@@ -29,7 +29,8 @@ pub(super) struct TrafficKeys {
 }
 
 impl TrafficKeys {
-    /// From a traffic secret (RFC 8446, section 7.3); `None` if the secret is shorter than the hash.
+    /// From a traffic secret (RFC 8446, section 7.3); `None` if the secret is shorter than the
+    /// hash.
     pub(super) fn derive(hash: Hash, secret: &[u8], key_len: usize) -> Option<Self> {
         let mut keys = Self {
             key: vec![0; key_len],
@@ -42,7 +43,8 @@ impl TrafficKeys {
     }
 }
 
-/// The traffic secret after a key update (RFC 8446, section 7.2); `None` if the old one is shorter than the hash.
+/// The traffic secret after a key update (RFC 8446, section 7.2); `None` if the old one is shorter
+/// than the hash.
 pub(super) fn updated_secret(hash: Hash, secret: &[u8]) -> Option<Vec<u8>> {
     let mut next = vec![0; secret.len()];
     expand_labels(hash, secret, &mut [(b"traffic upd", &mut next)])?;
@@ -87,7 +89,8 @@ pub(super) fn key_block(
         Hash::Sha256 => xor_p_hash::<Hmac<Sha256>>(master, seed, &mut block)?,
         Hash::Sha384 => xor_p_hash::<Hmac<Sha384>>(master, seed, &mut block)?,
         Hash::Md5Sha1 => {
-            // The halves share the middle byte of a secret with an odd length (RFC 2246, section 5).
+            // The halves share the middle byte of a secret with an odd length (RFC 2246, section
+            // 5).
             let half = master.len().div_ceil(2);
             xor_p_hash::<Hmac<Md5>>(&master[..half], seed, &mut block)?;
             xor_p_hash::<Hmac<Sha1>>(&master[master.len() - half..], seed, &mut block)?;
@@ -96,8 +99,8 @@ pub(super) fn key_block(
     Some(block)
 }
 
-/// The length in bytes of each part of the key block, which holds each twice, the client's before the server's
-/// (RFC 5246, section 6.3).
+/// The length in bytes of each part of the key block, which holds each twice, the client's before
+/// the server's (RFC 5246, section 6.3).
 #[derive(Clone, Copy)]
 pub(super) struct KeyBlockParts {
     pub(super) mac: usize,

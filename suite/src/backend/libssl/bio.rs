@@ -34,8 +34,8 @@ struct Flags {
 }
 
 impl Flags {
-    /// `BIO_FLAGS_READ`, `_WRITE`, `_IO_SPECIAL` and `_SHOULD_RETRY` are four bits in this order, the last
-    /// of which is 0x08 in OpenSSL and BoringSSL, and 0x10 in wolfSSL.
+    /// `BIO_FLAGS_READ`, `_WRITE`, `_IO_SPECIAL` and `_SHOULD_RETRY` are four bits in this order,
+    /// the last of which is 0x08 in OpenSSL and BoringSSL, and 0x10 in wolfSSL.
     const fn up_to(retry: c_int) -> Self {
         let (read, write) = (retry >> 3, retry >> 2);
         Self {

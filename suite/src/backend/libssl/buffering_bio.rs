@@ -37,8 +37,8 @@ impl BufferingBio {
         let push = api.BIO_push.ok_or_else(lacking("BIO_push"))?;
         let free = api.BIO_free.ok_or_else(lacking("BIO_free"))?;
         let set_bio = api.SSL_set_bio.ok_or_else(lacking("SSL_set_bio"))?;
-        // SAFETY: the functions belong to one library; SSL_set_bio takes over the one reference to the
-        // chain for both directions, and the chain lives as long as the connection.
+        // SAFETY: the functions belong to one library; SSL_set_bio takes over the one reference to
+        // the chain for both directions, and the chain lives as long as the connection.
         unsafe {
             let buffer = new(kind());
             if buffer.is_null() {

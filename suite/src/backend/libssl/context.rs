@@ -303,8 +303,8 @@ impl ContextBuilder<'_> {
                 Role::Server => Err(Unsupported::new("SSL_CTX_use_certificate_ASN1")),
             };
         };
-        // SAFETY: `context` is live, pointers and lengths belong to the same slices, and the library
-        // copies both.
+        // SAFETY: `context` is live, pointers and lengths belong to the same slices, and the
+        // library copies both.
         let (certified, keyed) = unsafe {
             (
                 use_certificate(context, certificate.len(), certificate.as_ptr()) == 1,

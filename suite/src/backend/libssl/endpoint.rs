@@ -423,8 +423,8 @@ fn system_reason(code: c_ulong) -> Errno {
     Errno::from_raw(i32::try_from(number).unwrap_or(i32::MAX))
 }
 
-/// The bits of `openssl/ssl.h`. BoringSSL and AWS-LC give AUTO_RETRY and RELEASE_BUFFERS the value 0,
-/// and ignore the bits named here: their behaviour is always on.
+/// The bits of `openssl/ssl.h`. BoringSSL and AWS-LC give AUTO_RETRY and RELEASE_BUFFERS the value
+/// 0, and ignore the bits named here: their behaviour is always on.
 fn mode_bit(mode: Mode) -> u32 {
     match mode {
         Mode::PartialWrite => 0x01,

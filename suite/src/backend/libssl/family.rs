@@ -121,7 +121,8 @@ struct Marks {
 
 const GREASE: &str = "SSL_CTX_set_grease_enabled";
 
-/// OpenSSL 1.1.1, 3.0, 3.6 and 4.0 have these; `conf_ssl_*` are in `crypto/conf/conf_ssl.c`, for libssl alone.
+/// OpenSSL 1.1.1, 3.0, 3.6 and 4.0 have these; `conf_ssl_*` are in `crypto/conf/conf_ssl.c`, for
+/// libssl alone.
 const OPENSSL: Marks = Marks {
     exports: &[
         "SSL_stateless",

@@ -38,8 +38,8 @@ impl MemoryBio {
         let new = api.BIO_new.ok_or_else(lacking("BIO_new"))?;
         let free = api.BIO_free.ok_or_else(lacking("BIO_free"))?;
         let set_bio = api.SSL_set_bio.ok_or_else(lacking("SSL_set_bio"))?;
-        // SAFETY: the functions belong to one library; SSL_set_bio takes over both BIOs, which then live
-        // as long as the connection.
+        // SAFETY: the functions belong to one library; SSL_set_bio takes over both BIOs, which then
+        // live as long as the connection.
         unsafe {
             let bios = [new(kind()), new(kind())];
             if bios.iter().any(|bio| bio.is_null()) {

@@ -69,7 +69,8 @@ macro_rules! interface {
         }
 
         impl Functions {
-            /// The C names of all functions that the suite can use, in the order of the declarations.
+            /// The C names of all functions that the suite can use, in the order of the
+            /// declarations.
             pub(super) const NAMES: &[&str] = &[
                 $(stringify!($rname),)* $(stringify!($oname),)* $(stringify!($ename),)*
             ];
