@@ -1,12 +1,15 @@
 //! The differences from another library that a known issue explains where no clause is broken:
 //! aspects of the call at which the trigger holds, of later ones, or of the result of the case.
 //!
-//! | key | explains |
-//! |---|---|
-//! | `in`, `until` | as in `breaks`; the result of the case as a whole is `"later"` |
-//! | `aspect` | these aspects, or this one: `returns`, `written`, `want`, `queue`, `errno`, `data`, `records`, `peer`, `calls`, `side_effects`; of the whole case `delivered`, `alerts`, `closing` |
-//! | `error`, `other` | this error class, or one of these, if the other library has that one, or one of those; any if left out |
-//! | `entries` | an error queue with these entries, joined by `, `, or one of these |
+//! The keys of a table, and what each explains:
+//!
+//! - `in`, `until`: as in `breaks`; the result of the case as a whole is `"later"`.
+//! - `aspect`: these aspects, or this one: `returns`, `written`, `want`, `queue`, `errno`, `data`,
+//!   `records`, `peer`, `calls`, `side_effects`; of the whole case `delivered`, `alerts`,
+//!   `closing`.
+//! - `error`, `other`: this error class, or one of these, if the other library has that one, or one
+//!   of those; any if left out.
+//! - `entries`: an error queue with these entries, joined by `, `, or one of these.
 
 use std::fmt;
 

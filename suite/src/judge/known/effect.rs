@@ -1,18 +1,20 @@
 //! The effects of a known issue: the observations of a clause that it explains, in the call that
 //! triggers it or in later ones. A number must equal the one computed from the history.
 //!
-//! | key | explains |
-//! |---|---|
-//! | `clause` | the broken clause; required |
-//! | `in` | `"call"`: at an event at which `when` holds; `"later"`: at one after that |
-//! | `until` | with `in = "later"`: the condition that ends it |
-//! | `error`, `queue` | a result with this class, or one of these, and this queue (entries joined by `, `), or one of these; an empty queue if left out |
-//! | `returns` | a result with this return value |
-//! | `record`, `message`, `alert` | a record of this content type, or one of these; with a handshake message of this name; with this alert |
-//! | `flaw` | a record with this flaw |
-//! | `bytes`, `missing`, `repeated` | this many bytes reported or sent, missing, or sent again |
-//! | `what` | an observation without further data, by its name |
-//! | `ends` | `"crash"`, `"hang"` or `"stop"` |
+//! The keys of a table, and what each explains:
+//!
+//! - `clause`: the broken clause; required.
+//! - `in`: `"call"`: at an event at which `when` holds; `"later"`: at one after that.
+//! - `until`: with `in = "later"`: the condition that ends it.
+//! - `error`, `queue`: a result with this class, or one of these, and this queue (entries joined by
+//!   `, `), or one of these; an empty queue if left out.
+//! - `returns`: a result with this return value.
+//! - `record`, `message`, `alert`: a record of this content type, or one of these; with a handshake
+//!   message of this name; with this alert.
+//! - `flaw`: a record with this flaw.
+//! - `bytes`, `missing`, `repeated`: this many bytes reported or sent, missing, or sent again.
+//! - `what`: an observation without further data, by its name.
+//! - `ends`: `"crash"`, `"hang"` or `"stop"`.
 
 mod exact;
 

@@ -2,18 +2,19 @@
 //! states exactly how many bytes are missing. `522`, `"asked"`, `"out + pending + block"`. The
 //! quantities, in bytes:
 //!
-//! | name | what it counts |
-//! |---|---|
-//! | `asked` | the length of the write |
-//! | `block` | the limit of a record, as set by `max_send_fragment` |
-//! | `lowest-block` | the lowest `max_send_fragment` that was ever set |
-//! | `out` | content of the pending write in records that were sent before this call |
-//! | `unsent` | accepted before this call and not sent yet |
-//! | `pending` | content of the pending record |
-//! | `dropped` | content of the records that were pending when a handshake message was taken, so far |
-//! | `swallowed` | content of the records for which the transport returned 0, so far, or of those that were skipped for them |
-//! | `gap` | of these, the bytes lost between the application data record that is sent and the previous one |
-//! | `refused` | content of the record at which the last write that failed permanently had arrived |
+//! - `asked`: the length of the write.
+//! - `block`: the limit of a record, as set by `max_send_fragment`.
+//! - `lowest-block`: the lowest `max_send_fragment` that was ever set.
+//! - `out`: content of the pending write in records that were sent before this call.
+//! - `unsent`: accepted before this call and not sent yet.
+//! - `pending`: content of the pending record.
+//! - `dropped`: content of the records that were pending when a handshake message was taken, so
+//!   far.
+//! - `swallowed`: content of the records for which the transport returned 0, so far, or of those
+//!   that were skipped for them.
+//! - `gap`: of these, the bytes lost between the application data record that is sent and the
+//!   previous one.
+//! - `refused`: content of the record at which the last write that failed permanently had arrived.
 
 use std::fmt;
 
