@@ -1,5 +1,5 @@
-//! The certificate and key that both ends of every connection use, from `fixtures/tls/`, and the key that they
-//! share beforehand where a scenario says so.
+//! The certificate and key that both ends of every connection use, read from `fixtures/tls/`, and
+//! the pre-shared key for scenarios that use one.
 
 use std::ffi::CStr;
 use std::sync::LazyLock;
@@ -19,10 +19,10 @@ pub struct Identity {
 /// The name in the certificate.
 pub const NAME: &str = "writeproof.test";
 
-/// What a client calls [`PRE_SHARED_KEY`].
+/// The PSK identity that a client sends for [`PRE_SHARED_KEY`].
 pub const PRE_SHARED_IDENTITY: &CStr = c"writeproof.test";
 
-/// The key that both ends have where they share one (RFC 4279; RFC 8446, section 4.2.11). It protects nothing.
+/// The pre-shared key of both ends (RFC 4279; RFC 8446, section 4.2.11). It protects nothing.
 pub const PRE_SHARED_KEY: [u8; 32] = *b"both ends of each link know this";
 
 /// The one identity of the suite.
@@ -34,7 +34,7 @@ pub static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
             certificate: certificate.to_vec(),
             key: key.secret_pkcs8_der().to_vec(),
         },
-        // The files are part of this program.
+        // The files are embedded in the program.
         (certificate, key) => {
             panic!(
                 "fixtures/tls: certificate {:?}, key {:?}",

@@ -1,5 +1,5 @@
-//! Memory for the bytes of a write, made so that a library that reads past them is caught in the
-//! act: the bytes end at the last byte before a page that nobody may touch.
+//! Memory for the bytes of a write that detects a library reading past them: the bytes end directly
+//! before an inaccessible page.
 
 #![allow(unsafe_code)] // The pages come from the operating system.
 
@@ -10,13 +10,13 @@ use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-/// A stretch of bytes that ends at an inaccessible page.
+/// A range of bytes that ends at an inaccessible page.
 ///
-/// The pages go back to a pool of the thread when the memory is dropped, since asking the operating
-/// system for them costs more than a small write.
+/// The pages go back to a pool of the thread when the memory is dropped, because allocating them
+/// from the operating system costs more than a small write.
 #[derive(Debug)]
 pub struct Memory {
-    /// Taken when this is dropped, not before.
+    /// Taken only when this is dropped.
     pages: ManuallyDrop<Pages>,
     len: usize,
 }
@@ -66,15 +66,16 @@ impl<'m> Lent<'m> {
     }
 }
 
-/// Mappings of 2 to the power of so many pages, and of fewer, are kept for later; larger ones go back to the operating
+/// Mappings of up to 2^`LARGEST` pages are kept for reuse; larger ones go back to the operating
 /// system at once, so that one large write does not hold its memory for the rest of the run.
 const LARGEST: u32 = 5;
 
-/// How many mappings of each size a thread keeps: as many as all but the longest cases have at once.
+/// How many mappings of each size a thread keeps: as many as all but the longest cases have at
+/// once.
 const POOL: usize = 128;
 
 thread_local! {
-    /// Those that nobody has, by the power of two that they have pages.
+    /// The unused mappings, indexed by the binary logarithm of their number of pages.
     static POOLED: RefCell<[Vec<Pages>; LARGEST as usize + 1]> = RefCell::default();
 }
 
@@ -82,7 +83,8 @@ impl Memory {
     /// A copy of `bytes` that ends at an inaccessible page.
     ///
     /// # Errors
-    /// What the operating system says when it has no pages left.
+    ///
+    /// The error of the operating system if it has no pages left.
     pub fn holding(bytes: &[u8]) -> io::Result<Self> {
         let size = Size::of(bytes.len());
         let pooled = POOLED.with_borrow_mut(|pool| pool.get_mut(size.place())?.pop());
@@ -102,11 +104,12 @@ impl Memory {
     /// The bytes; an empty slice points at the inaccessible page.
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: `start` is inside the mapping, the `len` bytes from it on end where the readable
-        // part ends, they were written by `holding`, and nobody writes while `self` is borrowed.
+        // part ends, they were written by `holding`, and they are not written while `self` is
+        // borrowed.
         unsafe { std::slice::from_raw_parts(self.start(), self.len) }
     }
 
-    /// The bytes, to be changed in place.
+    /// The bytes, for changing them in place.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: as for `bytes`; the mapping is zeroed by the operating system or was written by
         // an earlier user, and `self` is borrowed exclusively.
@@ -122,8 +125,8 @@ impl Memory {
         }
     }
 
-    /// Whether this address lies in the inaccessible page of any memory that there is, whichever thread has
-    /// it. It may be asked in a signal handler: it takes no lock and allocates nothing.
+    /// Whether this address is in the inaccessible page of any existing memory, of any thread. Safe
+    /// to call in a signal handler: it takes no lock and allocates nothing.
     pub(crate) fn is_guarded(address: usize) -> bool {
         Guard::all().any(|guard| guard.covers(address))
     }
@@ -136,9 +139,9 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         self.pages.guard.stand_down();
-        // SAFETY: `self` is going, and nothing below touches it.
+        // SAFETY: `self` is being dropped, and nothing below uses the field.
         let pages = unsafe { ManuallyDrop::take(&mut self.pages) };
-        // The thread may be ending, its pool gone already: then the pages go to the system.
+        // If the thread is ending, its pool may be gone already: then the pages go to the system.
         let _ = POOLED.try_with(|pool| {
             let mut pool = pool.borrow_mut();
             let room = |kept: &&mut Vec<Pages>| kept.len() < POOL;
@@ -149,29 +152,30 @@ impl Drop for Memory {
     }
 }
 
-/// The address of an inaccessible page. All of these form a list that only grows, since a signal handler may be looking at
-/// it; one whose pages are gone is taken again, so that it has no more than there ever were mappings at once.
+/// The address of an inaccessible page. All guards form a list that only grows, because a signal
+/// handler may be reading it. A guard without pages is reused, so the list is no longer than the
+/// greatest number of mappings at one time.
 #[derive(Debug)]
 struct Guard {
-    /// Where the page begins, or [`FREE`] or [`RESTING`].
+    /// The address of the page, or [`FREE`] or [`RESTING`].
     page: AtomicUsize,
     next: *const Guard,
 }
 
-/// It belongs to no pages.
+/// The guard has no pages.
 const FREE: usize = 0;
 
-/// Its pages are in a pool: nobody has them. No page begins here.
+/// The pages of the guard are in a pool, unused. No page begins at this address.
 const RESTING: usize = 1;
 
 /// The guard that was added last.
 static GUARDS: AtomicPtr<Guard> = AtomicPtr::new(ptr::null_mut());
 
-// SAFETY: `next` is not changed once others see it, and what it points to is never freed.
+// SAFETY: `next` is not changed once others see it, and its target is never freed.
 unsafe impl Sync for Guard {}
 
 impl Guard {
-    /// One that is nobody else's, resting.
+    /// A guard that no other memory uses, resting.
     fn take() -> &'static Self {
         let take = |guard: &&Self| {
             let taken = (Ordering::AcqRel, Ordering::Relaxed);
@@ -182,7 +186,7 @@ impl Guard {
         Self::all().find(take).unwrap_or_else(Self::add)
     }
 
-    /// Stands for the inaccessible page of these from now on.
+    /// Guards the inaccessible page of `pages` from now on.
     fn stand(&self, pages: &Pages) {
         self.page.store(pages.end().addr(), Ordering::Release);
     }
@@ -191,7 +195,7 @@ impl Guard {
         self.page.store(RESTING, Ordering::Release);
     }
 
-    /// Anybody may take it.
+    /// Makes the guard available for reuse.
     fn leave(&self) {
         self.page.store(FREE, Ordering::Release);
     }
@@ -206,15 +210,15 @@ impl Guard {
             GUARDS.compare_exchange(last, guard, Ordering::AcqRel, Ordering::Acquire)
         {
             last = added;
-            // SAFETY: nobody else knows of it yet.
+            // SAFETY: no other thread has its address yet.
             unsafe { (*guard).next = last };
         }
-        // SAFETY: it was made above, and is never freed nor, from now on, changed but for its atomic.
+        // SAFETY: it was made above, and is never freed; from now on only its atomic changes.
         unsafe { &*guard }
     }
 
     fn all() -> impl Iterator<Item = &'static Self> {
-        // SAFETY: what the list points to is null or was put into it by `add`, and is never freed.
+        // SAFETY: the pointers in the list are null or were added by `add`, and are never freed.
         let at = |guard: *const Self| unsafe { guard.as_ref() };
         let last = at(GUARDS.load(Ordering::Acquire));
         std::iter::successors(last, move |guard| at(guard.next))
@@ -228,12 +232,12 @@ impl Guard {
     }
 }
 
-/// How many pages: a power of two, so that those of one write fit another of about its length.
+/// A number of pages: a power of two, so that the pages of one write fit others of similar length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Size(u32);
 
 impl Size {
-    /// What so many bytes need.
+    /// The size for this many bytes.
     fn of(bytes: usize) -> Self {
         let pages = bytes.div_ceil(page_size()).max(1);
         Self(pages.next_power_of_two().ilog2())
@@ -243,17 +247,17 @@ impl Size {
         page_size() << self.0
     }
 
-    /// Where mappings of this size stand in a pool, if they do.
+    /// The index in a pool of mappings of this size, if the pool keeps them.
     fn place(self) -> usize {
         self.0 as usize
     }
 }
 
-/// A mapping of readable pages with one inaccessible page behind them.
+/// A mapping of readable pages followed by one inaccessible page.
 #[derive(Debug)]
 struct Pages {
     start: NonNull<u8>,
-    /// The readable ones; the mapping is one page longer.
+    /// The number of readable pages; the mapping is one page longer.
     size: Size,
     guard: &'static Guard,
 }
@@ -295,9 +299,9 @@ impl Pages {
         unsafe { self.start.add(self.size.bytes() - bytes) }
     }
 
-    /// Where the readable pages end, and the inaccessible one begins.
+    /// The end of the readable pages, where the inaccessible one begins.
     fn end(&self) -> *mut u8 {
-        // SAFETY: so long is the readable part of the mapping.
+        // SAFETY: the readable part of the mapping has this length.
         unsafe { self.start.as_ptr().add(self.size.bytes()) }
     }
 }
@@ -311,7 +315,7 @@ impl Drop for Pages {
     }
 }
 
-/// In bytes.
+/// The size of a page, in bytes.
 fn page_size() -> usize {
     // SAFETY: asks for a constant of the system.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
@@ -343,7 +347,7 @@ mod tests {
         assert!(!Memory::is_guarded(behind - 1), "the last byte");
         assert!(Memory::is_guarded(another.bytes().as_ptr().addr()));
         assert!(!Memory::is_guarded(0));
-        // It goes back to the pool of this thread, from which nobody else takes it.
+        // It goes back to the pool of this thread, which no other thread uses.
         drop(memory);
         assert!(!Memory::is_guarded(behind));
     }
@@ -352,11 +356,11 @@ mod tests {
     fn a_read_past_the_end_kills_the_process() {
         let memory = Memory::holding(b"abc").expect("pages");
         let end = memory.bytes().as_ptr().expose_provenance() + 3;
-        // SAFETY: the child does nothing but touch one byte and leave.
+        // SAFETY: the child only touches one byte and exits.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            // SAFETY: none, on purpose: the page behind the bytes is inaccessible, and this child
-            // process is to die of it. The default action is restored first.
+            // SAFETY: deliberately unsound: the page after the bytes is inaccessible, and must kill
+            // this child process. The default action is restored first.
             unsafe {
                 libc::signal(libc::SIGSEGV, libc::SIG_DFL);
                 std::ptr::with_exposed_provenance::<u8>(end).read_volatile();

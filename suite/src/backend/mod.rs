@@ -1,12 +1,13 @@
-//! A library under test behind one small trait.
+//! The interface to a library under test.
 //!
-//! In flow a [`Setup`] and one end of the transport; out flow [`Call`]s: what each call returned and left
-//! behind. An operation that a library does not have answers [`Unsupported`], which ends the case,
-//! is reported, and never counts as a pass.
+//! A [`Backend`] takes a [`Setup`] and one end of the transport, and opens an [`Endpoint`], whose
+//! operations yield [`Call`]s: the return value and error state of each call. An operation that a
+//! library does not have returns [`Unsupported`], which ends the case, is reported, and never
+//! counts as a pass.
 //!
 //! To add a library: implement [`Backend`] (its name, and how a connection is opened) and
-//! [`Endpoint`] (at least handshake, write and read), and name it among the backends that [`Backends`] knows.
-//! A library with the C interface of OpenSSL needs no code at all: [`libssl::Libssl::open`].
+//! [`Endpoint`] (at least handshake, write and read), and list it in [`Backends`]. A library with
+//! the C interface of OpenSSL needs no code: [`libssl::Libssl::open`].
 
 pub mod libssl;
 mod memory;
@@ -29,24 +30,24 @@ use crate::scenario::{
 use crate::trace::{Call, Interface};
 use crate::transport::Transport;
 
-/// What is said of a library in reports.
+/// The description of a library in reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// The name in arguments, snapshots and reports: lower case, such as `openssl-3.6`.
     pub id: String,
-    /// What the library calls itself, such as `OpenSSL`.
+    /// The library's name, such as `OpenSSL`.
     pub library: String,
-    /// Its version, as the library itself tells it.
+    /// Its version, as it reports it.
     pub version: String,
     /// How the suite reaches it, such as `static` or `shared object`.
     pub linkage: String,
-    /// Operations that it does not have, in words.
+    /// The operations that it does not have, described in words.
     pub lacks: Vec<String>,
 }
 
 impl About {
-    /// A library that is reached through [`Backend`] alone and lacks nothing worth telling; `id` is
-    /// lower case, and no name of the suite's own backends.
+    /// A library without missing operations that is reached only through [`Backend`]; `id` is lower
+    /// case, and not the name of a built-in backend.
     pub fn new(id: &str, library: &str, version: &str) -> Self {
         Self {
             id: id.to_owned(),
@@ -57,8 +58,8 @@ impl About {
         }
     }
 
-    /// The name under which its traces are recorded: the machine's own library is another one with
-    /// each series of versions (`openssl-system-3.0`).
+    /// The name under which its traces are recorded. The system's library has one for each series
+    /// of versions (`openssl-system-3.0`).
     pub fn recorded_as(&self) -> String {
         match self.id.as_str() {
             SYSTEM => {
@@ -75,24 +76,25 @@ pub trait Backend: Send + Sync {
     /// Its name, version, and how it is reached.
     fn about(&self) -> &About;
 
-    /// Which functions it has, and so which contract binds it.
+    /// Which functions it has, which determines the clauses that apply to it.
     fn interface(&self) -> Interface {
         Interface::Other
     }
 
-    /// The kinds of transport that a connection can have; a case over another one is not applicable. What
-    /// reaches the transport through `std::io` alone has those that the transport itself can be.
+    /// The supported kinds of transport; a case over another one is not applicable. The default,
+    /// for a library that reaches the transport through `std::io` alone, is the kinds that the
+    /// transport itself implements.
     fn transports(&self) -> &[TransportKind] {
         &[TransportKind::Scripted, TransportKind::Blocking]
     }
 
-    /// The session that the peer goes on with in connections like `setup`, of a library that cannot share a key
-    /// with it beforehand ([`KeyExchange::PreShared`]) but can resume a session.
+    /// The session that the peer resumes in connections like `setup`, for a library that does not
+    /// support a pre-shared key ([`KeyExchange::PreShared`]) but can resume a session.
     ///
-    /// Asked for the first time it opens a connection of its own and lets `meet` carry that through a whole
-    /// handshake and some bytes each way, after which the peer knows the session. Library and peer then keep this
-    /// one and no later one, so that each connection is like the one before, whichever thread opens it.
-    /// Nothing, if there is no such session: keys are then agreed on as `setup` and the peer can.
+    /// The first call opens a connection and passes it to `meet`, which completes a handshake and
+    /// exchanges some bytes, after which the peer has the session. Library and peer then keep this
+    /// one and no later one, so that all connections are alike, on any thread. `None` if there is
+    /// no such session: the keys are then agreed on in the usual way.
     fn session(
         &self,
         _setup: &Setup,
@@ -101,14 +103,15 @@ pub trait Backend: Send + Sync {
         None
     }
 
-    /// Opens one end of a connection over `transport`; the handshake has not begun.
+    /// Opens one end of a connection over `transport`, before its handshake.
     ///
     /// # Errors
-    /// [`Unsupported`] if the library cannot do what `setup` asks for, for instance a cipher.
+    ///
+    /// [`Unsupported`] if the library does not support `setup`, for instance its cipher.
     fn open(&self, setup: &Setup, transport: &Transport) -> Result<Box<dyn Endpoint>, Unsupported>;
 }
 
-/// What a connection is to be like.
+/// The configuration of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Setup {
     /// The role of the library.
@@ -119,16 +122,17 @@ pub struct Setup {
     pub cipher: Cipher,
     /// How the keys of the connection are agreed on.
     pub key_exchange: KeyExchange,
-    /// Whether it is told its role.
+    /// Whether its role is set explicitly.
     pub role_state: RoleState,
-    /// What it sends through and reads from.
+    /// Its kind of transport.
     pub transport: TransportKind,
     /// Whether it sends session tickets.
     pub session_tickets: SessionTickets,
 }
 
 impl Setup {
-    /// The same over the scripted transport, for what is made once for all of them.
+    /// The same over the scripted transport, as the key for objects that are shared by all
+    /// transports.
     #[must_use]
     pub fn of_any_transport(&self) -> Self {
         Self {
@@ -144,16 +148,16 @@ impl Setup {
 pub struct Unsupported(pub String);
 
 impl Unsupported {
-    /// `what` says which operation, and why not if that is known.
+    /// `what` names the operation, with the reason if known.
     pub fn new(what: impl fmt::Display) -> Self {
         Self(what.to_string())
     }
 }
 
-/// The bytes of a write. They end where their memory ends, so that a read past them is a crash.
+/// The bytes of a write. Their memory ends with them, so that reading past them is a crash.
 #[derive(Debug, Clone, Copy)]
 pub enum Bytes<'a> {
-    /// These.
+    /// These bytes.
     Slice(Lent<'a>),
     /// A null pointer with length 0.
     Null,
@@ -162,10 +166,11 @@ pub enum Bytes<'a> {
 }
 
 impl<'a> Bytes<'a> {
-    /// The bytes, for a library with one function to write, which takes a slice.
+    /// The bytes, for a library with a single write function, which takes a slice.
     ///
     /// # Errors
-    /// [`Unsupported`], if it is another function that is to be called, or with what is no slice.
+    ///
+    /// [`Unsupported`], for another function, or an argument that is not a slice.
     pub fn slice_for(self, function: Function) -> Result<&'a [u8], Unsupported> {
         match (function, self) {
             (Function::WriteEx, _) => Err(Unsupported::new("SSL_write_ex")),
@@ -176,10 +181,10 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// One end of a connection, in the hands of the library under test.
+/// The library's end of a connection.
 ///
-/// Each call does what the C function of that name does. A library with another interface answers
-/// what that function would: how is told in its module.
+/// Each operation does what the C function of that name does. A library with another interface
+/// returns what that function would; its module documents how.
 pub trait Endpoint {
     /// `SSL_do_handshake`.
     ///
@@ -193,23 +198,25 @@ pub trait Endpoint {
     /// [`Unsupported`], as for all calls.
     fn write(&mut self, function: Function, bytes: Bytes<'_>) -> Result<Call, Unsupported>;
 
-    /// Whether the library accepts bytes before it can send them, so that a write that succeeded may
+    /// Whether the library accepts bytes before it can send them, so that a successful write may
     /// have to be flushed. The functions of `libssl` do not, and have no such function.
     fn buffers_writes(&self) -> bool {
         false
     }
 
-    /// Sends what earlier calls accepted and the library still holds.
+    /// Sends what earlier calls accepted and the library still buffers.
     ///
     /// # Errors
+    ///
     /// [`Unsupported`], as for all calls.
     fn flush(&mut self) -> Result<Call, Unsupported> {
         Err(Unsupported::new("flush"))
     }
 
-    /// `SSL_read` into `space`; a positive return value says how much of it was filled.
+    /// `SSL_read` into `space`; a positive return value is the number of bytes read.
     ///
     /// # Errors
+    ///
     /// [`Unsupported`], as for all calls.
     fn read(&mut self, space: &mut [u8]) -> Result<Call, Unsupported>;
 
@@ -221,9 +228,10 @@ pub trait Endpoint {
         Err(Unsupported::new("shutdown"))
     }
 
-    /// `SSL_key_update`: the KeyUpdate goes out with the next write or handshake call.
+    /// `SSL_key_update`: the KeyUpdate is sent by the next write or handshake call.
     ///
     /// # Errors
+    ///
     /// [`Unsupported`], as for all calls.
     fn key_update(&mut self, _request: KeyUpdate) -> Result<Call, Unsupported> {
         Err(Unsupported::new("key update"))
@@ -254,36 +262,38 @@ pub trait Endpoint {
         Err(Unsupported::new("max send fragment"))
     }
 
-    /// Moves to the transport what the library has sent into a transport of its own and nobody has taken out of
-    /// there. A library that reaches the transport itself has none.
+    /// Moves bytes that the library has sent from its own transport to the scripted one. Does
+    /// nothing for a library that uses the scripted transport directly.
     ///
     /// # Errors
+    ///
     /// [`Unsupported`], as for all calls.
     fn sync_transport(&mut self) -> Result<(), Unsupported> {
         Ok(())
     }
 
-    /// Lets the next call find unrelated entries of this kind in the error queue, as an earlier call may
-    /// have left them.
+    /// Leaves unrelated entries of this kind in the error queue for the next call, as an earlier
+    /// call of the application may have.
     ///
     /// # Errors
+    ///
     /// [`Unsupported`], as for all calls.
     fn stale_error(&mut self, _kind: StaleError) -> Result<(), Unsupported> {
         Err(Unsupported::new("error queue"))
     }
 
-    /// Why the library may offer more than the one version and cipher that it was opened for, if it may: a function that
-    /// restricts it is missing or returned an error. The peer has only the one then, and a connection that does
-    /// not come to it is not applicable.
+    /// Why the library may offer more than the one version and cipher of its setup, if it may: a
+    /// function that restricts it is missing or returned an error. The peer offers only the one,
+    /// and a connection that negotiates something else is not applicable.
     fn unrestricted(&self) -> Option<&str> {
         None
     }
 
-    /// The next call finds no such entries after all.
+    /// Cancels the stale entries for the next call.
     fn forget_stale_error(&mut self) {}
 }
 
-/// What is done to modes.
+/// Whether modes are set or cleared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModeChange {
     /// The modes are set.
@@ -298,12 +308,12 @@ pub enum ModeChange {
 pub struct Unusable {
     /// The backend.
     pub id: String,
-    /// What went wrong, and what would be right.
+    /// The problem and its solution.
     pub reason: String,
 }
 
 impl Unusable {
-    /// `reason` says what went wrong, and what would be right.
+    /// `reason` states the problem and its solution.
     pub fn new(id: &str, reason: impl fmt::Display) -> Self {
         Self {
             id: id.to_owned(),
@@ -312,53 +322,54 @@ impl Unusable {
     }
 }
 
-/// The name of the backend that every other one is compared with.
+/// The name of the backend with which all others are compared.
 pub const REFERENCE: &str = "openssl-3.6";
 
-/// The name of the backend that is whatever OpenSSL 3 the machine has.
+/// The name of the backend for the OpenSSL 3 of the machine.
 pub const SYSTEM: &str = "openssl-system";
 
-/// The backends that the suite knows by name.
+/// The built-in backends.
 pub struct Backends;
 
-/// Where a backend lives.
+/// Where a backend is.
 #[derive(Debug, Clone)]
 pub enum Home {
     /// It is linked into this program.
     Linked,
-    /// It is written in Rust, and a part of this program.
+    /// It is written in Rust, and part of this program.
     Rust,
     /// It is a shared object.
     SharedObject(libssl::LibrarySource),
 }
 
-/// A backend that the suite knows, whether or not it is built in.
+/// A backend that the suite knows, whether or not it is part of this build.
 struct Known {
     id: &'static str,
-    /// The cargo feature that builds it in; nothing for what always is.
+    /// The cargo feature that includes it; `None` if it is always included.
     feature: Option<&'static str>,
     place: Location,
 }
 
-/// Where a backend that the suite knows would be.
+/// The location of a known backend.
 enum Location {
     Linked,
     Rust,
     /// A shared object that was built with this program, if it was.
     Built(Option<Object>),
-    /// The machine's own `libssl.so.3`, if it is asked for at all.
+    /// The machine's `libssl.so.3`, if its use is enabled.
     System {
         wanted: bool,
     },
 }
 
-/// What a crate in `suite/backends` built.
+/// The result of a crate in `suite/backends`.
 struct Object {
     path: &'static str,
     version: &'static str,
 }
 
-/// A backend with a crate of its own in `suite/backends`, which a feature of the same name builds in.
+/// A backend with a crate of its own in `suite/backends`, which a feature of the same name
+/// includes.
 macro_rules! built {
     ($id:literal, $krate:ident) => {{
         #[cfg(feature = $id)]
@@ -406,19 +417,19 @@ fn known() -> [Known; 8] {
 }
 
 impl Backends {
-    /// The names of all backends, built in or not, the reference first.
+    /// The names of all backends, in this build or not, the reference first.
     pub fn all() -> Vec<&'static str> {
         known().iter().map(|known| known.id).collect()
     }
 
-    /// The names of those that can be used here, the reference first.
+    /// The names of those that are usable here, the reference first.
     pub fn here() -> Vec<&'static str> {
         let known = known();
         let here = known.iter().filter(|known| known.home().is_ok());
         here.map(|known| known.id).collect()
     }
 
-    /// Those that cannot be used here, and why.
+    /// Those that are not usable here, and why.
     pub fn missing() -> Vec<Unusable> {
         known()
             .iter()
@@ -426,14 +437,14 @@ impl Backends {
             .collect()
     }
 
-    /// Where the backend of this name lives; answers nothing for an unknown name.
+    /// Where the backend of this name is; `None` for an unknown name.
     pub fn home(id: &str) -> Option<Result<Home, Unusable>> {
         let known = known();
         let known = known.iter().find(|known| known.id == id)?;
         Some(known.home())
     }
 
-    /// Opens the backend of this name in this process; answers nothing for an unknown name.
+    /// Opens the backend of this name in this process; `None` for an unknown name.
     pub fn open(id: &str) -> Option<Result<Arc<dyn Backend>, Unusable>> {
         let open = |home| -> Result<Arc<dyn Backend>, Unusable> {
             Ok(match home {
@@ -490,7 +501,8 @@ impl Known {
     }
 }
 
-/// How the environment variable ends that tells the version of a shared object that does not tell it itself, as BoringSSL's.
+/// The suffix of the environment variable with the version of a shared object that does not report
+/// it itself, as BoringSSL's.
 const VERSION: &str = "_VERSION";
 
 /// The environment variable that names the shared object of a backend: `WRITEPROOF_OPENSSL_1_1_1`.
@@ -502,8 +514,9 @@ fn variable(id: &str) -> String {
     format!("WRITEPROOF_{}", id.chars().map(letter).collect::<String>())
 }
 
-/// The shared object of a backend that stands beside this program, in the folder `libssl`, as `openssl-1.1.1.so`: for
-/// a program that was copied to another machine, where the folder in which the libraries were built is not.
+/// The shared object of a backend in the folder `libssl` next to this program, as
+/// `openssl-1.1.1.so`: for a program that was copied to another machine, without the folder in
+/// which the libraries were built.
 fn beside_the_program(id: &str) -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let object = program.parent()?.join("libssl").join(format!("{id}.so"));

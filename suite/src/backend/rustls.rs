@@ -1,27 +1,29 @@
-//! rustls, a library with another interface: `std::io` over `rustls::Stream` in place of `SSL_write`.
+//! rustls, through the interface `std::io` over `rustls::Stream` in place of `SSL_write`.
 //!
-//! | step | what is called | answered as |
+//! | step | call | result |
 //! |---|---|---|
 //! | handshake | `complete_io` | 1, or -1 as below |
-//! | write | `Stream::write` | the number of bytes that it took |
+//! | write | `Stream::write` | the number of bytes accepted |
 //! | flush, after a write succeeded | `Stream::flush` | 1, or -1 as below |
 //! | read | `Stream::read` | the number of bytes; 0 with `ZERO_RETURN` after close_notify |
 //! | shutdown | `send_close_notify`, then `Stream::flush` | 1 if the peer has closed too, else 0 |
 //! | key update, requested | `refresh_traffic_keys`, which always requests one | 1 |
 //!
-//! An error is answered as -1 with: `WANT_WRITE` or `WANT_READ` for `WouldBlock`, after what the
-//! connection wants next; `SSL` for an error of rustls itself, whose words stand in the queue;
-//! `SYSCALL` for any other, with errno if it has one. There is no errno else, and no `SSL_want`.
+//! An error becomes -1 with: `WANT_WRITE` or `WANT_READ` for `WouldBlock`, depending on what the
+//! connection wants next; `SSL` for an error of rustls itself, whose message goes into the queue;
+//! `SYSCALL` for any other, with errno if it has one. Otherwise there is no errno, and no
+//! `SSL_want`.
 //!
-//! A server of TLS 1.3 sends tickets where the scenario says so; they are made by `ring`'s `Ticketer`.
+//! A server of TLS 1.3 sends tickets if the scenario requests them; `ring`'s `Ticketer` makes them.
 //!
-//! It knows no key that both ends have beforehand: in place of that it resumes one session
-//! ([`Backend::session`]), as a server of TLS 1.3 with a new ephemeral key all the same. A client of TLS 1.3 does
-//! a whole handshake: a session of that version cannot be kept for more than one connection.
+//! rustls has no external pre-shared keys. In their place it resumes one session
+//! ([`Backend::session`]), as a server of TLS 1.3 still with a new ephemeral key. A client of TLS
+//! 1.3 does a full handshake, because it cannot use a session of that version for more than one
+//! connection.
 //!
-//! Without counterpart, hence *not supported*: `SSL_write_ex`, null pointers and negative lengths, the
-//! modes, a fragment size after the connection was opened, renegotiation, a key update that requests
-//! none, an unset role, CBC ciphers, an error queue.
+//! Not supported, for lack of a counterpart: `SSL_write_ex`, null pointers and negative lengths,
+//! the modes, a fragment size after the connection was opened, renegotiation, a key update that
+//! requests none, an unset role, CBC ciphers, an error queue.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -57,12 +59,12 @@ pub struct Rustls {
     servers: Mutex<HashMap<Setup, Arc<Made<ServerConfig, ServerSession>>>>,
 }
 
-/// What is made once for a setup; connections of all threads share it.
+/// Objects made once for a setup, shared by connections of all threads.
 struct Made<C, S> {
     config: Arc<C>,
-    /// The session that connections go on with.
+    /// The session that connections resume.
     own: Arc<S>,
-    /// The same, as the peer has it.
+    /// The same session on the peer's side.
     peers: OnceLock<Option<Session>>,
 }
 
@@ -122,7 +124,7 @@ impl Rustls {
     }
 }
 
-/// What `make` makes for this setup, and makes once.
+/// The objects for this setup, made by `make` the first time.
 fn made_once<M>(
     made: &Mutex<HashMap<Setup, Arc<M>>>,
     setup: &Setup,
@@ -202,7 +204,8 @@ impl Backend for Rustls {
             }
             Role::Server => {
                 let made = self.server(setup).ok()?;
-                // The ticket by which the peer will know the session, whatever it is sent later.
+                // The ticket that identifies the session to the peer, whatever tickets it gets
+                // later.
                 let mut first = ServerConfig::clone(&made.config);
                 first.send_tls13_tickets = 1;
                 made.session(|| {
@@ -228,7 +231,7 @@ fn client_config(
         .with_no_client_auth();
     let session = Arc::new(ClientSession::default());
     config.resumption = match setup.key_exchange {
-        // A session that is kept would make the second case shorter than the first.
+        // A resumed session would make the second case shorter than the first.
         KeyExchange::Ephemeral => Resumption::disabled(),
         KeyExchange::PreShared => Resumption::store(Arc::clone(&session) as _),
     };
@@ -250,7 +253,7 @@ fn server_config(
     match setup.key_exchange {
         KeyExchange::Ephemeral => {
             config.session_storage = Arc::new(NoServerSessionStorage {});
-            // With neither a ticketer nor a storage there are no tickets.
+            // Without a ticketer or a storage there are no tickets.
             if setup.version == Version::Tls13 && sends_tickets {
                 config.ticketer = ring::Ticketer::new()?;
             }
@@ -265,13 +268,14 @@ fn server_config(
     Ok(Made::new(config, session))
 }
 
-/// The place for one session: the first that is offered stays, unless the place has been closed before.
+/// Storage for one session: the first that is offered stays, unless the storage has been closed
+/// before.
 trait OneSession {
-    /// No session comes in any more.
+    /// Accepts no session from now on.
     fn close(&self);
 }
 
-/// The place for a client's session of TLS 1.2. Of TLS 1.3 rustls hands out sessions that can be used once.
+/// Storage for a client's session of TLS 1.2. rustls returns each session of TLS 1.3 only once.
 #[derive(Debug, Default)]
 struct ClientSession(OnceLock<Option<Tls12ClientSessionValue>>);
 
@@ -296,7 +300,7 @@ impl ClientSessionStore for ClientSession {
         self.0.get().cloned().flatten()
     }
 
-    /// A session that a connection has failed with is as good as before.
+    /// A session stays valid after a connection with it has failed.
     fn remove_tls12_session(&self, _server: &ServerName<'static>) {}
 
     fn insert_tls13_ticket(&self, _server: ServerName<'static>, _ticket: Tls13ClientSessionValue) {}
@@ -306,7 +310,7 @@ impl ClientSessionStore for ClientSession {
     }
 }
 
-/// The place for a server's session: what it is called, and what is in it.
+/// Storage for a server's session: its id and its content.
 #[derive(Debug, Default)]
 struct ServerSession(OnceLock<Option<(Vec<u8>, Vec<u8>)>>);
 
@@ -317,7 +321,7 @@ impl OneSession for ServerSession {
 }
 
 impl StoresServerSessions for ServerSession {
-    /// Says that it is there in any case, so that a server sends tickets if it is to.
+    /// Always reports success, so that a server that is configured for tickets sends them.
     fn put(&self, id: Vec<u8>, session: Vec<u8>) -> bool {
         self.0.get_or_init(|| Some((id, session)));
         true
@@ -368,7 +372,7 @@ fn versions(version: Version) -> &'static [&'static SupportedProtocolVersion] {
     }
 }
 
-/// The certificate is judged at one fixed moment, whatever the clock says.
+/// The certificate is verified at a fixed time, independent of the clock.
 #[derive(Debug)]
 struct FixedTime;
 
@@ -429,7 +433,7 @@ where
     }
 }
 
-/// A length as `SSL_write` would return it.
+/// A length in the form in which `SSL_write` would return it.
 fn count(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
@@ -444,7 +448,7 @@ where
         while result.is_ok() && (self.connection.is_handshaking() || self.connection.wants_write())
         {
             result = match self.connection.complete_io(&mut self.transport) {
-                // The transport takes nothing and says that this is right.
+                // The transport accepts nothing and reports no error.
                 Ok((0, 0)) => Err(io::ErrorKind::WriteZero.into()),
                 other => other.map(|_| 1),
             };

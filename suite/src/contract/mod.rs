@@ -1,8 +1,9 @@
-//! The contract as data: every sentence of the manual, and every rule of TLS, that binds one who writes, as a clause with
-//! an id in words, a statement, its source, and what it does to a user when it is broken.
+//! The contract as data: each rule for a TLS writer, from the manual pages and the RFCs, is a
+//! [`Clause`] with an id, a statement, its source and the consequence for a user when it is broken.
 //!
-//! In flow the texts of `fixtures/contract/*.toml` ([`Contract::built_in`]); out flow [`Clause`]s. What holds a clause
-//! against a trace is a monitor of the [`judge`](crate::judge); a clause that no trace can show says why.
+//! The clauses come from `fixtures/contract/*.toml` ([`Contract::built_in`]). A monitor of the
+//! [`judge`](crate::judge) checks them against a trace; a clause that no trace can show gives the
+//! reason.
 
 mod parse;
 
@@ -14,14 +15,14 @@ use crate::data::CONTRACT;
 
 pub use crate::scenario::ParseError;
 
-/// The clauses of the contract, in the order of their files, and in each file in its own.
+/// The clauses of the contract, in the order of the files and of the clauses within each file.
 #[derive(Debug, Clone)]
 pub struct Contract {
     clauses: Vec<Clause>,
 }
 
 impl Contract {
-    /// The manual that is built into this program.
+    /// The contract embedded in this program.
     ///
     /// # Errors
     ///
@@ -30,12 +31,12 @@ impl Contract {
         Self::from_files(CONTRACT.files()?)
     }
 
-    /// Takes the clauses of these files: of each its name, its path from the top of the repository (for messages), and
-    /// its text.
+    /// Reads the clauses of `files`: for each its name, its path from the top of the repository
+    /// (for messages) and its text.
     ///
     /// # Errors
     ///
-    /// The first file that is not a right page, or a clause whose id another one has already.
+    /// The first file that is not valid, or the first clause whose id is already taken.
     pub fn from_files(files: &[(&str, &str, &str)]) -> Result<Self, ParseError> {
         let mut clauses: Vec<Clause> = Vec::new();
         for &(_, path, text) in files {
@@ -54,7 +55,7 @@ impl Contract {
         self.clauses.iter().find(|clause| clause.id == id)
     }
 
-    /// The clauses that a trace can show.
+    /// The clauses whose violation a trace can show.
     pub fn observable(&self) -> impl Iterator<Item = &Clause> {
         self.clauses
             .iter()
@@ -62,44 +63,44 @@ impl Contract {
     }
 }
 
-/// One rule for whoever writes.
+/// One rule for a TLS writer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clause {
     /// `topic.rule`, each of lower-case letters, digits and hyphens, as in `retry.same-arguments`.
     pub id: String,
-    /// What has to be so, in one or two sentences of our own.
+    /// The rule, in one or two sentences of our own.
     pub statement: String,
-    /// Where it is said.
+    /// Where the rule is stated.
     pub source: Citation,
-    /// How strongly it is said.
+    /// How strongly it is stated.
     pub strength: Strength,
-    /// Which libraries it binds.
+    /// Which libraries it applies to.
     pub binds: Binds,
-    /// What it does to a user when it is broken.
+    /// The consequence for a user when it is broken.
     pub severity: Severity,
-    /// The first version of the manual that says it; nothing if 1.1.1 and all before it do.
+    /// The first release whose manual states it; `None` if 1.1.1 and all earlier releases do.
     pub since: Option<Release>,
-    /// The first version of the manual that does not say it any more.
+    /// The first release whose manual no longer states it.
     pub until: Option<Release>,
-    /// Why no trace can show whether it is kept, if so.
+    /// Why no trace can show whether the rule is kept, if that is so.
     pub unobservable: Option<String>,
 }
 
 impl Clause {
-    /// What it is about, as in `retry`.
+    /// The part of the id before the dot, as in `retry`.
     pub fn topic(&self) -> &str {
         self.id.split_once('.').map_or("", |(topic, _)| topic)
     }
 }
 
-/// Where a clause is said.
+/// Where a clause is stated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Citation {
     /// The page or RFC, as in `SSL_write(3)`.
     pub page: String,
-    /// The section of it; for an invariant, the reason.
+    /// The section of the page; for an invariant, the reason.
     pub section: String,
-    /// Where the page can be read.
+    /// The URL of the page.
     pub address: String,
 }
 
@@ -110,24 +111,24 @@ impl fmt::Display for Citation {
     }
 }
 
-/// How strongly something is said.
+/// How strongly a rule is stated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Strength {
-    /// A library has to keep it.
+    /// A library must keep it.
     Must,
-    /// A library has to keep it unless it has a reason not to.
+    /// A library should keep it unless it has a reason not to.
     Should,
-    /// A library is free to do it.
+    /// A library may do it.
     May,
-    /// What a library does is left open.
+    /// The behaviour is left open.
     Undefined,
 }
 
 impl Strength {
-    /// All of them, the strongest first.
+    /// All strengths, the strongest first.
     pub const ALL: [Self; 4] = [Self::Must, Self::Should, Self::May, Self::Undefined];
 
-    /// The word in files and reports.
+    /// The word used in files and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Must => "must",
@@ -138,20 +139,20 @@ impl Strength {
     }
 }
 
-/// Which libraries a clause binds.
+/// Which libraries a clause applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Binds {
-    /// Those that have `SSL_write` and its kin.
+    /// Libraries with `SSL_write` and its variants.
     Libssl,
-    /// Every one that writes TLS.
+    /// Every TLS library.
     All,
 }
 
 impl Binds {
-    /// Both kinds.
+    /// All values.
     pub const ALL: [Self; 2] = [Self::Libssl, Self::All];
 
-    /// The word in files and reports.
+    /// The word used in files and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Libssl => "libssl",
@@ -160,25 +161,25 @@ impl Binds {
     }
 }
 
-/// What a broken clause does to a user.
+/// The consequence of a broken clause for a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// Data are lost, doubled or leaked.
+    /// Data are lost, duplicated or leaked.
     Data,
-    /// The connection is dead though it should live, or lives though it should be dead.
+    /// The connection fails although it should go on, or goes on although it should have failed.
     Connection,
-    /// The caller is told something that is not so.
+    /// The caller gets a wrong report.
     Report,
     /// Anything else.
     Other,
 }
 
 impl Severity {
-    /// All of them, the worst first.
+    /// All severities, the worst first.
     pub const ALL: [Self; 4] = [Self::Data, Self::Connection, Self::Report, Self::Other];
 
-    /// The word in files and reports.
+    /// The word used in files and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Data => "data",
@@ -189,7 +190,7 @@ impl Severity {
     }
 }
 
-/// A version of the manual, as in `1.1.1` or `3.2`.
+/// A release of the manual, as in `1.1.1` or `3.2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Release {
     /// The first number.
@@ -201,7 +202,7 @@ pub struct Release {
 }
 
 impl Release {
-    /// Reads two or three numbers with dots between; answers nothing for anything else.
+    /// Parses two or three numbers separated by dots; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let numbers: Vec<u8> = text
             .split('.')

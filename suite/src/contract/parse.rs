@@ -1,19 +1,20 @@
-//! Reads a page of the manual into clauses, or says in which line and column it is wrong and what would be right there.
+//! Parses one file of the contract into clauses. An error gives the line and column and says what
+//! would be right there.
 //!
 //! ```toml
-//! page = "SSL_write(3)"                        # required: what messages and reports call it
-//! address = "https://…"                        # required: where it can be read
+//! page = "SSL_write(3)"               # required: the page's name in messages and reports
+//! address = "https://…"               # required: the page's URL
 //!
-//! [[clause]]                                   # one or more
-//! id = "retry.same-arguments"                  # required, unique
-//! statement = "…"                              # required: what has to be so, in our own words
-//! section = "WARNINGS"                         # required: where on the page; for an invariant, the reason
-//! strength = "must"                            # required: must, should, may or undefined
-//! binds = "libssl"                             # required: libssl or all
-//! severity = "connection"                      # required: data, connection, report or other
-//! since = "1.1.1"                              # the first version of the manual that says it; default always
-//! until = "3.0"                                # the first that does not any more; default none
-//! unobservable = "…"                           # why no trace can show it; default it can be shown
+//! [[clause]]                          # one or more
+//! id = "retry.same-arguments"         # required, unique
+//! statement = "…"                     # required: the rule, in our own words
+//! section = "WARNINGS"                # required: section of the page; for an invariant, the reason
+//! strength = "must"                   # required: must, should, may or undefined
+//! binds = "libssl"                    # required: libssl or all
+//! severity = "connection"             # required: data, connection, report or other
+//! since = "1.1.1"                     # first release whose manual states it; default always
+//! until = "3.0"                       # first release that no longer states it; default none
+//! unobservable = "…"                  # why no trace can show it; default observable
 //! ```
 
 use toml::de::DeTable;
@@ -22,7 +23,7 @@ use super::{Binds, Citation, Clause, ParseError, Release, Severity, Strength};
 use crate::scenario::form::{Fault, Fields, Node};
 use crate::scenario::parse::{clause as clause_id, link_address, syntax};
 
-/// Adds the clauses of a page, whose `text` messages say stands in `path`.
+/// Appends the clauses of one file to `clauses`; `path` names the file in error messages.
 pub(super) fn page(path: &str, text: &str, clauses: &mut Vec<Clause>) -> Result<(), ParseError> {
     add(text, clauses).map_err(|fault| ParseError::locate(path, text, fault))
 }
@@ -68,7 +69,7 @@ fn clause(element: Node<'_>, page: &str, address: &str) -> Result<Clause, Fault>
     )?)?;
     let unobservable = fields.read("unobservable", Node::line)?;
     let strength = word(&fields, "strength", Strength::ALL.map(|s| (s.as_str(), s)))?;
-    // Nothing can break a permission, nor what is left open.
+    // No behaviour can break a permission or a rule that leaves the behaviour open.
     if unobservable.is_none() && matches!(strength, Strength::May | Strength::Undefined) {
         return Err(Fault::new(
             element.at(),
@@ -96,7 +97,7 @@ fn clause(element: Node<'_>, page: &str, address: &str) -> Result<Clause, Fault>
     })
 }
 
-/// The value of a key that has to be there; `right` says what it is.
+/// The value of a required key; `right` describes a valid value for the error message.
 fn required<'t>(fields: &Fields<'t>, key: &str, right: &str) -> Result<Node<'t>, Fault> {
     fields.find(key).ok_or_else(|| {
         Fault::new(

@@ -1,28 +1,38 @@
-//! What of the ways in which two traces differ says something of a library, by one rule for every case: of a scenario of the
-//! suite, of a user's, and of a fuzzer. In flow the differences of two traces, call by call; out flow those of the first call
-//! that counts, and those of what came of the case as a whole. What does not count is counted.
+//! Decides which differences between two traces count as findings, by one rule for every case: of
+//! the suite, of a user and of a fuzzer. Takes the differences of two traces, call by call, and
+//! yields those of the first call that counts and those of the case as a whole. Differences that do
+//! not count are only counted.
 //!
 //! Of a call this does not count ([`Normalised::Words`]):
-//! - what a library has no way to say: `SSL_want`, errno;
-//! - what goes with another difference of the same call: what the call returned, `SSL_want`, the error queue and errno go with
-//!   the error class, and the number that `SSL_write_ex` stored goes with what it returned;
-//! - words: entries that a library puts after the reason in the error queue to say where it was, and names of one reason;
-//! - how handshake messages are spread over records, and how long they are;
-//! - how long a record will be of which only a part has gone out;
-//! - in which words the peer says that it failed, and why there was nothing for it to do.
+//! - values that a library cannot express: `SSL_want`, errno;
+//! - values that follow from another difference of the same call: the return value, `SSL_want`, the
+//!   error queue and errno follow from the error class, and the number that `SSL_write_ex` stored
+//!   follows from the return value;
+//! - wording: entries that a library adds after the reason in the error queue to name the location,
+//!   and different names of one reason;
+//! - the division of handshake messages into records, and their lengths;
+//! - the total length of a record of which only a part has been sent;
+//! - the text with which the peer reports a failure, and why it had nothing to do.
 //!
-//! From some calls on traces are not compared call by call, but in what came of them ([`Normalised::Parted`]):
-//! - a call that is no write counts if it succeeds on one side only, or delivers other bytes: how else it fails is no part of
-//!   writing, but the connection may be in another state then;
-//! - so does every call after damage on the wire: when a library comes to look at what is damaged is its own matter;
-//! - none counts, nor what came of the case, where only one library's bytes were damaged, as the other had taken them already;
-//! - where the transport cuts a message of a handshake, or hands it over in parts, the cut falls where each library's messages
-//!   have it, which are not of one length; and so does the end of what a transport takes that has taken such messages;
-//! - a library that buffers what it is asked to write answers before the transport does: its calls are not compared at all.
+//! From some calls on, traces are not compared call by call, but only by the result of the case
+//! ([`Normalised::Parted`]):
+//! - a call other than a write counts only if it succeeds on one side alone or delivers other
+//!   bytes: its other failures do not concern writing, but the connections may be in different
+//!   states afterwards;
+//! - the same applies to every call after damage on the wire, because each library processes
+//!   damaged bytes at its own time;
+//! - neither calls nor the result of the case count if only one library's bytes were damaged,
+//!   because the other had already taken them;
+//! - if the transport cuts a handshake message, or delivers it in parts, the cut depends on each
+//!   library's messages, whose lengths differ; so does the end of a limited budget that has been
+//!   used for such messages;
+//! - a library that buffers writes returns before the transport does: its calls are not compared at
+//!   all.
 //!
-//! What came of a case is the bytes that the peer was delivered, the alerts, and whether `close_notify` was sent; where calls are
-//! not compared at all, also how long the records of application data are. That the peer has not read yet what has gone out
-//! is no difference, nor, where the transport cuts a message of a handshake, that an alert behind it has gone out in part.
+//! The result of a case is the bytes that the peer received, the alerts, and whether `close_notify`
+//! was sent; if calls are not compared at all, also the lengths of application data records. It is
+//! not a difference if the peer has merely not read yet what was sent, or if an alert after a cut
+//! handshake message was sent only in part.
 
 use super::difference::{Aspect, Difference, Entries, Value};
 use super::monitor::{Event, History};
@@ -33,14 +43,16 @@ use crate::trace::{
 };
 use crate::transport::Budget;
 
-/// What libssl adds since 3.2 where its record layer has failed, whatever the reason (3.6 `ssl/record/rec_layer_s3.c:528`).
+/// The entry that libssl adds since 3.2 if its record layer has failed, for any reason (3.6
+/// `ssl/record/rec_layer_s3.c:528`).
 const BEHIND_THE_REASON: &str = "record layer failure";
 
-/// What the part of libcrypto says that libssl asked; 1.1.1 has no providers.
+/// Reported by the part of libcrypto that libssl called; 1.1.1 has no providers.
 const OF_PROVIDERS: &str = "provider";
 
-/// What the reasons of received alerts are called in the reference (3.6 `crypto/ssl_err.c:435`), and in libraries that have them
-/// by the name of SSL 3.0 (1.1.1w `ssl/ssl_err.c:1099`) or of TLS alone (4.0): the numbers are the same.
+/// The prefix of the reasons of received alerts in the reference (3.6 `crypto/ssl_err.c:435`);
+/// other libraries use the name of SSL 3.0 (1.1.1w `ssl/ssl_err.c:1099`) or of TLS alone (4.0). The
+/// numbers are the same.
 const ALERT: &str = "ssl/tls alert ";
 const OTHER_ALERTS: [&str; 2] = ["sslv3 alert ", "tls alert "];
 
@@ -50,7 +62,7 @@ pub(super) struct Pair<'p, 't> {
     pub(super) seen: &'p History<'t>,
 }
 
-/// How a call counts in which two traces differ.
+/// Whether the differences of a call count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Counts {
     /// These differences count.
@@ -59,25 +71,27 @@ pub(super) enum Counts {
     Not(Normalised),
 }
 
-/// How what came of a case differs.
+/// The differences in the result of a case.
 #[derive(Debug, Default)]
 pub(super) struct InTheEnd {
     /// The differences that count.
     pub(super) these: Vec<Difference>,
-    /// How many others there are: one library had taken already what was damaged for the other, or is not done.
+    /// The number of other differences: one library had already taken the bytes that were damaged
+    /// for the other, or has not finished.
     pub(super) normalised: usize,
 }
 
 /// Why the differences of a call do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Normalised {
-    /// The same was said in other words.
+    /// The two sides express the same in different ways.
     Words,
-    /// From this call on calls are not compared.
+    /// Calls are not compared from this one on.
     Parted,
 }
 
-/// The differences of each call, in order; of a step that came to other calls those of the first that differs.
+/// The differences of each call, in order; for a step that made different calls, those of the first
+/// different one.
 pub(super) fn by_call(differences: &[Difference]) -> Vec<Vec<&Difference>> {
     let mut calls: Vec<Vec<&Difference>> = Vec::new();
     for difference in differences {
@@ -101,7 +115,7 @@ impl Pair<'_, '_> {
         !buffers(self.reference) && !buffers(self.seen)
     }
 
-    /// How the differences of one call count.
+    /// Whether the differences of one call count.
     pub(super) fn counts(&self, call: &[&Difference]) -> Counts {
         let kept = normal(call);
         let Some(first) = kept.first() else {
@@ -122,7 +136,7 @@ impl Pair<'_, '_> {
         }
     }
 
-    /// How what came of the case differs.
+    /// The differences in the result of the case.
     pub(super) fn in_the_end(&self) -> InTheEnd {
         let entries = Entries {
             reference: self.reference.events.len(),
@@ -139,7 +153,7 @@ impl Pair<'_, '_> {
         };
         let alerts_later = sends_later(|upshot| &upshot.alerts);
         let closes_later = sends_later(|upshot| &upshot.closing);
-        // Each with whether the difference is only that one library is not done.
+        // Each with whether the only difference is that one library has not finished.
         let pairs = [
             (
                 Aspect::Delivered,
@@ -169,7 +183,7 @@ impl Pair<'_, '_> {
         let is_damaged = self.is_damaged_on_one_side(entries);
         let mut end = InTheEnd::default();
         for (aspect, is_not_done, reference, seen) in pairs {
-            // Which records a call writes is compared with the call.
+            // The records of a call are compared with the call.
             let is_compared = aspect != Aspect::Records || !self.has_calls();
             if !is_compared || reference == seen {
                 continue;
@@ -201,32 +215,32 @@ impl Pair<'_, '_> {
             .map(|event| event.entry)
     }
 
-    /// What the peer makes of the half of a message is not the library's doing.
+    /// The peer's reaction to half a message is not the library's doing.
     fn is_alert_of_peer(&self, at: Entries) -> bool {
         let mut entries = self.entries(at);
         entries.any(|entry| entry.asked.step() == Some(&Step::Peer(PeerAction::FatalAlert)))
     }
 
-    /// Whether the call is one of the write function, or something that no library is asked to do.
+    /// Whether the call is of the write function, or the entry calls no library.
     fn is_write(&self, at: Entries) -> bool {
         !is_of_other_step(self.reference, at.reference) && !is_of_other_step(self.seen, at.seen)
     }
 
-    /// Whether a message of a handshake was cut by this call, or by the last one before it that sent something, or may come to it
-    /// in parts, or has used a part of what the transport takes: not even one library's messages are of one length, as
-    /// signatures are not.
+    /// Whether a handshake message may be cut: by this call, or by the last one before it that sent
+    /// something; because it may arrive in parts; or because it has used a part of the transport's
+    /// budget. Even one library's messages vary in length, as signatures do.
     fn cuts_handshake(&self, at: Entries) -> bool {
         let cuts = |history, at| cuts_handshake(history, at) || shares_with_handshake(history, at);
         cuts(self.reference, at.reference) || cuts(self.seen, at.seen)
     }
 
-    /// Whether the library may have read by then what its peer did not send like that.
+    /// Whether the library may by then have read bytes that its peer did not send.
     fn is_damaged(&self, at: Entries) -> bool {
         self.reference.after(at.reference).peer_bytes_injected
             || self.seen.after(at.seen).peer_bytes_injected
     }
 
-    /// Whether what waited for the one library was damaged, and nothing waited any more for the other.
+    /// Whether the bytes waiting for one library were damaged, and none were waiting for the other.
     fn is_damaged_on_one_side(&self, at: Entries) -> bool {
         let damages = |history: &History<'_>, at: usize| {
             let events = history.events.iter().take(at.saturating_add(1));
@@ -240,8 +254,8 @@ impl Pair<'_, '_> {
     }
 }
 
-/// Whether an entry belongs to a step that calls something else than the write function: that call, or what the peer did
-/// while it was repeated.
+/// Whether an entry belongs to a step that calls another function than the write function: that
+/// call, or an action of the peer while it was repeated.
 fn is_of_other_step(history: &History<'_>, at: usize) -> bool {
     let Some(event) = history.events.get(at) else {
         return false;
@@ -282,7 +296,7 @@ fn cuts_handshake(history: &History<'_>, at: usize) -> bool {
         })
 }
 
-/// Whether messages of a handshake have gone out since the transport was set to take so many bytes and no more.
+/// Whether handshake messages have been sent since the transport was limited to a number of bytes.
 fn shares_with_handshake(history: &History<'_>, at: usize) -> bool {
     let events = &history.events[..history.events.len().min(at + 1)];
     let is_limited = events
@@ -295,7 +309,7 @@ fn shares_with_handshake(history: &History<'_>, at: usize) -> bool {
     is_limited && since.any(Event::shakes_hands)
 }
 
-/// Whether a difference says that a call succeeds on one side only, or delivers something else.
+/// Whether a difference shows that a call succeeds on one side only, or delivers other bytes.
 fn is_of_outcome(difference: &Difference) -> bool {
     match (&difference.reference, &difference.seen) {
         (Value::Class(reference), Value::Class(seen)) => {
@@ -306,7 +320,7 @@ fn is_of_outcome(difference: &Difference) -> bool {
     }
 }
 
-/// What of the differences of one call is more than words.
+/// The differences of one call that are not only in wording.
 fn normal(call: &[&Difference]) -> Vec<Difference> {
     let differs = |aspect| call.iter().any(|other| other.aspect == aspect);
     let kept = call.iter().filter(|difference| {
@@ -326,14 +340,14 @@ fn is_words(difference: &Difference) -> bool {
     match (&difference.reference, &difference.seen) {
         (Value::Want(None), _) | (_, Value::Want(None)) => true,
         (Value::Errno(None), _) | (_, Value::Errno(None)) => true,
-        // What the suite could not do, and why.
+        // The suite could not do something, for a reason.
         (Value::Outcome(reference), Value::Outcome(seen)) => {
             let is_nothing = |outcome: &Outcome| matches!(outcome, Outcome::Nothing(_));
             is_nothing(reference) && is_nothing(seen)
         }
         (Value::Queue(reference), Value::Queue(seen)) => reasons(reference) == reasons(seen),
         (Value::Records(reference), Value::Records(seen)) => {
-            // Of a record whose key nobody logged it is not known which messages it holds.
+            // The messages in a record whose key was not logged are unknown.
             let has_closed = |records: &[RecordSeen]| {
                 let mut records = records.iter();
                 records.any(|record| matches!(record.body, Body::NoKey { .. }))
@@ -377,7 +391,8 @@ pub(super) fn reasons(queue: &[QueueEntry]) -> Vec<QueueEntry> {
     entries.map(by_one_name).collect()
 }
 
-/// Records as far as they count: of handshake messages which they are, and nothing of how they are spread over records.
+/// Records as compared: handshake messages by their kind, regardless of their division into
+/// records.
 fn contents(records: &[RecordSeen]) -> impl Iterator<Item = Contents<'_>> {
     records.iter().flat_map(|record| {
         let begun = record
@@ -400,7 +415,8 @@ fn contents(records: &[RecordSeen]) -> impl Iterator<Item = Contents<'_>> {
 #[derive(Debug, PartialEq, Eq)]
 enum Contents<'r> {
     Message(MessageKind),
-    /// Of a record that is not complete, how much has gone out: how long it is shows when it is complete, if it ever is.
+    /// For an incomplete record, the number of bytes sent: its length is compared when it is
+    /// complete, if it ever is.
     Part {
         now: Option<usize>,
         so_far: Option<usize>,
@@ -408,14 +424,14 @@ enum Contents<'r> {
     Record(&'r RecordSeen),
 }
 
-/// What came of a case.
+/// The result of a case.
 struct Upshot {
     delivered: Option<Content>,
-    /// How many bytes of content each record of application data has that went out to its end.
+    /// The content length, in bytes, of each complete application data record.
     lengths: Vec<usize>,
     alerts: Vec<AlertSeen>,
     closing: Vec<AlertSeen>,
-    /// What has gone out last is the beginning of a record that may be an alert.
+    /// The last bytes sent are the beginning of a record that may be an alert.
     may_send_alert: bool,
 }
 
@@ -425,7 +441,7 @@ impl Upshot {
         let mut alerts: Vec<AlertSeen> = Vec::new();
         let mut lengths = Vec::new();
         for event in &history.events {
-            // How often the peer looked, and found nothing, says nothing.
+            // How often the peer looked and found nothing is not compared.
             if let Some(read) = event.delivered().filter(|read| read.len > 0) {
                 append(delivered.get_or_insert_with(nothing), read);
             }
@@ -449,7 +465,8 @@ impl Upshot {
         }
     }
 
-    /// Whether the peer has only not read yet what it has read of the other library: all of that has gone out in records.
+    /// Whether the peer has merely not read yet what it has read of the other library, all of which
+    /// has been sent in records.
     fn waits_for_its_peer(&self, other: &Self) -> bool {
         let nothing = nothing();
         let [read, there] =
@@ -459,14 +476,14 @@ impl Upshot {
     }
 }
 
-/// Whether the last record has not gone out to its end, and may be an alert.
+/// Whether the last record is incomplete and may be an alert.
 fn begins_alert(history: &History<'_>) -> bool {
     let mut events = history.events.iter().rev();
     let last = events.find_map(|event| event.entry.sent.last());
     last.is_some_and(|record| record.may_be_alert(history.setting.variant.version))
 }
 
-/// Whether there is one more of them on the other side, and no other difference.
+/// Whether the other side has one more of them, and no other difference.
 fn is_one_more(alerts: &[AlertSeen], others: &[AlertSeen]) -> bool {
     others.len() == alerts.len() + 1 && others.starts_with(alerts)
 }
@@ -478,7 +495,7 @@ fn nothing() -> Content {
     }
 }
 
-/// Adds what was read next.
+/// Appends the bytes that were read next.
 fn append(all: &mut Content, next: &Content) {
     all.len += next.len;
     for segment in &next.segments {

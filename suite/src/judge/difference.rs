@@ -1,7 +1,7 @@
-//! How two traces of one case differ, aspect by aspect, as data: the same difference is the same value in every scenario, and
-//! text derives from it.
+//! The differences between two traces of one case, aspect by aspect, as data. The same difference
+//! is the same value in every scenario, and its text derives from it.
 //!
-//! A library that has no errno or no `SSL_want` is taken to have what goes with the error class.
+//! A library without errno or `SSL_want` is assumed to have the usual value for the error class.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::trace::{
 };
 use crate::transport::Errno;
 
-/// One way in which a trace differs from the reference's.
+/// A difference between a trace and the reference's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The step of the scenario, counted from 1.
@@ -22,32 +22,33 @@ pub struct Difference {
     /// The call of the step, counted from 0.
     #[serde(skip)]
     pub call: usize,
-    /// What was done, as the reference's trace shows it.
+    /// The action, as in the reference's trace.
     pub action: String,
     /// What differs.
     pub aspect: Aspect,
-    /// How it is with the reference.
+    /// The value of the reference.
     pub reference: Value,
-    /// How it was seen.
+    /// The value of the other trace.
     pub seen: Value,
-    /// Which entry it is, of the reference's trace and of this one.
+    /// The entries, in the reference's trace and in this one.
     #[serde(skip)]
     pub at: Entries,
-    /// Of courses: how the first calls of theirs differ that do. What comes later mostly follows from it.
+    /// For a difference of whole steps, the differences of their first different calls. Later ones
+    /// mostly follow from these.
     #[serde(skip)]
     pub within: Vec<Difference>,
 }
 
-/// An entry of each of two traces, counted from 0; where a trace has no such entry, the one that comes next.
+/// An entry of each of two traces, counted from 0; if a trace has no such entry, the next one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Entries {
-    /// Of the reference's trace.
+    /// In the reference's trace.
     pub reference: usize,
-    /// Of the other one.
+    /// In the other one.
     pub seen: usize,
 }
 
-/// What a trace has in the place of an aspect.
+/// The value of an aspect in a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// A return value.
@@ -56,35 +57,35 @@ pub enum Value {
     Stored(Stored),
     /// An error class.
     Class(ErrorClass),
-    /// What the library waits for; nothing if it has no `SSL_want`.
+    /// The result of `SSL_want`; `None` if the library does not have it.
     Want(Option<Want>),
     /// An error queue, oldest entry first.
     Queue(Vec<QueueEntry>),
-    /// The system's error; nothing if the library has none.
+    /// errno; `None` if the library does not have it.
     Errno(Option<Errno>),
-    /// Bytes that were read; nothing if there was no read.
+    /// Bytes that were read; `None` if there was no read.
     Bytes(Option<Content>),
     /// Records, or parts of them.
     Records(Vec<RecordSeen>),
-    /// How something that the peer did ended.
+    /// How an operation of the peer ended.
     End(Option<PeerEnd>),
-    /// What the library did to its process, in words.
+    /// Side effects of the library on its process, as text.
     SideEffects(Vec<String>),
-    /// What something came to that is no call.
+    /// The result of an action that is not a call.
     Outcome(Box<Outcome>),
-    /// Calls with their results, in words.
+    /// Calls with their results, as text.
     Calls(String),
-    /// Alerts that went out to their end.
+    /// Alerts that were sent completely.
     Alerts(Vec<AlertSeen>),
-    /// How many bytes of content the records of application data have that went out to their end.
+    /// The content lengths, in bytes, of complete application data records.
     Lengths(Vec<usize>),
 }
 
-/// What of a trace can differ.
+/// The aspects in which traces can differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Aspect {
-    /// Which calls a step came to.
+    /// The calls of a step.
     History,
     /// The return value.
     Return,
@@ -100,13 +101,13 @@ pub enum Aspect {
     Errno,
     /// The bytes that a read delivered.
     Data,
-    /// The records that went onto the wire.
+    /// The records that were sent.
     Records,
-    /// The bytes that reached the peer.
+    /// The bytes that the peer received.
     Delivered,
-    /// How something that the peer did ended, or what it sent.
+    /// How an operation of the peer ended, or what it sent.
     Peer,
-    /// What the library did to its process beside what it was asked for.
+    /// Unrequested side effects of the library on its process.
     SideEffects,
     /// The alerts that the library sent in the whole case.
     Alerts,
@@ -114,17 +115,17 @@ pub enum Aspect {
     Closing,
 }
 
-/// The kind of a difference, without its numbers: what differs, and which error class stands in the place of which.
+/// The kind of a difference, without its numbers: the aspect, or the two error classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Differing {
-    /// This error class of the library under test, and that of the reference.
+    /// The error class of the library under test, and that of the reference.
     Class(ErrorClass, ErrorClass),
-    /// Something else.
+    /// Another aspect.
     Other(Aspect),
 }
 
 impl Difference {
-    /// Of which kind it is.
+    /// The kind of this difference.
     pub fn differing(&self) -> Differing {
         match (&self.seen, &self.reference) {
             (Value::Class(seen), Value::Class(reference)) => Differing::Class(*seen, *reference),
@@ -172,14 +173,14 @@ pub fn differences(reference: &Trace, trace: &Trace) -> Vec<Difference> {
     found
 }
 
-/// The step of the entries that come next in either trace.
+/// The step of the next entries in either trace.
 fn next_step(reference: &Trace, trace: &Trace, at: Entries) -> Option<usize> {
     let step = |trace: &Trace, at: usize| trace.entries.get(at).map(|entry| entry.step);
     let steps = [step(reference, at.reference), step(trace, at.seen)];
     steps.into_iter().flatten().min()
 }
 
-/// The entries of this step, which begin here if there are any.
+/// The entries of this step, which begin at `from` if there are any.
 fn of_step(trace: &Trace, from: usize, step: usize) -> &[Entry] {
     let rest = trace.entries.get(from..).unwrap_or_default();
     let other = |entry: &Entry| entry.step != step;
@@ -232,7 +233,7 @@ fn compare_step(
     found.push(of_course(0, told(theirs), told(ours), within));
 }
 
-/// What comes after so many calls, in a word or with its result.
+/// The entry after so many calls, with its result; or a word if there is none.
 fn next(entries: &[Entry], calls: usize) -> String {
     match entries.get(calls) {
         None => "nothing more".to_owned(),
@@ -276,7 +277,7 @@ fn compare_entries(
             note(Aspect::History, outcome(theirs), outcome(ours));
         }
     }
-    // What is equal is not copied: nearly all of it is.
+    // Equal values, which are the rule, are not copied.
     let records = |records: &[RecordSeen]| Value::Records(records.to_vec());
     if theirs.sent != ours.sent {
         note(Aspect::Records, records(&theirs.sent), records(&ours.sent));
@@ -287,7 +288,7 @@ fn compare_entries(
     }
 }
 
-/// What was done in a step, without what came of it.
+/// The actions of a step, without their results.
 fn history(entries: &[Entry]) -> Vec<(&str, std::mem::Discriminant<Outcome>)> {
     entries
         .iter()
@@ -295,9 +296,9 @@ fn history(entries: &[Entry]) -> Vec<(&str, std::mem::Discriminant<Outcome>)> {
         .collect()
 }
 
-/// A step with its results in one line; a long one is cut in the middle.
+/// A step with its results in one line; a long one is shortened in the middle.
 fn told(entries: &[Entry]) -> String {
-    /// More calls than this are counted, not shown.
+    /// If there are more calls than this, the others are only counted.
     const TOLD: usize = 4;
     let tell = |entry: &Entry| {
         let result = entry.result.to_string();
@@ -316,7 +317,7 @@ fn told(entries: &[Entry]) -> String {
     format!("“{}”", line(&told))
 }
 
-/// No longer than a line may be.
+/// Truncates the text to the maximum length of a line.
 fn line(text: &str) -> String {
     shortened(text, LINE).into_owned()
 }
@@ -329,7 +330,7 @@ fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, Value
     }
     let class = |call: &Call| Value::Class(call.error);
     note(Aspect::ErrorClass, class(theirs), class(ours));
-    // What goes without saying with either error class is told by that.
+    // If both have the usual value for their error class, the class says it already.
     let usual = |call: &Call| call.told_want() == call.error.usual_want();
     if theirs.told_want() != ours.told_want() && !(usual(theirs) && usual(ours)) {
         note(
@@ -417,7 +418,7 @@ fn words_of_records(records: &[RecordSeen]) -> String {
     }
 }
 
-/// Each value, or how many equal ones follow one another: `2 x 16384`.
+/// Each value, with the number of equal consecutive ones: `2 x 16384`.
 fn runs<T: PartialEq + fmt::Display>(values: &[T]) -> Vec<String> {
     let runs = values.chunk_by(PartialEq::eq);
     let words = runs.map(|run| match run.len() {

@@ -1,5 +1,5 @@
-//! What is to be said of a case: the clauses that it breaks, how it differs from the reference, and that
-//! the library crashed, hung or was stopped. Each of these is a finding, known or not.
+//! The findings of a case: the clauses that it breaks, its differences from the reference, and a
+//! crash, hang or stop of the library. A finding is known or unexpected.
 
 use serde::Serialize;
 
@@ -13,35 +13,36 @@ use crate::trace::{Outcome, Trace};
 /// The clause that a crash and a hang break.
 pub(super) const RETURNS: &str = "call.returns";
 
-/// One thing to be said of a case.
+/// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Of which kind it is.
+    /// Its kind.
     pub kind: Kind,
-    /// The clause that is broken, if one is.
+    /// The broken clause, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clause: Option<String>,
-    /// What it does to a user; nothing for a difference, of which nobody can say.
+    /// The consequence for a user; `None` for a difference, whose consequence is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
     /// The step of the scenario, counted from 1; 0 before the first.
     pub step: usize,
-    /// What was done there.
+    /// The action of that step.
     pub action: String,
-    /// What would be right there, or what the reference does.
+    /// The correct behaviour, or the reference's.
     pub expected: String,
-    /// What was seen.
+    /// The observed behaviour.
     pub seen: String,
-    /// The same as data; nothing for a difference.
+    /// The same as data; `None` for a difference.
     #[serde(skip)]
     pub observed: Option<Observation>,
-    /// How it differs, as data, if it is a difference.
+    /// The differences as data, if it is a difference.
     #[serde(skip)]
     pub differences: Vec<Difference>,
-    /// Of the first call that differs, how what came of the case differs then, as far as that is not known either.
+    /// For the first call that differs, the resulting differences of the case as a whole, unless
+    /// they are known.
     #[serde(skip)]
     pub upshot: Vec<Difference>,
-    /// What the ledger says of it, if it knows it.
+    /// The ledger's entry for it, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
 }
@@ -52,18 +53,18 @@ pub struct Finding {
 pub enum Kind {
     /// The library ended its process.
     Crash,
-    /// The library did not come back.
+    /// The library did not return.
     Hang,
-    /// The library did more than any case needs, and the case was stopped.
+    /// The library exceeded a limit of the suite, which stopped the case.
     Stop,
     /// A clause of the contract is broken.
     Violation,
-    /// The library does something else than the reference, where no clause is broken.
+    /// The library behaves differently from the reference, but breaks no clause.
     Difference,
 }
 
 impl Kind {
-    /// The word in reports.
+    /// The word used in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Crash => "crash",
@@ -75,18 +76,18 @@ impl Kind {
     }
 }
 
-/// What the ledger says of a finding.
+/// The ledger's statement about a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Known {
-    /// How it is to be taken.
+    /// Its classification.
     pub class: Class,
-    /// Where it comes from.
+    /// Its explanation.
     pub reason: String,
-    /// Where that can be read.
+    /// A link to more information.
     pub link: String,
-    /// The entry that says so.
+    /// The location of the entry.
     pub entry: Location,
-    /// Which known issue it is, and what of it; several where each explains a part of a difference.
+    /// The known issue and its effect; several if each explains a part of a difference.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Cause>,
 }
@@ -96,30 +97,30 @@ pub struct Known {
 pub struct Cause {
     /// Its id.
     pub id: String,
-    /// Which of its effects is observed, counted from 0.
+    /// The index of the observed effect, from 0.
     pub effect: usize,
 }
 
-/// Findings of one kind that were counted and not kept: there were too many of them in a case.
+/// Findings of one kind that were counted and not kept, because a case had too many of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct More {
-    /// Of which kind they are.
+    /// Their kind.
     pub kind: Kind,
-    /// The clause that is broken, if one is.
+    /// The broken clause, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clause: Option<String>,
-    /// What is known of them all; nothing if they are unexpected.
+    /// The ledger's statement about all of them; `None` if they are unexpected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
-    /// How many there are beyond those that were kept.
+    /// Their number, without those that were kept.
     pub count: usize,
 }
 
-/// The first of these findings for each clause and each thing that is known of one, in their order, and how many more there
-/// were: what is unexpected is never left out for what is known, nor one clause for another.
+/// The first findings for each clause and each known issue, in their order, and the number of the
+/// others. Known findings never displace unexpected ones, nor one clause another.
 pub(super) fn bounded(findings: Vec<Finding>) -> (Vec<Finding>, Vec<More>) {
     let mut kept = Vec::with_capacity(findings.len());
-    // With how many of each are kept.
+    // With the number of kept findings of each.
     let mut counts: Vec<(usize, More)> = Vec::new();
     for finding in findings {
         let is_alike = |(_, more): &&mut (usize, More)| {
@@ -152,7 +153,7 @@ impl More {
 }
 
 impl Finding {
-    /// A clause that was broken here.
+    /// A broken clause.
     pub fn violation(clause: &Clause, violation: Violation) -> Self {
         Self {
             kind: Kind::Violation,
@@ -169,8 +170,8 @@ impl Finding {
         }
     }
 
-    /// How a trace differs from the reference's: the first call that does, since what comes later mostly
-    /// follows from it. Nothing if there is no difference.
+    /// The first call in which a trace differs from the reference's; later differences mostly
+    /// follow from it. `None` if there is none.
     pub fn difference(differences: &[Difference]) -> Option<Self> {
         let first = differences.first()?;
         let of_first = |d: &&Difference| d.step == first.step && d.action == first.action;
@@ -193,7 +194,7 @@ impl Finding {
         })
     }
 
-    /// That the library crashed, hung or was stopped, if the trace shows that.
+    /// A crash, hang or stop, if the trace shows one.
     pub fn end(trace: &Trace) -> Option<Self> {
         let entry = trace.end()?;
         let returns = Some(RETURNS);
@@ -223,18 +224,18 @@ impl Finding {
         })
     }
 
-    /// In what it differs, if it is a difference, without the numbers.
+    /// The kinds of its differences.
     pub fn differing(&self) -> Vec<Differing> {
         self.differences.iter().map(Difference::differing).collect()
     }
 
-    /// By how serious they are: the most serious are the least.
+    /// A key that orders findings by severity, the most serious first.
     pub fn rank(&self) -> (bool, Kind, Option<Severity>) {
         (self.known.is_some(), self.kind, self.severity)
     }
 }
 
-/// No longer than a line may be.
+/// Truncates the text to the maximum length of a line.
 fn line(text: &str) -> String {
     shortened(text, LINE).into_owned()
 }

@@ -1,5 +1,5 @@
-//! What every entry of the ledger has, whatever it is of: how it is to be taken, where it stands, who keeps it, and when it is
-//! out of date. What an entry explains stands in [`known`](super::known); `old` reads the format before that.
+//! The common properties of ledger entries: classification, location, keeper and staleness.
+//! [`known`](super::known) holds what an entry explains; `old` reads the former format.
 
 mod old;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub use self::old::{OldEntry, OldLedger, Part};
 
-/// Who keeps an entry.
+/// Who maintains an entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Keeper {
     /// The suite.
@@ -19,7 +19,7 @@ pub enum Keeper {
     User,
 }
 
-/// A line of a ledger file, by which an entry is named.
+/// A line of a ledger file, which identifies an entry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Location {
     /// The file, as messages name it.
@@ -34,22 +34,22 @@ impl fmt::Display for Location {
     }
 }
 
-/// How a finding is to be taken.
+/// The classification of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
-    /// The library's own documentation says so.
+    /// The library's documentation states it.
     Documented,
-    /// The source shows that it is meant.
+    /// The source shows that it is intended.
     ByDesign,
     /// It is a bug.
     Bug,
-    /// The manual can be read either way.
+    /// The manual is ambiguous.
     ManualUnclear,
 }
 
 impl Class {
-    /// All of them.
+    /// All classes.
     pub const ALL: [Self; 4] = [
         Self::Documented,
         Self::ByDesign,
@@ -57,7 +57,7 @@ impl Class {
         Self::ManualUnclear,
     ];
 
-    /// The word in files and reports.
+    /// The word used in files and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Documented => "documented",
@@ -68,16 +68,16 @@ impl Class {
     }
 }
 
-/// An entry whose finding does not come: it is out of date, or was never right.
+/// An entry that does not reproduce: it is out of date, or was never right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stale {
-    /// The library that it speaks of.
+    /// Its library.
     pub library: String,
-    /// The file and the line of the entry.
+    /// The file and line of the entry.
     pub place: String,
-    /// What it expects.
+    /// The finding that it expects.
     pub expected: String,
-    /// The cases in which that does not come.
+    /// The cases in which the finding does not occur.
     pub scenarios: String,
     /// Why it is out of date.
     pub why: String,
@@ -99,7 +99,7 @@ impl fmt::Display for Stale {
 /// What a library was compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compared {
-    /// The suite's reference, which the witnesses of differences were compared with.
+    /// The suite's reference, for which the witnesses of differences were recorded.
     Reference,
     /// Another library.
     Another,

@@ -1,6 +1,6 @@
-//! From traces to verdicts, by pure functions: how a trace differs from the reference's
-//! ([`differences`]), and whether it is the one that was recorded ([`Recordings`]); and from what
-//! was recorded to what the libraries do ([`answers()`]).
+//! Judges traces, with pure functions: compares a trace with the reference's ([`differences`]) and
+//! with the recorded one ([`Recordings`]), checks it against the contract, and looks up known
+//! issues. Also evaluates recorded traces to describe how the libraries behave ([`answers()`]).
 
 mod behavior_table;
 mod compare;
@@ -33,27 +33,28 @@ use known::{Explanation, KnownIssues, Library};
 use monitor::{History, Notes, Violation};
 use sides::{ContractSide, Sides};
 
-/// What is said of one case on one backend.
+/// The verdict on one case of one backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The contract is kept, and the trace is the reference's.
+    /// No clause is broken, and the trace equals the reference's.
     Conforms,
     /// A clause of the contract is broken.
     Violates,
-    /// The contract is kept, and the trace is not the reference's.
+    /// No clause is broken, and the trace differs from the reference's.
     Differs,
-    /// The backend, or the reference, lacks an operation that the scenario needs: which one.
+    /// The backend, or the reference, lacks this operation, which the scenario needs.
     NotApplicable(String),
     /// The library ended its process: how, and in which step.
     Crashed(String),
-    /// The library did not come back, and was stopped: why, and in which step.
+    /// The library did not return, and was stopped: why, and in which step.
     Hung(String),
-    /// The library did more than any case needs, and the case was stopped: at what, and in which step. It is no pass.
+    /// The library exceeded a limit, and the case was stopped: which limit, and in which step. It
+    /// does not count as a pass.
     Stopped(String),
 }
 
 impl Verdict {
-    /// The word in reports.
+    /// The word used in reports.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Conforms => "conforms",
@@ -67,52 +68,54 @@ impl Verdict {
     }
 }
 
-/// All that is said of one case on one backend.
+/// The full judgement of one case on one backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
-    /// In a word.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What is to be said of it, the most serious first.
+    /// The findings, the most serious first.
     pub findings: Vec<Finding>,
-    /// How many more there are of those of which there are very many.
+    /// The numbers of further findings, if there are very many.
     pub more: Vec<More>,
-    /// How the trace differs from the reference's.
+    /// The differences from the reference's trace.
     pub differences: Vec<Difference>,
-    /// How many of the differences do not count, as they are words, or come where calls are not compared.
+    /// The number of differences that do not count, because they are in wording or come after the
+    /// point up to which calls are compared.
     pub normalised: usize,
-    /// The clauses that something in the trace has to do with.
+    /// The clauses that the trace exercises.
     pub exercised: Vec<&'static str>,
 }
 
-/// All that a trace is held against.
+/// Everything that a trace is judged by.
 #[derive(Debug)]
 pub struct Judge {
     /// The contract.
     pub contract: Contract,
-    /// What is known already.
+    /// The known issues.
     pub known: KnownIssues,
-    /// What was recorded.
+    /// The recordings.
     pub recordings: Recordings,
-    /// What libraries are that go by names of their user's.
+    /// The identities of libraries with names chosen by the user.
     identities: BTreeMap<String, Identity>,
 }
 
-/// What a library is that goes by another name, and so what is known of it.
+/// The identity of a library with another name, which determines its known issues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The name by which known issues speak of it: `openssl`.
+    /// The product name in known issues: `openssl`.
     pub product: String,
-    /// Its version, as in `3.0.19`; empty if it is not known.
+    /// Its version, as in `3.0.19`; empty if unknown.
     pub version: String,
     /// The name under which this series was recorded, if it was: `openssl-system-3.0`.
     pub ledger: Option<String>,
 }
 
 impl Judge {
-    /// With the contract, the ledger and the recordings that are built into this program.
+    /// A judge with the contract, ledger and recordings embedded in this program.
     ///
     /// # Errors
-    /// One of the files that it was built from is wrong.
+    ///
+    /// One of the embedded files is not valid.
     pub fn built_in() -> Result<Self, ParseError> {
         Ok(Self {
             contract: Contract::built_in()?,
@@ -122,7 +125,7 @@ impl Judge {
         })
     }
 
-    /// With this contract alone: nothing is known, and nothing is recorded.
+    /// A judge with only this contract, without known issues and recordings.
     pub fn of(contract: Contract) -> Self {
         Self {
             contract,
@@ -132,20 +135,22 @@ impl Judge {
         }
     }
 
-    /// Lets what is known of `identity` apply to the library that goes by the name `id` too.
+    /// Makes the known issues of `identity` apply to the library named `id`.
     pub fn identify(&mut self, id: &str, identity: Identity) {
         self.identities.insert(id.to_owned(), identity);
     }
 
-    /// Adds a ledger of the user's own.
+    /// Adds a user's ledger.
     ///
     /// # Errors
-    /// The file is not right; where.
+    ///
+    /// The file is not valid, with the location of the error.
     pub fn add_own(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
         self.known.add_own(path, text)
     }
 
-    /// What the library of this name is, as the known issues speak of it, and under which name it was recorded if it was.
+    /// The library of this name and version, resolved to its identity and the name of its
+    /// recordings.
     pub fn library<'l>(&'l self, name: &'l str, version: &'l str) -> Library<'l> {
         match self.identities.get(name) {
             Some(identity) => Library {
@@ -156,12 +161,14 @@ impl Judge {
         }
     }
 
-    /// Judges a trace of this library by the contract, and against the reference's of the same case.
+    /// Judges a trace of this library by the contract, and compares it with the reference's of the
+    /// same case.
     pub fn judge(&self, reference: &Trace, trace: &Trace, library: Library<'_>) -> Judgement {
         self.judge_against((Library::REFERENCE, reference), (library, trace))
     }
 
-    /// Judges a trace of a library by the contract, and against that of another library of the same case.
+    /// Judges a trace of a library by the contract, and compares it with another library's of the
+    /// same case.
     pub fn judge_against(
         &self,
         (other, reference): (Library<'_>, &Trace),
@@ -180,7 +187,7 @@ impl Judge {
         findings.sort_by_key(Finding::rank);
         let violates = findings.iter().any(|found| found.kind == Kind::Violation);
         let verdict = match (end(trace), lack) {
-            // Too much for the suite, by what the scenario asks for.
+            // The scenario exceeds the limit, on both.
             (Some(Verdict::Stopped(how)), _) if is_stopped_alike(reference, trace) => {
                 Verdict::NotApplicable(format!("stopped {how} (the other backend too)"))
             }
@@ -201,8 +208,8 @@ impl Judge {
         }
     }
 
-    /// What is to be said of the trace of a case that no file holds, as a fuzzer generated it, by the name of a library and its
-    /// version; what is unexpected first.
+    /// The findings of a generated case, such as a fuzzer's, for a library given by name and
+    /// version; unexpected ones first.
     pub fn generated(
         &self,
         reference: &Trace,
@@ -216,13 +223,13 @@ impl Judge {
         findings
     }
 
-    /// All that is to be said of a trace, with what is known of its cause.
+    /// All findings of a trace, with their known causes.
     fn found(
         &self,
         (other, reference): (Library<'_>, &Trace),
         (library, trace): (Library<'_>, &Trace),
     ) -> Found {
-        // Dropped last.
+        // Declared first so that it is dropped last.
         let of_reference;
         let history = History::of(trace);
         let mut judged = history
@@ -251,7 +258,7 @@ impl Judge {
                     findings.extend(compared.findings);
                     normalised = compared.normalised;
                 }
-                // Put together by hand.
+                // A trace that was built by hand.
                 _ => findings.extend(Finding::difference(&differences)),
             }
         }
@@ -265,7 +272,7 @@ impl Judge {
         }
     }
 
-    /// What a trace of this library says of the contract.
+    /// Checks a trace of this library against the contract.
     fn contract<'j, 'c, 't>(
         &'j self,
         history: &'c History<'t>,
@@ -285,7 +292,8 @@ impl Judge {
         }
     }
 
-    /// What a trace of this library breaks, with what is known of its cause once the rest is known too.
+    /// The violations in a trace of this library, explained on the assumption that the others are
+    /// known too.
     pub fn violations(
         &self,
         trace: &Trace,
@@ -298,7 +306,7 @@ impl Judge {
         self.broken(trace, history, &monitor::watch_history(history), explain)
     }
 
-    /// The same, by what the monitors have seen.
+    /// The same, from the notes of the monitors.
     fn broken<'k>(
         &self,
         trace: &Trace,
@@ -312,7 +320,7 @@ impl Judge {
         let explained = explain(&violations);
         let mut broken = Vec::with_capacity(violations.len());
         for ((clause, violation), explanation) in violations.into_iter().zip(explained) {
-            // A crash and a hang are findings of their own, and so is the end of a case, which no clause asks for.
+            // A crash, a hang and a stop are findings of their own kinds.
             let finding = if clause == finding::RETURNS {
                 Finding::end(trace)
             } else {
@@ -332,30 +340,30 @@ impl Judge {
     }
 }
 
-/// Something that a trace breaks.
+/// A violation in a trace.
 #[derive(Debug, Clone)]
 pub struct Broken {
-    /// The clause; that calls return, where the case was stopped.
+    /// The clause; `call.returns` if the case was stopped.
     pub clause: &'static str,
     /// The number of the entry in the trace, counted from 0.
     pub event: usize,
-    /// As what it is reported.
+    /// The finding that is reported.
     pub finding: Finding,
 }
 
-/// What [`Judge::found`] finds.
+/// The result of [`Judge::found`].
 struct Found {
     findings: Vec<Finding>,
     differences: Vec<Difference>,
-    /// How many of the differences do not count.
+    /// The number of differences that do not count.
     normalised: usize,
-    /// What one of the two lacks, so that there was nothing to compare.
+    /// What one of the two lacks, if that prevented a comparison.
     lack: Option<String>,
-    /// The clauses that something in the trace has to do with.
+    /// The clauses that the trace exercises.
     exercised: Vec<&'static str>,
 }
 
-/// Whether both were stopped at the same limit: that is the scenario's doing, not the library's.
+/// Whether both were stopped at the same limit: then the scenario is the cause, not the library.
 fn is_stopped_alike(reference: &Trace, trace: &Trace) -> bool {
     trace.stopped().is_some() && trace.stopped() == reference.stopped()
 }
@@ -372,7 +380,7 @@ fn end(trace: &Trace) -> Option<Verdict> {
     })
 }
 
-/// What one of the two lacks, so that there is nothing to compare.
+/// What one of the two lacks, if that prevents a comparison.
 fn lack(reference: &Trace, trace: &Trace) -> Option<String> {
     if let Some(lack) = trace.unsupported() {
         return Some(lack.to_owned());

@@ -1,4 +1,5 @@
-//! What the ledger mutes: how many findings each of its entries explains, and in how many cases.
+//! Counts what the ledger mutes: the findings that each of its entries explains, and the cases in
+//! which it does.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,34 +10,34 @@ use serde::Serialize;
 use super::finding::Finding;
 use super::ledger::Location;
 
-/// What each entry of the ledger explains.
+/// The counts of each ledger entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Muted(BTreeMap<Location, Count>);
 
-/// How much an entry explains.
+/// The counts of an entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Count {
     /// Findings that it explains.
     pub findings: usize,
-    /// Cases, each on one library, with at least one of them.
+    /// Cases, each on one library, with at least one of these findings.
     pub cases: usize,
 }
 
-/// An entry with what it explains.
+/// An entry and its counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Row<'a> {
-    /// Where the entry stands.
+    /// The location of the entry.
     pub entry: &'a Location,
-    /// How much it explains.
+    /// Its counts.
     #[serde(flatten)]
     pub count: Count,
 }
 
 impl Muted {
-    /// More entries than these are not named in a line of text.
+    /// The most entries that a line of text names.
     const NAMED: usize = 3;
 
-    /// Counts cases, each by the findings of one library in it.
+    /// Counts cases, each given by the findings of one library in it.
     pub fn of<'f>(cases: impl IntoIterator<Item = &'f [Finding]>) -> Self {
         let mut muted = Self::default();
         for findings in cases {
@@ -45,11 +46,11 @@ impl Muted {
         muted
     }
 
-    /// Counts one more case, by the findings of one library in it.
+    /// Counts one more case, given by the findings of one library in it.
     pub fn add(&mut self, findings: &[Finding]) {
         let mut entries = BTreeSet::new();
         for known in findings.iter().filter_map(|finding| finding.known.as_ref()) {
-            // Cloned only where it is not there: a fuzz target comes by millions of times.
+            // Cloned only when inserted: a fuzz target does this millions of times.
             let count = match self.0.get_mut(&known.entry) {
                 Some(count) => count,
                 None => self.0.entry(known.entry.clone()).or_default(),
@@ -59,7 +60,7 @@ impl Muted {
         }
     }
 
-    /// Adds what was counted elsewhere.
+    /// Adds the counts of another instance.
     pub fn append(&mut self, other: Self) {
         for (entry, more) in other.0 {
             let count = self.0.entry(entry).or_default();
@@ -68,13 +69,12 @@ impl Muted {
         }
     }
 
-    /// What this entry explains.
+    /// The counts of this entry.
     pub fn by(&self, entry: &Location) -> Count {
         self.0.get(entry).copied().unwrap_or_default()
     }
 
-    /// All entries that explain something, by the number of findings: the one that explains most first, and of equals by their
-    /// place.
+    /// All entries with findings: most findings first, equal counts by location.
     pub fn rows(&self) -> Vec<Row<'_>> {
         let rows = self.0.iter();
         let mut rows: Vec<_> = rows.map(|(entry, &count)| Row { entry, count }).collect();
@@ -82,14 +82,14 @@ impl Muted {
         rows
     }
 
-    /// Whether nothing is explained.
+    /// Whether there are no counts.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
 impl fmt::Display for Muted {
-    /// In one line: how many findings, by how many entries, and those that explain most.
+    /// One line: the number of findings and entries, and the entries with most findings.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.rows();
         let findings: usize = rows.iter().map(|row| row.count.findings).sum();
@@ -124,7 +124,7 @@ mod tests {
         }
     }
 
-    /// A finding that the entry in this line explains, if there is one.
+    /// A finding that the entry in this line explains, if given.
     fn finding(line: Option<usize>) -> Finding {
         let known = line.map(|line| Known {
             class: Class::Bug,

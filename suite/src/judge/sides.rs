@@ -1,5 +1,5 @@
-//! Two libraries in one case, each with what it breaks and what is known of it. In flow the differences of their traces; out
-//! flows what is to be said of them, with what is known of the cause on either side.
+//! Two libraries in one case, each with its violations and their explanations. Takes the
+//! differences of their traces, and yields findings with the known causes on either side.
 
 use super::Broken;
 use super::compare::{Counts, Normalised, Pair, by_call};
@@ -9,13 +9,13 @@ use super::known::{Explainer, Side};
 use super::ledger::Class;
 use super::monitor::History;
 
-/// What a trace says of the contract.
+/// The result of checking a trace against the contract.
 pub(super) struct ContractSide<'j, 'c, 't> {
     pub(super) history: &'c History<'t>,
     pub(super) explainer: Explainer<'j, 'c, 't>,
-    /// What is broken, with what is known of it.
+    /// The violations with their explanations.
     pub(super) broken: Vec<Broken>,
-    /// The clauses that something in the trace has to do with.
+    /// The clauses that the trace exercises.
     pub(super) exercised: Vec<&'static str>,
 }
 
@@ -30,10 +30,10 @@ pub(super) struct Sides<'s, 'j, 'c, 't> {
     sides: [(Side, &'s mut ContractSide<'j, 'c, 't>); 2],
 }
 
-/// What is to be said of the differences of two traces.
+/// The findings from the differences of two traces.
 pub(super) struct Compared {
     pub(super) findings: Vec<Finding>,
-    /// How many of the differences do not count.
+    /// The number of differences that do not count.
     pub(super) normalised: usize,
 }
 
@@ -47,8 +47,9 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
         }
     }
 
-    /// What is to be said of these differences: the first call that counts; and what came of the case, if calls are not compared
-    /// to the end, as that call is known or no two libraries need agree on it.
+    /// The findings from these differences: the first call that counts; and the result of the case,
+    /// if calls are not compared to the end, because that call is known or need not agree between
+    /// libraries.
     pub(super) fn compare(mut self, differences: &[Difference]) -> Compared {
         let [(_, seen), (_, reference)] = &self.sides;
         let pair = Pair {
@@ -73,7 +74,7 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
                         continue;
                     };
                     if finding.known.is_none() {
-                        // What comes later may follow from it.
+                        // Later differences may follow from it.
                         let upshot = pair.in_the_end().these;
                         finding.upshot = match self.known(&upshot) {
                             Some(_) => Vec::new(),
@@ -107,9 +108,9 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
         Some(Finding { known, ..finding })
     }
 
-    /// What is known of these differences of one call, or of the case: by a cause on either side that explains each; by a
-    /// clause that the same call is known to break on either side, as one call is one fact; or by a bug that broke a clause
-    /// before it.
+    /// The explanation for these differences of one call, or of the case: a cause on either side
+    /// for each of them; or a known violation of a clause in the same call on either side, because
+    /// one call is one fact; or a bug that broke a clause before it.
     fn known(&mut self, differences: &[Difference]) -> Option<Known> {
         let first = differences.first()?;
         self.known_by_cause(differences)

@@ -1,4 +1,5 @@
-//! The transport as the peer sees it: the other way round, and always open.
+//! The peer's end of the transport as an `io::Read + io::Write` stream. Its direction is the
+//! reverse of the library's, and it accepts and delivers without limits.
 
 use std::io;
 

@@ -1,11 +1,11 @@
-//! The far end: always the same library (OpenSSL, vendored and static), so that only the library
-//! under test varies. It reads, writes, renegotiates, updates keys, closes and alerts; it yields the
-//! key log with which the wire view opens records.
+//! The peer: always the same library (OpenSSL, vendored and statically linked), so that only the
+//! library under test varies. It reads, writes, renegotiates, updates keys, closes and sends
+//! alerts, and it yields the key log with which the wire view decrypts records.
 //!
-//! It shares the thread's error queue with the reference backend, which is the same library; so it
-//! leaves the queue empty, and never runs between a call of the library under test and the reading
-//! of what that call left behind. Where it acts in the middle of a call, it keeps [`SavedErrorState`] what the
-//! call has left there so far.
+//! It shares the thread's error queue with the reference backend, which is the same library. It
+//! therefore leaves the queue empty, and never runs between a call of the library under test and
+//! the reading of that call's error state. Where it acts during such a call, [`SavedErrorState`]
+//! preserves the state that the call has left so far.
 
 #![allow(unsafe_code)] // Functions that the `openssl` crate does not wrap.
 
@@ -45,7 +45,7 @@ unsafe extern "C" {
     fn SSL_new_session_ticket(ssl: *mut openssl_sys::SSL) -> c_int;
 }
 
-/// `ERR_STATE` of openssl/err.h: of which nothing but the address is used.
+/// `ERR_STATE` of openssl/err.h; only its address is used.
 enum ErrState {}
 
 // SAFETY: the declarations of openssl/err.h, since 3.2, in the library that `openssl-sys` links.
@@ -56,8 +56,8 @@ unsafe extern "C" {
     fn OSSL_ERR_STATE_free(state: *mut ErrState);
 }
 
-/// The error queue and the errno of a call that the peer acts in the middle of: they come back when this
-/// is dropped, whatever the peer left.
+/// The error queue and errno of a call during which the peer acts. Dropping this restores them and
+/// discards everything that the peer left.
 #[derive(Debug)]
 pub struct SavedErrorState {
     queue: *mut ErrState,
@@ -65,10 +65,10 @@ pub struct SavedErrorState {
 }
 
 impl SavedErrorState {
-    /// Sets the thread's error queue and errno aside.
+    /// Saves the thread's error queue and errno.
     pub fn new() -> Self {
         let errno = errno::errno();
-        // SAFETY: no precondition; without memory there is no state, and nothing is saved.
+        // SAFETY: no precondition. If allocation fails, there is no state, and nothing is saved.
         let queue = unsafe {
             let queue = OSSL_ERR_STATE_new();
             if !queue.is_null() {
@@ -89,8 +89,8 @@ impl Default for SavedErrorState {
 impl Drop for SavedErrorState {
     fn drop(&mut self) {
         if !self.queue.is_null() {
-            // SAFETY: the state was made by `new`, and is freed once. What the peer left in the queue goes
-            // first: restoring adds to it.
+            // SAFETY: the state was made by `new`, and is freed once. Entries that the peer left
+            // are cleared first, because restoring appends.
             unsafe {
                 openssl_sys::ERR_clear_error();
                 OSSL_ERR_STATE_restore(self.queue);
@@ -101,43 +101,47 @@ impl Drop for SavedErrorState {
     }
 }
 
-/// `SSL_OP_ALLOW_CLIENT_RENEGOTIATION` of openssl/ssl.h: a server of 3.0 and later refuses without.
+/// `SSL_OP_ALLOW_CLIENT_RENEGOTIATION` of openssl/ssl.h: without it, a server of 3.0 and later
+/// refuses.
 const ALLOW_CLIENT_RENEGOTIATION: u64 = 1 << 8;
 
-/// `SSL_OP_NO_ENCRYPT_THEN_MAC` of openssl/ssl.h: the extension of RFC 7366 is neither sent nor answered.
+/// `SSL_OP_NO_ENCRYPT_THEN_MAC` of openssl/ssl.h: the extension of RFC 7366 is neither offered nor
+/// accepted.
 const NO_ENCRYPT_THEN_MAC: u64 = 1 << 19;
 
-/// `SSL_OP_ALLOW_NO_DHE_KEX` of openssl/ssl.h: with a key that both ends have, no other has to be agreed on.
+/// `SSL_OP_ALLOW_NO_DHE_KEX` of openssl/ssl.h: a pre-shared key may be used without a (EC)DHE
+/// exchange.
 const ALLOW_NO_DHE_KEX: u64 = 1 << 10;
 
-/// `SSL_OP_PREFER_NO_DHE_KEX` of openssl/ssl.h: a server does without where it may.
+/// `SSL_OP_PREFER_NO_DHE_KEX` of openssl/ssl.h: a server omits the (EC)DHE exchange where it may.
 const PREFER_NO_DHE_KEX: u64 = 1 << 35;
 
-/// How much the peer reads at once, in bytes: one record.
+/// The size of one read of the peer, in bytes: one record.
 const READ_SIZE: usize = 16_384;
 
-/// What the peer is to be like.
+/// The configuration of the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PeerSetup {
-    /// The peer's own role.
+    /// The peer's role.
     pub role: Role,
-    /// The only version that it offers.
+    /// The only version that it supports.
     pub version: Version,
-    /// The only cipher that it offers.
+    /// The only cipher that it supports.
     pub cipher: Cipher,
-    /// How it is ready to agree on keys.
+    /// How it can agree on keys.
     pub keys: Keys,
     /// What it does when asked to renegotiate.
     pub renegotiation: PeerRenegotiation,
 }
 
 impl PeerSetup {
-    /// The cipher suites that the peer offers, or takes, as numbers of the IANA registry "TLS Cipher Suites".
+    /// The cipher suites that the peer offers or accepts, as numbers of the IANA registry "TLS
+    /// Cipher Suites".
     pub fn suites(&self) -> &'static [u16] {
         match (self.version, self.cipher) {
             (Version::Tls13, Cipher::ChaCha20) => &[0x1303],
             (Version::Tls13, _) => &[0x1301],
-            // Each with ephemeral keys, then with a key that both ends have.
+            // Each with ephemeral keys first, then with the pre-shared key.
             (Version::Tls12, Cipher::Aes128Gcm) => &[0xc02b, 0x00a8],
             (Version::Tls12, Cipher::ChaCha20) => &[0xcca9, 0xccab],
             (Version::Tls12, Cipher::Aes128Cbc | Cipher::Aes128CbcMacThenEncrypt) => {
@@ -147,20 +151,23 @@ impl PeerSetup {
     }
 }
 
-/// How the peer is ready to agree on keys.
+/// How the peer can agree on keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Keys {
     /// With ephemeral keys and a certificate.
     Ephemeral,
-    /// With the key that both ends have, if the other end wants it too; else as above.
+    /// With the pre-shared key, if the library under test wants it too; else as
+    /// [`Ephemeral`](Self::Ephemeral).
     PreShared,
-    /// As [`Ephemeral`](Self::Ephemeral), and the session is kept: [`Peer::session`].
+    /// As [`Ephemeral`](Self::Ephemeral), and the peer keeps the session: [`Peer::session`].
     SessionSetup,
-    /// With a session that is kept, if the other end wants it too; else as [`Ephemeral`](Self::Ephemeral).
+    /// With a kept session, if the library under test wants it too; else as
+    /// [`Ephemeral`](Self::Ephemeral).
     Session,
 }
 
-/// A session that the peer has kept. It never expires, and no connection changes it: each has a copy.
+/// A session that the peer has kept. It never expires, and no connection changes it: each uses a
+/// copy.
 #[derive(Clone)]
 pub struct Session(Arc<SslSession>);
 
@@ -171,45 +178,46 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// A copy of `session`: a connection that fails, or ends without a close, spoils its own.
+    /// Copies `session`: a connection that fails, or ends without a close, invalidates its own.
     fn of(session: &SslSession) -> Option<Self> {
-        /// In the year 2100, in seconds since 1970: to OpenSSL, a session that begins later than now is new.
+        /// In the year 2100, in seconds since 1970. OpenSSL treats a session whose start lies in
+        /// the future as new.
         const MOMENT: libc::time_t = 4_102_444_800;
         let copy = copy(session)?;
-        // SAFETY: the session is live, and nobody else has it yet.
+        // SAFETY: the session is live, and not shared yet.
         unsafe { SSL_SESSION_set_time_ex(copy.as_ptr(), MOMENT) };
         Some(Self(Arc::new(copy)))
     }
 
-    /// One for a connection.
+    /// A copy for one connection.
     fn copy(&self) -> Option<SslSession> {
         copy(&self.0)
     }
 }
 
 fn copy(session: &SslSession) -> Option<SslSession> {
-    // SAFETY: the session is live, and only read; the copy is ours.
+    // SAFETY: the session is live and only read; the copy is ours.
     unsafe {
         let copy = SSL_SESSION_dup(session.as_ptr());
         (!copy.is_null()).then(|| SslSession::from_ptr(copy))
     }
 }
 
-/// The far end of one connection.
+/// The peer of one connection.
 #[derive(Debug)]
 pub struct Peer {
     stream: SslStream<Responder>,
     transport: Transport,
     key_log: KeyLogLines,
     established: bool,
-    /// Read into once, used for every read.
+    /// The read buffer, allocated once.
     space: Vec<u8>,
 }
 
-/// How something that the peer did ended.
+/// How an operation of the peer ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// There is no more to do until something arrives.
+    /// There is nothing to do until more bytes arrive.
     Idle,
     /// It succeeded.
     Done,
@@ -219,13 +227,13 @@ pub enum End {
     Failed(Vec<String>),
 }
 
-/// Why the peer has no handshake to go on with.
+/// Why the peer has no handshake to continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoHandshake {
-    /// It has completed its handshake, and nothing waits for it.
+    /// Its handshake is complete, and no bytes are waiting for it.
     #[error("nothing to do: the peer's handshake is done, and no message of another one waits")]
     NothingWaits,
-    /// It has completed its handshake, and something else comes first.
+    /// Its handshake is complete, and other records come before any handshake message.
     #[error(
         "not done: other records wait before any message of a handshake; let the peer read first"
     )]
@@ -235,17 +243,17 @@ pub enum NoHandshake {
 #[derive(Debug, Clone, Default)]
 struct KeyLogLines(Rc<RefCell<String>>);
 
-// SAFETY: the `openssl` crate asks for data that may go to another thread with its connection; a
-// peer, with its connection, stays on the thread that made it: `Transport` keeps it there.
+// SAFETY: the `openssl` crate requires data that can move to another thread with its connection. A
+// peer and its connection stay on the thread that made them: `Transport` keeps them there.
 unsafe impl Send for KeyLogLines {}
 // SAFETY: as above.
 unsafe impl Sync for KeyLogLines {}
 
-/// Where a connection keeps the lines of its key log.
+/// The index under which a connection keeps the lines of its key log.
 static KEY_LOG: LazyLock<Result<Index<Ssl, KeyLogLines>, ErrorStack>> =
     LazyLock::new(Ssl::new_ex_index);
 
-/// Where a connection keeps its session.
+/// The index under which a connection keeps its session.
 static SESSIONS: LazyLock<Result<Index<Ssl, Option<Session>>, ErrorStack>> =
     LazyLock::new(Ssl::new_ex_index);
 
@@ -255,18 +263,20 @@ thread_local! {
 }
 
 impl Peer {
-    /// The far end of `transport`; its handshake has not begun.
+    /// Makes the peer at the end of `transport`, before its handshake.
     ///
     /// # Errors
-    /// The error queue of the peer's library, if it cannot do what `setup` asks for.
+    ///
+    /// The error queue of the peer's library, if it does not support `setup`.
     pub fn new(setup: &PeerSetup, transport: &Transport) -> Result<Self, ErrorStack> {
         let context = context(setup)?;
         Self::over(setup, transport, Ssl::new(&context)?)
     }
 
-    /// The same, going on with a session, if the other end does; whatever `setup` says of keys.
+    /// As [`Peer::new`], and offers to resume `session`, regardless of the keys that `setup` names.
     ///
     /// # Errors
+    ///
     /// As for [`Peer::new`].
     pub fn resuming(
         setup: &PeerSetup,
@@ -281,7 +291,7 @@ impl Peer {
         let mut ssl = Ssl::new(&context)?;
         match (setup.role, session.copy()) {
             (Role::Client, Some(copy)) => {
-                // SAFETY: the session was made by a connection of such a context as this one's.
+                // SAFETY: the session was made by a connection of a context with the same setup.
                 unsafe { ssl.set_session(&copy)? };
             }
             (Role::Server, Some(_)) => ssl.set_ex_data(sessions_index()?, Some(session.clone())),
@@ -306,7 +316,7 @@ impl Peer {
         })
     }
 
-    /// Goes on with the handshake as far as it can.
+    /// Continues the handshake as far as possible.
     pub fn handshake(&mut self) -> End {
         let end = match self.stream.do_handshake() {
             Ok(()) => End::Done,
@@ -316,13 +326,15 @@ impl Peer {
         end
     }
 
-    /// Goes on with a handshake within the connection as far as it can: with its own, or with one that the library
-    /// under test has begun. Data that come after its messages stay unread.
+    /// Continues a handshake within the connection as far as possible: its own, or one that the
+    /// library under test has begun. Data that follow its messages stay unread.
     ///
     /// # Errors
-    /// [`NoHandshake`], if there is none to go on with; then nothing has happened.
+    ///
+    /// [`NoHandshake`], if there is none to continue; then nothing has changed.
     pub fn renegotiation(&mut self) -> Result<End, NoHandshake> {
-        /// The content type of handshake messages (RFC 5246, section 6.2.1). In TLS 1.3 none is seen from outside.
+        /// The content type of handshake messages (RFC 5246, section 6.2.1). In TLS 1.3 it is not
+        /// visible on the wire.
         const HANDSHAKE: u8 = 22;
         if !self.stream.ssl().is_init_finished() {
             return Ok(self.handshake());
@@ -332,26 +344,26 @@ impl Peer {
             Some(_) => return Err(NoHandshake::OtherRecordsFirst),
             None => return Err(NoHandshake::NothingWaits),
         }
-        // Between handshakes only a function that reads takes their messages (SSL_do_handshake is done at once); this one
-        // leaves data where they are.
+        // Between handshakes only a function that reads processes handshake messages
+        // (SSL_do_handshake returns at once); SSL_peek leaves the data in place.
         Ok(match self.stream.ssl_peek(&mut [0]) {
             Ok(_) => End::Done,
             Err(error) => end(&error),
         })
     }
 
-    /// Whether a handshake has been completed.
+    /// Whether a handshake has completed.
     pub fn is_established(&self) -> bool {
         self.established
     }
 
-    /// The session that was kept, of [`Keys::SessionSetup`].
+    /// The session that was kept, with [`Keys::SessionSetup`].
     pub fn session(&self) -> Option<Session> {
         let index = sessions_index().ok()?;
         self.stream.ssl().ex_data(index).cloned().flatten()
     }
 
-    /// Reads whatever has arrived, and hands it to `take` piece by piece.
+    /// Reads everything that has arrived, and passes it to `take` piece by piece.
     pub fn read(&mut self, mut take: impl FnMut(&[u8])) -> End {
         self.space.resize(READ_SIZE, 0);
         loop {
@@ -382,8 +394,9 @@ impl Peer {
         self.post_handshake(begun)
     }
 
-    /// Asks for a renegotiation: HelloRequest from a server, ClientHello from a client. Before the first handshake is over there
-    /// is nothing to ask for, and OpenSSL would do it all the same: its first handshake fails then.
+    /// Requests a renegotiation: HelloRequest from a server, ClientHello from a client. Before the
+    /// first handshake is complete this fails without a call: OpenSSL would make the request, and
+    /// its first handshake would fail.
     pub fn renegotiate(&mut self) -> End {
         let ssl = self.stream.ssl();
         if ssl.finished(&mut []) == 0 || ssl.peer_finished(&mut []) == 0 {
@@ -401,7 +414,7 @@ impl Peer {
         self.post_handshake(begun)
     }
 
-    /// Lets a message out that was asked for, by going through the handshake function.
+    /// Sends a requested post-handshake message by calling the handshake function.
     fn post_handshake(&mut self, begun: c_int) -> End {
         match begun {
             1 => self.handshake(),
@@ -417,7 +430,7 @@ impl Peer {
         }
     }
 
-    /// Sends the fatal alert `bad_record_mac`: a record that was damaged on its way reaches the peer.
+    /// Sends the fatal alert `bad_record_mac`, by giving the peer a damaged record to read.
     pub fn fatal_alert(&mut self) -> End {
         self.transport.damage(&damaged_records());
         self.read(|_| {})
@@ -435,7 +448,7 @@ impl Drop for Peer {
     }
 }
 
-/// A record of zeros, followed by enough zeros to complete any record that is half read.
+/// A record of zeros, followed by enough zeros to complete any partly read record.
 fn damaged_records() -> Vec<u8> {
     const LENGTH: u16 = 64;
     let mut bytes = vec![23, 3, 3];
@@ -444,7 +457,7 @@ fn damaged_records() -> Vec<u8> {
     bytes
 }
 
-/// Contexts are made once for each setup and thread.
+/// The context for `setup`; contexts are made once for each setup and thread.
 fn context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
     CONTEXTS.with_borrow_mut(|contexts| {
         if let Some(context) = contexts.get(setup) {
@@ -457,8 +470,8 @@ fn context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
 }
 
 fn new_context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
-    // No configuration file: what the machine's owner wrote there must not change results. No cleaning
-    // up at exit: other threads may still be inside the library then.
+    // No configuration file: the machine's settings must not change results. No cleanup at exit:
+    // other threads may still be inside the library then.
     // SAFETY: documented to be callable at any time, with no settings.
     unsafe { openssl_sys::OPENSSL_init_ssl(INIT_OPTIONS, std::ptr::null()) };
     let mut context = SslContextBuilder::new(SslMethod::tls())?;
@@ -477,7 +490,8 @@ fn new_context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
         context.set_options(SslOptions::from_bits_retain(NO_ENCRYPT_THEN_MAC));
     }
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
-    // Tickets are sent when a scenario asks for one, so that nothing unasked is on the wire.
+    // Tickets are sent only when a scenario requests one, so that the wire holds nothing
+    // unrequested.
     context.set_num_tickets(0)?;
     match setup.keys {
         Keys::Ephemeral => {}
@@ -498,7 +512,7 @@ fn new_context(setup: &PeerSetup) -> Result<SslContext, ErrorStack> {
     Ok(context.build())
 }
 
-/// What the peer offers, or takes, in TLS 1.2.
+/// The cipher list in TLS 1.2, offered or accepted.
 fn tls12_ciphers(setup: &PeerSetup) -> &'static str {
     let (with_key, without) = match setup.cipher {
         Cipher::Aes128Gcm => (
@@ -520,7 +534,7 @@ fn tls12_ciphers(setup: &PeerSetup) -> &'static str {
     }
 }
 
-/// What the peer offers, or takes, in TLS 1.3.
+/// The cipher suite in TLS 1.3, offered or accepted.
 fn tls13_cipher(cipher: Cipher) -> &'static str {
     match cipher {
         Cipher::ChaCha20 => "TLS_CHACHA20_POLY1305_SHA256",
@@ -528,13 +542,12 @@ fn tls13_cipher(cipher: Cipher) -> &'static str {
     }
 }
 
-/// Lets the peer use the key that both ends have, and nothing but that in place of another agreement where
-/// the other end may too.
+/// Lets the peer use the pre-shared key, and only it where the library under test allows that.
 fn give_key(context: &mut SslContextBuilder, role: Role) -> Result<(), ErrorStack> {
-    // In TLS 1.3 a client sends a key of the first of them all the same.
+    // In TLS 1.3 a client still sends a key share for the first of these groups.
     context.set_groups_list("P-256:X25519")?;
     const OPTIONS: u64 = ALLOW_NO_DHE_KEX | PREFER_NO_DHE_KEX;
-    // A ticket would be work for nothing.
+    // A ticket would never be used.
     context.set_options(SslOptions::from_bits_retain(OPTIONS) | SslOptions::NO_TICKET);
     match role {
         Role::Client => context.set_psk_client_callback(|_, _hint, identity, key| {
@@ -557,7 +570,7 @@ fn give_key(context: &mut SslContextBuilder, role: Role) -> Result<(), ErrorStac
     Ok(())
 }
 
-/// Lets each connection keep the first session that it comes to.
+/// Makes each connection keep its first session.
 fn keep_session(context: &mut SslContextBuilder, role: Role) -> Result<(), ErrorStack> {
     server_keeps_sessions_itself(context, role);
     context.set_session_cache_mode(SslSessionCacheMode::BOTH | SslSessionCacheMode::NO_INTERNAL);
@@ -571,12 +584,12 @@ fn keep_session(context: &mut SslContextBuilder, role: Role) -> Result<(), Error
     Ok(())
 }
 
-/// Lets a server find the session of its connection; a client is given its own.
+/// Lets a server look up the session of its connection; a client sets its session directly.
 fn give_session(context: &mut SslContextBuilder, role: Role) -> Result<(), ErrorStack> {
     server_keeps_sessions_itself(context, role);
     context.set_session_cache_mode(SslSessionCacheMode::NO_INTERNAL);
     let index = sessions_index()?;
-    // SAFETY: the session that is answered was made by a connection of such a context as this one.
+    // SAFETY: the returned session was made by a connection of a context with the same setup.
     unsafe {
         context.set_get_session_callback(move |ssl, id| {
             let session = ssl.ex_data(index)?.as_ref()?;
@@ -586,8 +599,8 @@ fn give_session(context: &mut SslContextBuilder, role: Role) -> Result<(), Error
     Ok(())
 }
 
-/// What a server's clients have of a session is its number, of a fixed length. A ticket would hold the whole,
-/// whose length is not the same in each process.
+/// Makes a server cache its sessions, so that its clients hold only a session ID, of a fixed
+/// length. A ticket would hold the whole session, whose length differs between processes.
 fn server_keeps_sessions_itself(context: &mut SslContextBuilder, role: Role) {
     if role == Role::Server {
         context.set_options(SslOptions::NO_TICKET);
@@ -620,7 +633,7 @@ fn end(error: &openssl::ssl::Error) -> End {
     }
 }
 
-/// The reasons of an error queue, as a trace tells them.
+/// The reasons of an error queue, as a trace shows them.
 fn reasons(stack: &ErrorStack) -> Vec<String> {
     stack
         .errors()

@@ -1,8 +1,8 @@
-//! Puts one case's endpoint, link and peer together and runs its steps.
+//! Runs one case: connects an endpoint, the transport and the peer, and executes the steps of the
+//! scenario. Takes a scenario, a variant and a backend, and yields the trace.
 //!
-//! In flow a scenario, a variant and a backend; out flows the trace. Deterministic: the same case
-//! twice gives the same trace. The peer acts between calls of the library under test or, where the
-//! transport waits for it, in the middle of one, on the same thread.
+//! Runs are deterministic: the same case always gives the same trace. The peer acts between calls
+//! of the library under test or, if the transport blocks, during one, on the same thread.
 
 mod action;
 mod peer_driver;
@@ -36,7 +36,7 @@ use crate::trace::{
 use crate::transport::{GivenUp, Mark, Responder, Transport};
 use crate::wire;
 
-/// What is done before the first step and after the last one, in words.
+/// The actions before the first step and after the last one, as shown in a trace.
 const OPEN: &str = "open";
 pub(crate) const FREE: &str = "free";
 
@@ -47,11 +47,11 @@ pub enum RunnerError {
     /// The peer could not be set up.
     #[error("the peer could not be set up: {0}")]
     Peer(#[from] openssl::error::ErrorStack),
-    /// The file of a foreign library was changed or removed while it was in use: what comes after would be
-    /// another library's.
+    /// The file of a foreign library was changed or removed during the run: later results would
+    /// belong to another library.
     #[error("{} was changed or removed during the run", .0.display())]
     Changed(PathBuf),
-    /// A worker process could not do its part.
+    /// A worker process failed.
     #[error("{0}")]
     Worker(String),
     /// The peer's key log could not be read.
@@ -59,26 +59,27 @@ pub enum RunnerError {
     KeyLog(#[from] wire::KeyLogError),
 }
 
-/// Looks on while a case runs, to know what the library was asked for if it never comes back.
+/// Observes a case while it runs, so that the last call is known if the library does not return.
 pub trait Watch {
-    /// The library under test is now called, in this step, to do this; in words, and as a judge knows it.
+    /// Called before each call of the library under test, with the step, the action as text, and
+    /// what is asked of the library.
     fn about_to(&self, step: usize, action: &str, asked: &Asked);
 
-    /// Whether the connection is freed in the end; if not, it stays as it is for good.
+    /// Whether the connection is freed at the end; if not, it is leaked.
     fn frees(&self) -> bool {
         true
     }
 
-    /// Whether the process has memory left to go on with.
+    /// Whether the process has memory left to continue.
     fn has_memory(&self) -> bool {
         true
     }
 
-    /// The case passes into this phase.
+    /// Called when the case enters a phase.
     fn enters(&self, _phase: Phase) {}
 }
 
-/// Nobody looks on.
+/// Observes nothing.
 pub(crate) struct Unwatched;
 
 impl Watch for Unwatched {
@@ -88,7 +89,8 @@ impl Watch for Unwatched {
 /// Runs one case.
 ///
 /// # Errors
-/// [`RunnerError`], if the suite itself could not do its part.
+///
+/// [`RunnerError`], if the suite itself failed.
 pub fn run(
     backend: &dyn Backend,
     scenario: &Scenario,
@@ -97,10 +99,11 @@ pub fn run(
     run_watched(backend, scenario, variant, &Unwatched)
 }
 
-/// Runs one case while somebody looks on.
+/// Runs one case with an observer.
 ///
 /// # Errors
-/// [`RunnerError`], if the suite itself could not do its part.
+///
+/// [`RunnerError`], if the suite itself failed.
 pub fn run_watched(
     backend: &dyn Backend,
     scenario: &Scenario,
@@ -183,7 +186,7 @@ pub fn run_watched(
         let after = &scenario.steps[index + 1..];
         let done = stage.act(step, after);
         if !matches!(step, Step::StaleError(_)) {
-            // If the step came to no call, the stale entry is not left for a later one.
+            // If the step made no call, its stale entry is not left for a later one.
             stage.endpoint.forget_stale_error();
         }
         match done {
@@ -213,11 +216,11 @@ fn never_opened(setting: Setting, unsupported: Unsupported) -> Trace {
     }
 }
 
-/// Why the steps do not go on.
+/// Why the remaining steps are not executed.
 enum Stop {
     /// The library under test has no such operation.
     Unsupported(Unsupported),
-    /// An entry tells why.
+    /// An entry of the trace gives the reason.
     Told,
 }
 
@@ -227,7 +230,7 @@ impl From<Unsupported> for Stop {
     }
 }
 
-/// The call of the library under test that came last, to be repeated by `finish`.
+/// The last call of the library under test, for `finish` to repeat.
 #[derive(Debug, Clone, Copy)]
 struct Last {
     what: Repeatable,
@@ -244,8 +247,8 @@ enum Repeatable {
     Once,
 }
 
-/// Memory of earlier writes. It stays until the case ends: a library may compare the address of a
-/// write with that of an earlier one, and no address may be the same by chance.
+/// Memory of earlier writes. It is kept until the case ends: a library may compare the address of a
+/// write with that of an earlier one, so no address may be reused by chance.
 #[derive(Default)]
 struct Kept {
     buffers: Vec<Memory>,
@@ -266,21 +269,21 @@ struct Runner<'w> {
     peer_driver: Rc<PeerDriver>,
     transport: Transport,
     entries: Vec<Entry>,
-    /// The step that runs, counted from 1.
+    /// The current step, counted from 1.
     step: usize,
-    /// What the library under test was asked to write, and what the peer was.
+    /// What the library under test was asked to write, and what the peer was asked to write.
     stream: Stream,
     peer_stream: Stream,
     pending_write: Option<PendingWrite>,
     kept: Kept,
-    /// What the case may use, and how often it has called the library.
+    /// The limits of the case, and the number of calls of the library so far.
     allowance: Allowance,
     calls: usize,
     last: Option<Last>,
-    /// Whether anything happened to what the peer sent.
+    /// Whether the peer's bytes were altered on the wire.
     peer_bytes_altered: bool,
     setting: Setting,
-    /// What the peer offers.
+    /// The configuration of the peer.
     peer_setup: PeerSetup,
 }
 
@@ -348,7 +351,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// An entry during which nothing goes over the wire.
+    /// Adds an entry without wire traffic.
     fn note(&mut self, action: Action, result: Outcome) {
         let here = self.transport.mark();
         self.push(action, result, here, Shown::Records);
@@ -365,12 +368,12 @@ impl Runner<'_> {
         });
     }
 
-    /// The library under test is now called.
+    /// Informs the observer of a call of the library under test.
     fn announce(&self, action: &Action) {
         self.watch.about_to(self.step, &action.words, &action.asked);
     }
 
-    /// One call of the library under test.
+    /// Makes one call of the library under test.
     fn call(
         &mut self,
         action: Action,
@@ -385,13 +388,13 @@ impl Runner<'_> {
         self.tell(action, what, result, from, Shown::Records)
     }
 
-    /// The case ends with this entry, in place of what a call came to.
+    /// Ends the case with this entry in place of a call's result.
     fn stop(&mut self, action: Action, limit: Limit) -> Stop {
         self.note(action, Outcome::Stopped(limit));
         Stop::Told
     }
 
-    /// Tells what a call came to, and ends the case if that was none.
+    /// Adds the entry of a call, and ends the case if the call has no result.
     fn tell(
         &mut self,
         action: Action,
@@ -416,8 +419,8 @@ impl Runner<'_> {
         Ok(error)
     }
 
-    /// A library that would call the transport for ever was stopped by the transport: what it then answered
-    /// is not its own, and the case ends.
+    /// Ends the case if the transport gave up on the library, which would have called it for ever:
+    /// the result of the call is not the library's own.
     fn note_if_given_up(&mut self) -> Result<(), Stop> {
         match self.transport.has_given_up() {
             Some(GivenUp::Hangs(why)) => {
@@ -430,8 +433,8 @@ impl Runner<'_> {
         }
     }
 
-    /// One call of the library under test; if it comes to nothing that a call can come to, what it
-    /// came to instead, which ends the case: what a panic leaves half done is not called again.
+    /// Makes one call of the library under test. If it has no result, returns what happened
+    /// instead, which ends the case: after a panic the connection is not called again.
     fn guarded(
         &mut self,
         run: impl FnOnce(&mut dyn Endpoint) -> Result<Call, Unsupported>,
@@ -455,7 +458,7 @@ impl Runner<'_> {
         }
     }
 
-    /// The call that was told last.
+    /// The call of the last entry.
     fn last_call(&mut self) -> Option<&mut Call> {
         self.entries
             .iter_mut()
@@ -474,7 +477,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Both ends take turns until both are done, one fails, or neither has anything to say.
+    /// Both ends take turns until both are done, one fails, or neither can make progress.
     fn handshake(&mut self) -> Result<(), Stop> {
         let from = self.transport.mark();
         let action = Action::step(Step::Handshake);
@@ -516,7 +519,7 @@ impl Runner<'_> {
 
     fn write(&mut self, write: &Write, longest_retry: usize) -> Result<(), Stop> {
         for _ in 0..write.times.get() {
-            // The rest is written as the write was.
+            // The rest of a write uses the same function as the write.
             let function = match (&write.source, &self.pending_write) {
                 (WriteSource::Rest, Some(writing)) => writing.function,
                 _ => write.function,
@@ -543,7 +546,7 @@ impl Runner<'_> {
                 WriteSource::Null => (Argument::Null, Vec::new()),
                 WriteSource::Negative(len) => (Argument::Negative(*len), vec![0]),
             };
-            // The bytes of a longer retry stand behind those of the write, at the same address.
+            // The bytes of a longer retry follow those of the write, at the same address.
             if longest_retry > bytes.len() {
                 let more = bytes.len();
                 bytes.resize(longest_retry, 0);
@@ -568,7 +571,8 @@ impl Runner<'_> {
     /// Memory for the bytes of a write.
     ///
     /// # Errors
-    /// The limit, if the case keeps too much already or there is none left.
+    ///
+    /// The limit, if the case keeps too much memory already or none is left.
     fn memory(&self, bytes: &[u8]) -> Result<Memory, Limit> {
         let Allowance {
             buffers,
@@ -602,7 +606,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Calls the write function for the write under way, as `retry` changes it.
+    /// Calls the write function for the pending write, as changed by `retry`.
     fn attempt(&mut self, verb: Verb, retry: &Retry) -> Result<(), Stop> {
         let Some(mut writing) = self.pending_write.take() else {
             return Ok(());
@@ -658,8 +662,8 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Sends what the library has accepted and still holds, if it is one that does; answers whether
-    /// it is.
+    /// Sends what the library has accepted and still buffers, if it buffers writes; returns whether
+    /// it does.
     fn flush(&mut self) -> Result<bool, Stop> {
         if !self.endpoint.buffers_writes() {
             return Ok(false);
@@ -668,7 +672,7 @@ impl Runner<'_> {
         Ok(true)
     }
 
-    /// Repeats the last call as a right caller does.
+    /// Repeats the last call as a correct caller does.
     fn finish(&mut self) -> Result<(), Stop> {
         loop {
             let before = self.transport.progress();
@@ -697,7 +701,8 @@ impl Runner<'_> {
             self.repeat(last.what)?;
             let again = self.last.is_some_and(|now| now.error == last.error);
             let now = self.transport.progress();
-            // A call that waits for the transport to take something is not helped by what it reads meanwhile.
+            // Delivering more to read does not help a call that waits for the transport to accept
+            // bytes.
             let waits = last.error == ErrorClass::WantWrite;
             let stands = now == before || waits && now.sends_as(before);
             if again && stands {
@@ -708,7 +713,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Whether the last call did not succeed.
+    /// Whether the last call has to be repeated.
     fn must_go_on(&self) -> bool {
         self.last.is_some_and(|last| last.error != ErrorClass::None)
     }
@@ -728,7 +733,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Goes on with what a short success left over; answers whether there was any.
+    /// Writes the rest after a partial success; returns whether there was any.
     fn write_rest(&mut self) -> Result<bool, Stop> {
         let Some(writing) = &self.pending_write else {
             return Ok(false);
@@ -755,7 +760,7 @@ impl Runner<'_> {
         let Some(ret) = self.last_call().map(|call| call.ret) else {
             return Ok(());
         };
-        // A library may claim more than it was given room for.
+        // A library may claim more than the size of the buffer.
         let read = usize::try_from(ret).unwrap_or(0).min(space.len());
         let data = (read > 0).then(|| self.peer_stream.see(&space[..read]));
         if let Some(call) = self.last_call() {
@@ -771,8 +776,9 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
     limits::shortened(text.unwrap_or("no message"), limits::FOREIGN_TEXT).into_owned()
 }
 
-/// The longest retry of the write that comes before these steps, in bytes; 0 if none names a length. Behind a write of
-/// the rest too: where nothing is left, there is no such write, and the retry is still of the one before.
+/// The longest retry, in bytes, of the write before these steps; 0 if none names a length. Steps
+/// after a write of the rest count too: if nothing is left, that write is not made, and the retry
+/// still applies to the earlier one.
 fn longest_retry(after: &[Step]) -> usize {
     let is_another =
         |step: &Step| matches!(step, Step::Write(write) if write.source != WriteSource::Rest);

@@ -1,5 +1,5 @@
-//! What the peer does on the stage, between the calls of the library under test or, where the transport
-//! waits, in the middle of one; and how the transport vanishes with it.
+//! Drives the peer between calls of the library under test or, if the transport blocks, during one;
+//! also disconnects it.
 
 use std::cell::{Cell, RefCell, RefMut};
 
@@ -10,22 +10,22 @@ use crate::scenario::{PeerAction, Step};
 use crate::trace::{Content, Outcome, Pattern, PeerEnd, PeerReport, Shown};
 use crate::transport::{Inbound, Outbound, Responder};
 
-/// What the peer does in the middle of a call, in words.
+/// The action of the peer during a call, as shown in a trace.
 const MEANWHILE: &str = "peer, meanwhile";
 
-/// The peer, and what it has read in the middle of a call.
+/// The peer, and what it has read during a call.
 #[derive(Debug)]
 pub(super) struct PeerDriver {
     peer: RefCell<Peer>,
     heard: RefCell<Heard>,
-    /// It has come to an end in the middle of a call: it does nothing more of its own accord.
+    /// The peer has ended during a call: it does nothing more on its own.
     over: Cell<bool>,
 }
 
 #[derive(Debug, Default)]
 struct Heard {
     bytes: Vec<u8>,
-    /// How it ended, if there is more to say than that it is done.
+    /// How it ended, if not simply done.
     end: Option<End>,
 }
 
@@ -67,7 +67,7 @@ impl Responder for PeerDriver {
 }
 
 impl Runner<'_> {
-    /// Tells what the transport and the peer did in the middle of the call that was told last.
+    /// Adds entries for what the transport and the peer did during the last recorded call.
     pub(super) fn tell_meanwhile(&mut self) {
         for note in self.transport.take_notes() {
             self.note(Action::other("transport"), Outcome::Nothing(note));
@@ -80,7 +80,7 @@ impl Runner<'_> {
         }
     }
 
-    /// The peer does what is to be done before the library under test can go on.
+    /// The peer does everything that the library under test may be waiting for.
     pub(super) fn peer_goes_on(&mut self) {
         let action = match self.peer_driver.is_established() {
             true => PeerAction::Read,
@@ -161,7 +161,7 @@ impl Runner<'_> {
     }
 }
 
-/// What the peer read, if it was to read, and how that ended.
+/// The report of what the peer read, if it was asked to read, and how that ended.
 pub(super) fn report(read: Option<Content>, end: End) -> PeerReport {
     let end = match end {
         End::Idle | End::Done => None,

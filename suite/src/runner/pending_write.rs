@@ -1,45 +1,45 @@
-//! The write under way: its bytes in their memory, and how a retry changes them.
+//! The pending write: its bytes in their memory, and the changes that a retry makes to them.
 
 use crate::backend::{Bytes, Memory};
 use crate::scenario::{Function, Retry, RetryContent};
 use crate::trace::{Argument, Attempt, Pattern, VACATED, Verb};
 
-/// A write and how it stands.
+/// A write and its state.
 #[derive(Debug)]
 pub(super) struct PendingWrite {
     pub(super) function: Function,
     pub(super) argument: Argument,
     pub(super) state: WriteState,
-    /// Whether its memory holds the bytes that it was made with.
+    /// Whether its memory holds the original bytes.
     pub(super) content: RetryContent,
-    /// How many of its bytes were accepted.
+    /// The number of its bytes that were accepted.
     pub(super) accepted: usize,
-    /// The first byte's position in the stream of all that is written.
+    /// The position of its first byte in the stream of everything written.
     position: usize,
     memory: Memory,
 }
 
-/// How a write stands.
+/// The state of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WriteState {
-    /// It wants to be repeated, or was refused.
+    /// It has to be retried, or was refused.
     Pending,
-    /// It succeeded, for all or, in partial mode, for a part.
+    /// It succeeded, completely or, in partial mode, in part.
     Succeeded,
 }
 
-/// A retry on its way: what it offers, and how the memory was before.
+/// A retry in progress: what it offers, and the earlier state of the memory.
 #[derive(Debug)]
 pub(super) struct PreparedRetry {
     asked: Attempt,
-    /// The memory that was left, with what stood in it.
+    /// The memory that the retry left, with its earlier content.
     vacated: Option<(Memory, Vec<u8>)>,
-    /// What stood in the memory, if it was changed in place.
+    /// The earlier content of the memory, if it was changed in place.
     before: Option<Vec<u8>>,
 }
 
 impl PendingWrite {
-    /// A write of the first bytes in `memory`; the rest is what a longer retry would offer.
+    /// A write of the first bytes in `memory`; the others are for a longer retry.
     pub(super) fn new(
         function: Function,
         argument: Argument,
@@ -57,12 +57,12 @@ impl PendingWrite {
         }
     }
 
-    /// All bytes in its memory, those too that only a longer retry offers.
+    /// All bytes in its memory, including those for a longer retry.
     pub(super) fn all(&self) -> &[u8] {
         self.memory.bytes()
     }
 
-    /// What the library is called with.
+    /// The arguments of the call.
     pub(super) fn bytes(&self, argument: Argument) -> Bytes<'_> {
         match argument {
             Argument::Bytes(len) => Bytes::Slice(self.memory.lend(len)),
@@ -71,7 +71,7 @@ impl PendingWrite {
         }
     }
 
-    /// The bytes that the write offers, none for a null pointer or a negative length.
+    /// The bytes that the write offers; none for a null pointer or a negative length.
     pub(super) fn offered(&self, argument: Argument) -> &[u8] {
         match self.bytes(argument) {
             Bytes::Slice(lent) => lent.as_slice(),
@@ -79,13 +79,13 @@ impl PendingWrite {
         }
     }
 
-    /// What a short success left over.
+    /// The rest after a partial success.
     pub(super) fn rest(&self) -> &[u8] {
         let offered = self.offered(self.argument);
         &offered[self.accepted.min(offered.len())..]
     }
 
-    /// The call that a retry comes to.
+    /// The call that a retry makes.
     pub(super) fn asked(&self, verb: Verb, retry: &Retry) -> Attempt {
         Attempt {
             verb,
@@ -99,8 +99,8 @@ impl PendingWrite {
         }
     }
 
-    /// Makes ready for a retry: changes the bytes if `content` says so, and moves them to other memory if there is any, which
-    /// is as long.
+    /// Prepares a retry: changes the bytes if `content` requires it, and moves them to `memory`, of
+    /// the same length, if there is any.
     pub(super) fn prepare(
         &mut self,
         asked: &Attempt,
@@ -129,8 +129,8 @@ impl PendingWrite {
         }
     }
 
-    /// The library took the attempt, at least for later: it is the write from now on. Answers the
-    /// memory that it left.
+    /// The library accepted the attempt or will: it becomes the pending write. Returns the memory
+    /// that it left.
     pub(super) fn commit(&mut self, attempt: PreparedRetry) -> Option<Memory> {
         self.function = attempt.asked.function;
         self.argument = attempt.asked.argument;
@@ -138,8 +138,8 @@ impl PendingWrite {
         attempt.vacated.map(|(memory, _)| memory)
     }
 
-    /// The library refused the attempt: the memory is again as the write had it, so that the right
-    /// retry can still be made. Answers the memory that the attempt used instead.
+    /// The library refused the attempt: restores the memory of the write, so that the correct retry
+    /// can still be made. Returns the memory that the attempt used instead.
     pub(super) fn roll_back(&mut self, attempt: PreparedRetry) -> Option<Memory> {
         let unused = attempt.vacated.map(|(mut vacated, stood)| {
             vacated.bytes_mut().copy_from_slice(&stood);
@@ -151,7 +151,7 @@ impl PendingWrite {
         unused
     }
 
-    /// The memory, when the write is over.
+    /// The memory, after the end of the write.
     pub(super) fn into_memory(self) -> Memory {
         self.memory
     }

@@ -1,7 +1,7 @@
-//! The phases of a case, for those who measure where its time goes. The suite itself reads no clock: a
-//! [`Watch`](super::Watch) is notified when a case passes from one phase into the next.
+//! The phases of a case, for measuring where its time goes. The suite itself reads no clock: a
+//! [`Watch`](super::Watch) is notified when a case enters a phase.
 
-/// What a case is doing.
+/// The phase of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// Both ends of the connection are created before the first step, or freed after the last.
@@ -10,7 +10,7 @@ pub enum Phase {
     Handshake,
     /// Any other call of the library under test.
     Library,
-    /// What the peer does in its own steps.
+    /// The actions of the peer in its own steps.
     Peer,
     /// The rest of the steps: payload, memory, entries of the trace.
     Script,
@@ -18,7 +18,8 @@ pub enum Phase {
     WireReader,
     /// Records are assigned to the entries of the trace.
     Trace,
-    /// The trace is judged by the contract, compared with the reference's, and looked up among what is known.
+    /// The trace is judged by the contract, compared with the reference's, and looked up in the
+    /// ledger.
     Judge,
 }
 

@@ -1,4 +1,4 @@
-//! The end of a case: the wire is read, and each entry is told which records went over it meanwhile.
+//! The end of a case: reads the wire, and assigns its records to the entries of the trace.
 
 use super::{FREE, Phase, Runner, RunnerError, never_opened};
 use crate::backend::Unsupported;
@@ -11,7 +11,7 @@ use crate::transport::{Direction, Mark, Tap};
 use crate::wire;
 
 impl Runner<'_> {
-    /// Reads the wire, and makes the trace of the case.
+    /// Reads the wire and completes the trace of the case.
     pub(super) fn into_trace(self, scenario: &Scenario) -> Result<Trace, RunnerError> {
         self.watch.enters(Phase::WireReader);
         let key_log = wire::KeyLog::parse(&self.peer_driver.peer().key_log())?;
@@ -32,7 +32,7 @@ impl Runner<'_> {
             std::mem::take(&mut view[peer]),
         );
         self.watch.enters(Phase::Trace);
-        // A library that was misled in the handshake comes to keys that nobody else has.
+        // A handshake with altered bytes can give the library keys that no other party has.
         let renegotiates = |step: &Step| {
             matches!(
                 step,
@@ -107,9 +107,9 @@ impl Runner<'_> {
 }
 
 impl Runner<'_> {
-    /// Why nothing can be said of a library that could not be restricted to the version and the cipher of the case, if the
-    /// two ends came to others, or refused each other for want of one that both have. A handshake that fails for another
-    /// reason is judged as any other.
+    /// Why a case says nothing about a library that could not be restricted to its version and
+    /// cipher: the two ends negotiated others, or had none in common. A handshake that fails for
+    /// another reason is judged as usual.
     fn not_negotiated(
         &self,
         agreement: Option<wire::Agreement>,
@@ -124,7 +124,8 @@ impl Runner<'_> {
                 agreed.version == version.number()
                     && self.peer_setup.suites().contains(&agreed.suite)
             }
-            // An alert about bytes that the scenario put there says nothing of what the two ends have in common.
+            // An alert about bytes that the scenario injected says nothing about the versions and
+            // ciphers of the two ends.
             None => {
                 let mut records = view.client.iter().chain(&view.server);
                 self.entries.iter().any(interferes) || !records.any(refuses)
@@ -142,7 +143,7 @@ impl Runner<'_> {
     }
 }
 
-/// Whether the scenario sent or changed something of the peer's in this entry, be it an alert.
+/// Whether the scenario sent or changed bytes of the peer in this entry, including alerts.
 fn interferes(entry: &Entry) -> bool {
     matches!(
         entry.asked.step(),
@@ -150,7 +151,7 @@ fn interferes(entry: &Entry) -> bool {
     )
 }
 
-/// Whether this is an alert of one end that has no version or cipher in common with the other (RFC 8446, section 6.2).
+/// Whether this is an alert about having no version or cipher in common (RFC 8446, section 6.2).
 fn refuses(record: &wire::Record) -> bool {
     use wire::AlertDescription::{HandshakeFailure, InsufficientSecurity, ProtocolVersion};
 
@@ -163,8 +164,9 @@ fn refuses(record: &wire::Record) -> bool {
     })
 }
 
-/// The place of the first record under keys of another handshake than the first, if there is one; of none, if not. Until its
-/// sender's change_cipher_spec, which goes out under the keys of the first, those hold (RFC 5246, section 7.1).
+/// The index of the first record under keys of a later handshake than the first, or the number of
+/// records. The keys of the first apply up to its sender's change_cipher_spec, which is still sent
+/// under them (RFC 5246, section 7.1).
 fn first_with_keys_of_a_later_handshake(records: &[wire::Record]) -> usize {
     let changes = |record: &wire::Record| match &record.content {
         wire::RecordContent::Opened(fragment) => {
@@ -176,8 +178,8 @@ fn first_with_keys_of_a_later_handshake(records: &[wire::Record]) -> usize {
     change.map_or(records.len(), |change| change + 1)
 }
 
-/// Records that do not open are those of a handshake that was never finished: their keys are not the
-/// peer's, and their lengths differ from run to run.
+/// Records that cannot be decrypted belong to a handshake that did not complete: the peer does not
+/// have their keys, and their lengths differ from run to run.
 fn without_unknown_keys(records: &mut [wire::Record]) {
     for record in records {
         if record.content == wire::RecordContent::Unopened {
@@ -186,7 +188,8 @@ fn without_unknown_keys(records: &mut [wire::Record]) {
     }
 }
 
-/// What cannot be told apart may be messages of a handshake, whose lengths differ from run to run.
+/// Records whose content is unknown may be handshake messages, whose lengths differ from run to
+/// run.
 fn without_lengths_of_handshakes(records: &mut [RecordSeen]) {
     for record in records {
         if matches!(record.body, Body::Garbage | Body::After) {
@@ -195,13 +198,13 @@ fn without_lengths_of_handshakes(records: &mut [RecordSeen]) {
     }
 }
 
-/// How many bytes a socket takes, and hence how often a write is repeated, differs between systems. So the
-/// repetitions of a step `finish` that block are not told, and what a call that blocks has sent is told
-/// with the next one that gets further; never, if none does.
+/// How many bytes a socket accepts, and hence how often a write is repeated, differs between
+/// systems. So the blocked repetitions of a step `finish` are omitted, and the bytes that a blocked
+/// call has sent are shown with the next call that makes progress, or not at all if none does.
 fn without_what_the_system_decides(entries: Vec<Entry>, steps: &[Step]) -> Vec<Entry> {
     let finishes = |step: usize| step.checked_sub(1).and_then(|index| steps.get(index));
     let mut told = Vec::with_capacity(entries.len());
-    // Where what has not been told yet begins, and the call that is told when it gets further.
+    // Where the omitted entries begin, and the call that is shown once it makes progress.
     let mut untold: Option<usize> = None;
     let mut left_out: Option<Entry> = None;
     for mut entry in entries {
@@ -214,14 +217,14 @@ fn without_what_the_system_decides(entries: Vec<Entry>, steps: &[Step]) -> Vec<E
                     continue;
                 }
             }
-            // A call that fails for good may have sent anything, or nothing.
+            // A call that fails permanently may have sent any number of bytes.
             Outcome::Call(call) if untold.is_none() || is_done_or_waits(call.error) => {
                 untold = None;
             }
             _ => {}
         }
         if let (Outcome::Call(_), Some(first)) = (&entry.result, left_out.take()) {
-            // Whether the first attempt went through at once is the system's business too.
+            // Whether the first attempt succeeded at once depends on the system too.
             entry.action = first.action;
             entry.asked = first.asked;
         }
@@ -234,7 +237,7 @@ fn without_what_the_system_decides(entries: Vec<Entry>, steps: &[Step]) -> Vec<E
     told
 }
 
-/// Whether a call with this class has sent all that it had to send.
+/// Whether a call with this class has sent everything that it had to send.
 fn is_done_or_waits(error: ErrorClass) -> bool {
     matches!(error, ErrorClass::None | ErrorClass::WantRead)
 }
@@ -258,7 +261,7 @@ mod tests {
     use super::*;
     use crate::trace::Call;
 
-    /// A call in this step, with the bytes that had gone out when it ended.
+    /// A call in this step, with the number of bytes sent by its end.
     fn call(step: usize, action: &str, error: ErrorClass, to: usize) -> Entry {
         let call = match error {
             ErrorClass::None => Call::success(300),

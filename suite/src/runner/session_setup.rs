@@ -1,8 +1,9 @@
-//! The library under test and the peer meet once, before the cases that go on with the session of that meeting
-//! ([`KeyExchange::PreShared`](crate::scenario::KeyExchange), where a library can resume a session and no more).
+//! Establishes a session between the library under test and the peer before the cases that resume
+//! it ([`KeyExchange::PreShared`](crate::scenario::KeyExchange), for a library that only supports
+//! resumption).
 //!
-//! In flow one end of a connection and what the peer is like; out flows the session that the peer has then. No
-//! step of a scenario is done, and nothing of it stands in a trace.
+//! Takes one end of a connection and the peer's configuration, and yields the session that the peer
+//! keeps. It executes no step of a scenario, and adds nothing to a trace.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,8 +14,8 @@ use crate::scenario::Function;
 use crate::trace::ErrorClass;
 use crate::transport::Transport;
 
-/// A whole handshake, and a byte each way: some libraries send a ticket with the first one only. Nothing, if
-/// it does not come that far, or to no session.
+/// Completes a handshake and exchanges a byte each way, because some libraries send a ticket only
+/// with the first one. `None` if the handshake fails or gives no session.
 pub(super) fn establish_session(
     setup: &PeerSetup,
     transport: &Transport,
@@ -25,7 +26,7 @@ pub(super) fn establish_session(
         ..*setup
     };
     let mut peer = Peer::new(&setup, transport).ok()?;
-    // A library that cannot do this much will show it again, in a case that can tell.
+    // A library that panics here will do so in a case too, which reports it.
     catch_unwind(AssertUnwindSafe(|| {
         handshake(transport, end, &mut peer)?;
         talk(end, &mut peer)
@@ -35,7 +36,7 @@ pub(super) fn establish_session(
     peer.session()
 }
 
-/// Both take turns until neither has anything to say.
+/// Both take turns until neither can make progress.
 fn handshake(
     transport: &Transport,
     end: &mut dyn Endpoint,

@@ -1,5 +1,5 @@
-//! Which bytes are these? Payload comes from a position-dependent pattern, so that a lost, doubled,
-//! reordered or foreign byte is told apart from the right one, and a description such as
+//! Identifies payload bytes. Payload comes from a position-dependent pattern, so that a lost,
+//! duplicated, reordered or foreign byte differs from the expected one, and a description such as
 //! `0..16384` stands for the bytes themselves.
 
 use std::fmt;
@@ -10,15 +10,16 @@ use serde::{Deserialize, Serialize};
 use super::stream::common_prefix;
 use crate::limits::LISTED;
 
-/// A stream of bytes that is told by position alone: the eight bytes of each word are the
-/// `splitmix64` hash of its number, so that eight bytes anywhere tell where they belong.
+/// A stream of bytes that depends on position alone: each word of eight bytes is the `splitmix64`
+/// hash of its index, so that any eight bytes identify their position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pattern {
-    /// What the library under test is asked to write.
+    /// The bytes that the library under test is asked to write.
     Library,
-    /// What a retry with changed content offers instead: every byte differs from [`Pattern::Library`].
+    /// The bytes that a retry with changed content offers instead: each differs from
+    /// [`Pattern::Library`].
     Changed,
-    /// What the peer writes.
+    /// The bytes that the peer writes.
     Peer,
 }
 
@@ -31,8 +32,8 @@ impl Pattern {
         }
     }
 
-    /// The first [`BEGINNING`] bytes. Every write of every case is a part of them, but for the longest, and is asked for once for
-    /// each library: so they are computed once.
+    /// The first [`BEGINNING`] bytes. They cover all but the longest writes, and each library asks
+    /// for them once per write, so they are computed only once.
     fn beginning(self) -> &'static [u8] {
         static BEGINNINGS: [LazyLock<Vec<u8>>; 3] = [
             LazyLock::new(|| Pattern::Library.computed(BEGINNING)),
@@ -62,7 +63,7 @@ impl Pattern {
         tail.copy_from_slice(&last[..tail.len()]);
     }
 
-    /// How many of `bytes` are the pattern's from position `from` on.
+    /// The length of the common prefix of `bytes` and the pattern from position `from` on.
     pub(super) fn common_prefix(self, from: usize, bytes: &[u8]) -> usize {
         const PIECE: usize = 64;
         let mut expected = [0; PIECE];
@@ -78,7 +79,7 @@ impl Pattern {
         same
     }
 
-    /// So many bytes from position `from` on.
+    /// `length` bytes from position `from` on.
     pub fn bytes(self, from: usize, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         self.fill(from, &mut bytes);
@@ -100,24 +101,24 @@ impl Pattern {
     }
 }
 
-/// How many bytes of each pattern are kept: as many as the writes of a fuzz target offer, twice over.
+/// The number of precomputed bytes of each pattern: twice what the writes of a fuzz target offer.
 const BEGINNING: usize = 128 << 10;
 
-/// What stands in memory once its owner has taken the bytes of a write elsewhere.
+/// The value with which a moved retry fills the buffer that it leaves.
 pub const VACATED: u8 = 0xa5;
 
-/// Bytes that a reader saw, told by where they come from.
+/// Bytes that a reader saw, identified by their origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// How many bytes.
+    /// The number of bytes.
     pub len: usize,
-    /// Where they come from, in order.
+    /// Their origins, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<Segment>,
 }
 
 impl Content {
-    /// Whether these bytes follow one another in the sender's stream from position `from` on.
+    /// Whether these bytes are consecutive in the sender's stream, from position `from` on.
     pub fn continues(&self, from: usize) -> bool {
         match self.segments.as_slice() {
             [] => true,
@@ -126,7 +127,7 @@ impl Content {
         }
     }
 
-    /// Whether the first of these bytes are all of the others.
+    /// Whether these bytes begin with all of `others`.
     pub fn begins_with(&self, others: &Self) -> bool {
         let Some((last, before)) = others.segments.split_last() else {
             return true;
@@ -142,7 +143,7 @@ impl Content {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Segment {
-    /// The sender's stream from this position to that one, the latter excluded.
+    /// Positions `from` to `to` (exclusive) of the sender's stream.
     Stream {
         /// First position.
         from: usize,
@@ -156,20 +157,20 @@ pub enum Segment {
         /// Position after the last.
         to: usize,
     },
-    /// Bytes of memory that a moved retry has left, [`VACATED`] each.
+    /// [`VACATED`] bytes of a buffer that a moved retry has left.
     Left {
-        /// How many.
+        /// The number of bytes.
         len: usize,
     },
     /// Bytes that the sender never offered.
     Foreign {
-        /// How many.
+        /// The number of bytes.
         len: usize,
     },
 }
 
 impl Segment {
-    /// How many bytes.
+    /// The number of bytes.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Stream { from, to } | Self::Changed { from, to } => to - from,
@@ -177,7 +178,8 @@ impl Segment {
         }
     }
 
-    /// Whether the first of these bytes are all of the others; of bytes that nobody offered this is not known.
+    /// Whether these bytes begin with all of `others`. Always false for foreign bytes, whose values
+    /// are not kept.
     fn begins_with(&self, others: &Self) -> bool {
         let is_same = match (self, others) {
             (Self::Stream { from, .. }, Self::Stream { from: other, .. })
@@ -223,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_pattern_is_fixed_to_the_byte() {
-        // A changed pattern would leave every trace as it is, and every recorded byte another.
+        // A changed pattern would leave every trace unchanged, but change every recorded byte.
         assert_eq!(
             Pattern::Library.bytes(0, 16),
             [

@@ -1,8 +1,8 @@
-//! What a judge has to know of a case beside what came of it: how the case was set up, what was asked
-//! of the library under test in each entry, and how the transport treated it meanwhile.
+//! The facts about a case that a judge needs in addition to the results: the setting of the case,
+//! what was asked of the library under test in each entry, and how the transport treated the call.
 //!
-//! Nothing here is shown in a trace as a person reads it, where the words of the entry say the same; and
-//! nothing depends on a length that a random number decides.
+//! The displayed trace omits them where the text of the entry says the same. None of them depends
+//! on a random length.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,23 +10,23 @@ use crate::scenario::{
     Buffer, Cipher, Function, RetryContent, RoleState, Scenario, SessionTickets, Step, Variant,
 };
 
-/// How a case was set up.
+/// The setting of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     /// Protocol version and role.
     pub variant: Variant,
     /// The kind of cipher that protects the records.
     pub cipher: Cipher,
-    /// Whether the library was told its role.
+    /// Whether the library's role was set explicitly.
     pub role_state: RoleState,
-    /// Whether the library was told to send session tickets, as a server of TLS 1.3.
+    /// Whether the library was configured to send session tickets, as a server of TLS 1.3.
     pub session_tickets: SessionTickets,
     /// Which functions the library has.
     pub interface: Interface,
 }
 
 impl Setting {
-    /// How a case of this scenario is set up, for a library with these functions.
+    /// The setting of a case of this scenario, for a library with these functions.
     pub fn of(scenario: &Scenario, variant: Variant, interface: Interface) -> Self {
         Self {
             variant,
@@ -38,32 +38,33 @@ impl Setting {
     }
 }
 
-/// Which functions a library under test has, and so which contract binds it.
+/// Which functions a library under test has, which determines the clauses that apply to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Interface {
-    /// `SSL_write` and its kin: their manual binds it.
+    /// `SSL_write` and its variants: the manual pages apply.
     Libssl,
-    /// Others, and an adapter that answers as `SSL_write` would: only what holds for any writer binds it.
+    /// Other functions, behind an adapter that returns what `SSL_write` would: only rules for every
+    /// TLS writer apply.
     #[default]
     Other,
-    /// As [`Other`](Interface::Other), and the library buffers what it is asked to write: when its calls come back, and what
-    /// a call wants, is not comparable with other libraries.
+    /// As [`Other`](Interface::Other), and the library buffers writes: when its calls return, and
+    /// what a call wants, is not comparable with other libraries.
     Buffering,
 }
 
-/// What was done in an entry.
+/// What was asked of the library in an entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Asked {
-    /// Nothing that a judge has to know.
+    /// Nothing that a judge needs.
     #[default]
     Nothing,
     /// The write function was called.
     Write(Attempt),
-    /// The library was asked to send what it holds back.
+    /// The library was asked to send the data that it buffers.
     Flush,
-    /// What the step says, once.
+    /// The step was executed once.
     Step(Step),
 }
 
@@ -76,7 +77,7 @@ impl Asked {
         }
     }
 
-    /// The step, if it was one that is no write.
+    /// The step, if it was one other than a write.
     pub fn step(&self) -> Option<&Step> {
         match self {
             Self::Step(step) => Some(step),
@@ -96,16 +97,17 @@ pub struct Attempt {
     pub verb: Verb,
     /// Which function is called.
     pub function: Function,
-    /// With which pointer and length.
+    /// Its pointer and length.
     pub argument: Argument,
-    /// Whether the bytes stand where those of the call before stood. What stood there is overwritten.
+    /// Whether the bytes are at the same address as in the previous call. If not, the old buffer
+    /// has been overwritten.
     pub buffer: Buffer,
-    /// Whether they are those that the write began with.
+    /// Whether the bytes are those that the write began with.
     pub content: RetryContent,
 }
 
 impl Attempt {
-    /// The call that begins a write.
+    /// The first call of a write.
     pub fn first(function: Function, argument: Argument) -> Self {
         Self {
             verb: Verb::Write,
@@ -117,18 +119,18 @@ impl Attempt {
     }
 }
 
-/// Whether a call begins a write.
+/// Whether a call begins a write or repeats one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
-    /// It does; the bytes follow those that were accepted.
+    /// Begins a write; its bytes follow those that were accepted.
     Write,
-    /// It repeats the last one, rightly or wrongly.
+    /// Repeats the last call, whether or not that is permitted.
     Retry,
 }
 
 impl Verb {
-    /// The word in traces.
+    /// The word used in traces.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Write => "write",
@@ -141,7 +143,7 @@ impl Verb {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Argument {
-    /// So many bytes.
+    /// This many bytes.
     Bytes(usize),
     /// A null pointer with length 0.
     Null,
@@ -150,7 +152,7 @@ pub enum Argument {
 }
 
 impl Argument {
-    /// How many bytes the call asks to be written; nothing for a negative length.
+    /// The number of bytes that the call asks to write; `None` for a negative length.
     pub fn len(self) -> Option<usize> {
         match self {
             Self::Bytes(len) => Some(len),
@@ -159,7 +161,7 @@ impl Argument {
         }
     }
 
-    /// Whether the call asks for nothing to be written.
+    /// Whether the call asks to write nothing.
     pub fn is_empty(self) -> bool {
         self.len() == Some(0)
     }

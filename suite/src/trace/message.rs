@@ -1,4 +1,4 @@
-//! Handshake messages and alerts as a trace shows them.
+//! Handshake messages and alerts in the form in which a trace shows them.
 
 use std::fmt;
 
@@ -7,33 +7,33 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::KeyUpdate;
 use crate::wire::{self, Alert, AlertDescription, AlertLevel, HandshakeType, KeyUpdateRequest};
 
-/// A handshake message, or a part of one, in a record; in files as in `key_update (update_requested)` or
-/// `certificate, continued`.
+/// A handshake message, or a part of one, in a record; displayed as `key_update (update_requested)`
+/// or `certificate, continued`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct MessageSeen {
-    /// What it is.
+    /// The kind of message.
     pub kind: MessageKind,
     /// Whether it began in an earlier record.
     pub continued: bool,
 }
 
-/// What a handshake message is.
+/// The kind of a handshake message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageKind {
     /// Its type.
     pub handshake_type: HandshakeType,
-    /// What a key update asks for; nothing for one that was not seen to its end.
+    /// The request of a key update; `None` if the message was not seen completely.
     pub key_update: Option<KeyUpdateRequest>,
 }
 
 impl MessageSeen {
-    /// Ends the name of a message that began in an earlier record.
+    /// The suffix for a message that began in an earlier record.
     const CONTINUED: &str = ", continued";
 }
 
 impl MessageKind {
-    /// What is displayed like this.
+    /// Parses the displayed form.
     pub fn displayed(text: &str) -> Option<Self> {
         let (handshake_type, request) = match text.split_once(" (") {
             Some((name, request)) => (name, Some(request.strip_suffix(')')?)),
@@ -49,13 +49,14 @@ impl MessageKind {
         })
     }
 
-    /// Whether this is of the kind that `wanted` names: of any request if it names none.
+    /// Whether this is of the kind `wanted`; a `wanted` key update without a request matches any
+    /// request.
     pub fn is(self, wanted: Self) -> bool {
         self.handshake_type == wanted.handshake_type
             && (wanted.key_update.is_none() || self.key_update == wanted.key_update)
     }
 
-    /// Whether it is one of those with which a handshake begins.
+    /// Whether it is a hello, with which a handshake begins.
     pub fn is_hello(self) -> bool {
         matches!(
             self.handshake_type,
@@ -138,21 +139,21 @@ impl TryFrom<String> for MessageSeen {
     }
 }
 
-/// An alert as it was seen; in files as in `warning close_notify`.
+/// An alert as seen on the wire; displayed as `warning close_notify`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum AlertSeen {
-    /// A whole one.
+    /// A complete alert.
     Whole(Alert),
-    /// Anything but two bytes.
+    /// Any length other than two bytes.
     Malformed,
 }
 
 impl AlertSeen {
-    /// How one is named that is not two bytes.
+    /// The displayed form of an alert that is not two bytes.
     const MALFORMED: &str = "malformed";
 
-    /// What is displayed like this.
+    /// Parses the displayed form.
     pub fn displayed(text: &str) -> Option<Self> {
         match text {
             Self::MALFORMED => Some(Self::Malformed),
@@ -160,7 +161,7 @@ impl AlertSeen {
         }
     }
 
-    /// What it says.
+    /// Its description, if it is complete.
     pub fn description(self) -> Option<AlertDescription> {
         match self {
             Self::Whole(alert) => Some(alert.description),
@@ -168,17 +169,18 @@ impl AlertSeen {
         }
     }
 
-    /// Whether it is close_notify, at whatever level.
+    /// Whether it is close_notify, at either level.
     pub fn is_close_notify(self) -> bool {
         self.description() == Some(AlertDescription::CloseNotify)
     }
 
-    /// Whether it is one at level fatal.
+    /// Whether its level is fatal.
     pub fn is_fatal(self) -> bool {
         matches!(self, Self::Whole(alert) if alert.level == AlertLevel::Fatal)
     }
 
-    /// Whether it refuses a renegotiation, which goes on without it (RFC 5246, section 7.2.2).
+    /// Whether it is no_renegotiation, which refuses a renegotiation and leaves the connection open
+    /// (RFC 5246, section 7.2.2).
     pub fn is_refusal(self) -> bool {
         self.description() == Some(AlertDescription::NoRenegotiation) && !self.is_fatal()
     }

@@ -1,9 +1,8 @@
-//! What happened: a trace has an entry for each thing that was done in a case, with what the call
-//! returned, what it left behind (error class, error queue, errno) and which records it put onto
-//! the wire.
+//! The trace of a case: an entry for each action, with what the call returned, the error state that
+//! it left (error class, error queue, errno) and the records that it sent.
 //!
-//! A trace is data and holds no key material, address, time or length that a random number decides,
-//! so that the same case gives the same trace every time. Knows no library.
+//! A trace is plain data, independent of any library. It holds no key material, address, time or
+//! random length, so the same case always gives the same trace.
 
 mod content;
 mod digest;
@@ -32,77 +31,79 @@ use crate::transport::{Errno, Mark, Traffic};
 /// Everything that happened in one case.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Trace {
-    /// How the case was set up; nothing for a trace that was put together by hand.
+    /// The setting of the case; `None` for a trace that was built by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setting: Option<Setting>,
     /// What was done, in order.
     pub entries: Vec<Entry>,
-    /// What the library did to its process beside what it was asked for, as in `wrote to standard
-    /// output`. Only seen where it has a process of its own.
+    /// Side effects of the library on its process that were not requested, as in
+    /// `wrote to standard output`. They are seen only if the library runs in a process of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub side_effects: Vec<String>,
-    /// What was left out once the trace had been judged; nothing if it is whole.
+    /// What was left out after the trace was judged; `None` if it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<LeftOut>,
 }
 
-/// What a trace had before it was shortened.
+/// The size of a trace before it was shortened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// How many entries were left out.
+    /// The number of entries left out.
     pub entries: usize,
-    /// How many records were left out, those of the entries that were among them.
+    /// The number of records left out, including those of the entries left out.
     pub records: usize,
-    /// [`Trace::digest`] of the whole.
+    /// [`Trace::digest`] of the complete trace.
     digest: String,
 }
 
-/// One thing that was done, and what came of it.
+/// One action and its result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Entry {
-    /// Which step of the scenario this belongs to, counted from 1. A step can have several entries.
+    /// The step of the scenario to which this belongs, counted from 1. A step can have several
+    /// entries.
     pub step: usize,
     /// What was done, as in `write 20000`.
     pub action: String,
-    /// What came of it.
+    /// The result.
     pub result: Outcome,
-    /// Records, or parts of them, that the library under test put onto the wire meanwhile.
+    /// Records, or parts of them, that the library under test sent during the action.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sent: Vec<RecordSeen>,
-    /// Records that the peer put onto the wire meanwhile.
+    /// Records that the peer sent during the action.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peer_sent: Vec<RecordSeen>,
-    /// Records of the peer whose last byte the library under test took from the transport meanwhile. That
-    /// it has read them does not say that it has looked at them.
+    /// Records of the peer whose last byte the library under test read from the transport during
+    /// the action. It may not have processed them yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taken: Vec<RecordSeen>,
-    /// What was done, as a judge has to know it.
+    /// What was asked of the library, in the form that a judge needs.
     #[serde(default, skip_serializing_if = "Asked::is_nothing")]
     pub asked: Asked,
-    /// How the transport treated the call, where that is known; of the many calls of a handshake step,
+    /// How the transport treated the call, if known; for a handshake step, which makes many calls,
     /// the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Traffic>,
-    /// Whether the call changed the bytes that it was to write, which are the caller's.
+    /// Whether the call changed the caller's bytes that it was given to write.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub caller_buffer_modified: bool,
-    /// Which stretch of the wire belongs to this entry; lengths of handshake messages differ from
-    /// run to run, so this is no part of what is compared.
+    /// The start of the stretch of the wire that belongs to this entry. It is not compared, because
+    /// lengths of handshake messages differ from run to run.
     #[serde(skip)]
     pub from: Mark,
     /// The end of that stretch.
     #[serde(skip)]
     pub to: Mark,
-    /// How many bytes of the peer the library had taken from the transport in the end.
+    /// The number of the peer's bytes that the library had read from the transport at the end of
+    /// the action.
     #[serde(skip)]
     pub taken_to: usize,
-    /// Whether the records of this entry are shown: a whole handshake is summed up by its result.
+    /// Whether the records of this entry are shown. The records of a complete handshake are not.
     #[serde(skip)]
     pub wire: Shown,
 }
 
 impl Entry {
-    /// An entry during which nothing went over the wire, at its beginning.
+    /// An entry at the start of the wire without any traffic.
     pub fn new(step: usize, action: String, result: Outcome) -> Self {
         Self {
             step,
@@ -121,7 +122,8 @@ impl Entry {
         }
     }
 
-    /// How much of a trace it is: itself, and its records.
+    /// The size of the entry for the limit of a trace: one for itself, and one for each of its
+    /// records.
     fn weight(&self) -> usize {
         1 + self.records()
     }
@@ -130,7 +132,7 @@ impl Entry {
         self.sent.len() + self.peer_sent.len() + self.taken.len()
     }
 
-    /// Leaves out what comes after so many records of each kind together.
+    /// Keeps at most `most` records, counted over all three kinds.
     fn shorten(&mut self, most: usize) {
         let mut left = most;
         for records in [&mut self.sent, &mut self.peer_sent, &mut self.taken] {
@@ -146,42 +148,44 @@ pub enum Shown {
     /// They do.
     #[default]
     Records,
-    /// They do not: they are the flights of a handshake that an explicit step drove from end to
-    /// end, whose layout says nothing about writing.
+    /// They do not: they are the flights of a handshake that an explicit step completed, whose
+    /// layout says nothing about writing.
     Nothing,
 }
 
-/// What came of one thing that was done.
+/// The result of one action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Done; there is nothing to tell.
+    /// Done, without a result to show.
     Done,
     /// The library under test was called and returned.
     Call(Call),
     /// The library under test has no such operation; the case ends here.
     Unsupported(String),
-    /// The library under test is written in Rust and panicked, with this message; the case ends here.
+    /// The library under test is written in Rust and panicked with this message; the case ends
+    /// here.
     Panicked(String),
     /// The library under test ended its process, by this signal or in this way; the case ends here.
     Crashed(String),
-    /// The library under test did not come back, and was stopped, for this reason; the case ends here.
+    /// The library under test did not return, and was stopped for this reason; the case ends here.
     Hung(String),
-    /// The suite stopped the case here, as the library did more than any case needs; what the call came to, if it was
-    /// made, is not the library's own.
+    /// The suite stopped the case here, because the library did more than any case needs. The
+    /// result of the call, if one was made, is not the library's own.
     Stopped(Limit),
     /// The peer did something.
     Peer(PeerReport),
-    /// There was nothing to do, and why.
+    /// There was nothing to do, for this reason.
     Nothing(String),
 }
 
-/// Ends the words of [`Outcome::Crashed`] if the library touched the inaccessible page behind the bytes of a write
-/// that the suite had given it, and that was its end. It is only known of a library in a process of its own.
+/// The suffix of [`Outcome::Crashed`] if the library touched the inaccessible page after the bytes
+/// of a write, and that ended its process. It is only known for a library in a process of its own.
 pub const TOUCHED_GUARD: &str = "touched the page behind the bytes of a write";
 
 impl Outcome {
-    /// Whether the case ended here by the library's doing: it did not return from the call, or had to be stopped.
+    /// Whether the library ended the case here: it did not return from the call, or had to be
+    /// stopped.
     pub fn is_end(&self) -> bool {
         matches!(
             self,
@@ -190,12 +194,12 @@ impl Outcome {
     }
 }
 
-/// What one call of the library under test returned and left behind.
+/// What one call of the library under test returned, and the error state that it left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     /// The return value; for a library with another interface, what `SSL_write` would return.
     pub ret: i64,
-    /// What the call stored as number of bytes: nothing for a function without such an argument
+    /// The number of bytes that the call stored: `None` for a function without such an argument
     /// (`SSL_write`), `Untouched` if it stored nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written: Option<Stored>,
@@ -206,17 +210,17 @@ pub struct Call {
     pub want: Option<Want>,
     /// The whole error queue, oldest first.
     pub queue: Vec<QueueEntry>,
-    /// errno after a call that did not succeed (0 before it), where the library uses it; after a
-    /// success it says nothing (errno(3)).
+    /// errno after a call that failed (it is 0 before the call), where the library uses it. After a
+    /// success errno has no meaning (errno(3)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errno: Option<Errno>,
-    /// What a read delivered.
+    /// The data that a read delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Content>,
 }
 
 impl Call {
-    /// A call that succeeded with this return value and left nothing behind.
+    /// A successful call with this return value and an empty error state.
     pub fn success(ret: i64) -> Self {
         Self {
             ret,
@@ -237,8 +241,9 @@ impl Call {
         }
     }
 
-    /// A call that failed with -1, as a binding tells it: what `SSL_get_error` said, the entries of the
-    /// error queue, oldest first ([`QueueEntry::of`]), and the transport's error, where it is known.
+    /// A call that failed with -1, from the values of a binding: the number from `SSL_get_error`,
+    /// the entries of the error queue, oldest first ([`QueueEntry::of`]), and the transport's
+    /// error, if known.
     pub fn failed(number: i32, queue: Vec<QueueEntry>, errno: Option<Errno>) -> Self {
         Self {
             queue,
@@ -247,7 +252,7 @@ impl Call {
         }
     }
 
-    /// How many bytes the call says were written, if it succeeded.
+    /// The number of bytes that the call reports as written, if it succeeded.
     pub fn accepted(&self) -> Option<usize> {
         match (self.ret, self.written) {
             (1, Some(Stored::Bytes(bytes))) => Some(bytes),
@@ -257,13 +262,13 @@ impl Call {
     }
 }
 
-/// What a call stored through a pointer to a number.
+/// What a call stored through its pointer to a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stored {
     /// This number.
     Bytes(usize),
-    /// Nothing: what stood there before still stands.
+    /// Nothing: the earlier value is unchanged.
     Untouched,
 }
 
@@ -276,19 +281,19 @@ impl fmt::Display for Stored {
     }
 }
 
-/// What `SSL_get_error(3)` says of a call.
+/// The result of `SSL_get_error(3)` for a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorClass {
     /// `SSL_ERROR_NONE`.
     None,
-    /// `SSL_ERROR_SSL`: a protocol error, mostly fatal.
+    /// `SSL_ERROR_SSL`: a protocol error, usually fatal.
     Ssl,
-    /// `SSL_ERROR_WANT_READ`: again, once there is something to read.
+    /// `SSL_ERROR_WANT_READ`: retry once there is something to read.
     WantRead,
-    /// `SSL_ERROR_WANT_WRITE`: again, once the transport takes more.
+    /// `SSL_ERROR_WANT_WRITE`: retry once the transport accepts more.
     WantWrite,
-    /// `SSL_ERROR_SYSCALL`: the transport failed, fatally.
+    /// `SSL_ERROR_SYSCALL`: a fatal failure of the transport.
     Syscall,
     /// `SSL_ERROR_ZERO_RETURN`: the peer has closed for writing.
     ZeroReturn,
@@ -297,8 +302,9 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
-    /// From the number of `openssl/ssl.h`: the same in all libraries of the `libssl` kind up to 8, which is
-    /// all that a write can answer without callbacks; above, OpenSSL and BoringSSL mean other things.
+    /// From the number in `openssl/ssl.h`. All libraries of the `libssl` kind agree on the numbers
+    /// up to 8, and a write without callbacks gives no other; above 8, OpenSSL and BoringSSL
+    /// differ.
     pub fn from_number(number: i32) -> Self {
         match number {
             0 => Self::None,
@@ -311,7 +317,7 @@ impl ErrorClass {
         }
     }
 
-    /// Whether the same call is to be repeated later.
+    /// Whether the same call has to be retried later.
     pub fn is_retry(self) -> bool {
         matches!(self, Self::WantRead | Self::WantWrite)
     }
@@ -331,7 +337,7 @@ impl fmt::Display for ErrorClass {
     }
 }
 
-/// What `SSL_want(3)` says that the library waits for.
+/// What the library waits for according to `SSL_want(3)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Want {
@@ -346,7 +352,8 @@ pub enum Want {
 }
 
 impl Want {
-    /// From the number of OpenSSL (`openssl/ssl.h`); BoringSSL has others, which its backend translates.
+    /// From OpenSSL's number (`openssl/ssl.h`). BoringSSL has other numbers, which its backend
+    /// translates.
     pub fn from_number(number: i32) -> Self {
         match number {
             1 => Self::Nothing,
@@ -368,18 +375,18 @@ impl fmt::Display for Want {
     }
 }
 
-/// What the peer saw when it did something.
+/// What the peer saw during an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerReport {
-    /// What it read, when it was to read.
+    /// The data that it read, if it was asked to read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read: Option<Content>,
-    /// How it ended, if there is more to say than that it is done.
+    /// How the operation ended, if not simply done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<PeerEnd>,
 }
 
-/// How something that the peer did ended.
+/// How an operation of the peer ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PeerEnd {
@@ -390,7 +397,7 @@ pub enum PeerEnd {
 }
 
 impl Trace {
-    /// Why the library under test could not go through the whole case, if so.
+    /// Why the library under test could not run the complete case, if so.
     pub fn unsupported(&self) -> Option<&str> {
         self.entries.iter().find_map(|entry| match &entry.result {
             Outcome::Unsupported(reason) => Some(reason.as_str()),
@@ -398,7 +405,7 @@ impl Trace {
         })
     }
 
-    /// The entry that tells that the library under test crashed, panicked, hung or was stopped, if it did.
+    /// The entry in which the library under test crashed, panicked, hung or was stopped, if it did.
     pub fn end(&self) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.result.is_end())
     }
@@ -420,8 +427,8 @@ impl Trace {
         steps
     }
 
-    /// Leaves out what comes after so many entries and records, but for the entry with which the case ended by the library's
-    /// doing.
+    /// Keeps the first `most` entries and records, and the entry with which the library ended the
+    /// case.
     pub fn shorten(&mut self, most: usize) {
         if self.entries.iter().map(Entry::weight).sum::<usize>() <= most {
             return;

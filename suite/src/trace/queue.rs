@@ -6,25 +6,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::transport::Errno;
 
-/// An entry of an error queue, by the names of its library and of its reason; in files as in `ssl:bad length`. Names are in lower
-/// case, with spaces: numbers differ between libraries.
+/// An entry of an error queue, by the names of its library and reason; displayed as
+/// `ssl:bad length`. Names are lower case, with spaces. Numbers are not used because they differ
+/// between libraries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
 pub struct QueueEntry {
-    /// Where the error is from, as in `ssl`.
+    /// The library that raised the error, as in `ssl`.
     pub library: String,
-    /// What it is, as in `bad length`; of the system an [`Errno`], as in `ECONNRESET`.
+    /// The reason, as in `bad length`; for a system error the name of an [`Errno`], as in
+    /// `ECONNRESET`.
     pub reason: String,
 }
 
 impl QueueEntry {
-    /// The library of the functions that are under test.
+    /// The library name of libssl errors.
     pub const SSL: &str = "ssl";
 
-    /// The library whose reasons are error numbers.
+    /// The library name of system errors, whose reasons are error numbers.
     pub const SYSTEM: &str = "system library";
 
-    /// From the words of a library of the `libssl` kind: `SSL routines` and `bad length` are `ssl:bad length`.
+    /// From the strings of a library of the `libssl` kind: `SSL routines` and `bad length` become
+    /// `ssl:bad length`.
     pub fn of(library: Option<&str>, reason: Option<&str>) -> Self {
         let library = library.unwrap_or_default().trim_end_matches(" routines");
         Self {
@@ -33,7 +36,7 @@ impl QueueEntry {
         }
     }
 
-    /// An error of the system.
+    /// A system error.
     pub fn of_system(errno: Errno) -> Self {
         Self {
             library: Self::SYSTEM.to_owned(),
@@ -41,23 +44,23 @@ impl QueueEntry {
         }
     }
 
-    /// Whether it is from the library of the functions that are under test.
+    /// Whether libssl raised it.
     pub fn is_of_ssl(&self) -> bool {
         self.library == Self::SSL
     }
 
-    /// How long it is in a file, in bytes.
+    /// The length of its displayed form, in bytes.
     pub fn text_len(&self) -> usize {
         self.library.len() + 1 + self.reason.len()
     }
 
-    /// The entries, as a trace and the ledger show them.
+    /// The displayed entries, as a trace and the ledger show them.
     pub fn joined(queue: &[Self]) -> String {
         let entries: Vec<String> = queue.iter().map(Self::to_string).collect();
         entries.join(", ")
     }
 
-    /// The entries that are shown like this.
+    /// Parses displayed entries.
     pub fn split(text: &str) -> Vec<Self> {
         let entries = text.split(", ").filter(|entry| !entry.is_empty());
         entries.map(Self::from).collect()

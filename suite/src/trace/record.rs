@@ -1,7 +1,6 @@
-//! Records as a trace tells them: which record, and how much of it went out while one thing was done.
-//!
-//! In flow the records of a whole connection and the stretches of the wire that belong to the
-//! entries of a trace; each record is told in every entry in which a part of it went out.
+//! Records in the form in which a trace shows them. Takes the records of a connection and the
+//! stretches of the wire that belong to the entries of a trace, and yields for each entry the
+//! records that were sent during it, in full or in part.
 
 use std::fmt;
 
@@ -13,50 +12,52 @@ use super::stream::Stream;
 use crate::scenario::Version;
 use crate::wire::{self, ContentType};
 
-/// The version in the header of a record under protection, in TLS 1.2 and 1.3.
+/// The version in the header of a protected record, in TLS 1.2 and 1.3.
 const PROTECTED: u16 = 0x0303;
 
 /// The longest content of a record, in bytes.
 const MAX_CONTENT: usize = 1 << 14;
 
-/// A record, or a part of one, that went over the wire while one thing was done.
+/// A record, or a part of one, that was sent during an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordSeen {
-    /// What the record is. Of application data that are not complete yet, only the header is told;
-    /// but a handshake message that is completed later is told as such already, since the length in
-    /// its header is not the same from run to run.
+    /// The content of the record. For application data that are not complete yet, only the header
+    /// is shown. A handshake message that is completed later is already shown as such, because the
+    /// length in its header differs from run to run.
     pub body: Body,
-    /// Which part of it went out now.
+    /// Which part of it was sent during the action.
     pub portion: Portion,
-    /// Bytes of it that went out now, header included, unless it was all of it.
+    /// The number of its bytes sent during the action, header included; `None` if that was all of
+    /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub now: Option<usize>,
-    /// Bytes of it that went out so far, if it is not completed.
+    /// The number of its bytes sent so far, if it is not complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub so_far: Option<usize>,
-    /// What no record may be, whatever is in it.
+    /// Defects that no record may have, regardless of its content.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flaws: Vec<Flaw>,
 }
 
-/// What no record may be.
+/// A defect that no record may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flaw {
-    /// It was sealed with a nonce or an initialisation vector of an earlier record.
+    /// It is encrypted with a nonce or an initialisation vector of an earlier record.
     NonceRepeated,
-    /// Though under protection, its header says another version than 0x0303 (RFC 8446, section 5.2;
-    /// RFC 5246, section 6.2.1).
+    /// It is protected, but its header has another version than 0x0303 (RFC 8446, section 5.2; RFC
+    /// 5246, section 6.2.1).
     Version(u16),
-    /// So many bytes of what was offered to be written stand in it in clear, at least.
+    /// It contains at least this many bytes of the offered plaintext unencrypted.
     InClear(usize),
-    /// It stands in clear, although an earlier record of the same sender was under protection.
+    /// It is not protected, although an earlier record of the same sender was.
     Unprotected,
-    /// Its content, with the type and the padding that TLS 1.3 has inside, is longer than 2^14 bytes (and, in
-    /// TLS 1.3, the byte of the type: RFC 8446, section 5.4; RFC 5246, section 6.2.1).
+    /// Its content, including the type and padding that TLS 1.3 has inside, is longer than 2^14
+    /// bytes (and, in TLS 1.3, the byte of the type: RFC 8446, section 5.4; RFC 5246, section
+    /// 6.2.1).
     ContentTooLong,
-    /// What its header announces is longer than 2^14 + 256 bytes (TLS 1.3: RFC 8446, section 5.2) or 2^14 + 2048
-    /// (TLS 1.2: RFC 5246, section 6.2.3).
+    /// The length in its header is greater than 2^14 + 256 bytes (TLS 1.3: RFC 8446, section 5.2)
+    /// or 2^14 + 2048 (TLS 1.2: RFC 5246, section 6.2.3).
     TooLong,
 }
 
@@ -73,13 +74,13 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// What a record is.
+/// The content of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Body {
-    /// A part of a header; the rest never came.
+    /// A part of a header; the rest was never sent.
     Header,
-    /// A record that is not complete yet, so that nothing can be said of its content.
+    /// A record that is not complete yet, so that its content is unknown.
     Incomplete {
         /// The type in its header.
         content_type: ContentType,
@@ -88,56 +89,56 @@ pub enum Body {
     },
     /// Application data.
     ApplicationData {
-        /// Bytes of content.
+        /// The length of the content, in bytes.
         plaintext: usize,
         /// Its length on the wire, header included, in bytes.
         wire: usize,
-        /// Which bytes, where they do not simply follow those of the record before.
+        /// Which bytes they are, if they do not simply follow those of the previous record.
         #[serde(skip_serializing_if = "Option::is_none")]
         unexpected: Option<Content>,
-        /// Whether it was sent under protection.
+        /// Whether it was protected.
         protection: Protection,
     },
-    /// Handshake messages; their lengths differ from run to run, and are not told.
+    /// Handshake messages. Their lengths differ from run to run, and are not shown.
     Handshake {
-        /// The messages that begin or go on in this record.
+        /// The messages that begin or continue in this record.
         messages: Vec<MessageSeen>,
     },
     /// An alert.
     Alert {
         /// Its level and description.
         alert: AlertSeen,
-        /// Whether it was sent under protection.
+        /// Whether it was protected.
         protection: Protection,
     },
-    /// Anything else that could be read, by the name of its type.
+    /// Any other readable content, by its content type.
     Other {
         /// The type.
         content_type: ContentType,
     },
-    /// A record under protection that does not open.
+    /// A protected record that cannot be decrypted.
     Sealed {
         /// The type in its header.
         content_type: ContentType,
         /// Its length on the wire, header included, in bytes.
         wire: usize,
-        /// Why it does not open.
+        /// Why it cannot be decrypted.
         reason: String,
     },
-    /// A record under protection whose key nobody logged: one of a handshake that was never finished,
-    /// so that its length differs from run to run, and is not told.
+    /// A protected record whose key was not logged, because it belongs to a handshake that did not
+    /// complete. Its length differs from run to run, and is not shown.
     NoKey {
         /// The type in its header.
         content_type: ContentType,
     },
-    /// Bytes that are no record.
+    /// Bytes that are not a record.
     Garbage,
-    /// Whatever follows a record that does not open: where records begin there is no longer known.
+    /// Everything after a record that cannot be decrypted: where records begin is no longer known.
     After,
 }
 
 impl Body {
-    /// What can be told of a record when only a part of it has come.
+    /// The content of a record of which only a part has been sent.
     fn before_completion(&self, record: &wire::Record) -> Self {
         match (self, record.header) {
             (Self::ApplicationData { .. } | Self::Sealed { .. }, Some(header)) => {
@@ -155,13 +156,13 @@ impl Body {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protection {
-    /// It was, and it opened.
+    /// It was, and its authentication succeeded.
     Sealed,
-    /// It stood on the wire in clear.
+    /// It was sent unencrypted.
     Clear,
 }
 
-/// Which part of a record went out.
+/// Which part of a record was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Portion {
@@ -175,9 +176,9 @@ pub enum Portion {
     Last,
 }
 
-/// Tells for each stretch of one direction's wire (from, to; in order) the records that went over it.
-/// `stream` is what the sender offered to send, for telling whether application data are in order; `raw` is
-/// that direction's wire.
+/// Assigns to each stretch of one direction's wire (from, to; in order) the records that were sent
+/// in it. `stream` is the payload that the sender offered, for checking that application data are
+/// in order; `raw` is that direction's wire.
 pub fn assign(
     records: &[wire::Record],
     version: Version,
@@ -226,16 +227,16 @@ pub fn assign(
     seen
 }
 
-/// How far something that is told as a record goes.
+/// How much of the wire is shown as one record.
 #[derive(Clone, Copy)]
 enum Reach {
-    /// It is one record.
+    /// One record.
     Record,
-    /// It is all that follows: whether a header stands at its beginning, nobody knows.
+    /// Everything that follows: whether it begins with a header is unknown.
     ToTheEnd,
 }
 
-/// The records up to the first that does not open, and what follows it as one.
+/// The records up to the first that cannot be decrypted, and everything after it as one.
 fn readable(records: &[wire::Record]) -> impl Iterator<Item = (&wire::Record, Reach)> {
     let sealed = |record: &wire::Record| record.content == wire::RecordContent::Unopened;
     let count = records
@@ -250,7 +251,7 @@ fn readable(records: &[wire::Record]) -> impl Iterator<Item = (&wire::Record, Re
 }
 
 impl RecordSeen {
-    /// The bytes from `part.0` to `part.1` of a record that goes from `record.0` to `record.1`.
+    /// The part from `part.0` to `part.1` of a record that extends from `record.0` to `record.1`.
     fn part(body: Body, part: (usize, usize), record: (usize, usize), complete: bool) -> Self {
         let portion = match (part.0 == record.0, complete) {
             (true, true) => Portion::Whole,
@@ -275,16 +276,16 @@ impl RecordSeen {
     }
 }
 
-/// Looks at one record after the other of one direction.
+/// Inspects the records of one direction, in order.
 struct Inspector {
     version: Version,
-    /// Whether a record was under protection.
+    /// Whether a record was protected.
     protected: bool,
 }
 
 impl Inspector {
-    /// What is wrong with the record itself; its bytes are looked into where they should be sealed, but no
-    /// cipher vouches for it.
+    /// Defects of the record itself. Its bytes are searched for plaintext where they should be
+    /// encrypted but no cipher has authenticated them.
     fn flaws(&mut self, record: &wire::Record, stream: &Stream, raw: &[u8]) -> Vec<Flaw> {
         let mut flaws = Vec::new();
         let protection = record.is_protected();
@@ -313,7 +314,7 @@ impl Inspector {
         let mut vouched = matches!(record.content, wire::RecordContent::Opened(_));
         if let wire::RecordContent::Plain(fragment) = &record.content {
             vouched = fragment.content_type != ContentType::ApplicationData;
-            // TLS 1.3 has these in clear wherever they come (RFC 8446, section 5).
+            // TLS 1.3 sends these unprotected at any point (RFC 8446, section 5).
             let is_filler = fragment.content_type == ContentType::ChangeCipherSpec
                 && self.version == Version::Tls13;
             if self.protected && !is_filler {
@@ -328,7 +329,7 @@ impl Inspector {
     }
 }
 
-/// That bytes of what is to be written stand there as they are, if they do.
+/// Whether the raw bytes contain bytes of the payload unencrypted.
 fn in_clear(stream: &Stream, raw: &[u8]) -> Vec<Flaw> {
     match stream.in_clear(raw) {
         0 => Vec::new(),
@@ -454,7 +455,7 @@ impl fmt::Display for RecordSeen {
     }
 }
 
-/// A number, and what comes behind it; nothing if it is not told.
+/// A number and the text after it; displays nothing if there is no number.
 struct Number(Option<usize>);
 
 impl fmt::Display for Number {
@@ -463,7 +464,7 @@ impl fmt::Display for Number {
     }
 }
 
-/// How much of a record went out, said behind its length.
+/// How much of a record was sent, displayed after its length.
 struct Rest<'a>(&'a RecordSeen);
 
 impl fmt::Display for Rest<'_> {

@@ -1,19 +1,20 @@
-//! What one end has offered to send, and which of it a reader has seen. Nothing that was offered is
-//! forgotten: a write that is refused may have been sent in part all the same.
+//! The payload that one end has offered to send, and how much of it a reader has seen. Every offer
+//! is kept, because a refused write may have been sent in part.
 
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 use super::content::{Content, Pattern, Segment, VACATED};
 
-/// What one end has offered to send so far, and how much of it the reader has seen.
+/// The payload that one end has offered to send so far, and how much of it the reader has seen.
 #[derive(Debug, Clone, Default)]
 pub struct Stream {
-    /// Runs of bytes that were offered; other content at the same position is a run of its own.
+    /// Runs of offered bytes; other content at the same position is a run of its own.
     offers: Vec<Offer>,
-    /// The offers that are too short to be told by their place, each once more, with changed content too.
+    /// The offers that are too short to be recognised by position, kept a second time, also with
+    /// changed content.
     short: Vec<(Offer, Pattern)>,
-    /// What retries with changed content offered.
+    /// The offers of retries with changed content.
     changed: Vec<Offer>,
     /// Where offers end.
     ends: BTreeSet<usize>,
@@ -27,36 +28,39 @@ struct Offer {
     bytes: Vec<u8>,
 }
 
-/// How many bytes tell their place, as many as a number has; fewer can be there by chance.
+/// The number of bytes that identify their position, as many as a word has; fewer can match by
+/// chance.
 const RECOGNISABLE: usize = size_of::<u64>();
 
-/// How many bytes a short window has, for a first look.
+/// The length of a short window in bytes, for a first scan.
 const SHORT: usize = size_of::<u32>();
 
-/// So far apart short windows can stand that every one of [`RECOGNISABLE`] bytes has a whole one within.
+/// The distance between short windows, such that every [`RECOGNISABLE`] consecutive bytes contain a
+/// complete one.
 const STRIDE: usize = RECOGNISABLE - SHORT + 1;
 
-/// So far behind a break the bytes are looked for in all that was offered, and not only where they
-/// are expected, and at so many ends of offers: further on it would take too long.
+/// How far after a break bytes are searched for in everything that was offered, and not only at the
+/// expected position; also the number of ends of offers that are tried. Further on the search would
+/// take too long.
 const NEAR: usize = 64;
 
 impl Stream {
-    /// Bytes that were accepted so far.
+    /// The number of bytes accepted so far.
     pub fn accepted(&self) -> usize {
         self.accepted
     }
 
-    /// How far the reader has come.
+    /// The reader's position in the stream.
     pub fn seen(&self) -> usize {
         self.seen
     }
 
-    /// The same stream, of which nobody has seen anything yet.
+    /// The same stream, with a reader at its start.
     pub fn from_start(self) -> Self {
         Self { seen: 0, ..self }
     }
 
-    /// A write offers these bytes, to follow those that were accepted.
+    /// A write offers `bytes`, which follow those that were accepted.
     pub fn offer(&mut self, bytes: &[u8]) {
         self.note_if_short(bytes, Pattern::Library);
         self.ends.insert(self.accepted + bytes.len());
@@ -79,7 +83,7 @@ impl Stream {
         });
     }
 
-    /// A retry offers so many bytes with changed content, to follow those that were accepted.
+    /// A retry offers `len` bytes with changed content, which follow those that were accepted.
     pub fn offer_changed(&mut self, len: usize) {
         let position = self.accepted;
         self.ends.insert(position + len);
@@ -102,15 +106,15 @@ impl Stream {
         }
     }
 
-    /// The write accepted so many of the bytes that it offered.
+    /// The write accepted `bytes` of the bytes that it offered.
     pub fn accept(&mut self, bytes: usize) {
-        // A library may claim more than it was offered; what it claims beyond is nothing.
+        // A library may claim more than it was offered; the excess is ignored.
         let ends = self.offers.iter().chain(&self.changed).map(Offer::end);
         let end = ends.max().unwrap_or(0);
         self.accepted = (self.accepted + bytes).min(end);
     }
 
-    /// The reader saw these bytes next: which are they?
+    /// Identifies the bytes that the reader saw next.
     pub fn see(&mut self, bytes: &[u8]) -> Content {
         let mut segments: Vec<Segment> = Vec::new();
         let mut rest = bytes;
@@ -128,7 +132,7 @@ impl Stream {
         }
     }
 
-    /// The longest run at the start of `bytes` that has one explanation.
+    /// The longest run at the start of `bytes` that has one origin.
     fn next_segment(&self, bytes: &[u8]) -> Segment {
         let here = self.expected(self.seen, bytes);
         if let Some(segment) = here.or_else(|| self.a_few(bytes)) {
@@ -155,7 +159,7 @@ impl Stream {
         Segment::Foreign { len }
     }
 
-    /// What stands in the stream from this position on, as it was offered or with changed content.
+    /// The run at this position of the stream, as offered or with changed content.
     fn expected(&self, from: usize, bytes: &[u8]) -> Option<Segment> {
         let enough = bytes.len().min(RECOGNISABLE);
         let offered = longest_prefix(&self.offers, from, bytes);
@@ -168,8 +172,8 @@ impl Stream {
         (changed >= enough).then_some(Segment::Changed { from, to })
     }
 
-    /// A few bytes that follow what was seen: too few to tell by themselves, but they were offered there, and what comes
-    /// behind them is what follows.
+    /// A run at the reader's position that is too short to recognise by itself, but was offered
+    /// there, and is followed by the expected bytes.
     fn a_few(&self, bytes: &[u8]) -> Option<Segment> {
         let from = self.seen;
         let follow = |len: usize| len > 0 && self.expected(from + len, &bytes[len..]).is_some();
@@ -183,8 +187,8 @@ impl Stream {
         follow(changed).then_some(Segment::Changed { from, to })
     }
 
-    /// How many of these bytes, as they stood on the wire, are a part of what was offered; runs that are
-    /// too short to tell do not count.
+    /// How many of these bytes from the wire are part of the offered payload; runs that are too
+    /// short to recognise do not count.
     pub(super) fn in_clear(&self, raw: &[u8]) -> usize {
         if raw.len() < RECOGNISABLE {
             return 0;
@@ -208,9 +212,9 @@ impl Stream {
         bytes
     }
 
-    /// The windows of all that was offered that stand in `raw` too, and a few that do not. Next to nothing of much that was
-    /// offered stands in a record that is sealed, as most are: so one in [`STRIDE`] short windows is looked at first, of which
-    /// each window has one within.
+    /// The windows of the offered payload that also occur in `raw`, and a few others. An encrypted
+    /// record, which is the usual case, contains almost none of them. So only one in [`STRIDE`]
+    /// short windows is checked at first; each window contains one of these.
     fn offered_in(&self, raw: &[u8]) -> Vec<u64> {
         let short = Sieve::of(short_windows(raw));
         let long = LazyCell::new(|| Sieve::of(windows(raw)));
@@ -220,7 +224,8 @@ impl Stream {
                 if !short.lets_through(window) {
                     continue;
                 }
-                // All windows around it, from the one that ends with it to the one that begins with it.
+                // All windows around it, from the one that ends with it to the one that begins with
+                // it.
                 let at = number * STRIDE;
                 let from = (at + SHORT).saturating_sub(RECOGNISABLE);
                 let to = (at + RECOGNISABLE).min(bytes.len());
@@ -231,7 +236,8 @@ impl Stream {
         found
     }
 
-    /// Where else in all that was offered `bytes` begin, if there are enough of them to tell.
+    /// Another position of the offered payload at which `bytes` begin, if they are enough to
+    /// recognise.
     fn elsewhere(&self, bytes: &[u8]) -> Option<Segment> {
         let window = bytes.get(..RECOGNISABLE)?;
         let place = |offers: &[Offer]| {
@@ -247,7 +253,8 @@ impl Stream {
         as_offered.or_else(changed)
     }
 
-    /// The first short offer behind what was seen, or else the first of all, with the whole of which `bytes` begin.
+    /// The first short offer after the reader's position, or else the first of all, that `bytes`
+    /// begin with as a whole.
     fn short_offer(&self, bytes: &[u8]) -> Option<Segment> {
         let begins = |(offer, _): &&(Offer, Pattern)| bytes.starts_with(&offer.bytes);
         let ahead = |short: &&(Offer, Pattern)| short.0.position >= self.seen && begins(short);
@@ -260,16 +267,17 @@ impl Stream {
         })
     }
 
-    /// The end of one of the next offers, if all of `bytes` stand there. A sender that skips the beginning of what it is offered
-    /// may send a rest that is too short to recognise by itself. What matches by chance is out of order all the same.
+    /// The end of one of the next offers, if it equals all of `bytes`. A sender that skips the
+    /// beginning of an offer may send a rest that is too short to recognise by itself. A match by
+    /// chance is out of order too.
     fn end_of_an_offer(&self, bytes: &[u8]) -> Option<Segment> {
         let ends = self.ends.range(self.seen + bytes.len()..).take(NEAR);
         let mut beginnings = ends.map(|to| to - bytes.len());
         beginnings.find_map(|from| self.all_from(from, bytes))
     }
 
-    /// The beginning of one of the next offers, if all of `bytes` stand there, and are too few to tell. A sender that has lost what
-    /// came before may begin with a short record.
+    /// The beginning of one of the next offers, if it equals all of `bytes`, and these are too few
+    /// to recognise. A sender that has lost earlier data may begin with a short record.
     fn beginning_of_an_offer(&self, bytes: &[u8]) -> Option<Segment> {
         if bytes.len() >= RECOGNISABLE {
             return None;
@@ -278,7 +286,8 @@ impl Stream {
         beginnings.find_map(|from| self.all_from(*from, bytes))
     }
 
-    /// All of `bytes`, if they are what was offered from this position of the stream on, or what a retry changed it to.
+    /// All of `bytes` as one run, if they were offered at this position of the stream, originally
+    /// or by a retry with changed content.
     fn all_from(&self, from: usize, bytes: &[u8]) -> Option<Segment> {
         let stands_in = |offers: &[Offer]| longest_prefix(offers, from, bytes) == bytes.len();
         let to = from + bytes.len();
@@ -290,14 +299,15 @@ impl Stream {
     }
 }
 
-/// How many of `bytes` are what one of the offers has from this position of the stream on.
+/// The length of the longest prefix of `bytes` that one of the offers has at this position of the
+/// stream.
 fn longest_prefix(offers: &[Offer], from: usize, bytes: &[u8]) -> usize {
     let offered = offers.iter().filter_map(|offer| offer.from(from));
     let alike = offered.map(|offered| common_prefix(bytes, offered));
     alike.max().unwrap_or(0)
 }
 
-/// All of [`SHORT`] bytes, each as a number.
+/// All windows of [`SHORT`] bytes, each as a number.
 fn short_windows(bytes: &[u8]) -> impl ExactSizeIterator<Item = u64> {
     let number = |window: &[u8]| {
         let window = window.first_chunk().copied();
@@ -306,7 +316,7 @@ fn short_windows(bytes: &[u8]) -> impl ExactSizeIterator<Item = u64> {
     bytes.windows(SHORT).map(number)
 }
 
-/// All that are so long as to tell their place, each as a number.
+/// All windows of [`RECOGNISABLE`] bytes, each as a number.
 fn windows(bytes: &[u8]) -> impl ExactSizeIterator<Item = u64> {
     let number = |window: &[u8]| {
         let window = window.first_chunk().copied();
@@ -315,15 +325,15 @@ fn windows(bytes: &[u8]) -> impl ExactSizeIterator<Item = u64> {
     bytes.windows(RECOGNISABLE).map(number)
 }
 
-/// Lets through all windows of some bytes, and few others.
+/// A filter that passes all windows of some bytes, and few others.
 struct Sieve {
     words: Vec<u64>,
-    /// How far a hash is moved down to be the number of a bit of them.
+    /// How far a hash is shifted right to become the index of a bit.
     shift: u32,
 }
 
 impl Sieve {
-    /// At least thirty-two bits for each window.
+    /// Allocates at least 32 bits for each window.
     fn of(windows: impl ExactSizeIterator<Item = u64>) -> Self {
         let words = windows.len().div_ceil(2).next_power_of_two();
         let mut sieve = Self {
@@ -342,9 +352,9 @@ impl Sieve {
         self.words[word] & bit != 0
     }
 
-    /// The word and the bit that stand for a window: the highest bits of a multiplicative hash.
+    /// The word and bit for a window: the highest bits of a multiplicative hash.
     fn place(&self, window: u64) -> (usize, u64) {
-        /// 2 to the 64th, divided by the golden ratio.
+        /// 2^64 divided by the golden ratio.
         const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
         let place = window.wrapping_mul(FACTOR) >> self.shift;
         let word = usize::try_from(place / u64::from(u64::BITS)).unwrap_or(0);
@@ -357,7 +367,8 @@ impl Offer {
         self.position + self.bytes.len()
     }
 
-    /// The bytes from this position of the stream on, none if it lies before or behind the offer.
+    /// The bytes of the offer from this position of the stream on; `None` if the position is
+    /// outside of the offer.
     fn from(&self, position: usize) -> Option<&[u8]> {
         self.bytes.get(position.checked_sub(self.position)?..)
     }
@@ -454,7 +465,7 @@ mod tests {
         stream.offer(&pattern(4, 1));
         assert_eq!(stream.see(&pattern(0, 1)).to_string(), "1 byte  0..1");
         assert_eq!(stream.see(&pattern(2, 2)).to_string(), "2 bytes  2..4");
-        // What was seen already is not, at an end or before it.
+        // Bytes before the reader's position do not match again, at an end or before it.
         for from in [2, 1] {
             let text = stream.see(&pattern(from, 2)).to_string();
             assert_eq!(text, "2 bytes  2 bytes that nobody offered");
@@ -522,14 +533,14 @@ mod tests {
             seen(&[pattern(100, 3), changed(103, 47)]),
             "50 bytes  100..103, changed 103..150"
         );
-        // By what follows, and not by themselves.
+        // By the bytes that follow, and not by themselves.
         assert_eq!(
             seen(&[changed(100, 1), pattern(110, 20)]),
             "21 bytes  1 byte that nobody offered, 110..130"
         );
     }
 
-    /// What [`Stream::in_clear`] answers, by looking at every window of both.
+    /// The reference for [`Stream::in_clear`]: compares every window of both.
     fn in_clear_byte_by_byte(offered: &[u8], raw: &[u8]) -> usize {
         let mut is_clear = vec![false; raw.len()];
         for (at, window) in raw.windows(RECOGNISABLE).enumerate() {

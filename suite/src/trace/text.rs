@@ -1,14 +1,14 @@
-//! A trace as a person reads it, and as it is recorded.
+//! The text of a trace, for people and for snapshots.
 //!
 //! ```text
 //!   write 20000                       -1  WANT_WRITE
 //!       wire  application_data 16384 plaintext (16413 on the wire, 100 sent so far)
 //! ```
 //!
-//! Each entry is a line: what was done, the return value, the error class, then what is worth
-//! telling: the number stored by `SSL_write_ex`, the error queue, errno and `SSL_want` where they are
-//! not what goes with that class. The records follow, one line each. Lines that repeat are folded
-//! (`x 12`), and what is longer than any right library makes it is cut.
+//! Each entry is a line: the action, the return value, the error class, and then the number stored
+//! by `SSL_write_ex`, the error queue, errno and `SSL_want` where they are not the usual ones for
+//! that class. The records follow, one line each. Repeated lines are folded (`x 12`), and text
+//! longer than any correct library produces is truncated.
 
 use std::fmt::{self, Write as _};
 
@@ -48,7 +48,7 @@ impl Trace {
 }
 
 impl Entry {
-    /// Whether two entries look alike but for how far a record has come.
+    /// Whether two entries look the same except for how much of a record has been sent.
     fn folds_into(&self, first: &Self) -> bool {
         self.step == first.step
             && self.action == first.action
@@ -66,7 +66,8 @@ fn alike(a: &[RecordSeen], b: &[RecordSeen]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(like)
 }
 
-/// Writes entries that look alike as one; records are those of the last, which tells how far it got.
+/// Writes entries that look the same as one; the records are those of the last, which has the most
+/// of them sent.
 fn write_fold(f: &mut fmt::Formatter<'_>, fold: &[Entry]) -> fmt::Result {
     let Some(entry) = fold.last() else {
         return Ok(());
@@ -146,19 +147,19 @@ impl fmt::Display for Call {
 }
 
 impl Call {
-    /// errno, or what goes without saying if the library has none.
+    /// errno, or its usual value for the class if the library has none.
     pub(crate) fn told_errno(&self) -> Errno {
         self.errno.unwrap_or(self.error.usual_errno())
     }
 
-    /// `SSL_want`, or what goes without saying if the library has none.
+    /// `SSL_want`, or its usual value for the class if the library has none.
     pub(crate) fn told_want(&self) -> Want {
         self.want.unwrap_or(self.error.usual_want())
     }
 }
 
 impl ErrorClass {
-    /// The errno that goes without saying: a transport that would block leaves `EAGAIN`.
+    /// The usual errno of the class: a transport that would block leaves `EAGAIN`.
     pub(crate) fn usual_errno(self) -> Errno {
         match self {
             Self::WantRead | Self::WantWrite => Errno::AGAIN,
@@ -166,7 +167,7 @@ impl ErrorClass {
         }
     }
 
-    /// What `SSL_want` answers without saying.
+    /// The usual `SSL_want` of the class.
     pub(crate) fn usual_want(self) -> Want {
         match self {
             Self::WantRead => Want::Reading,

@@ -1,4 +1,5 @@
-//! What the transport is set to do: how much it takes and hands over, and how it refuses.
+//! The configurable behaviour of the transport: how many bytes it accepts and delivers, and how it
+//! refuses more.
 
 use std::fmt;
 use std::io;
@@ -8,26 +9,26 @@ use serde::{Deserialize, Serialize};
 
 use super::errno::Errno;
 
-/// What the transport takes from the library under test.
+/// What the transport accepts from the library under test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outbound {
-    /// How many bytes it takes.
+    /// How many bytes it accepts.
     pub accept: Budget,
-    /// How many of them it takes in one transport call; all that are offered if not named.
+    /// The most bytes that it accepts in one transport call; unlimited if `None`.
     pub at_most: Option<NonZeroUsize>,
     /// What it does when the budget is used up.
     pub then: Refusal,
 }
 
 impl Outbound {
-    /// Takes everything.
+    /// Accepts everything.
     pub const OPEN: Self = Self {
         accept: Budget::All,
         at_most: None,
         then: Refusal::WouldBlock,
     };
 
-    /// Takes nothing, as the far end is gone.
+    /// Accepts nothing, as the peer has disconnected.
     pub const CUT_OFF: Self = Self {
         accept: Budget::Bytes(0),
         at_most: None,
@@ -35,26 +36,26 @@ impl Outbound {
     };
 }
 
-/// What the transport hands to the library under test.
+/// What the transport delivers to the library under test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inbound {
-    /// How many bytes it hands over, of those that the peer has sent or will send.
+    /// How many bytes it delivers, counting those that the peer has sent or will send.
     pub deliver: Budget,
-    /// How many of them it hands over in one transport call; all that fit if not named.
+    /// The most bytes that it delivers in one transport call; unlimited if `None`.
     pub at_most: Option<NonZeroUsize>,
-    /// What it does when the budget is used up or nothing is there.
+    /// What it does when the budget is used up or no bytes are available.
     pub then: Refusal,
 }
 
 impl Inbound {
-    /// Hands over everything.
+    /// Delivers everything.
     pub const OPEN: Self = Self {
         deliver: Budget::All,
         at_most: None,
         then: Refusal::WouldBlock,
     };
 
-    /// Hands over what has come, and then the end of file, as the far end is gone.
+    /// Delivers what has arrived, and then end of file, as the peer has disconnected.
     pub const CUT_OFF: Self = Self {
         then: Refusal::Zero,
         ..Self::OPEN
@@ -66,16 +67,16 @@ impl Inbound {
 pub enum Budget {
     /// Any number.
     All,
-    /// So many from now on.
+    /// This many from now on.
     Bytes(usize),
-    /// So many in each call of the library, counted from zero for the next one.
+    /// This many in each call of the library, beginning with the next one.
     EachCall(usize),
 }
 
 /// How the transport refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
-    /// Returns -1 with the retry flag and `EAGAIN`: try later.
+    /// Returns -1 with the retry flag and `EAGAIN`.
     WouldBlock,
     /// Returns -1 without the retry flag, with this error number.
     Fail(Errno),
@@ -147,7 +148,7 @@ impl Budget {
         }
     }
 
-    /// The same, of which so many bytes are left.
+    /// The same budget with `left` bytes left.
     pub(super) fn rest(self, left: usize) -> Self {
         match self {
             Self::All => Self::All,
@@ -156,7 +157,7 @@ impl Budget {
         }
     }
 
-    /// The greatest number of bytes that pass; all if nothing limits them.
+    /// The greatest number of bytes that pass; `usize::MAX` if unlimited.
     pub fn bytes(self) -> usize {
         self.start()
     }
@@ -168,7 +169,7 @@ impl Budget {
         }
     }
 
-    /// What is left when so many bytes turn out not to have passed.
+    /// The bytes left after `unused` bytes turned out not to have passed.
     pub(super) fn more(self, left: usize, unused: usize) -> usize {
         match self {
             Self::All => left,
@@ -178,8 +179,8 @@ impl Budget {
 }
 
 impl Refusal {
-    /// The same as an error of `std::io`, for libraries that are driven through its traits; zero
-    /// is what their `Ok(0)` says, which is not an error.
+    /// The same as an error of `std::io`, for libraries that use its traits. Zero becomes `Ok(0)`,
+    /// which is not an error.
     pub(super) fn to_io(self) -> io::Result<usize> {
         match self {
             Self::WouldBlock | Self::ZeroRetry => Err(io::ErrorKind::WouldBlock.into()),

@@ -1,5 +1,5 @@
-//! The error numbers of the operating system that a transport can fail with, by name, since numbers
-//! differ between systems. One whose name is not known here is told as a number.
+//! The error numbers of the operating system with which a transport can fail, by name, because
+//! numbers differ between systems. An error without a known name is shown as its number.
 
 use std::fmt;
 use std::io;
@@ -38,27 +38,27 @@ impl Errno {
     pub const AGAIN: Self = Self(libc::EAGAIN);
     /// A signal interrupted the call.
     pub const INTERRUPTED: Self = Self(libc::EINTR);
-    /// The far end is gone.
+    /// The peer has disconnected.
     pub const PIPE: Self = Self(libc::EPIPE);
     /// An error of the transport itself.
     pub const IO: Self = Self(libc::EIO);
 
-    /// From the number that the C library uses here.
+    /// From the number that the C library uses on this system.
     pub fn from_raw(number: i32) -> Self {
         Self(number)
     }
 
-    /// Of an error of `std::io`, if it comes from the operating system.
+    /// From an error of `std::io`, if the operating system reported it.
     pub fn of(error: &io::Error) -> Option<Self> {
         error.raw_os_error().map(Self)
     }
 
-    /// The number that the C library uses here.
+    /// The number that the C library uses on this system.
     pub fn raw(self) -> i32 {
         self.0
     }
 
-    /// From a name such as `ECONNRESET`; answers nothing for one that is not in [`Errno::names`].
+    /// From a name such as `ECONNRESET`; `None` for one that is not in [`Errno::names`].
     pub fn from_name(name: &str) -> Option<Self> {
         NAMES
             .iter()

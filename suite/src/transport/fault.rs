@@ -1,8 +1,9 @@
-//! Damage on the way from the peer to the library under test: bytes that wait to be read are changed, lost,
-//! doubled, or change places.
+//! Faults on the wire from the peer to the library under test: waiting bytes are changed, lost,
+//! duplicated or reordered.
 //!
-//! In flow the bytes that wait and a [`WireFault`]; out flow the bytes that the library reads instead. What
-//! the peer sent stays in the tap as it was. Of records only the header is known here: where they begin.
+//! Takes the waiting bytes and a [`WireFault`], and yields the bytes that the library reads
+//! instead. The tap keeps what the peer sent. Records are found by their headers; their content is
+//! not parsed.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,18 +11,18 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What happens on the wire to the bytes which the peer has sent and the library under test has not read.
+/// A fault in the bytes that the peer has sent and the library under test has not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum WireFault {
-    /// The lowest bit of one waiting byte is flipped; bytes are counted from 0.
+    /// Flips the lowest bit of one waiting byte; bytes are counted from 0.
     Flip(usize),
-    /// The first two whole waiting records that follow each other change places.
+    /// Swaps the first two complete waiting records that follow each other.
     Swap,
-    /// The first whole waiting record is lost.
+    /// Drops the first complete waiting record.
     Drop,
-    /// The first whole waiting record comes twice.
+    /// Duplicates the first complete waiting record.
     Duplicate,
-    /// All waiting bytes from this one on are lost; bytes are counted from 0.
+    /// Drops all waiting bytes from this one on; bytes are counted from 0.
     Truncate(usize),
 }
 
@@ -37,46 +38,48 @@ impl fmt::Display for WireFault {
     }
 }
 
-/// Why a fault on the wire changes nothing. How many bytes wait is not told: the lengths of handshake
-/// messages differ from run to run.
+/// Why a fault changes nothing. The number of waiting bytes is not shown, because the lengths of
+/// handshake messages differ from run to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TooLittle {
-    /// The byte that it names is none of those that wait.
+    /// The byte that it names is not waiting.
     #[error("no such byte waits")]
     Bytes,
-    /// It needs a whole record.
+    /// It needs a complete record.
     #[error("no whole record waits")]
     Record,
-    /// It needs two whole records that follow each other.
+    /// It needs two complete records that follow each other.
     #[error("no two whole records wait")]
     Records,
 }
 
-/// What waits for the library under test where that is not what the peer sent.
+/// The bytes waiting for the library under test where they differ from what the peer sent.
 #[derive(Debug)]
 pub(super) struct Altered {
-    /// What is read first.
+    /// The pieces to be read first.
     pieces: VecDeque<Piece>,
-    /// Where in the tap reading goes on then.
+    /// The position in the tap at which reading continues after them.
     next: usize,
-    /// Up to here, in bytes since the connection began, the library reads what the peer sent.
+    /// Up to this position, in bytes since the connection began, the library reads what the peer
+    /// sent.
     true_to: usize,
 }
 
-/// Bytes that wait: a record, or what is not all of one.
+/// Waiting bytes: a record, or a part of one.
 #[derive(Debug, Clone)]
 struct Piece {
     bytes: Vec<u8>,
     extent: Extent,
 }
 
-/// How much of a record a piece is. Damage does not change that: what the peer sent counts.
+/// Whether a piece is a complete record. It depends on what the peer sent, so faults do not change
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
-    /// All of it.
+    /// A complete record.
     Record,
-    /// A part, or bytes that are no record.
+    /// A part of a record, or bytes outside of any record.
     Part,
 }
 
@@ -84,7 +87,7 @@ enum Extent {
 const FLIPPED: u8 = 1;
 
 impl Altered {
-    /// Nothing is altered of what the peer has sent; the library has read it up to `read`.
+    /// No change yet; the library has read the peer's bytes up to `read`.
     pub(super) fn nothing(read: usize) -> Self {
         Self {
             pieces: VecDeque::new(),
@@ -93,24 +96,25 @@ impl Altered {
         }
     }
 
-    /// Up to where the library reads what the peer sent, in bytes since the connection began.
+    /// The position up to which the library reads what the peer sent, in bytes since the connection
+    /// began.
     pub(super) fn true_to(&self) -> usize {
         self.true_to
     }
 
-    /// How many bytes wait; `sent` is all that the peer has sent.
+    /// The number of waiting bytes; `sent` is everything that the peer has sent.
     pub(super) fn len(&self, sent: &[u8]) -> usize {
         let pieces: usize = self.pieces.iter().map(|piece| piece.bytes.len()).sum();
         pieces + sent.len() - self.next
     }
 
-    /// The bytes that wait, in order.
+    /// The waiting bytes, in order.
     pub(super) fn waiting<'w>(&'w self, sent: &'w [u8]) -> impl Iterator<Item = &'w [u8]> {
         let pieces = self.pieces.iter().map(|piece| &piece.bytes[..]);
         pieces.chain([&sent[self.next..]])
     }
 
-    /// Hands over as many of them as `space` has room for, which wait.
+    /// Fills `space` with waiting bytes, of which there must be enough.
     pub(super) fn read(&mut self, sent: &[u8], space: &mut [u8]) {
         let mut room = space;
         while let Some(piece) = self.pieces.front_mut()
@@ -130,10 +134,12 @@ impl Altered {
         self.next += room.len();
     }
 
-    /// `fault` befalls what waits; the library has read so many bytes until now.
+    /// Applies `fault` to the waiting bytes; `read` is the number of bytes that the library has
+    /// read so far.
     ///
     /// # Errors
-    /// [`TooLittle`], and nothing has changed for the library.
+    ///
+    /// [`TooLittle`]; then nothing has changed for the library.
     pub(super) fn inject_fault(
         &mut self,
         fault: WireFault,
@@ -178,7 +184,7 @@ impl Altered {
         Ok(begin)
     }
 
-    /// The first of the two is the one that the peer sent.
+    /// The first of the two copies is the one that the peer sent.
     fn duplicate(&mut self) -> Result<usize, TooLittle> {
         let first = self.first_record()?;
         let end = self.begin(first + 1);
@@ -195,7 +201,7 @@ impl Altered {
         Ok(at)
     }
 
-    /// In which piece a waiting byte is, and where in it.
+    /// The piece that holds a waiting byte, and the offset within it.
     fn find(&self, at: usize) -> Result<(usize, usize), TooLittle> {
         let mut within = at;
         for (index, piece) in self.pieces.iter().enumerate() {
@@ -213,15 +219,15 @@ impl Altered {
         first.ok_or(TooLittle::Record)
     }
 
-    /// How many bytes wait before this piece.
+    /// The number of bytes that wait before this piece.
     fn begin(&self, index: usize) -> usize {
         let before = self.pieces.iter().take(index);
         before.map(|piece| piece.bytes.len()).sum()
     }
 }
 
-/// What the peer has sent from `from` on, each record by itself. A record of which a part came before is
-/// none.
+/// The peer's bytes from `from` on, divided into records. A record that began before `from` counts
+/// as a part.
 fn pieces(sent: &[u8], from: usize) -> impl Iterator<Item = Piece> {
     let mut at = 0;
     let records = std::iter::from_fn(move || {
@@ -266,7 +272,7 @@ mod tests {
         [&[23, 3, 3, 0, len], content].concat()
     }
 
-    /// A transport on which the peer has sent these.
+    /// A transport on which the peer has sent these records.
     fn sent(records: &[&[u8]]) -> Transport {
         let transport = Transport::new();
         for content in records {
@@ -275,7 +281,7 @@ mod tests {
         transport
     }
 
-    /// The next so many bytes that the library reads, or fewer.
+    /// The next bytes that the library reads, at most `most`.
     fn read(transport: &Transport, most: usize) -> Vec<u8> {
         let mut space = vec![0; most];
         match transport.read(&mut space) {
@@ -358,7 +364,7 @@ mod tests {
         assert_eq!(transport.inject_fault(WireFault::Duplicate), Ok(()));
         assert_eq!(read(&transport, 10).len(), 10);
         transport.peer_write(&record(b"three"));
-        // What waits is a part of the second copy, and two whole records.
+        // A part of the second copy and two complete records are waiting.
         assert_eq!(transport.inject_fault(WireFault::Swap), Ok(()));
         transport.peer_write(&record(b"four"));
         let expected = [

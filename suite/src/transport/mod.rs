@@ -1,15 +1,13 @@
 //! The transport between the library under test and the peer: in memory, without sockets, threads
-//! or clocks. It accepts and delivers what the script says ([`Outbound`], [`Inbound`]), and it
-//! taps every byte both ways.
+//! or clocks. It carries the bytes of both ends, within the limits that the script sets
+//! ([`Outbound`], [`Inbound`]), and records every byte in a [`Tap`], from which the wire view reads
+//! records. It is independent of any library.
 //!
-//! A transport that waits ([`Transport::wait_for`]) lets the far end act within a call, on the same thread: it
-//! would wait for ever if the far end then had nothing to do, and so ends instead.
+//! A blocking transport ([`Transport::wait_for`]) lets the peer act within a call, on the same
+//! thread. If the peer has nothing to do, the call would block for ever, so it ends instead.
 //!
-//! What waits for the library under test can come to harm ([`Transport::inject_fault`]); the tap keeps what the peer
-//! sent.
-//!
-//! In flow the bytes that either end sends; out flow the same bytes to the other end, and the
-//! [`Tap`] from which the wire view reads records. Knows no library.
+//! [`Transport::inject_fault`] alters bytes that wait for the library under test; the tap keeps
+//! what the peer sent.
 
 mod behaviour;
 mod errno;
@@ -32,39 +30,41 @@ pub use fault::{TooLittle, WireFault};
 pub use tap::{Direction, Mark, Tap};
 pub use traffic::{FlowStats, Traffic};
 
-/// How many transport calls one call of the library may cause before the transport gives up on it and
-/// fails each further one with `EIO`: nearly four times what the largest write of a scenario needs
-/// when the transport takes one byte at a time.
+/// How many transport calls one call of the library may make before the transport gives up on it
+/// and fails each further one with `EIO`: nearly four times as many as the largest write of a
+/// scenario needs when the transport accepts one byte at a time.
 pub const CALL_LIMIT: u64 = 1 << 24;
 
-/// How many transport calls in a row that move no byte one call of the library may cause before the transport
-/// gives up on it in the same way: a library that is told to come back later has to let its caller know,
-/// and needs a handful of calls for that.
+/// How many consecutive transport calls without progress one call of the library may make before
+/// the transport gives up on it in the same way. A library that gets a retry has to return to its
+/// caller, and needs only a handful of calls for that.
 pub const STILL_LIMIT: u64 = 1 << 16;
 
-/// How the transport refuses once it has given up on a library: fatally, so that it comes back.
+/// How the transport refuses once it has given up on a library: with a fatal error, so that the
+/// library returns.
 const GIVES_UP: Refusal = Refusal::Fail(Errno::IO);
 
-/// What is done with a library that goes on calling the transport, [`STILL_LIMIT`] times more, after the
-/// link has given up on it: in a process of its own, that process ends. Elsewhere it cannot be stopped.
+/// Stops a library that still calls the transport, [`STILL_LIMIT`] times more, after the transport
+/// has given up on it. In a worker process, it ends the process. Elsewhere such a library cannot be
+/// stopped.
 static LAST_RESORT: OnceLock<fn()> = OnceLock::new();
 
-/// Has `last_resort`, which does not return, called when a library can be stopped in no other way. The
-/// first one that is set stays.
+/// Sets the function that stops a library as a last resort; it does not return. Only the first call
+/// has an effect.
 pub fn set_last_resort(last_resort: fn()) {
     let _ = LAST_RESORT.set(last_resort);
 }
 
-/// What one transport call came to.
+/// The result of one transport call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transfer {
-    /// So many bytes went through; more than 0 unless 0 were asked for.
+    /// This many bytes were moved; more than 0 unless 0 were requested.
     Done(usize),
-    /// Nothing went through.
+    /// No bytes were moved.
     Refused(Refusal),
 }
 
-/// How far both ends have come with sending and with reading.
+/// The bytes that both ends have sent and read so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TransferProgress {
     sent: Mark,
@@ -72,15 +72,15 @@ pub struct TransferProgress {
 }
 
 impl TransferProgress {
-    /// Whether nothing was taken from either end between the two.
+    /// Whether neither end sent anything between the two.
     pub fn sends_as(self, other: Self) -> bool {
         self.sent == other.sent
     }
 }
 
-/// The far end of a transport that waits for it.
+/// The peer's side of a blocking transport.
 pub trait Responder: fmt::Debug {
-    /// Does what it can do at present: reads what has arrived, and answers where it must.
+    /// Does what the peer can do at present: reads what has arrived, and answers where it must.
     fn act(&self);
 }
 
@@ -93,46 +93,48 @@ struct TransportState {
     tap: Tap,
     outbound: Outbound,
     inbound: Inbound,
-    /// What is left of the budgets; for `EachCall`, of the call that runs.
+    /// What is left of the budgets; for `EachCall`, of the current call's.
     out_left: usize,
     in_left: usize,
-    /// How many bytes the peer has read, all of `tap.outbound`, and the library under test: of `tap.inbound`, up to
-    /// where something else waits for it.
+    /// How many bytes the peer has read, of `tap.outbound`; and the library under test, of
+    /// `tap.inbound`, up to the first altered byte.
     peer_read: usize,
     library_read: usize,
-    /// What waits for the library where that is not what the peer sent; nothing as long as it is.
+    /// The bytes waiting for the library where they differ from what the peer sent; `None` while
+    /// nothing is altered.
     altered: Option<Box<Altered>>,
-    /// How many of those that were read for the library it has not taken yet.
+    /// How many of the bytes that were read for the library it has not taken yet.
     waiting: usize,
-    /// Bytes that the peer reads before anything else: damage on the way.
+    /// Bytes that the peer reads before all others: damage on the wire.
     noise: Vec<u8>,
     noise_read: usize,
-    /// Transport calls since the call of the library that runs began, and since a byte moved or that
-    /// call began.
+    /// Transport calls since the current call of the library began, and since then or since a byte
+    /// last moved.
     calls: u64,
     still: u64,
-    /// How the transport treated the call of the library that runs, and whether all of it is seen here.
+    /// How the transport treated the current call of the library, and whether all of it is visible
+    /// here.
     traffic: Traffic,
     seen: bool,
-    /// The library under test has been told that nothing more will come.
+    /// The library under test has read end of file.
     ended: bool,
-    /// Whom a call waits for; nobody if it never waits.
+    /// The peer that a blocking call waits for; `None` if calls do not block.
     responder: Option<Weak<dyn Responder>>,
-    /// What a call that waited came to, in words, if it was not what it waited for.
+    /// Descriptions of blocking calls that ended without what they waited for.
     notes: Vec<String>,
-    /// Why somebody else gave up on the library.
+    /// Why another component gave up on the library.
     abandoned: Option<String>,
     /// How many bytes the library may send, and whether it tried to send more.
     out_most: usize,
     sends_too_much: bool,
 }
 
-/// Why the transport gave up on the library: what the library then answered is not its own.
+/// Why the transport gave up on the library. The results of the library after that are not its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GivenUp {
-    /// It would never come back, and how that showed.
+    /// It would never return, with a description of what showed that.
     Hangs(String),
-    /// It sent more bytes than these.
+    /// It sent more than this many bytes.
     SendsTooMuch(usize),
 }
 
@@ -152,7 +154,7 @@ impl TransportState {
         }
     }
 
-    /// Takes as many of `bytes` as the script says.
+    /// Takes as many of `bytes` as the script allows.
     fn write(&mut self, bytes: &[u8]) -> Transfer {
         if let Err(refusal) = self.count_call() {
             return Transfer::Refused(refusal);
@@ -176,18 +178,19 @@ impl TransportState {
         Transfer::Done(fits)
     }
 
-    /// The last so many bytes from the library were not sent after all.
+    /// Removes the last `bytes` bytes from the library: they were not sent after all.
     fn retract(&mut self, bytes: usize) {
         self.tap.retract(bytes);
         self.out_left = self.outbound.accept.more(self.out_left, bytes);
     }
 
-    /// Whether there is nothing to wait for: something is there, or no more may be handed over.
+    /// Whether a blocking read can return at once: bytes are available, or the script allows no
+    /// more.
     fn needs_no_wait(&self) -> bool {
         self.in_left == 0 || self.unread() > 0
     }
 
-    /// How many bytes wait for the library.
+    /// How many bytes are waiting for the library.
     fn unread(&self) -> usize {
         match &self.altered {
             None => self.tap.inbound.len() - self.library_read,
@@ -195,7 +198,7 @@ impl TransportState {
         }
     }
 
-    /// Hands over as much as fits and the script says.
+    /// Delivers as many bytes as fit and the script allows.
     fn read(&mut self, space: &mut [u8]) -> Transfer {
         if let Err(refusal) = self.count_call() {
             return Transfer::Refused(refusal);
@@ -220,12 +223,12 @@ impl TransportState {
         Transfer::Done(fits)
     }
 
-    /// Whom to wait for, if anybody is there.
+    /// The peer to wait for, if there is one.
     fn responder(&self) -> Option<Rc<dyn Responder>> {
         self.responder.as_ref().and_then(Weak::upgrade)
     }
 
-    /// Notes how many transport calls in a row have moved no byte by now.
+    /// Records how many consecutive transport calls have moved no byte.
     fn note_fruitless(&mut self) {
         let still = u32::try_from(self.still).unwrap_or(u32::MAX);
         self.traffic.fruitless = self.traffic.fruitless.max(still);
@@ -265,7 +268,7 @@ impl Default for Transport {
 }
 
 impl Transport {
-    /// A transport that is open both ways.
+    /// A transport without limits.
     pub fn new() -> Self {
         Self(Rc::new(RefCell::new(TransportState {
             tap: Tap::pooled(),
@@ -292,7 +295,8 @@ impl Transport {
         })))
     }
 
-    /// The library may send so many bytes in all; each call for more fails with `EIO`, and the transport gives up on it.
+    /// Limits the total number of bytes that the library may send. Each call for more fails with
+    /// `EIO`, and the transport gives up on the library.
     pub fn limit_outbound(&self, bytes: usize) {
         self.state().out_most = bytes;
     }
@@ -301,14 +305,14 @@ impl Transport {
         self.0.borrow_mut()
     }
 
-    /// From now on the transport takes what `outbound` says.
+    /// From now on the transport accepts bytes according to `outbound`.
     pub fn set_outbound(&self, outbound: Outbound) {
         let mut state = self.state();
         state.out_left = outbound.accept.start();
         state.outbound = outbound;
     }
 
-    /// From now on the transport hands over what `inbound` says.
+    /// From now on the transport delivers bytes according to `inbound`.
     pub fn set_inbound(&self, inbound: Inbound) {
         let mut state = self.state();
         state.in_left = inbound.deliver.start();
@@ -316,7 +320,8 @@ impl Transport {
         state.inbound = inbound;
     }
 
-    /// A call of the library begins: budgets of each call are filled up, and its transport calls are counted from 0.
+    /// Begins a call of the library: refills per-call budgets and resets the count of transport
+    /// calls.
     pub fn begin_call(&self) {
         let state = &mut *self.state();
         state.calls = 0;
@@ -331,7 +336,7 @@ impl Transport {
         }
     }
 
-    /// What the transport takes at present: a number of bytes stands for those that are left of it.
+    /// The current outbound behaviour; a budget in bytes is what is left of it.
     pub fn outbound(&self) -> Outbound {
         let state = self.state();
         Outbound {
@@ -340,7 +345,7 @@ impl Transport {
         }
     }
 
-    /// What the transport hands over at present: a number of bytes stands for those that are left of it.
+    /// The current inbound behaviour; a budget in bytes is what is left of it.
     pub fn inbound(&self) -> Inbound {
         let state = self.state();
         Inbound {
@@ -349,7 +354,7 @@ impl Transport {
         }
     }
 
-    /// The bytes that the library under test can read at present, however small the portions.
+    /// The bytes that the library under test can read at present, disregarding limits per call.
     pub fn readable(&self) -> Vec<u8> {
         let state = self.state();
         let mut bytes = match &state.altered {
@@ -363,30 +368,31 @@ impl Transport {
         bytes
     }
 
-    /// Whether the transport has given up on the library since [`Transport::begin_call`], and why; that it sends too much holds for good.
+    /// Whether and why the transport has given up on the library since [`Transport::begin_call`].
+    /// Sending too much is never reset.
     pub fn has_given_up(&self) -> Option<GivenUp> {
         self.state().given_up()
     }
 
-    /// How far both directions have come.
+    /// The current positions of both directions.
     pub fn mark(&self) -> Mark {
         self.state().tap.mark()
     }
 
-    /// How the transport treated the library since [`Transport::begin_call`]; nothing if that is not known.
+    /// How the transport treated the library since [`Transport::begin_call`]; `None` if unknown.
     pub fn traffic(&self) -> Option<Traffic> {
         let state = self.state();
         state.seen.then_some(state.traffic)
     }
 
-    /// Something of the library's own, or of the system's, stands between the library and the transport: what
-    /// each call met there is not known.
+    /// Records that another layer, of the library or the system, stands between the library and the
+    /// transport, so that the treatment of each call is unknown.
     pub fn stand_behind_another(&self) {
         self.state().seen = false;
     }
 
-    /// How many bytes of the peer the library under test has taken from the transport, as the peer sent
-    /// them: what comes behind the first damage is not known to be anything of the peer's.
+    /// How many of the peer's bytes the library under test has taken from the transport, unaltered.
+    /// Bytes after the first fault are not counted.
     pub fn taken(&self) -> usize {
         let state = self.state();
         let taken = state.library_read.saturating_sub(state.waiting);
@@ -396,11 +402,13 @@ impl Transport {
         }
     }
 
-    /// `fault` befalls the bytes which the peer has sent and the library under test has not read, those
-    /// too that are held back. What stands in a buffer between the library and the transport is out of reach.
+    /// Applies `fault` to the bytes that the peer has sent and the library under test has not read,
+    /// including those that the script withholds. Bytes in a buffer between the library and the
+    /// transport are not affected.
     ///
     /// # Errors
-    /// [`TooLittle`], if too little waits for it; then nothing has happened.
+    ///
+    /// [`TooLittle`], if too few bytes wait for the fault; then nothing has changed.
     pub fn inject_fault(&self, fault: WireFault) -> Result<(), TooLittle> {
         let state = &mut *self.state();
         let read = state.library_read;
@@ -415,12 +423,13 @@ impl Transport {
         }
     }
 
-    /// So many of the bytes that were handed over are still in what stands between the library and the transport.
+    /// Sets how many of the delivered bytes are still buffered between the library and the
+    /// transport.
     pub fn are_waiting(&self, bytes: usize) {
         self.state().waiting = bytes;
     }
 
-    /// Changes whenever a byte moves: taken from either end, or read by it.
+    /// Changes whenever a byte is sent or read by either end.
     pub fn progress(&self) -> TransferProgress {
         let state = self.state();
         TransferProgress {
@@ -432,8 +441,8 @@ impl Transport {
         }
     }
 
-    /// The library under test writes `bytes`. A transport that waits returns when the far end has taken
-    /// them, or as many as it takes; it fails with `EPIPE` if that is none.
+    /// The library under test writes `bytes`. A blocking transport returns when the peer has read
+    /// them, or as many as it reads; it fails with `EPIPE` if that is none.
     pub fn write(&self, bytes: &[u8]) -> Transfer {
         let (transfer, responder) = {
             let mut state = self.state();
@@ -450,11 +459,12 @@ impl Transport {
         transfer
     }
 
-    /// So many bytes are on their way: waits until the far end has them. What it does not take was not sent.
+    /// Waits until the peer has read the last `sent` bytes. Those that it does not read count as
+    /// not sent.
     fn wait_until_taken(&self, sent: usize, responder: &dyn Responder) -> Transfer {
         loop {
             let before = self.progress().read.outbound;
-            // Damage on the way is read too, but nobody sent it.
+            // Damage on the wire is read too, but it was never sent.
             let unread = self.unread();
             if unread == 0 {
                 return Transfer::Done(sent);
@@ -471,14 +481,14 @@ impl Transport {
         }
     }
 
-    /// How many bytes the far end has not read of those that the library under test has sent.
+    /// How many bytes of the library under test the peer has not read.
     fn unread(&self) -> usize {
         let state = self.state();
         state.tap.outbound.len() - state.peer_read
     }
 
-    /// The library under test reads into `space`. A transport that waits returns when something has come,
-    /// or tells of an end of file if nothing can.
+    /// The library under test reads into `space`. A blocking transport returns when bytes have
+    /// arrived, or end of file if none can arrive.
     pub fn read(&self, space: &mut [u8]) -> Transfer {
         let responder = {
             let state = self.state();
@@ -503,12 +513,12 @@ impl Transport {
         transfer
     }
 
-    /// From now on each call waits for `responder`.
+    /// From now on each call blocks until `responder` has acted.
     pub fn wait_for(&self, responder: Weak<dyn Responder>) {
         self.state().responder = Some(responder);
     }
 
-    /// Whoever calls wait for does what it can do at present.
+    /// Lets the peer of a blocking transport do what it can do at present.
     pub fn let_far_end_act(&self) {
         let responder = self.state().responder();
         if let Some(responder) = responder {
@@ -516,7 +526,7 @@ impl Transport {
         }
     }
 
-    /// Something is worth telling of a call that waits; once, however often it comes.
+    /// Records a description of a blocking call; repeated descriptions are kept once.
     fn note(&self, what: &str) {
         let notes = &mut self.state().notes;
         if notes.last().is_none_or(|last| last != what) {
@@ -524,12 +534,13 @@ impl Transport {
         }
     }
 
-    /// What is worth telling of the calls since this was last asked.
+    /// Takes the descriptions of blocking calls since the last call of this function.
     pub fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut self.state().notes)
     }
 
-    /// Somebody who sees more than the transport gives up on the library: it waits for what never comes.
+    /// Gives up on the library because another component has seen that it waits for something that
+    /// never comes.
     pub fn give_up(&self, why: &str) {
         self.state().abandoned = Some(why.to_owned());
     }
@@ -544,7 +555,7 @@ impl Transport {
         self.state().tap.record(Direction::In, bytes);
     }
 
-    /// The peer reads into `space`; answers how many bytes were there, 0 if none.
+    /// The peer reads into `space`; returns the number of bytes read, 0 if none were available.
     pub fn peer_read(&self, space: &mut [u8]) -> usize {
         let state = &mut *self.state();
         let noise = &state.noise[state.noise_read..];
@@ -559,8 +570,8 @@ impl Transport {
         fits
     }
 
-    /// The type in the header of the record which the byte belongs to that the peer reads next; nothing if
-    /// none waits, or it is of no record.
+    /// The content type in the header of the record that the peer reads next; `None` if no byte
+    /// waits, or the next byte belongs to no record.
     pub fn waits_for_peer(&self) -> Option<u8> {
         let state = self.state();
         let (sent, read) = (&state.tap.outbound, state.peer_read);
@@ -579,13 +590,13 @@ impl Transport {
         }
     }
 
-    /// The peer finds `bytes` before anything else that is on the way to it: damage on the wire,
-    /// which the tap does not show because the library under test never sent it.
+    /// Inserts `bytes` before everything else on the way to the peer: damage on the wire. The tap
+    /// does not show it, because the library under test never sent it.
     pub fn damage(&self, bytes: &[u8]) {
         self.state().noise.extend_from_slice(bytes);
     }
 
-    /// Looks at everything that went over the wire.
+    /// Calls `look` with everything that went over the wire.
     pub fn with_tap<T>(&self, look: impl FnOnce(&Tap) -> T) -> T {
         look(&self.state().tap)
     }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use serde::{Deserialize, Serialize};
 
-/// Which way bytes went.
+/// The direction of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
@@ -14,16 +14,16 @@ pub enum Direction {
     In,
 }
 
-/// How far both directions have come, in bytes since the connection began.
+/// The positions of both directions, in bytes since the connection began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
-    /// Bytes that the transport took from the library under test.
+    /// Bytes that the transport accepted from the library under test.
     pub outbound: usize,
-    /// Bytes that the peer put onto the wire.
+    /// Bytes that the peer sent.
     pub inbound: usize,
 }
 
-/// Every byte that went either way, and in which order the directions took turns.
+/// Every byte of both directions, and the order in which the directions alternated.
 #[derive(Debug, Default)]
 pub struct Tap {
     /// Bytes from the library under test.
@@ -34,8 +34,8 @@ pub struct Tap {
     pub runs: Vec<(Direction, usize)>,
 }
 
-/// Taps up to this size, in bytes of one direction, are used again by the thread's next case, so that
-/// its memory is not returned to the system and allocated again each time.
+/// Taps up to this size, in bytes of one direction, are reused by the thread's next case, so that
+/// their memory is not returned to the system and allocated again each time.
 const KEEP: usize = 64 << 10;
 
 thread_local! {
@@ -49,7 +49,7 @@ impl Tap {
         runs: Vec::new(),
     };
 
-    /// An empty tap, in memory of an earlier one if there is any.
+    /// An empty tap, which reuses the memory of an earlier one if possible.
     pub(super) fn pooled() -> Self {
         POOLED.take()
     }
@@ -62,7 +62,8 @@ impl Tap {
         self.outbound.clear();
         self.inbound.clear();
         self.runs.clear();
-        // The thread may be ending, its pool gone already: then the memory goes to the system.
+        // If the thread is ending, its pool may be gone already: then the memory goes to the
+        // system.
         let _ = POOLED.try_with(|pool| pool.set(self));
     }
 
@@ -77,7 +78,7 @@ impl Tap {
         }
     }
 
-    /// The last so many bytes from the library under test were not sent after all.
+    /// Removes the last `bytes` bytes from the library under test: they were not sent after all.
     pub(super) fn retract(&mut self, bytes: usize) {
         self.outbound.truncate(self.outbound.len() - bytes);
         let mut left = bytes;
@@ -89,7 +90,7 @@ impl Tap {
         }
     }
 
-    /// How far both directions have come.
+    /// The current positions of both directions.
     pub fn mark(&self) -> Mark {
         Mark {
             outbound: self.outbound.len(),

@@ -1,5 +1,5 @@
-//! How the transport treated one call of the library under test: what a judge has to know to say
-//! whether "call again" was right. Nothing here depends on a length that a random number decides.
+//! How the transport treated one call of the library under test, from which a judge decides whether
+//! a retry was justified. None of it depends on a random length.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +14,10 @@ pub struct Traffic {
     /// From the peer.
     #[serde(default, skip_serializing_if = "FlowStats::is_none")]
     pub inbound: FlowStats,
-    /// The most transport calls in a row, in either direction, that moved no byte.
+    /// The longest run of transport calls, in either direction, that moved no byte.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub fruitless: u32,
-    /// Which way the last transport call went, if there was one.
+    /// The direction of the last transport call, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Direction>,
 }
@@ -28,22 +28,22 @@ pub struct FlowStats {
     /// Whether a byte moved.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub moved: bool,
-    /// Whether the transport took, or gave, fewer bytes than it was called for.
+    /// Whether the transport moved fewer bytes than requested.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub short: bool,
     /// Transport calls that were refused.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refusals: u32,
-    /// Transport calls that were for no byte at all.
+    /// Transport calls that requested no bytes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub empty: u32,
-    /// How the last transport call that came to nothing was refused.
+    /// How the last refused transport call was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
 }
 
 impl FlowStats {
-    /// The transport was called for so many bytes, and this came of it.
+    /// Records a transport call for `asked` bytes and its result.
     pub(super) fn note(&mut self, asked: usize, transfer: Transfer) {
         match transfer {
             Transfer::Done(0) => self.empty += 1,
@@ -63,17 +63,17 @@ impl FlowStats {
         *self == Self::default()
     }
 
-    /// Whether the transport was called at all.
+    /// Whether the transport was called.
     pub fn is_used(&self) -> bool {
         !self.is_none()
     }
 
-    /// Whether the transport asked to be called again.
+    /// Whether the transport asked for a retry.
     pub fn is_to_be_retried(&self) -> bool {
         matches!(self.refusal, Some(Refusal::WouldBlock | Refusal::ZeroRetry))
     }
 
-    /// Whether the transport failed, or came to its end, for good.
+    /// Whether the transport failed, or reached its end, permanently.
     pub fn has_failed(&self) -> bool {
         matches!(self.refusal, Some(Refusal::Fail(_) | Refusal::Zero))
     }

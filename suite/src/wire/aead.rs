@@ -1,5 +1,5 @@
-//! AEAD ciphers (RFC 5288, RFC 7905, RFC 8446). A key and a [`Frame`] go in; out comes the fragment, or nothing when
-//! authentication fails.
+//! AEAD ciphers (RFC 5288, RFC 7905, RFC 8446). Takes a key and a [`Frame`], and yields the
+//! fragment, or `None` if authentication fails.
 
 use aes::cipher::consts::{U12, U16};
 use aes_gcm::aead::{AeadInOut, KeyInit};
@@ -10,13 +10,13 @@ use super::record::{Fragment, Frame};
 use super::schedule::{ShareOfKeyBlock, TrafficKeys};
 use super::suites::Cipher;
 
-/// The length of the tag of each AEAD here, in bytes.
+/// The length of the tag of every supported AEAD, in bytes.
 const TAG: usize = 16;
 
-/// The length of the part of a nonce that stands in the record, in bytes (RFC 5288, section 3).
+/// The length of the explicit part of a nonce in the record, in bytes (RFC 5288, section 3).
 const EXPLICIT: usize = 8;
 
-/// The cipher of one direction, and how its nonces are made.
+/// The cipher of one direction, with the construction of its nonces.
 pub(super) struct Aead {
     key: AeadKey,
     nonce: Nonce,
@@ -28,18 +28,18 @@ enum AeadKey {
     ChaCha20Poly1305(ChaCha20Poly1305),
 }
 
-/// How the nonce is made, and with it the form of the record.
+/// The construction of the nonce, which also determines the form of the record.
 enum Nonce {
     /// Four secret bytes and the record's first eight (RFC 5288, section 3).
     Tls12Explicit([u8; 4]),
-    /// The IV and the sequence number, exclusive-or (RFC 7905, section 2).
+    /// The IV XOR the sequence number (RFC 7905, section 2).
     Tls12Implicit([u8; 12]),
-    /// The same (RFC 8446, section 5.3), and the content type is inside.
+    /// The same (RFC 8446, section 5.3), with the content type inside.
     Tls13([u8; 12]),
 }
 
 impl Aead {
-    /// For TLS 1.3; `None` if the cipher is no AEAD, or the key does not fit it.
+    /// For TLS 1.3; `None` if the cipher is not an AEAD, or the key does not fit it.
     pub(super) fn tls13(cipher: Cipher, keys: &TrafficKeys) -> Option<Self> {
         Some(Self {
             key: AeadKey::new(cipher, &keys.key)?,
@@ -47,7 +47,7 @@ impl Aead {
         })
     }
 
-    /// For TLS 1.2; `None` if the cipher is no AEAD, or the keys do not fit it.
+    /// For TLS 1.2; `None` if the cipher is not an AEAD, or the keys do not fit it.
     pub(super) fn tls12(cipher: Cipher, share: &ShareOfKeyBlock<'_>) -> Option<Self> {
         Some(Self {
             key: AeadKey::new(cipher, share.key)?,
@@ -58,7 +58,7 @@ impl Aead {
         })
     }
 
-    /// The part of its nonce that a record shows, if it shows any.
+    /// The explicit part of the record's nonce, if it has one.
     pub(super) fn shown_nonce<'f>(&self, frame: &Frame<'f>) -> Option<&'f [u8]> {
         match self.nonce {
             Nonce::Tls12Explicit(_) => frame.body.get(..EXPLICIT),
@@ -66,7 +66,7 @@ impl Aead {
         }
     }
 
-    /// Opens the record that has this number.
+    /// Opens the record with this sequence number.
     pub(super) fn open(&self, sequence: u64, frame: &Frame<'_>) -> Option<Fragment> {
         let (sealed, &tag) = frame.body.split_last_chunk::<TAG>()?;
         let (nonce, sealed) = match self.nonce {
@@ -146,8 +146,8 @@ fn xor_sequence(mut iv: [u8; 12], sequence: u64) -> [u8; 12] {
     iv
 }
 
-/// Takes TLSInnerPlaintext apart (RFC 8446, section 5.4): content, then the type, then zeros. Without any byte but zeros
-/// there is no type; that shows as type 0.
+/// Splits TLSInnerPlaintext (RFC 8446, section 5.4) into content, type and zeros. If all bytes are
+/// zero, there is no type; it is represented as type 0.
 fn unwrap_inner(mut plaintext: Vec<u8>) -> Fragment {
     let end = plaintext.iter().rposition(|&byte| byte != 0);
     let zeros_from = end.map_or(0, |end| end + 1);

@@ -1,12 +1,13 @@
-//! Alerts: two bytes, a level and a description, named as the RFCs name them. Bytes go in, an [`Alert`] comes out;
-//! numbers that no RFC names are kept.
+//! Alerts: two bytes, a level and a description, named as in the RFCs. Parses bytes into an
+//! [`Alert`], and keeps numbers without a name.
 
 use std::fmt;
 
 use super::registry::registry;
 
 registry! {
-    /// How grave an alert says it is (RFC 5246, section 7.2; RFC 8446, section 6, ignores it for most alerts).
+    /// The severity of an alert (RFC 5246, section 7.2; RFC 8446, section 6, ignores it for most
+    /// alerts).
     AlertLevel {
         Warning = 1 "warning",
         Fatal = 2 "fatal",
@@ -14,7 +15,8 @@ registry! {
 }
 
 registry! {
-    /// What an alert says (RFC 5246, section 7.2; RFC 8446, section 6; the IANA registry "TLS Alerts").
+    /// The description of an alert (RFC 5246, section 7.2; RFC 8446, section 6; the IANA registry
+    /// "TLS Alerts").
     AlertDescription {
         CloseNotify = 0 "close_notify",
         UnexpectedMessage = 10 "unexpected_message",
@@ -66,7 +68,7 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// Reads the plaintext of an alert record; `None` if it is not exactly one whole alert of two bytes.
+    /// Parses the plaintext of an alert record; `None` if it is not exactly one alert of two bytes.
     #[must_use]
     pub fn parse(plaintext: &[u8]) -> Option<Self> {
         let &[level, description] = plaintext else {
@@ -78,7 +80,7 @@ impl Alert {
         })
     }
 
-    /// The alert that is displayed like this, as in `warning close_notify`.
+    /// Parses the displayed form, as in `warning close_notify`.
     #[must_use]
     pub fn displayed(text: &str) -> Option<Self> {
         let (level, description) = text.split_once(' ')?;

@@ -1,5 +1,6 @@
-//! AES in CBC mode with a MAC, in either order (RFC 5246, section 6.2.3.2; RFC 7366). Keys and a [`Frame`] go in; out comes
-//! the plaintext, or nothing when the padding is wrong or authentication fails.
+//! AES in CBC mode with a MAC, in either order (RFC 5246, section 6.2.3.2; RFC 7366). Takes keys
+//! and a [`Frame`], and yields the plaintext, or `None` if the padding is wrong or authentication
+//! fails.
 
 use aes::cipher::consts::U16;
 use aes::cipher::{
@@ -50,12 +51,13 @@ impl Cbc {
         })
     }
 
-    /// Opens the record that has this number.
+    /// Opens the record with this sequence number.
     pub(super) fn open(&mut self, sequence: u64, frame: &Frame<'_>) -> Option<Vec<u8>> {
         match self.order {
             MacOrder::EncryptThenMac => {
                 let (covered, tag) = self.mac.split_tag(frame.body)?;
-                // Before the MAC is looked at: the next record's IV comes from this one, genuine or not.
+                // Before the MAC is checked: the next record's IV comes from this one, even if it
+                // is not genuine.
                 let (iv, sealed) = self.split_iv(covered)?;
                 self.mac.verify(sequence, frame, covered, tag)?;
                 unpad(self.key.decrypt(iv, sealed)?)
@@ -71,7 +73,7 @@ impl Cbc {
         }
     }
 
-    /// The IV that a record shows, if it shows its own.
+    /// The IV in the record, if it carries its own.
     pub(super) fn shown_iv<'f>(&self, frame: &Frame<'f>) -> Option<&'f [u8]> {
         match self.next_iv {
             Some(_) => None,
@@ -79,7 +81,7 @@ impl Cbc {
         }
     }
 
-    /// The IV, and what it encrypts; `None` if there is not even one block.
+    /// The IV, and the ciphertext; `None` if there is not even one block.
     fn split_iv<'b>(&mut self, bytes: &'b [u8]) -> Option<([u8; BLOCK], &'b [u8])> {
         match &mut self.next_iv {
             Some(next_iv) => {
@@ -100,7 +102,7 @@ impl BlockKey {
         }
     }
 
-    /// Decrypts whole blocks; `None` if they are not whole.
+    /// Decrypts whole blocks; `None` if the length is not a multiple of a block.
     fn decrypt(&self, iv: [u8; BLOCK], sealed: &[u8]) -> Option<Vec<u8>> {
         let mut buffer = sealed.to_vec();
         match self {
@@ -122,7 +124,8 @@ where
     Some(())
 }
 
-/// Takes the block padding off (RFC 5246, section 6.2.3.2): its length byte, and before it as many bytes with that value.
+/// Removes the block padding (RFC 5246, section 6.2.3.2): its length byte, and before it as many
+/// bytes with that value.
 fn unpad(mut plaintext: Vec<u8>) -> Option<Vec<u8>> {
     let length = *plaintext.last()?;
     let content = plaintext.len().checked_sub(usize::from(length) + 1)?;
@@ -159,7 +162,7 @@ mod tests {
         [&[0; 8][..], &[23, 3, 3], &length].concat()
     }
 
-    /// An explicit IV and the ciphertext of `plaintext`, which has to be whole blocks.
+    /// An explicit IV and the ciphertext of `plaintext`, which must be whole blocks.
     fn encrypt(mut plaintext: Vec<u8>) -> Vec<u8> {
         let (blocks, rest) = Array::<u8, U16>::slice_as_chunks_mut(&mut plaintext);
         assert!(rest.is_empty());

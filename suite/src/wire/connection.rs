@@ -1,6 +1,6 @@
-//! The state of a connection as a reader with all secrets sees it: which keys protect the next record of each direction.
-//! Whole records go in, in the order in which they completed; each one's content comes out, and its handshake messages
-//! move the state on.
+//! The state of a connection as seen by a reader with all secrets: which keys protect the next
+//! record of each direction. Takes complete records in the order of their completion, and yields
+//! their content. Their handshake messages advance the state.
 
 use std::cell::OnceCell;
 
@@ -15,26 +15,27 @@ use super::{Agreement, Pair, Sender};
 
 pub(super) struct Connection<'k> {
     keylog: &'k KeyLog,
-    /// The random of the last client hello, which names the secrets.
+    /// The random of the last client hello, which identifies the secrets.
     client_random: Option<Random>,
     /// Whether that hello offers early data.
     early_data: bool,
-    /// What the first server hello settled.
+    /// The version and suite of the first server hello.
     agreement: Option<Agreement>,
     negotiated: Option<Negotiated>,
     halves: Pair<Half>,
 }
 
-/// What the last server hello settled.
+/// The result of the last server hello.
 struct Negotiated {
-    /// `None` for a version that is not read here.
+    /// `None` for an unsupported version.
     version: Option<Version>,
-    /// `None` for a suite that is not read here.
+    /// `None` for an unsupported suite.
     suite: Option<Suite>,
     client_random: Option<Random>,
     server_random: Random,
     mac_order: MacOrder,
-    /// TLS 1.2 and older: both directions' keys, once one of them needs its own; `None` without a master secret.
+    /// TLS 1.2 and older: both directions' keys, computed when first needed; `None` without a
+    /// master secret.
     key_block: OnceCell<Option<Vec<u8>>>,
 }
 
@@ -43,11 +44,12 @@ struct Negotiated {
 struct Half {
     protection: Protection,
     handshake: Reassembly,
-    /// TLS 1.2 and older: a server hello came, and its keys await this direction's `change_cipher_spec`.
+    /// TLS 1.2 and older: after a server hello, its keys await this direction's
+    /// `change_cipher_spec`.
     keys_pending: bool,
 }
 
-/// What protects a direction's next record.
+/// The protection of a direction's next record.
 #[derive(Default)]
 enum Protection {
     #[default]
@@ -56,7 +58,7 @@ enum Protection {
     Unsupported,
     Keys {
         opener: Opener,
-        /// TLS 1.3 only: where the keys came from.
+        /// TLS 1.3 only: the secret from which the keys were derived.
         traffic: Option<Traffic>,
     },
 }
@@ -70,7 +72,8 @@ struct Traffic {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Epoch {
-    /// `may_skip`: records of rejected or unread early data may still come before the first one that opens.
+    /// `may_skip`: records of rejected or unread early data may still come before the first one
+    /// that can be decrypted.
     Handshake {
         may_skip: bool,
     },
@@ -111,7 +114,7 @@ impl<'k> Connection<'k> {
         (content, nonce)
     }
 
-    /// What the first server hello settled, if one was sent.
+    /// The version and suite of the first server hello, if one was sent.
     pub(super) fn agreement(&self) -> Option<Agreement> {
         self.agreement
     }
@@ -125,7 +128,8 @@ impl<'k> Connection<'k> {
     fn open(&mut self, sender: Sender, frame: &Frame<'_>) -> RecordContent {
         let is_data = frame.header.content_type == ContentType::ApplicationData;
         let is_tls13 = self.is_tls13();
-        // RFC 8446, section 5: a protected record says application_data outside, and only a protected one does.
+        // RFC 8446, section 5: a protected record says application_data outside, and only a
+        // protected one does.
         if is_tls13 && !is_data {
             return plain(frame);
         }
@@ -154,8 +158,8 @@ impl<'k> Connection<'k> {
         }
     }
 
-    /// TLS 1.2 and older: the sender's next record is under the keys of the last hellos. TLS 1.3 sends it for
-    /// the sake of middleboxes only (RFC 8446, section 5).
+    /// TLS 1.2 and older: the sender's next record uses the keys of the last hellos. TLS 1.3 sends
+    /// it only for the sake of middleboxes (RFC 8446, section 5).
     fn on_change_cipher_spec(&mut self, sender: Sender) {
         if self.is_tls13() {
             return;
@@ -216,7 +220,7 @@ impl<'k> Connection<'k> {
         }
     }
 
-    /// Settles the version and nothing else: from here on a `change_cipher_spec` changes nothing.
+    /// Settles only the version: from here on a `change_cipher_spec` changes nothing.
     fn on_hello_retry_request(&mut self) {
         self.negotiated = Some(Negotiated {
             version: Some(Version::Tls13),
@@ -228,8 +232,8 @@ impl<'k> Connection<'k> {
         });
     }
 
-    /// TLS 1.3: the sender's handshake is over (RFC 8446, section 4.4.4). A later `finished`, of
-    /// post-handshake authentication, finds the application epoch and changes nothing.
+    /// TLS 1.3: the sender's handshake is complete (RFC 8446, section 4.4.4). A later `finished`,
+    /// of post-handshake authentication, occurs in the application epoch and changes nothing.
     fn on_finished(&mut self, sender: Sender) {
         if let Protection::Keys {
             traffic: Some(traffic),
@@ -242,7 +246,7 @@ impl<'k> Connection<'k> {
         }
     }
 
-    /// TLS 1.3: the sender's next record is under its next keys (RFC 8446, section 4.6.3).
+    /// TLS 1.3: the sender's next record uses its next keys (RFC 8446, section 4.6.3).
     fn on_key_update(&mut self, sender: Sender) {
         let half = &mut self.halves[sender];
         if let Protection::Keys {

@@ -1,5 +1,6 @@
-//! Handshake messages: put together across records, named, and — for the few that decide how later records are
-//! protected — read. Plaintext goes in record by record; out come the messages in each record and, whole, the hellos.
+//! Handshake messages: reassembled across records, named, and parsed if they affect the protection
+//! of later records. Takes plaintext record by record, and yields the messages in each record and
+//! the complete hellos.
 
 use std::fmt;
 
@@ -8,7 +9,8 @@ use super::registry::registry;
 use super::top_up;
 
 registry! {
-    /// The type of a handshake message (RFC 5246, section 7.4; RFC 8446, section 4; IANA "TLS HandshakeType").
+    /// The type of a handshake message (RFC 5246, section 7.4; RFC 8446, section 4; IANA "TLS
+    /// HandshakeType").
     HandshakeType {
         HelloRequest = 0 "hello_request",
         ClientHello = 1 "client_hello",
@@ -43,20 +45,22 @@ registry! {
     }
 }
 
-/// The bytes of a handshake message's header: its type and its body's length (RFC 8446, section 4).
+/// The length of a handshake message's header in bytes: its type and its body's length (RFC 8446,
+/// section 4).
 const HEADER_LEN: usize = 4;
 
 /// A handshake message, or a part of one, in one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
-    /// Its type. In TLS 1.3 a hello retry request is, on the wire, a `server_hello` (RFC 8446, section 4.1.4); it is
-    /// called [`HandshakeType::HelloRetryRequest`] in the record in which it completes.
+    /// Its type. In TLS 1.3 a hello retry request is a `server_hello` on the wire (RFC 8446,
+    /// section 4.1.4); it is named [`HandshakeType::HelloRetryRequest`] in the record in which it
+    /// completes.
     pub kind: HandshakeType,
     /// Whether its first byte is in this record.
     pub begins: bool,
     /// Whether its last byte is in this record.
     pub completes: bool,
-    /// What a whole `key_update` asks for.
+    /// The request of a complete `key_update`.
     pub key_update: Option<KeyUpdateRequest>,
 }
 
@@ -70,7 +74,7 @@ impl fmt::Display for Message {
     }
 }
 
-/// What a whole message changes for the records after it.
+/// How a complete message affects the records after it.
 pub(super) enum HandshakeEvent {
     ClientHello(ClientHello),
     ServerHello(ServerHello),
@@ -94,7 +98,7 @@ pub(super) struct ServerHello {
     pub(super) encrypt_then_mac: bool,
 }
 
-/// Puts one direction's handshake messages together.
+/// Reassembles one direction's handshake messages.
 #[derive(Default)]
 pub(super) struct Reassembly {
     /// The bytes of a message that did not end with its record.
@@ -102,7 +106,8 @@ pub(super) struct Reassembly {
 }
 
 impl Reassembly {
-    /// Takes one record's plaintext; answers the messages in it and what the whole ones change, in order.
+    /// Takes one record's plaintext, and returns the messages in it and the effects of the complete
+    /// ones, in order.
     pub(super) fn feed(&mut self, mut bytes: &[u8]) -> (Vec<Message>, Vec<HandshakeEvent>) {
         let (mut messages, mut events) = (Vec::new(), Vec::new());
         while let Some(&first) = bytes.first() {
@@ -130,7 +135,8 @@ impl Reassembly {
         (messages, events)
     }
 
-    /// Takes off `bytes` what the message in `partial` lacks, first of its header and then of its body.
+    /// Moves from `bytes` to `partial` the missing bytes of its message, first of the header and
+    /// then of the body.
     fn collect(&mut self, bytes: &mut &[u8]) {
         top_up(&mut self.partial, HEADER_LEN, bytes);
         if let Some(whole) = message_len(&self.partial) {
@@ -140,7 +146,7 @@ impl Reassembly {
 }
 
 impl Message {
-    /// Notes that the message is whole, and reads it if it matters.
+    /// Marks the message as complete, and parses it if it affects later records.
     fn complete(&mut self, whole: &[u8]) -> Option<HandshakeEvent> {
         self.completes = true;
         let body = whole.get(HEADER_LEN..).unwrap_or_default();
@@ -163,7 +169,7 @@ impl Message {
     }
 }
 
-/// SHA-256 of "HelloRetryRequest", the random by which it is known (RFC 8446, section 4.1.3).
+/// SHA-256 of "HelloRetryRequest", the random that identifies it (RFC 8446, section 4.1.3).
 const HELLO_RETRY_REQUEST: Random = [
     0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11, 0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8,
     0x91, //
@@ -201,7 +207,8 @@ impl ServerHello {
     }
 }
 
-/// The extensions of a hello, uninterpreted: one that `tls_parser` cannot interpret must not hide those after it.
+/// The extensions of a hello, unparsed: one that `tls_parser` cannot parse must not hide those
+/// after it.
 fn extensions(bytes: Option<&[u8]>) -> impl Iterator<Item = (u16, &[u8])> {
     let mut rest = bytes.unwrap_or_default();
     std::iter::from_fn(
@@ -215,7 +222,7 @@ fn extensions(bytes: Option<&[u8]>) -> impl Iterator<Item = (u16, &[u8])> {
     )
 }
 
-/// The whole length of the message that starts with these bytes, if they hold its header.
+/// The total length of the message that starts with these bytes, if they contain its header.
 fn message_len(bytes: &[u8]) -> Option<usize> {
     let &[_, high, middle, low] = bytes.first_chunk::<HEADER_LEN>()?;
     usize::try_from(u32::from_be_bytes([0, high, middle, low]))
@@ -223,7 +230,7 @@ fn message_len(bytes: &[u8]) -> Option<usize> {
         .map(|body| HEADER_LEN + body)
 }
 
-/// The first message, if it is here whole, and what follows it.
+/// The first message, if it is complete, and the bytes after it.
 fn split_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(message_len(bytes)?)
 }

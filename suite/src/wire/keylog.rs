@@ -1,24 +1,25 @@
-//! The key log: the secrets of each connection, in the NSS format that every TLS library can write (`SSLKEYLOGFILE`,
-//! RFC 9850). Lines go in; out come the secrets of a connection, found by the random of its client hello.
+//! The key log: the secrets of each connection, in the NSS format that every TLS library can write
+//! (`SSLKEYLOGFILE`, RFC 9850). Parses lines, and looks up the secrets of a connection by the
+//! random of its client hello.
 
 use std::collections::HashMap;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// The random of a client hello: the name under which a connection's secrets are logged.
+/// The random of a client hello, under which a connection's secrets are logged.
 pub(super) type Random = [u8; 32];
 
 /// The secrets of any number of connections.
 ///
-/// Lines with labels that [`super::read`] does not use (early traffic, exporter, ECH, …), comments and blank lines are
-/// accepted and forgotten.
+/// Lines with labels that [`super::read`] does not use (early traffic, exporter, ECH, …), comments
+/// and blank lines are accepted and ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyLog {
     connections: HashMap<Random, Secrets>,
 }
 
-/// What the log says about one connection. A label that comes twice keeps its last value.
+/// The secrets of one connection. If a label is repeated, its last value counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Secrets {
     /// `CLIENT_RANDOM`: the master secret of TLS 1.2 and older, 48 bytes.
@@ -36,7 +37,7 @@ pub(super) struct TrafficSecrets {
     pub(super) application: Option<Vec<u8>>,
 }
 
-/// Why a line is not a line of a key log.
+/// Why a line of a key log is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyLogError {
@@ -45,7 +46,7 @@ pub enum KeyLogError {
     Words {
         /// Counted from 1.
         line: usize,
-        /// How many there are.
+        /// The number of words in the line.
         words: usize,
     },
     /// The client random or the secret is not a whole number of hexadecimal bytes.
@@ -58,24 +59,24 @@ pub enum KeyLogError {
         /// `client random` or `secret`.
         what: &'static str,
     },
-    /// The client random is not as long as every TLS random is.
+    /// The client random does not have the length of a TLS random.
     #[error("line {line}: the client random after `{label}` has {bytes} bytes, not 32")]
     Random {
         /// Counted from 1.
         line: usize,
         /// The line's first word.
         label: String,
-        /// How many there are.
+        /// The length of the client random.
         bytes: usize,
     },
 }
 
 impl KeyLog {
-    /// Reads a whole log.
+    /// Parses a complete log.
     ///
     /// # Errors
     ///
-    /// The first line that has a label which is used here, but not that label's form.
+    /// The first line that has a supported label in an invalid form.
     pub fn parse(text: &str) -> Result<Self, KeyLogError> {
         let mut log = Self::default();
         for (index, line) in text.lines().enumerate() {
@@ -84,7 +85,7 @@ impl KeyLog {
         Ok(log)
     }
 
-    /// What is known about the connection with this client random.
+    /// The known secrets of the connection with this client random.
     pub(super) fn secrets(&self, client_random: &Random) -> Option<&Secrets> {
         self.connections.get(client_random)
     }
@@ -129,7 +130,7 @@ impl FromStr for KeyLog {
     }
 }
 
-/// The labels that are used here.
+/// The supported labels.
 #[derive(Clone, Copy)]
 enum Slot {
     Master,

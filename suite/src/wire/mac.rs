@@ -1,5 +1,5 @@
-//! The MAC of records that no AEAD protects (RFC 5246, section 6.2.3.1). A key, and bytes with the tag at their end go in;
-//! out come the bytes before the tag, if it is genuine.
+//! The MAC of records without AEAD protection (RFC 5246, section 6.2.3.1). Takes a key and bytes
+//! that end with the tag, and yields the bytes before the tag if it is valid.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -25,7 +25,7 @@ impl MacKey {
         }
     }
 
-    /// What comes before the tag, and the tag; `None` if the bytes are shorter than that.
+    /// The bytes before the tag, and the tag; `None` if there are too few bytes.
     pub(super) fn split_tag<'b>(&self, bytes: &'b [u8]) -> Option<(&'b [u8], &'b [u8])> {
         let tag = match self {
             Self::Sha1(_) => MacHash::Sha1.len(),
@@ -35,7 +35,7 @@ impl MacKey {
         bytes.split_at_checked(bytes.len().checked_sub(tag)?)
     }
 
-    /// `None` unless `tag` is that of the record with this number, for these bytes of it.
+    /// `None` unless `tag` is valid for these bytes of the record with this sequence number.
     pub(super) fn verify(
         &self,
         sequence: u64,

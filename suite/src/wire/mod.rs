@@ -1,6 +1,6 @@
-//! An independent reading of what went over a connection: the tapped bytes of both directions and the key log go
-//! in, records with their plaintext come out. No TLS library has a part in it, so that none is both witness and
-//! suspect.
+//! An independent parser for the bytes of a connection. Takes the tapped bytes of both directions
+//! and the key log, and yields records with their plaintext. It uses no TLS library, so that no
+//! library under test checks itself.
 //!
 //! ```
 //! use writeproof::wire::{RecordContent, KeyLog, Sender, read};
@@ -12,8 +12,9 @@
 //! # Ok::<(), writeproof::wire::KeyLogError>(())
 //! ```
 //!
-//! TLS 1.3 (all suites but CCM) and TLS 1.0 to 1.2 (AES-GCM, ChaCha20-Poly1305, AES-CBC with and without
-//! `encrypt_then_mac`, NULL), with key updates and renegotiation. Not read: early data, compression, DTLS.
+//! It supports TLS 1.3 (all suites but CCM) and TLS 1.0 to 1.2 (AES-GCM, ChaCha20-Poly1305, AES-CBC
+//! with and without `encrypt_then_mac`, NULL), with key updates and renegotiation. It does not
+//! support early data, compression and DTLS.
 
 mod aead;
 mod alert;
@@ -49,7 +50,7 @@ pub enum Sender {
     Server,
 }
 
-/// One thing for each direction, named by who sends.
+/// A value for each direction, named by the sender.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pair<T> {
     /// What the client sent.
@@ -78,28 +79,32 @@ impl<T> IndexMut<Sender> for Pair<T> {
     }
 }
 
-/// The records of each direction, in the order in which they were sent. Together they cover every byte.
+/// The records of each direction, in the order in which they were sent. Together they cover every
+/// byte.
 pub type View = Pair<Vec<Record>>;
 
-/// What the first server hello of a connection settled, as numbers of the IANA registries.
+/// The version and suite that the first server hello of a connection settled, as numbers of the
+/// IANA registries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreement {
-    /// The protocol version: that of the extension, else the legacy field (RFC 8446, section 4.2.1).
+    /// The protocol version: that of the extension, else the legacy field (RFC 8446, section
+    /// 4.2.1).
     pub version: u16,
     /// The cipher suite.
     pub suite: u16,
 }
 
-/// Reads a whole connection: its records.
+/// Reads the records of a complete connection.
 ///
-/// `events` are the tapped bytes in the order in which they went over the link, both directions interleaved; how they
-/// are cut does not matter. The order between the directions does: keys change with the hellos of both
-/// sides, so bytes have to come no earlier than what they answer. Never fails: what cannot be read says so in its [`RecordContent`].
+/// `events` are the tapped bytes in the order of the wire, both directions interleaved, in chunks
+/// of any size. The order between the directions matters, because keys change with the hellos of
+/// both sides: bytes must not come before those that they answer. Never fails: an unreadable record
+/// says why in its [`RecordContent`].
 pub fn read<'a>(events: impl IntoIterator<Item = (Sender, &'a [u8])>, keylog: &KeyLog) -> View {
     read_agreed(events, keylog).0
 }
 
-/// Reads a whole connection as [`read`] does: its records, and what its first server hello settled, if one was sent.
+/// As [`read`], and also returns the version and suite of the first server hello, if one was sent.
 pub fn read_agreed<'a>(
     events: impl IntoIterator<Item = (Sender, &'a [u8])>,
     keylog: &KeyLog,
@@ -125,7 +130,7 @@ pub fn read_agreed<'a>(
     (view, connection.agreement())
 }
 
-/// Moves to `partial` what it lacks to be `want` bytes long, or as much of that as there is.
+/// Moves bytes to `partial` until it has `want` bytes or none are left.
 fn top_up(partial: &mut Vec<u8>, want: usize, bytes: &mut &[u8]) {
     let missing = want.saturating_sub(partial.len()).min(bytes.len());
     let (mine, rest) = bytes.split_at(missing);

@@ -1,5 +1,5 @@
-//! Record protection of one direction, from a change of keys to the next. Keys and one [`Frame`] after the other go in;
-//! out comes each one's fragment, or nothing when authentication fails.
+//! Record protection of one direction between two changes of keys. Takes keys and a sequence of
+//! [`Frame`]s, and yields each one's fragment, or `None` if authentication fails.
 
 use std::collections::HashSet;
 
@@ -10,28 +10,28 @@ use super::record::{Fragment, Frame, Nonce};
 use super::schedule::{ShareOfKeyBlock, TrafficKeys};
 use super::suites::{Cipher, Suite};
 
-/// Opens records, and counts them.
+/// Decrypts records and counts them.
 pub(super) struct Opener {
     method: Method,
     sequence: u64,
-    /// What the records so far showed of their nonces or initialisation vectors.
+    /// The explicit nonces or initialisation vectors of the records so far.
     shown: HashSet<Vec<u8>>,
-    /// Whether a record has not opened: of the next ones nothing more is asked.
+    /// Whether a record could not be decrypted; later records are not checked for repeated nonces.
     lost: bool,
 }
 
-/// So many numbers back it is tried whether a record that does not open has one of them.
+/// How many earlier sequence numbers are tried for a record that cannot be decrypted.
 const BACK: u64 = 32;
 
 enum Method {
     Aead(Box<Aead>),
     Cbc(Box<Cbc>),
-    /// Authenticated, but in the clear.
+    /// Authenticated, but not encrypted.
     Null(Box<MacKey>),
 }
 
 impl Opener {
-    /// For TLS 1.3; `None` if the secret that the keys came from does not fit the suite.
+    /// For TLS 1.3; `None` if the secret behind the keys does not fit the suite.
     pub(super) fn tls13(cipher: Cipher, keys: &TrafficKeys) -> Option<Self> {
         Aead::tls13(cipher, keys).map(|aead| Self::new(Method::Aead(Box::new(aead))))
     }
@@ -63,7 +63,8 @@ impl Opener {
         }
     }
 
-    /// Opens the next record. Its sequence number counts whether it opens or not: the sender counted it too.
+    /// Opens the next record. Its sequence number is used up even if that fails: the sender used it
+    /// too.
     pub(super) fn open(&mut self, frame: &Frame<'_>) -> Option<Fragment> {
         let sequence = self.sequence;
         self.sequence = sequence.wrapping_add(1);
@@ -79,7 +80,8 @@ impl Opener {
         Some(Fragment::new(frame.header.content_type, plaintext))
     }
 
-    /// Whether the nonce of the record that was opened last is new: what is made from its number is.
+    /// Whether the nonce of the record that was opened last is new. A nonce derived from the
+    /// sequence number always is.
     pub(super) fn nonce(&mut self, frame: &Frame<'_>) -> Nonce {
         let shown = match &self.method {
             Method::Aead(aead) => aead.shown_nonce(frame),
@@ -92,8 +94,9 @@ impl Opener {
         }
     }
 
-    /// Whether the record, which did not open, opens with the number of an earlier one, and so with its nonce,
-    /// where that is made from the number; where a record shows its own, whether an earlier one has shown it.
+    /// Whether a record that could not be decrypted reuses a nonce. If nonces are derived from the
+    /// sequence number: whether it can be decrypted with the number of an earlier record. If
+    /// records carry their nonce: whether an earlier one had the same.
     pub(super) fn nonce_of_unopened(&mut self, frame: &Frame<'_>) -> Nonce {
         let Method::Aead(aead) = &self.method else {
             return Nonce::New;
@@ -118,7 +121,7 @@ impl Opener {
         }
     }
 
-    /// Takes the last record's number back, for a record that was sent under other keys.
+    /// Takes back the last record's number, for a record that was sent under other keys.
     pub(super) fn uncount(&mut self) {
         self.sequence = self.sequence.wrapping_sub(1);
     }

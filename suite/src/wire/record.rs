@@ -1,5 +1,6 @@
-//! Records: how a byte stream falls into them (RFC 8446, section 5.1), and what is known about one once it has been read.
-//! The framing needs no keys; whatever arrives, every byte belongs to exactly one [`Record`].
+//! Records: the division of a byte stream into records (RFC 8446, section 5.1), and the result of
+//! reading one. Framing needs no keys, and every byte belongs to exactly one [`Record`], however
+//! malformed the stream is.
 
 use super::alert::Alert;
 use super::handshake::Message;
@@ -9,12 +10,13 @@ use super::top_up;
 /// The length of a record header in bytes.
 pub const HEADER_LEN: usize = 5;
 
-/// The longest fragment that any version allows, in bytes: 2^14 and the 2048 of TLS 1.2 (RFC 5246, section 6.2.3).
-/// TLS 1.3 allows 256 instead of 2048 (RFC 8446, section 5.2), which is for a judge to hold against a library.
+/// The longest fragment that any version allows, in bytes: 2^14 and the 2048 of TLS 1.2 (RFC 5246,
+/// section 6.2.3). TLS 1.3 allows 256 instead of 2048 (RFC 8446, section 5.2); a monitor checks
+/// that limit.
 pub const MAX_FRAGMENT_LEN: u16 = (1 << 14) + 2048;
 
 registry! {
-    /// What a record carries (RFC 8446, section 5.1; RFC 6520 for heartbeat).
+    /// The content type of a record (RFC 8446, section 5.1; RFC 6520 for heartbeat).
     ContentType {
         ChangeCipherSpec = 20 "change_cipher_spec",
         Alert = 21 "alert",
@@ -29,7 +31,7 @@ registry! {
 pub struct Header {
     /// The outer type: under TLS 1.3 protection always `application_data`.
     pub content_type: ContentType,
-    /// The version field as it stood on the wire; TLS 1.3 writes 0x0303 there.
+    /// The version field on the wire; TLS 1.3 writes 0x0303 there.
     pub version: u16,
     /// Bytes after the header.
     pub length: u16,
@@ -50,80 +52,85 @@ impl Header {
         self.length <= MAX_FRAGMENT_LEN && !matches!(self.content_type, ContentType::Unknown(_))
     }
 
-    /// The whole record's length in bytes, header included.
+    /// The record's total length in bytes, header included.
     #[must_use]
     pub fn record_len(self) -> usize {
         HEADER_LEN + usize::from(self.length)
     }
 }
 
-/// A record, or the part of one that came.
+/// A record, or the received part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The offset of the record's first byte in its direction's stream.
     pub start: u64,
-    /// `None` if fewer than five bytes came.
+    /// `None` if fewer than five bytes were received.
     pub header: Option<Header>,
-    /// Bytes of this record that came, header included.
+    /// The number of received bytes of this record, header included.
     pub received: usize,
-    /// What is in it.
+    /// Its content.
     pub content: RecordContent,
-    /// Whether it was sealed with a nonce, or an initialisation vector, that an earlier record under the same
-    /// keys had. Of a record that does not open this is known only if it opens under the number of an earlier one.
+    /// Whether an earlier record under the same keys had the same nonce or initialisation vector.
+    /// For a record that cannot be decrypted this is known only if the number of an earlier one
+    /// decrypts it.
     pub nonce: Nonce,
 }
 
 /// Whether a nonce is new to its keys (RFC 5116, section 2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Nonce {
-    /// It is, as far as can be seen.
+    /// New, as far as visible.
     #[default]
     New,
-    /// An earlier record had it.
+    /// An earlier record had the same.
     Repeated,
 }
 
-/// What a record turned out to hold.
+/// The content of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordContent {
     /// The stream ended inside the record; only the last one of a direction can be like this.
     Incomplete,
-    /// The header belongs to no record of TLS: an unknown type, or a length above [`MAX_FRAGMENT_LEN`]. Reading stops there; this
-    /// last item holds all the bytes that followed in that direction.
+    /// The header is not a TLS record header: an unknown type, or a length above
+    /// [`MAX_FRAGMENT_LEN`]. Reading stops there; this last item holds all further bytes of that
+    /// direction.
     Garbage,
     /// Sent without protection.
     Plain(Fragment),
     /// Sent under protection, authenticated and opened.
     Opened(Fragment),
-    /// Sent under protection, and the key log lacks the secret (or the hello that would name it did not come).
+    /// Sent under protection, and the key log lacks the secret (or the hello that identifies it was
+    /// not sent).
     NoKey,
-    /// Sent under protection of a version or cipher suite that is not read here (CCM, ARIA, SSL 3.0, …).
+    /// Sent under protection with an unsupported version or cipher suite (CCM, ARIA, SSL 3.0, …).
     Unsupported,
-    /// Sent under protection, and authentication failed: altered bytes, a wrong key or a wrong sequence number.
+    /// Sent under protection, and authentication failed: altered bytes, a wrong key or a wrong
+    /// sequence number.
     Unopened,
 }
 
 /// The plaintext of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fragment {
-    /// The inner type: under TLS 1.3 protection the one inside, else the header's.
+    /// The content type: under TLS 1.3 protection the inner one, else the header's.
     pub content_type: ContentType,
     /// The content, without padding.
     pub plaintext: Vec<u8>,
-    /// Zero bytes of TLS 1.3 padding after the content (RFC 8446, section 5.4); 0 in other versions, block padding is not counted.
+    /// The number of padding bytes in TLS 1.3, after the content (RFC 8446, section 5.4); 0 in
+    /// other versions, where block padding is not counted.
     pub padding: usize,
     /// The handshake messages that have bytes in this record, in order; empty for other content.
     pub messages: Vec<Message>,
 }
 
 impl Record {
-    /// The offset after this record's last byte that came.
+    /// The offset after the last received byte of this record.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.start + self.received as u64
     }
 
-    /// Whether all bytes that the header announces came.
+    /// Whether all bytes that the header announces were received.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         !matches!(
@@ -132,7 +139,7 @@ impl Record {
         )
     }
 
-    /// The plaintext, if the record was sent without protection or could be opened.
+    /// The plaintext, if the record was sent without protection or could be decrypted.
     #[must_use]
     pub fn fragment(&self) -> Option<&Fragment> {
         match &self.content {
@@ -141,7 +148,7 @@ impl Record {
         }
     }
 
-    /// Whether the record was sent under protection; `None` if that cannot be said.
+    /// Whether the record was sent under protection; `None` if unknown.
     #[must_use]
     pub fn is_protected(&self) -> Option<bool> {
         match self.content {
@@ -156,7 +163,7 @@ impl Record {
 }
 
 impl Fragment {
-    /// RecordContent without padding, not yet looked into.
+    /// A fragment without padding, its messages not parsed yet.
     pub(super) fn new(content_type: ContentType, plaintext: Vec<u8>) -> Self {
         Self {
             content_type,
@@ -166,7 +173,7 @@ impl Fragment {
         }
     }
 
-    /// The alert in it; `None` for other content, and for an alert record that is not exactly two bytes.
+    /// The alert; `None` for other content, and for an alert record that is not exactly two bytes.
     #[must_use]
     pub fn alert(&self) -> Option<Alert> {
         match self.content_type {
@@ -176,7 +183,7 @@ impl Fragment {
     }
 }
 
-/// A whole record, still as it stood on the wire.
+/// A complete record as it was on the wire.
 #[derive(Clone, Copy)]
 pub(super) struct Frame<'a> {
     pub(super) start: u64,
@@ -186,25 +193,25 @@ pub(super) struct Frame<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// Cuts one direction's stream into records. One that lies whole in the bytes at hand is read where it is; only one
-/// that comes in pieces is put together here.
+/// Splits one direction's stream into records. A record that is complete in the given bytes is
+/// borrowed from them; only one that arrives in pieces is copied.
 #[derive(Default)]
 pub(super) struct Framer {
-    /// The offset in the stream of the record that is coming.
+    /// The stream offset of the current record.
     start: u64,
-    /// What came of it so far.
+    /// Its bytes so far.
     partial: Vec<u8>,
-    /// Whether `partial` is a record that was given out, and makes way for the next.
+    /// Whether `partial` is a record that was returned, to be cleared before the next.
     given: bool,
-    /// The impossible header, once one came; what follows it is only counted.
+    /// The first invalid header, if there was one; the bytes after it are only counted.
     garbage: Option<Header>,
-    /// Bytes counted since, that header included.
+    /// The number of bytes from the invalid header on.
     garbage_len: usize,
 }
 
 impl Framer {
-    /// The next whole record, if `bytes`, with which the stream goes on, complete one. What was read is taken off
-    /// them; when there is no further record, that is all of them.
+    /// The next complete record, if `bytes`, which continue the stream, complete one. Removes the
+    /// bytes that were read from `bytes`, which is all of them if there is no further record.
     pub(super) fn next_frame<'r, 'b: 'r>(&'r mut self, bytes: &mut &'b [u8]) -> Option<Frame<'r>> {
         if std::mem::take(&mut self.given) {
             self.partial.clear();
@@ -232,14 +239,14 @@ impl Framer {
             .then(|| Frame::new(&mut self.start, header, &self.partial))
     }
 
-    /// From here on nothing says where a record begins.
+    /// Stops framing: record boundaries are unknown from here on.
     fn give_up(&mut self, header: Header, following: usize) {
         self.garbage = Some(header);
         self.garbage_len = self.partial.len() + following;
         self.partial.clear();
     }
 
-    /// What is left at the end of the stream: a part of a record, garbage, or nothing.
+    /// The rest at the end of the stream: a part of a record, garbage, or nothing.
     pub(super) fn finish(self) -> Option<Record> {
         let (header, received, content) = match self.garbage {
             Some(header) => (Some(header), self.garbage_len, RecordContent::Garbage),
@@ -261,7 +268,7 @@ impl Framer {
 }
 
 impl<'a> Frame<'a> {
-    /// The record at offset `start` of its stream, which moves on behind it.
+    /// The record at offset `start` of its stream; advances `start` to its end.
     fn new(start: &mut u64, header: Header, record: &'a [u8]) -> Self {
         let (raw_header, body) = record.split_at(HEADER_LEN);
         let frame = Self {
@@ -274,8 +281,8 @@ impl<'a> Frame<'a> {
         frame
     }
 
-    /// What a MAC or an AEAD of TLS 1.2 and older covers before the content (RFC 5246, sections 6.2.3.1 and 6.2.3.3):
-    /// sequence number, type, version and a length.
+    /// What a MAC or an AEAD of TLS 1.2 and older covers before the content (RFC 5246, sections
+    /// 6.2.3.1 and 6.2.3.3): sequence number, type, version and a length.
     pub(super) fn pseudo_header(&self, sequence: u64, length: usize) -> Option<[u8; 13]> {
         let mut header = [0; 13];
         header[..8].copy_from_slice(&sequence.to_be_bytes());

@@ -1,7 +1,9 @@
-//! The form that all of TLS's one-byte name registries share: a number on the wire, a name in the RFC.
-//! The macro makes an enum that keeps unknown numbers, so that whatever a library sends can be shown.
+//! The common form of TLS's one-byte registries: a number on the wire and a name in the RFC. The
+//! macro declares an enum that keeps unknown numbers, so that everything that a library sends can
+//! be shown.
 
-/// Declares a registry: an enum with one variant for each known byte, and `Unknown(u8)` for the others.
+/// Declares a registry: an enum with one variant for each known byte, and `Unknown(u8)` for the
+/// others.
 macro_rules! registry {
     (
         $(#[$meta:meta])*
@@ -37,7 +39,7 @@ macro_rules! registry {
         }
 
         impl $name {
-            /// What is displayed like this.
+            /// Parses the displayed form.
             #[must_use]
             pub fn displayed(text: &str) -> Option<Self> {
                 let number = || text.strip_prefix("unknown(")?.strip_suffix(')')?.parse().ok();

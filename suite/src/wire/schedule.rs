@@ -1,5 +1,6 @@
-//! The key schedules: from a logged secret to the bytes of keys, IVs and MAC keys. TLS 1.3 expands with HKDF (RFC 8446,
-//! section 7.1), TLS 1.2 and older with their PRF (RFC 5246, sections 5 and 6.3; RFC 2246, section 5).
+//! The key schedules, from a logged secret to keys, IVs and MAC keys. TLS 1.3 expands with HKDF
+//! (RFC 8446, section 7.1), TLS 1.2 and older with their PRF (RFC 5246, sections 5 and 6.3; RFC
+//! 2246, section 5).
 
 use hkdf::{GenericHkdf, HmacImpl};
 use hmac::digest::KeyInit;
@@ -11,7 +12,7 @@ use sha2::{Sha256, Sha384};
 use super::Sender;
 use super::keylog::Random;
 
-/// The hash of a cipher suite, which its HKDF or PRF runs on.
+/// The hash of a cipher suite, used by its HKDF or PRF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hash {
     /// Both at once: only the PRF of TLS 1.0 and 1.1.
@@ -20,15 +21,16 @@ pub(super) enum Hash {
     Sha384,
 }
 
-/// What protects one direction's records in one epoch of TLS 1.3.
+/// The keys of one direction in one epoch of TLS 1.3.
 pub(super) struct TrafficKeys {
-    /// As long as the cipher wants it.
+    /// As long as the cipher's key.
     pub(super) key: Vec<u8>,
     pub(super) iv: [u8; 12],
 }
 
 impl TrafficKeys {
-    /// From a traffic secret (RFC 8446, section 7.3); `None` if the secret is shorter than the hash.
+    /// From a traffic secret (RFC 8446, section 7.3); `None` if the secret is shorter than the
+    /// hash.
     pub(super) fn derive(hash: Hash, secret: &[u8], key_len: usize) -> Option<Self> {
         let mut keys = Self {
             key: vec![0; key_len],
@@ -41,7 +43,8 @@ impl TrafficKeys {
     }
 }
 
-/// The traffic secret after a key update (RFC 8446, section 7.2); `None` if the old one is shorter than the hash.
+/// The traffic secret after a key update (RFC 8446, section 7.2); `None` if the old one is shorter
+/// than the hash.
 pub(super) fn updated_secret(hash: Hash, secret: &[u8]) -> Option<Vec<u8>> {
     let mut next = vec![0; secret.len()];
     expand_labels(hash, secret, &mut [(b"traffic upd", &mut next)])?;
@@ -86,7 +89,8 @@ pub(super) fn key_block(
         Hash::Sha256 => xor_p_hash::<Hmac<Sha256>>(master, seed, &mut block)?,
         Hash::Sha384 => xor_p_hash::<Hmac<Sha384>>(master, seed, &mut block)?,
         Hash::Md5Sha1 => {
-            // The halves share the middle byte of a secret with an odd length (RFC 2246, section 5).
+            // The halves share the middle byte of a secret with an odd length (RFC 2246, section
+            // 5).
             let half = master.len().div_ceil(2);
             xor_p_hash::<Hmac<Md5>>(&master[..half], seed, &mut block)?;
             xor_p_hash::<Hmac<Sha1>>(&master[master.len() - half..], seed, &mut block)?;
@@ -95,8 +99,8 @@ pub(super) fn key_block(
     Some(block)
 }
 
-/// The length in bytes of each part of the key block, which holds each twice, the client's before the server's
-/// (RFC 5246, section 6.3).
+/// The length in bytes of each part of the key block, which holds each twice, the client's before
+/// the server's (RFC 5246, section 6.3).
 #[derive(Clone, Copy)]
 pub(super) struct KeyBlockParts {
     pub(super) mac: usize,
@@ -112,12 +116,12 @@ pub(super) struct ShareOfKeyBlock<'a> {
 }
 
 impl KeyBlockParts {
-    /// The length of the whole block.
+    /// The length of the complete block.
     pub(super) fn len(self) -> usize {
         2 * (self.mac + self.key + self.iv)
     }
 
-    /// The sender's share of `block`; `None` if that is shorter than its parts.
+    /// The sender's share of `block`; `None` if the block is too short.
     pub(super) fn share(self, block: &[u8], sender: Sender) -> Option<ShareOfKeyBlock<'_>> {
         let (macs, rest) = block.split_at_checked(2 * self.mac)?;
         let (keys, ivs) = rest.split_at_checked(2 * self.key)?;

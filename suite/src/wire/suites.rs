@@ -1,5 +1,5 @@
-//! The table of cipher suites as record protection sees it: which algorithms a suite has, in which versions, and how
-//! long its keys are. The numbers of a server hello go in, a [`Suite`] comes out.
+//! The table of cipher suites for record protection: the algorithms of a suite, its versions and
+//! the lengths of its keys. Takes the numbers of a server hello, and yields a [`Suite`].
 
 use tls_parser::{
     TlsCipherEnc, TlsCipherEncMode, TlsCipherKx, TlsCipherMac, TlsCipherSuite, TlsPRF,
@@ -10,7 +10,7 @@ use super::schedule::{Hash, KeyBlockParts};
 /// The length of an AES block in bytes.
 pub(super) const BLOCK: usize = 16;
 
-/// The versions that are read here.
+/// The supported versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Version {
     Tls10,
@@ -31,7 +31,7 @@ impl Version {
     }
 }
 
-/// A cipher suite as record protection sees it: how keys were agreed and who signed does not matter here.
+/// The record protection of a cipher suite, without its key exchange and signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Suite {
     pub(super) version: Version,
@@ -47,7 +47,7 @@ pub(super) enum Cipher {
     ChaCha20Poly1305,
     Aes128Cbc(MacHash),
     Aes256Cbc(MacHash),
-    /// Authenticated, but in the clear.
+    /// Authenticated, but not encrypted.
     Null(MacHash),
 }
 
@@ -60,8 +60,8 @@ pub(super) enum MacHash {
 }
 
 impl Suite {
-    /// Looks the suite up in the IANA registry; `None` if it has an algorithm that is not read here, or if the
-    /// version does not have it.
+    /// Looks the suite up in the IANA registry; `None` if an algorithm is unsupported, or if the
+    /// version does not have the suite.
     pub(super) fn new(version: Version, id: u16) -> Option<Self> {
         let suite = TlsCipherSuite::from_id(id)?;
         if (suite.kx == TlsCipherKx::Tls13) != (version == Version::Tls13) {
@@ -73,7 +73,7 @@ impl Suite {
         }
         let hash = match suite.prf {
             _ if version < Version::Tls12 => Hash::Md5Sha1,
-            // RFC 5246, section 5: what suites have that were defined before TLS 1.2.
+            // RFC 5246, section 5: the hash for suites that were defined before TLS 1.2.
             TlsPRF::Default | TlsPRF::Sha256 => Hash::Sha256,
             TlsPRF::Sha384 => Hash::Sha384,
             _ => return None,

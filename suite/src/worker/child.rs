@@ -1,7 +1,7 @@
-//! The worker's side: loads a library and runs cases on it until nobody asks for more.
+//! The worker's side: loads a library and runs cases on it until there are no more requests.
 //!
-//! Standard input is the socket, and is put away at once; standard output and error are files in
-//! memory that take what the library prints.
+//! Standard input is the socket, which is moved to another descriptor at once; standard output and
+//! error are files in memory that collect the output of the library.
 
 #![allow(unsafe_code)] // Descriptors by number, a mapping, and an end without exit handlers.
 
@@ -33,19 +33,19 @@ use crate::target::Printed;
 use crate::trace::Asked;
 use crate::transport;
 
-/// How a worker ends when it cannot say why: its socket is gone, or the library has to be stopped in
-/// the middle of a call.
+/// The exit status of a worker that cannot report the reason: its socket is gone, or the library
+/// has to be stopped during a call.
 pub(super) mod status {
     pub(in crate::worker) const SOCKET_GONE: i32 = 0xc1;
     pub(in crate::worker) const SPINNING: i32 = 0xc2;
     pub(in crate::worker) const NO_SENSE: i32 = 0xc3;
 }
 
-/// Serves as a worker; `crash_context` is the number of the descriptor that was handed over for it.
+/// Serves as a worker; `crash_context` is the file descriptor that it inherited for that purpose.
 pub fn serve(crash_context: RawFd) -> ! {
     let ended = work(crash_context);
-    // Nobody asks for more, or nobody listens any more. Exit handlers of a foreign library, which may
-    // have done anything, are not called.
+    // There are no more requests, or the parent is gone. The exit handlers of a foreign library are
+    // not called, because they could do anything.
     leave(match ended {
         Ok(()) => 0,
         Err(error) if error.kind() == io::ErrorKind::InvalidData => status::NO_SENSE,
@@ -54,20 +54,21 @@ pub fn serve(crash_context: RawFd) -> ! {
 }
 
 fn leave(status: i32) -> ! {
-    // SAFETY: ends the process at once; nothing of it is needed any more.
+    // SAFETY: ends the process at once; nothing in it is needed any more.
     unsafe { libc::_exit(status) }
 }
 
 fn work(crash_context: RawFd) -> io::Result<()> {
-    // Never closed by us: a library may have done so, and its number may be another's by then.
+    // Never closed here: the library may have closed it, and its number may belong to another file
+    // by then.
     let socket = ManuallyDrop::new(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?));
     let lifeline = Lifeline::of(&socket)?;
     let mut replies = &*socket;
     let socket = &mut replies;
     let mut requests = BufReader::new(*socket);
-    // A library that reads standard input finds nothing there.
+    // A library that reads standard input finds end of file.
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
-    // SAFETY: the descriptor was handed over for this, and nobody else uses it.
+    // SAFETY: the descriptor was inherited for this purpose, and has no other owner.
     let crash_context = Shared::new(unsafe { File::from_raw_fd(crash_context) })?;
     crash_context.note_touched_guards()?;
     transport::set_last_resort(|| leave(status::SPINNING));
@@ -79,7 +80,8 @@ fn work(crash_context: RawFd) -> io::Result<()> {
     else {
         return Err(io::ErrorKind::InvalidData.into());
     };
-    // SAFETY: nothing is run on this signal: a library that prints too much is refused, not ended.
+    // SAFETY: ignoring the signal runs no handler. A library that prints too much gets an error,
+    // and is not killed.
     let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
     let unconfined = confine(&confine::ResourceLimits {
         memory: limits.memory,
@@ -92,7 +94,7 @@ fn work(crash_context: RawFd) -> io::Result<()> {
         Ok(opened) => opened,
         Err(why) => return send(socket, &Reply::Refused(why)),
     };
-    // Threads that it needs it has started by now.
+    // By now it has started the threads that it needs.
     let before = Surroundings {
         threads: Surroundings::now().threads,
         ..before
@@ -124,7 +126,7 @@ fn work(crash_context: RawFd) -> io::Result<()> {
     }
 }
 
-/// The library, and what is replied of it; else why there is none.
+/// Opens the library and makes the reply about it, or the reason why that failed.
 fn open(wanted: &Wanted, unconfined: Vec<String>) -> Result<(Arc<dyn Backend>, Reply), String> {
     match wanted {
         Wanted::File(source) => {
@@ -147,16 +149,16 @@ fn open(wanted: &Wanted, unconfined: Vec<String>) -> Result<(Arc<dyn Backend>, R
     }
 }
 
-/// Ends this process if the library uses too much processor time, or if it does not come back and the
-/// program that would stop it is gone. Both come after what that program does itself.
+/// Ends this process if the library uses too much processor time, or if it does not return and the
+/// parent, which would stop it, is gone. Both happen later than the parent's own measures.
 struct Watchdog {
-    /// By SIGKILL: any other signal can be blocked.
+    /// Its signal is SIGKILL, because any other can be blocked.
     timer: Option<Timer>,
     limits: WorkerLimits,
 }
 
 impl Watchdog {
-    /// Where the system gives no timer, processor time alone is limited.
+    /// If the system provides no timer, only processor time is limited.
     fn new(limits: WorkerLimits) -> Self {
         let event = SigEvent::new(SigevNotify::SigevSignal {
             signal: Signal::SIGKILL,
@@ -168,14 +170,14 @@ impl Watchdog {
         }
     }
 
-    /// The library is called from now on.
+    /// Starts the watchdog before calls of the library.
     fn begin(&mut self) {
-        // Where this process was born with a lower limit, that one holds.
+        // If this process inherited a lower limit, that one applies.
         let _ = limit_cpu(self.limits.time.as_secs() + 1);
         self.set(self.limits.deadline() + Duration::from_secs(1));
     }
 
-    /// It has come back.
+    /// Stops the watchdog after the library has returned.
     fn end(&mut self) {
         self.set(Duration::ZERO);
     }
@@ -202,8 +204,9 @@ fn run(
         Ok(mut trace) => {
             let now = Surroundings::now();
             trace.side_effects = before.changes(&now);
-            // A thread that is left behind is nobody's fault, but what it does must not happen to other
-            // cases. Not told: one that is about to end may still be there or not.
+            // A thread that is left running is not an error, but must not affect other cases. It is
+            // not shown in the trace, because a thread that is about to end may or may not still be
+            // there.
             let is_full = trace.stopped() == Some(Limit::Memory);
             let retire = is_full || !trace.side_effects.is_empty() || now.threads > before.threads;
             let used = confine::used_processor_time();
@@ -219,13 +222,14 @@ fn run(
     }
 }
 
-/// What the C library holds back is printed with the case, or the loading, that it belongs to.
+/// Flushes the buffers of the C library, so that output belongs to the case, or the loading, that
+/// caused it.
 fn print_what_is_held_back() {
     // SAFETY: no precondition; a null pointer means all streams (fflush(3)).
     unsafe { libc::fflush(std::ptr::null_mut()) };
 }
 
-/// Writes down what the library is called for.
+/// Records each call of the library.
 struct Looking<'a> {
     crash_context: &'a Shared,
     lifeline: &'a Lifeline,
@@ -234,7 +238,8 @@ struct Looking<'a> {
 
 impl Watch for Looking<'_> {
     fn about_to(&self, step: usize, action: &str, asked: &Asked) {
-        // Before anything else is written down: it is the last call that the end is told of.
+        // Checked before anything else is recorded: the end of the process is attributed to the
+        // last recorded call.
         if !self.lifeline.holds() {
             leave(status::SOCKET_GONE);
         }
@@ -250,9 +255,11 @@ impl Watch for Looking<'_> {
     }
 }
 
-/// Whether so many bytes could still be mapped: neither the limit of this process nor its addresses are used up.
+/// Whether this many bytes could still be mapped, within the limit and the address space of this
+/// process.
 fn can_map(bytes: usize) -> bool {
-    // SAFETY: a new mapping at no address in particular, which nobody touches and which is removed at once.
+    // SAFETY: a new mapping at an address that the system chooses, which is not accessed and is
+    // removed at once.
     unsafe {
         let mapped = libc::mmap(
             std::ptr::null_mut(),
@@ -266,7 +273,7 @@ fn can_map(bytes: usize) -> bool {
     }
 }
 
-/// The socket, as long as no library closes it or puts another file in its place.
+/// The socket, while the library has not closed or replaced it.
 struct Lifeline {
     number: RawFd,
     file: (u64, u64),
@@ -282,29 +289,30 @@ impl Lifeline {
     }
 
     fn holds(&self) -> bool {
-        // SAFETY: the number of the socket; whether it still is that is what is looked for.
+        // SAFETY: the descriptor of the socket; whether it is still valid is what this call finds
+        // out.
         let there = rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(self.number) });
         there.is_ok_and(|file| (file.st_dev, file.st_ino) == self.file)
     }
 }
 
-/// What a library has no business to change.
+/// The state of the process that a library must not change.
 struct Surroundings {
     blocked: Option<SigSet>,
     folder: Option<PathBuf>,
-    /// Standard output and error; nothing if closed.
+    /// Standard output and error; `None` if closed.
     streams: [Option<Stream>; 2],
-    /// How many threads this process has, as links of a folder with a folder for each, which has two more
-    /// (proc_pid_task(5)); 0 where the system does not tell.
+    /// The number of threads of this process, as the link count of a folder with a subfolder for
+    /// each, which is greater by two (proc_pid_task(5)); 0 if the system does not report it.
     threads: u64,
 }
 
-/// A file that is written to.
+/// An output file.
 #[derive(Clone, Copy)]
 struct Stream {
-    /// Which file it is: device and number.
+    /// Its identity: device and number.
     file: (u64, u64),
-    /// How many bytes it has.
+    /// Its length in bytes.
     length: u64,
 }
 
@@ -320,13 +328,14 @@ impl Surroundings {
         Self {
             blocked: SigSet::thread_get_mask().ok(),
             folder: std::env::current_dir().ok(),
-            // SAFETY: the numbers of standard output and error; a closed one is what is looked for.
+            // SAFETY: the descriptors of standard output and error; whether they are closed is what
+            // this call finds out.
             streams: [1, 2].map(|number| which(unsafe { BorrowedFd::borrow_raw(number) })),
             threads: fs::metadata("/proc/self/task").map_or(0, |folder| folder.nlink()),
         }
     }
 
-    /// What has changed since, in words that follow "the library".
+    /// The changes since then, as phrases that follow "the library".
     fn changes(&self, now: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         if now.blocked != self.blocked {

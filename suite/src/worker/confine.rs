@@ -1,7 +1,7 @@
-//! What a worker gives up before it loads a foreign library: all that neither a library nor the
-//! suite needs to run a case. A library that tries is told so by an error, as by any system that
-//! forbids it; only what it may use of memory, of processor time and of a file that it prints into
-//! ends it. This holds a library's mistakes in; it is no prison for one that means harm.
+//! Drops the privileges of a worker before it loads a foreign library: everything that neither a
+//! library nor the suite needs to run a case. A denied operation fails with an error, as on any
+//! restricted system; only exceeding the limits of memory, processor time or output ends the
+//! process. This contains bugs, not attacks.
 
 #[cfg(all(
     target_os = "linux",
@@ -15,30 +15,31 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-/// What a worker may use.
+/// The resources that a worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceLimits {
-    /// Memory that it may allocate, in bytes; what it had when it was confined counts. More is
-    /// refused: `malloc` answers null.
+    /// Memory that it may allocate, in bytes, including what it had when it was confined. Beyond
+    /// that, allocation fails: `malloc` returns null.
     pub memory: Option<u64>,
-    /// How long a file may become by what it writes, in bytes: one that its output goes into, or one
-    /// in memory. SIGXFSZ ends a process that writes on. Pipes have no such limit.
+    /// The greatest length, in bytes, to which writing may extend a file, including files in memory
+    /// and redirected output. SIGXFSZ ends a process that exceeds it. Pipes have no such limit.
     pub file_size: u64,
 }
 
-/// Less than any core file needs, so that none is written. Not 0: of a machine that pipes core files
-/// into a program, Linux asks nothing less than this one number (`coredump_pipe` in its
-/// `fs/coredump.c`), and a crash would take as long as that program reads.
+/// Less than any core file needs, so that none is written. Not 0: if the machine pipes core files
+/// into a program, Linux skips the program only for the limit 1 (`coredump_pipe` in its
+/// `fs/coredump.c`), and otherwise a crash takes as long as that program reads.
 const NO_CORE: u64 = 1;
 
-/// Gives up, for the rest of this process's life: new privileges, the network, writing files,
-/// starting programs and processes, signals to other processes, core dumps, and whatever else
-/// reaches outside. Answers what could not be given up, in words; empty: all of it.
+/// Drops the following for the rest of this process's life: new privileges, the network, writing
+/// files, starting programs and processes, signals to other processes, core dumps, and other access
+/// to the outside. Returns descriptions of what could not be dropped; empty for a full success.
 ///
-/// What stays: reading files, loading code, memory, threads, pipes and connected pairs of sockets,
-/// descriptors that are open already, signals to itself, time and randomness.
+/// Still allowed: reading files, loading code, memory, threads, pipes and connected pairs of
+/// sockets, open descriptors, signals to itself, time and randomness.
 ///
-/// To be called while this process has one thread only: Landlock knows no others.
+/// Must be called while this process has only one thread, because Landlock restricts only the
+/// calling one.
 #[must_use]
 pub fn confine(limits: &ResourceLimits) -> Vec<String> {
     let mut kept = Vec::new();
@@ -49,8 +50,8 @@ pub fn confine(limits: &ResourceLimits) -> Vec<String> {
     };
     note("new privileges", no_new_privileges());
     note("core dumps", lower(Resource::Core, NO_CORE));
-    // RLIMIT_AS would count what is reserved and never used: 64 MiB for each thread that allocates
-    // (malloc(3), arenas), terabytes under a sanitizer.
+    // RLIMIT_AS would count memory that is reserved but never used: 64 MiB for each thread that
+    // allocates (malloc(3), arenas), terabytes under a sanitizer.
     if let Some(memory) = limits.memory {
         note("memory without limit", lower(Resource::Data, memory));
     }
@@ -61,23 +62,24 @@ pub fn confine(limits: &ResourceLimits) -> Vec<String> {
     let files = landlock();
     if let Err(reason) = filter() {
         note("processes, signals and the network", Err(reason));
-        // Where the filter works it denies these too.
+        // If the filter works, it denies these too.
         note("writing files and starting programs", files);
     }
     kept
 }
 
-/// Ends this process, by SIGXCPU, when it has used this many seconds of processor time more, within
-/// a second; waiting does not count. A later call replaces an earlier one. A library that blocks or
-/// handles the signal goes on.
+/// Limits this process to this many more seconds of processor time; waiting does not count. SIGXCPU
+/// ends it within a second after that. A later call replaces an earlier one. The signal has no
+/// effect on a library that blocks or handles it.
 ///
 /// # Errors
-/// If the limit that this process was born with is lower.
+///
+/// If the limit that this process inherited is lower.
 pub fn limit_cpu(seconds: u64) -> io::Result<()> {
     let used_rounded_up = used_processor_time().as_secs() + 1;
     let limit = Rlimit {
         current: Some(used_rounded_up + seconds),
-        // Stays, so that the next call can raise the limit.
+        // Unchanged, so that the next call can raise the limit.
         maximum: getrlimit(Resource::Cpu).maximum,
     };
     Ok(setrlimit(Resource::Cpu, limit)?)
@@ -90,7 +92,7 @@ pub(super) fn used_processor_time() -> Duration {
         .unwrap_or_default()
 }
 
-/// Lowers a limit for good.
+/// Lowers a limit permanently.
 fn lower(resource: Resource, wanted: u64) -> Result<(), String> {
     let highest = getrlimit(resource).maximum;
     let limit = Some(highest.map_or(wanted, |highest| highest.min(wanted)));
@@ -106,8 +108,8 @@ fn no_new_privileges() -> Result<(), String> {
     rustix::thread::set_no_new_privs(true).map_err(|error| error.to_string())
 }
 
-/// Denies what Landlock knows, but for reading. On machines whose system calls are not filtered it is
-/// all there is, and it sees files where the filter sees flags only.
+/// Denies all access rights of Landlock except reading. On machines without system call filters
+/// this is the only restriction; and it distinguishes files, while the filter sees only flags.
 #[cfg(target_os = "linux")]
 fn landlock() -> Result<(), String> {
     use landlock::{
@@ -115,9 +117,9 @@ fn landlock() -> Result<(), String> {
         RulesetError, Scope,
     };
 
-    /// The first that can deny `truncate`, of Linux 6.2: less would not do.
+    /// The first version that can deny `truncate`, of Linux 6.2; an earlier one is not sufficient.
     const NEEDED: ABI = ABI::V3;
-    /// The last that the crate knows.
+    /// The newest version that the crate supports.
     const WISHED_FOR: ABI = ABI::V10;
 
     let restrict = || -> Result<(), RulesetError> {

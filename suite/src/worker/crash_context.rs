@@ -1,6 +1,6 @@
-//! A file in memory, shared with a worker, that says what the library was last called for, and whether it then
-//! touched the page behind the bytes of a write: it outlives the worker. The worker has it as memory only, so
-//! that no descriptor of it is there for a library that writes into all of them, or closes them.
+//! A file in memory, shared with a worker, that outlives it. It holds the last call of the library,
+//! and whether the library then touched the page after the bytes of a write. The worker has it only
+//! as mapped memory, so that a library that writes to or closes all descriptors cannot reach it.
 
 #![allow(unsafe_code)] // The file as memory, and a signal handler that writes into it.
 
@@ -19,14 +19,14 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use crate::backend::Memory;
 use crate::trace::Asked;
 
-/// The longest action that is kept, in bytes; in practice they are much shorter.
+/// The longest action that is kept, in bytes; actual ones are much shorter.
 const ACTION: usize = 120;
 
-/// The longest `Asked` that is kept, in bytes of JSON; that of a write has some 120.
+/// The longest `Asked` that is kept, in bytes of JSON; that of a write has about 120.
 const ASKED: usize = 500;
 
-/// Where the things stand in the file: the step and the two lengths as four bytes each, whether the page behind
-/// the bytes of a write was touched as one, the action, what was asked.
+/// The layout of the file: the step and the two lengths as four bytes each, whether the page after
+/// the bytes of a write was touched as one, the action, and what was asked.
 mod at {
     pub(super) const STEP: usize = 0;
     pub(super) const ACTION_LENGTH: usize = 4;
@@ -39,37 +39,37 @@ mod at {
 /// The size of the file.
 const SIZE: usize = at::ASKED + ASKED;
 
-/// The file, as the program sees it that started the worker.
+/// The file in the parent.
 pub(super) struct CrashContext(File);
 
-/// The file, as the worker sees it: `SIZE` bytes of memory, for the rest of its life.
+/// The file in the worker: `SIZE` bytes of memory, mapped for the rest of its life.
 pub(super) struct Shared(NonNull<u8>);
 
-/// What the library was called for.
+/// The last call of the library.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct LastCall {
     pub(super) step: usize,
     pub(super) action: String,
-    /// The same as a judge knows it; nothing if it is too long.
+    /// The same in the form that a judge needs; [`Asked::Nothing`] if it is too long.
     pub(super) asked: Asked,
-    /// It touched the inaccessible page behind the bytes of a write, and a signal came of it.
+    /// It touched the inaccessible page after the bytes of a write, which raised a signal.
     pub(super) touched_guard: bool,
 }
 
 impl CrashContext {
-    /// A new file, which says nothing yet.
+    /// A new, empty file.
     pub(super) fn new() -> io::Result<Self> {
         let file = File::from(memfd_create("whereabouts", MemfdFlags::CLOEXEC)?);
         file.set_len(SIZE as u64)?;
         Ok(Self(file))
     }
 
-    /// The descriptor to hand over.
+    /// The descriptor for the worker.
     pub(super) fn file(&self) -> &File {
         &self.0
     }
 
-    /// What was written last.
+    /// The last recorded call.
     pub(super) fn read(&self) -> io::Result<LastCall> {
         let mut bytes = [0; SIZE];
         self.0.read_exact_at(&mut bytes, 0)?;
@@ -88,12 +88,13 @@ impl CrashContext {
 }
 
 impl Shared {
-    /// Takes the file that was handed over as memory, and closes it.
+    /// Maps the inherited file and closes its descriptor.
     pub(super) fn new(file: File) -> io::Result<Self> {
         if file.metadata()?.len() < SIZE as u64 {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        // SAFETY: a new mapping somewhere, of a file that is long enough and never gets shorter.
+        // SAFETY: a new mapping at an address that the system chooses, of a file that is long
+        // enough and never shrinks.
         let address = unsafe {
             libc::mmap(
                 ptr::null_mut(),
@@ -110,7 +111,7 @@ impl Shared {
         }
     }
 
-    /// The library is now called, in this step, to do this.
+    /// Records a call of the library under test, before it is made.
     pub(super) fn write(&self, step: usize, action: &str, asked: &Asked) {
         let mut bytes = [0; SIZE];
         let mut number = |at: usize, number: usize| {
@@ -125,22 +126,24 @@ impl Shared {
         number(at::ASKED_LENGTH, asked.len());
         bytes[at::ACTION..][..action.len()].copy_from_slice(action);
         bytes[at::ASKED..][..asked.len()].copy_from_slice(asked);
-        // SAFETY: the mapping has as many bytes and is never undone; nobody in this process reads it.
+        // SAFETY: the mapping has as many bytes and is never removed; no code in this process reads
+        // it.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.0.as_ptr(), SIZE) };
     }
 
-    /// From now on a signal for foreign memory that was touched is looked at before it goes its way: whether that
-    /// was the page behind the bytes of a write is written down. A library that puts a handler of its own in the
-    /// place of this one is not told of.
+    /// From now on, a handler for memory faults records whether the fault was in the page after the
+    /// bytes of a write, and then passes the signal on. If a library installs a handler of its own
+    /// in its place, this is not recorded.
     pub(super) fn note_touched_guards(&self) -> io::Result<()> {
         // SAFETY: the mapping is longer.
         let note = unsafe { self.0.as_ptr().add(at::TOUCHED) };
         NOTE.store(note, Ordering::Release);
         for (signal, before) in &TOUCHES {
             let handler = SigHandler::SigAction(touched);
-            // On the stack that is kept for it: what came may be that the other one is used up.
+            // On the alternative stack, because a fault may mean that the normal one has
+            // overflowed.
             let action = SigAction::new(handler, SaFlags::SA_ONSTACK, SigSet::empty());
-            // SAFETY: `touched` does nothing that a signal handler must not do.
+            // SAFETY: `touched` is async-signal-safe.
             let old = unsafe { sigaction(*signal, &action)? };
             before.get_or_init(|| old);
         }
@@ -148,10 +151,10 @@ impl Shared {
     }
 }
 
-/// Where the handler notes that a guard was touched; null before there is such a place.
+/// The byte in which the handler records a touched guard page; null while there is none.
 static NOTE: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 
-/// The signals of one who touches memory that it must not, each with what was done on it before.
+/// The signals for invalid memory access, each with its earlier action.
 static TOUCHES: [(Signal, OnceLock<SigAction>); 2] = [
     (Signal::SIGSEGV, OnceLock::new()),
     (Signal::SIGBUS, OnceLock::new()),
@@ -159,16 +162,17 @@ static TOUCHES: [(Signal, OnceLock<SigAction>); 2] = [
 
 extern "C" fn touched(number: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     let note = NOTE.load(Ordering::Acquire);
-    // SAFETY: the system hands over what happened. Codes above 0 are its own, and come with an address (sigaction(2)).
+    // SAFETY: the system passes valid information. Codes above 0 are the kernel's, and come with an
+    // address (sigaction(2)).
     let address = unsafe { ((*info).si_code > 0).then(|| (*info).si_addr().addr()) };
     if !note.is_null() && address.is_some_and(Memory::is_guarded) {
-        // SAFETY: a byte of the mapping, which is never undone.
+        // SAFETY: a byte of the mapping, which is never removed.
         unsafe { note.write_volatile(1) };
     }
     pass_on(number, info, context);
 }
 
-/// Does what would have been done without us: Rust's runtime tells a stack that is used up from other memory.
+/// Performs the earlier action: Rust's runtime distinguishes a stack overflow from other faults.
 fn pass_on(number: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     let is_this = |touch: &&(Signal, _)| touch.0 as c_int == number;
     let Some((this, before)) = TOUCHES.iter().find(is_this) else {
@@ -178,7 +182,8 @@ fn pass_on(number: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
         Some(SigHandler::SigAction(handler)) => handler(number, info, context),
         Some(SigHandler::Handler(handler)) => handler(number),
         Some(SigHandler::SigIgn | SigHandler::SigDfl) | None => {
-            // SAFETY: no handler is run any more. What is raised comes when this one has returned.
+            // SAFETY: restores the default action, without a handler. The raised signal is
+            // delivered when this handler has returned.
             let _ = unsafe { signal(*this, SigHandler::SigDfl) };
             let _ = raise(*this);
         }

@@ -1,10 +1,11 @@
-//! Processes of their own for foreign libraries: this program, started again, loads the library (or takes a
-//! backend that is a part of it) and runs cases on it, so that a crash, an exit or a hang is the result of one case and nothing more.
+//! Worker processes for foreign libraries: another process of this program loads the library (or
+//! uses a backend that is part of the program) and runs cases on it, so that a crash, an exit or a
+//! hang affects only one case.
 //!
-//! In flow the file of a library and cases; out flow traces. Over a socket go requests and replies
-//! (`protocol`); beside it stands a small file in memory that says what the library was last called
-//! for (`crash_context`), and two that take what it prints. A worker gives up what it does not need
-//! before it loads the library ([`confine`]).
+//! The pool takes the file of a library and cases, and yields traces. Requests and replies go over
+//! a socket (`protocol`); a small file in memory holds the last call of the library
+//! (`crash_context`), and two more collect its output. A worker drops its privileges before it
+//! loads the library ([`confine`]).
 
 pub mod confine;
 
@@ -24,30 +25,32 @@ pub use pool::{StartError, Workers};
 pub use process::kill_all;
 pub use protocol::LoadReport;
 
-/// What a worker may use.
+/// The resources that a worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerLimits {
-    /// The most time for loading the library and for each case; a library that has finished cases gets less for the next
-    /// one, as they show how long a case takes. A worker that sleeps has so much of wall time; one that is busy so much of
-    /// processor time, so that a loaded machine makes no case hang.
+    /// The time limit for loading the library and for each case; once a library has finished cases,
+    /// their duration lowers the limit for the next one. The limit is wall time for a worker that
+    /// sleeps, and processor time for one that is busy, so that a loaded machine does not turn a
+    /// case into a hang.
     pub time: Duration,
-    /// Memory in bytes; no limit if not named.
+    /// Memory in bytes; unlimited if `None`.
     pub memory: Option<u64>,
 }
 
 impl WorkerLimits {
-    /// Far more than any case needs: a case takes a few milliseconds, and a worker some 50 MiB.
+    /// Far more than any case needs: a case takes a few milliseconds, and a worker about 50 MiB.
     pub const DEFAULT: Self = Self {
         time: Duration::from_secs(5),
         memory: Some(2 << 30),
     };
 
-    /// How long a worker is waited for in any case, whatever the machine has given it: ten times as long.
+    /// The limit of wall time for any worker, regardless of the processor time that it got: ten
+    /// times the time limit.
     pub(crate) fn deadline(&self) -> Duration {
         self.time.saturating_mul(10)
     }
 
-    /// How much a library may print in one case, in bytes; further output is refused with `EFBIG`.
+    /// How much a library may print in one case, in bytes; further output fails with `EFBIG`.
     pub const PRINTED: u64 = 1 << 20;
 }
 

@@ -1,28 +1,29 @@
-//! How long a case may take: a library that has finished cases already has shown how long they take, and one that takes
-//! very much longer hangs.
+//! The time limit for a case, from the durations of earlier cases: a library's finished cases show
+//! how long they take, and one that takes very much longer hangs.
 //!
-//! In flows the processor time of each case that came to its end, in any worker of the library; out flows the time that the
-//! next one gets. Only how soon a hang is noticed depends on it.
+//! Takes the processor time of each finished case, in any worker of the library, and yields the
+//! limit for the next one. The limit only affects how soon a hang is detected.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::WorkerLimits;
 
-/// A case gets so many times what the library's cases take on average,
+/// The limit is this many times the average of the library's cases,
 const TIMES_AVERAGE: u32 = 100;
 
-/// or so many times what the longest of them took, whichever is more,
+/// or this many times the longest of them, if that is more,
 const TIMES_LONGEST: u32 = 5;
 
-/// but no less than this, a hundred times what a case takes: the system counts processor time in hundredths of a second, and a
-/// page may have to come from a disk.
+/// but at least this, a hundred times the duration of a case: the system counts processor time in
+/// hundredths of a second, and a page may have to be read from disk.
 const LEAST: Duration = Duration::from_millis(500);
 
-/// A library that has hung so often gets the least for each case from then on: two thousand of them are an end all the same.
+/// After this many hangs, every later case gets the least limit, so that even two thousand hangs
+/// come to an end.
 const OFTEN: u32 = 8;
 
-/// How long the cases of one library took.
+/// The durations of one library's cases.
 #[derive(Debug)]
 pub(super) struct Pace {
     limits: WorkerLimits,
@@ -38,7 +39,7 @@ struct Cases {
 }
 
 impl Pace {
-    /// No case was run yet.
+    /// No finished cases yet.
     pub(super) fn new(limits: WorkerLimits) -> Self {
         Self {
             limits,
@@ -46,7 +47,7 @@ impl Pace {
         }
     }
 
-    /// A case came to its end, after so much processor time.
+    /// Records a finished case, with its processor time.
     pub(super) fn finished(&self, took: Duration) {
         let mut cases = self.cases.lock().unwrap_or_else(PoisonError::into_inner);
         cases.finished = cases.finished.saturating_add(1);
@@ -54,13 +55,13 @@ impl Pace {
         cases.longest = cases.longest.max(took);
     }
 
-    /// A case did not come to its end.
+    /// Records a case that hung.
     pub(super) fn hung(&self) {
         let mut cases = self.cases.lock().unwrap_or_else(PoisonError::into_inner);
         cases.hung = cases.hung.saturating_add(1);
     }
 
-    /// What the next case may use.
+    /// The limits for the next case.
     pub(super) fn limits(&self) -> WorkerLimits {
         let cases = *self.cases.lock().unwrap_or_else(PoisonError::into_inner);
         WorkerLimits {
@@ -73,7 +74,7 @@ impl Pace {
 }
 
 impl Cases {
-    /// The time for the next one; nothing as long as there is no saying what it needs.
+    /// The time limit for the next case; `None` while no case has finished.
     fn time(&self) -> Option<Duration> {
         if self.hung >= OFTEN {
             return Some(LEAST);
@@ -110,7 +111,7 @@ mod tests {
     fn a_case_gets_many_times_what_others_take() {
         assert_eq!(time_after(&[3, 3, 6]), LEAST);
         assert_eq!(time_after(&[20]), Duration::from_secs(2));
-        // A long one among many is no reason for all to be awaited so long, but for another like it.
+        // A long case among many allows more time for another like it, but not for all.
         let mut many = vec![2; 99];
         many.push(302);
         assert_eq!(time_after(&many), Duration::from_millis(1510));

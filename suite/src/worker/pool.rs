@@ -1,4 +1,4 @@
-//! All workers of one library: as many as there are threads that run cases on it.
+//! The workers of one library: as many as there are threads that run cases on it.
 
 use std::borrow::Cow;
 use std::io;
@@ -19,39 +19,39 @@ use crate::scenario::{Scenario, Variant};
 use crate::target::{Printed, RunOutcome, Target};
 use crate::trace::{Entry, Interface, Outcome, Setting, Trace};
 
-/// A library in worker processes: a foreign one, or one that is a part of this program.
+/// A library in worker processes: a foreign one, or a backend that is part of this program.
 pub struct Workers {
     program: PathBuf,
     wanted: Wanted,
-    /// The file that it is in, as it was when the first worker began.
+    /// Its file, as it was when the first worker started.
     version: Option<FileVersion>,
     limits: WorkerLimits,
-    /// How long its cases took.
+    /// The durations of its cases.
     pace: Pace,
     about: About,
     interface: Interface,
-    /// What was loaded; nothing of a part of this program.
+    /// The result of loading it; `None` for a part of this program.
     load_report: Option<LoadReport>,
-    /// Workers that nobody uses at the moment.
+    /// Workers that are not in use.
     idle: Mutex<Vec<Process>>,
 }
 
-/// Why a library does not stand ready in a worker.
+/// Why a library could not be made ready in a worker.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The system started no process.
+    /// The system could not start the process.
     #[error("no worker could be started ({}): {source}", program.display())]
     Start {
-        /// What was to be started.
+        /// The program to be started.
         program: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A worker is told of a file in JSON.
+    /// The path cannot be passed to a worker, as its messages are JSON.
     #[error("{} is no path in UTF-8: name a symbolic link that is", .0.display())]
     Path(PathBuf),
-    /// The library was not loaded, and why.
+    /// The worker could not load the library, for this reason.
     #[error("{0}")]
     Refused(String),
     /// The library crashed or hung while it was loaded.
@@ -59,7 +59,7 @@ pub enum StartError {
     Died {
         /// The file.
         path: PathBuf,
-        /// How, as in `crashed (SIGSEGV)`.
+        /// The way in which it ended, as in `crashed (SIGSEGV)`.
         how: String,
         /// The last line that it printed, if any.
         said: String,
@@ -83,7 +83,7 @@ impl Workers {
         source: &LibrarySource,
         limits: &WorkerLimits,
     ) -> Result<Self, StartError> {
-        // A worker stands in another folder.
+        // A worker has another working directory.
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let source = LibrarySource {
             path: absolute(&source.path),
@@ -97,10 +97,11 @@ impl Workers {
         Self::begin(program, Wanted::File(source), limits)
     }
 
-    /// Gets the backend of this name, which is a part of this program, ready in a first worker: what it does to a
-    /// process of its own ends no run.
+    /// Starts a first worker with a backend that is part of this program, whose crash in a process
+    /// of its own does not end a run.
     ///
     /// # Errors
+    ///
     /// [`StartError`], if it cannot be used.
     pub fn of_own_part(
         program: &Path,
@@ -138,7 +139,8 @@ impl Workers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs cases in a worker; answers as many results as there are before it dies or must not go on.
+    /// Runs cases in a worker; returns the results up to the point where the worker dies or must
+    /// not continue.
     fn attempt(&self, cases: Cases<'_>, worker: Worker) -> Result<WorkerAttempt, RunnerError> {
         let idle = match worker {
             Worker::Any => self.idle().pop(),
@@ -176,7 +178,7 @@ impl Workers {
         let mut stays = exit.is_none() && worker == Worker::Any;
         let mut ran = Vec::with_capacity(answers.len());
         for answer in answers {
-            // What others have left behind, or used up, is not for this case to answer for.
+            // A case is not responsible for state or resources that earlier cases left or used up.
             if (used || !ran.is_empty())
                 && let Some(why) = useless(&answer.reply)
             {
@@ -187,7 +189,7 @@ impl Workers {
             stays &= !retire;
             ran.push(one);
         }
-        // One that was started for this alone stays alone.
+        // A worker that was started for a single case is not reused.
         if stays {
             self.idle().push(process);
         }
@@ -197,15 +199,16 @@ impl Workers {
         })
     }
 
-    /// What a case comes to in a worker that has run others, and died of it.
+    /// Runs a case alone after a worker that had run others died in it.
     fn alone(
         &self,
         scenario: &Scenario,
         variant: Variant,
         among_others: &WorkerExit,
     ) -> Result<RunOutcome, RunnerError> {
-        // What an earlier case left behind is not this one's: what it does alone counts. That it died is
-        // told all the same; in which case that happens may differ with how cases meet in workers.
+        // A case is judged by what it does alone, because an earlier case may have caused the death
+        // of the worker. The death is reported anyway; the case in which it happens may depend on
+        // the distribution of cases over workers.
         let attempt = self.attempt(cases(scenario, &[variant]), Worker::New)?;
         match (attempt.exit, attempt.ran.into_iter().next()) {
             (Some((exit, _)), _) => self.obituary(scenario, variant, exit),
@@ -219,8 +222,8 @@ impl Workers {
         }
     }
 
-    /// The trace of a case that a worker died of: what came before, as far as it happens again without
-    /// the deadly step, and how it ended.
+    /// The trace of a case in which a worker died: the entries before that, as far as they are
+    /// reproduced without the step that killed it, and how it ended.
     fn obituary(
         &self,
         scenario: &Scenario,
@@ -253,7 +256,7 @@ impl Workers {
                 free: false,
                 ..cases(&shortened, &only)
             };
-            // If it dies of less the next time, the end is all that can be told.
+            // If the worker dies earlier the second time, the trace consists only of the end.
             let again = self.attempt(cases, Worker::New)?;
             if let Some(ran) = again.ran.into_iter().next() {
                 trace.entries = ran.trace.entries;
@@ -294,7 +297,7 @@ impl Target for Workers {
         variants: &[Variant],
     ) -> Result<Vec<RunOutcome>, RunnerError> {
         let mut done: Vec<RunOutcome> = Vec::with_capacity(variants.len());
-        // Each round does one case at least.
+        // Each round finishes at least one case.
         while let left @ [_, ..] = &variants[done.len()..] {
             let attempt = self.attempt(cases(scenario, left), Worker::Any)?;
             let died_of = left.get(attempt.ran.len());
@@ -311,7 +314,7 @@ impl Target for Workers {
 }
 
 impl Wanted {
-    /// The file that the library is in.
+    /// The file of the library.
     fn file<'w>(&'w self, program: &'w Path) -> &'w Path {
         match self {
             Self::File(source) => &source.path,
@@ -320,13 +323,13 @@ impl Wanted {
     }
 }
 
-/// What a worker says of a library that stands ready.
+/// A worker's reply for a library that is ready.
 enum Ready {
     Loaded(Box<LoadReport>),
     OwnPart(Box<About>, Interface),
 }
 
-/// Tells whether a file is still what it was: device, number, size, and when it was changed.
+/// Identifies a version of a file: device, number, size and modification time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FileVersion(u64, u64, u64, Option<SystemTime>);
 
@@ -341,20 +344,21 @@ impl FileVersion {
 /// Which worker runs a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Worker {
-    /// One that is idle, else a new one.
+    /// An idle one, or a new one if there is none.
     Any,
-    /// A new one, which runs no other.
+    /// A new one, which runs no other case.
     New,
 }
 
-/// What came of running cases in a worker.
+/// The results of running cases in a worker.
 struct WorkerAttempt {
     ran: Vec<RunOutcome>,
-    /// How the worker died of the next case, if it did, and whether others may have to do with it.
+    /// How the worker died in the next case, if it did, and whether earlier cases may have
+    /// contributed.
     exit: Option<(WorkerExit, Company)>,
 }
 
-/// What a worker had run before the case that it died of.
+/// What a worker had run before the case in which it died.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Company {
     /// Nothing.
@@ -371,7 +375,7 @@ fn cases<'a>(scenario: &'a Scenario, variants: &'a [Variant]) -> Cases<'a> {
     }
 }
 
-/// Why a worker could not run a case, if the case may be able to do without what it lacks.
+/// Why a worker could not run a case, if the case may still be able to run in another one.
 fn useless(reply: &Reply) -> Option<String> {
     match reply {
         Reply::Failed(reason) => Some(reason.clone()),
@@ -383,7 +387,7 @@ fn useless(reply: &Reply) -> Option<String> {
     }
 }
 
-/// The result in a reply, and whether the worker must not be asked again.
+/// The result in a reply, and whether the worker must be retired.
 fn told(answer: Answer) -> Result<(RunOutcome, bool), RunnerError> {
     let Answer {
         reply,
@@ -408,7 +412,7 @@ fn told(answer: Answer) -> Result<(RunOutcome, bool), RunnerError> {
     }
 }
 
-/// Starts a worker and has it get the library ready.
+/// Starts a worker and makes it load the library.
 fn load(
     program: &Path,
     wanted: &Wanted,

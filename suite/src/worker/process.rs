@@ -1,4 +1,4 @@
-//! One worker as the program that started it sees it.
+//! One worker, from the side of its parent.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,10 +27,10 @@ use super::protocol::{Cases, Received, Reply, Request, Wanted, receive, send};
 use crate::target::Printed;
 use crate::trace::TOUCHED_GUARD;
 
-/// How much of what a library printed is kept, in bytes.
+/// How much of a library's output is kept, in bytes.
 const KEPT: u64 = 4 << 10;
 
-/// A running worker. It is killed when it is dropped: there is nothing in it to lose.
+/// A running worker. Dropping it kills the process, whose state is not needed.
 pub(super) struct Process {
     child: Child,
     socket: BufReader<UnixStream>,
@@ -42,29 +42,29 @@ pub(super) struct Process {
     used: bool,
 }
 
-/// A reply, and what else came of asking.
+/// A reply, with observations about the worker.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) reply: Reply,
-    /// What the library printed since the last reply.
+    /// The output of the library since the last reply.
     pub(super) printed: Printed,
-    /// Whether it wrote into the socket, which is none of its business.
+    /// Whether it wrote into the socket, which belongs to the suite.
     pub(super) stray: bool,
 }
 
-/// How a worker came to its end instead of replying.
+/// How a worker ended instead of replying.
 #[derive(Debug)]
 pub(super) struct WorkerExit {
-    /// What the library was last called for.
+    /// The last call of the library.
     pub(super) place: Box<LastCall>,
     /// What happened.
     pub(super) end: End,
-    /// What it printed since the last reply.
+    /// Its output since the last reply.
     pub(super) printed: Printed,
 }
 
 impl WorkerExit {
-    /// The library could be loaded once, but not again.
+    /// The library was loaded before, but could not be loaded again.
     pub(super) fn at_loading(again: &super::StartError) -> Self {
         Self {
             place: Box::new(LastCall {
@@ -82,7 +82,7 @@ impl WorkerExit {
         matches!(self.end, End::Hung(_))
     }
 
-    /// It is alive, and of no more use.
+    /// A worker that is alive but can no longer be used.
     pub(super) fn useless(why: String) -> Self {
         Self {
             place: Box::default(),
@@ -103,30 +103,31 @@ impl fmt::Display for WorkerExit {
     }
 }
 
-/// What happened to a worker, in words.
+/// What happened to a worker, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum End {
-    /// It ended.
+    /// The process ended.
     Crashed(String),
     /// It had to be stopped.
     Hung(String),
-    /// It could not go on with a case, and why: it has no memory left, for one.
+    /// It could not continue with a case for this reason, for instance because it had no memory
+    /// left.
     Failed(String),
 }
 
-/// A descriptor can only be handed over by letting every process inherit it that is started meanwhile.
+/// Serialises starts: a descriptor can only be passed by making it inheritable for every process
+/// that is started meanwhile.
 static STARTING: Mutex<()> = Mutex::new(());
 
-/// The workers that there are, by their numbers: a descriptor that stands for each, whatever its number
-/// is given to later.
+/// The running workers by process id, each with a pidfd, which stays valid when the id is reused.
 static ALIVE: Mutex<BTreeMap<u32, OwnedFd>> = Mutex::new(BTreeMap::new());
 
-/// Ends all workers, and lets no more be started: for a program that ends at once, since a library that
-/// has gone astray may not notice. Every later start waits for ever.
+/// Kills all workers and prevents further ones, for a program that exits at once: a library in a
+/// loop would not notice. Every later start blocks for ever.
 pub fn kill_all() {
     let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     for process in alive().values() {
-        // One that has ended already is what is wanted.
+        // An error means that it has already ended.
         let _ = rustix::process::pidfd_send_signal(process, rustix::process::Signal::KILL);
     }
     std::mem::forget(starting);
@@ -152,9 +153,9 @@ impl Process {
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::from(stdout.try_clone()?))
             .stderr(Stdio::from(stderr.try_clone()?))
-            // What is typed on the terminal is for us.
+            // Keyboard signals of the terminal are for the parent only.
             .process_group(0)
-            // Libraries may write keys there.
+            // A library may write keys to the file that it names.
             .env_remove("SSLKEYLOGFILE")
             .current_dir("/");
         let child = {
@@ -168,7 +169,7 @@ impl Process {
             }
             child
         };
-        // The command holds our copies of what the worker was given.
+        // The command owns our copies of the worker's descriptors.
         drop(command);
         Ok(Self {
             child,
@@ -186,7 +187,7 @@ impl Process {
         self.used
     }
 
-    /// Asks for the library to be loaded, and waits for the reply.
+    /// Requests that the library be loaded, and waits for the reply.
     pub(super) fn load(&mut self, wanted: &Wanted) -> Result<Answer, WorkerExit> {
         let deadline = &mut Deadline::new(&self.child, self.limits);
         self.send(&Request::Load(wanted.clone(), self.limits), deadline)
@@ -195,8 +196,8 @@ impl Process {
             .map_err(|error| self.exit(&error, deadline))
     }
 
-    /// Asks for cases to be run, and waits for the replies: for as many as come before the worker dies or
-    /// must not go on.
+    /// Requests that cases be run, and waits for the replies, until the worker dies or must not
+    /// continue.
     pub(super) fn run(
         &mut self,
         cases: Cases<'_>,
@@ -232,7 +233,8 @@ impl Process {
         (answers, None)
     }
 
-    /// A request may be more than the socket holds, and a library may have stopped its process.
+    /// Sends with a deadline: a request may exceed the socket's buffer, and a library may have
+    /// stopped its process.
     fn send(&mut self, request: &Request<'_>, deadline: &mut Deadline) -> io::Result<()> {
         let socket = &mut self.socket;
         send(&mut Until { socket, deadline }, request)
@@ -246,7 +248,7 @@ impl Process {
         })?;
         let printed = match message.is_last() {
             true => self.printed(),
-            // The worker may be at the next case already, and what is there by now be of that.
+            // The worker may already be running the next case, and its output would be mixed in.
             false => Printed::default(),
         };
         Ok(Answer {
@@ -256,7 +258,7 @@ impl Process {
         })
     }
 
-    /// What the library printed since there was room made.
+    /// The output of the library since the files were last emptied.
     fn printed(&self) -> Printed {
         Printed {
             stdout: beginning(&self.stdout),
@@ -264,14 +266,14 @@ impl Process {
         }
     }
 
-    /// Makes room for what the library prints next.
+    /// Empties the output files for the next case.
     fn empty(&self) {
         for file in [&self.stdout, &self.stderr] {
             let _ = file.set_len(0);
         }
     }
 
-    /// Finds out why no reply came.
+    /// Determines why no reply came.
     fn exit(&mut self, error: &io::Error, deadline: &Deadline) -> WorkerExit {
         let mut end = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.stop(),
@@ -285,7 +287,7 @@ impl Process {
                 },
             },
         };
-        // Not before its end: until then it may go on.
+        // Read only after its end, because until then it may continue.
         let place = Box::new(self.crash_context.read().unwrap_or_default());
         let mut printed = self.printed();
         if let End::Crashed(how) = &mut end
@@ -305,7 +307,7 @@ impl Process {
         }
     }
 
-    /// Waits for the end of the process; answers nothing if it does not come in time.
+    /// Waits for the end of the process; `None` if it does not end in time.
     fn ended_by(&mut self, next_check: Instant) -> Option<ExitStatus> {
         if let Some(pidfd) = alive()
             .get(&self.child.id())
@@ -319,7 +321,7 @@ impl Process {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Stops a library that does not come back, and says what it was doing.
+    /// Stops a library that does not return, and describes what it was doing.
     fn stop(&mut self) -> End {
         let doing = match Doing::of(&self.child).map(|doing| doing.state) {
             Some('R') => ", busy",
@@ -332,7 +334,7 @@ impl Process {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        // How long that took differs from run to run.
+        // The time that this took is omitted, because it differs from run to run.
         End::Hung(format!("does not come back{doing}"))
     }
 }
@@ -345,9 +347,8 @@ impl Drop for Process {
     }
 }
 
-/// How long a worker is waited for. The clock on the wall counts, unless the machine has other things to
-/// do: a worker that could run gets its time of a processor, and one that sleeps is looked at again, as
-/// far as there is patience at all.
+/// The deadline of a worker. It is wall time, unless the machine is busy: a worker that is runnable
+/// gets its time of a processor, and one that sleeps is checked again, up to a limit of wall time.
 struct Deadline {
     pid: u32,
     limits: WorkerLimits,
@@ -355,12 +356,12 @@ struct Deadline {
     /// Processor time that it had used before.
     used: Duration,
     next_check: Instant,
-    /// What it was doing when the deadline last came.
+    /// Its activity when the deadline last expired.
     before: Option<Doing>,
 }
 
-/// A worker that sleeps and wakes again and again is waited for so many times the limit: it may wait for a
-/// disk of a machine that has much to do, or play for time.
+/// A worker that sleeps and wakes repeatedly gets this many times the limit: it may wait for the
+/// disk of a busy machine, or be prolonging its time.
 const NAPS: u32 = 4;
 
 impl Deadline {
@@ -376,7 +377,7 @@ impl Deadline {
         }
     }
 
-    /// Another case begins; what earlier ones used of a processor is not taken from it.
+    /// Begins another case; the processor time of earlier ones does not count for it.
     fn begin_anew(&mut self, used: Duration, limits: WorkerLimits) {
         self.used = used;
         self.limits = limits;
@@ -385,7 +386,7 @@ impl Deadline {
         self.before = None;
     }
 
-    /// How long to wait from now on; nothing if that is over.
+    /// The remaining time to wait; `None` if it is over.
     fn left(&mut self) -> Option<Duration> {
         let now = Instant::now();
         if now >= self.next_check
@@ -398,7 +399,7 @@ impl Deadline {
         (!left.is_zero()).then_some(left)
     }
 
-    /// How much longer to wait after so long a time.
+    /// The additional time to wait after `waited`.
     fn more(&self, doing: &Doing, waited: Duration) -> Duration {
         let limit = self.limits.time;
         if doing.wants_to_run {
@@ -413,7 +414,7 @@ impl Deadline {
     }
 }
 
-/// Reads from a socket, and writes to it, as long as there is patience.
+/// Reads from a socket, and writes to it, until a deadline.
 struct Until<'s> {
     socket: &'s mut BufReader<UnixStream>,
     deadline: &'s mut Deadline,
@@ -457,7 +458,7 @@ impl Write for Until<'_> {
     }
 }
 
-/// What the end of a worker means.
+/// Describes the exit status of a worker.
 fn told(status: ExitStatus, limits: WorkerLimits) -> End {
     match (status.signal(), status.code()) {
         (Some(libc::SIGXCPU), _) => End::Hung(format!(
@@ -489,26 +490,26 @@ fn seconds(time: Duration) -> String {
     format!("{} s", time.as_secs_f64())
 }
 
-/// What a process is doing, as the system tells it (proc_pid_stat(5), proc_pid_status(5)).
+/// The activity of a process, as the system reports it (proc_pid_stat(5), proc_pid_status(5)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Doing {
-    /// The letter for it.
+    /// The letter of its state.
     state: char,
-    /// Whether any of its threads runs, or would if the machine let it.
+    /// Whether any of its threads is running or runnable.
     wants_to_run: bool,
     /// Processor time that it has used, in whole ticks.
     used: Duration,
-    /// How often its first thread went to sleep; 0 where the system does not tell.
+    /// How often its first thread went to sleep; 0 if the system does not report it.
     sleeps: u64,
 }
 
 impl Doing {
-    /// Nothing where the system does not tell.
+    /// `None` if the system does not report it.
     fn of(child: &Child) -> Option<Self> {
         Self::of_process(child.id())
     }
 
-    /// Processor time that it has used; none where the system does not tell.
+    /// Processor time that it has used; zero if the system does not report it.
     fn time_of(pid: u32) -> Duration {
         Self::of_process(pid).map_or(Duration::ZERO, |doing| doing.used)
     }
@@ -517,7 +518,7 @@ impl Doing {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let state = state(&stat)?;
         let fields = stat.rsplit_once(") ")?.1.split(' ').skip(1);
-        // After the state, the third field, come ten others, then utime and stime.
+        // utime and stime are ten fields after the state, the third field.
         let mut ticks = fields.skip(10).map_while(|field| field.parse::<u64>().ok());
         let used = ticks.next()? + ticks.next()?;
         let a_second = rustix::param::clock_ticks_per_second();
@@ -535,12 +536,13 @@ impl Doing {
     }
 }
 
-/// The letter for what a process or a thread is doing. Its name, which can hold anything, stands in parentheses before.
+/// The letter of the state of a process or thread. It follows the name in parentheses, which can
+/// contain any characters.
 fn state(stat: &str) -> Option<char> {
     stat.rsplit_once(") ")?.1.chars().next()
 }
 
-/// Whether it runs, or would if the machine let it: `D` waits for a disk.
+/// Whether it is running or runnable; `D` is waiting for a disk.
 fn is_running(state: char) -> bool {
     matches!(state, 'R' | 'D')
 }
@@ -555,8 +557,8 @@ fn any_thread_runs(pid: u32) -> bool {
     states.any(is_running)
 }
 
-/// Takes away what Rust's runtime said before it ended the process, which the library did not print, and
-/// tells what the library did.
+/// Removes the message of Rust's runtime before it ended the process, which the library did not
+/// print, and returns the cause that it names.
 fn last_words_of_rust(stderr: &mut String) -> Option<&'static str> {
     const SAYS: [(&str, &str); 2] = [
         ("stack overflow", "overflowed its stack"),
@@ -582,11 +584,11 @@ fn memory_file(name: &str) -> io::Result<File> {
     Ok(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?.into())
 }
 
-/// The beginning of what a file holds, and how much that is if it is more.
+/// The beginning of a file, and how much that is if the file has more.
 fn beginning(file: &File) -> String {
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     let mut bytes = vec![0; usize::try_from(length.min(KEPT)).unwrap_or(0)];
-    // A file in memory gives what it has.
+    // A file in memory can always be read.
     let read = file.read_at(&mut bytes, 0).unwrap_or(0);
     bytes.truncate(read);
     let mut text = String::from_utf8_lossy(&bytes).into_owned();

@@ -1,6 +1,6 @@
-//! What a worker and the program that started it say to each other: messages in JSON, each behind a
-//! mark and its length as four bytes, little-endian. What stands before a mark is none of ours: a library
-//! wrote it into a descriptor that it has no business with.
+//! The protocol between a worker and its parent: JSON messages, each after a mark and its length as
+//! four bytes, little-endian. Bytes before a mark are not part of the protocol: the library wrote
+//! them into a descriptor that is not its own.
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
@@ -16,19 +16,20 @@ use crate::scenario::{Scenario, Variant};
 use crate::target::Printed;
 use crate::trace::{Interface, Trace};
 
-/// Begins every message; nothing that a library writes looks like it by chance.
+/// Begins every message; unlikely to occur in a library's output.
 const MARK: [u8; 16] = *b"\0\xff\0writeproof\0\xff\0";
 
-/// More than a library writes into the socket by mistake, in bytes.
+/// The limit of bytes outside of messages: more than a library writes into the socket by mistake.
 const MAX_STRAY: usize = 1 << 20;
 
-/// More than any message has; a longer one comes from a worker that no longer makes sense.
+/// The limit of a message in bytes, more than any message has; a longer one comes from a corrupted
+/// worker.
 const MAX_MESSAGE: usize = 256 << 20;
 
-/// To the worker.
+/// A message to the worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request<'a> {
-    /// Get this library ready; the first message, and only that.
+    /// Load this library; the first message, sent once.
     Load(Wanted, WorkerLimits),
     /// Run these cases, and reply to each.
     Run(Cases<'a>),
@@ -39,32 +40,32 @@ pub(super) enum Request<'a> {
 pub(super) enum Wanted {
     /// A shared object, which it loads.
     File(LibrarySource),
-    /// A backend that is a part of this program, by its name.
+    /// A backend that is part of this program, by its name.
     OwnPart(String),
 }
 
-/// A scenario for a worker, to be run in several variants: what is asked for at once costs less than what
-/// is asked for one by one.
+/// A scenario for a worker, to be run in several variants: one request for many cases costs less
+/// than one for each.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Cases<'a> {
     pub(super) scenario: Cow<'a, Scenario>,
     pub(super) variants: Cow<'a, [Variant]>,
-    /// Whether the connection is freed in the end.
+    /// Whether the connection is freed at the end.
     pub(super) free: bool,
 }
 
-/// From the worker.
+/// A message from the worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Reply {
-    /// The library was loaded, and stands ready.
+    /// The library was loaded and is ready.
     Loaded(Box<LoadReport>),
-    /// The part of this program stands ready.
+    /// The part of this program is ready.
     Ready(Box<About>, Interface),
-    /// It could not be loaded, and why.
+    /// It could not be loaded, for this reason.
     Refused(String),
     /// A case was run.
     RunOutcome(Done),
-    /// The suite itself could not do its part.
+    /// The suite itself failed.
     Failed(String),
 }
 
@@ -72,20 +73,21 @@ pub(super) enum Reply {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Done {
     pub(super) trace: Trace,
-    /// The library changed what cannot be put back: the worker runs no other case, also none of those that
-    /// it was asked for with this one.
+    /// The library made an irreversible change: the worker runs no other case, including the rest
+    /// of this request.
     pub(super) retire: bool,
-    /// The library printed: the worker runs none of the other cases that it was asked for with this one
-    /// before it is asked again, since how much may be printed is a matter of one case.
+    /// The library printed: the worker stops this request, because the limit of output applies to a
+    /// single case.
     pub(super) printed: bool,
-    /// Processor time that the worker has used in its life.
+    /// Processor time that the worker has used since its start.
     pub(super) used: Duration,
     /// Processor time that this case took.
     pub(super) took: Duration,
 }
 
 impl Reply {
-    /// How much processor time the worker has used so far, if another reply to the same request comes.
+    /// The processor time that the worker has used so far, if another reply to the same request
+    /// follows.
     pub(super) fn goes_on_from(&self) -> Option<Duration> {
         match self {
             Self::RunOutcome(done) => (!done.retire && !done.printed).then_some(done.used),
@@ -93,31 +95,31 @@ impl Reply {
         }
     }
 
-    /// Whether no other reply to the same request comes.
+    /// Whether this is the last reply to its request.
     pub(super) fn is_last(&self) -> bool {
         self.goes_on_from().is_none()
     }
 }
 
-/// A library that stands ready in a worker.
+/// A library that is ready in a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LoadReport {
     /// Its name and version.
     pub about: About,
-    /// What was loaded, from where, and what it has and lacks.
+    /// The files and functions that were found.
     pub loaded: Loaded,
-    /// What the worker could not give up on this system, in words.
+    /// The privileges that the worker could not drop on this system, as text.
     pub unconfined: Vec<String>,
-    /// What it printed while it was loaded.
+    /// Its output while it was loaded.
     #[serde(default)]
     pub printed: Printed,
 }
 
-/// A message that came, and what was before it.
+/// A received message, and the bytes before it.
 #[derive(Debug)]
 pub(super) struct Received<M> {
     pub(super) message: M,
-    /// How many bytes came before it that belong to no message.
+    /// How many bytes before it belong to no message.
     pub(super) stray: usize,
 }
 
@@ -148,7 +150,7 @@ pub(super) fn receive<M: DeserializeOwned>(from: &mut impl Read) -> io::Result<R
     Ok(Received { message, stray })
 }
 
-/// Reads up to the end of a mark; answers how many bytes came before it.
+/// Reads up to the end of a mark; returns how many bytes came before it.
 fn skip_to_mark(from: &mut impl Read) -> io::Result<usize> {
     let mut window = [0; MARK.len()];
     from.read_exact(&mut window)?;
@@ -186,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_a_library_wrote_before_a_message_is_counted_and_skipped() {
-        // The beginning of a mark is none.
+        // The beginning of a mark is not a mark.
         for stray in [&b"{\"steps\":[]}\n"[..], &MARK[..5]] {
             let there = received(&[stray, &sent("hello")].concat()).expect("a message");
             assert_eq!(

@@ -1,7 +1,6 @@
-//! How a connection of a libssl reaches the transport: each kind of transport is a [`TransportAdapter`] of its own.
-//!
-//! In flow the kind and a new connection; out flows the port that the connection was given, which is in
-//! step with the transport before and after each call.
+//! How a libssl connection reaches the transport: each kind of transport has its own
+//! [`TransportAdapter`], which is made for a new connection and synchronised with the transport
+//! before and after each call.
 
 use super::Way;
 use super::bio_pair::BioPair;
@@ -16,9 +15,9 @@ use crate::backend::Unsupported;
 use crate::scenario::TransportKind;
 use crate::transport::Transport;
 
-/// The transport of one connection.
+/// Connects one libssl connection to the transport.
 pub(super) trait TransportAdapter {
-    /// What is to be done before a call of the library.
+    /// Prepares for a call of the library.
     fn before(&mut self) -> Result<(), Unsupported> {
         Ok(())
     }
@@ -29,12 +28,12 @@ pub(super) trait TransportAdapter {
         Ok(())
     }
 
-    /// What is to be done after it.
+    /// Completes a call of the library.
     fn after(&mut self) -> Result<(), Unsupported> {
         self.sync_transport()
     }
 
-    /// Takes what the library has sent so far, as much as the transport takes.
+    /// Moves to the transport what the library has sent so far, as much as the transport accepts.
     fn sync_transport(&mut self) -> Result<(), Unsupported> {
         Ok(())
     }
@@ -48,11 +47,13 @@ pub(super) trait TransportAdapter {
 /// Gives the connection `ssl` a transport of this kind.
 ///
 /// # Errors
-/// [`Unsupported`], if the library has none.
+///
+/// [`Unsupported`], if the library does not support it.
 ///
 /// # Safety
-/// `ssl` is a live connection of the library of `api` and `way` without a transport, and is freed through
-/// the port, or before it is dropped.
+///
+/// `ssl` is a live connection of the library of `api` and `way` without a transport, and is freed
+/// through the adapter, or before it is dropped.
 pub(super) unsafe fn give(
     api: &Functions,
     way: &Way,
@@ -60,7 +61,7 @@ pub(super) unsafe fn give(
     transport: &Transport,
     ssl: *mut Ssl,
 ) -> Result<Box<dyn TransportAdapter>, Unsupported> {
-    // SAFETY: as the caller says.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         Ok(match (kind, way) {
             (TransportKind::Scripted | TransportKind::Blocking, Way::Bio(method)) => {
@@ -100,7 +101,7 @@ pub(super) unsafe fn give(
     }
 }
 
-/// What the system said when it was asked for sockets.
+/// The error for a system that refused to create sockets.
 pub(super) fn no_sockets(error: &std::io::Error) -> Unsupported {
     Unsupported::new(format!("a socket pair ({error})"))
 }
@@ -111,7 +112,8 @@ unsafe fn set_fd(api: &Functions, ssl: *mut Ssl, number: i32) -> Result<(), Unsu
     let set = api
         .SSL_set_fd
         .ok_or_else(|| Unsupported::new("SSL_set_fd"))?;
-    // SAFETY: the connection is live; the port keeps the socket open longer than the connection lives.
+    // SAFETY: the connection is live; the adapter keeps the socket open longer than the connection
+    // lives.
     match unsafe { set(ssl, number) } {
         1 => Ok(()),
         _ => Err(refused(api, "SSL_set_fd")),

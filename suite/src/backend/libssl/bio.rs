@@ -1,5 +1,5 @@
-//! The transport as the library sees it: a BIO of a kind of its own, made through the library's
-//! `BIO_meth_*` functions, whose callbacks hand every request to the transport.
+//! The transport as a custom BIO: a BIO type made with the library's `BIO_meth_*` functions, whose
+//! callbacks pass every request to the transport.
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_long, c_void};
@@ -15,7 +15,7 @@ mod number {
     use std::ffi::{c_int, c_long};
 
     pub(super) const TYPE_SOURCE_SINK: c_int = 0x0400;
-    /// For a library that gives out no types, or no more: the last that a byte holds.
+    /// For a library without `BIO_get_new_index`, or out of types: the last value of a byte.
     pub(super) const TYPE_OF_OURS: c_int = 0xff;
     pub(super) const FLAGS_SHOULD_RETRY: c_int = 0x08;
     pub(super) const CTRL_EOF: c_int = 2;
@@ -24,7 +24,7 @@ mod number {
     pub(super) const NOT_KNOWN: c_long = 0;
 }
 
-/// The bits by which a BIO says that it is to be called again, and for what.
+/// The flags with which a BIO asks for a retry, and for which operation.
 #[derive(Clone, Copy)]
 struct Flags {
     read: c_int,
@@ -34,8 +34,8 @@ struct Flags {
 }
 
 impl Flags {
-    /// `BIO_FLAGS_READ`, `_WRITE`, `_IO_SPECIAL` and `_SHOULD_RETRY` are four bits in this order, the last
-    /// of which is 0x08 in OpenSSL and BoringSSL, and 0x10 in wolfSSL.
+    /// `BIO_FLAGS_READ`, `_WRITE`, `_IO_SPECIAL` and `_SHOULD_RETRY` are four bits in this order,
+    /// the last of which is 0x08 in OpenSSL and BoringSSL, and 0x10 in wolfSSL.
     const fn up_to(retry: c_int) -> Self {
         let (read, write) = (retry >> 3, retry >> 2);
         Self {
@@ -47,14 +47,15 @@ impl Flags {
     }
 }
 
-/// The library's description of our kind of BIO.
+/// The library's description of our BIO type.
 pub(super) struct Method {
     api: BioInterface,
     method: *mut BioMethod,
     flags: Flags,
 }
 
-/// The transport of one connection, and the two functions that tell its library to come again.
+/// The transport of one connection, and the two functions that set and clear the library's retry
+/// flags.
 pub(super) struct BioTransport {
     transport: Transport,
     flags: Flags,
@@ -63,13 +64,13 @@ pub(super) struct BioTransport {
 }
 
 thread_local! {
-    /// The port of the connection whose library runs on this thread.
+    /// The BIO transport of the connection whose library runs on this thread.
     static CURRENT: Cell<Option<NonNull<BioTransport>>> = const { Cell::new(None) };
 }
 
 impl Method {
-    /// Makes the description; it lives as long as the library, which is never unloaded. Answers nothing
-    /// if the library refuses.
+    /// Makes the method; it lives as long as the library, which is never unloaded. `None` if the
+    /// library refuses.
     pub(super) fn new(api: BioInterface) -> Option<Self> {
         // SAFETY: the functions are those of one library, called as bio(3) says, and the callbacks
         // follow its BIO_meth_new(3).
@@ -101,8 +102,7 @@ impl Method {
         Some(made)
     }
 
-    /// The bit that the library itself takes for "to be called again", where it has a function that
-    /// tells.
+    /// The retry flag that the library itself uses, if it has a function to test it.
     fn retry_bit(&self) -> Option<c_int> {
         let should_retry = self.api.should_retry?;
         let bio = self.bio()?;
@@ -122,9 +122,10 @@ impl Method {
         }
     }
 
-    /// Gives a connection a BIO of its own for both directions; answers whether it got one.
+    /// Gives a connection a BIO of this type for both directions; returns whether it got one.
     ///
     /// # Safety
+    ///
     /// `ssl` is a live connection of the same library.
     pub(super) unsafe fn give(&self, ssl: *mut Ssl) -> bool {
         let Some(bio) = self.bio() else {
@@ -135,7 +136,7 @@ impl Method {
         true
     }
 
-    /// A BIO of our kind, which belongs to nobody yet; nothing if the library gives none.
+    /// A new BIO of our type, owned by the caller; `None` if the library makes none.
     pub(super) fn bio(&self) -> Option<*mut Bio> {
         // SAFETY: the method belongs to the same library, and the result is checked.
         unsafe {
@@ -160,9 +161,9 @@ impl Method {
 }
 
 impl adapter::TransportAdapter for BioTransport {
-    /// Runs a call of the library whose BIO callbacks use this port.
+    /// Runs a call of the library whose BIO callbacks use this transport.
     fn during(&self, call: &mut dyn FnMut()) -> Result<(), Unsupported> {
-        /// Puts back what was there, whether the call returns or panics.
+        /// Restores the previous value, whether the call returns or panics.
         struct Restore(Option<NonNull<BioTransport>>);
         impl Drop for Restore {
             fn drop(&mut self) {
@@ -175,20 +176,21 @@ impl adapter::TransportAdapter for BioTransport {
     }
 
     fn free(&self, free: &mut dyn FnMut()) {
-        // The callbacks of a BIO that is freed are called too.
+        // Freeing a BIO calls its callbacks too.
         let _ = adapter::TransportAdapter::during(self, free);
     }
 }
 
 /// # Safety
-/// Only to be used while [`BioTransport::during`] runs, which keeps the port borrowed.
+///
+/// Only to be used while [`BioTransport::during`] runs, which keeps the transport borrowed.
 unsafe fn current<'a>() -> Option<&'a BioTransport> {
-    // SAFETY: the pointer was made from a reference that outlives the call that runs.
+    // SAFETY: the pointer was made from a reference that outlives the current call.
     CURRENT.get().map(|port| unsafe { port.as_ref() })
 }
 
 unsafe extern "C" fn write(bio: *mut Bio, bytes: *const c_char, length: c_int) -> c_int {
-    // SAFETY: the library calls this for a BIO of ours, with `length` readable bytes.
+    // SAFETY: the library calls this for a BIO of our type, with `length` readable bytes.
     unsafe {
         let Some(port) = current() else { return -1 };
         let length = usize::try_from(length).unwrap_or(0);
@@ -201,7 +203,7 @@ unsafe extern "C" fn write(bio: *mut Bio, bytes: *const c_char, length: c_int) -
 }
 
 unsafe extern "C" fn read(bio: *mut Bio, space: *mut c_char, length: c_int) -> c_int {
-    // SAFETY: the library calls this for a BIO of ours, with `length` writable bytes.
+    // SAFETY: the library calls this for a BIO of our type, with `length` writable bytes.
     unsafe {
         let Some(port) = current() else { return -1 };
         let length = usize::try_from(length).unwrap_or(0);
@@ -216,7 +218,7 @@ unsafe extern "C" fn read(bio: *mut Bio, space: *mut c_char, length: c_int) -> c
 unsafe extern "C" fn ctrl(_: *mut Bio, command: c_int, _: c_long, _: *mut c_void) -> c_long {
     match command {
         number::CTRL_FLUSH => number::DONE,
-        // SAFETY: the library calls this while it runs, if for a BIO of ours.
+        // SAFETY: the library calls this during a call, if at all for a BIO of our type.
         number::CTRL_EOF => match unsafe { current() } {
             Some(port) => c_long::from(port.transport.has_ended()),
             None => number::NOT_KNOWN,
@@ -225,10 +227,11 @@ unsafe extern "C" fn ctrl(_: *mut Bio, command: c_int, _: c_long, _: *mut c_void
     }
 }
 
-/// Tells the library what a transfer came to, as bio(3) asks: a count, or -1 or 0 with or without
-/// the retry flag, and errno as a socket would leave it.
+/// Returns the result of a transfer to the library, as bio(3) requires: a count, or -1 or 0 with or
+/// without the retry flag, and errno as a socket would leave it.
 ///
 /// # Safety
+///
 /// `bio` belongs to `port`.
 unsafe fn answer(
     port: &BioTransport,

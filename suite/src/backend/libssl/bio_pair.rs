@@ -1,5 +1,6 @@
-//! The library's BIO pair as a transport: what the connection writes into its half stays in a small buffer
-//! until it is read out of the other half, before which the connection cannot go on (BIO_s_bio(3)).
+//! The library's BIO pair as a transport. Bytes that the connection writes into its half stay in a
+//! small buffer until they are read from the other half; until then the connection cannot go on
+//! (BIO_s_bio(3)).
 
 use std::ptr;
 
@@ -10,17 +11,18 @@ use super::symbols::{Bio, Functions, Ssl};
 use crate::backend::Unsupported;
 use crate::transport::{Refusal, Transport};
 
-/// How many bytes each half holds: less than a full record, more than a flight of a handshake.
+/// The buffer size of each half, in bytes: less than a full record, more than a flight of a
+/// handshake.
 const BUFFER: usize = 4096;
 
 /// The transport of one connection.
 pub(super) struct BioPair {
     transport: Transport,
     network: OwnBio,
-    /// The half that is ours, and how to free it.
+    /// Our half, and how to free it.
     half: *mut Bio,
     free: unsafe extern "C" fn(*mut Bio) -> i32,
-    /// The other half has been told that nothing more comes.
+    /// The connection's half has been told of the end of file.
     ended: bool,
 }
 
@@ -28,6 +30,7 @@ impl BioPair {
     /// Gives the connection one half of a pair.
     ///
     /// # Safety
+    ///
     /// `ssl` is a live connection of the library of `api`.
     pub(super) unsafe fn give(
         api: &Functions,
@@ -42,8 +45,9 @@ impl BioPair {
         let free = api.BIO_free.ok_or_else(lacking("BIO_free"))?;
         let set_bio = api.SSL_set_bio.ok_or_else(lacking("SSL_set_bio"))?;
         let (mut internal, mut half) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: the functions belong to one library. SSL_set_bio takes over the one reference to the
-        // internal half for both directions; the other half is freed when the port is dropped.
+        // SAFETY: the functions belong to one library. SSL_set_bio takes over the one reference to
+        // the internal half for both directions; the other half is freed when the adapter is
+        // dropped.
         unsafe {
             if new(&raw mut internal, BUFFER, &raw mut half, BUFFER) != 1 {
                 return Err(refused(api, "BIO_new_bio_pair"));
@@ -83,7 +87,8 @@ impl TransportAdapter for BioPair {
 
 impl Drop for BioPair {
     fn drop(&mut self) {
-        // SAFETY: freed once; a half outlives the other, which the connection may have freed by now.
+        // SAFETY: freed once; a half outlives the other, which the connection may have freed by
+        // now.
         unsafe { (self.free)(self.half) };
     }
 }

@@ -1,9 +1,9 @@
-//! A pair of connected sockets that wait, as a transport: the library has one end by its number, and its
-//! calls return when they are done. Each call is made by a thread of its own, which ends with it;
-//! meanwhile the thread of the case is at the other end, reads, and lets the far end answer.
+//! A pair of connected blocking sockets as a transport: the library uses one end as a file
+//! descriptor, and its calls return only when they are complete. Each call runs on a thread of its
+//! own. Meanwhile the thread of the case reads at the other end and lets the peer respond.
 //!
-//! A library that waits for what never comes is freed from that by an end of file, and the transport gives up
-//! on it: the case has hung.
+//! If the library waits for something that never comes, end of file releases it, and the transport
+//! gives up on it: the case has hung.
 
 use std::fs;
 use std::io::{self, PipeReader};
@@ -22,24 +22,23 @@ use super::socket::{Ends, Reading, collect, deliver, has_vanished, vanish, waiti
 use crate::backend::Unsupported;
 use crate::transport::Transport;
 
-/// How often a library is looked at while nothing goes to and fro, in nanoseconds, and how often it must
-/// have been asleep all the time before it counts as one that waits for ever. What comes to an end is
-/// never judged by a clock.
+/// The interval, in nanoseconds, between looks at a library while no bytes move, and how many
+/// consecutive looks must find it asleep before it counts as blocked for ever. A call that returns
+/// is never judged by a clock.
 const LOOK: i64 = 20_000_000;
 const LOOKS: u32 = 10;
 
-/// The number of a thread that has not told it yet.
+/// The id of a thread that has not reported it yet.
 const NOT_TOLD: i32 = 0;
 
 /// The transport of one connection.
 pub(super) struct BlockingSocket(Ends);
 
-/// A call on its way to another thread.
+/// A call to be made by another thread.
 struct Errand<'c>(&'c mut dyn FnMut());
 
-// SAFETY: the thread that hands the call over waits until it is done, so that what the call uses, a
-// connection and memory of the case, is used by one thread at a time; a connection is bound to none
-// (openssl-threads(7)).
+// SAFETY: the thread that hands the call over waits until it is done, so only one thread at a time
+// uses its connection and memory. A connection is not bound to a thread (openssl-threads(7)).
 unsafe impl Send for Errand<'_> {}
 
 impl Errand<'_> {
@@ -53,12 +52,12 @@ impl BlockingSocket {
         Ends::new(transport).map(Self)
     }
 
-    /// The number by which the library knows its end.
+    /// The file descriptor of the library's end.
     pub(super) fn number(&self) -> RawFd {
         self.0.number()
     }
 
-    /// Runs the call in a thread, and is the far end of it until it is done.
+    /// Runs the call on a thread, and serves as the peer's end until it is done.
     fn call(&self, call: &mut dyn FnMut(), ours: &UnixStream) -> io::Result<()> {
         let (done, running) = io::pipe()?;
         let number = AtomicI32::new(NOT_TOLD);
@@ -72,7 +71,7 @@ impl BlockingSocket {
             })?;
             let served = self.serve(ours, &done, &number);
             if served.is_err() {
-                // Nobody would end its waiting.
+                // Otherwise the call would block for ever.
                 let _ = ours.shutdown(Shutdown::Both);
             }
             match caller.join() {
@@ -82,7 +81,7 @@ impl BlockingSocket {
         })
     }
 
-    /// Carries bytes to and fro until the call is done.
+    /// Moves bytes in both directions until the call is done.
     fn serve(&self, ours: &UnixStream, done: &PipeReader, caller: &AtomicI32) -> io::Result<()> {
         let mut asleep = Asleep::default();
         loop {
@@ -110,8 +109,8 @@ impl BlockingSocket {
         }
     }
 
-    /// Waits until something comes from the library, there is room again for what goes to it, or the call
-    /// is done; at most for a look.
+    /// Waits until bytes arrive from the library, there is room for bytes to it, or the call is
+    /// done, but no longer than one interval.
     fn wait(&self, ours: &UnixStream, reading: Reading, done: &PipeReader) -> io::Result<Wakeup> {
         let room = match self.0.transport.readable().is_empty() {
             true => PollFlags::empty(),
@@ -121,7 +120,7 @@ impl BlockingSocket {
             PollFd::from_borrowed_fd(done.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(ours.as_fd(), PollFlags::IN | room),
         ];
-        // What is over is ready for ever.
+        // A closed direction is always ready.
         let polled = match reading {
             Reading::GoesOn => &mut polled[..],
             Reading::Over => &mut polled[..1],
@@ -142,27 +141,27 @@ impl BlockingSocket {
     }
 }
 
-/// What is to be seen at the far end.
+/// Why a wait ended.
 enum Wakeup {
     /// The call is done.
     Done,
-    /// Bytes can go on.
+    /// Bytes can be moved.
     Bytes,
-    /// Nothing for the time of a look.
+    /// Nothing happened within the interval.
     Nothing,
 }
 
-/// How often in a row a thread was seen asleep, without having run meanwhile.
+/// How many consecutive looks found a thread asleep, without any progress in between.
 #[derive(Default)]
 struct Asleep {
-    /// What the system tells of it: its state, and what it has used and done so far.
+    /// The system's description of the thread: its state, and its use of resources so far.
     state: Option<String>,
     looks: u32,
 }
 
 impl Asleep {
-    /// Looks at the thread; answers whether it has slept often enough. Where the system tells nothing of
-    /// threads, nobody can know.
+    /// Looks at the thread; returns whether it has been asleep often enough. Never, where the
+    /// system does not report on threads.
     fn has_been(&mut self, thread: i32) -> bool {
         let state = fs::read_to_string(format!("/proc/self/task/{thread}/stat")).ok();
         let sleeps = state.as_deref().is_some_and(is_asleep);
@@ -175,8 +174,8 @@ impl Asleep {
     }
 }
 
-/// Whether the state of a thread (proc_pid_stat(5)) is that of one that waits. Its name, which can hold
-/// anything, stands in parentheses before.
+/// Whether the state of a thread (proc_pid_stat(5)) is that of a waiting one. The state follows the
+/// name in parentheses, which can contain any characters.
 fn is_asleep(stat: &str) -> bool {
     let after_name = stat.rsplit(") ").next();
     after_name.is_some_and(|state| state.starts_with('S'))
@@ -195,7 +194,7 @@ impl TransportAdapter for BlockingSocket {
 
     fn during(&self, call: &mut dyn FnMut()) -> Result<(), Unsupported> {
         let Some(ours) = &self.0.ours else {
-            // Nobody is there to be waited for: every call returns at once.
+            // Without a peer there is nothing to wait for: every call returns at once.
             call();
             return Ok(());
         };

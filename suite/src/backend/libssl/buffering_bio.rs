@@ -1,6 +1,6 @@
-//! The library's buffering BIO in front of the scripted one, as a transport: a write goes into a buffer of
-//! 4096 bytes first (BIO_f_buffer(3)), so that it succeeds before the transport has seen anything of it. The
-//! buffer is flushed after each call of the connection, as an application would.
+//! The library's buffering BIO in front of the scripted one, as a transport. A write goes into a
+//! buffer of 4096 bytes first (BIO_f_buffer(3)), so it succeeds before the transport has seen any
+//! of it. The buffer is flushed after each call of the connection, as an application would do.
 
 use super::adapter::TransportAdapter;
 use super::bio::{self, Method};
@@ -18,10 +18,12 @@ pub(super) struct BufferingBio {
 }
 
 impl BufferingBio {
-    /// Gives the connection a buffering BIO with one of ours behind it, for both directions.
+    /// Gives the connection a buffering BIO in front of one of our type, for both directions.
     ///
     /// # Safety
-    /// `ssl` is a live connection of the library of `api` and `method`, and outlives every call of the port.
+    ///
+    /// `ssl` is a live connection of the library of `api` and `method`, and outlives every call of
+    /// the adapter.
     pub(super) unsafe fn give(
         api: &Functions,
         method: &Method,
@@ -35,8 +37,8 @@ impl BufferingBio {
         let push = api.BIO_push.ok_or_else(lacking("BIO_push"))?;
         let free = api.BIO_free.ok_or_else(lacking("BIO_free"))?;
         let set_bio = api.SSL_set_bio.ok_or_else(lacking("SSL_set_bio"))?;
-        // SAFETY: the functions belong to one library; SSL_set_bio takes over the one reference to the
-        // chain for both directions, and the chain lives as long as the connection.
+        // SAFETY: the functions belong to one library; SSL_set_bio takes over the one reference to
+        // the chain for both directions, and the chain lives as long as the connection.
         unsafe {
             let buffer = new(kind());
             if buffer.is_null() {
@@ -64,7 +66,7 @@ impl TransportAdapter for BufferingBio {
     }
 
     fn sync_transport(&mut self) -> Result<(), Unsupported> {
-        // What the transport does not take stays in the buffer, for the next time.
+        // Bytes that the transport does not accept stay in the buffer for the next flush.
         self.scripted.during(&mut || {
             self.buffer.ctrl(command::FLUSH, 0);
             self.transport

@@ -1,5 +1,5 @@
-//! Contexts of a libssl: one for each setup, with a version, a cipher, a certificate and its key, through
-//! whichever functions the library has for that.
+//! Contexts of a libssl: one for each setup, with a version, a cipher, a certificate and its key,
+//! made with the functions that the library has for that.
 
 use std::ffi::{CStr, c_long};
 use std::fmt;
@@ -13,30 +13,31 @@ use crate::backend::{Setup, Unsupported};
 use crate::identity::IDENTITY;
 use crate::scenario::{Cipher, KeyExchange, Role, RoleState, SessionTickets, Version};
 
-/// A context of the library; connections of all threads share it.
+/// A context of the library, shared by connections of all threads.
 #[derive(Clone)]
 pub(super) struct Context {
     pub(super) pointer: *mut SslCtx,
-    /// Why it may offer more than the version and the cipher of its setup, if it may.
+    /// Why it may offer more than the version and cipher of its setup, if it may.
     pub(super) unrestricted: Option<Arc<str>>,
 }
 
-// SAFETY: the libraries count references of a context atomically and lock what connections change
-// in it (SSL_CTX_new(3), openssl-threads(7)); nothing changes it once it is made.
+// SAFETY: the libraries count references to a context atomically and lock the parts that
+// connections change (SSL_CTX_new(3), openssl-threads(7)); the suite does not change it once it is
+// made.
 unsafe impl Send for Context {}
 
 type Method = unsafe extern "C" fn() -> *const SslMethod;
 
-/// How a context comes to offer one version only.
+/// How a context is restricted to one version.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Versions {
-    /// The version is set.
+    /// By setting the version.
     Set,
-    /// Its method has no other.
+    /// By a method that has no other.
     OfMethod,
 }
 
-/// A function that did not restrict a context.
+/// A function that failed to restrict a context.
 #[derive(Clone, Copy)]
 enum Missed {
     /// The library has no such function.
@@ -54,7 +55,8 @@ impl fmt::Display for Missed {
     }
 }
 
-/// What a context was not restricted to. The peer offers one version and one cipher anyway, so this is no obstacle yet.
+/// The restrictions that a context lacks. This is no obstacle by itself, because the peer offers
+/// only one version and one cipher.
 #[derive(Default)]
 struct Unrestricted {
     version: Option<Missed>,
@@ -74,15 +76,15 @@ impl Unrestricted {
     }
 }
 
-/// A context that was made, and what it was not restricted to.
+/// A new context, and the restrictions that it lacks.
 struct Made {
     context: *mut SslCtx,
     unrestricted: Unrestricted,
 }
 
 impl Context {
-    /// A context as `setup` asks for; where the library cannot be restricted to the one version and cipher, with whatever
-    /// it offers beside them.
+    /// Makes the context for `setup`. If the library cannot be restricted to the one version and
+    /// cipher, the context also offers others.
     pub(super) fn new(api: &Functions, setup: &Setup) -> Result<Self, Unsupported> {
         let general = general_method(api, setup)
             .ok_or_else(|| Unsupported::new("TLS_method, or a way to tell the role"));
@@ -117,13 +119,14 @@ impl Context {
         if !made.unrestricted.has_error() {
             return Ok(made);
         }
-        // A setter that returns an error may have changed the context all the same: SSL_CTX_set_cipher_list leaves an
-        // empty list. The second time it is not called.
+        // A setter that returns an error may have changed the context anyway:
+        // SSL_CTX_set_cipher_list leaves an empty list. So a second context is made without calling
+        // it.
         free(api, made.context);
         Self::once(api, method, setup, versions, made.unrestricted)
     }
 
-    /// A context on which the setters in `left_out` are not called.
+    /// Makes a context without calling the setters in `left_out`.
     fn once(
         api: &Functions,
         method: Method,
@@ -151,17 +154,18 @@ impl Context {
 
 fn free(api: &Functions, context: *mut SslCtx) {
     if let Some(free) = api.SSL_CTX_free {
-        // SAFETY: `context` is live, has no connections, and is used no more.
+        // SAFETY: `context` is live, has no connections, and is not used again.
         unsafe { free(context) };
     }
 }
 
-/// A context that has no connections, for a call that is to fail: made once, and one thread at a time has it.
+/// A context without connections for a call that is meant to fail: made once, and used by one
+/// thread at a time.
 #[derive(Clone, Default)]
 pub(super) struct Spare(Arc<Mutex<Option<Context>>>);
 
 impl Spare {
-    /// Leaves an entry in this thread's error queue, by asking for a cipher that nobody knows; answers whether
+    /// Leaves an entry in this thread's error queue, by setting an unknown cipher; returns whether
     /// the library refused it.
     pub(super) fn leave_error(&self, api: &Functions, setup: &Setup) -> bool {
         let (Some(set), Some(method)) = (api.SSL_CTX_set_cipher_list, general_method(api, setup))
@@ -176,13 +180,13 @@ impl Spare {
                 unrestricted: None,
             }
         });
-        // SAFETY: if it is not null the context is live, and nobody else has it meanwhile.
+        // SAFETY: if it is not null, the context is live, and no other thread uses it.
         !context.pointer.is_null()
             && unsafe { set(context.pointer, c"NO-SUCH-CIPHER".as_ptr()) } != 1
     }
 }
 
-/// A context that is being set up.
+/// A context during its configuration.
 struct ContextBuilder<'a> {
     api: &'a Functions,
     context: *mut SslCtx,
@@ -206,7 +210,7 @@ impl ContextBuilder<'_> {
                 None => self.cipher(setup)?.err(),
             },
         };
-        // What a refusal left behind must not stand in the next queue.
+        // Errors of a refusal must not stay in the queue.
         super::clear_errors(self.api);
         self.identity(setup.role)?;
         if setup.key_exchange == KeyExchange::PreShared {
@@ -251,12 +255,12 @@ impl ContextBuilder<'_> {
         }
     }
 
-    /// The outer error: TLS of this version has no such cipher, whatever the library does.
+    /// The outer error: this version of TLS has no such cipher, in any library.
     fn cipher(&self, setup: &Setup) -> Result<Result<(), Missed>, Unsupported> {
         let names = CipherNames::of(setup.cipher);
         let tls12 = match setup.key_exchange {
             KeyExchange::Ephemeral => names.ephemeral,
-            // A library that has no such suite takes no notice of its name.
+            // A library without such a suite ignores its name.
             KeyExchange::PreShared => names.pre_shared,
         };
         let (setter, list, function) = match (setup.version, names.tls13) {
@@ -293,14 +297,14 @@ impl ContextBuilder<'_> {
             api.SSL_CTX_use_certificate_ASN1,
             api.SSL_CTX_use_PrivateKey_ASN1,
         ) else {
-            // A client is not asked for one.
+            // A client needs no certificate.
             return match role {
                 Role::Client => Ok(()),
                 Role::Server => Err(Unsupported::new("SSL_CTX_use_certificate_ASN1")),
             };
         };
-        // SAFETY: `context` is live, pointers and lengths belong to the same slices, and the library
-        // copies both.
+        // SAFETY: `context` is live, pointers and lengths belong to the same slices, and the
+        // library copies both.
         let (certified, keyed) = unsafe {
             (
                 use_certificate(context, certificate.len(), certificate.as_ptr()) == 1,
@@ -327,7 +331,8 @@ impl ContextBuilder<'_> {
         }
     }
 
-    /// A session that is kept would make the second case shorter than the first.
+    /// Disables session caching: a resumed session would make the second case shorter than the
+    /// first.
     fn no_sessions(&self) {
         // SAFETY: `context` is live; the number is a cache mode.
         unsafe {
@@ -352,7 +357,7 @@ impl ContextBuilder<'_> {
     }
 }
 
-/// The method for any version: for both roles, unless only that for a role can tell it.
+/// The method for any version. It is for both roles, unless only the method can set the role.
 pub(super) fn general_method(api: &Functions, setup: &Setup) -> Option<Method> {
     let both = api.TLS_method.or(api.SSLv23_method);
     let one = match setup.role {
@@ -362,7 +367,7 @@ pub(super) fn general_method(api: &Functions, setup: &Setup) -> Option<Method> {
     method_for(api, setup, both, one)
 }
 
-/// The method for the version of `setup` alone.
+/// The method for only the version of `setup`.
 fn version_method(api: &Functions, setup: &Setup) -> Option<Method> {
     let (both, client, server) = match setup.version {
         Version::Tls12 => (
@@ -400,18 +405,18 @@ fn method_for(
     }
 }
 
-/// The library has the function, which returned an error.
+/// The library has the function, but it returned an error.
 pub(super) fn refused(api: &Functions, what: &str) -> Unsupported {
-    // What the attempt left behind must not stand in the next queue.
+    // Errors of the attempt must not stay in the queue.
     super::clear_errors(api);
     Unsupported::new(format!("{what} (it returned an error)"))
 }
 
-/// What a cipher is called in the lists of a library.
+/// The names of a cipher in a library's lists.
 struct CipherNames {
     /// In TLS 1.2, with ephemeral keys and a certificate.
     ephemeral: &'static CStr,
-    /// In TLS 1.2, with a key that both have beforehand, and if that cannot be, as above.
+    /// In TLS 1.2, with a pre-shared key, and as a fallback as above.
     pre_shared: &'static CStr,
     /// In TLS 1.3, where it exists there.
     tls13: Option<&'static CStr>,

@@ -1,8 +1,8 @@
-//! Looks at a file before the dynamic loader does, which would say less or crash: is it a shared
-//! object for this machine, which libraries does it need, and which names does it give?
+//! Inspects a file before the dynamic loader does, which would report less or crash: is it a shared
+//! object for this machine, which libraries does it need, and which symbols does it export?
 //!
-//! In flows a path; out flows what the file says of itself, or why it is no library. Any bytes are
-//! answered without a panic.
+//! Takes a path, and yields the information in the file or the reason why it is not a library. Any
+//! bytes are handled without a panic.
 
 #![forbid(unsafe_code)]
 
@@ -16,38 +16,38 @@ use object::elf;
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, Sym};
 use object::{Endianness, StringTable};
 
-/// Larger than any library, in bytes: such a file is not read into memory.
+/// A size in bytes that no library reaches: such a file is not read into memory.
 const TOO_LARGE: u64 = 1 << 30;
 
-/// The bytes of a header up to and with the number of the machine (elf(5)).
+/// The bytes of an ELF header up to and including the machine (elf(5)).
 const HEADER: usize = 20;
 
-/// Why a file is no shared object that this program can load.
+/// Why a file is not a shared object that this program can load.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoLibrary {
-    /// There is nothing at this path.
+    /// The path does not exist.
     #[error("there is no such file")]
     Missing,
-    /// The user may not read it.
+    /// The user has no permission to read it.
     #[error("it may not be read (permission denied); a library must be readable")]
     NoPermission,
-    /// The operating system gave another reason.
+    /// Another error of the operating system.
     #[error("it cannot be read: {0}")]
     Unreadable(String),
-    /// The path leads to a folder.
+    /// The path is a directory.
     #[error("it is a folder; name the file in it, such as libssl.so.3")]
     Folder,
-    /// The path leads to a device, a pipe or a socket.
+    /// The path is a device, a pipe or a socket.
     #[error("it is no regular file; name a shared object, such as libssl.so.3")]
     NoFile,
-    /// The file has no bytes.
+    /// The file is empty.
     #[error("it is empty; a shared object (ELF) is needed")]
     Empty,
-    /// The file has more bytes than any library.
+    /// The file is larger than any library.
     #[error("it has {0} bytes, more than any library")]
     TooLarge(u64),
-    /// The file is text for the linker that names the library.
+    /// The file is a linker script that names the library.
     #[error("it is a linker script, which names another file{}; name that one", as_named(.0))]
     LinkerScript(Option<PathBuf>),
     /// The file is an archive of object files.
@@ -56,7 +56,7 @@ pub enum NoLibrary {
     /// The file has another format.
     #[error("it is no ELF file; a shared object (ELF) is needed")]
     NotElf,
-    /// The file is for another kind of processor.
+    /// The file is for another processor.
     #[error("it is built for {file}; this program is {program}")]
     OtherMachine {
         /// The file's processor.
@@ -67,12 +67,12 @@ pub enum NoLibrary {
     /// The file is an ELF file of another type.
     #[error("it is {0}; a shared object (linked with -shared) is needed")]
     OtherType(&'static str),
-    /// The file says that it is longer than it is.
+    /// The file is truncated.
     #[error("it is cut off: it has {has} bytes of at least {needs}")]
     CutOff {
         /// Its length, in bytes.
         has: u64,
-        /// The length that its program headers ask for.
+        /// The length that its program headers require.
         needs: u64,
     },
     /// The file is damaged.
@@ -86,25 +86,25 @@ fn as_named(path: &Option<PathBuf>) -> String {
         .unwrap_or_default()
 }
 
-/// What a shared object says of itself.
+/// The information in a shared object.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SharedObject {
-    /// The name by which other libraries ask for it.
+    /// Its name (DT_SONAME), by which other libraries need it.
     pub(super) soname: Option<String>,
     /// The names of the libraries that it needs.
     pub(super) needed: Vec<String>,
-    /// The folders in which they are looked for first, as they are written there (`$ORIGIN/lib`).
+    /// The folders that are searched for them first, as written in the file (`$ORIGIN/lib`).
     pub(super) folders: Vec<String>,
-    /// The names that it gives.
+    /// The symbols that it exports.
     pub(super) exports: BTreeSet<String>,
-    /// The names that it needs of others; weak ones are not among them.
+    /// The undefined symbols, without weak ones.
     pub(super) undefined: BTreeSet<String>,
     /// The symbol versions that it defines, such as `OPENSSL_3.0.0`.
     pub(super) symbol_versions: BTreeSet<String>,
 }
 
 impl SharedObject {
-    /// What the file `path` says.
+    /// Reads the file `path`.
     pub(super) fn read(path: &Path) -> Result<Self, NoLibrary> {
         let about = fs::metadata(path).map_err(|error| unreadable(&error))?;
         match (about.is_dir(), about.is_file(), about.len()) {
@@ -117,7 +117,7 @@ impl SharedObject {
         Self::parse(&bytes, PROGRAM.as_ref())
     }
 
-    /// What a file with these bytes says, to a program for `machine`.
+    /// Parses the bytes of a file, for a program for `machine`.
     fn parse(bytes: &[u8], machine: Option<&Machine>) -> Result<Self, NoLibrary> {
         let Some(file) = Machine::of(bytes) else {
             return Err(no_elf(bytes));
@@ -144,7 +144,7 @@ fn unreadable(error: &io::Error) -> NoLibrary {
     }
 }
 
-/// What a file is that does not begin as an ELF file does.
+/// The reason for a file that does not begin as an ELF file does.
 fn no_elf(bytes: &[u8]) -> NoLibrary {
     if bytes.is_empty() {
         return NoLibrary::Empty;
@@ -174,7 +174,7 @@ fn named_by(script: &str) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// What the header of an ELF file says of the machine that it is for.
+/// The machine that an ELF header names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Machine {
     class: u8,
@@ -182,7 +182,7 @@ struct Machine {
     number: u16,
 }
 
-/// The machine of this program; nothing where its file cannot be read.
+/// The machine of this program; `None` if its file cannot be read.
 static PROGRAM: LazyLock<Option<Machine>> = LazyLock::new(|| {
     let mut header = [0; HEADER];
     let mut file = File::open(std::env::current_exe().ok()?).ok()?;
@@ -253,7 +253,8 @@ fn details<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Details {
         Ok(segments) => segments,
         Err(error) => return Ok(Err(error)),
     };
-    // The dynamic loader maps what the headers say; bytes behind the file's end would kill the process.
+    // The dynamic loader maps the segments that the headers name; bytes after the end of the file
+    // would kill the process.
     let needs = segments
         .iter()
         .filter(|segment| segment.p_type(endian) == elf::PT_LOAD)
@@ -315,7 +316,7 @@ fn details<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Details {
     }))
 }
 
-/// Where in the file the byte at this address stands.
+/// The offset in the file of the byte at this address.
 fn file_offset<H: FileHeader<Endian = Endianness>>(
     segments: &[H::ProgramHeader],
     endian: Endianness,
@@ -339,8 +340,8 @@ struct Names {
     symbol_versions: BTreeSet<String>,
 }
 
-/// The names that the file gives, and those that it needs; nothing where its section headers, by which
-/// they are found, were stripped.
+/// The exported and undefined symbols of the file; none if the section headers, by which they are
+/// found, were stripped.
 fn names<H: FileHeader<Endian = Endianness>>(
     header: &H,
     endian: Endianness,
@@ -409,7 +410,7 @@ mod tests {
         let lengths = (0..3000).chain((3000..whole.len()).step_by(40_009));
         for length in lengths {
             let answer = SharedObject::parse(&whole[..length], machine());
-            // Behind the segments stands what no dynamic loader needs.
+            // The dynamic loader does not need the data after the segments.
             assert!(
                 length as u64 >= segments || answer.is_err(),
                 "{length} bytes were taken for a library"
@@ -420,12 +421,13 @@ mod tests {
     #[test]
     fn no_changed_byte_of_the_headers_is_a_panic() {
         let mut bytes = library();
-        // The headers of the file and its segments at its beginning, those of its sections at its end.
+        // The headers of the file and its segments are at its beginning, those of its sections at
+        // its end.
         let end = (bytes.len() - 2048..bytes.len()).step_by(7);
         for place in (0..800).chain(end) {
             let flip = [0x01, 0xff][place % 2];
             bytes[place] ^= flip;
-            // Whatever the answer is, it is one.
+            // Any result will do, as long as there is no panic.
             let _ = SharedObject::parse(&bytes, machine());
             bytes[place] ^= flip;
         }

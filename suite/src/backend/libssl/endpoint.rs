@@ -1,4 +1,5 @@
-//! One connection of a libssl: each operation is one C call, with what it left behind read at once.
+//! One connection of a libssl. Each operation is one C call, and the error state is read directly
+//! after it.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use std::ptr;
@@ -14,8 +15,8 @@ use crate::scenario::{Function, KeyUpdate, Mode, Role, RoleState, StaleError};
 use crate::trace::{Call, ErrorClass, QueueEntry, Stored, Want};
 use crate::transport::{Errno, Transport};
 
-/// What stands in the place for a number before the call, to see whether the call stores one: no
-/// length that a write can have.
+/// The value of a length argument before the call, which shows whether the call stores one: no
+/// write can have this length.
 const UNTOUCHED: usize = usize::MAX;
 
 pub(super) struct LibsslEndpoint {
@@ -24,14 +25,14 @@ pub(super) struct LibsslEndpoint {
     unrestricted: Option<Arc<str>>,
 }
 
-/// A connection, without its transport: a call of it may be made by another thread than the one that has
+/// A connection without its transport: its calls may run on another thread than the one that owns
 /// the transport.
 struct Connection {
     api: Functions,
     ssl: *mut Ssl,
     setup: Setup,
     spare: Spare,
-    /// What the next call finds in the error queue.
+    /// Stale entries for the error queue of the next call.
     stale: Option<StaleError>,
 }
 
@@ -56,7 +57,8 @@ impl LibsslEndpoint {
             spare: spare.clone(),
             stale: None,
         };
-        // SAFETY: the connection is live and has no transport; it is freed before the port is dropped.
+        // SAFETY: the connection is live and has no transport; it is freed before the adapter is
+        // dropped.
         let port = match unsafe { adapter::give(api, way, setup.transport, transport, ssl) } {
             Ok(port) => port,
             Err(unsupported) => {
@@ -72,7 +74,7 @@ impl LibsslEndpoint {
         })
     }
 
-    /// Runs one call that returns an `int`, and reads what it left behind.
+    /// Runs one call that returns an `int`, and reads the error state.
     fn call(
         &mut self,
         run: impl FnOnce(&Functions, *mut Ssl) -> c_int,
@@ -88,8 +90,9 @@ impl LibsslEndpoint {
     }
 
     fn write_once(&mut self, pointer: *const c_void, length: c_int) -> Result<Call, Unsupported> {
-        // SAFETY: the connection is live, and the memory holds `length` bytes: a null pointer comes with
-        // none, and a negative length, which the scenario asks for, is refused before any is read.
+        // SAFETY: the connection is live, and the memory holds `length` bytes: a null pointer comes
+        // with length 0, and a negative length, which a scenario can request, is refused before any
+        // byte is read.
         self.call(|api, ssl| unsafe { (api.SSL_write)(ssl, pointer, length) })
     }
 
@@ -101,7 +104,7 @@ impl LibsslEndpoint {
             .ok_or_else(|| Unsupported::new("SSL_write_ex"))?;
         let mut stored = UNTOUCHED;
         let place = &raw mut stored;
-        // SAFETY: as for `write_once`, with a place for the number.
+        // SAFETY: as for `write_once`, with a pointer to store the number.
         let mut call = self.call(|_, ssl| unsafe { function(ssl, pointer, length, place) })?;
         call.written = Some(match stored {
             UNTOUCHED => Stored::Untouched,
@@ -118,7 +121,7 @@ impl Connection {
             (RoleState::Set, Role::Client) => self.api.SSL_set_connect_state,
             (RoleState::Set, Role::Server) => self.api.SSL_set_accept_state,
         };
-        // Without such a function its method tells the role.
+        // Without such a function its method sets the role.
         if let Some(tell) = tell {
             // SAFETY: the connection is live.
             unsafe { tell(self.ssl) };
@@ -127,23 +130,24 @@ impl Connection {
 
     fn free(&self) {
         if let Some(free) = self.api.SSL_free {
-            // SAFETY: the connection is freed once, and its BIO with it: by the endpoint when it is dropped,
-            // or before there is one.
+            // SAFETY: the connection is freed once, and its BIO with it: by the endpoint when it is
+            // dropped, or before there is one.
             unsafe { free(self.ssl) };
         }
     }
 
-    /// One call, and what it left behind: on one thread, since the error queue and errno are that thread's.
+    /// One call and its error state, read on the same thread, because the error queue and errno are
+    /// per thread.
     fn call(&mut self, run: impl FnOnce(&Functions, *mut Ssl) -> c_int) -> Call {
         clear_errors(&self.api);
         if let Some(kind) = self.stale.take() {
-            // Only now: what the peer does in between, with the same library, would take it away.
+            // Not earlier: the peer, which uses the same library, would clear them.
             self.leave_stale_entries(kind);
         }
         errno::set_errno(errno::Errno(0));
         let ret = run(&self.api, self.ssl);
         let errno = errno::errno().0;
-        // SAFETY: directly after the call, on the same thread, as SSL_get_error(3) asks.
+        // SAFETY: directly after the call, on the same thread, as SSL_get_error(3) requires.
         let (error, want) = unsafe {
             let error = (self.api.SSL_get_error)(self.ssl, ret);
             (error, self.api.SSL_want.map(|want| want(self.ssl)))
@@ -160,8 +164,8 @@ impl Connection {
         }
     }
 
-    /// What a number of `SSL_want` means: BoringSSL has those of `SSL_get_error` there
-    /// (`openssl/ssl.h`, `SSL_NOTHING` and what follows).
+    /// The meaning of a result of `SSL_want`: BoringSSL uses the numbers of `SSL_get_error`
+    /// (`openssl/ssl.h`, `SSL_NOTHING` and the following).
     fn want(&self, number: c_int) -> Want {
         match (self.api.is_boringssl(), number) {
             (true, 0) => Want::Nothing,
@@ -172,7 +176,7 @@ impl Connection {
         }
     }
 
-    /// Takes the whole error queue, oldest entry first.
+    /// Takes all entries of the error queue, oldest first.
     fn drain_queue(&self) -> Vec<QueueEntry> {
         let next = || {
             // SAFETY: no precondition.
@@ -184,12 +188,12 @@ impl Connection {
 
     fn entry(&self, code: c_ulong) -> QueueEntry {
         let text = |name: Option<unsafe extern "C" fn(c_ulong) -> *const c_char>| {
-            // SAFETY: answers null or a string that lives as long as the library.
+            // SAFETY: returns null or a string that lives as long as the library.
             let text = unsafe { name?(code) };
             // SAFETY: as above.
             let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })?;
             let text = text.to_string_lossy().to_lowercase();
-            // What controls a terminal is no part of a name.
+            // Control characters are not part of a name.
             Some(text.replace('_', " ").replace(char::is_control, "\u{fffd}"))
         };
         let library = text(self.api.ERR_lib_error_string);
@@ -202,7 +206,8 @@ impl Connection {
         QueueEntry::of(Some(library), Some(reason))
     }
 
-    /// Leaves entries in the error queue, oldest first; answers whether the library did.
+    /// Leaves stale entries in the error queue, oldest first; returns whether the library accepted
+    /// them.
     fn leave_stale_entries(&self, kind: StaleError) -> bool {
         let of_tls = || self.spare.leave_error(&self.api, &self.setup);
         let system = || stale::system_library(&self.api);
@@ -215,7 +220,7 @@ impl Connection {
         }
     }
 
-    /// `SSL_ctrl`, for what is a macro over it in OpenSSL.
+    /// `SSL_ctrl`, for functions that are macros over it in OpenSSL.
     fn ctrl(&self, command: c_int, argument: c_long) -> Option<c_long> {
         // SAFETY: the connection is live, and the commands used here take no pointer.
         self.api
@@ -226,7 +231,7 @@ impl Connection {
 
 impl Endpoint for LibsslEndpoint {
     fn handshake(&mut self) -> Result<Call, Unsupported> {
-        // The two others are told no role before: they have one.
+        // The other two do not need the role in advance: they have one.
         let of_role = match self.connection.setup.role {
             _ if self.connection.setup.role_state == RoleState::Unset => None,
             Role::Client => self.connection.api.SSL_connect,
@@ -319,8 +324,8 @@ impl Endpoint for LibsslEndpoint {
             unsafe { function(self.connection.ssl, bits) };
             return Ok(());
         }
-        // Answers the modes that are on now; a library that gives the number another meaning, or none,
-        // answers something else.
+        // Returns the modes that are on now; a library that gives the number another meaning, or
+        // none, returns another value.
         let now = self
             .connection
             .ctrl(command, c_long::from(bits))
@@ -353,7 +358,8 @@ impl Endpoint for LibsslEndpoint {
         })?;
         match call.ret {
             1 => Ok(call),
-            // All lengths that a scenario can have are right: the library does not know the number.
+            // All lengths that a scenario can have are valid, so the library does not know the
+            // command.
             _ => Err(refused(&self.connection.api, "SSL_set_max_send_fragment")),
         }
     }
@@ -406,8 +412,8 @@ impl Drop for LibsslEndpoint {
     }
 }
 
-/// The reason of an entry of the system library is an errno: in the low 31 bits since 3.0, where the
-/// highest bit says so, and in the low 12 bits before (openssl/err.h).
+/// The reason of a system entry is an errno: in the low 31 bits since 3.0, where the highest bit
+/// marks it, and in the low 12 bits before (openssl/err.h).
 fn system_reason(code: c_ulong) -> Errno {
     const SYSTEM_FLAG: c_ulong = 0x8000_0000;
     let number = match code & SYSTEM_FLAG {
@@ -417,8 +423,8 @@ fn system_reason(code: c_ulong) -> Errno {
     Errno::from_raw(i32::try_from(number).unwrap_or(i32::MAX))
 }
 
-/// The bits of `openssl/ssl.h`. BoringSSL and AWS-LC give AUTO_RETRY and RELEASE_BUFFERS the value 0,
-/// and ignore the bits named here: their behaviour is always on.
+/// The bits of `openssl/ssl.h`. BoringSSL and AWS-LC give AUTO_RETRY and RELEASE_BUFFERS the value
+/// 0, and ignore the bits named here: their behaviour is always on.
 fn mode_bit(mode: Mode) -> u32 {
     match mode {
         Mode::PartialWrite => 0x01,

@@ -1,8 +1,9 @@
-//! Which library a libssl is, by what its object file says of itself: the symbol versions that it defines, its set of
-//! exports, the private functions that it needs of its libcrypto, and strings in it. What a libcrypto says of its version is
-//! no evidence: any layer over it, and any wrapper of a libssl, says the same.
+//! Identifies a libssl by its object file: the symbol versions that it defines, its exports, the
+//! private functions that it needs of its libcrypto, and strings in it. The version that a
+//! libcrypto reports is no evidence, because any layer over it and any wrapper of a libssl reports
+//! the same.
 //!
-//! The input is the file, the output a [`Family`], or nothing: what cannot be identified is unknown.
+//! Takes the file, and yields a [`Family`], or `None` for an unknown library.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::elf::SharedObject;
 use super::symbols::spellings;
 
-/// A library with the interface of libssl whose object can be recognised.
+/// A library with the interface of libssl that can be identified by its object file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -31,10 +32,10 @@ pub enum Family {
 }
 
 impl Family {
-    /// All of them.
+    /// All families.
     pub const ALL: [Self; 4] = [Self::OpenSsl, Self::Tongsuo, Self::BoringSsl, Self::AwsLc];
 
-    /// The word in arguments and reports, and at the beginning of the names of what is known of it.
+    /// The word in arguments and reports, and the prefix of the names of its known issues.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenSsl => "openssl",
@@ -44,13 +45,13 @@ impl Family {
         }
     }
 
-    /// The family of this word.
+    /// The family with this word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|family| family.as_str() == word)
     }
 
-    /// The version in what a library of this family says of itself, as in `OpenSSL 3.0.19 27 Jan 2026`; nothing if it is
-    /// another library that says so.
+    /// The version in the version string of a library of this family, as in
+    /// `OpenSSL 3.0.19 27 Jan 2026`; `None` if the string is another library's.
     pub fn version(self, text: &str) -> Option<&str> {
         let mut words = text.split_whitespace();
         let is_own = words.next() == Some(self.name());
@@ -58,7 +59,7 @@ impl Family {
         words.next().filter(begins_with_digit).filter(|_| is_own)
     }
 
-    /// As it writes its name.
+    /// The library's name as its project writes it.
     pub fn name(self) -> &'static str {
         match self {
             Self::OpenSsl => "OpenSSL",
@@ -68,11 +69,12 @@ impl Family {
         }
     }
 
-    /// What its objects have in common, and others have not.
+    /// The marks that its objects share, and others lack.
     fn marks(self) -> Marks {
         match self {
             Self::OpenSsl => Marks {
-                // BoringSSL's QUIC functions are those of a fork of OpenSSL too, which says that it is OpenSSL.
+                // A fork of OpenSSL that reports the version of OpenSSL has BoringSSL's QUIC
+                // functions too.
                 lacks: &["SSL_CTX_enable_ntls", "SSL_provide_quic_data", GREASE],
                 ..OPENSSL
             },
@@ -102,23 +104,25 @@ impl fmt::Display for Family {
     }
 }
 
-/// What identifies an object. All of it has to be so.
+/// The marks that identify an object; all of them must match.
 struct Marks {
     /// Functions that it exports.
     exports: &'static [&'static str],
-    /// Functions that it does not: others that began as it did have them.
+    /// Functions that it does not export, although descendants of the same code do.
     lacks: &'static [&'static str],
-    /// Names of source files, which its entries in the error queue or its assertions carry.
+    /// Names of source files, which occur in its error queue entries or assertions.
     strings: &'static [&'static str],
-    /// Functions of a libcrypto that only its own one has, where that is another object.
+    /// Functions that only its own libcrypto has, if that is another object.
     private: &'static [&'static str],
-    /// How a symbol version that it defines begins, where its libcrypto is another object; nothing if it defines none.
+    /// The prefix of a symbol version that it defines, if its libcrypto is another object; `None`
+    /// if it defines none.
     symbol_version: Option<&'static str>,
 }
 
 const GREASE: &str = "SSL_CTX_set_grease_enabled";
 
-/// OpenSSL 1.1.1, 3.0, 3.6 and 4.0 have these; `conf_ssl_*` are in `crypto/conf/conf_ssl.c`, for libssl alone.
+/// OpenSSL 1.1.1, 3.0, 3.6 and 4.0 have these; `conf_ssl_*` are in `crypto/conf/conf_ssl.c`, for
+/// libssl alone.
 const OPENSSL: Marks = Marks {
     exports: &[
         "SSL_stateless",
@@ -133,7 +137,7 @@ const OPENSSL: Marks = Marks {
     symbol_version: Some("OPENSSL_"),
 };
 
-/// `CBB_*` are in its libcrypto, and in no other but those that began as it did.
+/// `CBB_*` are in its libcrypto, and in no other except those of its descendants.
 const BORINGSSL: Marks = Marks {
     exports: &[
         GREASE,
@@ -146,10 +150,12 @@ const BORINGSSL: Marks = Marks {
     symbol_version: None,
 };
 
-/// A function of libcrypto that all families have: an object that exports it has its libcrypto inside.
+/// A function of libcrypto that all families have: an object that exports it contains its
+/// libcrypto.
 const OF_LIBCRYPTO: &str = "EVP_EncryptUpdate";
 
-/// The family of this object, whose functions have `prefix` before their names and whose file holds `bytes`.
+/// The family of this object, whose functions have the prefix `prefix` and whose file contains
+/// `bytes`.
 pub(super) fn recognise(
     object: &SharedObject,
     prefix: Option<&str>,
@@ -179,7 +185,7 @@ fn defines(object: &SharedObject, symbol_version: Option<&str>) -> bool {
     })
 }
 
-/// Whether the text stands anywhere in these bytes.
+/// Whether these bytes contain the text.
 fn contains(bytes: &[u8], text: &str) -> bool {
     let Some((&first, _)) = text.as_bytes().split_first() else {
         return true;

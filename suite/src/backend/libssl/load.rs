@@ -1,7 +1,7 @@
-//! Loads a libssl, after the libcrypto that goes with it, and looks which files answer in the end: the
-//! dynamic loader hands out a library that is already there under the same name without a word.
+//! Loads a libssl, after its libcrypto, and checks which files the symbols come from: the dynamic
+//! loader silently reuses a library that is already loaded under the same name.
 //!
-//! In flows a [`LibrarySource`]; out flow the addresses of functions by name, and where they are from.
+//! Takes a [`LibrarySource`], and yields the addresses of functions by name, and their files.
 
 #![allow(unsafe_code)] // The dynamic loader is foreign.
 
@@ -21,71 +21,71 @@ use super::elf::SharedObject;
 use super::family::{self, Family};
 use super::source::{Found, Libcrypto, LibrarySource};
 
-/// Functions of libcrypto by which its file is known, in the order in which they are asked for.
+/// Functions of libcrypto by which its file is determined, in the order in which they are tried.
 const OF_LIBCRYPTO: [&str; 4] = ["ERR_get_error", "BIO_new", "ERR_clear_error", "BIO_free"];
 
-/// How names of libcrypto begin: a libssl that needs such names needs a libcrypto.
+/// Prefixes of libcrypto's symbols: a libssl that needs such symbols needs a libcrypto.
 const FAMILIES: [&str; 6] = ["BIO_", "CRYPTO_", "ERR_", "EVP_", "OPENSSL_", "X509_"];
 
-/// Names under which a system may have a libcrypto, for a libssl that does not say which one it needs.
+/// Names of a libcrypto of the system, for a libssl that does not declare the one it needs.
 const OF_SYSTEMS: [&str; 3] = ["libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.so"];
 
-/// All that was loaded. Nothing is unloaded, as a libssl registers exit handlers; what stands here is not lost to one who looks
-/// for leaks, as LeakSanitizer does at the end of a fuzz target.
+/// All loaded libraries. None is unloaded, because a libssl registers exit handlers. The list keeps
+/// them reachable for LeakSanitizer, which runs at the end of a fuzz target.
 static LOADED: Mutex<Vec<&'static Library>> = Mutex::new(Vec::new());
 
-/// Files that were loaded as a libcrypto and are not the system's: no other library may be given one of
-/// them for the system's.
+/// Files that were loaded as a libcrypto and are not the system's: no other library may get one of
+/// them in place of the system's.
 static NOT_THE_SYSTEMS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Whether a libcrypto has given its names to the whole process: libraries that are loaded later look
-/// at their own ones first.
+/// Whether a libcrypto has added its symbols to the global scope: libraries that are loaded later
+/// then prefer their own symbols.
 static GIVEN_TO_ALL: AtomicBool = AtomicBool::new(false);
 
-/// The flag of dlopen(3) by which a library looks at its own names before those of the process; only the
+/// The flag of dlopen(3) that makes a library prefer its own symbols to the global ones; only the
 /// GNU C library has it.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const OWN_NAMES_FIRST: c_int = libc::RTLD_DEEPBIND;
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 const OWN_NAMES_FIRST: c_int = 0;
 
-/// A libssl that was loaded. Nothing is ever unloaded: a libssl registers handlers that run when the
-/// process exits.
+/// A loaded libssl. It is never unloaded: a libssl registers handlers that run when the process
+/// exits.
 pub(super) struct Opened {
-    /// What its file says of itself.
+    /// The information in its file.
     pub(super) object: SharedObject,
-    /// The file, behind any symbolic link.
+    /// The file, with symbolic links resolved.
     pub(super) path: PathBuf,
     libssl: &'static Library,
     libcrypto: Option<Intended>,
 }
 
-/// The libcrypto that is meant, before anybody has looked which one answers.
+/// The intended libcrypto, before it is checked which one is used.
 struct Intended {
-    /// Not known for the system's.
+    /// `None` for the system's.
     path: Option<PathBuf>,
     found: Found,
     library: &'static Library,
 }
 
-/// Who sees the names of a library.
+/// Where the symbols of a library are visible.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
-    /// Those that ask its handle, or need it by name.
+    /// Through its handle, and in libraries that need it by name.
     Own,
-    /// Everything that is loaded later.
+    /// In everything that is loaded later.
     Process,
 }
 
 impl Opened {
-    /// Loads what `source` asks for.
+    /// Loads the library that `source` names.
     pub(super) fn open(source: &LibrarySource) -> Result<Self, LoadError> {
         let search = Search::of(source)?;
         search.others()?;
         let mut libcrypto = search.libcrypto()?;
         let mut opened = dlopen(&search.path, Scope::Own);
         if opened.is_err() && libcrypto.is_none() {
-            // It does not say that it needs one, but may.
+            // It does not declare that it needs one, but may.
             libcrypto = search.undeclared_libcrypto();
             if libcrypto.is_some() {
                 opened = dlopen(&search.path, Scope::Own);
@@ -100,7 +100,7 @@ impl Opened {
         })
     }
 
-    /// The address of the function `name`, if the libssl or its libcrypto has it.
+    /// The address of the function `name`, in the libssl or its libcrypto.
     pub(super) fn address(&self, name: &str) -> Option<*mut c_void> {
         let crypto = self.libcrypto.as_ref().map(|one| one.library);
         [Some(self.libssl), crypto]
@@ -109,16 +109,17 @@ impl Opened {
             .find_map(|library| address(library, name))
     }
 
-    /// Which library its file shows to be, if its functions' names begin with `prefix`.
+    /// The family of its file, if its functions have this prefix.
     pub(super) fn family(&self, prefix: Option<&str>) -> Option<Family> {
         let bytes = fs::read(&self.path).ok()?;
         family::recognise(&self.object, prefix, &bytes)
     }
 
-    /// Which libcrypto answers, when functions are looked up with `find`.
+    /// The libcrypto whose functions `find` returns.
     ///
     /// # Errors
-    /// [`LoadError`], if it is not the one that is meant.
+    ///
+    /// [`LoadError`], if it is not the intended one.
     pub(super) fn libcrypto(
         &self,
         find: &dyn Fn(&str) -> Option<*mut c_void>,
@@ -165,11 +166,12 @@ impl Opened {
         }
     }
 
-    /// Checks that the function at `address`, which the libssl's file has under the name `name`, is the one
-    /// of this file.
+    /// Checks that `address`, which was found for the function `name` of the libssl's file, belongs
+    /// to that file.
     ///
     /// # Errors
-    /// [`LoadError::OtherFile`], if another file answers.
+    ///
+    /// [`LoadError::OtherFile`], if it belongs to another file.
     pub(super) fn check(&self, name: &str, address: *mut c_void) -> Result<(), LoadError> {
         match file_of(address) {
             Some(file) if self.object.exports.contains(name) && !same_file(&file, &self.path) => {
@@ -183,12 +185,12 @@ impl Opened {
     }
 }
 
-/// Where the libraries that a libssl needs are looked for.
+/// Where the libraries that a libssl needs are searched for.
 struct Search<'s> {
     source: &'s LibrarySource,
     object: SharedObject,
     path: PathBuf,
-    /// Its folder, and that of the symbolic link by which it was named.
+    /// The folder of the file, and that of the symbolic link by which it was named.
     same_folder: Vec<PathBuf>,
 }
 
@@ -209,14 +211,13 @@ impl<'s> Search<'s> {
         })
     }
 
-    /// The name of the libcrypto that it says it needs.
+    /// The name of the libcrypto that it declares as needed.
     fn needed_libcrypto(&self) -> Option<&str> {
         let mut names = self.object.needed.iter().map(String::as_str);
         names.find(|name| name.to_lowercase().contains("crypto"))
     }
 
-    /// The libcrypto that is to be used; nothing if the libssl does not say that it needs one and none is
-    /// named.
+    /// The libcrypto to use; `None` if the libssl does not declare one and the user names none.
     fn libcrypto(&self) -> Result<Option<Intended>, LoadError> {
         let needed = self.needed_libcrypto();
         if let Some(named) = &self.source.libcrypto {
@@ -229,7 +230,7 @@ impl<'s> Search<'s> {
         let found = own.map(|path| (path, Found::OwnDependency));
         let found = found.or_else(|| Some((self.same_folder(name)?, Found::Beside)));
         if let Some((path, found)) = found {
-            // Once it is there, the dynamic loader takes it for the one of this name.
+            // Once it is loaded, the dynamic loader uses it for this name.
             let library = dlopen(&path, Scope::Own).map_err(|reason| LoadError::Open {
                 path: path.clone(),
                 reason,
@@ -253,7 +254,7 @@ impl<'s> Search<'s> {
         let object = read(named)?;
         let path = canonical(named)?;
         let scope = match needed {
-            // The dynamic loader takes a library that is there already for one of this name.
+            // The dynamic loader reuses a loaded library with this name.
             Some(name) if object.soname.as_deref() == Some(name) => Scope::Own,
             Some(name) => {
                 return Err(LoadError::LibcryptoName {
@@ -277,8 +278,8 @@ impl<'s> Search<'s> {
         })
     }
 
-    /// A libcrypto that has all names that the libssl needs of one, although it does not say that it needs
-    /// one: beside it, or the system's. It is loaded so that the libssl will find its names.
+    /// A libcrypto that exports all symbols that the libssl needs of one without declaring it: from
+    /// its folder, or the system's. It is loaded so that the libssl finds its symbols.
     fn undeclared_libcrypto(&self) -> Option<Intended> {
         let names = self.wanted();
         if names.is_empty() {
@@ -323,7 +324,7 @@ impl<'s> Search<'s> {
         None
     }
 
-    /// The names of libcrypto that the libssl needs.
+    /// The libcrypto symbols that the libssl needs.
     fn wanted(&self) -> Vec<&str> {
         let of_libcrypto = |name: &str| {
             let prefix = self.source.prefix.as_deref().unwrap_or_default();
@@ -334,7 +335,8 @@ impl<'s> Search<'s> {
         names.filter(|name| of_libcrypto(name)).collect()
     }
 
-    /// Loads what else it needs and only stands beside it: the dynamic loader does not look there.
+    /// Loads the other needed libraries that are only in its folder, where the dynamic loader does
+    /// not look.
     fn others(&self) -> Result<(), LoadError> {
         let crypto = self.needed_libcrypto();
         for name in &self.object.needed {
@@ -352,7 +354,8 @@ impl<'s> Search<'s> {
         Ok(())
     }
 
-    /// A file of this name in the folders that the libssl names (ld.so(8), "Dynamic string tokens").
+    /// A file of this name in the folders that the libssl lists (ld.so(8), "Dynamic string
+    /// tokens").
     fn in_own_folders(&self, name: &str) -> Option<PathBuf> {
         let origin = self.path.parent()?.to_str()?;
         self.object.folders.iter().find_map(|folder| {
@@ -369,7 +372,7 @@ impl<'s> Search<'s> {
             .find_map(|folder| library_at(&folder.join(name)))
     }
 
-    /// Why the dynamic loader did not take the libssl, in words that help.
+    /// The error for a libssl that the dynamic loader refused, with advice.
     fn refused(&self, reason: String) -> LoadError {
         let missing = self.object.needed.iter().find_map(|name| {
             let there = self.in_own_folders(name).is_some() || self.same_folder(name).is_some();
@@ -404,7 +407,7 @@ fn read(path: &Path) -> Result<SharedObject, LoadError> {
     })
 }
 
-/// A bare file name would be looked for in the system's folders.
+/// An absolute path: dlopen would search a bare file name in the system's folders.
 fn canonical(path: &Path) -> Result<PathBuf, LoadError> {
     path.canonicalize().map_err(|error| LoadError::Open {
         path: path.to_owned(),
@@ -412,7 +415,7 @@ fn canonical(path: &Path) -> Result<PathBuf, LoadError> {
     })
 }
 
-/// The file behind `path`, if it is a shared object for this machine.
+/// The resolved file of `path`, if it is a shared object for this machine.
 fn library_at(path: &Path) -> Option<PathBuf> {
     SharedObject::read(path).ok()?;
     path.canonicalize().ok()
@@ -437,8 +440,8 @@ fn not_the_systems() -> MutexGuard<'static, Vec<PathBuf>> {
         .unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Loads a library for the rest of the process, with all that it needs; a name without a slash is looked
-/// for in the system's folders. What the dynamic loader says if it does not.
+/// Loads a library for the rest of the process, with its dependencies; a name without a slash is
+/// searched for in the system's folders. The error is the dynamic loader's message.
 fn dlopen(file: &Path, scope: Scope) -> Result<&'static Library, String> {
     let flags: c_int = match scope {
         Scope::Process => {
@@ -450,7 +453,7 @@ fn dlopen(file: &Path, scope: Scope) -> Result<&'static Library, String> {
         }
         Scope::Own => RTLD_NOW | RTLD_LOCAL,
     };
-    // SAFETY: code of the library runs when it is loaded; that is what the user asked for.
+    // SAFETY: loading a library runs its code, which is what the user asked for.
     match unsafe { Library::open(Some(file), flags) } {
         Ok(library) => {
             let library: &'static Library = Box::leak(Box::new(library));
@@ -464,7 +467,7 @@ fn dlopen(file: &Path, scope: Scope) -> Result<&'static Library, String> {
     }
 }
 
-/// The dynamic loader's own words stand in the source of the error.
+/// The dynamic loader's message is the source of the error.
 fn words(error: &libloading::Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => cause.to_string(),
@@ -478,7 +481,7 @@ fn address(library: &Library, name: &str) -> Option<*mut c_void> {
     Some(symbol.into_raw()).filter(|address| !address.is_null())
 }
 
-/// The file, behind any symbolic link, whose code stands at `address`.
+/// The file, with symbolic links resolved, that contains the code at `address`.
 fn file_of(address: *mut c_void) -> Option<PathBuf> {
     let mut place = libc::Dl_info {
         dli_fname: ptr::null(),
@@ -486,12 +489,12 @@ fn file_of(address: *mut c_void) -> Option<PathBuf> {
         dli_sname: ptr::null(),
         dli_saddr: ptr::null_mut(),
     };
-    // SAFETY: any address may be asked about, and `place` has room for the answer.
+    // SAFETY: any address is allowed, and `place` has room for the result.
     let known = unsafe { libc::dladdr(address, &raw mut place) } != 0;
     if !known || place.dli_fname.is_null() {
         return None;
     }
-    // SAFETY: the name is a string of the dynamic loader's, which stays as long as the library does.
+    // SAFETY: the name is a string of the dynamic loader, which lives as long as the library does.
     let name = unsafe { CStr::from_ptr(place.dli_fname) };
     let path = PathBuf::from(OsStr::from_bytes(name.to_bytes()));
     Some(path.canonicalize().unwrap_or(path))

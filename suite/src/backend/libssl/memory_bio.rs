@@ -1,5 +1,5 @@
-//! The library's memory BIOs as a transport, one for each direction: a write into one always succeeds, and
-//! somebody has to carry the bytes to and fro.
+//! The library's memory BIOs as a transport, one for each direction. A write into one always
+//! succeeds, and the adapter moves the bytes to and from the transport.
 
 use std::ffi::c_long;
 
@@ -10,7 +10,7 @@ use super::symbols::{Functions, Ssl};
 use crate::backend::Unsupported;
 use crate::transport::{Refusal, Transport};
 
-/// What an empty memory BIO answers: come again, or that this is the end (BIO_s_mem(3)).
+/// The result of reading an empty memory BIO, for "retry" and "end of file" (BIO_s_mem(3)).
 const COME_AGAIN: c_long = -1;
 const END_OF_FILE: c_long = 0;
 
@@ -25,7 +25,8 @@ impl MemoryBio {
     /// Gives the connection two memory BIOs.
     ///
     /// # Safety
-    /// `ssl` is a live connection of the library of `api`, and outlives every call of the port.
+    ///
+    /// `ssl` is a live connection of the library of `api`, and outlives every call of the adapter.
     pub(super) unsafe fn give(
         api: &Functions,
         transport: &Transport,
@@ -37,8 +38,8 @@ impl MemoryBio {
         let new = api.BIO_new.ok_or_else(lacking("BIO_new"))?;
         let free = api.BIO_free.ok_or_else(lacking("BIO_free"))?;
         let set_bio = api.SSL_set_bio.ok_or_else(lacking("SSL_set_bio"))?;
-        // SAFETY: the functions belong to one library; SSL_set_bio takes over both BIOs, which then live
-        // as long as the connection.
+        // SAFETY: the functions belong to one library; SSL_set_bio takes over both BIOs, which then
+        // live as long as the connection.
         unsafe {
             let bios = [new(kind()), new(kind())];
             if bios.iter().any(|bio| bio.is_null()) {

@@ -1,9 +1,9 @@
-//! Libraries with the C interface of OpenSSL's `libssl`: the one that is linked into this program
-//! and any shared object that is loaded by path. They share everything but how symbols are found.
+//! Libraries with the C interface of OpenSSL's `libssl`: the one linked into this program, and any
+//! shared object loaded by path. They differ only in how symbols are found.
 //!
-//! Calls go to the C functions as they are: a wrapper would hide zero lengths, null pointers and
-//! error codes, which are what the suite is about. Before each call the error queue is empty (but
-//! for a stale entry that a scenario asked for) and errno is 0; after it both are read at once.
+//! The C functions are called directly: a wrapper would hide zero lengths, null pointers and error
+//! codes, which the suite tests. Before each call the error queue is empty (except for a stale
+//! entry that a scenario requests) and errno is 0; after it both are read at once.
 
 #![allow(unsafe_code)] // The foreign boundary.
 
@@ -70,7 +70,8 @@ mod number {
 /// The bits of an error code; see the declaration of `ERR_get_error`.
 const CODE_BITS: c_ulong = 0xffff_ffff;
 
-/// So many entries of an error queue are taken: one more than any case may have, so that it shows.
+/// The greatest number of entries taken from an error queue: one more than a case may have, so that
+/// an excess is visible.
 const QUEUE_LIMIT: usize = QUEUE_ENTRIES + 1;
 
 /// A library with the interface of `libssl`.
@@ -85,7 +86,7 @@ pub struct Libssl {
     spare: Spare,
 }
 
-/// How connections reach the transport over the scripted transport.
+/// How connections reach the scripted transport.
 enum Way {
     /// Through a BIO of this kind.
     Bio(Method),
@@ -93,7 +94,7 @@ enum Way {
     SocketPair,
 }
 
-// SAFETY: the interface is a table of functions, the BIO method is only read once it is made, and
+// SAFETY: the interface is a table of functions, the BIO method is not changed once it is made, and
 // contexts are behind a lock.
 unsafe impl Send for Libssl {}
 // SAFETY: as above.
@@ -103,7 +104,7 @@ unsafe impl Sync for Libssl {}
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The file, or the libcrypto that was named for it, is no shared object for this machine.
+    /// The file, or the libcrypto named for it, is not a shared object for this machine.
     #[error("{} could not be loaded: {problem}", path.display())]
     File {
         /// The file.
@@ -116,10 +117,10 @@ pub enum LoadError {
     Open {
         /// The file.
         path: PathBuf,
-        /// What the dynamic loader said.
+        /// The dynamic loader's message.
         reason: String,
     },
-    /// The file needs another library, which is nowhere.
+    /// The file needs another library, which was not found.
     #[error(
         "{} needs {missing}, which stands neither where it says, nor beside it, nor where the system looks \
          ({reason}); {}",
@@ -131,10 +132,10 @@ pub enum LoadError {
         path: PathBuf,
         /// The name of the library that it needs.
         missing: String,
-        /// What the dynamic loader said.
+        /// The dynamic loader's message.
         reason: String,
     },
-    /// The file needs functions of a libcrypto, but does not say of which.
+    /// The file needs functions of a libcrypto, but does not declare which one.
     #[error(
         "{} needs functions of a libcrypto, but does not say of which ({reason}); name the one that goes \
          with it: --libcrypto PATH",
@@ -143,10 +144,10 @@ pub enum LoadError {
     NoLibcrypto {
         /// The file.
         path: PathBuf,
-        /// What the dynamic loader said.
+        /// The dynamic loader's message.
         reason: String,
     },
-    /// The libcrypto that was named calls itself otherwise than the file needs.
+    /// The named libcrypto has another name than the one that the file needs.
     #[error(
         "{} needs {needed}, but {} calls itself {name} (its DT_SONAME): does it go with it?",
         path.display(),
@@ -155,14 +156,14 @@ pub enum LoadError {
     LibcryptoName {
         /// The file.
         path: PathBuf,
-        /// The libcrypto that was named.
+        /// The named libcrypto.
         libcrypto: PathBuf,
-        /// The name that the file needs.
+        /// The name of the libcrypto that the file needs.
         needed: String,
-        /// The name that the libcrypto has.
+        /// The name of the named libcrypto.
         name: String,
     },
-    /// The libcrypto that was named is not the one that the file uses.
+    /// The named libcrypto is not the one that the file uses.
     #[error(
         "{} was named as the libcrypto of {}, which uses that of {}: leave --libcrypto away if it is inside; \
          if another library of that name is loaded already, take a process for each",
@@ -173,12 +174,12 @@ pub enum LoadError {
     LibcryptoUnused {
         /// The file.
         path: PathBuf,
-        /// The libcrypto that was named.
+        /// The named libcrypto.
         named: PathBuf,
         /// The file whose functions it uses.
         used: PathBuf,
     },
-    /// Another libcrypto of the same name was loaded earlier, and the dynamic loader handed it out.
+    /// Another libcrypto of the same name was loaded earlier, and the dynamic loader reused it.
     #[error(
         "{} was given {} as its libcrypto, which this process had loaded under the same name, and not {}: \
          take a process for each library",
@@ -189,12 +190,12 @@ pub enum LoadError {
     NameTaken {
         /// The file.
         path: PathBuf,
-        /// The libcrypto that it would get in a process of its own; nothing for the system's.
+        /// The libcrypto that it would get in a process of its own; `None` for the system's.
         meant: Option<PathBuf>,
         /// The one that it got.
         taken: PathBuf,
     },
-    /// Another file of the same name was loaded earlier, and the dynamic loader handed it out.
+    /// Another file of the same name was loaded earlier, and the dynamic loader reused it.
     #[error(
         "the dynamic loader answered with {} for {}: take a process for each library",
         answers.display(),
@@ -203,10 +204,10 @@ pub enum LoadError {
     OtherFile {
         /// The file.
         path: PathBuf,
-        /// The file whose functions were found.
+        /// The file in which the functions were found.
         answers: PathBuf,
     },
-    /// The file was loaded, but lacks functions without which no connection is possible.
+    /// The file was loaded, but lacks functions that every connection needs.
     #[error(
         "{} lacks {}: {}",
         path.display(),
@@ -216,12 +217,12 @@ pub enum LoadError {
     Lacks {
         /// The file.
         path: PathBuf,
-        /// The functions that it lacks, by their C names; of several that would do, the usual one.
+        /// The missing functions, by their C names; of several alternatives, the usual one.
         missing: Vec<&'static str>,
-        /// What seems to stand before its functions' names.
+        /// The likely prefix of its functions.
         prefix: Option<String>,
     },
-    /// None of its functions has the prefix that was named.
+    /// None of its functions has the requested prefix.
     #[error(
         "{} has no function whose name begins with {prefix}: {}",
         path.display(),
@@ -230,9 +231,9 @@ pub enum LoadError {
     Prefix {
         /// The file.
         path: PathBuf,
-        /// The prefix that was named.
+        /// The requested prefix.
         prefix: String,
-        /// What seems to stand before its functions' names; empty if nothing does.
+        /// The likely prefix of its functions; empty for none.
         likely: Option<String>,
     },
     /// The library did not make a BIO method.
@@ -273,6 +274,7 @@ impl Libssl {
     /// The OpenSSL that is linked into this program.
     ///
     /// # Panics
+    ///
     /// If it has no memory left for a BIO method.
     pub fn linked(id: &str) -> Self {
         let path = std::env::current_exe().unwrap_or_default();
@@ -291,23 +293,25 @@ impl Libssl {
         .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The library in the shared object `path`: [`Libssl::open`], with nothing else said about it.
+    /// The library in the shared object `path`: [`Libssl::open`] without further settings.
     ///
     /// # Errors
-    /// [`LoadError`], if the file is no libssl.
+    ///
+    /// [`LoadError`], if the file is not a libssl.
     pub fn load(id: &str, path: &Path) -> Result<Self, LoadError> {
         Self::open(&LibrarySource::new(id, path))
     }
 
-    /// The library that `source` names. It is loaded with its symbols to itself, so that several libraries
-    /// with the same symbols can stand side by side, and it is never unloaded: a libssl registers
-    /// handlers that run when the process exits.
+    /// Opens the library that `source` names. Its symbols are local, so that several libraries with
+    /// the same symbols can be loaded together, and it is never unloaded, because a libssl
+    /// registers handlers that run when the process exits.
     ///
-    /// Two libraries that need different files of one name (`libcrypto.so.3`) cannot stand side by side:
-    /// the second is an error, and needs a process of its own.
+    /// Two libraries that need different files of one name (`libcrypto.so.3`) cannot be loaded
+    /// together: the second is an error, and needs a process of its own.
     ///
     /// # Errors
-    /// [`LoadError`], if the file is no libssl, or something that it needs is missing.
+    ///
+    /// [`LoadError`], if the file is not a libssl, or a dependency is missing.
     pub fn open(source: &LibrarySource) -> Result<Self, LoadError> {
         let opened = Opened::open(source)?;
         let spelled = |name: &str| {
@@ -325,7 +329,7 @@ impl Libssl {
                 likely: likely_prefix(&["SSL_write"], &opened),
             });
         }
-        // SAFETY: the user says that the file is a libssl, and it stays loaded.
+        // SAFETY: the user states that the file is a libssl, and it stays loaded.
         let api = unsafe { Functions::find(&find) }.map_err(|missing| LoadError::Lacks {
             path: source.path.clone(),
             prefix: likely_prefix(&missing, &opened),
@@ -340,7 +344,7 @@ impl Libssl {
         Self::new(source.clone(), api, opened.path, libcrypto, family, linkage)
     }
 
-    /// What was loaded.
+    /// The information about the loaded library.
     pub fn loaded(&self) -> &Loaded {
         &self.loaded
     }
@@ -374,7 +378,7 @@ impl Libssl {
             let version = told.or(source.version.as_deref()).map(ToOwned::to_owned);
             Recognised { family, version }
         });
-        // Of an object that is not recognised, only what it says itself is about it.
+        // For an unknown object, only its own version string counts as evidence.
         let is_own = recognised.is_some() || libcrypto.found == Found::Inside;
         let own_text = text.as_deref().filter(|_| is_own);
         let (library, version) = name_and_version(own_text, source.version.as_deref());
@@ -428,7 +432,7 @@ impl Backend for Libssl {
     }
 
     fn transports(&self) -> &[scenario::TransportKind] {
-        // What a library lacks for one of them is told by name.
+        // Functions that a library lacks for one of them are reported by name.
         &scenario::TransportKind::ALL
     }
 
@@ -446,10 +450,10 @@ impl Backend for Libssl {
     }
 }
 
-/// Lets the library set itself up, in the way of today or of old.
+/// Initialises the library, with the current function or the old ones.
 fn initialise(api: &Functions) {
-    // No configuration file: what the machine's owner wrote there must not change results.
-    // No cleaning up at exit: other threads may still be inside the library then.
+    // No configuration file: the machine's settings must not change results. No cleanup at exit:
+    // other threads may still be inside the library then.
     let options = number::INIT_NO_LOAD_CONFIG
         | number::INIT_NO_ATEXIT
         | number::INIT_LOAD_SSL_STRINGS
@@ -469,7 +473,7 @@ fn initialise(api: &Functions) {
     }
 }
 
-/// Empties the error queue, as far as the library lets anybody.
+/// Empties the error queue, as far as the library's functions allow.
 fn clear_errors(api: &Functions) {
     // SAFETY: no precondition.
     unsafe {
@@ -487,7 +491,7 @@ fn clear_errors(api: &Functions) {
     }
 }
 
-/// Whether one of the functions that the suite can use is there under a name with this prefix.
+/// Whether the library has one of the functions that the suite can use, with this prefix.
 fn has_prefix(prefix: &str, opened: &Opened) -> bool {
     let with_it = |name: &&str| {
         let spellings = spellings(Some(prefix), name).into_iter();
@@ -497,8 +501,8 @@ fn has_prefix(prefix: &str, opened: &Opened) -> bool {
     prefix.is_empty() || Functions::NAMES.iter().any(with_it)
 }
 
-/// What seems to stand before the names of a library that lacks a plain `SSL_write`, if it has just one
-/// function whose name ends so.
+/// The likely prefix of a library without a plain `SSL_write`, if exactly one of its functions has
+/// a name that ends so.
 fn likely_prefix(missing: &[&str], opened: &Opened) -> Option<String> {
     const SSL_WRITE: &str = "SSL_write";
     if !missing.contains(&SSL_WRITE) {
@@ -511,7 +515,8 @@ fn likely_prefix(missing: &[&str], opened: &Opened) -> Option<String> {
     let (before, None) = (found.next()?, found.next()) else {
         return None;
     };
-    // `wolfSSL_write` may be `wolf` before `SSL_write`, or `wolfSSL_` before `write`.
+    // For `wolfSSL_write` the prefix may be `wolf` (before `SSL_write`) or `wolfSSL_` (before
+    // `write`).
     let named = |prefix: &str| {
         let there = |name: &&&str| {
             let mut spellings = spellings(Some(prefix), name).into_iter();
@@ -526,23 +531,24 @@ fn likely_prefix(missing: &[&str], opened: &Opened) -> Option<String> {
     }
 }
 
-/// All that the library says of its version.
+/// The complete version string of the library.
 fn version_text(api: &Functions) -> Option<String> {
     let version = api.OpenSSL_version.or(api.SSLeay_version)?;
     let told = |which| {
-        // SAFETY: answers null or a string that lives as long as the library.
+        // SAFETY: returns null or a string that lives as long as the library.
         let text = unsafe { version(which) };
         // SAFETY: as above.
         let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })?;
         Some(shortened(&text.to_string_lossy(), FOREIGN_TEXT).into_owned())
             .filter(|text| !text.is_empty())
     };
-    // Tongsuo says here which OpenSSL it is like; others answer this with something else.
+    // Tongsuo reports here which OpenSSL it is compatible with; other libraries return something
+    // else.
     let own_name = told(number::TONGSUO_VERSION).filter(|text| text.starts_with("Tongsuo "));
     own_name.or_else(|| told(number::OPENSSL_VERSION))
 }
 
-/// `OpenSSL 1.1.1w  11 Sep 2023` is a name and a version.
+/// Splits `OpenSSL 1.1.1w  11 Sep 2023` into name and version.
 fn name_and_version(text: Option<&str>, known: Option<&str>) -> (String, String) {
     let mut words = text.unwrap_or_default().split_whitespace();
     let mut next = |default: &str| words.next().unwrap_or(default).to_owned();

@@ -1,5 +1,5 @@
-//! A BIO of the library's own making, as the application on the other side of it uses it: bytes are put in
-//! and taken out between the calls of the connection.
+//! A BIO of the library's own type, as an application uses it from the other side: bytes are
+//! written and read between the calls of the connection.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
@@ -20,10 +20,10 @@ pub(super) mod command {
     pub(in crate::backend::libssl) const SHUTDOWN_WR: c_int = 142;
 }
 
-/// How many bytes go through it at a time.
+/// The number of bytes moved at a time.
 const PORTION: usize = 16 << 10;
 
-/// A BIO of the library, which somebody else keeps alive.
+/// A BIO of the library, which its creator keeps alive.
 pub(super) struct OwnBio {
     bio: *mut Bio,
     read: unsafe extern "C" fn(*mut Bio, *mut c_void, c_int) -> c_int,
@@ -32,9 +32,10 @@ pub(super) struct OwnBio {
 }
 
 impl OwnBio {
-    /// The functions by which a BIO is used, of which there is none yet.
+    /// The functions for using a BIO, without a BIO yet.
     ///
     /// # Errors
+    ///
     /// [`Unsupported`], if the library lacks one.
     pub(super) fn none(api: &Functions) -> Result<Self, Unsupported> {
         Ok(Self {
@@ -48,7 +49,8 @@ impl OwnBio {
     /// The same functions, for this BIO.
     ///
     /// # Safety
-    /// `bio` belongs to the same library, and lives as long as what this answers.
+    ///
+    /// `bio` belongs to the same library, and outlives the returned value.
     pub(super) unsafe fn of(&self, bio: *mut Bio) -> Self {
         Self { bio, ..*self }
     }
@@ -58,12 +60,12 @@ impl OwnBio {
         unsafe { (self.ctrl)(self.bio, command, argument, ptr::null_mut()) }
     }
 
-    /// A number of bytes that the BIO tells.
+    /// A number of bytes that the BIO reports.
     pub(super) fn bytes(&self, command: c_int) -> usize {
         usize::try_from(self.ctrl(command, 0)).unwrap_or(0)
     }
 
-    /// Puts into it what the transport hands over, at most so many bytes.
+    /// Writes bytes from the transport into the BIO, at most `room`.
     pub(super) fn fill(&self, transport: &Transport, room: usize) {
         let mut left = room.min(transport.readable().len());
         let mut space = [0; PORTION];
@@ -73,12 +75,13 @@ impl OwnBio {
                 return;
             };
             left -= bytes;
-            // SAFETY: the BIO is live, and has room for them.
+            // SAFETY: the BIO is live and has room for the bytes.
             unsafe { (self.write)(self.bio, space.as_ptr().cast(), bytes as c_int) };
         }
     }
 
-    /// Takes out of it what the transport takes. Never reads where nothing is, which would leave its mark.
+    /// Moves bytes from the BIO to the transport, as many as it accepts. Never reads an empty BIO,
+    /// which would set its retry flag.
     pub(super) fn drain(&self, transport: &Transport) {
         let mut space = [0; PORTION];
         loop {

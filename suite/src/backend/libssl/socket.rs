@@ -1,6 +1,6 @@
-//! A pair of connected sockets that do not wait, as a transport: the library has one end by its number,
-//! with a small send buffer, and writes to it as to any socket. Between its calls the other end is read
-//! into the transport, and gets what the transport hands over.
+//! A pair of connected non-blocking sockets as a transport: the library uses one end, with a small
+//! send buffer, as a file descriptor. Between its calls the bytes at the other end are moved to the
+//! transport, and bytes from the transport are sent to it.
 
 #![forbid(unsafe_code)]
 
@@ -15,12 +15,11 @@ use super::adapter::{TransportAdapter, no_sockets};
 use crate::backend::Unsupported;
 use crate::transport::{Budget, Outbound, Refusal, Transfer, Transport};
 
-/// How much the send buffer of the library's end is asked to hold, in bytes; every system gives what it
-/// likes, but nowhere as much as a write of some megabytes.
+/// The requested size of the send buffer of the library's end, in bytes. Systems round it
+/// differently, but nowhere up to a write of some megabytes.
 pub(super) const SMALL_BUFFER: usize = 4096;
 
-/// How much our end may have on its way to the library, in bytes: what every system allows (`wmem_max`,
-/// socket(7)).
+/// The send buffer of our end, in bytes: a size that every system allows (`wmem_max`, socket(7)).
 const OUR_BUFFER: usize = 212_992;
 
 /// How many bytes are read or written at a time.
@@ -30,12 +29,12 @@ pub(super) const PORTION: usize = 16 << 10;
 pub(super) struct Ends {
     pub(super) transport: Transport,
     pub(super) library: UnixStream,
-    /// Nothing once the far end has vanished.
+    /// `None` once the peer has disconnected.
     pub(super) ours: Option<UnixStream>,
 }
 
 impl Ends {
-    /// Ends whose library's side waits.
+    /// Ends of which the library's blocks.
     pub(super) fn new(transport: &Transport) -> io::Result<Self> {
         let (library, ours) = pair()?;
         transport.stand_behind_another();
@@ -46,7 +45,7 @@ impl Ends {
         })
     }
 
-    /// The number by which the library knows its end.
+    /// The file descriptor of the library's end.
     pub(super) fn number(&self) -> RawFd {
         self.library.as_raw_fd()
     }
@@ -62,7 +61,7 @@ impl Socket {
         Ok(Self(ends))
     }
 
-    /// The number by which the library knows its end.
+    /// The file descriptor of the library's end.
     pub(super) fn number(&self) -> RawFd {
         self.0.number()
     }
@@ -93,7 +92,7 @@ impl TransportAdapter for Socket {
     }
 }
 
-/// Two connected sockets: the first with a small send buffer, the second one that never waits.
+/// Two connected sockets: the first with a small send buffer, the second non-blocking.
 fn pair() -> io::Result<(UnixStream, UnixStream)> {
     let (library, ours) = UnixStream::pair()?;
     sockopt::set_socket_send_buffer_size(&library, SMALL_BUFFER)?;
@@ -108,13 +107,13 @@ pub(super) fn waiting(library: &UnixStream) -> io::Result<usize> {
     Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
-/// Whether nobody is at the far end any more.
+/// Whether the peer has disconnected.
 pub(super) fn has_vanished(outbound: &Outbound) -> bool {
     matches!(outbound.then, Refusal::Fail(_))
 }
 
-/// Closes the end of a far end that vanishes. What it has not read is read first: a system would tell of
-/// its loss, and the library is to find nothing but a closed connection.
+/// Closes the end of a peer that disconnects. Unread bytes are read first: otherwise a system would
+/// report a reset, and the library has to find an ordinarily closed connection.
 pub(super) fn vanish(ours: Option<UnixStream>) -> io::Result<()> {
     let Some(mut ours) = ours else {
         return Ok(());
@@ -125,7 +124,7 @@ pub(super) fn vanish(ours: Option<UnixStream>) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends to the library what the transport hands over, as far as there is room.
+/// Sends bytes from the transport to the library, as far as there is room.
 pub(super) fn deliver(transport: &Transport, mut ours: &UnixStream) -> io::Result<()> {
     if transport.inbound().deliver == Budget::Bytes(0) {
         return Ok(());
@@ -138,7 +137,7 @@ pub(super) fn deliver(transport: &Transport, mut ours: &UnixStream) -> io::Resul
             return Ok(());
         }
         match ours.write(portion) {
-            // What has gone is read from the transport.
+            // The sent bytes are then read from the transport.
             Ok(sent) => {
                 transport.read(&mut space[..sent]);
             }
@@ -149,16 +148,16 @@ pub(super) fn deliver(transport: &Transport, mut ours: &UnixStream) -> io::Resul
     }
 }
 
-/// Whether somebody still reads what the library sends.
+/// Whether the peer still reads what the library sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// Somebody does.
+    /// It does.
     GoesOn,
-    /// Nobody does: sending fails from now on.
+    /// It does not: sending fails from now on.
     Over,
 }
 
-/// Hands to the transport all that has come from the library.
+/// Moves all bytes from the library to the transport.
 pub(super) fn collect(transport: &Transport, mut ours: &UnixStream) -> io::Result<Reading> {
     let mut space = [0; PORTION];
     loop {

@@ -1,10 +1,12 @@
-//! The transport of a library that makes no BIO of another's kind: a pair of connected sockets, of which
-//! it is given one end by number, and which is kept in step with the transport between its calls.
+//! The transport of a library that supports no custom BIO: a pair of connected sockets. The library
+//! uses one end as a file descriptor, and the adapter synchronises it with the transport between
+//! calls.
 //!
-//! Before a call, the end of ours holds what the transport hands over; after it, what the library sent goes to
-//! the transport, and what it did not read is taken back. Nobody moves a byte meanwhile, so that the outcome is
-//! the same every time. Where the sockets behaved as the transport's script says, the trace is the one that
-//! a BIO of ours would have given; where they cannot, or did not, the call is not applicable.
+//! Before a call, our end has sent the bytes that the transport delivers; after it, the bytes that
+//! the library sent go to the transport, and those that it did not read are taken back. No bytes
+//! move during a call, so that the result is the same every time. If the sockets behaved as the
+//! transport's script says, the trace is the same as with a custom BIO; if they cannot, or did not,
+//! the call is not applicable.
 
 #![forbid(unsafe_code)]
 
@@ -20,43 +22,44 @@ use super::adapter::TransportAdapter;
 use crate::backend::Unsupported;
 use crate::transport::{Errno, Inbound, Outbound, Refusal, Transport};
 
-/// How much each end's buffer is to hold, in bytes: what every system allows (`wmem_max`, socket(7)), so
+/// The requested size of each buffer, in bytes: every system allows it (`wmem_max`, socket(7)), so
 /// that the same cases are applicable everywhere.
 const BUFFER: usize = 212_992;
 
-/// How many bytes fill a buffer at a time.
+/// The bytes with which a buffer is filled, at a time.
 const FILLER: [u8; 16 << 10] = [0; 16 << 10];
 
 /// The transport of one connection.
 pub(super) struct SocketPair {
     transport: Transport,
-    /// The end that the library uses, by its number, which stays the same.
+    /// The library's end, whose file descriptor number stays the same.
     library: OwnedFd,
     ours: UnixStream,
-    /// A direction was shut, which cannot be undone: the next call gets another pair.
+    /// A direction was shut down, which cannot be undone: the next call gets another pair.
     spent: bool,
-    /// What was done for the call that runs.
+    /// The preparations for the current call.
     staged: Option<Staged>,
 }
 
-/// What the script said when a call began, and what was done for it.
+/// The script's state at the beginning of a call, and the preparations for it.
 struct Staged {
     outbound: Outbound,
     inbound: Inbound,
-    /// Bytes that the library can read, and whether the transport had more than the buffer holds.
+    /// The number of bytes that the library can read, and whether the transport had more than the
+    /// buffer holds.
     delivered: usize,
     more: bool,
     sending: Sending,
 }
 
-/// What becomes of what the library sends.
+/// What happens when the library sends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sending {
-    /// The buffer takes it.
+    /// The buffer accepts the bytes.
     Taken,
-    /// The buffer is full of so many bytes of ours, so that sending would block.
+    /// The buffer is full with this many bytes of ours, so that sending would block.
     Blocked(usize),
-    /// Nobody reads, so that sending fails with `EPIPE`.
+    /// The other end is not read, so that sending fails with `EPIPE`.
     Broken,
 }
 
@@ -73,7 +76,7 @@ impl SocketPair {
         })
     }
 
-    /// The number by which the library knows its end.
+    /// The file descriptor of the library's end.
     pub(super) fn number(&self) -> RawFd {
         self.library.as_raw_fd()
     }
@@ -128,16 +131,17 @@ impl SocketPair {
 }
 
 impl TransportAdapter for SocketPair {
-    /// Does what the transport's script says before a call of the library begins.
+    /// Prepares the sockets for a call of the library, according to the transport's script.
     fn before(&mut self) -> Result<(), Unsupported> {
         let staged = self.stage().map_err(|error| failed(&error))?;
         self.staged = Some(staged);
         Ok(())
     }
 
-    /// Hands to the transport what the call of the library did.
+    /// Moves the results of a call of the library to the transport.
     ///
     /// # Errors
+    ///
     /// [`Unsupported`], if sockets cannot do what the script says and the call depended on it.
     fn after(&mut self) -> Result<(), Unsupported> {
         let Some(staged) = self.staged.take() else {
@@ -148,7 +152,7 @@ impl TransportAdapter for SocketPair {
         let mut sent = take(&self.ours).map_err(|error| failed(&error))?;
         match staged.sending {
             Sending::Blocked(filler) => drop(sent.drain(..filler.min(sent.len()))),
-            // The byte by which `is_full` tried.
+            // The byte with which `is_full` tested.
             Sending::Taken if !full => drop(sent.pop()),
             _ => {}
         }
@@ -162,10 +166,11 @@ impl TransportAdapter for SocketPair {
 }
 
 impl Staged {
-    /// Whether a scripted link would have taken what the library sent, and done no more.
+    /// Whether a scripted transport would have accepted what the library sent, without refusing
+    /// anything.
     fn outbound_is_kept(&self, sent: usize, full: bool) -> Result<(), Unsupported> {
         let at_once = self.outbound.at_most.map_or(usize::MAX, |most| most.get());
-        // Up to here the script never came to refuse anything, nor to take a part of what was offered.
+        // Up to here the script neither refused bytes nor accepted only a part of them.
         if sent > self.outbound.accept.bytes().min(at_once) {
             return Err(Unsupported::new(format!(
                 "link {}, over a socket pair",
@@ -178,14 +183,15 @@ impl Staged {
         }
     }
 
-    /// Whether a scripted link would have handed over what the library read, and done no more.
+    /// Whether a scripted transport would have delivered what the library read, without refusing
+    /// anything.
     fn inbound_is_kept(&self, read: usize, unread: usize) -> Result<(), Unsupported> {
         if unread == 0 && self.more {
             return Err(Unsupported::new("as many bytes, over a socket pair"));
         }
         let at_once = self.inbound.at_most.map_or(usize::MAX, |most| most.get());
         let sockets_can = matches!(self.inbound.then, Refusal::WouldBlock | Refusal::Zero);
-        // A library that left bytes unread never came to the end.
+        // A library that left bytes unread never reached the end.
         match read <= at_once && (sockets_can || unread > 0) {
             true => Ok(()),
             false => Err(Unsupported::new(format!(
@@ -200,7 +206,7 @@ fn failed(error: &io::Error) -> Unsupported {
     Unsupported::new(format!("a socket pair ({error})"))
 }
 
-/// Two connected sockets that never wait.
+/// Two connected non-blocking sockets.
 fn pair() -> io::Result<(UnixStream, UnixStream)> {
     let (library, ours) = UnixStream::pair()?;
     for end in [&library, &ours] {
@@ -210,7 +216,7 @@ fn pair() -> io::Result<(UnixStream, UnixStream)> {
     Ok((library, ours))
 }
 
-/// Writes as many of `bytes` as there is room for; answers how many.
+/// Writes as many of `bytes` as there is room for; returns how many.
 fn put(mut socket: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
     let mut done = 0;
     while done < bytes.len() {
@@ -223,7 +229,7 @@ fn put(mut socket: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
     Ok(done)
 }
 
-/// Sends until not a byte more is taken; answers how many were.
+/// Sends until no more bytes are accepted; returns how many were.
 fn fill(socket: &impl AsFd) -> io::Result<usize> {
     let mut filled = 0;
     for chunk in [&FILLER[..], &FILLER[..1]] {
@@ -238,8 +244,8 @@ fn fill(socket: &impl AsFd) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// Whether the buffer takes not a byte more. The system takes anything while the buffer is not full, and
-/// nothing goes out of it during a call: if it is not full now, nothing was refused before.
+/// Whether the buffer accepts no more bytes. The system accepts any write while the buffer is not
+/// full, and no bytes leave it during a call: if it is not full now, nothing was refused before.
 fn is_full(socket: &impl AsFd) -> io::Result<bool> {
     match send(socket, &FILLER[..1], SendFlags::NOSIGNAL) {
         Ok(_) => Ok(false),
@@ -248,7 +254,7 @@ fn is_full(socket: &impl AsFd) -> io::Result<bool> {
     }
 }
 
-/// All bytes that have come.
+/// All received bytes.
 fn take(mut socket: &UnixStream) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     match socket.read_to_end(&mut bytes) {
@@ -257,7 +263,7 @@ fn take(mut socket: &UnixStream) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Takes what the library has not read; answers how many bytes that is.
+/// Takes the bytes that the library has not read; returns how many.
 fn take_back(library: &OwnedFd) -> io::Result<usize> {
     let (mut space, mut unread) = ([0; 4096], 0);
     loop {

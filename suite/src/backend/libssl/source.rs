@@ -1,5 +1,5 @@
-//! What is to be loaded, and what was: both are data, so that one process can ask another to load a
-//! library and be told what it found.
+//! The library to load, and the result of loading it. Both are plain data, so that one process can
+//! ask another to load a library and get a report.
 
 #![forbid(unsafe_code)]
 
@@ -19,19 +19,19 @@ pub struct LibrarySource {
     pub id: String,
     /// The file.
     pub path: PathBuf,
-    /// The libcrypto that goes with it, where its user names one; else it is looked for.
+    /// Its libcrypto, if the user names one; otherwise it is searched for.
     pub libcrypto: Option<PathBuf>,
-    /// What stands before the names of its functions, as in `aws_lc_0_47_0_BIO_new`. Each function is
-    /// looked up with it first, then by its plain name. One that ends in `SSL_` is also tried without
+    /// The prefix of its functions, as in `aws_lc_0_47_0_BIO_new`. Each function is looked up with
+    /// the prefix first, then by its plain name. A prefix that ends in `SSL_` is also tried without
     /// that end, so that `wolfSSL_` finds both `wolfSSL_BIO_new` and `wolfSSL_write`.
     pub prefix: Option<String>,
-    /// Its version, for a library that does not tell it.
+    /// Its version, for a library that does not report one.
     #[serde(default)]
     pub version: Option<String>,
 }
 
 impl LibrarySource {
-    /// The file `path`, with a libcrypto that is looked for and with plain names.
+    /// The file `path`, without a named libcrypto or a prefix.
     pub fn new(id: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         Self {
             id: id.into(),
@@ -43,21 +43,22 @@ impl LibrarySource {
     }
 }
 
-/// What was loaded, as it was seen after loading.
+/// The library as found after loading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loaded {
-    /// The file itself, behind any symbolic link; for the library that is linked in, this program.
+    /// The file, with symbolic links resolved; for the linked library, this program.
     pub path: PathBuf,
-    /// All that `OpenSSL_version` says, such as `OpenSSL 1.1.1w  11 Sep 2023`; `unknown` where nothing does. Where that is a
-    /// function of another object, and this one is not recognised, it is said of that object alone.
+    /// The complete result of `OpenSSL_version`, such as `OpenSSL 1.1.1w  11 Sep 2023`; `unknown`
+    /// without that function. If it belongs to another object, and this one is not recognised, it
+    /// describes only that other object.
     pub version: String,
-    /// Which library the object itself shows to be; nothing if it cannot be identified.
+    /// The library according to the object itself; `None` if it cannot be identified.
     pub recognised: Option<Recognised>,
-    /// Where the cryptographic half of the library is.
+    /// Its libcrypto.
     pub libcrypto: Libcrypto,
     /// How its connections reach the transport.
     pub transport: Attachment,
-    /// What stands before its functions' names, as it was asked for.
+    /// The prefix of its functions, as requested.
     pub prefix: Option<String>,
     /// The functions that the suite can use and the library has, by their plain C names.
     pub has: Vec<String>,
@@ -65,12 +66,12 @@ pub struct Loaded {
     pub lacks: Vec<String>,
 }
 
-/// A library that was recognised by its object.
+/// A library identified by its object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recognised {
-    /// Which one it is.
+    /// Its family.
     pub family: Family,
-    /// Its version, if it says one.
+    /// Its version, if it reports one.
     pub version: Option<String>,
 }
 
@@ -86,7 +87,7 @@ impl fmt::Display for Recognised {
 /// The file that provides the functions of libcrypto.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Libcrypto {
-    /// The file itself, behind any symbolic link; none where no function of libcrypto was found.
+    /// The file, with symbolic links resolved; `None` if no function of libcrypto was found.
     pub path: Option<PathBuf>,
     /// How it was found.
     pub found: Found,
@@ -101,13 +102,13 @@ pub enum Found {
     Inside,
     /// The user named it.
     Named,
-    /// The libssl says where it stands (`DT_RPATH`, `DT_RUNPATH`).
+    /// The libssl lists its folder (`DT_RPATH`, `DT_RUNPATH`).
     OwnDependency,
-    /// It stands in the libssl's folder.
+    /// It is in the libssl's folder.
     Beside,
     /// The system's dynamic loader found it.
     System,
-    /// The library has none of the functions by which it is known.
+    /// The library has none of the functions that identify a libcrypto.
     Nowhere,
 }
 
@@ -116,12 +117,12 @@ pub enum Found {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Attachment {
-    /// Through a BIO of the suite's own kind: every transport call is scripted.
+    /// Through a custom BIO: every transport call is scripted.
     Bio,
-    /// Through a pair of connected sockets, because the library makes no BIO of another's kind. What the
-    /// script asks for beyond what sockets do is not applicable.
+    /// Through a pair of connected sockets, because the library supports no custom BIO. Scripts
+    /// that sockets cannot follow are not applicable.
     SocketPair {
-        /// The functions that a BIO would have needed.
+        /// The functions that a custom BIO would need.
         lacks: Vec<String>,
     },
 }

@@ -1,28 +1,30 @@
 //! The functions of the libssl interface that the suite can use, and how they are found: linked
 //! into this program, or looked up by name in a shared object.
 //!
-//! Declarations follow `openssl/ssl.h`, `openssl/bio.h` and `openssl/err.h`. Three of them differ between
-//! OpenSSL and BoringSSL, in a way that the calling conventions of 64-bit systems allow for: the
-//! length for `SSL_CTX_use_certificate_ASN1` is an `int` in the former and a `size_t` in the latter,
-//! so that the wider one is passed; options are 64 bits wide in today's OpenSSL and narrower in others, so that the
-//! widest is passed and what is answered is not looked at; `ERR_get_error` returns an `unsigned long` in the former and a
-//! `uint32_t` in the latter, so that only the lower 32 bits, which hold every code, are looked at.
+//! Declarations follow `openssl/ssl.h`, `openssl/bio.h` and `openssl/err.h`. Three of them differ
+//! between OpenSSL and BoringSSL, in a way that the calling conventions of 64-bit systems permit:
+//! the length for `SSL_CTX_use_certificate_ASN1` is an `int` in the former and a `size_t` in the
+//! latter, so the wider one is passed; options are 64 bits wide in current OpenSSL and narrower in
+//! others, so the widest is passed and the result is ignored; `ERR_get_error` returns an
+//! `unsigned long` in the former and a `uint32_t` in the latter, so only the lower 32 bits, which
+//! hold every code, are used.
 //!
-//! Next to nothing is required: without a function, the steps that need it are not applicable.
+//! Few functions are required: without an optional function, the steps that need it are not
+//! applicable.
 
 #![allow(unsafe_code)] // The foreign boundary.
 
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
-// C types of which nothing but the address is used.
+// C types of which only the address is used.
 pub(super) use openssl_sys::{
     BIO as Bio, BIO_METHOD as BioMethod, SSL as Ssl, SSL_CTX as SslCtx, SSL_METHOD as SslMethod,
 };
 
 pub(super) type BioWrite = unsafe extern "C" fn(*mut Bio, *const c_char, c_int) -> c_int;
 pub(super) type BioRead = unsafe extern "C" fn(*mut Bio, *mut c_char, c_int) -> c_int;
-/// `SSL_psk_client_cb_func` of `openssl/ssl.h`: the hint of the server, then room for the identity and for the
-/// key; answers the key's length.
+/// `SSL_psk_client_cb_func` of `openssl/ssl.h`: the hint of the server, then room for the identity
+/// and for the key; returns the key's length.
 pub(super) type PskClient = unsafe extern "C" fn(
     *mut Ssl,
     *const c_char,
@@ -31,15 +33,16 @@ pub(super) type PskClient = unsafe extern "C" fn(
     *mut c_uchar,
     c_uint,
 ) -> c_uint;
-/// `SSL_psk_server_cb_func` of `openssl/ssl.h`: the identity, then room for the key; answers the key's length.
+/// `SSL_psk_server_cb_func` of `openssl/ssl.h`: the identity, then room for the key; returns the
+/// key's length.
 pub(super) type PskServer =
     unsafe extern "C" fn(*mut Ssl, *const c_char, *mut c_uchar, c_uint) -> c_uint;
 
 pub(super) type BioCtrl = unsafe extern "C" fn(*mut Bio, c_int, c_long, *mut c_void) -> c_long;
 
-/// Declares the interface once: a field for each function, how a field is filled by name, and the
-/// names of what is there. `required` functions must be there, `optional` ones may be missing, and
-/// `elsewhere` ones are not in the OpenSSL that is linked in (macros there, or gone), but in other
+/// Declares the interface once: a field for each function, its look-up by name, and the names of
+/// the functions present. `required` functions must be present, `optional` ones may be missing, and
+/// `elsewhere` ones are not in the linked OpenSSL (macros there, or removed), but in other
 /// libraries.
 macro_rules! interface {
     (
@@ -66,7 +69,8 @@ macro_rules! interface {
         }
 
         impl Functions {
-            /// The C names of all functions that the suite can use, in the order of the declarations.
+            /// The C names of all functions that the suite can use, in the order of the
+            /// declarations.
             pub(super) const NAMES: &[&str] = &[
                 $(stringify!($rname),)* $(stringify!($oname),)* $(stringify!($ename),)*
             ];
@@ -82,7 +86,7 @@ macro_rules! interface {
                 }
             }
 
-            /// The names of the functions that are there.
+            /// The names of the functions present.
             pub(super) fn has(&self) -> Vec<&'static str> {
                 let names = [
                     $(Some(stringify!($rname)),)*
@@ -92,15 +96,16 @@ macro_rules! interface {
                 names.into_iter().flatten().collect()
             }
 
-            /// The functions that `find` finds by name.
+            /// Looks up the functions with `find`.
             ///
             /// # Errors
-            /// The names of all functions that it does not find, and without which no handshake is
-            /// possible.
+            ///
+            /// The names of all functions that are missing and that every handshake needs.
             ///
             /// # Safety
-            /// What `find` answers is the function of that name in a library that follows the
-            /// headers named above, and stays loaded for the rest of the process.
+            ///
+            /// `find` returns the function of that name in a library that follows the headers named
+            /// above, and that stays loaded for the rest of the process.
             pub(super) unsafe fn find(
                 find: &dyn Fn(&str) -> Option<*mut c_void>,
             ) -> Result<Self, Vec<&'static str>> {
@@ -111,8 +116,8 @@ macro_rules! interface {
                 Ok(Self {
                     $($rname: {
                         let address = find(stringify!($rname)).ok_or_else(|| vec![stringify!($rname)])?;
-                        // SAFETY: the caller vouches that this is the function of that name, and the
-                        // declared type is that of the headers.
+                        // SAFETY: the caller guarantees that this is the function of that name, and
+                        // the declared type is that of the headers.
                         unsafe {
                             std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($rarg),*) $(-> $rret)?>(address)
                         }
@@ -222,8 +227,8 @@ interface! {
     }
 }
 
-/// Functions that do the work of others, or make them needless: the former are not lacking where one of
-/// the latter is there.
+/// Functions that replace others or make them unnecessary: the former do not count as missing if
+/// one of the latter is present.
 const STAND_INS: &[(&[&str], &[&str])] = &[
     (
         &[
@@ -272,9 +277,9 @@ const STAND_INS: &[(&[&str], &[&str])] = &[
     // A macro over the other two since 3.0.
     (&["ERR_put_error"], &["ERR_vset_error"]),
     (&["ERR_new", "ERR_vset_error"], &["ERR_put_error"]),
-    // BoringSSL's own; only by it the suite knows BoringSSL.
+    // Only BoringSSL and its descendants have it; `is_boringssl` tests for it.
     (&["SSL_set_renegotiate_mode"], &["SSL_CTX_new"]),
-    // Without them a handshake is a whole one.
+    // Without them every handshake is a full one.
     (
         &[
             "SSL_CTX_set_psk_client_callback",
@@ -287,7 +292,7 @@ const STAND_INS: &[(&[&str], &[&str])] = &[
     (&["BIO_should_retry"], &["BIO_set_flags"]),
 ];
 
-/// The functions without which no BIO of ours can be made.
+/// The functions that a custom BIO needs.
 const FOR_A_BIO: [&str; 9] = [
     "SSL_set_bio",
     "BIO_meth_new",
@@ -300,8 +305,8 @@ const FOR_A_BIO: [&str; 9] = [
     "BIO_clear_flags",
 ];
 
-/// The names of the functions that `find` does not find, and without which no handshake is possible. Of
-/// several that would do, the usual one is named.
+/// The names of the functions that `find` does not find, and that every handshake needs. Of several
+/// alternatives, the usual one is named.
 fn missing(find: &dyn Fn(&str) -> Option<*mut c_void>) -> Vec<&'static str> {
     let has = |name: &str| find(name).is_some();
     let all = |names: &[&str]| names.iter().all(|name| has(name));
@@ -328,7 +333,7 @@ fn missing(find: &dyn Fn(&str) -> Option<*mut c_void>) -> Vec<&'static str> {
         .collect()
 }
 
-/// How a function may be spelled in a library whose names begin with `prefix`, the likeliest first.
+/// The possible spellings of a function in a library with this prefix, the likeliest first.
 pub(super) fn spellings(prefix: Option<&str>, name: &str) -> Vec<String> {
     let with = prefix.map(|prefix| format!("{prefix}{name}"));
     // `wolfSSL_BIO_new`, but `wolfSSL_write` and `wolfTLS_client_method`.
@@ -339,7 +344,7 @@ pub(super) fn spellings(prefix: Option<&str>, name: &str) -> Vec<String> {
     [with, without_end, plain].into_iter().flatten().collect()
 }
 
-/// The functions with which a BIO of ours is made and used.
+/// The functions that make and drive a custom BIO.
 #[derive(Clone, Copy)]
 pub(super) struct BioInterface {
     pub(super) set_bio: unsafe extern "C" fn(*mut Ssl, *mut Bio, *mut Bio),
@@ -357,12 +362,12 @@ pub(super) struct BioInterface {
 }
 
 impl Functions {
-    /// Whether the library descends from BoringSSL, where some numbers are others.
+    /// Whether the library descends from BoringSSL, which has some other numbers.
     pub(super) fn is_boringssl(&self) -> bool {
         self.SSL_set_renegotiate_mode.is_some()
     }
 
-    /// The functions for a BIO of ours, if the library has them all.
+    /// The functions for a custom BIO, if the library has them all.
     pub(super) fn bio(&self) -> Option<BioInterface> {
         Some(BioInterface {
             set_bio: self.SSL_set_bio?,
@@ -380,7 +385,7 @@ impl Functions {
         })
     }
 
-    /// The functions that a BIO of ours would need and the library lacks.
+    /// The functions that a custom BIO needs and the library lacks.
     pub(super) fn lacks_for_a_bio(&self) -> Vec<&'static str> {
         let has = self.has();
         FOR_A_BIO
@@ -389,7 +394,7 @@ impl Functions {
             .collect()
     }
 
-    /// The functions that the library lacks and no other one stands in for.
+    /// The functions that the library lacks and that no other one replaces.
     pub(super) fn lacks(&self) -> Vec<&'static str> {
         let has = self.has();
         let stood_in = |name: &str| {
@@ -403,7 +408,7 @@ impl Functions {
             .collect()
     }
 
-    /// The operations of scenarios that cannot be done, or not be seen, by their C names.
+    /// The operations of scenarios that cannot be performed or observed, by their C names.
     pub(super) fn cannot(&self) -> Vec<&'static str> {
         const OPERATIONS: [&str; 11] = [
             "SSL_write_ex",

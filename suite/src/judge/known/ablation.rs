@@ -1,5 +1,6 @@
-//! Known issues with one part taken away or changed, for asking whether that part is needed. In flow the issues; out flow
-//! variations of them, and which conjuncts of triggers keep the issues from explaining more.
+//! Known issues with one part removed or changed, to determine whether that part is needed. Takes
+//! the issues, and yields their variations and the conjuncts of triggers that keep the issues from
+//! explaining more.
 
 use std::collections::BTreeSet;
 
@@ -8,19 +9,19 @@ use super::measured::MeasuredHistory;
 use super::{Issue, KnownIssues, Library, counted, holds};
 use crate::judge::monitor::{History, Violation};
 
-/// Known issues, of which one has been changed.
+/// Known issues with a change to one of them.
 #[derive(Debug, Clone)]
 pub struct Variation {
     /// The id of the issue.
     pub issue: String,
-    /// What was changed, in words.
+    /// A description of the change.
     pub what: String,
     /// All issues, with the change.
     pub known: KnownIssues,
 }
 
 impl KnownIssues {
-    /// Without each issue in turn.
+    /// Variations without each issue in turn.
     pub fn without_each_issue(&self) -> Vec<Variation> {
         let ids = self.issues.iter().map(|issue| issue.id.clone());
         ids.map(|id| Variation {
@@ -31,7 +32,7 @@ impl KnownIssues {
         .collect()
     }
 
-    /// Without each element of `breaks` in turn.
+    /// Variations without each element of `breaks` in turn.
     pub fn without_each_effect(&self) -> Vec<Variation> {
         self.varied(|known, at, found| {
             for (index, effect) in known.issues[at].breaks.iter().enumerate() {
@@ -42,7 +43,7 @@ impl KnownIssues {
         })
     }
 
-    /// Without each element of `differs` in turn.
+    /// Variations without each element of `differs` in turn.
     pub fn without_each_divergence(&self) -> Vec<Variation> {
         self.varied(|known, at, found| {
             for (index, differs) in known.issues[at].differs.iter().enumerate() {
@@ -56,7 +57,7 @@ impl KnownIssues {
         })
     }
 
-    /// Without each aspect, error class and queue of `differs` in turn.
+    /// Variations without each aspect, error class and queue of `differs` in turn.
     pub fn without_each_value(&self) -> Vec<Variation> {
         self.varied(|known, at, found| {
             for (index, differs) in known.issues[at].differs.iter().enumerate() {
@@ -72,7 +73,7 @@ impl KnownIssues {
         })
     }
 
-    /// With each number in turn one higher.
+    /// Variations with each number in turn increased by one.
     pub fn with_each_number_changed(&self) -> Vec<Variation> {
         self.varied(|known, at, found| {
             for (index, effect) in known.issues[at].breaks.iter().enumerate() {
@@ -102,7 +103,7 @@ impl KnownIssues {
         variations
     }
 
-    /// This issue alone, as one that affects every library.
+    /// Only this issue, as one that affects every library.
     pub fn alone(&self, id: &str) -> Self {
         let mut issues: Vec<_> = self
             .issues
@@ -117,26 +118,28 @@ impl KnownIssues {
     }
 }
 
-/// The conjuncts of the triggers of known issues: each is a part without which a trigger holds more often.
+/// The conjuncts of the triggers of known issues: removing a conjunct makes its trigger hold more
+/// often.
 #[derive(Debug)]
 pub struct Conjuncts<'k> {
     known: &'k KnownIssues,
     each: Vec<Conjunct<'k>>,
 }
 
-/// A part of a trigger without which it holds more often.
+/// A conjunct of a trigger.
 #[derive(Debug)]
 pub struct Conjunct<'k> {
     /// The issue.
     pub issue: &'k Issue,
-    /// The part, as a file has it.
+    /// The conjunct, as written in a file.
     pub what: String,
     /// The trigger without it.
     pub(super) weaker: Condition,
 }
 
 impl Conjunct<'_> {
-    /// Whether the issue would explain this violation without it, after something unexpected at that moment.
+    /// Whether the issue would explain this violation without the conjunct, after something
+    /// unexpected at that event.
     fn lets_through(
         &self,
         clause: &str,
@@ -163,7 +166,7 @@ impl Conjunct<'_> {
 }
 
 impl<'k> Conjuncts<'k> {
-    /// Those of all these issues, in their order.
+    /// The conjuncts of all these issues, in their order.
     pub fn of(known: &'k KnownIssues) -> Self {
         let of_issue = |issue: &'k Issue| {
             let parts = issue.when.without_each_conjunct().into_iter();
@@ -184,8 +187,8 @@ impl<'k> Conjuncts<'k> {
         &self.each
     }
 
-    /// Those, by their place in [`Self::all`], without which one of these violations of one trace of this library would become
-    /// known: one that is not known now, and that `counts`.
+    /// The conjuncts, by their index in [`Self::all`], whose removal would make known one of these
+    /// violations of a trace of this library that is not known now and that `counts`.
     pub fn needed(
         &self,
         library: Library<'_>,
@@ -201,7 +204,7 @@ impl<'k> Conjuncts<'k> {
             .map(|(&violation, _)| violation)
             .collect();
         let measured = MeasuredHistory::of(history);
-        // Where each weaker trigger holds, once that was asked.
+        // The events at which each weaker trigger holds, computed on demand.
         let mut held = vec![None; self.each.len()];
         let mut needed = BTreeSet::new();
         for &(clause, violation) in unknown.iter().filter(|(clause, one)| counts(clause, one)) {
@@ -225,7 +228,8 @@ impl<'k> Conjuncts<'k> {
         needed
     }
 
-    /// Those, by their place in [`Self::all`], without which a trigger would hold at more moments of this course.
+    /// The conjuncts, by their index in [`Self::all`], whose removal would make a trigger hold at
+    /// more events of this history.
     pub fn wider(&self, history: &History<'_>) -> BTreeSet<usize> {
         let measured = MeasuredHistory::of(history);
         let mut of_issue: Option<(&Issue, Vec<bool>)> = None;

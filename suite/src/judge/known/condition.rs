@@ -1,18 +1,18 @@
-//! When a known issue shows: a condition on the history of a connection, as a file states it, and where it holds.
+//! The trigger of a known issue: a condition on the history of a connection, as written in a file.
 //!
-//! | in a file | holds at a moment when |
+//! | in a file | holds at an event when |
 //! |---|---|
 //! | `"read"` | the [predicate](super::predicate) does |
 //! | `[a, b]` | both do: the same call |
 //! | `{ any = [a, b], why = "…" }` | one of them does |
 //! | `{ not = a }` | it does not |
-//! | `{ earlier = a }` | it held at an earlier moment |
+//! | `{ earlier = a }` | it held at an earlier event |
 //! | `{ then = [a, b, c] }` | `c` holds, `b` held earlier, and `a` before that |
-//! | `{ since = [a, b] }` | `a` held at an earlier moment, and `b` at none since, this one included |
-//! | `{ at_least = 2, of = a }` | it has held at so many moments, this one included |
+//! | `{ since = [a, b] }` | `a` held at an earlier event, and `b` at none since, this one included |
+//! | `{ at_least = 2, of = a }` | it has held at so many events, this one included |
 //! | `{ always = "…" }` | always, for this reason |
 //!
-//! In flows the node of a file; out flows, for each moment of a [`MeasuredHistory`], whether the condition holds there.
+//! Takes the node of a file, and evaluates the condition at each event of a [`MeasuredHistory`].
 
 use std::fmt;
 
@@ -20,31 +20,31 @@ use super::measured::MeasuredHistory;
 use super::predicate::{self, Predicate, Reads};
 use crate::scenario::form::{Fault, Node};
 
-/// When a known issue shows.
+/// The trigger of a known issue.
 #[derive(Debug, Clone)]
 pub enum Condition {
     /// A predicate holds.
     Is(&'static Predicate),
-    /// All of them hold at the same moment.
+    /// All of them hold at the same event.
     All(Vec<Condition>),
     /// One of them holds.
     Any(Vec<Condition>),
     /// It does not hold.
     Not(Box<Condition>),
-    /// It held at an earlier moment.
+    /// It held at an earlier event.
     Earlier(Box<Condition>),
-    /// Each held at a later moment than the one before it, and the last one holds.
+    /// Each held at a later event than the one before it, and the last one holds.
     Then(Vec<Condition>),
-    /// The first held at an earlier moment, and the second at none since.
+    /// The first held at an earlier event, and the second at none since.
     Since(Box<Condition>, Box<Condition>),
-    /// It has held at so many moments.
+    /// It has held at this many events.
     AtLeast(usize, Box<Condition>),
     /// Always.
     Always,
 }
 
 impl Condition {
-    /// Reads the condition that stands at this node.
+    /// Parses the condition at this node.
     pub(super) fn read(node: Node<'_>) -> Result<Self, Fault> {
         if let Some(name) = node.as_text() {
             return predicate::find(name, node.at()).map(Self::Is);
@@ -115,7 +115,7 @@ impl Condition {
         })
     }
 
-    /// Whether it holds, for each moment.
+    /// Whether it holds, for each event.
     pub(super) fn holds(&self, measured: &MeasuredHistory<'_, '_>) -> Vec<bool> {
         let events = measured.len();
         match self {
@@ -156,18 +156,19 @@ impl Condition {
         }
     }
 
-    /// The same without each of its conjuncts in turn, at whatever depth, with the words for what is left out. Each holds
-    /// wherever this one does.
+    /// The condition without each of its conjuncts in turn, at any depth, with a description of
+    /// what is left out. Each result holds wherever this condition does.
     pub(super) fn without_each_conjunct(&self) -> Vec<(String, Self)> {
         let whole = match self {
-            // These have conjuncts; what holds always has none.
+            // These have conjuncts; a condition that always holds has none.
             Self::All(_) | Self::Then(_) | Self::Always => None,
             _ => Some((self.to_string(), Self::Always)),
         };
         whole.into_iter().chain(self.without_each_part()).collect()
     }
 
-    /// The same without each conjunct in it in turn, but for itself as a whole.
+    /// The condition without each of its inner conjuncts in turn, but not without itself as a
+    /// whole.
     fn without_each_part(&self) -> Vec<(String, Self)> {
         match self {
             Self::Is(_) | Self::Always => Vec::new(),
@@ -175,7 +176,7 @@ impl Condition {
             Self::Then(conditions) => without_each(conditions, Self::Then),
             Self::Any(conditions) => in_each(conditions, Self::Any),
             Self::Not(condition) => match condition.as_ref() {
-                // Neither of them, which is as good as two conjuncts.
+                // Not-any means that none of them holds, so they act as conjuncts.
                 Self::Any(conditions) => (0..conditions.len())
                     .map(|index| {
                         let mut others = conditions.clone();
@@ -206,12 +207,12 @@ impl Condition {
         }
     }
 
-    /// Whether it looks at what the library did, be it earlier.
+    /// Whether it reads outputs of the library, including earlier ones.
     pub(super) fn reads_outputs(&self) -> bool {
         self.any_predicate(&|predicate| predicate.reads != Reads::Inputs)
     }
 
-    /// Whether it always holds, as far as its form shows.
+    /// Whether its form shows that it always holds.
     pub fn is_always(&self) -> bool {
         match self {
             Self::Always => true,
@@ -221,7 +222,7 @@ impl Condition {
         }
     }
 
-    /// Whether it looks at the answer of the call at the moment itself: a call may not excuse itself.
+    /// Whether it reads the result of the call at the event itself: a call must not explain itself.
     pub(super) fn reads_present_answer(&self) -> bool {
         match self {
             Self::Is(predicate) => predicate.reads == Reads::Answer,
@@ -249,7 +250,7 @@ impl Condition {
     }
 }
 
-/// As a file has it.
+/// The form in a file.
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |conditions: &[Self]| {
@@ -272,7 +273,7 @@ impl fmt::Display for Condition {
     }
 }
 
-/// A condition of these with each of them left out in turn, and each conjunct in one of them.
+/// Conditions that combine all of these but one, or a weaker form of one.
 fn without_each(
     conditions: &[Condition],
     all: fn(Vec<Condition>) -> Condition,
@@ -287,7 +288,7 @@ fn without_each(
     each
 }
 
-/// A condition of these with each conjunct in one of them left out in turn.
+/// Conditions that combine these with one conjunct removed inside one of them.
 fn in_each(
     conditions: &[Condition],
     of: fn(Vec<Condition>) -> Condition,
@@ -305,7 +306,7 @@ fn in_each(
     each.collect()
 }
 
-/// What a condition with this one in it is without each conjunct in this one.
+/// The conditions that result from removing each conjunct inside this one.
 fn within(
     condition: &Condition,
     outer: impl Fn(Condition) -> Condition,
@@ -329,7 +330,7 @@ fn fold(
     })
 }
 
-/// Whether it held at an earlier moment, for each.
+/// Whether it held at an earlier event, for each event.
 fn earlier(held: &[bool]) -> Vec<bool> {
     let mut before = false;
     held.iter()

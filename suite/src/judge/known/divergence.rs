@@ -1,12 +1,15 @@
-//! In what a library differs from another one by a known cause where no clause is broken: which aspects of the call that the
-//! trigger names, or of later ones, or of what came of the case.
+//! The differences from another library that a known issue explains where no clause is broken:
+//! aspects of the call at which the trigger holds, of later ones, or of the result of the case.
 //!
-//! | key | explains |
-//! |---|---|
-//! | `in`, `until` | as of `breaks`; what came of the case as a whole is `"later"` |
-//! | `aspect` | these aspects, or this one: `returns`, `written`, `want`, `queue`, `errno`, `data`, `records`, `peer`, `calls`, `side_effects`; of the whole case `delivered`, `alerts`, `closing` |
-//! | `error`, `other` | this error class, or one of these, where the other library has that one, or one of those; any if left out |
-//! | `entries` | an error queue with these entries, joined by `, `, or one of these |
+//! The keys of a table, and what each explains:
+//!
+//! - `in`, `until`: as in `breaks`; the result of the case as a whole is `"later"`.
+//! - `aspect`: these aspects, or this one: `returns`, `written`, `want`, `queue`, `errno`, `data`,
+//!   `records`, `peer`, `calls`, `side_effects`; of the whole case `delivered`, `alerts`,
+//!   `closing`.
+//! - `error`, `other`: this error class, or one of these, if the other library has that one, or one
+//!   of those; any if left out.
+//! - `entries`: an error queue with these entries, joined by `, `, or one of these.
 
 use std::fmt;
 
@@ -16,30 +19,30 @@ use crate::judge::difference::{Aspect, Difference, Value};
 use crate::scenario::form::{Fault, Node};
 use crate::trace::{ErrorClass, QueueEntry};
 
-/// In what a library differs.
+/// The differences that an issue explains.
 #[derive(Debug, Clone)]
 pub struct Divergence {
-    /// Where.
+    /// The events to which it applies.
     pub scope: Scope,
     aspects: Vec<Aspect>,
     errors: Vec<ErrorClass>,
     others: Vec<ErrorClass>,
     queues: Vec<Vec<QueueEntry>>,
-    /// Where it stands in the file, in bytes.
+    /// Its position in the file, in bytes.
     pub(super) at: usize,
 }
 
-/// Which of the two traces is the one of the library that a known issue speaks of.
+/// Which of the two traces belongs to the library of a known issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// That of the library under test.
     Seen,
-    /// That of the library it is compared with.
+    /// That of the library with which it is compared.
     Reference,
 }
 
 impl Side {
-    /// The entry, and the value, of this library and the value of the other one.
+    /// The entry and value of this library, and the value of the other one.
     fn of(self, difference: &Difference) -> (usize, &Value, &Value) {
         let Difference {
             at,
@@ -53,7 +56,7 @@ impl Side {
         }
     }
 
-    /// The entry of this library's trace.
+    /// The index of the entry in this library's trace.
     pub(in crate::judge) fn event(self, difference: &Difference) -> usize {
         self.of(difference).0
     }
@@ -116,7 +119,8 @@ impl Divergence {
         self.aspects.is_empty() && self.errors.is_empty() && self.queues.is_empty()
     }
 
-    /// What explains these differences of one call, or of a case as a whole, of the library under test, as a file has it.
+    /// The divergence that explains these differences of one call, or of the case as a whole, in
+    /// the form of a file.
     pub(super) fn text_of(differences: &[Difference], place: &str) -> String {
         let mut text = format!("{{ in = {}", quoted(place));
         let aspects = differences.iter().filter_map(|difference| {
@@ -140,7 +144,7 @@ impl Divergence {
         text
     }
 
-    /// Whether it explains this difference, where the library that it speaks of is on this side.
+    /// Whether it explains this difference, if its library is on this side.
     pub(super) fn explains(&self, difference: &Difference, side: Side) -> bool {
         let (_, own, other) = side.of(difference);
         match (own, other) {
@@ -152,7 +156,8 @@ impl Divergence {
         }
     }
 
-    /// The same without each aspect, error class and queue in turn, as long as anything is left of it.
+    /// The divergence without each aspect, error class and queue in turn, as long as it is not
+    /// empty.
     pub(super) fn without_each_value(&self) -> Vec<(String, Self)> {
         let mut without = Vec::new();
         for index in 0..self.aspects.len() {
@@ -169,7 +174,7 @@ impl Divergence {
             let error = other.errors.remove(index);
             without.push((format!("error {error}"), other));
         }
-        // Without its last one any class would do.
+        // Without the last one, any class would match.
         for index in (0..self.others.len()).filter(|_| self.others.len() > 1) {
             let mut other = self.clone();
             let class = other.others.remove(index);

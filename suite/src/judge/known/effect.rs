@@ -1,18 +1,20 @@
-//! What a known issue breaks: which observations of which clause it explains, in the call that triggers it or in later
-//! ones. A number has to be the one that the history gives.
+//! The effects of a known issue: the observations of a clause that it explains, in the call that
+//! triggers it or in later ones. A number must equal the one computed from the history.
 //!
-//! | key | explains |
-//! |---|---|
-//! | `clause` | the clause that is broken; required |
-//! | `in` | `"call"`: at a moment at which `when` holds; `"later"`: at one after that |
-//! | `until` | with `in = "later"`: the condition that ends it |
-//! | `error`, `queue` | an answer with this class, or one of these, and this queue (entries joined by `, `), or one of these; an empty queue if left out |
-//! | `returns` | an answer with this return value |
-//! | `record`, `message`, `alert` | a record of this content type, or one of these; with a handshake message of this name; with this alert |
-//! | `flaw` | a record with this flaw |
-//! | `bytes`, `missing`, `repeated` | so many bytes reported or sent, missing, or sent again |
-//! | `what` | an observation that has no more to it, by its name |
-//! | `ends` | `"crash"`, `"hang"` or `"stop"` |
+//! The keys of a table, and what each explains:
+//!
+//! - `clause`: the broken clause; required.
+//! - `in`: `"call"`: at an event at which `when` holds; `"later"`: at one after that.
+//! - `until`: with `in = "later"`: the condition that ends it.
+//! - `error`, `queue`: a result with this class, or one of these, and this queue (entries joined by
+//!   `, `), or one of these; an empty queue if left out.
+//! - `returns`: a result with this return value.
+//! - `record`, `message`, `alert`: a record of this content type, or one of these; with a handshake
+//!   message of this name; with this alert.
+//! - `flaw`: a record with this flaw.
+//! - `bytes`, `missing`, `repeated`: this many bytes reported or sent, missing, or sent again.
+//! - `what`: an observation without further data, by its name.
+//! - `ends`: `"crash"`, `"hang"` or `"stop"`.
 
 mod exact;
 
@@ -31,15 +33,15 @@ use crate::trace::{
 };
 use crate::wire::ContentType;
 
-/// What a known issue breaks.
+/// An effect of a known issue.
 #[derive(Debug, Clone)]
 pub struct Effect {
-    /// The clause.
+    /// The broken clause.
     pub clause: String,
-    /// Where it is broken.
+    /// The events to which it applies.
     pub scope: Scope,
     pattern: Pattern,
-    /// Where it stands in the file, in bytes.
+    /// Its position in the file, in bytes.
     pub(super) at: usize,
 }
 
@@ -54,16 +56,16 @@ impl fmt::Display for Effect {
     }
 }
 
-/// Where a known issue breaks a clause.
+/// The events at which a known issue breaks a clause.
 #[derive(Debug, Clone)]
 pub enum Scope {
-    /// At a moment at which the trigger holds.
+    /// An event at which the trigger holds.
     Call,
-    /// At a moment after one at which the trigger held, until this holds.
+    /// An event after one at which the trigger held, until this condition holds.
     Later(Option<Condition>),
 }
 
-/// What has to be observed.
+/// The observation that it explains.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Pattern {
     errors: Vec<ErrorClass>,
@@ -164,8 +166,9 @@ pub(super) const ERRORS: [(&str, ErrorClass); 6] = [
     ("ZERO_RETURN", ErrorClass::ZeroReturn),
 ];
 
-/// The clauses that say that a right call goes on, or waits. What a call answered instead is one fact, however many of them it
-/// breaks: an issue that explains the answer for one of them explains it for all.
+/// The clauses by which a correct call succeeds or asks for a retry. A wrong result of a call is
+/// one fact, even if it breaks several of them: an issue that explains it for one explains it for
+/// all.
 const GOES_ON: [&str; 10] = [
     "calls.would-block",
     "closing.peer-close-leaves-writing",
@@ -179,14 +182,16 @@ const GOES_ON: [&str; 10] = [
     "zero.write-ex-is-allowed",
 ];
 
-/// The clause that says that every record opens.
+/// The clause by which every record can be decrypted.
 const OPENS: &str = "record.opens";
 
-/// The clauses that a record breaks too that is none: its header, and that it stands in the place of another.
+/// The clauses that bytes other than a record also break: by their header, and by standing in the
+/// place of a record.
 const OF_ITS_RECORD: [&str; 2] = ["keyupdate.pending-record-first", "record.version-field"];
 
 impl Effect {
-    /// Whether it explains a violation of this clause at this moment, if its scope reaches there.
+    /// Whether it explains a violation of this clause at this event, if its scope includes the
+    /// event.
     pub(super) fn explains(
         &self,
         clause: &str,
@@ -198,7 +203,8 @@ impl Effect {
         is_about && self.pattern.matches(observed, measured, at)
     }
 
-    /// Whether a violation of this clause is the one that it explains, seen by another clause.
+    /// Whether a violation of this clause is the same fact that it explains, reported by another
+    /// clause.
     fn is_one_fact_with(&self, clause: &str, observed: &Observation) -> bool {
         match observed {
             Observation::Answered(_) => {
@@ -212,7 +218,7 @@ impl Effect {
         }
     }
 
-    /// Whether it says that the library ends its process.
+    /// Whether it explains a crash.
     pub(super) fn is_a_crash(&self) -> bool {
         self.pattern.ends == Some(Ends::Crash)
     }
@@ -247,7 +253,7 @@ impl Effect {
         })
     }
 
-    /// The same with its number one higher, if it has one.
+    /// The effect with its number increased by one, if it has one.
     pub(super) fn with_another_number(&self) -> Option<Self> {
         let mut other = self.clone();
         let Pattern {
@@ -276,7 +282,7 @@ pub(super) fn scope(fields: &Fields<'_>, node: Node<'_>) -> Result<Scope, Fault>
     }
 }
 
-/// A class by its name, or by its number if it has none here.
+/// A class by its name, or by its number if it has no name here.
 fn error_class(node: Node<'_>) -> Result<ErrorClass, Fault> {
     match node.as_text() {
         Some(_) => node.choice(ERRORS),
@@ -379,7 +385,7 @@ impl Pattern {
             return false;
         }
         let stale = measured.event(at).before.stale_error;
-        // Entries of another call may stand before those of this one.
+        // Entries of another call may precede those of this one.
         let is_queue = |wanted: &[QueueEntry]| {
             answer.queue == wanted || (stale && answer.queue.ends_with(wanted))
         };
@@ -405,14 +411,14 @@ impl Pattern {
     }
 }
 
-/// What a record is, as its header or its content shows it.
+/// The kind of a record, as its header or content shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RecordKind {
     /// A part of a header.
     Header,
-    /// Bytes that are no record.
+    /// Bytes that are not a record.
     Garbage,
-    /// One of this type.
+    /// A record of this type.
     Of(ContentType),
 }
 

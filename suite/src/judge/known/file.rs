@@ -1,4 +1,4 @@
-//! How a file of known issues is read: in flows its text, out flow the issues, or the place where it is not right.
+//! Parses a file of known issues: yields its issues, or the location of an error.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::scenario::form::{Fault, Fields, Node};
 use crate::scenario::parse::{link_address, syntax};
 use crate::scenario::{Id, ParseError, Variant};
 
-/// The most cases that an issue names as witnesses.
+/// The most witnesses that an issue may name.
 pub(super) const MOST_WITNESSES: usize = 3;
 
 /// The issues of a file; `others` are those of other files, whose ids are taken.

@@ -1,54 +1,57 @@
-//! The history of a connection as the known issues ask for it: the [`History`] of a trace, with the quantities that explain
-//! how many bytes are lost, reported or late.
+//! The history of a connection for known issues: the [`History`] of a trace, with the quantities
+//! that determine how many bytes are lost, reported or late.
 
 use crate::judge::monitor::{ConnectionState, Event, History, MAX_PLAINTEXT, Pending};
 use crate::scenario::{TransportKind, Version};
 use crate::trace::{Call, ErrorClass, RecordSeen};
 use crate::transport::{Budget, Refusal};
 
-/// How many bytes a buffering BIO takes before it hands them on (BIO_f_buffer(3)).
+/// How many bytes a buffering BIO accepts before it passes them on (BIO_f_buffer(3)).
 const BIO_BUFFER: usize = 4096;
 
 /// The history of a connection.
 #[derive(Debug)]
 pub struct MeasuredHistory<'c, 't> {
     pub(super) history: &'c History<'t>,
-    /// What transports that return 0 have cost up to each moment, it included.
+    /// The losses up to and including each event, caused by transports that return 0.
     losses: Vec<Losses>,
 }
 
-/// What transports that return 0 without the retry flag have cost, where a library takes that for a success.
+/// The losses caused by transports that return 0 without the retry flag, if a library takes that
+/// for a success.
 #[derive(Debug, Default, Clone, Copy)]
 struct Losses {
-    /// Bytes of content of the records that the transport answered with 0, or of those that were passed over for them.
+    /// Content bytes of the records for which the transport returned 0, or of those that were
+    /// skipped for them.
     swallowed: usize,
-    /// Bytes of content of the record that the last write of more than nothing had come to that failed for good: what it had
-    /// left behind those that went out or were swallowed, up to the limit of a record.
+    /// Content bytes of the record at which the last non-empty write that failed permanently had
+    /// arrived: the rest of the write after the records that were sent or swallowed, up to the
+    /// limit of a record.
     refused: usize,
-    /// Bytes of content of the record that a write has left which failed for good, as long as none has gone out: the next write
-    /// offers it first.
+    /// Content bytes of the record left by a write that failed permanently, while none has been
+    /// sent: the next write offers it first.
     left_behind: Option<usize>,
-    /// The record that was swallowed last, as long as it has not gone out.
+    /// The last swallowed record, until it is sent.
     stuck: Option<Stuck>,
-    /// How many bytes are lost before the first record that goes out at this moment.
+    /// The number of bytes lost before the first record sent at this event.
     before_first: usize,
-    /// How many are before those that follow it.
+    /// The number of bytes lost before the later records.
     before_others: usize,
 }
 
-/// A record that the transport answered with 0, and that the library keeps.
+/// A record for which the transport returned 0, and which the library keeps.
 #[derive(Debug, Clone, Copy)]
 struct Stuck {
-    /// Bytes of content.
+    /// Its content bytes.
     content: usize,
-    /// Bytes that were swallowed before it.
+    /// The bytes swallowed before it.
     before: usize,
-    /// Whether a write has failed behind it: then it is offered in the place of the record that was refused.
+    /// Whether a write has failed after it: then it is offered in place of the refused record.
     is_offered_again: bool,
 }
 
 impl<'c, 't> MeasuredHistory<'c, 't> {
-    /// The history that this course tells.
+    /// Computes the quantities for this history.
     pub fn of(history: &'c History<'t>) -> Self {
         let mut losses = Losses::default();
         let losses = (0..history.events.len())
@@ -72,13 +75,15 @@ impl<'c, 't> MeasuredHistory<'c, 't> {
         self.history.after(at)
     }
 
-    /// Bytes of content of the records that the transport answered with 0 up to this moment, it included.
+    /// Content bytes of the records for which the transport returned 0, up to and including this
+    /// event.
     pub(super) fn swallowed(&self, at: usize) -> usize {
         self.losses[at].swallowed
     }
 
-    /// How many of these are missing before a record of data that goes out in this call, since the one that went out before it;
-    /// where the peer reads, in what has gone out since it read last, and if several are, the first ones.
+    /// How many of these are missing before an application data record sent in this call, after the
+    /// previous one sent. If the peer reads: in what was sent since its last read, and the first
+    /// ones if several are missing.
     pub(super) fn gap(&self, at: usize) -> usize {
         let has_read = |at: &usize| self.event(*at).delivered().is_some_and(|read| read.len > 0);
         let since = if self.event(at).delivered().is_some() {
@@ -103,8 +108,9 @@ impl<'c, 't> MeasuredHistory<'c, 't> {
         0
     }
 
-    /// How many bytes are lost before each record of data that goes out to its last byte at this moment. What a call loses
-    /// stands behind the first of them: it offers again what the transport answered with 0, and passes over the next one.
+    /// The number of bytes lost before each application data record completed at this event. The
+    /// bytes lost in a call come after the first record: the library offers again the record for
+    /// which the transport returned 0, and skips the next one.
     fn lost_before(&self, at: usize) -> impl Iterator<Item = usize> {
         let losses = self.losses[at];
         let completed = self.event(at).completed();
@@ -115,25 +121,26 @@ impl<'c, 't> MeasuredHistory<'c, 't> {
         })
     }
 
-    /// Bytes of content of the record that is pending at this moment: what the write that sealed it had left, up to the limit of
-    /// a record; 0 if none is.
+    /// Content bytes of the pending record at this event: the rest of the write that sealed it, up
+    /// to the limit of a record; 0 if none is pending.
     pub(super) fn pending_record(&self, at: usize) -> usize {
         pending_record(self.history, at).unwrap_or(0)
     }
 
-    /// Bytes of the lowest limit of a record that was set up to this moment.
+    /// The lowest record limit set up to this event, in bytes.
     pub(super) fn lowest_block(&self, at: usize) -> usize {
         lowest_block(self.history, at)
     }
 
-    /// Bytes of content of the record that the last write of more than nothing had come to that failed for good before this
-    /// moment; 0 if none failed.
+    /// Content bytes of the record at which the last non-empty write that failed permanently before
+    /// this event had arrived; 0 if none failed.
     pub(super) fn refused(&self, at: usize) -> usize {
         at.checked_sub(1)
             .map_or(0, |before| self.losses[before].refused)
     }
 
-    /// Bytes of content of the records that were pending when a handshake message was taken, up to this moment.
+    /// Content bytes of the records that were pending when a handshake message was taken, up to
+    /// this event.
     pub(super) fn dropped(&self, at: usize) -> usize {
         let takes = |at: &usize| {
             let mut taken = self.event(*at).entry.taken.iter();
@@ -147,12 +154,12 @@ impl<'c, 't> MeasuredHistory<'c, 't> {
 }
 
 fn pending_record(history: &History<'_>, at: usize) -> Option<usize> {
-    // One that waits for the peer has sealed nothing yet.
+    // A write that waits for the peer has sealed nothing yet.
     let waits = |pending: &Pending| pending.error == ErrorClass::WantWrite;
     let before = &history.events[at].before;
     before.pending.filter(waits)?;
     let sealing = sealing(history, at);
-    // Another write in its place leaves the record as it is.
+    // Another write in its place leaves the record unchanged.
     let (state, pending) = [history.after(sealing), before]
         .into_iter()
         .find_map(|state| Some((state, state.pending.filter(waits)?)))?;
@@ -162,8 +169,9 @@ fn pending_record(history: &History<'_>, at: usize) -> Option<usize> {
     Some(asked.saturating_sub(out).min(limit))
 }
 
-/// The call that sealed the record which is pending at this moment: the last one that completed a record and sealed the next, or
-/// that began the write. A limit that is changed later does not reach it.
+/// The call that sealed the pending record at this event: the last one that completed a record and
+/// sealed the next, or that began the write. A later change of the limit does not affect the
+/// record.
 fn sealing(history: &History<'_>, at: usize) -> usize {
     let is_open = |index: &usize| history.events[*index].before.pending.is_some();
     let begun = (0..at).rev().take_while(is_open).last().unwrap_or(at);
@@ -175,7 +183,7 @@ fn sealing(history: &History<'_>, at: usize) -> usize {
 impl Losses {
     fn go_on(&mut self, history: &History<'_>, at: usize) {
         let event = &history.events[at];
-        // A renegotiation does not begin while the library keeps a record.
+        // No renegotiation begins while the library keeps a record.
         let comes_to_data = self.stuck.is_some() || !comes_to_messages_only(event);
         let sends = sealed_in(history, at) > 0;
         self.before_first = self.swallowed;
@@ -224,21 +232,21 @@ impl Losses {
     }
 }
 
-/// Bytes of the lowest limit of a record that was set up to this moment: a library that takes 0 for a success (3.2 or later) does
-/// not fill records up to one that is raised again.
+/// The lowest record limit set up to this event, in bytes: a library that takes 0 for a success
+/// (3.2 or later) does not fill records up to a limit that is raised again.
 fn lowest_block(history: &History<'_>, at: usize) -> usize {
     let limits = history.events[..=at].iter();
     let limits = limits.map(|event| event.before.max_send_fragment);
     limits.min().unwrap_or(MAX_PLAINTEXT)
 }
 
-/// Bytes of content of the records of data that went out to their last byte in this call.
+/// Content bytes of the application data records completed in this call.
 fn sealed_in(history: &History<'_>, at: usize) -> usize {
     history.after(at).sealed - history.events[at].before.sealed
 }
 
-/// Whether the call begins a write in a renegotiation and fails before it gets to its data: what the transport refuses is a
-/// message of the handshake.
+/// Whether the call begins a write in a renegotiation and fails before its data: the transport
+/// refuses a handshake message.
 fn comes_to_messages_only(event: &Event<'_>) -> bool {
     let fails = |call: &Call| call.error != ErrorClass::None;
     let goes_on = event.before.pending.is_some() || event.before.incomplete.is_some();
@@ -248,7 +256,8 @@ fn comes_to_messages_only(event: &Event<'_>) -> bool {
         && !event.entry.sent.iter().any(RecordSeen::is_application_data)
 }
 
-/// Bytes of content of the record that the transport answered with 0 in this call, if so many were lost before.
+/// Content bytes of the record for which the transport returned 0 in this call, if `lost` bytes
+/// were lost before.
 fn swallowed(history: &History<'_>, at: usize, lost: usize) -> usize {
     let event = &history.events[at];
     let said_zero = said_zero(history, event);
@@ -260,13 +269,13 @@ fn swallowed(history: &History<'_>, at: usize, lost: usize) -> usize {
     let behind = before.sealed + sealed_in(history, at) + lost;
     let behind = behind.saturating_sub(before.accepted);
     let left = asked.saturating_sub(behind).min(lowest_block(history, at));
-    // The one that was pending comes first.
+    // The pending record comes first.
     let pending = pending_record(history, at).filter(|_| sealed_in(history, at) == 0);
     pending.map_or(left, |pending| left.min(pending))
 }
 
-/// Whether the transport answered the call with 0; of one whose calls are not seen, whether it was set to, and the record goes
-/// through a buffer of 4096 bytes that is empty (BIO_f_buffer(3)).
+/// Whether the transport returned 0 to the call. If its transport calls are not visible: whether it
+/// was set to, and the record passes through an empty buffer of 4096 bytes (BIO_f_buffer(3)).
 fn said_zero(history: &History<'_>, event: &Event<'_>) -> bool {
     if let Some(traffic) = event.entry.traffic {
         return traffic.outbound.refusal == Some(Refusal::Zero);
@@ -274,7 +283,8 @@ fn said_zero(history: &History<'_>, event: &Event<'_>) -> bool {
     let before = &event.before;
     let asked = event.attempt().and_then(|attempt| attempt.argument.len());
     let content = asked.unwrap_or(0).min(before.max_send_fragment);
-    // Around the content stand header, explicit nonce and tag, or header, type and tag (AES-GCM).
+    // The content is surrounded by header, explicit nonce and tag, or by header, type and tag
+    // (AES-GCM).
     let around = match history.setting.variant.version {
         Version::Tls12 => 5 + 8 + 16,
         Version::Tls13 => 5 + 1 + 16,

@@ -1,12 +1,14 @@
-//! Known issues: what is known of a library, by its cause. An issue says when it shows ([`Condition`], a predicate on the
-//! history of the connection), what it breaks then ([`Effect`]), which libraries it affects, and which cases witness it.
+//! Known issues: deviations of libraries, by cause. An issue states its trigger ([`Condition`], a
+//! predicate on the history of the connection), its effects ([`Effect`]), the libraries that it
+//! affects, and the cases that witness it.
 //!
-//! One rule for every trace, of the library's own scenarios, of a user's, of a fuzzer, and of a strange library of the family:
-//! a violation is known only if an issue of that library was triggered at or before it, and explains that very observation.
-//! After a violation that none explains, only triggers that read nothing but inputs count: an unexpected event explains
-//! nothing, or a bug would excuse itself.
+//! One rule applies to every trace, of the suite's scenarios, a user's or a fuzzer's, and of
+//! unknown libraries of a family: a violation is known only if an issue of that library was
+//! triggered at or before it, and explains exactly that observation. After a violation that no
+//! issue explains, only triggers that read inputs count: an unexpected event must explain nothing,
+//! or else a bug could excuse itself.
 //!
-//! In flow the files `fixtures/ledger/FAMILY.toml`, or a user's; out flow [`Explanation`]s.
+//! Takes the files `fixtures/ledger/FAMILY.toml`, or a user's, and yields [`Explanation`]s.
 
 mod ablation;
 mod condition;
@@ -40,49 +42,50 @@ use crate::backend::{Backends, REFERENCE};
 use crate::data::LEDGER;
 use crate::scenario::{Id, ParseError, Variant};
 
-/// What is known, by the names of files: of a family of libraries, or a user's.
+/// The known issues of all files: one for each family of libraries, and the user's.
 #[derive(Debug, Clone, Default)]
 pub struct KnownIssues {
     issues: Vec<Issue>,
 }
 
-/// Something that is known of libraries, by its cause.
+/// A deviation of libraries, by cause.
 #[derive(Debug, Clone)]
 pub struct Issue {
-    /// Its name, in words.
+    /// Its id.
     pub id: String,
     /// What happens, in one sentence.
     pub title: String,
-    /// How it is to be taken.
+    /// Its classification.
     pub class: Class,
-    /// Where it comes from, for somebody who has not seen the trace.
+    /// Its explanation, for a reader who has not seen the trace.
     pub reason: String,
-    /// Where that can be read: an address, or a place in a library's source.
+    /// A link to more information: a URL, or a location in a library's source.
     pub link: String,
-    /// Which versions of which libraries it affects; every library if there is none, as in a user's own file.
+    /// The affected versions of each library; empty if every library is affected, as in a user's
+    /// own file.
     pub affects: BTreeMap<String, Range>,
-    /// The source line that was read, by library and version.
+    /// The source location that was reviewed, by library and version.
     pub read: BTreeMap<String, String>,
-    /// When it shows.
+    /// Its trigger.
     pub when: Condition,
-    /// What it breaks then.
+    /// The clauses that it breaks.
     pub breaks: Vec<Effect>,
-    /// In what the library differs from others then, where no clause is broken.
+    /// The differences from other libraries where no clause is broken.
     pub differs: Vec<Divergence>,
     /// The cases that show it.
     pub witnesses: Vec<Witness>,
-    /// Why few of the cases in which it is triggered show it, if so.
+    /// Why few of the cases that trigger it show it, if that is so.
     pub rare: Option<String>,
-    /// Where it stands.
+    /// The location of the entry.
     pub location: Location,
-    /// Who keeps it.
+    /// Who maintains it.
     pub keeper: Keeper,
 }
 
 /// A case that shows a known issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Witness {
-    /// The library, by the name of its backend.
+    /// The library, by the id of its backend.
     pub backend: String,
     /// The scenario.
     pub scenario: Id,
@@ -104,14 +107,14 @@ impl fmt::Display for Witness {
 /// Why a violation is known.
 #[derive(Debug, Clone, Copy)]
 pub struct Explanation<'i> {
-    /// The issue that explains it.
+    /// The issue.
     pub issue: &'i Issue,
-    /// Which of its effects it is, counted from 0.
+    /// The index of its effect, from 0.
     pub effect: usize,
 }
 
 impl Explanation<'_> {
-    /// The issue, and what of it.
+    /// The issue and its effect.
     pub fn cause(&self) -> Cause {
         Cause {
             id: self.issue.id.clone(),
@@ -119,7 +122,7 @@ impl Explanation<'_> {
         }
     }
 
-    /// What is said of the violation.
+    /// The ledger's statement about the violation.
     pub fn known(&self) -> Known {
         Known {
             class: self.issue.class,
@@ -131,10 +134,10 @@ impl Explanation<'_> {
     }
 }
 
-/// A library, as the issues name it: what it is, and its version.
+/// A library as issues name it: its product and version.
 #[derive(Debug, Clone, Copy)]
 pub struct Library<'l> {
-    /// The name of its backend, such as `openssl-3.6`.
+    /// The id of its backend, such as `openssl-3.6`.
     pub name: &'l str,
     /// Its version, as in `3.6.3`.
     pub version: &'l str,
@@ -147,7 +150,7 @@ impl Library<'_> {
         version: "",
     };
 
-    /// The name under which issues speak of it: that of its backend without the series.
+    /// The name used by issues: the id of its backend without the series.
     pub fn product(&self) -> &str {
         let is_series = |series: &str| {
             series.starts_with("system") || series.starts_with(|c: char| c.is_ascii_digit())
@@ -158,7 +161,7 @@ impl Library<'_> {
         }
     }
 
-    /// Its product with the range of versions that its own alone is in, as `affects` has them.
+    /// Its product, with a range that contains only its version, in the form of `affects`.
     pub fn alone(&self) -> (String, String) {
         let range = match self.version() {
             Some(version) => Range::of_release(&version).in_file(),
@@ -167,7 +170,7 @@ impl Library<'_> {
         (self.product().to_owned(), range)
     }
 
-    /// Its version; where that is not given, the series in its name.
+    /// Its version; if unknown, the series in its name.
     fn version(&self) -> Option<Version> {
         let series = self.name.rsplit_once('-').map(|(_, series)| series);
         Version::find(self.version).or_else(|| Version::parse(series?))
@@ -175,10 +178,11 @@ impl Library<'_> {
 }
 
 impl KnownIssues {
-    /// Those that are built into this program.
+    /// The known issues embedded in this program.
     ///
     /// # Errors
-    /// A file is not right; which, and where.
+    ///
+    /// The first file that is not valid, with the location of the error.
     pub fn built_in() -> Result<Self, ParseError> {
         let mut known = Self::default();
         for &(_, path, text) in LEDGER.files()? {
@@ -190,16 +194,18 @@ impl KnownIssues {
     /// Adds the issues of a file.
     ///
     /// # Errors
-    /// The file is not right; where.
+    ///
+    /// The file is not valid, with the location of the error.
     pub fn add(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
         let issues = file::issues(path, text, &self.issues, Keeper::Suite)?;
         self.issues.extend(issues);
         Ok(())
     }
 
-    /// Adds the issues of a file of the user's own.
+    /// Adds the issues of a user's file.
     ///
     /// # Errors
+    ///
     /// As [`KnownIssues::add`].
     pub fn add_own(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
         let issues = file::issues(path, text, &self.issues, Keeper::User)?;
@@ -207,36 +213,36 @@ impl KnownIssues {
         Ok(())
     }
 
-    /// All of them.
+    /// All issues.
     pub fn issues(&self) -> &[Issue] {
         &self.issues
     }
 
-    /// The libraries that they affect, by the names under which they speak of them.
+    /// The affected libraries, by the names that issues use.
     pub fn products(&self) -> BTreeSet<&str> {
         let affected = self.issues.iter().flat_map(|issue| issue.affects.keys());
         affected.map(String::as_str).collect()
     }
 
-    /// The file that has those that affect this library, if there are any.
+    /// The file with the issues of this library, if there are any.
     pub fn file_of(&self, library: Library<'_>) -> Option<&str> {
         let mut issues = self.affecting(library);
         issues.next().map(|issue| issue.location.file.as_str())
     }
 
-    /// Those that affect this library.
+    /// The issues that affect this library.
     pub fn affecting(&self, library: Library<'_>) -> impl Iterator<Item = &Issue> {
         self.issues
             .iter()
             .filter(move |issue| issue.affects(library))
     }
 
-    /// Whether this library is known to end its process in some case.
+    /// Whether this library has a known crash.
     pub fn may_crash(&self, library: Library<'_>) -> bool {
         self.affecting(library).any(Issue::is_a_crash)
     }
 
-    /// Whether the trigger of a crash of this library holds somewhere in this course.
+    /// Whether the trigger of a known crash of this library holds somewhere in this history.
     pub fn crashes(&self, library: Library<'_>, history: &History<'_>) -> bool {
         let measured = MeasuredHistory::of(history);
         self.affecting(library)
@@ -244,7 +250,7 @@ impl KnownIssues {
             .any(|issue| issue.when.holds(&measured).contains(&true))
     }
 
-    /// Without this issue, for asking what it alone explains.
+    /// The issues without this one, to determine what it alone explains.
     pub fn without(&self, id: &str) -> Self {
         let issues = self.issues.iter().filter(|issue| issue.id != id);
         Self {
@@ -252,7 +258,7 @@ impl KnownIssues {
         }
     }
 
-    /// For asking what is known of what this library did in one case.
+    /// An explainer for the behaviour of this library in one case.
     pub fn explainer<'k, 'c, 't>(
         &'k self,
         library: Library<'_>,
@@ -269,8 +275,8 @@ impl KnownIssues {
         }
     }
 
-    /// What is known of these violations of one trace of this library, one by one: of each the clause, and where and how it
-    /// is broken.
+    /// The explanations for these violations of one trace of this library, in order: each given as
+    /// its clause, and where and how it was broken.
     pub fn explain(
         &self,
         library: Library<'_>,
@@ -283,7 +289,7 @@ impl KnownIssues {
         self.explainer(library, history).violations(violations)
     }
 
-    /// Whether the trigger of each issue that affects this library held somewhere in this course.
+    /// The issues that affect this library and whose trigger holds somewhere in this history.
     pub fn triggered<'i>(&'i self, library: Library<'_>, history: &History<'_>) -> Vec<&'i Issue> {
         let measured = MeasuredHistory::of(history);
         let held = |issue: &&Issue| issue.when.holds(&measured).contains(&true);
@@ -291,18 +297,18 @@ impl KnownIssues {
     }
 }
 
-/// What is known of what a library did in one case.
+/// Explains the behaviour of a library in one case.
 pub struct Explainer<'k, 'c, 't> {
     history: &'c History<'t>,
-    /// Worked out when something has to be explained: nothing has in most cases.
+    /// Computed on demand, because most cases have nothing to explain.
     measured: OnceCell<MeasuredHistory<'c, 't>>,
     triggered: Vec<Triggered<'k>>,
-    /// The first moment at which something unexpected happened.
+    /// The first event with an unexpected violation.
     unexpected: Option<usize>,
 }
 
 impl<'k> Explainer<'k, '_, '_> {
-    /// What is known of these violations, which are all that there are, one by one.
+    /// The explanations for these violations, which are all of the case, in order.
     pub fn violations(
         &mut self,
         violations: &[(&str, &Violation)],
@@ -310,7 +316,7 @@ impl<'k> Explainer<'k, '_, '_> {
         self.explain(Unexplained::TriggersNothing, violations)
     }
 
-    /// The same as it will be once everything that is not explained is known too.
+    /// The same on the assumption that everything unexplained will be known too.
     pub fn violations_with_the_rest_known(
         &mut self,
         violations: &[(&str, &Violation)],
@@ -356,7 +362,8 @@ impl<'k> Explainer<'k, '_, '_> {
         })
     }
 
-    /// What is known of this difference from another library's trace, where this one is on that side.
+    /// The explanation for this difference from another library's trace, if this library is on that
+    /// side.
     pub fn difference(&mut self, difference: &Difference, side: Side) -> Option<Explanation<'k>> {
         let event = side.event(difference);
         let measured = self
@@ -373,23 +380,23 @@ impl<'k> Explainer<'k, '_, '_> {
     }
 }
 
-/// What a violation that no issue explains means for those after it.
+/// The effect of an unexplained violation on those after it.
 #[derive(Debug, Clone, Copy)]
 enum Unexplained {
-    /// It is unexpected, and triggers nothing that reads outputs.
+    /// It is unexpected, and later triggers must not read outputs.
     TriggersNothing,
-    /// It will be known.
+    /// It is assumed to be known.
     WillBeKnown,
 }
 
-/// An issue, and the moments at which its trigger holds, once that was asked.
+/// An issue and the events at which its trigger holds, computed on demand.
 struct Triggered<'i> {
     issue: &'i Issue,
     at: Option<Vec<bool>>,
 }
 
 impl<'i> Triggered<'i> {
-    /// The first of these parts of the issue whose scope reaches the moment.
+    /// The first of these effects of the issue whose scope includes the event.
     fn explain(
         &mut self,
         parts: impl Iterator<Item = (usize, &'i Scope)>,
@@ -407,8 +414,8 @@ impl<'i> Triggered<'i> {
     }
 }
 
-/// The last moment at which a trigger counts, after something unexpected at this one: what happened after that triggers nothing,
-/// unless it was an input.
+/// The last event at which a trigger counts after something unexpected at `unexpected`: later
+/// events only count for triggers that read inputs.
 fn counted(when: &Condition, unexpected: Option<usize>) -> usize {
     match unexpected {
         Some(unexpected) if when.reads_outputs() => unexpected,
@@ -416,8 +423,8 @@ fn counted(when: &Condition, unexpected: Option<usize>) -> usize {
     }
 }
 
-/// Whether a trigger that held at these moments reaches this one, where moments after `counted` do not count. The moment
-/// after the last one is the end of the case.
+/// Whether a trigger that held at these events covers this one, disregarding events after
+/// `counted`. The event after the last one is the end of the case.
 fn holds(
     scope: &Scope,
     held: &[bool],
@@ -440,13 +447,13 @@ fn holds(
 }
 
 impl Issue {
-    /// Whether the library ends its process.
+    /// Whether it is a crash.
     fn is_a_crash(&self) -> bool {
         self.breaks.iter().any(Effect::is_a_crash)
     }
 
-    /// The ends of its ranges that were neither run nor read, as in `openssl 3.2`: no backend of the suite is of that series,
-    /// and nobody has read the source of a version of it.
+    /// The ends of its ranges that were neither run nor reviewed, as in `openssl 3.2`: no backend
+    /// of the suite is of that series, and the source of none of its versions was reviewed.
     pub fn untested_ends(&self) -> Vec<String> {
         let mut untested = Vec::new();
         for (product, range) in &self.affects {
@@ -459,7 +466,8 @@ impl Issue {
         untested
     }
 
-    /// The versions of this library that a backend of the suite has, or whose source was read for this issue.
+    /// The versions of this library for which the suite has a backend, or whose source was reviewed
+    /// for this issue.
     fn tested(&self, product: &str) -> Vec<Version> {
         let read = self.read.keys().filter_map(|read| {
             let (library, version) = read.split_once(' ')?;

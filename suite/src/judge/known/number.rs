@@ -1,18 +1,20 @@
-//! The numbers of a known issue: sums of quantities that the history gives, so that "some bytes are missing" is never
-//! enough. `522`, `"asked"`, `"out + pending + block"`. The quantities, in bytes:
+//! The numbers of a known issue: sums of quantities computed from the history, so that an issue
+//! states exactly how many bytes are missing. `522`, `"asked"`, `"out + pending + block"`. The
+//! quantities, in bytes:
 //!
-//! | name | what it counts |
-//! |---|---|
-//! | `asked` | what the write was called for |
-//! | `block` | what `max_send_fragment` lets a record have |
-//! | `lowest-block` | the lowest `max_send_fragment` that was ever set |
-//! | `out` | content of the write that is under way in records that went out before this call |
-//! | `unsent` | what was accepted before this call and has not gone out |
-//! | `pending` | content of the record that is pending |
-//! | `dropped` | content of the records that were pending when a handshake message was taken, so far |
-//! | `swallowed` | content of the records that the transport has answered with 0, so far, or of those that were passed over for them |
-//! | `gap` | of these, what is lost between the record of data that goes out and the one before it |
-//! | `refused` | content of the record that the last write had come to that failed for good |
+//! - `asked`: the length of the write.
+//! - `block`: the limit of a record, as set by `max_send_fragment`.
+//! - `lowest-block`: the lowest `max_send_fragment` that was ever set.
+//! - `out`: content of the pending write in records that were sent before this call.
+//! - `unsent`: accepted before this call and not sent yet.
+//! - `pending`: content of the pending record.
+//! - `dropped`: content of the records that were pending when a handshake message was taken, so
+//!   far.
+//! - `swallowed`: content of the records for which the transport returned 0, so far, or of those
+//!   that were skipped for them.
+//! - `gap`: of these, the bytes lost between the application data record that is sent and the
+//!   previous one.
+//! - `refused`: content of the record at which the last write that failed permanently had arrived.
 
 use std::fmt;
 
@@ -23,7 +25,7 @@ use crate::scenario::form::{Fault, Node};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Number(Vec<Term>);
 
-/// A part of a sum.
+/// A term of a sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Term {
     Literal(usize),
@@ -39,7 +41,7 @@ enum Term {
     Refused,
 }
 
-/// The most quantities that a sum has which is proposed.
+/// The most terms of a proposed sum.
 const MOST_TERMS: usize = 3;
 
 const QUANTITIES: [(&str, Term); 10] = [
@@ -68,14 +70,14 @@ impl Number {
         })
     }
 
-    /// Whether it is this number, at this moment.
+    /// Whether it equals `seen` at this event.
     pub(super) fn is(&self, seen: usize, measured: &MeasuredHistory<'_, '_>, at: usize) -> bool {
         let terms = self.0.iter().map(|term| term.value(measured, at));
         seen == terms.sum::<usize>()
     }
 
-    /// The sums that are this number at this moment: of one, two or three different quantities, unless the number is 0, and at
-    /// last the number itself.
+    /// The sums that equal this number at this event: of one, two or three different quantities,
+    /// unless the number is 0, and finally the number itself.
     pub(super) fn all_that_are(
         number: usize,
         measured: &MeasuredHistory<'_, '_>,
@@ -92,7 +94,7 @@ impl Number {
         sums
     }
 
-    /// One more.
+    /// The number increased by one.
     pub(super) fn plus_one(&self) -> Self {
         let mut terms = self.0.clone();
         terms.push(Term::Literal(1));
@@ -100,7 +102,7 @@ impl Number {
     }
 }
 
-/// Adds each sum of so many of these terms, beside those that are `begun`, that is this number.
+/// Adds each sum of `begun` and this many of these terms that equals the number.
 fn add_sums(
     sums: &mut Vec<Number>,
     number: usize,
@@ -123,7 +125,7 @@ fn add_sums(
     }
 }
 
-/// As a file has it.
+/// The form in a file.
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [Term::Literal(number)] = self.0[..] {

@@ -1,8 +1,10 @@
-//! What a known issue can ask about a moment of a connection's history. Each predicate has a name, says what it reads, and
-//! is defined here alone; `fixtures/ledger/README.md` lists them.
+//! The predicates that the trigger of a known issue can use about an event of a connection's
+//! history. Each has a name, states what it reads, and is defined only here;
+//! `fixtures/ledger/README.md` lists them.
 //!
-//! A predicate reads inputs where it can: what the caller, the peer, the transport and the settings did. What it reads of
-//! the library counts only as long as nothing unexpected has happened, since an unexpected event explains nothing.
+//! A predicate reads inputs if possible: the actions of the caller, the peer and the transport, and
+//! the settings. Outputs of the library count only until something unexpected has happened, because
+//! an unexpected event must explain nothing.
 
 use std::cmp::Ordering;
 
@@ -19,28 +21,28 @@ use crate::trace::{
 use crate::transport::{Budget, Errno, Outbound, Refusal};
 use crate::wire::HandshakeType;
 
-/// A question about a moment, by its name.
+/// A named predicate on events.
 #[derive(Debug)]
 pub struct Predicate {
     /// Its name in files.
     pub name: &'static str,
-    /// What it looks at.
+    /// What it reads.
     pub reads: Reads,
     holds: fn(&At<'_, '_, '_>) -> bool,
 }
 
-/// What a predicate looks at.
+/// What a predicate reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
-    /// What the caller, the peer, the transport and the settings did.
+    /// The actions of the caller, the peer and the transport, and the settings.
     Inputs,
-    /// Also what the library did before this moment.
+    /// Also outputs of the library before this event.
     State,
-    /// What the library answers or sends at this moment.
+    /// Results or records of the library at this event.
     Answer,
 }
 
-/// A moment of a history.
+/// An event of a history.
 pub(super) struct At<'h, 'c, 't> {
     measured: &'h MeasuredHistory<'c, 't>,
     index: usize,
@@ -79,13 +81,13 @@ impl<'c, 't> At<'_, 'c, 't> {
         self.event().step().is_some_and(is)
     }
 
-    /// Whether the library took a record like this from the transport.
+    /// Whether the library took such a record from the transport.
     fn takes(&self, is: impl Fn(&RecordSeen) -> bool) -> bool {
         self.event().entry.taken.iter().any(is)
     }
 
-    /// Whether the library takes such a record, or may take it: after damage it is unknown which records it takes, and a call
-    /// may take whatever the peer has sent by then.
+    /// Whether the library takes such a record, or may take it: after damage it is unknown which
+    /// records it takes, and a call may take everything that the peer has sent by then.
     fn may_take(&self, is: impl Fn(&RecordSeen) -> bool, sends: fn(&PeerAction) -> bool) -> bool {
         self.takes(is) || self.sent_obscurely(sends) > 0
     }
@@ -94,7 +96,8 @@ impl<'c, 't> At<'_, 'c, 't> {
         self.may_take(|record| record.has_message(kind), sends)
     }
 
-    /// How often the peer did such a thing before this call, if it is not known what of it the call takes.
+    /// How often the peer did this before this call, if it is unknown which of its records the call
+    /// takes.
     fn sent_obscurely(&self, sends: fn(&PeerAction) -> bool) -> usize {
         let sends = |event: &&Event<'t>| {
             let step = event.entry.asked.step();
@@ -103,7 +106,8 @@ impl<'c, 't> At<'_, 'c, 't> {
         self.obscure().filter(sends).count()
     }
 
-    /// Whether the call may take a fatal alert that the peer sent because it was asked to, or because it failed.
+    /// Whether the call may take a fatal alert that the peer sent because it was asked to, or
+    /// because it failed.
     fn may_take_alert_of_a_failure(&self) -> bool {
         self.obscure().any(|event| {
             let has_failed = match &event.entry.result {
@@ -116,7 +120,8 @@ impl<'c, 't> At<'_, 'c, 't> {
         })
     }
 
-    /// The moments in which the peer has sent something before this call, if it is not known what of it the call takes.
+    /// The events before this call in which the peer has sent something, if it is unknown which of
+    /// its records the call takes.
     fn obscure(&self) -> impl Iterator<Item = &'c Event<'t>> {
         let is_obscure = self.before().peer_bytes_injected && self.event().call().is_some();
         let earlier = if is_obscure { self.index } else { 0 };
@@ -142,7 +147,8 @@ impl<'c, 't> At<'_, 'c, 't> {
             .any(|record| record.has_message(kind))
     }
 
-    /// Whether the transport refused to take something like this; where it is not known what it met, whether it was set to.
+    /// Whether the transport refused in this way to accept bytes; if its calls are not visible,
+    /// whether it was set to.
     fn refused_out(&self, is: fn(Refusal) -> bool) -> bool {
         match &self.event().entry.traffic {
             Some(traffic) => traffic.outbound.refusal.is_some_and(is),
@@ -164,7 +170,7 @@ impl<'c, 't> At<'_, 'c, 't> {
         self.event().call().map(|call| call.error)
     }
 
-    /// How many bytes the write asks for, against the pending write.
+    /// The length of the write compared with that of the pending write.
     fn against_pending(&self) -> Option<Ordering> {
         let asked = self.event().attempt()?.argument.len()?;
         let pending = self.before().pending.as_ref()?.attempt.argument.len()?;
@@ -176,11 +182,12 @@ impl<'c, 't> At<'_, 'c, 't> {
     }
 }
 
-/// Pairs of which one holds at every moment: what comes with either of them comes without both.
+/// Pairs of which exactly one holds at every event: two triggers that differ only in such a pair
+/// combine to one without it.
 pub(super) const OPPOSITES: [[&str; 2]; 2] = [["tls1.2", "tls1.3"], ["client", "server"]];
 
 impl Predicate {
-    /// All of them.
+    /// All predicates.
     pub(super) fn all() -> &'static [Self] {
         PREDICATES
     }
@@ -239,7 +246,7 @@ fn is_data(record: &RecordSeen) -> bool {
 }
 
 static PREDICATES: &[Predicate] = &[
-    // What the caller does.
+    // The caller.
     input("write", |at| at.write(is_own)),
     input("write-function", |at| at.write(|_| true)),
     input("write-of-nothing", |at| {
@@ -411,7 +418,7 @@ static PREDICATES: &[Predicate] = &[
         )
     }),
     input("takes-unreadable", |at| at.takes(RecordSeen::is_unreadable)),
-    // How the connection stands before this moment.
+    // The state of the connection before this event.
     state("established", |at| at.before().established()),
     state("pending", |at| at.pending(Pending::asks)),
     state("pending-begun", |at| at.pending(|pending| pending.begun)),
@@ -444,7 +451,7 @@ static PREDICATES: &[Predicate] = &[
     }),
     state("has-more-to-send", |at| at.before().has_more_to_send()),
     state("unread", |at| at.before().unread > 0),
-    // What the library does at this moment.
+    // The behaviour of the library at this event.
     answer("succeeds", |at| at.error() == Some(ErrorClass::None)),
     answer("fails", |at| {
         matches!(

@@ -1,14 +1,15 @@
-//! From observations that no known issue explains to issues that explain them and nothing else: of each observation the
-//! pattern that fits no other one, and the narrowest trigger that the history gives at that moment.
+//! Proposes known issues for observations that none explains. For each observation it takes the
+//! pattern that matches no other, and the narrowest trigger that the history gives at that event.
 //!
-//! A trigger says of every predicate whether it holds there, but for those that read the answer of the call itself: a call may
-//! not excuse itself. Where the library was not called, as where the peer reads, few predicates hold, and what held
-//! earlier is added. A number is a sum of quantities of the history where one fits every case, and else the number itself.
+//! A trigger states for every predicate whether it holds there, except those that read the result
+//! of the call itself: a call must not excuse itself. If the library was not called, as when the
+//! peer reads, few predicates hold, and those that held earlier are added. A number is a sum of
+//! quantities of the history if one fits every case, and otherwise the number itself. A difference
+//! is explained by its aspects and error classes.
 //!
-//! A difference is explained by its aspects and error classes.
-//!
-//! Observations of one clause with one pattern and trigger are one issue. Two that differ only in that one is of a client and
-//! the other of a server, or in the protocol version, are one without it: that says the same.
+//! Observations of one clause with the same pattern and trigger become one issue. Two that differ
+//! only in the role or in the protocol version become one without that predicate, which is
+//! equivalent.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
@@ -26,35 +27,35 @@ use crate::judge::ledger::Class;
 use crate::judge::monitor::History;
 use crate::limits::shortened;
 
-/// Characters of a title that is proposed, at most.
+/// The maximum length of a proposed title, in characters.
 const TITLE: usize = 200;
 
-/// Characters of a line of a trigger, at most.
+/// The maximum width of a line of a trigger, in characters.
 const WIDTH: usize = 100;
 
 /// Observations that no known issue explains.
 #[derive(Debug, Default)]
 pub struct Proposals {
     found: Vec<Found>,
-    /// Of differences, which have no numbers.
+    /// Proposals for differences, which have no numbers.
     differences: Vec<Proposal>,
     inexpressible: Vec<String>,
 }
 
-/// One of them.
+/// One observation.
 #[derive(Debug)]
 struct Found {
     clause: &'static str,
     trigger: Trigger,
-    /// Without its number.
+    /// Its pattern without the number.
     pattern: Pattern,
-    /// With each sum that is its number, the most general first.
+    /// Its pattern with each sum that equals its number, the most general first.
     numbered: Vec<Pattern>,
     title: String,
     witness: Witness,
 }
 
-/// An issue that explains some of them and nothing else.
+/// An issue that explains exactly some of them.
 #[derive(Debug)]
 pub struct Proposal {
     explains: Explains,
@@ -66,24 +67,24 @@ pub struct Proposal {
 /// What a proposed issue explains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Explains {
-    /// Such an observation of this clause.
+    /// This observation of this clause.
     Breaks(&'static str, Box<Pattern>),
-    /// Such a difference, as a file has it.
+    /// This difference, in the form of a file.
     Differs(String),
 }
 
-/// What is stated of an issue beside what the history gives.
+/// The statements of an issue that do not come from the history.
 #[derive(Debug, Clone, Default)]
 pub struct Stated {
-    /// How it is to be taken, with the reason, and the key `link` or `source` with its value; for a person to fill in if
-    /// there is nothing.
+    /// The classification, the reason, and the key `link` or `source` with its value; `None` leaves
+    /// them for a person to fill in.
     pub reviewed: Option<(Class, String, (&'static str, String))>,
-    /// The versions that it affects of which library; every library if there is nothing.
+    /// The affected library and versions; every library if `None`.
     pub affects: Option<(String, String)>,
 }
 
 impl Proposals {
-    /// Adds what no issue explains in a case.
+    /// Adds the unexplained violations of a case.
     pub fn add<'b>(
         &mut self,
         witness: &Witness,
@@ -116,7 +117,7 @@ impl Proposals {
         }
     }
 
-    /// Adds a difference that no issue explains in a case, and what comes of it.
+    /// Adds an unexplained difference of a case, and its consequences.
     pub fn add_difference(&mut self, witness: &Witness, history: &History<'_>, finding: &Finding) {
         for differences in [&finding.differences, &finding.upshot] {
             self.add_differences(witness, history, finding, differences);
@@ -134,7 +135,7 @@ impl Proposals {
             return;
         };
         let measured = MeasuredHistory::of(history);
-        // What came of a case as a whole comes after its last moment.
+        // The result of the case as a whole comes after its last event.
         let (place, at) = match measured.len().checked_sub(1) {
             Some(last) if first.at.seen > last => ("later", last),
             Some(_) => ("call", first.at.seen),
@@ -158,7 +159,7 @@ impl Proposals {
         }
     }
 
-    /// Adds what was found in a case of which there is no history: it ended before the connection was set up.
+    /// Adds the findings of a case without a history: it ended before the connection was set up.
     pub fn add_without_history<'f>(
         &mut self,
         witness: &Witness,
@@ -170,7 +171,7 @@ impl Proposals {
         self.inexpressible.extend(lines);
     }
 
-    /// What no file can say, each with its case.
+    /// Findings that no file can express, each with its case.
     pub fn inexpressible(&self) -> &[String] {
         &self.inexpressible
     }
@@ -194,7 +195,7 @@ impl Proposals {
 }
 
 impl Found {
-    /// Whether both are one issue, as far as their numbers fit one sum.
+    /// Whether both become one issue, if one sum fits their numbers.
     fn is_like(&self, other: &Self) -> bool {
         self.clause == other.clause
             && self.trigger == other.trigger
@@ -202,7 +203,7 @@ impl Found {
     }
 }
 
-/// What is reported, as the title of an issue.
+/// The title of an issue for this finding.
 fn title(finding: &Finding) -> String {
     let what = finding.clause.as_deref().unwrap_or(finding.kind.as_str());
     let title = format!(
@@ -212,7 +213,8 @@ fn title(finding: &Finding) -> String {
     shortened(&title, TITLE).into_owned()
 }
 
-/// As few issues as the numbers of these observations need, which are alike else: first the sum that fits most of them.
+/// The fewest issues for observations that differ only in their numbers: first the sum that fits
+/// most of them.
 fn of_group(mut group: Vec<Found>) -> Vec<Proposal> {
     let mut issues = Vec::new();
     while let Some(first) = group.first() {
@@ -234,7 +236,7 @@ fn of_group(mut group: Vec<Found>) -> Vec<Proposal> {
     issues
 }
 
-/// The same issues, where two that differ in these opposites alone are one.
+/// The same issues, with pairs that differ only in these opposites combined.
 fn without(opposites: [&str; 2], issues: Vec<Proposal>) -> Vec<Proposal> {
     let mut merged: Vec<Proposal> = Vec::new();
     for issue in issues {
@@ -274,7 +276,7 @@ impl Proposal {
         })
     }
 
-    /// The name that it gets if none of these is taken: that of the clause, with a number.
+    /// A free id: the clause with a number.
     pub fn id(&self, taken: &BTreeSet<String>) -> String {
         let what = match &self.explains {
             Explains::Breaks(clause, _) => clause.replace('.', "-"),
@@ -284,7 +286,7 @@ impl Proposal {
         ids.find(|id| !taken.contains(id)).unwrap_or_default()
     }
 
-    /// The issue as a file has it, by this name.
+    /// The issue with this id, in the form of a file.
     pub fn text(&self, id: &str, stated: &Stated) -> String {
         let mut text = format!(
             "[[issue]]\nid = {}\ntitle = {}\n",
@@ -337,7 +339,7 @@ impl Proposal {
     }
 }
 
-/// The elements of an array, each with a comma after it, in as many lines as they need, which begin with `indent`.
+/// The elements of an array, each followed by a comma, in lines that begin with `indent`.
 fn lines(elements: &[String], indent: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for element in elements {
@@ -353,7 +355,7 @@ fn lines(elements: &[String], indent: &str) -> String {
     lines.join("\n")
 }
 
-/// What holds at a moment, each predicate by its place among all.
+/// The predicates that hold at an event, by their index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Trigger {
     now: BTreeSet<usize>,
@@ -361,7 +363,7 @@ struct Trigger {
 }
 
 impl Trigger {
-    /// The narrowest one at this moment.
+    /// The narrowest trigger at this event.
     fn at(measured: &MeasuredHistory<'_, '_>, at: usize) -> Self {
         let all = || Predicate::all().iter().enumerate();
         let holds = |(place, predicate): (usize, &Predicate)| {
@@ -381,7 +383,8 @@ impl Trigger {
         Self { now, earlier }
     }
 
-    /// The trigger that holds where this one or the other does, if they differ in these opposites alone. It is never empty.
+    /// The trigger that holds if either of the two does, if they differ only in these opposites. It
+    /// is never empty.
     fn with_either(&self, other: &Self, opposites: [&str; 2]) -> Option<Self> {
         let differ: BTreeSet<usize> = self.now.symmetric_difference(&other.now).copied().collect();
         let names: Vec<&str> = differ.iter().map(|&at| Predicate::all()[at].name).collect();
@@ -394,7 +397,8 @@ impl Trigger {
     }
 }
 
-/// As a file has it: a conjunction of what holds, of what held earlier where that counts, and that nothing else holds.
+/// The form in a file: a conjunction of the predicates that hold, of those that held earlier if
+/// that counts, and the negation of all others.
 impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |&at: &usize| quoted(Predicate::all()[at].name);

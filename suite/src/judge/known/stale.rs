@@ -1,5 +1,6 @@
-//! Which known issues do not show any more: in flow the findings of a run; out flow the witnesses that show nothing of
-//! their issue, and the effects that no witness shows. Of cases that were not run nothing is said.
+//! Finds known issues that no longer reproduce. Takes the findings of a run, and yields the
+//! witnesses that do not show their issue, and the effects that no witness shows. Cases that were
+//! not run are not reported.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +9,14 @@ use crate::judge::finding::Finding;
 use crate::judge::ledger::{Compared, Keeper, Stale};
 use crate::scenario::{Id, Variant};
 
-/// The cases of one library that were run, with what was found in each.
+/// The findings of the cases of one library that were run.
 type RunOutcome<'r> = BTreeMap<(&'r Id, Variant), &'r [Finding]>;
 
 impl KnownIssues {
-    /// What does not show any more on this library, by the cases that were run and that count for an issue of this keeper: a
-    /// user's may have scenarios of the user's own as witnesses. Of differences from the reference nothing can be said if the
-    /// library was compared `with` another one.
+    /// The stale issues of this library, judged by the cases that were run and that count for an
+    /// issue of this keeper: a user's issue may have the user's own scenarios as witnesses.
+    /// Differences from the reference are not checked if the library was compared `with` another
+    /// one.
     pub fn stale<'r>(
         &self,
         library: Library<'_>,
@@ -22,7 +24,7 @@ impl KnownIssues {
         ran: impl Fn(Keeper) -> &'r RunOutcome<'r>,
     ) -> Vec<Stale> {
         let mut stale = Vec::new();
-        // What tells a library from others is shown by others, too.
+        // An issue with differences may not show against another library than the reference.
         let says = |issue: &&Issue| with == Compared::Reference || issue.differs.is_empty();
         for issue in self.issues.iter().filter(says) {
             let ran = ran(issue.keeper);
@@ -46,7 +48,7 @@ impl Issue {
         self.witnesses.iter().filter(is_own)
     }
 
-    /// Whether the case shows the issue, or one effect of it; nothing if it was not run.
+    /// Whether the case shows the issue, or one effect of it; `None` if it was not run.
     fn shows(
         &self,
         witness: &Witness,

@@ -12,7 +12,7 @@ const OPENSSL: Library<'_> = Library {
     version: "3.6.3",
 };
 
-/// An issue with these lines beside those that every issue has.
+/// An issue with these lines in addition to the required ones.
 fn known(lines: &str) -> KnownIssues {
     let text = format!(
         "[[issue]]\nid = \"one\"\ntitle = \"A title\"\nclass = \"bug\"\nreason = \"A reason.\"\nsource = \"ssl/x.c:1\"\n{lines}\n"
@@ -24,7 +24,7 @@ fn known(lines: &str) -> KnownIssues {
     known
 }
 
-/// The steps in which a violation of the script is not known.
+/// The steps of the script with an unexpected violation.
 fn unexpected(known: &KnownIssues, script: &Script) -> Vec<usize> {
     let history = History::of(&script.0).expect("a script has a setting");
     let watched = monitor::watch_history(&history);
@@ -40,7 +40,8 @@ fn unexpected(known: &KnownIssues, script: &Script) -> Vec<usize> {
     steps
 }
 
-/// A write of nine bytes that reports success and sends nothing, where the transport said 0 or not.
+/// A write of nine bytes that reports success and sends nothing; the transport returned 0 or did
+/// not.
 fn lost(script: Script, said_zero: bool) -> Script {
     let script = script.write(9, Call::success(9));
     if said_zero {
@@ -67,7 +68,8 @@ fn violation_is_known_only_where_the_trigger_holds() {
 
 #[test]
 fn number_has_to_be_the_one_of_the_history() {
-    // Nine bytes were lost without a cause before; the transport swallowed nine more, and eighteen are missing.
+    // Nine bytes were lost without a cause before; the transport swallowed nine more, and eighteen
+    // are missing.
     let twice = lost(lost(Script::tls13(), false), true);
     assert_eq!(unexpected(&known(LOST), &twice), [2, 3]);
     let more = known(&LOST.replace("swallowed", "swallowed + 1"));
@@ -129,7 +131,7 @@ fn unexpected_event_triggers_nothing() {
         unexpected(&known(DEAD), &refused_wrong_retry.write(9, silent())),
         NONE
     );
-    // A right retry that is refused is unexpected; that the connection is dead then excuses nothing.
+    // A correct retry that is refused is unexpected; the failed connection then excuses nothing.
     let refused_right_retry = Script::tls13()
         .blocked_write()
         .retry(1000, refused("ssl:bad length"));
@@ -159,7 +161,7 @@ fn answer_is_one_fact_for_all_clauses_that_say_that_a_call_goes_on() {
         unexpected("renegotiation.transparent", "ssl:bad write retry"),
         [3]
     );
-    // A clause that says something else.
+    // A clause about something else.
     assert_eq!(
         unexpected("closing.no-write-after-shutdown", "ssl:bad length"),
         [3]
@@ -243,7 +245,8 @@ fn operators_follow_the_order_of_events() {
     assert_eq!(modes, [false, false, false, true]);
 }
 
-/// The conjuncts of this trigger without which a lost write becomes known: the transport would have blocked.
+/// The conjuncts of this trigger whose removal makes a lost write known: the transport would have
+/// blocked.
 fn needed(when: &str) -> Vec<String> {
     let known = known(&format!(
         "when = {when}\nbreaks = [{{ clause = \"success.bytes-are-on-the-wire\", in = \"call\", missing = \"swallowed + 9\" }}]"
@@ -352,7 +355,7 @@ fn wrong_files_are_refused_with_their_place() {
     }
 }
 
-/// What is proposed for all that a script breaks and that these do not explain.
+/// The proposals for all violations of a script that these issues do not explain.
 fn proposed(known: &KnownIssues, scripts: &[Script]) -> String {
     let judge = Judge {
         known: known.clone(),
@@ -450,7 +453,8 @@ fn proposal_has_a_sum_of_quantities_where_one_fits_every_case() {
 
 #[test]
 fn nothing_is_proposed_for_what_is_explained_once_the_rest_is_known() {
-    // The second violation follows from an output, which triggers nothing as long as the first is unexpected.
+    // The second violation follows from an output, which triggers nothing while the first is
+    // unexpected.
     let script = Script::tls13()
         .blocked_write()
         .retry(1000, refused("ssl:bad length"))

@@ -1,4 +1,5 @@
-//! Versions of libraries, in an order that understands letters: 1.1.1 < 1.1.1w < 3.0.1 < 3.0.19, and ranges of them.
+//! Versions of libraries, ordered with regard to letters: 1.1.1 < 1.1.1w < 3.0.1 < 3.0.19; and
+//! ranges of them.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -13,12 +14,12 @@ pub struct Version {
 }
 
 impl Version {
-    /// The first version that this text names, as `OpenSSL 3.0.19 27 Jan 2026` names 3.0.19.
+    /// The first version in this text: 3.0.19 in `OpenSSL 3.0.19 27 Jan 2026`.
     pub fn find(text: &str) -> Option<Self> {
         text.split_whitespace().find_map(Self::parse)
     }
 
-    /// Nothing if it does not begin with a number.
+    /// `None` if it does not begin with a number.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim_start_matches('v');
         let part = |part: &str| {
@@ -38,7 +39,7 @@ impl Version {
         })
     }
 
-    /// Whether this is the version or one of its series: 3.6 is the series of 3.6.3.
+    /// Whether this is the version or its series: 3.6 is the series of 3.6.3.
     pub fn is_series_of(&self, other: &Self) -> bool {
         other.parts.starts_with(&self.parts)
     }
@@ -68,12 +69,13 @@ impl fmt::Display for Version {
     }
 }
 
-/// From a version on, and before another: `"3.2 .. 4.0"`, `".. 4.0"`, `"3.2 .."`, `".."`.
+/// A range that includes its start and excludes its end: `"3.2 .. 4.0"`, `".. 4.0"`, `"3.2 .."`,
+/// `".."`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
-    /// The first version; any if there is none.
+    /// The first version; unlimited if `None`.
     pub from: Option<Version>,
-    /// The first version that is not in it any more; none if there is none.
+    /// The first version after it; unlimited if `None`.
     pub before: Option<Version>,
 }
 
@@ -98,7 +100,7 @@ impl Range {
         })
     }
 
-    /// This release alone, with what only its packaging tells apart: 3.6.3 and 3.6.3-1, not 3.6.4.
+    /// Only this release, including packaging revisions: 3.6.3 and 3.6.3-1, not 3.6.4.
     pub fn of_release(version: &Version) -> Self {
         let mut numbers: Vec<u64> = version.parts.iter().map(|(number, _)| *number).collect();
         if let Some(last) = numbers.last_mut() {
@@ -111,7 +113,7 @@ impl Range {
         }
     }
 
-    /// As a file has it.
+    /// The form in a file.
     pub fn in_file(&self) -> String {
         let end = |version: &Option<Version>| version.as_ref().map(ToString::to_string);
         let ends = [end(&self.from), Some("..".to_owned()), end(&self.before)];
@@ -119,7 +121,7 @@ impl Range {
         ends.join(" ")
     }
 
-    /// Whether this version is in it. A version that is not known is in no range but the whole one.
+    /// Whether this version is in it. An unknown version is only in the unlimited range.
     pub fn contains(&self, version: Option<&Version>) -> bool {
         match version {
             None => self.from.is_none() && self.before.is_none(),

@@ -1,14 +1,15 @@
-//! The format before known issues had causes: entries that name a broken clause, a difference, a crash, a hang or a stopped case
-//! by the text of a report and by scenario. It is read to be converted and for nothing else (`writeproof ledger --convert`).
+//! The former format of the ledger: entries that name a broken clause, a difference, a crash, a
+//! hang or a stopped case by the text of a report and by scenario. It is only read for conversion
+//! (`writeproof ledger --convert`).
 //!
 //! ```toml
 //! [[known]]
 //! violates = "success.means-all-bytes"      # or differs, crashes, hangs or stops = "…"
-//! seen = "returns 100, * bytes delivered"   # of a violation, what the report said; * stands for any text
+//! seen = "returns 100, * bytes delivered"   # for a violation, the report's text; * matches any text
 //! scenarios = ["closing/transport-returns-zero*"]
 //! ```
 //!
-//! In flows the text of a file; out flow its parts in their order, each either an old entry or text that stays as it is.
+//! Takes the text of a file, and yields its parts in order, each an old entry or text to be kept.
 
 use toml::de::DeTable;
 
@@ -25,7 +26,7 @@ pub struct OldLedger {
     pub parts: Vec<Part>,
 }
 
-/// A table of a file, or what stands between two.
+/// A table of a file, or the text between two tables.
 #[derive(Debug)]
 pub struct Part {
     /// Its text, to the end of its last line.
@@ -39,24 +40,24 @@ pub struct Part {
 pub struct OldEntry {
     /// The finding that it expects.
     pub finding: Old,
-    /// Where it is expected.
+    /// The scenarios in which it is expected.
     pub scenarios: Vec<Pattern>,
-    /// In which variants; in all if there is none.
+    /// The variants; empty for all.
     pub variants: Vec<Variant>,
-    /// What the library's version begins with; any if there is none.
+    /// Prefixes of the library's version; empty for any version.
     pub versions: Vec<String>,
-    /// How it is to be taken.
+    /// Its classification.
     pub class: Class,
-    /// Where it comes from.
+    /// Its explanation.
     pub reason: String,
-    /// Where that can be read: an address, or a place in the library's source.
+    /// A link to more information: a URL, or a location in the library's source.
     pub link: String,
-    /// Where it stands.
+    /// The location of the entry.
     pub location: Location,
 }
 
 impl OldEntry {
-    /// Whether the entry speaks of this case.
+    /// Whether the entry applies to this case.
     pub fn applies(&self, scenario: &Id, variant: Variant) -> bool {
         let is_of_variant = self.variants.is_empty() || self.variants.contains(&variant);
         is_of_variant
@@ -66,26 +67,27 @@ impl OldEntry {
                 .any(|pattern| pattern.matches(scenario))
     }
 
-    /// Whether the entry speaks of this version of its library.
+    /// Whether the entry applies to this version of its library.
     pub fn is_of_version(&self, version: &str) -> bool {
         self.versions.is_empty() || self.versions.iter().any(|start| version.starts_with(start))
     }
 }
 
-/// What an old entry expects.
+/// The finding that an old entry expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Old {
     kind: Kind,
     clause: Option<String>,
-    /// What the report said; `*` stands for any text.
+    /// The report's text; `*` matches any text.
     seen: String,
 }
 
 impl OldLedger {
-    /// Reads a file.
+    /// Parses a file.
     ///
     /// # Errors
-    /// It is not TOML, or an entry in the old format is not right; where.
+    ///
+    /// It is not TOML, or an entry in the old format is not valid, with its location.
     pub fn read(path: &str, text: &str) -> Result<Self, ParseError> {
         parts(path, text)
             .map(|parts| Self { parts })
@@ -127,7 +129,7 @@ fn parts(path: &str, text: &str) -> Result<Vec<Part>, Fault> {
     }];
     for (place, (at, old)) in tables.into_iter().enumerate() {
         let text = &text[at..end_of(place + 1)];
-        // What stands after an old entry stays, whatever comes in its place.
+        // The text after an old entry is kept.
         let (of_entry, after) = match old {
             Some(_) => text.split_at(without_comments_after(text)),
             None => (text, ""),
@@ -145,7 +147,7 @@ fn parts(path: &str, text: &str) -> Result<Vec<Part>, Fault> {
     Ok(parts)
 }
 
-/// How long the beginning of this text is in which each line that is no comment and says something is, in bytes.
+/// The length in bytes of the text up to its last line that is neither blank nor a comment.
 fn without_comments_after(text: &str) -> usize {
     let says = |line: &str| !line.trim().is_empty() && !line.starts_with('#');
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
@@ -175,7 +177,7 @@ impl Old {
         }
     }
 
-    /// Whether this is the finding.
+    /// Whether the entry matches the finding.
     pub fn is(&self, finding: &Finding) -> bool {
         let is_clause = self.kind != Kind::Violation || self.clause == finding.clause;
         self.kind == finding.kind
@@ -188,7 +190,7 @@ impl Old {
             }
     }
 
-    /// In words.
+    /// A description.
     pub fn words(&self) -> String {
         match (&self.clause, self.kind) {
             (Some(clause), _) => format!("violates {clause}: {}", self.seen),
@@ -197,7 +199,7 @@ impl Old {
     }
 }
 
-/// An entry in which this is missing.
+/// The error for an entry without `what`.
 fn incomplete(fields: &Fields<'_>, what: &str) -> Fault {
     Fault::new(fields.at(), "an entry is incomplete", format!("add {what}"))
 }
@@ -268,7 +270,7 @@ fn variant(node: Node<'_>) -> Result<Variant, Fault> {
         .ok_or_else(|| node.refused("a variant such as \"tls1.3/client\""))
 }
 
-/// Whether `text` is what `pattern` says, in which `*` stands for any text.
+/// Whether `text` matches `pattern`, in which `*` matches any text.
 fn fits(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {

@@ -1,5 +1,6 @@
-//! What `SSL_get_error`, `SSL_want`, the error queue and errno say of the other calls that use the transport:
-//! `SSL_do_handshake`, `SSL_read` and `SSL_shutdown`. For writes see `errors` and `would_block`.
+//! The error reports (`SSL_get_error`, `SSL_want`, the error queue and errno) of the other calls
+//! that use the transport: `SSL_do_handshake`, `SSL_read` and `SSL_shutdown`. For writes see
+//! `errors` and `would_block`.
 
 use super::errors::{check_errno, failure, is_explained, may_tell_another_reason};
 use super::{Came, Contradiction, Event, History, Monitor, Notes, Observation};
@@ -19,7 +20,7 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("calls.want-agrees", want_agrees),
 ];
 
-/// Which of the calls it is.
+/// The function of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Which {
     Handshake,
@@ -37,15 +38,15 @@ impl Which {
         }
     }
 
-    /// Whether the call is done, by its own return value. A shutdown that returns 0 has sent its close_notify, and
-    /// SSL_get_error is not to be asked about it (SSL_shutdown(3), RETURN VALUES).
+    /// Whether the call is complete, by its return value. A shutdown that returns 0 has sent its
+    /// close_notify, and SSL_get_error must not be called for it (SSL_shutdown(3), RETURN VALUES).
     fn is_done(self, call: &Call) -> bool {
         call.ret > 0 || (self == Self::Shutdown && call.ret == 0)
     }
 }
 
-/// The calls of a caller who has kept to SSL_get_error(3): the error queue was empty before, and no call had failed for
-/// good.
+/// The calls of a caller that follows SSL_get_error(3): the error queue was empty before, and no
+/// call had failed permanently.
 fn calls<'c, 't>(
     history: &'c History<'t>,
 ) -> impl Iterator<Item = (&'c Event<'t>, Which, &'t Call)> {
@@ -55,7 +56,7 @@ fn calls<'c, 't>(
         .filter(|(event, ..)| !event.before.stale_error && !event.before.dead)
 }
 
-/// Those of them that are not done.
+/// Those of them that are not complete.
 fn failures<'c, 't>(
     history: &'c History<'t>,
 ) -> impl Iterator<Item = (&'c Event<'t>, Which, &'t Call)> {
@@ -65,7 +66,7 @@ fn failures<'c, 't>(
 fn failure_has_a_reason(history: &History<'_>, notes: &mut Notes) {
     for (event, which, call) in calls(history) {
         let (kept, expected) = match (which.is_done(call), call.ret) {
-            // Nothing is to be asked.
+            // SSL_get_error must not be called.
             (true, 0) => continue,
             (true, _) => (call.error == ErrorClass::None, "NONE"),
             (false, _) => (
@@ -77,8 +78,8 @@ fn failure_has_a_reason(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Whether the call can have no other reason not to be done than that the transport is full or empty: the connection is
-/// in order, and so is the call.
+/// Whether a full or empty transport is the only possible reason why the call is incomplete: the
+/// connection is healthy, and the call is permitted.
 fn may_only_wait(history: &History<'_>, event: &Event<'_>, which: Which) -> bool {
     let before = &event.before;
     let is_over = before.is_over() && !(which != Which::Handshake && before.is_closed_only());
@@ -88,7 +89,8 @@ fn may_only_wait(history: &History<'_>, event: &Event<'_>, which: Which) -> bool
         && !before.peer_bytes_injected
         && !before.transport_fails(event.entry)
         && !event.is_disturbed();
-    // A shutdown amid a handshake, or in the place of the retry of a write, may be refused: the pages say nothing of either.
+    // A shutdown during a handshake, or in place of a write's retry, may be refused: the pages do
+    // not specify either.
     let in_place = match which {
         Which::Read => true,
         Which::Handshake => !before.shut_down,
@@ -99,14 +101,14 @@ fn may_only_wait(history: &History<'_>, event: &Event<'_>, which: Which) -> bool
     in_order && in_place && history.setting.role_state == RoleState::Set
 }
 
-/// Whether the call says that what came in has ended the connection, or that more data have come than the caller has
-/// read.
+/// Whether the call reports that received bytes have ended the connection, or that more data have
+/// arrived than the caller has read.
 fn has_been_ended(event: &Event<'_>, which: Which, call: &Call) -> bool {
     let has_read = match &event.entry.traffic {
         Some(traffic) => traffic.inbound.moved,
         None => true,
     };
-    // In a handshake something may have come in an earlier turn than the last.
+    // In a handshake, bytes may have been received in an earlier turn than the last.
     let has_read = has_read || !event.entry.taken.is_empty() || which == Which::Handshake;
     match call.error {
         ErrorClass::Ssl => !call.queue.is_empty() && (has_read || event.before.own.is_closed()),
@@ -131,7 +133,7 @@ fn would_block(history: &History<'_>, notes: &mut Notes) {
             Some((false, false)) => continue,
             Some((true, false)) => (call.error == ErrorClass::WantWrite, "WANT_WRITE"),
             Some((false, true)) => (call.error == ErrorClass::WantRead, "WANT_READ"),
-            // Of a BIO of the library's own, or of a socket, only what the call says can be seen.
+            // For a BIO of the library, or a socket, only the call's own report is visible.
             Some((true, true)) | None => (call.error.is_retry(), "WANT_WRITE or WANT_READ"),
         };
         notes.check(kept, event, expected, Came(call));
@@ -229,7 +231,7 @@ mod tests {
         broken(clause, 1, &shakes_hands(failed(1, ErrorClass::Ssl)));
         let read = Script::tls13().read(failed(0, ErrorClass::Other(9)));
         broken(clause, 2, &read);
-        // Of a shutdown that returns 0 nobody is to ask.
+        // SSL_get_error must not be called for a shutdown that returns 0.
         kept(clause, 1, &shuts_down(failed(0, ErrorClass::Syscall)));
         broken(clause, 2, &shuts_down(failed(-1, ErrorClass::None)));
         let stale = Script::new(Version::Tls13).step(Step::StaleError(StaleError::Ssl));
@@ -254,12 +256,12 @@ mod tests {
         let read = refused_in(Script::tls13().read(wants_write()));
         broken(clause, 2, &read);
         kept(clause, 1, &refused_out(read));
-        // What came in has ended the connection, and the alert about it did not get out.
+        // Received bytes have ended the connection, and the alert about them could not be sent.
         let mut ended = refused_out(Script::tls13().read(refused("ssl:bad record")));
         broken(clause, 2, &ended);
         ended.traffic().inbound.moved = true;
         not_exercised(clause, &ended);
-        // Which of both comes first the page does not say.
+        // The page does not specify which of the two comes first.
         let amid = Script::tls13().blocked_write();
         let amid = amid.called(Step::Shutdown, refused("ssl:bad write retry"));
         not_exercised(clause, &refused_out(amid));

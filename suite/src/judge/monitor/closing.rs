@@ -1,4 +1,4 @@
-//! close_notify and fatal alerts, both ways.
+//! close_notify and fatal alerts, in both directions.
 
 use super::{Came, Contradiction, Event, History, Monitor, Notes, Observation, has_succeeded};
 use crate::scenario::{Step, Version};
@@ -44,20 +44,20 @@ fn no_write_after_shutdown(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Whether it is an alert that has not wholly come.
+/// Whether it is an incomplete alert.
 fn is_cut_alert(record: &RecordSeen) -> bool {
     matches!(&record.body, Body::Incomplete { content_type, .. } if *content_type == ContentType::Alert)
 }
 
-/// Whether the library goes on where an end was sent or received: each entry behind it is looked at, as is
-/// what the entry itself sends behind it.
+/// Checks that the library stops after an end was sent or received: each later entry, and what the
+/// same entry sends after it.
 fn nothing_after(history: &History<'_>, notes: &mut Notes, is_end: fn(AlertSeen) -> bool) {
     let mut ended = false;
     for event in &history.events {
         let was_ended = ended;
         let mut goes_on = None;
         for record in event.begun() {
-            // What follows a record that does not open is not told apart; it is broken once.
+            // Records after one that cannot be decrypted are unknown; a violation is reported once.
             let is_told = ended && record.body != Body::After;
             goes_on = goes_on.or(is_told.then_some(record));
             ended |= record.alert().is_some_and(is_end);
@@ -74,9 +74,9 @@ fn nothing_after_close_notify(history: &History<'_>, notes: &mut Notes) {
     nothing_after(history, notes, AlertSeen::is_close_notify);
 }
 
-/// Of one that was received, only when the library has failed over it: bytes that it took it may not have
-/// looked at yet. An alert in answer is not told, nor what was sealed before and is sent because the caller
-/// asks for it.
+/// A received alert counts only when the library has failed because of it: it may not have
+/// processed bytes that it took. An alert in response is permitted, and so is a record that was
+/// sealed before and is sent because the caller requests it.
 fn nothing_after_fatal_alert(history: &History<'_>, notes: &mut Notes) {
     nothing_after(history, notes, AlertSeen::is_fatal);
     for (index, event) in history.events.iter().enumerate() {
@@ -86,12 +86,13 @@ fn nothing_after_fatal_alert(history: &History<'_>, notes: &mut Notes) {
         {
             continue;
         }
-        // What a transport keeps that takes only a part of it may have been there before the alert.
+        // The bytes in a transport that buffers, of which only a part is accepted, may precede the
+        // alert.
         let keeps = history.setting.variant.transport.keeps();
         if keeps && event.before.outbound != Outbound::OPEN {
             continue;
         }
-        // What is sealed with a key that is not known may be an alert too.
+        // A record sealed with an unknown key may be an alert too.
         let no_key = |record: &RecordSeen| matches!(record.body, Body::NoKey { .. });
         let is_alert = |record: &RecordSeen| record.alert().is_some() || is_cut_alert(record);
         let begun = history.begun(index);
@@ -117,7 +118,7 @@ fn write_fails_after_fatal_alert(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// TLS 1.2 says that who receives close_notify closes in turn (RFC 5246, section 7.2.1).
+/// In TLS 1.2 the receiver of close_notify closes in turn (RFC 5246, section 7.2.1).
 fn peer_close_leaves_writing(history: &History<'_>, notes: &mut Notes) {
     if history.setting.variant.version != Version::Tls13 {
         return;
@@ -143,8 +144,8 @@ fn close_notify_is_a_warning(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// The shutdowns of a connection that no call and no alert has ended: after that SSL_shutdown is not to be called
-/// (SSL_shutdown(3), NOTES).
+/// The shutdowns of a connection that no call and no alert has ended: after that SSL_shutdown must
+/// not be called (SSL_shutdown(3), NOTES).
 fn shutdowns<'c, 't>(
     history: &'c History<'t>,
 ) -> impl Iterator<Item = (usize, &'c Event<'t>, &'t Call)> {
@@ -160,8 +161,9 @@ fn shutdowns<'c, 't>(
     })
 }
 
-/// Whether the wire shows all that the library has sent: not what waits in a transport that keeps it, nor what a record
-/// holds whose key is not known, or that does not open, nor what comes behind that.
+/// Whether the wire shows everything that the library has sent. It does not show bytes in a
+/// transport that buffers, nor the content of a record with an unknown key or that cannot be
+/// decrypted, nor of records after the latter.
 fn is_all_seen(history: &History<'_>, index: usize) -> bool {
     let transport = history.setting.variant.transport;
     let before = &history.events[index].before;
@@ -208,7 +210,7 @@ fn zero_means_sent(history: &History<'_>, notes: &mut Notes) {
 
 fn one_means_closed(history: &History<'_>, notes: &mut Notes) {
     for (index, event, call) in shutdowns(history).filter(|(.., call)| call.ret == 1) {
-        // What was slipped in may have been one.
+        // The injected bytes may have been a close_notify.
         if !is_all_seen(history, index) || event.before.peer_bytes_injected {
             continue;
         }
@@ -229,7 +231,7 @@ fn sent_is_a_success(history: &History<'_>, notes: &mut Notes) {
         let sends = event
             .completed()
             .any(|record| record.alert().is_some_and(AlertSeen::is_close_notify));
-        // A transport that keeps what it takes sends it whenever it can.
+        // A transport that buffers sends at any time.
         let is_own = event.entry.traffic.is_some();
         if sends && is_own && !event.before.stale_error {
             notes.check(call.ret >= 0, event, "0 or 1", Came(call));
@@ -237,8 +239,9 @@ fn sent_is_a_success(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Whether the library, in this call, wanted to say why it ends the connection, and the transport would not take it now: the
-/// call has failed for good for something that came, and nothing else waited to go out.
+/// Whether the library, in this call, attempted to send an alert about the end of the connection,
+/// and the transport did not accept it: the call has failed permanently because of received bytes,
+/// and no other bytes were waiting to be sent.
 fn owes_an_alert(event: &Event<'_>, call: &Call) -> bool {
     let Some(traffic) = &event.entry.traffic else {
         return false;
@@ -260,13 +263,14 @@ fn owes_an_alert(event: &Event<'_>, call: &Call) -> bool {
         && !event.completed().any(|record| record.alert().is_some())
 }
 
-/// Whether the transport takes all from now on; what it takes only a part of, or refuses for good, binds nobody.
+/// Whether the transport accepts everything from now on; one that accepts only a part, or refuses
+/// permanently, creates no obligation.
 fn takes_all(event: &Event<'_>) -> bool {
     event.before.outbound == Outbound::OPEN && !event.before.transport_failed
 }
 
-/// Whether the library has to do with the transport in this call: not where it is only asked for something, or hands over
-/// what it has already read.
+/// Whether the library uses the transport in this call: not if it only changes a setting, or
+/// returns data that it has already read.
 fn meets_the_transport(event: &Event<'_>, call: &Call) -> bool {
     match event.step() {
         Some(Step::KeyUpdate(_) | Step::Renegotiate | Step::MaxSendFragment(_)) => false,
@@ -326,7 +330,7 @@ mod tests {
         let write = base.clone().write(9, refused("ssl:protocol is shutdown"));
         kept(clause, 1, &write);
         broken(clause, 3, &write.clone().sent(data(9)));
-        // What stands behind a record that does not open nobody can tell.
+        // Records after one that cannot be decrypted are unknown.
         kept(clause, 1, &write.sent(behind()));
         broken(clause, 2, &base.clone().sent(alert("fatal decode_error")));
         not_exercised(clause, &base);
@@ -355,7 +359,7 @@ mod tests {
             3,
             &received.clone().write(9, Call::success(9)).sent(data(9)),
         );
-        // What a slow transport hands on of what it keeps may have been there before the alert.
+        // Buffered bytes that a slow transport passes on may precede the alert.
         let slow = |budget| {
             let link = Step::Link(Outbound {
                 accept: budget,
@@ -370,11 +374,11 @@ mod tests {
         let kept_back = slow(Budget::EachCall(32)).over(TransportKind::MemoryBio);
         not_exercised(clause, &kept_back);
         broken(clause, 4, &slow(Budget::All).over(TransportKind::MemoryBio));
-        // What was cut off may be the alert in answer.
+        // The incomplete record may be the alert in response.
         let cut = received.write(9, failed(-1, ErrorClass::Ssl));
         let short = cut.clone().sent(begun_of(24));
         not_exercised(clause, &short);
-        // So may be what is sealed with a key that is not known.
+        // So may a record with an unknown key.
         let no_key = RecordSeen {
             body: Body::NoKey {
                 content_type: ContentType::ApplicationData,
@@ -405,7 +409,7 @@ mod tests {
         );
         broken(clause, 3, &received.write(9, Call::success(9)));
         not_exercised(clause, &Script::tls13().write(9, Call::success(9)));
-        // Behind close_notify an alert is not heeded.
+        // An alert after close_notify is ignored.
         let closed = Script::tls13().read(failed(0, ErrorClass::ZeroReturn));
         let closed = closed.taken(alert("warning close_notify"));
         let ignored = closed.read(failed(-1, ErrorClass::Syscall));
@@ -472,13 +476,13 @@ mod tests {
         let clause = "closing.shutdown-zero-means-sent";
         broken(clause, 2, &shuts_down(0));
         kept(clause, 1, &shuts_down(0).sent(close_notify()));
-        // The second one finds it sent.
+        // The second one finds the alert sent.
         let again = failed(0, ErrorClass::Syscall);
         let twice = shuts_down(0).sent(close_notify());
         kept(clause, 2, &twice.called(Step::Shutdown, again.clone()));
-        // A part of it is not enough.
+        // An incomplete alert is not enough.
         broken(clause, 2, &shuts_down(0).sent(begun_of(24)));
-        // What a transport keeps that is not drained may be all of it.
+        // An unflushed transport that buffers may hold all of it.
         let full = Script::tls13().step(Step::Link(Outbound {
             accept: Budget::Bytes(0),
             ..Outbound::OPEN
@@ -487,7 +491,7 @@ mod tests {
         broken(clause, 3, &full);
         not_exercised(clause, &full.over(TransportKind::MemoryBio));
         broken(clause, 2, &shuts_down(0).over(TransportKind::MemoryBio));
-        // So may be what stands behind a record that does not open.
+        // So may the bytes after a record that cannot be decrypted.
         not_exercised(clause, &shuts_down(0).sent(behind()));
         let peer_first = peer_has_closed().called(Step::Shutdown, again);
         broken(clause, 3, &peer_first.sent(close_notify()));
@@ -534,17 +538,17 @@ mod tests {
         let again = |script: &Script| script.clone().read(failed(-1, ErrorClass::Ssl));
         broken(clause, 5, &again(&open));
         kept(clause, 1, &again(&open).sent(alert("fatal bad_record_mac")));
-        // Nobody has asked the library since, or the transport still takes nothing.
+        // The library has not been called since, or the transport still accepts nothing.
         not_exercised(clause, &open);
         not_exercised(clause, &again(&owes));
-        // A read of what has come before needs no transport, nor does a setting.
+        // A read of buffered data needs no transport, nor does a setting.
         not_exercised(clause, &open.clone().read(Call::success(1)));
         let limit = Step::MaxSendFragment(512);
         not_exercised(clause, &open.clone().called(limit, Call::success(1)));
-        // The peer has ended the connection, and waits for no alert.
+        // The peer has ended the connection, and expects no alert.
         let answered = owes.clone().taken(alert("fatal unexpected_message"));
         not_exercised(clause, &again(&link(answered, Budget::All)));
-        // It went out at once.
+        // It was sent at once.
         let sent = owes.sent(alert("fatal bad_record_mac"));
         not_exercised(clause, &again(&link(sent, Budget::All)));
     }

@@ -1,4 +1,4 @@
-//! Whether a connection lives or is dead, and whether the library keeps to what it said.
+//! Whether a connection recovers or stays failed, and whether the library's results are consistent.
 
 use super::{Came, Event, History, Monitor, Notes};
 use crate::scenario::{Buffer, RetryContent};
@@ -12,12 +12,12 @@ pub(super) static MONITORS: &[Monitor] = &[
     ),
 ];
 
-/// Whether the transport is in order for this call, and its error class can be relied on.
+/// Whether the transport works during this call, so that its error class is reliable.
 fn is_clear(event: &Event<'_>) -> bool {
     !event.before.transport_fails(event.entry) && !event.before.stale_error
 }
 
-/// What a right call is: a refusal leaves the write that is under way as it was.
+/// The arguments of a permitted call: a refusal leaves the pending write unchanged.
 #[derive(Default)]
 struct UnderWay(Option<Argument>);
 
@@ -69,8 +69,8 @@ fn recovers_or_stays_dead(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Whether a buffer of the library's own, between it and the transport, may hold records of an earlier write, also of
-/// one that was given up.
+/// Whether a buffer between the library and the transport may hold records of an earlier write,
+/// including one that was given up.
 fn may_be_sent_later(history: &History<'_>, event: &Event<'_>) -> bool {
     let before = &event.before;
     history.setting.variant.transport.keeps()
@@ -114,7 +114,7 @@ mod tests {
         kept(clause, 2, &stays.clone().retry(1000, dead()));
         broken(clause, 5, &stays.retry(1000, Call::success(1000)));
         not_exercised(clause, &Script::tls13().write(9, Call::success(9)));
-        // While the transport fails, no call is held against it.
+        // While the transport fails, no call is judged.
         let reset = Script::tls13().write(9, failed(-1, ErrorClass::Syscall));
         let reset = reset.refused(Direction::Out, Refusal::Fail(Errno::PIPE));
         kept(clause, 1, &reset.retry(9, Call::success(9)));
@@ -138,12 +138,12 @@ mod tests {
         };
         kept(clause, 1, &goes_on(alert("fatal internal_error")));
         broken(clause, 2, &goes_on(data(2)));
-        // A buffer of the library's own may hold records of the write that is pending.
+        // A buffer of the library may hold records of the pending write.
         let behind = |script: Script| script.blocked_write().write(9, refused("ssl:bad length"));
         broken(clause, 3, &behind(Script::tls13()).sent(begun()));
         let buffered = Script::tls13().over(TransportKind::BufferingBio);
         not_exercised(clause, &behind(buffered).sent(begun()));
-        // So it may when that write has been given up.
+        // It may still do so after that write has been given up.
         let given_up = |script: Script| behind(script).write(9, refused("ssl:bad length"));
         let buffered = Script::tls13().over(TransportKind::BufferingBio);
         not_exercised(clause, &given_up(buffered).sent(begun()));

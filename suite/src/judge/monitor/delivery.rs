@@ -1,4 +1,4 @@
-//! Which bytes went out, and which of them came to the peer.
+//! Which bytes were sent, and which of them the peer received.
 
 use std::cmp::Ordering;
 
@@ -14,7 +14,7 @@ pub(super) static MONITORS: &[Monitor] = &[
 ];
 
 impl RecordSeen {
-    /// Which bytes it carries, where they do not simply follow those before.
+    /// The bytes in it that do not simply follow the previous ones.
     pub(super) fn unexpected(&self) -> &[Segment] {
         match &self.body {
             Body::ApplicationData {
@@ -26,8 +26,8 @@ impl RecordSeen {
     }
 }
 
-/// Where the bytes end that follow those before `position`. Bytes that a repetition changed are told from the others, and
-/// follow them.
+/// The end of the bytes that continue from `position`. Bytes changed by a retry are distinct, and
+/// also continue it.
 fn follow(segments: &[Segment], position: usize) -> Result<usize, Gap> {
     segments
         .iter()
@@ -39,12 +39,12 @@ fn follow(segments: &[Segment], position: usize) -> Result<usize, Gap> {
                     Ordering::Less => Err(Gap::Repeated(position - from)),
                 }
             }
-            // Not in order, but another clause's business.
+            // Out of order, but another clause covers it.
             Segment::Left { .. } | Segment::Foreign { .. } => Ok(position),
         })
 }
 
-/// Where the last of these bytes stands in what was offered.
+/// The position of the end of these bytes in the offered stream.
 fn end_of(segments: &[Segment]) -> Option<usize> {
     segments.iter().rev().find_map(|segment| match segment {
         Segment::Stream { to, .. } | Segment::Changed { to, .. } => Some(*to),
@@ -94,7 +94,7 @@ fn once_and_in_order(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// A library that holds back what it has accepted has sent it when it says so.
+/// A library that buffers accepted bytes has sent them when it reports a successful flush.
 fn check_flush(event: &Event<'_>, after: &ConnectionState, notes: &mut Notes) {
     let done = matches!(event.call(), Some(call) if call.error == ErrorClass::None);
     if event.entry.asked == Asked::Flush && done && after.connection_is_healthy() {
@@ -131,14 +131,14 @@ fn only_what_was_offered(history: &History<'_>, notes: &mut Notes) {
 }
 
 fn no_more_than_offered(history: &History<'_>, notes: &mut Notes) {
-    // How far the offers reach that may still be on their way.
+    // The end of the offered bytes that may still be in transit.
     let mut offered_to = 0;
     for (index, event) in history.events.iter().enumerate() {
         let after = history.after(index);
         if let Some(attempt) = event.attempt() {
             let len = attempt.argument.len().unwrap_or(0);
             let succeeded = event.call().is_some_and(|call| call.accepted().is_some());
-            // A write of nothing that succeeds leaves alone the write that waits.
+            // A successful empty write leaves the pending write unchanged.
             offered_to = match succeeded && len > 0 {
                 true => after.accepted,
                 false => offered_to.max(event.before.accepted + len),
@@ -163,7 +163,8 @@ fn no_more_than_offered(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Where another BIO, or the system, stands between the library and the wire, the bytes may be there still.
+/// If another BIO, or the system, stands between the library and the wire, it may still hold the
+/// bytes.
 fn bytes_are_on_the_wire(history: &History<'_>, notes: &mut Notes) {
     let mut readable = true;
     for (index, event) in history.events.iter().enumerate() {
@@ -267,7 +268,7 @@ mod tests {
         };
         let closed = Script::tls13().write(9, Call::success(9)).sent(closed);
         not_exercised(clause, &closed);
-        // Nor is a flush behind it held against what can be seen.
+        // Nor can a flush after it be judged by the visible bytes.
         let flushed = closed.flushed(Call::success(1));
         not_exercised("delivery.once-and-in-order", &flushed);
         let lost = Script::tls13().write(9, Call::success(9));

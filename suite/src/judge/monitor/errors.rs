@@ -1,4 +1,4 @@
-//! What `SSL_get_error`, `SSL_want`, the error queue and errno say of a write.
+//! The error reports of a write: `SSL_get_error`, `SSL_want`, the error queue and errno.
 
 use super::{Came, Contradiction, Event, History, Monitor, Notes, Observation, has_succeeded};
 use crate::trace::{Attempt, Call, ErrorClass, QueueEntry, Want};
@@ -23,8 +23,8 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("error.success-leaves-no-error", success_leaves_no_error),
 ];
 
-/// The writes of a caller who has kept to SSL_get_error(3): the error queue was empty before, and no call
-/// had failed for good.
+/// The writes of a caller that follows SSL_get_error(3): the error queue was empty before, and no
+/// call had failed permanently.
 fn writes<'c, 't>(
     history: &'c History<'t>,
 ) -> impl Iterator<Item = (&'c Event<'t>, &'t Attempt, &'t Call)> {
@@ -56,7 +56,7 @@ fn none_on_success(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Every call that can answer it is looked at: a read answers it by contract.
+/// Covers every call that can report it; a read does so by contract.
 fn zero_return(history: &History<'_>, notes: &mut Notes) {
     for (index, event) in history.events.iter().enumerate() {
         let Some(call) = event.call() else { continue };
@@ -73,7 +73,7 @@ fn zero_return(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Whether the transport failed in this call or before, or the error queue tells what else did.
+/// Whether the transport failed in this call or before, or the error queue gives another reason.
 pub(super) fn is_explained(event: &Event<'_>, call: &Call) -> bool {
     let before = &event.before;
     before.transport_fails(event.entry) || before.transport_failed || !call.queue.is_empty()
@@ -98,14 +98,14 @@ fn dead_connection_tells_the_truth(history: &History<'_>, notes: &mut Notes) {
             continue;
         };
         let dead = event.before.dead && !event.before.stale_error;
-        // A write of nothing fails by contract, dead or not.
+        // An empty write fails by contract, on any connection.
         if !dead || attempt.argument.is_empty() {
             continue;
         }
         let kept = match call.error {
             ErrorClass::Ssl => !call.queue.is_empty(),
             ErrorClass::Syscall => is_explained(event, call),
-            // A write reads too, where it carries out a handshake.
+            // A write that carries out a handshake reads too.
             ErrorClass::ZeroReturn => history.after(index).may_have_read_close(),
             _ => continue,
         };
@@ -114,7 +114,8 @@ fn dead_connection_tells_the_truth(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// The error numbers with which the transport refused the call for good: to send, and to hand over.
+/// The error numbers with which the transport refused the call permanently, for sending and for
+/// receiving.
 fn failures(event: &Event<'_>) -> impl Iterator<Item = Errno> {
     let traffic = event.entry.traffic;
     let refusals = traffic.map(|traffic| [traffic.outbound.refusal, traffic.inbound.refusal]);
@@ -125,13 +126,13 @@ fn failures(event: &Event<'_>) -> impl Iterator<Item = Errno> {
     })
 }
 
-/// The first of them.
+/// The first of these error numbers.
 pub(super) fn failure(event: &Event<'_>) -> Option<Errno> {
     failures(event).next()
 }
 
-/// Whether the call has read something, or the end of file, and tells a reason of its own: then it is the alert in answer that
-/// the transport did not take.
+/// Whether the call has read bytes or end of file and reports a reason of its own: then the
+/// transport refused the alert in response.
 pub(super) fn may_tell_another_reason(event: &Event<'_>, call: &Call) -> bool {
     let traffic = event.entry.traffic.as_ref();
     let has_ended = traffic.is_some_and(|traffic| traffic.inbound.refusal == Some(Refusal::Zero))
@@ -142,7 +143,7 @@ pub(super) fn may_tell_another_reason(event: &Event<'_>, call: &Call) -> bool {
 
 fn failed_transport_is_syscall(history: &History<'_>, notes: &mut Notes) {
     for (event, attempt, call) in writes(history) {
-        // Behind damage, or an alert, it is the alert in answer that the transport did not take.
+        // After damage, or an alert, the transport refused the alert in response.
         let has_reason = may_tell_another_reason(event, call);
         if has_succeeded(attempt.function, call)
             || !event.before.connection_is_healthy()
@@ -158,7 +159,8 @@ fn failed_transport_is_syscall(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Checks of a call that says SYSCALL where the transport failed that the error number can be found: errno, or in the queue.
+/// Checks that a call with SYSCALL, whose transport failed, reports the error number: in errno or
+/// in the queue.
 pub(super) fn check_errno(event: &Event<'_>, call: &Call, notes: &mut Notes) {
     let (Some(errno), Some(seen)) = (failure(event), call.errno) else {
         return;
@@ -166,7 +168,7 @@ pub(super) fn check_errno(event: &Event<'_>, call: &Call, notes: &mut Notes) {
     if call.error != ErrorClass::Syscall {
         return;
     }
-    // Where both ways failed, either is a reason.
+    // If both directions failed, either is a reason.
     let is_reported =
         |errno: Errno| seen == errno || call.queue.contains(&QueueEntry::of_system(errno));
     let kept = failures(event).any(is_reported);
@@ -267,7 +269,8 @@ mod tests {
         let read = failed(0, ErrorClass::ZeroReturn);
         kept(clause, 1, &base.clone().read(read.clone()).taken(close()));
         broken(clause, 2, &base.clone().write(9, read.clone()));
-        // Which records were read behind damage is not known; but none can be that the peer never sent.
+        // After damage it is unknown which records were read; but a record that the peer never sent
+        // was not.
         let peer_bytes_altered = base.clone().step(Step::Wire(WireFault::Flip(0)));
         broken(clause, 3, &peer_bytes_altered.read(read.clone()));
         let closed = base
@@ -307,7 +310,8 @@ mod tests {
         kept(clause, 1, &fails(failed(-1, ErrorClass::Syscall)));
         broken(clause, 2, &fails(wants_write()));
         not_exercised(clause, &base.clone().blocked_write());
-        // What it read may have ended the connection: then it is the alert in answer that the transport did not take.
+        // The bytes that it read may have ended the connection: then the transport refused the
+        // alert in response.
         let ended = fails(refused("ssl:unexpected record"));
         broken(clause, 2, &ended);
         not_exercised(clause, &ended.clone().taken(data(9)));
@@ -381,7 +385,7 @@ mod tests {
             clause,
             &Script::tls13().write(9, failed(-1, ErrorClass::Ssl)),
         );
-        // Whoever is not dead is judged by other clauses, and the other way round.
+        // A connection that has not failed is judged by other clauses, and vice versa.
         not_exercised(
             "error.ssl-fills-the-queue",
             &Script::tls13().blocked_write(),

@@ -1,4 +1,4 @@
-//! Handshakes that a write does, first and later ones.
+//! Handshakes that a write carries out, the first and later ones.
 
 use super::{Came, Event, History, Monitor, Notes, Observation, has_succeeded};
 use crate::scenario::{Function, Role, RoleState, SessionTickets, Step, Version};
@@ -36,7 +36,7 @@ fn role_first(history: &History<'_>, notes: &mut Notes) {
         return;
     }
     for (event, attempt, call) in history.writes() {
-        // Nothing can be written without a handshake.
+        // An empty write needs no handshake.
         if attempt.argument.is_empty() {
             continue;
         }
@@ -73,7 +73,7 @@ fn failed_stays_failed(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Only where the handshake is told record by record, which is where a write did it.
+/// Only if the handshake is shown record by record, which is the case if a write carried it out.
 fn no_data_before_finished(history: &History<'_>, notes: &mut Notes) {
     let (mut hellos, mut finished) = (false, false);
     for (index, event) in history.events.iter().enumerate() {
@@ -87,7 +87,7 @@ fn no_data_before_finished(history: &History<'_>, notes: &mut Notes) {
             if record.is_application_data() && hellos {
                 notes.check(finished, event, "finished before application data", record);
                 if finished {
-                    // What follows the first record is behind finished too.
+                    // Records after the first one follow finished too.
                     return;
                 }
             }
@@ -95,8 +95,8 @@ fn no_data_before_finished(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Whether the library was asked to renegotiate, by its caller or by what it took from the peer: a server asks by
-/// hello_request, a client begins.
+/// Whether the library was asked to renegotiate, by its caller or by the peer's records: a server
+/// sends hello_request, a client begins the handshake.
 fn is_asked(history: &History<'_>, event: &Event<'_>) -> bool {
     let is_own = event.step() == Some(&Step::Renegotiate);
     if is_own
@@ -119,7 +119,7 @@ fn is_asked(history: &History<'_>, event: &Event<'_>) -> bool {
             .any(|record| record.has_message(wish))
 }
 
-/// Whether a record is the polite way to stay with the handshake that there is (RFC 5246, section 7.2.2).
+/// Whether a record politely refuses another handshake (RFC 5246, section 7.2.2).
 fn refuses(record: &RecordSeen) -> bool {
     record.alert().is_some_and(AlertSeen::is_refusal)
 }
@@ -129,7 +129,7 @@ fn renegotiation(history: &History<'_>, notes: &mut Notes) {
         return;
     }
     let (mut asked, mut begun, mut looked) = (false, false, false);
-    // The last write began when the library had not looked at the wish.
+    // The last write began before the library had processed the request.
     let mut began_unaware = true;
     for (index, event) in history.events.iter().enumerate() {
         if is_asked(history, event) {
@@ -140,12 +140,12 @@ fn renegotiation(history: &History<'_>, notes: &mut Notes) {
             notes.satisfied();
             asked = false;
         }
-        // Also what a transport hands over later.
+        // Including the bytes that a transport delivers later.
         begun |= event.begun().any(RecordSeen::has_hello);
         let Some(call) = event.call().filter(|_| asked) else {
             continue;
         };
-        // A write that was under way before comes to its end first: OpenSSL waits until nothing is pending (1.1.1w
+        // A pending write is completed first: OpenSSL waits until nothing is pending (1.1.1w
         // ssl/s3_lib.c:4531, 3.6 :5111).
         let retries = event
             .attempt()
@@ -158,9 +158,10 @@ fn renegotiation(history: &History<'_>, notes: &mut Notes) {
             notes.satisfied();
             asked = false;
         } else if event.step() == Some(&Step::Shutdown) {
-            // One that is refused until the handshake is over does it no harm.
+            // A write that is refused until the handshake is complete does not affect it.
         } else if matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
-            // A write that its caller has got wrong is refused for that; and one of nothing has no other answer (SSL_write(3)).
+            // A write with invalid arguments is refused for these; and the result of an empty write
+            // is unspecified (SSL_write(3)).
             let is_wrong = event.attempt().is_some_and(|attempt| {
                 let asks = !attempt.argument.is_empty() || event.before.pending.is_some();
                 asks && !event.is_permitted_call()
@@ -179,8 +180,9 @@ fn renegotiation(history: &History<'_>, notes: &mut Notes) {
             notes.violated(event, "the renegotiation is carried out first", ignored);
             asked = false;
         }
-        // A transport that hands over a part, or cuts, or is too small for a record, may leave the beginning of another in the
-        // library, and then OpenSSL does not begin either (3.6 ssl/s3_lib.c:5111).
+        // A transport that delivers a part, or cuts, or is too small for a record, may leave the
+        // beginning of another record in the library, and then OpenSSL does not begin either (3.6
+        // ssl/s3_lib.c:5111).
         if call.error == ErrorClass::WantRead {
             let is_whole =
                 event.before.inbound == Inbound::OPEN && history.after(index).unread == 0;
@@ -189,7 +191,8 @@ fn renegotiation(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// A server of TLS 1.3 sends its tickets when it has taken the client's finished, which a read may do.
+/// A server of TLS 1.3 sends its tickets when it has taken the client's finished, which may happen
+/// in a read.
 fn data_despite_failed_tickets(history: &History<'_>, notes: &mut Notes) {
     let Setting {
         variant,
@@ -205,7 +208,8 @@ fn data_despite_failed_tickets(history: &History<'_>, notes: &mut Notes) {
     // Records of the peer's data that the library has not taken.
     let mut waiting = 0_usize;
     let is_data = |record: &&RecordSeen| record.is_complete() && record.is_application_data();
-    // What cannot be sent may be a key update instead, its own or the answer to the peer's.
+    // A blocked record may be a key update instead: the library's own, or the response to the
+    // peer's.
     let mut updates_keys = false;
     for event in &history.events {
         updates_keys |= matches!(event.step(), Some(Step::KeyUpdate(_)))
@@ -291,7 +295,7 @@ mod tests {
                 .write(9, failed(-1, ErrorClass::Ssl))
                 .sent(data(9)),
         );
-        // A finished looks like data from outside, as long as it is not there to its end.
+        // While it is incomplete, a finished looks like data from outside.
         let cut = base
             .write(9, failed(-1, ErrorClass::Ssl))
             .sent(begun_of(58));
@@ -319,7 +323,7 @@ mod tests {
             clause,
             &Script::tls13().write(9, Call::success(9)).sent(data(9)),
         );
-        // In a handshake messages look like data from outside, as long as they are not there to their end.
+        // While they are incomplete, handshake messages look like data from outside.
         let cut = Script::new(Version::Tls13).write(9, wants_read());
         let cut = cut
             .sent(messages(&["client_hello"]))
@@ -330,7 +334,7 @@ mod tests {
         let finished = again.clone().sent(last_of(messages(&["finished"])));
         kept(clause, 1, &finished.sent(data(9)));
         broken(clause, 2, &again.sent(rest(36)));
-        // A library may take the bytes, and keep them until it has shaken hands.
+        // A library may accept the bytes, and buffer them until the handshake is complete.
         let kept_back = hello.retry(9, Call::success(9)).write(9, wants_write());
         not_exercised(clause, &kept_back.sent(begun_of(58)));
     }
@@ -369,19 +373,19 @@ mod tests {
         let fails = || failed(-1, ErrorClass::Syscall);
         kept(clause, 1, &read(&base, Call::success(1)));
         broken(clause, 3, &read(&base, fails()));
-        // Nothing has come, or all of it has been handed over.
+        // No bytes have arrived, or all have been delivered.
         let nothing = Script::tls13().server_with_tickets();
         not_exercised(clause, &read(&nothing, fails()));
         let handed_over = base.clone().read(Call::success(1)).taken(data(1));
         not_exercised(clause, &read(&handed_over, fails()));
         not_exercised(clause, &base.clone().read(fails()));
-        // The transport holds them back.
+        // The transport withholds them.
         let held = base.clone().step(Step::Inbound(Inbound {
             deliver: Budget::Bytes(0),
             ..Inbound::OPEN
         }));
         not_exercised(clause, &read(&held, fails()));
-        // It is the key update that cannot be sent.
+        // The key update cannot be sent.
         let update = messages(&["key_update (update_requested)"]);
         let owes_update = base.clone().read(wants_read()).taken(update);
         for base in [base.key_update(KeyUpdate::NotRequested), owes_update] {
@@ -426,7 +430,7 @@ mod tests {
             3,
             &own.clone().write(0, refused("ssl:internal error")),
         );
-        // What asks the peer goes out when the transport is opened.
+        // The request to the peer is sent when the transport is opened.
         let late = own.clone().step(Step::Link(Outbound::OPEN));
         let on = |script: Script| {
             script
@@ -440,7 +444,7 @@ mod tests {
             .clone()
             .called(Step::Shutdown, refused("ssl:shutdown while in init"));
         not_exercised(clause, &shut_down);
-        // It is refused for what its caller got wrong.
+        // It is refused because of the caller's error.
         let amid = Script::tls12().blocked_write().read(wants_read());
         let amid = amid.taken(messages(&["hello_request"]));
         not_exercised(clause, &amid.clone().write(9, refused("ssl:bad length")));
@@ -449,7 +453,7 @@ mod tests {
             4,
             &amid.clone().retry(1000, refused("ssl:no renegotiation")),
         );
-        // A beginning of what comes next may have been handed over too.
+        // The beginning of the next record may have been delivered too.
         let step = |delivered| {
             Step::Inbound(Inbound {
                 deliver: Budget::Bytes(delivered),
@@ -465,14 +469,14 @@ mod tests {
         let on = |script: Script| script.write(9, Call::success(9)).sent(data(9));
         not_exercised(clause, &on(larger.clone()));
         broken(clause, 4, &on(larger.taken(data(9))));
-        // What was under way comes to its end first.
+        // The pending write is completed first.
         let goes_on = amid
             .retry(1000, Call::success(1000))
             .sent(rest(1000))
             .sent(data(9));
         not_exercised(clause, &goes_on);
         broken(clause, 5, &goes_on.write(9, Call::success(9)).sent(data(9)));
-        // A refusal may be finished by a transport that takes more.
+        // A transport that accepts more may complete a refusal.
         let politely = asked.clone().step(Step::Link(Outbound::OPEN));
         kept(clause, 1, &politely.sent(alert("warning no_renegotiation")));
         broken(clause, 3, &asked.write(9, Call::success(9)).sent(data(9)));

@@ -1,5 +1,5 @@
-//! The course of a case: what each entry of a trace found when it began. It is worked out once for each
-//! trace, and all monitors look at it.
+//! The history of a case: the state of the connection before each entry of a trace. It is computed
+//! once for each trace and used by all monitors.
 
 mod ending;
 mod handshake;
@@ -13,33 +13,34 @@ use crate::trace::{
     Verb,
 };
 
-/// A trace, with what was the case before each of its entries.
+/// A trace with the state before each of its entries.
 #[derive(Debug)]
 pub struct History<'t> {
-    /// How the case was set up.
+    /// The setting of the case.
     pub setting: &'t Setting,
     /// The entries, in order.
     pub events: Vec<Event<'t>>,
-    /// What was the case in the end.
+    /// The state at the end.
     pub end: ConnectionState,
 }
 
 /// An entry of a trace.
 #[derive(Debug)]
 pub struct Event<'t> {
-    /// Its number, counted from 0.
+    /// Its index, from 0.
     pub index: usize,
     /// The entry.
     pub entry: &'t Entry,
-    /// What was the case when it began.
+    /// The state before the entry.
     pub before: ConnectionState,
-    /// A handshake within the connection is under way, and the library has taken data or an alert of the peer since it
-    /// began: whether it can go on then is for `renegotiation.transparent` to say, and no other clause.
+    /// A handshake within the connection is in progress, and the library has taken data or an alert
+    /// of the peer since it began: only `renegotiation.transparent` specifies whether it can
+    /// continue then.
     is_disturbed: bool,
 }
 
 impl<'t> History<'t> {
-    /// The course of this trace; nothing for one that does not tell how its case was set up.
+    /// The history of this trace; `None` for a trace without its setting.
     pub fn of(trace: &'t Trace) -> Option<Self> {
         let setting = trace.setting.as_ref()?;
         let mut state = ConnectionState::default();
@@ -62,7 +63,7 @@ impl<'t> History<'t> {
         })
     }
 
-    /// Whether the library has `SSL_write`, and its manual binds it.
+    /// Whether the library has `SSL_write`, so that its manual applies.
     pub fn is_libssl(&self) -> bool {
         self.setting.interface == Interface::Libssl
     }
@@ -81,22 +82,23 @@ impl<'t> History<'t> {
             .filter_map(|event| Some((event, event.call()?)))
     }
 
-    /// What was the case when this entry was over.
+    /// The state after this entry.
     pub fn after(&self, index: usize) -> &ConnectionState {
         self.events
             .get(index + 1)
             .map_or(&self.end, |next| &next.before)
     }
 
-    /// The records that began to go out at the moment of this number, each as it was seen in the end if only that tells
-    /// what it is; nothing in place of one that never was seen to its end, so that nobody knows.
+    /// The records whose first byte was sent in this entry, each in its later, complete form if
+    /// only that shows its content; `None` in place of one that was never complete, whose content
+    /// is unknown.
     pub fn begun(&self, index: usize) -> impl Iterator<Item = Option<&'t RecordSeen>> {
         let version = self.setting.variant.version;
         let later = self.events[index + 1..].iter();
         let mut later = later.flat_map(|event| &event.entry.sent);
         let rest = later.find(|record| record.portion == Portion::Last);
         let begun = self.events[index].begun();
-        // A transport that keeps them may send those of the handshake later.
+        // A transport that buffers records may send those of the handshake later.
         let keeps = self.setting.variant.transport.keeps() && version == Version::Tls13;
         let before = &self.events[index].before;
         let may_be_message = keeps || before.may_send_messages(self.setting);
@@ -106,7 +108,7 @@ impl<'t> History<'t> {
             _ => false,
         };
         begun.map(move |record| match is_open(record) {
-            // Only the last one can have gone on later.
+            // Only the last one can be continued later.
             true => rest,
             false => Some(record),
         })
@@ -114,7 +116,7 @@ impl<'t> History<'t> {
 }
 
 impl<'t> Event<'t> {
-    /// What the library returned, if the entry is a call that returned.
+    /// The result of the library, if the entry is a call that returned.
     pub fn call(&self) -> Option<&'t Call> {
         match &self.entry.result {
             Outcome::Call(call) => Some(call),
@@ -127,13 +129,13 @@ impl<'t> Event<'t> {
         self.entry.asked.attempt()
     }
 
-    /// The step, if the entry is one that is no write.
+    /// The step, if the entry is one other than a write.
     pub fn step(&self) -> Option<&'t Step> {
         self.entry.asked.step()
     }
 
-    /// Whether a caller who keeps to the contract may make this call of the write function, for one byte or
-    /// more: a new write if none is under way, or the repetition of the one that is, with the same arguments.
+    /// Whether the contract permits this call of the write function, for at least one byte: a new
+    /// write if none is pending, or the retry of the pending one with the same arguments.
     pub fn is_permitted_call(&self) -> bool {
         let Some(attempt) = self.attempt() else {
             return false;
@@ -142,8 +144,8 @@ impl<'t> Event<'t> {
         let Some(pending) = &self.before.pending else {
             return asks && attempt.content == Bytes::Same;
         };
-        // Which of the places a library holds a call against, when the bytes have been moved and may not be any more, the
-        // manual does not say.
+        // If the bytes were moved, and moving is no longer permitted, the manual does not specify
+        // with which of the addresses a library compares the call.
         let moved = pending.moved || attempt.buffer == Buffer::Moved;
         let moved = moved && !self.before.has(Mode::MovingBuffer);
         asks && attempt.verb == Verb::Retry
@@ -152,49 +154,49 @@ impl<'t> Event<'t> {
             && !moved
     }
 
-    /// Whether nothing happened before or meanwhile that a library might take for the end of writing, and
-    /// its error class can be relied on.
+    /// Whether nothing has happened, before or during the entry, that a library might take for the
+    /// end of writing, and its error class is reliable.
     pub fn connection_is_healthy(&self) -> bool {
         !self.is_disturbed && self.connection_is_healthy_but_for_renegotiation()
     }
 
-    /// The same, whatever the peer has sent in a handshake within the connection.
+    /// The same, regardless of what the peer has sent in a handshake within the connection.
     pub fn connection_is_healthy_but_for_renegotiation(&self) -> bool {
         let failed = self.before.transport_fails(self.entry);
         let shakes_hands = self.shakes_hands();
         let alerted = self.entry.taken.iter().any(|record| match &record.body {
-            // It ends a handshake, and else leaves writing alone.
+            // It ends a handshake; otherwise it does not affect writing.
             Body::Alert { alert, .. } if alert.is_close_notify() => shakes_hands,
             _ => record.is_disturbing(),
         });
         self.before.connection_is_healthy() && !self.before.stale_error && !failed && !alerted
     }
 
-    /// Whether the library has taken data or an alert of the peer in a handshake within the connection: whether it can
-    /// go on then is for `renegotiation.transparent` to say.
+    /// Whether the library has taken data or an alert of the peer in a handshake within the
+    /// connection: only `renegotiation.transparent` specifies whether it can continue then.
     pub fn is_disturbed(&self) -> bool {
         self.is_disturbed
     }
 
-    /// Whether messages of a handshake went out meanwhile.
+    /// Whether handshake messages were sent during the entry.
     pub fn shakes_hands(&self) -> bool {
         let mut sent = self.entry.sent.iter();
         sent.any(|record| !record.messages().is_empty())
     }
 
-    /// The records that began to go out meanwhile.
+    /// The records whose first byte was sent during the entry.
     pub fn begun(&self) -> impl Iterator<Item = &'t RecordSeen> {
         let begins = |record: &&RecordSeen| record.begins();
         self.entry.sent.iter().filter(begins)
     }
 
-    /// The records that went out to their last byte meanwhile.
+    /// The records whose last byte was sent during the entry.
     pub fn completed(&self) -> impl Iterator<Item = &'t RecordSeen> {
         let is_complete = |record: &&RecordSeen| record.is_complete();
         self.entry.sent.iter().filter(is_complete)
     }
 
-    /// What the peer read, if it was to read.
+    /// The bytes that the peer read, if it was asked to read.
     pub fn delivered(&self) -> Option<&'t Content> {
         match &self.entry.result {
             Outcome::Peer(report) => report.read.as_ref(),
@@ -203,7 +205,7 @@ impl<'t> Event<'t> {
     }
 }
 
-/// Whether a call of this function succeeded, by its own return value (SSL_write(3), RETURN VALUES).
+/// Whether a call of this function succeeded, by its return value (SSL_write(3), RETURN VALUES).
 pub fn has_succeeded(function: Function, call: &Call) -> bool {
     match function {
         Function::Write => call.ret > 0,

@@ -1,4 +1,5 @@
-//! Key updates of TLS 1.3, one's own and those that the peer asks for (RFC 8446, section 4.6.3).
+//! Key updates of TLS 1.3, the library's own and those that the peer requests (RFC 8446, section
+//! 4.6.3).
 
 use super::{Came, Event, History, Monitor, Notes, Observation};
 use crate::scenario::{KeyUpdate, Step};
@@ -14,13 +15,13 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("keyupdate.pending-record-first", pending_record_first),
 ];
 
-/// How many key updates of the peer that ask for one the library took.
+/// How many key updates with a request the library took from the peer.
 fn requests(event: &Event<'_>) -> usize {
     let asks = |record: &&RecordSeen| record.has_message(KeyUpdate::Requested);
     event.entry.taken.iter().filter(asks).count()
 }
 
-/// Whether the caller's own key update was taken, and of which kind.
+/// The caller's own key update, if the library accepted it.
 fn own(event: &Event<'_>) -> Option<KeyUpdate> {
     match (event.step(), event.call()) {
         (Some(Step::KeyUpdate(request)), Some(call)) if call.error == ErrorClass::None => {
@@ -30,7 +31,7 @@ fn own(event: &Event<'_>) -> Option<KeyUpdate> {
     }
 }
 
-/// Whether a read came to the end of what the library had taken: it has looked at all of it.
+/// Whether a read has processed everything that the library had taken.
 fn has_looked(event: &Event<'_>) -> bool {
     let is_read = matches!(event.step(), Some(Step::Read(_)));
     is_read
@@ -50,7 +51,7 @@ fn call_only_schedules(history: &History<'_>, notes: &mut Notes) {
             .is_some_and(|traffic| traffic.outbound.is_used() || traffic.inbound.is_used());
         match event.begun().next() {
             _ if !matches!(call.ret, 0 | 1) => notes.violated(event, "1 or 0", Came(call)),
-            // What a transport keeps goes out whenever it can.
+            // A transport that buffers sends at any time.
             Some(record) if event.entry.traffic.is_some() => {
                 notes.violated(event, "nothing on the wire yet", record);
             }
@@ -63,22 +64,23 @@ fn call_only_schedules(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Something that is due before the next record of application data.
+/// An obligation before the next application data record.
 #[derive(Default)]
 struct Due {
     is_due: bool,
-    /// A record may have been sealed before that, and have begun to go out, or not.
+    /// A record may have been sealed before that, whether or not it has begun.
     sealed: bool,
-    /// How many bytes may have been sealed before that, and had not gone out: a transport that keeps what it takes sends them
-    /// later.
+    /// How many bytes may have been sealed before that and not sent: a transport that buffers sends
+    /// them later.
     kept_back: usize,
-    /// Whether it was due when the record began that goes out at the moment.
+    /// Whether the obligation existed when the current record began.
     at_begin: bool,
 }
 
 impl Due {
-    /// From now on it is due; a write that is under way, or that the transport has failed, may have a record that is sealed
-    /// already, and has not begun. A transport that keeps what it takes may have taken further records of it.
+    /// The obligation exists from now on. A pending write, or one that failed in the transport, may
+    /// have sealed a record that has not begun. A transport that buffers may have accepted further
+    /// records of it.
     fn is_from(&mut self, event: &Event<'_>, history: &History<'_>) {
         if !self.is_due {
             let before = &event.before;
@@ -93,8 +95,8 @@ impl Due {
         self.is_due = true;
     }
 
-    /// What goes out: whether it keeps to the order, if it has to do with it. That is known when the record is out, as before
-    /// nobody can say what it holds.
+    /// Checks the order of a sent record, once it is complete and its content is known; `None` if
+    /// the obligation does not concern it.
     fn see(&mut self, record: &RecordSeen) -> Option<bool> {
         if record.begins() {
             self.at_begin = self.is_due;
@@ -107,7 +109,7 @@ impl Due {
         }
         let at_begin = std::mem::take(&mut self.at_begin);
         if at_begin && record.is_application_data() && !self.was_sealed_before(record) {
-            // Said once, not for each record that follows.
+            // Reported once, not for each later record.
             self.is_due = false;
             return Some(false);
         }
@@ -147,10 +149,10 @@ fn answer_before_data(history: &History<'_>, notes: &mut Notes) {
             .begun()
             .any(|record| record.has_message(HandshakeType::KeyUpdate));
         let asks = requests(event) > 0;
-        // What the same call sends may answer it.
+        // A record sent in the same call may be the response.
         asked |= asks && !answered;
         for record in &event.entry.sent {
-            // One that goes out before the read that would have looked is an answer too.
+            // A response that is sent before a read has processed the request counts too.
             asked &= !(record.is_complete() && record.has_message(HandshakeType::KeyUpdate));
             if let Some(kept) = due.see(record) {
                 asked &= !kept;
@@ -200,7 +202,8 @@ fn under_the_old_key(history: &History<'_>, notes: &mut Notes) {
 }
 
 fn pending_record_first(history: &History<'_>, notes: &mut Notes) {
-    // Whether a record has begun and not ended, and whether an update became due meanwhile.
+    // Whether a record has begun and is not complete, and whether an update became due since it
+    // began.
     let (mut is_open, mut due) = (false, false);
     for event in &history.events {
         for record in &event.entry.sent {
@@ -271,7 +274,7 @@ mod tests {
         );
         broken(clause, 3, &write(base).sent(data(9)));
         not_exercised(clause, &write(Script::tls13()).sent(data(9)));
-        // What was sealed before goes out first.
+        // The record that was sealed before is sent first.
         let pending = Script::tls13().blocked_write().key_update(NotRequested);
         let pending = pending.retry(1000, Call::success(1000)).sent(rest(1000));
         not_exercised(clause, &pending);
@@ -281,12 +284,12 @@ mod tests {
         let given_up = write(given_up).sent(data(9));
         not_exercised(clause, &given_up);
         broken(clause, 5, &write(given_up).sent(data(9)));
-        // So does what a transport has taken and not passed on.
+        // So are bytes that a transport has accepted and not passed on.
         let kept_back = write(Script::tls13()).key_update(NotRequested);
         let kept_back = kept_back.flushed(Call::success(1)).sent(data(9));
         not_exercised(clause, &kept_back);
         broken(clause, 5, &write(kept_back).sent(data(9)));
-        // Of a write that such a transport has stopped, also further records.
+        // If such a transport has blocked a write, further records of it too.
         let records = |script: Script| script.sent(data(400)).sent(data(400));
         let stopped = Script::tls13().blocked_write().key_update(NotRequested);
         let stopped = records(stopped.flushed(Call::success(1)));
@@ -319,10 +322,10 @@ mod tests {
             &write(base.clone()).sent(update(TELLS)).sent(data(9)),
         );
         broken(clause, 3, &write(base.clone()).sent(data(9)));
-        // It may be the answer, which the transport did not take to its end.
+        // It may be the response, which the transport did not accept completely.
         not_exercised(clause, &write(base).sent(begun_of(27)));
         not_exercised(clause, &write(Script::tls13()).sent(data(9)));
-        // An answer that came before a read looked leaves nothing due.
+        // A response that came before a read processed the request fulfils the obligation.
         let early = Script::tls13().read(failed(-1, ErrorClass::Syscall));
         let early = write(early.taken(update(ASKS))).sent(update(TELLS));
         not_exercised(clause, &write(early.read(wants_read())).sent(data(9)));

@@ -8,8 +8,8 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("memory.buffer-unchanged", buffer_unchanged),
 ];
 
-/// A buffer ends where an inaccessible page begins: who reads on ends the process, in a write or, with the bytes of
-/// one that is not over, in any other call.
+/// A buffer ends directly before an inaccessible page: reading past it ends the process, in a write
+/// or, with the bytes of a pending one, in any other call.
 fn guard_page(history: &History<'_>, notes: &mut Notes) {
     for event in &history.events {
         match &event.entry.result {

@@ -1,8 +1,8 @@
-//! What the contract says of a trace: a monitor for each clause that a trace can show.
+//! Checks traces against the contract, with a monitor for each observable clause.
 //!
-//! In flows a trace, from a run, a file or a fuzzer; out flows, for each clause, whether it was kept and
-//! how often, where it was broken, or that nothing in the trace has to do with it. Pure functions: no
-//! monitor has access to a library.
+//! Takes a trace, from a run, a file or a fuzzer, and yields for each clause how often it was kept,
+//! where it was broken, or that the trace does not exercise it. Monitors are pure functions without
+//! access to a library.
 
 mod calls;
 mod closing;
@@ -35,11 +35,11 @@ use observation::Came;
 use crate::contract::Binds;
 use crate::trace::{Outcome, Trace};
 
-/// One clause's monitor.
+/// The monitor of one clause.
 pub struct Monitor {
-    /// The clause that it watches.
+    /// Its clause.
     pub clause: &'static str,
-    /// Which libraries it watches.
+    /// The libraries to which it applies.
     pub binds: Binds,
     watch: fn(&History<'_>, &mut Notes),
 }
@@ -63,7 +63,7 @@ static TOPICS: &[&[Monitor]] = &[
     transport::MONITORS,
 ];
 
-/// What a monitor has seen.
+/// The notes of a monitor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notes {
     /// How often the clause was kept.
@@ -72,28 +72,28 @@ pub struct Notes {
     pub violations: Vec<Violation>,
 }
 
-/// A place where a clause is broken.
+/// A violation of a clause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The number of the entry in the trace, counted from 0.
+    /// The index of the entry in the trace, from 0.
     pub event: usize,
     /// The step of the scenario, counted from 1.
     pub step: usize,
-    /// What was done.
+    /// The action.
     pub action: String,
-    /// What the clause asks for there.
+    /// The behaviour that the clause requires.
     pub expected: String,
     /// What was observed instead.
     pub observed: Observation,
 }
 
 impl Notes {
-    /// The clause was kept once.
+    /// Records that the clause was kept once.
     pub fn satisfied(&mut self) {
         self.satisfied += 1;
     }
 
-    /// The clause was broken in this entry.
+    /// Records that the clause was broken in this entry.
     pub fn violated(
         &mut self,
         event: &Event<'_>,
@@ -109,7 +109,7 @@ impl Notes {
         });
     }
 
-    /// The clause was kept in this entry if `kept`, and broken if not.
+    /// Records that the clause was kept in this entry if `kept`, and broken otherwise.
     pub fn check(
         &mut self,
         kept: bool,
@@ -124,14 +124,14 @@ impl Notes {
         }
     }
 
-    /// Whether anything in the trace has to do with the clause.
+    /// Whether the trace exercises the clause.
     pub fn is_exercised(&self) -> bool {
         self.satisfied > 0 || !self.violations.is_empty()
     }
 }
 
 impl Monitor {
-    /// A monitor of a clause that binds every library.
+    /// A monitor of a clause for every library.
     const fn all(clause: &'static str, watch: fn(&History<'_>, &mut Notes)) -> Self {
         Self {
             clause,
@@ -140,7 +140,7 @@ impl Monitor {
         }
     }
 
-    /// A monitor of a clause that binds a library with `SSL_write` and its kin.
+    /// A monitor of a clause for libraries with `SSL_write` and its variants.
     const fn libssl(clause: &'static str, watch: fn(&History<'_>, &mut Notes)) -> Self {
         Self {
             clause,
@@ -149,7 +149,7 @@ impl Monitor {
         }
     }
 
-    /// What it sees in this course; nothing if the clause does not bind the library.
+    /// The monitor's notes on this history; empty if the clause does not apply to the library.
     pub fn watch(&self, history: &History<'_>) -> Notes {
         let mut notes = Notes::default();
         if self.binds == Binds::All || history.is_libssl() {
@@ -164,12 +164,12 @@ pub fn monitors() -> impl Iterator<Item = &'static Monitor> {
     TOPICS.iter().copied().flatten()
 }
 
-/// What all monitors see in a trace, but for those that it has nothing to do with.
+/// The notes of all monitors on a trace, without those of clauses that it does not exercise.
 pub fn watch(trace: &Trace) -> Vec<(&'static str, Notes)> {
     History::of(trace).map_or_else(Vec::new, |history| watch_history(&history))
 }
 
-/// The same, of the course of a trace.
+/// The same, for the history of a trace.
 pub fn watch_history(history: &History<'_>) -> Vec<(&'static str, Notes)> {
     monitors()
         .map(|monitor| (monitor.clause, monitor.watch(history)))
@@ -177,7 +177,8 @@ pub fn watch_history(history: &History<'_>) -> Vec<(&'static str, Notes)> {
         .collect()
 }
 
-/// That the case was stopped, if it was, as an observation that can be known: no clause asks for the end of a case.
+/// The observation that the case was stopped, if it was, which an issue can explain; no clause
+/// requires that a case ends.
 pub fn stopped(history: &History<'_>) -> Option<Violation> {
     let is_stop = |event: &&Event<'_>| matches!(event.entry.result, Outcome::Stopped(_));
     let event = history.events.iter().find(is_stop)?;
@@ -190,7 +191,7 @@ pub fn stopped(history: &History<'_>) -> Option<Violation> {
     })
 }
 
-/// The violations in what monitors have seen, each with its clause.
+/// The violations in the notes, each with its clause.
 pub fn violations<'w>(watched: &'w [(&'static str, Notes)]) -> Vec<(&'static str, &'w Violation)> {
     let of_clause = |(clause, notes): &'w (&'static str, Notes)| {
         let violations = notes.violations.iter();

@@ -1,8 +1,8 @@
-//! What a monitor observes where a clause is broken, as data. Text, JSON and the known issues derive from it; nothing
-//! looks at the text again.
+//! The observations of broken clauses, as data. Text, JSON and known issues derive from them; the
+//! text is never parsed.
 //!
-//! A monitor passes what it compared ([`Came`], a record, or an [`Observation`]), and only a broken clause makes an
-//! observation of it, since most clauses are kept most of the time.
+//! A monitor passes the values that it compared ([`Came`], a record, or an [`Observation`]). They
+//! become an observation only if the clause is broken, which is rare.
 
 use std::fmt;
 
@@ -14,73 +14,73 @@ use crate::transport::Errno;
 /// What was observed where a clause is broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observation {
-    /// A call came back with this.
+    /// A call returned this.
     Answered(Answer),
-    /// A call came back with this, which something else contradicts.
+    /// A call returned this, which another fact contradicts.
     Contradicted(Answer, Contradiction),
-    /// A write reported so many bytes as written.
+    /// A write reported this many bytes as written.
     Accepted {
-        /// How many.
+        /// The number of bytes.
         bytes: usize,
     },
-    /// A call stored this number of bytes; nothing if it stored none.
+    /// A call stored this number of bytes; `None` if it stored none.
     Stored {
-        /// Which number.
+        /// The stored number.
         bytes: Option<usize>,
     },
     /// A call failed and left the error queue empty.
     QueueEmpty,
-    /// The call wants to be repeated, and the transport gave it no cause.
+    /// The call asks for a retry without a cause in the transport.
     WantsWithoutCause(Wanted),
-    /// So many bytes of writes are in records that went out.
+    /// The number of content bytes in sent records is wrong.
     Sealed {
-        /// How many are.
+        /// The number of bytes in sent records.
         bytes: usize,
-        /// How many are fewer, or more, than were reported or offered.
+        /// The difference to the number that was reported or offered.
         off: usize,
-        /// Whether it was asked of a flush.
+        /// Whether this was observed at a flush.
         flush: bool,
-        /// Whether the transport answered this call with 0, without the retry flag.
+        /// Whether the transport returned 0 without the retry flag in this call.
         transport_said_zero: bool,
     },
-    /// The bytes of a record, or those that the peer read, do not follow those before.
+    /// The bytes of a record, or those that the peer read, do not follow the previous ones.
     OutOfOrder {
         /// Where they were seen.
         place: Delivered,
-        /// How they do not follow.
+        /// How they deviate.
         gap: Gap,
     },
-    /// Bytes of another origin than the write in a record.
+    /// A record contains bytes from another origin than the write.
     Foreign(Segment),
-    /// A record that may not be there.
+    /// A record that is not permitted here.
     Record(RecordSeen),
     /// A record with a flaw.
     Flawed(RecordSeen, Flaw),
     /// A handshake record without a message.
     EmptyHandshakeRecord,
-    /// What stands before the rest of a handshake message.
+    /// The record before the rest of a handshake message.
     Interleaved(Option<RecordSeen>),
-    /// Application data went out in a call that may not send any.
+    /// A call that must not send application data sent some.
     DataSent,
-    /// Something went out in a call that may not send anything.
+    /// A call that must not send anything sent something.
     SomethingSent,
-    /// A write goes on and ignores the renegotiation that is due.
+    /// A write continues and ignores the due renegotiation.
     RenegotiationIgnored,
     /// The call changed the caller's buffer.
     BufferModified,
-    /// So many calls of the transport moved no byte.
+    /// This many calls of the transport moved no byte.
     FruitlessTransportCalls(u32),
-    /// So many calls of the transport were for no byte.
+    /// This many calls of the transport requested no bytes.
     EmptyTransportCalls(u32),
-    /// A call that only schedules called the transport.
+    /// A call that only schedules an action called the transport.
     TransportCalled,
-    /// A fatal alert that is owed does not go out, though the transport takes everything.
+    /// A required fatal alert is not sent, although the transport accepts everything.
     AlertOwed,
     /// The call did not return.
     Ended(Outcome),
 }
 
-/// What a call returned and reported.
+/// The result of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The return value.
@@ -91,33 +91,33 @@ pub struct Answer {
     pub queue: Vec<QueueEntry>,
 }
 
-/// What contradicts the answer of a call.
+/// A fact that contradicts the result of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contradiction {
     /// The peer has not sent `close_notify`.
     PeerHasNotClosed,
-    /// The peer's `close_notify` has been reported before.
+    /// The peer's `close_notify` was reported before.
     PeerHasClosed,
-    /// No `close_notify` of the library's has gone out to its end.
+    /// The library has sent no complete `close_notify`.
     CloseNotifyNotSent,
-    /// The queue is empty and the transport is in order.
+    /// The queue is empty and the transport works.
     TransportInOrder,
-    /// `SSL_want` says this.
+    /// `SSL_want` returned this.
     Want(Want),
     /// This record was completed.
     Completed(RecordSeen),
-    /// So many bytes of the write have gone out.
+    /// This many bytes of the write have been sent.
     BytesOut(usize),
     /// errno is this.
     Errno(Errno),
 }
 
-/// What a call wants without a cause.
+/// A retry that a call requests without a cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// To write: the transport took all that it was offered.
+    /// For writing, although the transport accepted everything offered.
     Write,
-    /// To read: the transport was not found empty.
+    /// For reading, although the transport was not found empty.
     Read,
 }
 
@@ -126,20 +126,20 @@ pub enum Wanted {
 pub enum Delivered {
     /// In this record.
     Record(RecordSeen),
-    /// At the peer, which read this.
+    /// At the peer, which read these bytes.
     Peer(Content),
 }
 
-/// How bytes do not follow those before.
+/// How bytes deviate from the expected position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gap {
-    /// So many bytes are missing.
+    /// This many bytes are missing.
     Missing(usize),
-    /// Bytes come again, from so many before the expected position.
+    /// Bytes are repeated, from this many before the expected position.
     Repeated(usize),
 }
 
-/// What a call came back with, as it follows a violation: `-1 SSL (ssl:bad length)`.
+/// The result of a call, in the form in which it follows a violation: `-1 SSL (ssl:bad length)`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Came<'c>(pub(super) &'c Call);
 
@@ -160,13 +160,13 @@ impl From<Came<'_>> for Answer {
 }
 
 impl<'c> Came<'c> {
-    /// The same, with what contradicts it.
+    /// The same with a contradicting fact.
     pub(super) fn but(self, contradiction: Contradiction) -> But<'c> {
         But(self, contradiction)
     }
 }
 
-/// What a call came back with, and what contradicts it.
+/// The result of a call, and a fact that contradicts it.
 pub(super) struct But<'c>(Came<'c>, Contradiction);
 
 impl From<But<'_>> for Observation {
@@ -188,7 +188,7 @@ impl From<&Outcome> for Observation {
 }
 
 impl Observation {
-    /// The answer of the call, if that was observed.
+    /// The result of the call, if it was observed.
     pub fn answer(&self) -> Option<&Answer> {
         match self {
             Self::Answered(answer) | Self::Contradicted(answer, _) => Some(answer),
@@ -196,7 +196,7 @@ impl Observation {
         }
     }
 
-    /// The record that was observed, if one was.
+    /// The observed record, if there is one.
     pub fn record(&self) -> Option<&RecordSeen> {
         match self {
             Self::Record(record)

@@ -33,7 +33,8 @@ fn failure_means_no_bytes(history: &History<'_>, notes: &mut Notes) {
         if !event.before.has(Mode::PartialWrite) || !call.error.is_retry() {
             continue;
         }
-        // What an earlier write was told to have sent goes out first, and is not of this one.
+        // Bytes that an earlier write reported as sent are sent first, and do not belong to this
+        // one.
         if event.before.kept_back() > 0 {
             continue;
         }
@@ -52,7 +53,8 @@ fn failure_means_no_bytes(history: &History<'_>, notes: &mut Notes) {
 fn rest_in_a_new_write(history: &History<'_>, notes: &mut Notes) {
     let mut was_short = false;
     for (event, attempt, call) in history.writes() {
-        // A write of nothing does not go on with the rest, and a negative length is refused by contract.
+        // An empty write does not continue with the rest, and a negative length is refused by
+        // contract.
         if attempt.argument.len().is_none_or(|asked| asked == 0) {
             continue;
         }
@@ -66,9 +68,10 @@ fn rest_in_a_new_write(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Only of writes that were partial from the beginning: what has gone out before the mode was switched on
-/// is reported with the next block. Behind a write that failed for good, what was sealed of it may be the block; and so may
-/// what was sealed before max_send_fragment was set to something else, or before a longer write took the repetition's place.
+/// Only for writes in partial mode from their beginning: bytes sent before the mode was switched on
+/// are reported with the next block. After a write that failed permanently, its sealed record may
+/// be the block; so may a record sealed before max_send_fragment was changed, or before a longer
+/// write replaced the retry.
 fn block_of_16_kb(history: &History<'_>, notes: &mut Notes) {
     let mut began_partial = false;
     let mut block_at_first = 0;

@@ -1,4 +1,4 @@
-//! The records that go out, each by itself: length, type, protection.
+//! The sent records, each by itself: length, type, protection.
 
 use super::{Event, History, MAX_PLAINTEXT, Monitor, Notes, Observation};
 use crate::scenario::Version;
@@ -27,7 +27,7 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("alert.errors-are-fatal", errors_are_fatal),
 ];
 
-/// The records that went out whole, in order, each with the entry in which its last byte did.
+/// The complete records, in order, each with the entry in which its last byte was sent.
 fn completed<'c, 't>(
     history: &'c History<'t>,
 ) -> impl Iterator<Item = (&'c Event<'t>, &'t RecordSeen)> {
@@ -37,7 +37,7 @@ fn completed<'c, 't>(
         .flat_map(|event| event.completed().map(move |record| (event, record)))
 }
 
-/// Whether it was under protection, as far as can be told: a record that does not open should have been.
+/// Whether it was protected, as far as known: a record that cannot be decrypted should have been.
 fn is_protected(record: &RecordSeen) -> bool {
     match &record.body {
         Body::ApplicationData { protection, .. } | Body::Alert { protection, .. } => {
@@ -48,8 +48,8 @@ fn is_protected(record: &RecordSeen) -> bool {
     }
 }
 
-/// Checks of every record that went out, or began to, that it does not have this flaw; it was at stake
-/// where `concerns` says so.
+/// Checks that no record that was sent, or has begun, has this flaw; `concerns` selects the records
+/// for which the flaw is possible.
 fn without(
     history: &History<'_>,
     notes: &mut Notes,
@@ -94,8 +94,8 @@ fn expansion_limit(history: &History<'_>, notes: &mut Notes) {
     );
 }
 
-/// What was sealed before the limit was changed is as long as it was: a write may have sealed it that then failed at the
-/// transport, and a transport that keeps what it takes sends it later.
+/// A record that was sealed before the limit changed keeps its length: a write that then failed in
+/// the transport may have sealed it, and a transport that buffers sends it later.
 fn at_most_max_send_fragment(history: &History<'_>, notes: &mut Notes) {
     let mut limit = MAX_PLAINTEXT;
     let mut is_left = false;
@@ -176,7 +176,7 @@ fn not_interleaved(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// In TLS 1.3 keys change behind these (RFC 8446, sections 4.1.3, 4.4.4, 4.6.3); in TLS 1.2 behind
+/// In TLS 1.3 keys change after these (RFC 8446, sections 4.1.3, 4.4.4, 4.6.3); in TLS 1.2 after
 /// `change_cipher_spec`, which is a record of its own.
 const KEY_CHANGES: [HandshakeType; 3] = [
     HandshakeType::ServerHello,
@@ -213,7 +213,7 @@ fn opens(history: &History<'_>, notes: &mut Notes) {
     for event in &history.events {
         for record in &event.entry.sent {
             let unprotected = record.flaws.contains(&Flaw::Unprotected);
-            // What follows a record that does not open is not told apart; it is broken once.
+            // Records after one that cannot be decrypted are unknown; a violation is reported once.
             let broken = matches!(record.body, Body::Sealed { .. }) || unprotected;
             match (broken, is_protected(record) && record.is_complete()) {
                 (true, _) => notes.violated(event, "a record that opens", record),
@@ -278,8 +278,8 @@ mod tests {
         Script::tls13().write(9, Call::success(9)).sent(record)
     }
 
-    /// A record that has this flaw breaks the clause, one without keeps it, and where there is none it is
-    /// not exercised.
+    /// A record with this flaw breaks the clause, one without keeps it, and without a record the
+    /// clause is not exercised.
     #[track_caller]
     fn about_flaw(clause: &str, flaw: Flaw) {
         let flawed = RecordSeen {
@@ -328,14 +328,14 @@ mod tests {
         kept(clause, 1, &write(512));
         broken(clause, 3, &write(513));
         not_exercised(clause, &sends(data(16384)));
-        // What was sealed before is as long as it was.
+        // A record that was sealed before keeps its length.
         let later = Script::tls13().blocked_write();
         let later = later.called(Step::MaxSendFragment(512), Call::success(1));
         not_exercised(
             clause,
             &later.retry(1000, Call::success(1000)).sent(rest(1000)),
         );
-        // Also where the transport failed, so that nobody was told to repeat the write.
+        // Also if the transport failed, so that no retry was requested.
         let failed = failed(-1, ErrorClass::Syscall);
         let failed = Script::tls13().write(1000, failed).sent(begun());
         let failed = failed.called(Step::MaxSendFragment(512), Call::success(1));
@@ -343,7 +343,7 @@ mod tests {
             clause,
             &failed.retry(1000, Call::success(1000)).sent(rest(1000)),
         );
-        // Nor need a byte of it have gone out.
+        // Nor does a byte of it have to have been sent.
         let mut unsent = Script::tls13().write(1000, Call::failure(ErrorClass::Syscall));
         let is_then_small = |script: &Script| {
             let small = script
@@ -354,13 +354,13 @@ mod tests {
         broken(clause, 4, &is_then_small(&unsent));
         unsent = unsent.refused(Direction::Out, Refusal::Zero);
         not_exercised(clause, &is_then_small(&unsent));
-        // Neither a refusal nor a write of nothing takes it away.
+        // A refusal or an empty write does not remove it.
         let between = unsent.clone().write(9, refused("ssl:bad length"));
         let between = between.write_ex(0, Call::success(1));
         not_exercised(clause, &is_then_small(&between));
         let over = unsent.retry(1000, Call::success(1000)).sent(data(1000));
         broken(clause, 5, &is_then_small(&over));
-        // A transport that keeps what it takes sends it later.
+        // A transport that buffers sends it later.
         let kept_back = Script::tls13().write(1000, Call::success(1000));
         let kept_back = kept_back.called(Step::MaxSendFragment(512), Call::success(1));
         let open = kept_back.step(Step::Link(Outbound::OPEN));

@@ -1,4 +1,4 @@
-//! The repetition of a write, rightly and wrongly.
+//! Retries of a write, permitted and not permitted.
 
 use super::{Came, ConnectionState, Event, History, Monitor, Notes, Observation, Pending};
 use crate::scenario::{Buffer, Mode, RetryContent, Step};
@@ -13,12 +13,12 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("retry.moved-bytes-are-sent", moved_bytes_are_sent),
 ];
 
-/// Whether a call goes on, or has succeeded.
+/// Whether a call can be continued, or has succeeded.
 fn goes_on(call: &Call) -> bool {
     call.error == ErrorClass::None || call.error.is_retry()
 }
 
-/// The right repetitions of writes that are under way, on connections with which nothing is wrong.
+/// The permitted retries of pending writes, on healthy connections.
 fn right_repetitions<'c, 't>(
     history: &'c History<'t>,
 ) -> impl Iterator<Item = (&'c Event<'t>, &'t Attempt, &'t Call)> {
@@ -31,7 +31,8 @@ fn right_repetitions<'c, 't>(
     })
 }
 
-/// Whether the write waits for the peer, to shake hands within the connection, and the peer has closed.
+/// Whether the write waits for the peer in a handshake within the connection, and the peer has
+/// closed.
 fn waits_in_vain(event: &Event<'_>) -> bool {
     let waits = |pending: &Pending| pending.error == ErrorClass::WantRead;
     let closes = |record: &RecordSeen| match &record.body {
@@ -39,7 +40,7 @@ fn waits_in_vain(event: &Event<'_>) -> bool {
         _ => false,
     };
     let has_closed = event.before.peer.is_closed() || event.entry.taken.iter().any(closes);
-    // Or it comes to that only now, when the transport takes what it has to say.
+    // Or it only reaches that state now, when the transport accepts its messages.
     let speaks = |record: &RecordSeen| !record.messages().is_empty();
     let waits = event.before.pending.as_ref().is_some_and(waits);
     has_closed && (waits || event.entry.sent.iter().any(speaks))
@@ -70,7 +71,7 @@ fn moved_without_the_mode(history: &History<'_>, notes: &mut Notes) {
             && attempt.buffer == Buffer::Moved
             && attempt.argument == pending.attempt.argument
             && attempt.content == RetryContent::Same;
-        // Before a record of the write has begun, there is nothing that a library could hold the pointer against.
+        // Before a record of the write has begun, a library has no pointer to compare with.
         if moved
             && pending.begun
             && !event.before.has(Mode::MovingBuffer)
@@ -86,11 +87,11 @@ fn moved_without_the_mode(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// How much longer a record is on the wire than what is in it, in bytes, at most: the header, and an
+/// The most by which a record on the wire exceeds its content, in bytes: the header, and an
 /// initialisation vector, a MAC and padding of CBC. TLS 1.3 could pad it further.
 const OVERHEAD: usize = 5 + 16 + 48 + 256;
 
-/// How many bytes of the write under way are in records that have begun to go out, at least.
+/// The minimum number of bytes of the pending write in records that have begun.
 fn under_way(before: &ConnectionState, len: usize) -> usize {
     let out = before.sealed.saturating_sub(before.accepted);
     let next = before
@@ -117,7 +118,7 @@ fn shorter_is_refused(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// A read that finds the peer's renegotiation may have reasons of its own to fail.
+/// A read that finds the peer's renegotiation may fail for other reasons.
 fn is_plain_read(event: &Event<'_>) -> bool {
     let renegotiates = event.entry.taken.iter().any(RecordSeen::has_hello);
     matches!(event.step(), Some(Step::Read(_))) && event.connection_is_healthy() && !renegotiates
@@ -188,14 +189,15 @@ mod tests {
         let dead = base.peer(PeerAction::FatalAlert).read(refused("ssl:alert"));
         let dead = dead.taken(alert("fatal bad_record_mac"));
         not_exercised(clause, &dead.retry(1000, failed(-1, ErrorClass::Ssl)));
-        // A write that begins to shake hands within the connection cannot go on if the peer has closed.
+        // A write that begins a handshake within the connection cannot continue if the peer has
+        // closed.
         let closed = Script::tls12()
             .blocked_write()
             .retry(1000, failed(-1, ErrorClass::ZeroReturn))
             .taken(alert("warning close_notify"));
         broken(clause, 3, &closed);
         not_exercised(clause, &closed.sent(messages(&["client_hello"])));
-        // Nor need one that shakes hands within the connection, if the peer sends data instead: another clause's business.
+        // Nor one in such a handshake if the peer sends data instead, which another clause covers.
         let shakes = Script::tls12()
             .write(1000, wants_read())
             .sent(messages(&["client_hello"]));
@@ -214,7 +216,8 @@ mod tests {
             5,
             &refused_for_it(over(read.retry(1000, wants_write()))),
         );
-        // Whether a call that does not move the bytes back may be refused, when they may not be moved any more, is not said.
+        // The manual does not specify whether a call that does not move the bytes back may be
+        // refused when moving is no longer permitted.
         let modes = vec![Mode::MovingBuffer];
         let moving = Script::tls13().modes(&modes).blocked_write();
         let moved = moving.attempt(moved(1000), wants_write());
@@ -231,7 +234,7 @@ mod tests {
             1,
             &ended.retry(1000, refused("ssl:bad write retry")),
         );
-        // Another write in place of the repetition comes from elsewhere, too.
+        // Another write in place of the retry also uses another address.
         let again = Script::tls13().modes(&modes).blocked_write();
         let again = again.write(1000, wants_write());
         let ended = again.called(Step::ClearModes(modes), Call::success(1));
@@ -275,10 +278,10 @@ mod tests {
         broken(clause, 3, &plain.attempt(moved(1000), Call::success(1000)));
         let moving = base.clone().modes(&[Mode::MovingBuffer]).blocked_write();
         not_exercised(clause, &moving.attempt(moved(1000), Call::success(1000)));
-        // It may be a key update that is under way.
+        // A key update may be pending.
         let update = base.write(1000, wants_write()).sent(begun_of(27));
         not_exercised(clause, &update.attempt(moved(1000), wants_write()));
-        // Nor before its first data what of a server's records is a ticket.
+        // Before its first data, any of a server's records may be a ticket.
         let server = Script::tls13().server_with_tickets();
         let behind = |has_written: bool| match has_written {
             true => server.clone().write(9, Call::success(9)).sent(data(9)),
@@ -299,7 +302,8 @@ mod tests {
             &base.clone().retry(500, refused("ssl:bad length")),
         );
         broken(clause, 3, &base.clone().retry(500, Call::success(500)));
-        // So little less may be less than what is under way or not: the length on the wire does not say.
+        // The difference is too small to decide from the length on the wire whether it is less than
+        // the pending bytes.
         not_exercised(clause, &base.clone().retry(999, Call::success(999)));
         not_exercised(clause, &base.retry(1000, Call::success(1000)));
     }
@@ -313,7 +317,8 @@ mod tests {
         broken(clause, 4, &read.retry(1000, refused("ssl:bad write retry")));
         broken(clause, 3, &base.clone().read(refused("ssl:bad length")));
         not_exercised(clause, &base.retry(1000, Call::success(1000)));
-        // Nor is it the read's fault that a call is held against the place where the bytes were before.
+        // Nor does the read cause a refusal that compares the call with the earlier address of the
+        // bytes.
         let modes = vec![Mode::MovingBuffer];
         let moving = Script::tls13().modes(&modes).blocked_write();
         let moved = moving

@@ -1,4 +1,4 @@
-//! What the write functions return, and what they store.
+//! The return values of the write functions, and the numbers that they store.
 
 use super::{Came, Contradiction, History, Monitor, Notes, Observation, has_succeeded};
 use crate::scenario::{Function, Mode};
@@ -21,7 +21,7 @@ fn at_most_asked(history: &History<'_>, notes: &mut Notes) {
         }
         let asked = attempt.argument.len().unwrap_or(0);
         let accepted = call.accepted().unwrap_or(0);
-        // SSL_write_ex of nothing succeeds with nothing.
+        // An empty SSL_write_ex succeeds with 0.
         let nothing_of_nothing = asked == 0 && attempt.function == Function::WriteEx;
         let kept = accepted <= asked && (accepted > 0 || nothing_of_nothing);
         notes.check(
@@ -51,17 +51,17 @@ fn negative_length(history: &History<'_>, notes: &mut Notes) {
         let expected = "an error with a reason";
         let result = &event.entry.result;
         let Some(call) = event.call() else {
-            // What a call that was stopped came to is not known.
+            // The result of a call that was stopped is unknown.
             if result.is_end() && !matches!(result, Outcome::Stopped(_)) {
                 notes.violated(event, expected, result);
             }
             continue;
         };
-        // A transport that keeps what it takes may send data of earlier writes now.
+        // A transport that buffers may send data of earlier writes now.
         let transport = history.setting.variant.transport;
         let sends = event.before.may_be_kept_back(transport) == 0
             && event.begun().any(|record| record.is_application_data());
-        // Without a reason it is what a write of nothing comes to.
+        // Without a reason it is the result of an empty write.
         let says_why = !call.queue.is_empty() || call.error.is_retry();
         if sends {
             notes.violated(event, expected, Observation::DataSent);
@@ -120,8 +120,8 @@ fn success_means_all_bytes(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// A call that asks to be repeated has not yet put all its bytes into records that went out. One that gives
-/// fewer bytes than are under way is wrong itself.
+/// A call that asks for a retry has not yet sent all its bytes in complete records. One that gives
+/// fewer bytes than are pending is not permitted.
 fn failure_means_not_all_bytes(history: &History<'_>, notes: &mut Notes) {
     for (index, event) in history.events.iter().enumerate() {
         let (Some(attempt), Some(call)) = (event.attempt(), event.call()) else {

@@ -1,4 +1,4 @@
-//! Traces written by hand, for the tests of monitors: each says in a few words what was done and what came of it.
+//! Builds traces by hand for the tests of monitors: each call adds an action and its result.
 
 use super::{Notes, monitors};
 use crate::judge::monitor::History;
@@ -14,12 +14,12 @@ use crate::trace::{
 use crate::transport::{Direction, Refusal, Traffic};
 use crate::wire::ContentType;
 
-/// A trace that grows.
+/// A trace under construction.
 #[derive(Clone)]
 pub(in crate::judge) struct Script(pub(in crate::judge) Trace);
 
 impl Script {
-    /// A connection of a libssl whose handshake is done.
+    /// A libssl connection whose handshake is complete.
     pub(in crate::judge) fn tls13() -> Self {
         Self::new(Version::Tls13).established()
     }
@@ -29,7 +29,7 @@ impl Script {
         Self::new(Version::Tls12).established()
     }
 
-    /// A client of a libssl that has done nothing yet.
+    /// A libssl client before its handshake.
     pub(in crate::judge) fn new(version: Version) -> Self {
         Self(Trace {
             setting: Some(Setting {
@@ -47,7 +47,7 @@ impl Script {
         })
     }
 
-    /// Nobody told the library its role.
+    /// The library's role is not set.
     pub(in crate::judge) fn without_role(mut self) -> Self {
         if let Some(setting) = &mut self.0.setting {
             setting.role_state = RoleState::Unset;
@@ -55,7 +55,7 @@ impl Script {
         self
     }
 
-    /// The library sends through another transport, of which nothing is known but what came of it.
+    /// The library sends through another transport, whose calls are not visible.
     pub(in crate::judge) fn over(mut self, transport: TransportKind) -> Self {
         if let Some(setting) = &mut self.0.setting {
             setting.variant.transport = transport;
@@ -66,7 +66,7 @@ impl Script {
         self
     }
 
-    /// The library is the server, and sends session tickets.
+    /// The library is the server and sends session tickets.
     pub(in crate::judge) fn server_with_tickets(mut self) -> Self {
         if let Some(setting) = &mut self.0.setting {
             setting.variant.role = Role::Server;
@@ -98,12 +98,12 @@ impl Script {
         self
     }
 
-    /// A step that comes to nothing that a trace tells.
+    /// A step without a result in the trace.
     pub(in crate::judge) fn step(self, step: Step) -> Self {
         self.entry(Asked::Step(step), Outcome::Done)
     }
 
-    /// These modes are switched on.
+    /// Switches these modes on.
     pub(in crate::judge) fn modes(self, modes: &[Mode]) -> Self {
         self.step(Step::SetModes(modes.to_vec()))
     }
@@ -119,23 +119,23 @@ impl Script {
         self.called(Step::Read(max), call)
     }
 
-    /// What the library held back was to be sent.
+    /// A flush of the bytes that the library buffers.
     pub(in crate::judge) fn flushed(self, call: Call) -> Self {
         self.entry(Asked::Flush, Outcome::Call(call))
     }
 
-    /// A shutdown whose alert went out.
+    /// A shutdown whose alert was sent.
     pub(in crate::judge) fn shutdown(self) -> Self {
         self.called(Step::Shutdown, failed(0, ErrorClass::Syscall))
             .sent(alert("warning close_notify"))
     }
 
-    /// The library's own key update is asked for, and taken.
+    /// The library accepts a key update of its own.
     pub(in crate::judge) fn key_update(self, request: KeyUpdate) -> Self {
         self.called(Step::KeyUpdate(request), Call::success(1))
     }
 
-    /// The peer acts.
+    /// An action of the peer.
     pub(in crate::judge) fn peer(self, action: PeerAction) -> Self {
         let report = PeerReport {
             read: None,
@@ -156,22 +156,22 @@ impl Script {
         )
     }
 
-    /// The write function is called as `attempt` says.
+    /// A call of the write function with these arguments.
     pub(in crate::judge) fn attempt(self, attempt: Attempt, call: Call) -> Self {
         self.entry(Asked::Write(attempt), Outcome::Call(call))
     }
 
-    /// A new write of so many bytes by `SSL_write`.
+    /// A new write of `len` bytes by `SSL_write`.
     pub(in crate::judge) fn write(self, len: usize, call: Call) -> Self {
         self.attempt(attempt(Verb::Write, len), call)
     }
 
-    /// A repetition of so many bytes by `SSL_write`.
+    /// A retry of `len` bytes by `SSL_write`.
     pub(in crate::judge) fn retry(self, len: usize, call: Call) -> Self {
         self.attempt(attempt(Verb::Retry, len), call)
     }
 
-    /// A new write of so many bytes by `SSL_write_ex`.
+    /// A new write of `len` bytes by `SSL_write_ex`.
     pub(in crate::judge) fn write_ex(self, len: usize, call: Call) -> Self {
         let attempt = Attempt {
             function: Function::WriteEx,
@@ -180,20 +180,20 @@ impl Script {
         self.attempt(attempt, call)
     }
 
-    /// A write of 1000 bytes of which a part has gone out, so that it has to be repeated.
+    /// A write of 1000 bytes of which a part has been sent, so that it has to be retried.
     pub(in crate::judge) fn blocked_write(self) -> Self {
         self.write(1000, wants_write())
             .sent(begun())
             .refused(Direction::Out, Refusal::WouldBlock)
     }
 
-    /// The last entry put this record onto the wire.
+    /// The last entry sent this record.
     pub(in crate::judge) fn sent(mut self, record: RecordSeen) -> Self {
         self.last().sent.push(record);
         self
     }
 
-    /// The last entry put this record of the peer onto the wire.
+    /// In the last entry the peer sent this record.
     pub(in crate::judge) fn peer_sent(mut self, record: RecordSeen) -> Self {
         self.last().peer_sent.push(record);
         self
@@ -218,7 +218,7 @@ impl Script {
         self
     }
 
-    /// How the transport treated the last entry.
+    /// The transport's treatment of the last entry.
     pub(in crate::judge) fn traffic(&mut self) -> &mut Traffic {
         self.last().traffic.get_or_insert_default()
     }
@@ -228,14 +228,14 @@ impl Script {
         self.0.entries.last_mut().expect("an entry")
     }
 
-    /// The last entry came to this instead of a return.
+    /// The last entry ended with this instead of returning.
     pub(in crate::judge) fn ended(mut self, result: Outcome) -> Self {
         self.last().result = result;
         self
     }
 }
 
-/// A call of `SSL_write` for so many bytes, as a right caller makes it.
+/// A permitted call of `SSL_write` for `len` bytes.
 pub(in crate::judge) fn attempt(verb: Verb, len: usize) -> Attempt {
     Attempt {
         verb,
@@ -262,7 +262,7 @@ pub(in crate::judge) fn wants_read() -> Call {
     Call::failure(ErrorClass::WantRead)
 }
 
-/// A failure with this return value, and nothing in the queue.
+/// A failure with this return value and an empty queue.
 pub(in crate::judge) fn failed(ret: i64, error: ErrorClass) -> Call {
     Call {
         ret,
@@ -278,7 +278,7 @@ pub(in crate::judge) fn refused(entry: &str) -> Call {
     }
 }
 
-/// What `SSL_write_ex` came to.
+/// A result of `SSL_write_ex`.
 pub(in crate::judge) fn ex(ret: i64, error: ErrorClass, written: Stored) -> Call {
     Call {
         written: Some(written),
@@ -306,24 +306,24 @@ fn application_data(plaintext: usize, unexpected: Option<crate::trace::Content>)
     }
 }
 
-/// A whole record of application data, its bytes in order.
+/// A complete application data record, its bytes in order.
 pub(in crate::judge) fn data(plaintext: usize) -> RecordSeen {
     record(application_data(plaintext, None), Portion::Whole)
 }
 
-/// A whole record of application data that are not what is due.
+/// A complete application data record with other bytes than expected.
 pub(in crate::judge) fn data_of(segments: Vec<Segment>) -> RecordSeen {
     let content = content(segments);
     let body = application_data(content.len, Some(content));
     record(body, Portion::Whole)
 }
 
-/// The beginning of a record of 1000 bytes of application data.
+/// The beginning of an application data record of 1000 bytes.
 pub(in crate::judge) fn begun() -> RecordSeen {
     begun_of(1022)
 }
 
-/// The first bytes of a record that is so long on the wire.
+/// The beginning of a record with this length on the wire.
 pub(in crate::judge) fn begun_of(wire: usize) -> RecordSeen {
     record(
         Body::Incomplete {
@@ -334,7 +334,7 @@ pub(in crate::judge) fn begun_of(wire: usize) -> RecordSeen {
     )
 }
 
-/// The rest of a record of so many bytes.
+/// The rest of a record of `plaintext` bytes.
 pub(in crate::judge) fn rest(plaintext: usize) -> RecordSeen {
     last_of(data(plaintext))
 }
@@ -347,7 +347,7 @@ pub(in crate::judge) fn last_of(record: RecordSeen) -> RecordSeen {
     }
 }
 
-/// A record that does not open, its last part if it began before.
+/// A record that cannot be decrypted, or its last part.
 pub(in crate::judge) fn sealed(portion: Portion) -> RecordSeen {
     record(
         Body::Sealed {
@@ -359,7 +359,7 @@ pub(in crate::judge) fn sealed(portion: Portion) -> RecordSeen {
     )
 }
 
-/// What follows a record that does not open.
+/// The bytes after a record that cannot be decrypted.
 pub(in crate::judge) fn behind() -> RecordSeen {
     record(Body::After, Portion::Whole)
 }
@@ -413,7 +413,7 @@ fn content(segments: Vec<Segment>) -> crate::trace::Content {
     crate::trace::Content { len, segments }
 }
 
-/// What the monitor of a clause sees in a script.
+/// The notes of a clause's monitor on a script.
 fn notes(clause: &str, script: &Script) -> Notes {
     let history = History::of(&script.0).expect("a script has a setting");
     let mut watching = monitors().filter(|monitor| monitor.clause == clause);
@@ -423,7 +423,7 @@ fn notes(clause: &str, script: &Script) -> Notes {
     monitor.watch(&history)
 }
 
-/// The clause was kept, so often.
+/// Asserts that the clause was kept, this often.
 #[track_caller]
 pub(in crate::judge) fn kept(clause: &str, times: usize, script: &Script) {
     let notes = notes(clause, script);
@@ -431,7 +431,7 @@ pub(in crate::judge) fn kept(clause: &str, times: usize, script: &Script) {
     assert_eq!(notes.satisfied, times, "{clause}");
 }
 
-/// The clause was broken, for the first time in this step.
+/// Asserts that the clause was broken, for the first time in this step.
 #[track_caller]
 pub(in crate::judge) fn broken(clause: &str, step: usize, script: &Script) {
     let notes = notes(clause, script);
@@ -439,7 +439,7 @@ pub(in crate::judge) fn broken(clause: &str, step: usize, script: &Script) {
     assert_eq!(first, Some(step), "{clause}");
 }
 
-/// Nothing has to do with the clause.
+/// Asserts that the clause was not exercised.
 #[track_caller]
 pub(in crate::judge) fn not_exercised(clause: &str, script: &Script) {
     assert_eq!(notes(clause, script), Notes::default(), "{clause}");

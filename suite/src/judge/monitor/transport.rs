@@ -1,4 +1,4 @@
-//! How a library treats its transport, and that it comes back.
+//! How a library uses its transport, and that its calls return.
 
 use super::{History, Monitor, Notes, Observation};
 use crate::trace::{Asked, Outcome};
@@ -10,9 +10,10 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all("call.returns", returns),
 ];
 
-/// How often in a row the transport may refuse a call before that returns: once each way is enough; a library that flushes,
-/// reads and sends an alert has a few more reasons to ask. A byte that moves is a new reason: a read that gets its record byte by byte
-/// may offer after each of them what is queued.
+/// How often in a row the transport may refuse a call before it returns: once in each direction is
+/// enough; a library that flushes, reads and sends an alert has a few more reasons to call it. A
+/// byte that moves is a new reason: a read that receives its record byte by byte may offer the
+/// queued bytes after each of them.
 const MOST_REFUSALS: u32 = 8;
 
 fn bounded_calls(history: &History<'_>, notes: &mut Notes) {
@@ -61,7 +62,7 @@ fn returns(history: &History<'_>, notes: &mut Notes) {
     for event in &history.events {
         match &event.entry.result {
             Outcome::Call(_) if event.entry.asked != Asked::Nothing => notes.satisfied(),
-            // A case that was stopped at a limit is no hang: what the call would have come to is not known.
+            // A case that was stopped at a limit is not a hang: the result of the call is unknown.
             Outcome::Stopped(_) => {}
             end if end.is_end() => {
                 notes.violated(event, "the call comes back", end);

@@ -1,4 +1,4 @@
-//! When a call has to be repeated, and what for.
+//! When a call asks for a retry, and in which direction.
 
 use super::{Came, Event, History, Monitor, Notes, Observation, Wanted};
 use crate::scenario::Step;
@@ -16,7 +16,7 @@ pub(super) static MONITORS: &[Monitor] = &[
 fn want_write(history: &History<'_>, notes: &mut Notes) {
     for (event, _, call) in history.writes() {
         let Some(traffic) = &event.entry.traffic else {
-            // Of a BIO of the library's own, or of a socket, only what the call says can be seen.
+            // For a BIO of the library, or a socket, only the call's own report is visible.
             let is_other = call.error == ErrorClass::WantRead || has_been_ended(event, call);
             if may_only_wait(history, event) && !is_other {
                 let kept = call.error == ErrorClass::WantWrite;
@@ -24,9 +24,9 @@ fn want_write(history: &History<'_>, notes: &mut Notes) {
             }
             continue;
         };
-        // One that was refused both ways may say either. What came may have ended the connection, or that the call is not the
-        // repetition that it should be: then it is an alert that the transport did not take. A write that shakes hands may
-        // come upon what had come before.
+        // A call that was refused in both directions may report either. Received bytes, or the call
+        // not being the required retry, may have ended the connection: then the transport refused
+        // the alert. A write that carries out a handshake may find bytes received before.
         let ended = call.error == ErrorClass::Ssl && !call.queue.is_empty();
         let may_end = traffic.inbound.moved || event.shakes_hands() || !event.is_permitted_call();
         let ended = ended && may_end;
@@ -54,20 +54,21 @@ fn want_read(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Whether the call says that what came in has ended the connection, and something had come: what a write that shakes
-/// hands within the connection reads then.
+/// Whether the call reports that received bytes have ended the connection, and bytes had been
+/// received: those that a write reads in a handshake within the connection.
 fn has_been_ended(event: &Event<'_>, call: &Call) -> bool {
     let says_so = match call.error {
         ErrorClass::Ssl => !call.queue.is_empty(),
         ErrorClass::ZeroReturn => true,
         _ => false,
     };
-    // Something may have been read already, and not looked at.
+    // Bytes may have been read already, and not processed.
     says_so && (!event.entry.taken.is_empty() || event.shakes_hands())
 }
 
-/// Whether a write that is not done can have no other reason than that the transport, of which nothing
-/// more is known, is full or empty: the call is right, the connection is in order, and nothing fails.
+/// Whether a full or empty transport, about which nothing more is known, is the only possible
+/// reason why a write is incomplete: the call is permitted, the connection is healthy, and nothing
+/// fails.
 fn may_only_wait(history: &History<'_>, event: &Event<'_>) -> bool {
     let not_done = event
         .call()
@@ -86,8 +87,7 @@ fn blocking_returns_when_done(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Whether it is a call that puts bytes onto the wire or takes them from there: of others
-/// SSL_get_error(3) does not speak.
+/// Whether the call moves bytes to or from the wire: SSL_get_error(3) does not cover other calls.
 fn moves_bytes(asked: &Asked) -> bool {
     match asked {
         Asked::Write(_) | Asked::Flush => true,
@@ -96,15 +96,15 @@ fn moves_bytes(asked: &Asked) -> bool {
     }
 }
 
-/// Whether the transport refused, and said so that the call is to come again. To std::io the number alone says it
-/// (io::ErrorKind::WouldBlock); a BIO has a flag for that.
+/// Whether the transport refused and asked for a retry. For std::io the error number alone says so
+/// (io::ErrorKind::WouldBlock); a BIO has a flag.
 fn is_to_be_retried(flow: &FlowStats, history: &History<'_>) -> bool {
     let said_again = flow.refusal == Some(Refusal::Fail(Errno::AGAIN));
     flow.is_to_be_retried() || (said_again && !history.is_libssl())
 }
 
-/// Of another call than a write, one that is under way and was refused may be the reason: its record has to
-/// go first.
+/// For a call other than a write, a pending write that was refused may be the reason: its record
+/// has to be sent first.
 fn want_write_only(history: &History<'_>, notes: &mut Notes) {
     for (event, call) in history.calls() {
         let Some(traffic) = &event.entry.traffic else {
@@ -125,8 +125,8 @@ fn want_write_only(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// A read, also that of a shutdown, may say it after any record that was none of application data (SSL_get_error(3), and
-/// SSL_CTX_set_mode(3), SSL_MODE_AUTO_RETRY).
+/// A read, including that of a shutdown, may report it after any record without application data
+/// (SSL_get_error(3), and SSL_CTX_set_mode(3), SSL_MODE_AUTO_RETRY).
 fn want_read_only(history: &History<'_>, notes: &mut Notes) {
     for (event, call) in history.calls() {
         let Some(traffic) = &event.entry.traffic else {
@@ -160,24 +160,24 @@ mod tests {
         kept(clause, 1, &base.clone().blocked_write());
         let dead = base.clone().write(9, failed(-1, ErrorClass::Syscall));
         broken(clause, 2, &dead.refused(Out, ZeroRetry));
-        // What came has ended the connection, and the alert about it did not get out.
+        // Received bytes have ended the connection, and the alert about them could not be sent.
         let ended = base.clone().write(9, refused("ssl:unexpected record"));
         let mut ended = ended.refused(Out, WouldBlock);
         broken(clause, 2, &ended);
         not_exercised(clause, &ended.clone().sent(messages(&["client_hello"])));
         ended.traffic().inbound.moved = true;
         not_exercised(clause, &ended);
-        // Nor did the one about a call that is not the repetition.
+        // Nor could the one about a call that is not the retry.
         let wrong = base.clone().blocked_write();
         let wrong = wrong.write(9, refused("ssl:bad length"));
         kept(clause, 1, &wrong.refused(Out, WouldBlock));
         not_exercised(clause, &base.clone().write(9, Call::success(9)));
-        // Of a BIO of the library's own only the answer is known.
+        // For a BIO of the library only the result is known.
         let unseen = |call| base.clone().write(9, call).over(TransportKind::BioPair);
         kept(clause, 1, &unseen(failed(-1, ErrorClass::WantWrite)));
         broken(clause, 2, &unseen(failed(-1, ErrorClass::Syscall)));
         not_exercised(clause, &unseen(wants_read()));
-        // What came in meanwhile may have ended the connection.
+        // Bytes received during the call may have ended the connection.
         for (call, came) in [
             (refused("ssl:unexpected record"), data(9)),
             (
@@ -224,7 +224,7 @@ mod tests {
         broken(clause, 2, &base.clone().read(wants_write()));
         kept(clause, 2, &base.clone().blocked_write().read(wants_write()));
         not_exercised(clause, &base.clone().write(9, Call::success(9)));
-        // An error number without a flag is enough for an interface that has no flag.
+        // An error number without a flag is enough for an interface without flags.
         let number = base.write(9, wants_write());
         let number = number.refused(Out, Fail(Errno::AGAIN));
         broken(clause, 2, &number);
@@ -240,7 +240,7 @@ mod tests {
         broken(clause, 2, &write);
         not_exercised(clause, &base.clone().read(wants_read()));
         not_exercised(clause, &base.blocked_write());
-        // The number alone says so to std::io.
+        // For std::io the number alone says so.
         let again = write.refused(In, Fail(Errno::AGAIN));
         broken(clause, 2, &again);
         kept(clause, 1, &again.other_interface());

@@ -1,4 +1,4 @@
-//! Writes of nothing.
+//! Empty writes.
 
 use super::history::Pending;
 use super::{Came, Event, History, Monitor, Notes};
@@ -11,7 +11,7 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("zero.write-ex-sends-nothing", write_ex_sends_nothing),
 ];
 
-/// The calls of this function that ask for nothing to be written.
+/// The empty writes by this function.
 fn of_nothing<'c, 't>(
     history: &'c History<'t>,
     function: Function,
@@ -29,13 +29,14 @@ fn write_is_an_error(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// Whether another write, of more than nothing, is under way.
+/// Whether another, non-empty write is pending.
 fn is_amid_another(event: &Event<'_>) -> bool {
     event.before.pending.as_ref().is_some_and(Pending::asks)
 }
 
-/// In TLS 1.2 the peer's close may end a handshake that the write goes on with, and closes both directions
-/// (RFC 5246, section 7.2.1); that the peer has closed is for `error.zero-return-means-peer-closed`.
+/// In TLS 1.2 the peer's close may end a handshake that the write continues, and closes both
+/// directions (RFC 5246, section 7.2.1); `error.zero-return-means-peer-closed` covers the report of
+/// that.
 fn write_ex_is_allowed(history: &History<'_>, notes: &mut Notes) {
     let closes_in_turn = history.setting.variant.version == Version::Tls12;
     for (event, call) in of_nothing(history, Function::WriteEx) {
@@ -47,8 +48,8 @@ fn write_ex_is_allowed(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-/// What goes out while another write is under way may be that write's, and so may be what a transport keeps of one that was
-/// given up.
+/// Records sent while another write is pending may belong to it, and so may bytes that a transport
+/// buffers of a write that was given up.
 fn write_ex_sends_nothing(history: &History<'_>, notes: &mut Notes) {
     for (index, event) in history.events.iter().enumerate() {
         let is_of_nothing = event.attempt().is_some_and(|attempt| {
@@ -104,7 +105,7 @@ mod tests {
         let closed = ex(0, ErrorClass::ZeroReturn, Stored::Untouched);
         not_exercised(clause, &Script::tls12().write_ex(0, closed.clone()));
         broken(clause, 2, &Script::tls13().write_ex(0, closed));
-        // Data of the peer in a handshake that was wished for before the first one.
+        // Data of the peer in a handshake that was requested before the first one.
         let refused = ex(0, ErrorClass::Ssl, Stored::Untouched);
         let amid = |script: Script| script.write_ex(0, refused.clone()).taken(data(1));
         let shake_hands = |script: Script| script.called(Step::Handshake, Call::success(1));
@@ -112,7 +113,7 @@ mod tests {
         let wished = first.clone().called(Step::Renegotiate, Call::success(1));
         broken(clause, 2, &amid(shake_hands(first)));
         not_exercised(clause, &amid(shake_hands(wished.clone())));
-        // They may come with the end of the first one.
+        // They may arrive with the end of the first one.
         let ended = wished.write(0, wants_read()).sent(messages(&["finished"]));
         let ended = ended.read(Call::success(1)).taken(messages(&["finished"]));
         let again = ended.clone().write_ex(0, refused.clone());
@@ -128,7 +129,7 @@ mod tests {
         let of_nothing = base.clone().write_ex(0, done.clone());
         kept(clause, 1, &of_nothing);
         broken(clause, 2, &of_nothing.clone().sent(data(0)));
-        // As long as an alert or a key update: what it is tells its rest.
+        // As long as an alert or a key update: its rest will show its content.
         let cut = of_nothing.sent(begun_of(27));
         not_exercised(clause, &cut);
         let again = cut.write(9, Call::success(9));
@@ -138,13 +139,13 @@ mod tests {
             &again.clone().sent(last_of(messages(&["key_update"]))),
         );
         broken(clause, 2, &again.sent(rest(5)));
-        // One of a server may be a ticket.
+        // A server's record may be a ticket.
         let long = base.clone().write_ex(0, done.clone()).sent(begun_of(239));
         broken(clause, 2, &long);
         not_exercised(clause, &long.clone().server_with_tickets());
-        // And what a transport keeps, the end of a handshake.
+        // And buffered bytes of a transport may be the end of a handshake.
         not_exercised(clause, &long.over(TransportKind::MemoryBio));
-        // What a transport has kept back goes out whenever it can.
+        // Bytes that a transport has buffered are sent at any time.
         let kept_back = base.clone().write(9, Call::success(9)).write_ex(0, done);
         not_exercised(clause, &kept_back.sent(data(9)));
         let nothing = ex(0, ErrorClass::Ssl, Stored::Untouched);

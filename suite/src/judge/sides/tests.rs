@@ -13,7 +13,7 @@ use crate::transport::{Budget, Direction, Inbound, Refusal};
 
 static MANUAL: LazyLock<Contract> = LazyLock::new(|| Contract::built_in().expect("right pages"));
 
-/// The differences that are found, each with its step and whether these issues explain it.
+/// The findings, each as its step and whether these issues explain it.
 fn found(issues: &str, reference: &Script, seen: &Script) -> Vec<(usize, bool)> {
     let mut judge = Judge::of(MANUAL.clone());
     let added = judge.known.add("mine.toml", issues);
@@ -29,7 +29,7 @@ fn found(issues: &str, reference: &Script, seen: &Script) -> Vec<(usize, bool)> 
     found
 }
 
-/// How many differences do not count.
+/// The number of differences that do not count.
 fn normalised(reference: &Script, seen: &Script) -> usize {
     let judge = Judge::of(MANUAL.clone());
     let library = judge.library("mine", "1.0");
@@ -37,7 +37,7 @@ fn normalised(reference: &Script, seen: &Script) -> usize {
     found.normalised
 }
 
-/// The differences that are found where nothing is known.
+/// The steps of the findings without known issues.
 fn unknown(reference: &Script, seen: &Script) -> Vec<usize> {
     let found = found("", reference, seen);
     assert!(found.iter().all(|(_, is_known)| !is_known));
@@ -156,12 +156,12 @@ fn bytes_that_went_out_and_were_not_read_yet_do_not_count() {
     let read = |script: Script, to| script.peer_read(vec![Segment::Stream { from: 0, to }]);
     assert_eq!(unknown(&read(reference.clone(), 9), &seen), NONE);
     assert_eq!(unknown(&reference, &read(seen, 9)), NONE);
-    // So it is where what went out is not what was written first.
+    // So is one if the bytes sent are not those written first.
     let changed = |script: Script, to| script.peer_read(vec![Segment::Changed { from: 0, to }]);
     let (reference, seen) = (sent(ErrorClass::Ssl, 9), sent(ErrorClass::Syscall, 9));
     assert_eq!(unknown(&changed(reference.clone(), 9), &seen), NONE);
     assert_eq!(unknown(&changed(reference.clone(), 9), &read(seen, 3)), [4]);
-    // What did not go out is missing.
+    // Bytes that were not sent are missing.
     let shorter = sent(ErrorClass::Syscall, 8);
     assert_eq!(unknown(&read(reference, 9), &shorter), [3]);
 }
@@ -230,7 +230,7 @@ fn alert_that_has_gone_out_in_part_behind_a_cut_message_does_not_count() {
     assert_eq!(unknown(&cut, &whole), NONE);
     // The record of the call, and the alert of the case.
     assert_eq!(normalised(&whole, &cut), 2);
-    // One that has not begun is missing.
+    // An alert that has not begun is missing.
     let without = hello(begun());
     assert_eq!(unknown(&whole, &without), [3]);
 }
@@ -254,7 +254,7 @@ differs = [{ in = "call", aspect = "records", error = "WANT_WRITE", other = "NON
 #[test]
 fn issue_of_either_library_explains_what_it_names() {
     let (blocked, whole) = blocked_or_not();
-    // The reference is an OpenSSL, and the other one is not.
+    // The reference is an OpenSSL, and the other library is not.
     assert_eq!(
         found(&issue("openssl", BLOCKED), &blocked, &whole),
         [(2, true)]

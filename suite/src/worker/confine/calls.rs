@@ -1,6 +1,6 @@
-//! The system calls that a confined worker is denied, by number and arguments, as seccomp(2) filters
-//! them. Everything that is not named here stays allowed, so that a library finds the system that it
-//! knows; a call that is newer than this list does not exist.
+//! The system calls that a confined worker is denied, by number and arguments, as a seccomp(2)
+//! filter. All other calls stay allowed, so that a library finds its usual system; a call that is
+//! newer than this list fails as nonexistent.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,9 @@ use seccompiler::{
     SeccompFilter, SeccompRule, apply_filter_all_threads, sock_filter,
 };
 
-/// Calls that answer ENOSYS, as an older kernel would: each does what another call does too, but its
-/// arguments stand in memory, where a filter does not see them. The C library falls back.
+/// Calls that fail with ENOSYS, as on an older kernel. Each has an alternative, but takes its
+/// arguments in memory, where a filter cannot read them. The C library falls back to the
+/// alternative.
 const ABSENT: [c_long; 5] = [
     libc::SYS_clone3,
     libc::SYS_openat2,
@@ -20,14 +21,15 @@ const ABSENT: [c_long; 5] = [
     libc::SYS_io_uring_register,
 ];
 
-/// The number after the last that this list was made with (`mseal`, Linux 6.10). Numbers from here
-/// on answer ENOSYS; so do those of x32, which are at least 2^30.
+/// The number after the newest call that this list covers (`mseal`, Linux 6.10). Numbers from here
+/// on fail with ENOSYS; so do those of x32, which are at least 2^30.
 const FIRST_UNKNOWN: u32 = 463;
 
-/// Missing in the crate `libc` for aarch64; new calls have the same number everywhere.
+/// Missing in the crate `libc` for aarch64; new calls have the same number on all architectures.
 const FCHMODAT2: c_long = 452;
 
-/// Of `asm-generic/ioctls.h`; the crate `libc` has them in a type that the C library chooses.
+/// From `asm-generic/ioctls.h`; the type of these constants in the crate `libc` depends on the C
+/// library.
 const TIOCSTI: u64 = 0x5412;
 const TIOCLINUX: u64 = 0x541c;
 
@@ -52,7 +54,7 @@ const PROGRAMS_AND_PROCESSES: &[c_long] = &[
     libc::SYS_pidfd_getfd,
     libc::SYS_pidfd_send_signal,
     libc::SYS_kcmp,
-    // The suite ends a worker by its group.
+    // The suite kills a worker by its process group.
     libc::SYS_setsid,
     libc::SYS_setpgid,
     libc::SYS_setpriority,
@@ -69,8 +71,8 @@ const PROGRAMS_AND_PROCESSES: &[c_long] = &[
     libc::SYS_keyctl,
 ];
 
-/// What changes files by their names, or what they say of themselves. Contents are written through
-/// descriptors: see `opening_to_write`.
+/// Calls that change files by name, or their metadata. Contents are written through descriptors:
+/// see `opening_to_write`.
 const FILES: &[c_long] = &[
     libc::SYS_open_by_handle_at,
     libc::SYS_unlinkat,
@@ -95,7 +97,7 @@ const FILES: &[c_long] = &[
     libc::SYS_fremovexattr,
 ];
 
-/// The same by names that newer machines never had.
+/// The same by names that newer architectures never had.
 #[cfg(target_arch = "x86_64")]
 const OLD_NAMES: &[c_long] = &[
     libc::SYS_fork,
@@ -120,7 +122,8 @@ const OLD_NAMES: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_NAMES: &[c_long] = &[];
 
-/// What changes the machine; most of it needs privileges, which a test in a container may have.
+/// Calls that change the machine; most of them need privileges, which a test in a container may
+/// have.
 const MACHINE: &[c_long] = &[
     libc::SYS_mount,
     libc::SYS_umount2,
@@ -168,7 +171,7 @@ pub(super) fn filter() -> Result<(), seccompiler::Error> {
     apply_filter_all_threads(&denying_unknown())
 }
 
-/// Denies the calls of which one of the rules holds; no rules: always.
+/// Denies the calls for which one of the rules matches; without rules, always.
 fn denying(
     rules: BTreeMap<c_long, Vec<SeccompRule>>,
     errno: i32,
@@ -182,7 +185,7 @@ fn denying(
     .try_into()
 }
 
-/// Denies all numbers from the first unknown one on, which rules cannot say.
+/// Denies all numbers from the first unknown one on, which rules cannot express.
 fn denying_unknown() -> BpfProgram {
     let instruction = |code: u32, to: (u8, u8), k: u32| sock_filter {
         code: code as u16,
@@ -192,7 +195,7 @@ fn denying_unknown() -> BpfProgram {
     };
     let next = (0, 0);
     let absent = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs();
-    // The number of the call is the first word of what a filter sees.
+    // The number of the call is the first word of the filter's input.
     vec![
         instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, next, 0),
         instruction(
@@ -217,11 +220,11 @@ fn by_arguments() -> Result<Vec<(c_long, Vec<SeccompRule>)>, BackendError> {
     let this_process = u64::from(std::process::id());
     let another_process = || one(unless(0, this_process));
     Ok(vec![
-        // A clone that is no thread of this process is a new one.
+        // A clone that is not a thread of this process is a new process.
         (libc::SYS_clone, one(bits(0, libc::CLONE_THREAD as u64, 0))?),
         (libc::SYS_kill, another_process()?),
         (libc::SYS_tgkill, another_process()?),
-        // Names a thread only; the first has the process's number.
+        // Names only a thread; the id of the first thread is that of the process.
         (libc::SYS_tkill, another_process()?),
         (libc::SYS_rt_sigqueueinfo, another_process()?),
         (libc::SYS_rt_tgsigqueueinfo, another_process()?),
@@ -231,9 +234,9 @@ fn by_arguments() -> Result<Vec<(c_long, Vec<SeccompRule>)>, BackendError> {
         ),
         (libc::SYS_prlimit64, limits(this_process)?),
         (libc::SYS_socketpair, pairs()?),
-        // To an address, that is; without one it is `write`.
+        // Only with an address; without one it is the same as `write`.
         (libc::SYS_sendto, one(some_address(4))?),
-        // Typing on the terminal, where a shell would read it when the suite is done.
+        // Inserts input into the terminal, where a shell would read it after the suite has ended.
         (
             libc::SYS_ioctl,
             any([equal(1, TIOCSTI), equal(1, TIOCLINUX)])?,
@@ -244,7 +247,7 @@ fn by_arguments() -> Result<Vec<(c_long, Vec<SeccompRule>)>, BackendError> {
     ])
 }
 
-/// A process may change only its own limit of processor time: see `limit_cpu`.
+/// Allows a process to change only its own limit of processor time: see `limit_cpu`.
 fn limits(this_process: u64) -> Result<Vec<SeccompRule>, BackendError> {
     let new_limits = || some_address(2);
     Ok(vec![
@@ -253,7 +256,7 @@ fn limits(this_process: u64) -> Result<Vec<SeccompRule>, BackendError> {
     ])
 }
 
-/// Only connected pairs: a datagram socket could send to any name.
+/// Allows only connected pairs: a datagram socket could send to any name.
 fn pairs() -> Result<Vec<SeccompRule>, BackendError> {
     const KIND: u64 = 0xf; // The bits of SOCK_TYPE_MASK in Linux's `net.h`.
     any([
@@ -269,14 +272,14 @@ fn opening_to_write(flags: u8) -> Result<Vec<SeccompRule>, BackendError> {
     any([
         access(libc::O_WRONLY),
         access(libc::O_RDWR),
-        // Of no meaning in POSIX; Linux lets some devices be opened so.
+        // Undefined in POSIX; Linux opens some devices with this mode.
         access(libc::O_ACCMODE),
         flag(libc::O_CREAT),
         flag(libc::O_TRUNC),
     ])
 }
 
-/// Rules of which one is enough.
+/// Combines alternative rules.
 fn any<const N: usize>(
     conditions: [Result<SeccompCondition, BackendError>; N],
 ) -> Result<Vec<SeccompRule>, BackendError> {
@@ -302,7 +305,8 @@ fn bits(argument: u8, mask: u64, value: u64) -> Result<SeccompCondition, Backend
     word(argument, SeccompCmpOp::MaskedEq(mask), value)
 }
 
-/// The kernel reads numbers as 32 bits; what stands above them means nothing.
+/// Compares the lower 32 bits: the kernel reads these numbers as 32 bits and ignores the upper
+/// ones.
 fn word(argument: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, is, value)
 }

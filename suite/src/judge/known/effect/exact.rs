@@ -1,4 +1,4 @@
-//! The pattern of one observation and of no other, and how a file writes it: for an issue that is proposed.
+//! The pattern that matches exactly one observation, and its form in a file, for a proposed issue.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::judge::monitor::Observation;
 use crate::trace::{AlertSeen, ErrorClass, QueueEntry, RecordSeen};
 
 impl Pattern {
-    /// All that a file can say of this observation, but for its number.
+    /// Everything that a file can express about this observation, except its number.
     pub(in crate::judge::known) fn of(observed: &Observation) -> Self {
         let answer = observed.answer();
         let record = observed.record();
@@ -32,8 +32,8 @@ impl Pattern {
         }
     }
 
-    /// The same with each sum that is the number of this observation at this moment, the most general first; with none where
-    /// the observation has no number.
+    /// The pattern with each sum that equals the number of this observation at this event, the most
+    /// general first; without a sum if the observation has no number.
     pub(in crate::judge::known) fn numbered(
         self,
         observed: &Observation,
@@ -62,7 +62,7 @@ impl Pattern {
     }
 }
 
-/// As TOML has a string; what a library has put into it is no control character.
+/// A TOML string; control characters that a library has put into it are replaced.
 pub(crate) fn quoted(text: &str) -> String {
     let text: String = text
         .chars()
@@ -71,7 +71,7 @@ pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The key of a table, with each of its values, as a file has it; an array where there are several.
+/// Writes the key of a table with its values; an array if there are several.
 fn write_key<T>(
     f: &mut fmt::Formatter<'_>,
     key: &str,
@@ -86,7 +86,7 @@ fn write_key<T>(
     }
 }
 
-/// The word of a value.
+/// The word for a value.
 fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> String {
     let word = words.iter().find(|(_, of)| of == value);
     quoted(word.map_or("", |(word, _)| word))
@@ -101,13 +101,13 @@ fn error(class: &ErrorClass) -> String {
 
 #[cfg(test)]
 impl super::Effect {
-    /// What it explains, as a file has it.
+    /// The pattern, as written in a file.
     pub(in crate::judge::known) fn exact(&self) -> String {
         self.pattern.to_string()
     }
 }
 
-/// The keys that come after `clause` and `in`, each after a comma.
+/// The keys after `clause` and `in`, each after a comma.
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let queue = |queue: &Vec<QueueEntry>| quoted(&QueueEntry::joined(queue));

@@ -1,16 +1,16 @@
-//! What an end of a connection has said of its end.
+//! The end of a connection, as announced by the alerts of one side.
 
 use crate::trace::AlertSeen;
 
-/// What an end has said of the end of the connection, by its alerts.
+/// The alerts about the end of the connection that one side has sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ending {
-    /// Nothing.
+    /// None.
     #[default]
     Open,
-    /// That it writes no more: close_notify.
+    /// close_notify: it writes no more.
     Closed,
-    /// That it has failed: a fatal alert.
+    /// A fatal alert: it has failed.
     Failed,
     /// First close_notify, then a fatal alert.
     ClosedThenFailed,
@@ -19,7 +19,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// Whether it has said close_notify.
+    /// Whether it has sent close_notify.
     pub fn is_closed(self) -> bool {
         !matches!(self, Self::Open | Self::Failed)
     }
@@ -29,13 +29,13 @@ impl Ending {
         !matches!(self, Self::Open | Self::Closed)
     }
 
-    /// Whether it has sent a fatal alert that who receives it has to heed: what comes behind close_notify is ignored
-    /// (RFC 8446, section 6.1).
+    /// Whether it has sent a fatal alert that the receiver must not ignore: records after
+    /// close_notify are ignored (RFC 8446, section 6.1).
     pub fn is_failed_before_closed(self) -> bool {
         matches!(self, Self::Failed | Self::FailedThenClosed)
     }
 
-    /// It has sent this alert.
+    /// Records an alert that it has sent.
     pub(super) fn see(&mut self, alert: AlertSeen) {
         if alert.is_close_notify() {
             self.close();
@@ -45,7 +45,7 @@ impl Ending {
         }
     }
 
-    /// It has sent close_notify.
+    /// Records a close_notify that it has sent.
     pub(super) fn close(&mut self) {
         *self = match *self {
             Self::Open => Self::Closed,

@@ -1,20 +1,20 @@
-//! How far a connection has come with its handshakes.
+//! The progress of a connection's handshakes.
 
 use crate::scenario::{Step, Version};
 use crate::trace::{Body, Entry, RecordSeen};
 
-/// Where a connection stands with its handshakes.
+/// The state of a connection's handshakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Handshake {
-    /// The first one is not done.
+    /// The first one is not complete.
     First {
         finished: Finished,
-        /// A later one is wished for already, and comes up behind it.
+        /// A later one has been requested, to follow it.
         wished: bool,
     },
-    /// None is under way.
+    /// None is in progress.
     Done,
-    /// A later one was wished for, or has begun, and is not over.
+    /// A later one has been requested or has begun, and is not complete.
     Later(Later),
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Later {
     disturbed: bool,
 }
 
-/// Which ends have sent their finished.
+/// The ends that have sent their finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Finished {
     #[default]
@@ -63,12 +63,12 @@ impl Handshake {
         !matches!(self, Self::First { .. })
     }
 
-    /// Whether a handshake within the connection is under way.
+    /// Whether a handshake within the connection is in progress.
     pub(super) fn is_later(self) -> bool {
         matches!(self, Self::Later(_))
     }
 
-    /// Whether a handshake within the connection is under way, or wished for.
+    /// Whether a handshake within the connection is in progress or requested.
     pub(super) fn is_later_or_wished(self) -> bool {
         match self {
             Self::First { wished, .. } => wished,
@@ -77,12 +77,13 @@ impl Handshake {
         }
     }
 
-    /// Whether one is under way within the connection, and the library has taken data or an alert of the peer since it began.
+    /// Whether a handshake within the connection is in progress, and the library has taken data or
+    /// an alert of the peer since it began.
     pub(super) fn is_disturbed(self) -> bool {
         matches!(self, Self::Later(later) if later.disturbed)
     }
 
-    /// A call has shown that the first one is done.
+    /// A call has shown that the first one is complete.
     pub(super) fn establish(&mut self) {
         if let Self::First { wished, .. } = *self {
             *self = if wished {
@@ -93,8 +94,8 @@ impl Handshake {
         }
     }
 
-    /// A write has got through: that shows the first one done, if the library has sent its finished. It may keep the bytes until
-    /// then, and have none to keep.
+    /// A successful write shows that the first one is complete, if the library has sent its
+    /// finished. Before that, the library may buffer the bytes, or have none.
     pub(super) fn see_write(&mut self) {
         if let Self::First {
             finished: Finished::Own | Finished::Both,
@@ -105,8 +106,8 @@ impl Handshake {
         }
     }
 
-    /// Follows the records of this entry; in TLS 1.2 there may be handshakes within the connection (RFC 5246, section 7.4.1.1:
-    /// hello_request).
+    /// Follows the records of this entry; in TLS 1.2 there may be handshakes within the connection
+    /// (RFC 5246, section 7.4.1.1: hello_request).
     pub(super) fn see(&mut self, entry: &Entry, version: Version) {
         let may_be_later = version == Version::Tls12;
         let asks = may_be_later && matches!(entry.asked.step(), Some(Step::Renegotiate));
@@ -117,7 +118,7 @@ impl Handshake {
                     finished,
                     wished: wished || asks,
                 };
-                // A write of nothing shakes hands too, and says nothing of it.
+                // An empty write carries out the handshake too, without reporting it.
                 if finished == Finished::Both {
                     self.establish();
                 }
@@ -145,7 +146,8 @@ impl Later {
                 disturbed: self.disturbed || entry.taken.iter().any(disturbs),
             });
         }
-        // The call that ends one may go on and take what begins the next.
+        // The call that completes one handshake may continue and take the records that begin the
+        // next.
         let last = entry.taken.iter().rposition(RecordSeen::has_finished);
         let behind = last.map_or(&[][..], |last| &entry.taken[last + 1..]);
         if behind.iter().any(RecordSeen::has_hello) {
@@ -166,7 +168,7 @@ fn disturbs(record: &RecordSeen) -> bool {
     )
 }
 
-/// Whether the message that ends a handshake is in one of these records, to its end.
+/// Whether one of these records contains the end of the message that completes a handshake.
 fn ends(records: &[RecordSeen]) -> bool {
     let mut complete = records.iter().filter(|record| record.is_complete());
     complete.any(RecordSeen::has_finished)

@@ -1,4 +1,4 @@
-//! What is the case between two entries of a trace.
+//! The state of a connection between two entries of a trace.
 
 use super::ending::Ending;
 use super::handshake::Handshake;
@@ -9,68 +9,68 @@ use crate::trace::{Asked, Attempt, Body, Call, Entry, ErrorClass, Outcome, Setti
 use crate::transport::{Budget, Inbound, Outbound, Refusal};
 use crate::wire::ContentType;
 
-/// What is the case at some moment.
+/// The state of a connection.
 #[derive(Debug, Clone)]
 pub struct ConnectionState {
-    /// Modes that are switched on.
+    /// The modes that are on.
     pub modes: Vec<Mode>,
-    /// The longest plaintext of a record, in bytes, as it was set last.
+    /// The last limit set for the plaintext of a record, in bytes.
     pub max_send_fragment: usize,
-    /// What the transport takes; a number of bytes is that of the step that set it.
+    /// What the transport accepts; a budget in bytes is as the step set it.
     pub outbound: Outbound,
-    /// What the transport hands over.
+    /// What the transport delivers.
     pub inbound: Inbound,
-    /// How far it has come with its handshakes.
+    /// The progress of its handshakes.
     handshake: Handshake,
-    /// The write that is not over: its caller is to repeat it.
+    /// The incomplete write, which its caller has to retry.
     pub pending: Option<Pending>,
     /// The next call finds an entry of another call in the error queue.
     pub stale_error: bool,
-    /// Bytes that writes have accepted.
+    /// The number of bytes that writes have accepted.
     pub accepted: usize,
-    /// Bytes of content in the complete records of application data so far.
+    /// Content bytes of the complete application data records so far.
     pub sealed: usize,
-    /// The length on the wire, in bytes, of a record of application data that has not gone out to its end.
+    /// The length on the wire, in bytes, of an incomplete application data record.
     pub incomplete: Option<usize>,
-    /// What the library has sent of the end of the connection, to the last byte.
+    /// The end of the connection as sent by the library, completely.
     pub own: Ending,
-    /// What the library has taken of the peer's from the transport.
+    /// The end of the connection as sent by the peer and taken from the transport.
     pub peer: Ending,
-    /// What the peer has sent of it, whatever became of that.
+    /// The end of the connection as sent by the peer, received or not.
     pub peer_sent: Ending,
-    /// Records that the peer has sent and the library has not taken to their end.
+    /// The number of records that the peer has sent and the library has not taken completely.
     pub unread: usize,
-    /// A write of more than nothing failed for good: a transport that keeps what it takes may send records of it later.
+    /// A non-empty write failed permanently: a transport that buffers may send its records later.
     pub gave_up_a_write: bool,
-    /// A call has failed for good. Calls that change a setting do not count, nor does a write of nothing,
-    /// which fails by contract.
+    /// A call has failed permanently. Changes of settings do not count, nor do empty writes, which
+    /// fail by contract.
     pub dead: bool,
-    /// A call met a transport that failed, or had come to its end, for good; or the peer is gone.
+    /// The transport failed, or reached its end, permanently during a call; or the peer is gone.
     pub transport_failed: bool,
-    /// Something went onto the peer's wire that its library did not send, or happened to what it did: which of its records the
-    /// library has taken since is not known.
+    /// Bytes were injected into the peer's wire, or its bytes were altered: it is unknown which of
+    /// its records the library has taken since.
     pub peer_bytes_injected: bool,
-    /// The library was asked to shut down.
+    /// SSL_shutdown was called.
     pub shut_down: bool,
 }
 
-/// A write that its caller is to repeat.
+/// A write that its caller has to retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pending {
-    /// The call that began it, or its last repetition that is to be repeated.
+    /// The call that began it, or its last retry that has to be retried itself.
     pub attempt: Attempt,
-    /// How many bytes it asked for, at first.
+    /// The number of bytes of its first call.
     pub len: usize,
     /// `WANT_READ` or `WANT_WRITE`.
     pub error: ErrorClass,
-    /// Whether any of its bytes is in a record that began to go out.
+    /// Whether any of its bytes are in a record that has begun.
     pub begun: bool,
     /// Whether its bytes have ever been moved.
     pub moved: bool,
 }
 
 impl Pending {
-    /// Whether it is a write of more than nothing.
+    /// Whether it is not empty.
     pub fn asks(&self) -> bool {
         !self.attempt.argument.is_empty()
     }
@@ -82,7 +82,7 @@ pub const MAX_PLAINTEXT: usize = 1 << 14;
 impl Default for ConnectionState {
     fn default() -> Self {
         Self {
-            // The one that is on from the start (SSL_CTX_set_mode(3)).
+            // The mode that is on by default (SSL_CTX_set_mode(3)).
             modes: vec![Mode::AutoRetry],
             max_send_fragment: MAX_PLAINTEXT,
             outbound: Outbound::OPEN,
@@ -112,32 +112,35 @@ impl ConnectionState {
         self.modes.contains(&mode)
     }
 
-    /// Whether the first handshake is done.
+    /// Whether the first handshake is complete.
     pub fn established(&self) -> bool {
         self.handshake.is_established()
     }
 
-    /// Whether the peer has given up the first handshake, by a fatal alert; a library may refuse it unread, at its header.
+    /// Whether the peer has aborted the first handshake with a fatal alert; a library may refuse
+    /// that unread, at its header.
     pub fn peer_gave_up(&self) -> bool {
         self.peer_sent.is_failed() && !self.established()
     }
 
-    /// Whether a call has failed for good, or either side has said that the connection is over.
+    /// Whether a call has failed permanently, or either side has ended the connection.
     pub fn is_over(&self) -> bool {
         self.dead || self.own != Ending::Open || self.peer.is_failed()
     }
 
-    /// Whether a call has failed for good, and the peer has sent a fatal alert that the library has to heed.
+    /// Whether a call has failed permanently, and the peer has sent a fatal alert that the library
+    /// must not ignore.
     pub fn failed_over_an_alert(&self) -> bool {
         self.dead && self.peer.is_failed_before_closed()
     }
 
-    /// Whether the connection is over for no other reason than the library's own close_notify, which leaves reading alone.
+    /// Whether the library's own close_notify is the only end of the connection; it does not affect
+    /// reading.
     pub fn is_closed_only(&self) -> bool {
         self.own == Ending::Closed && !self.dead && !self.peer.is_failed()
     }
 
-    /// Whether a handshake within the connection is under way, or wished for.
+    /// Whether a handshake within the connection is in progress or requested.
     pub fn shakes_hands(&self) -> bool {
         self.handshake.is_later_or_wished()
     }
@@ -151,8 +154,8 @@ impl ConnectionState {
             && !self.shut_down
     }
 
-    /// Whether the transport failed, or came to its end, for good in this call; where it is not known what
-    /// the call met, whether it was set to.
+    /// Whether the transport failed, or reached its end, permanently in this call; if its calls are
+    /// not visible, whether it was set to.
     pub fn transport_fails(&self, entry: &Entry) -> bool {
         let ends = |refusal| matches!(refusal, Refusal::Fail(_) | Refusal::Zero);
         match &entry.traffic {
@@ -164,14 +167,14 @@ impl ConnectionState {
         }
     }
 
-    /// How many bytes were accepted and have not gone out in whole records: a transport that keeps what it takes sends them
-    /// later.
+    /// How many bytes were accepted and are not in complete sent records: a transport that buffers
+    /// sends them later.
     pub fn kept_back(&self) -> usize {
         self.accepted.saturating_sub(self.sealed)
     }
 
-    /// How many bytes of writes that are over may still wait in this transport. Of one that was given up it is not known how
-    /// much a transport has taken that keeps what it takes: then there is no limit.
+    /// How many bytes of completed writes may still be in this transport. Unlimited after a write
+    /// that was given up, if the transport buffers, because it is unknown how much it has accepted.
     pub fn may_be_kept_back(&self, transport: TransportKind) -> usize {
         match transport.keeps() && self.gave_up_a_write {
             true => usize::MAX,
@@ -179,29 +182,29 @@ impl ConnectionState {
         }
     }
 
-    /// Whether bytes that were offered may still have to go out.
+    /// Whether offered bytes may still have to be sent.
     pub fn has_more_to_send(&self) -> bool {
         self.pending.is_some() || self.incomplete.is_some() || self.kept_back() > 0
     }
 
-    /// Whether the library can have read the peer's close_notify. Behind damage it is not known whether it
-    /// has: then, whether the peer has sent one.
+    /// Whether the library can have read the peer's close_notify. After damage this is unknown;
+    /// then, whether the peer has sent one.
     pub fn may_have_read_close(&self) -> bool {
         self.peer.is_closed() || (self.peer_bytes_injected && self.peer_sent.is_closed())
     }
 
-    /// Whether a later handshake within the connection is under way.
+    /// Whether a later handshake within the connection is in progress.
     pub fn renegotiates(&self) -> bool {
         self.handshake.is_later()
     }
 
-    /// Whether a handshake is under way, the first or a later one.
+    /// Whether a handshake is in progress, the first or a later one.
     pub fn is_in_handshake(&self) -> bool {
         !self.established() || self.renegotiates()
     }
 
-    /// Whether messages may go out that look like data from outside, as all do in TLS 1.3: those of the handshake, and the
-    /// tickets of a server, which come before its data.
+    /// Whether messages may be sent that look like data from outside, as all do in TLS 1.3: those
+    /// of the handshake, and the tickets of a server, which precede its data.
     pub(super) fn may_send_messages(&self, setting: &Setting) -> bool {
         let is_tls13 = setting.variant.version == Version::Tls13;
         let sends_tickets = setting.variant.role == Role::Server
@@ -210,8 +213,8 @@ impl ConnectionState {
         is_tls13 && (!self.established() || sends_tickets)
     }
 
-    /// Whether a handshake within the connection is under way, and the library has taken data or an alert of the peer since it
-    /// began.
+    /// Whether a handshake within the connection is in progress, and the library has taken data or
+    /// an alert of the peer since it began.
     pub(super) fn is_disturbed(&self) -> bool {
         self.handshake.is_disturbed()
     }
@@ -222,12 +225,12 @@ impl ConnectionState {
         self.handshake.see(entry, setting.variant.version);
         if let Some(step) = entry.asked.step() {
             self.follow(step);
-            // After bytes that are no record, the records that were sent do not show it.
+            // After bytes that are not a record, the sent records do not show it.
             let closes = *step == Step::Peer(PeerAction::CloseNotify);
             if closes && !entry.peer_sent.is_empty() {
                 self.peer_sent.close();
             }
-            // One that found too little waiting did nothing.
+            // A fault that found too few waiting bytes had no effect.
             if matches!(step, Step::Wire(_)) && entry.result == Outcome::Done {
                 self.peer_bytes_injected = true;
             }
@@ -235,7 +238,7 @@ impl ConnectionState {
         let Outcome::Call(call) = &entry.result else {
             return;
         };
-        // A call that failed may have left its own entries, but the queue is emptied after each.
+        // A failed call may have left its own entries, but the queue is emptied after each.
         self.stale_error = false;
         if let Some(attempt) = entry.asked.attempt() {
             self.written(attempt, call, of_write);
@@ -303,8 +306,8 @@ impl ConnectionState {
         }
     }
 
-    /// Whether records of the bytes to be written went out. Of a record that has not come to its end nobody knows what it
-    /// is, if it can be another.
+    /// Whether application data records of this write were sent. The content of an incomplete
+    /// record is unknown, if it can be another.
     fn sends_data(&self, entry: &Entry, setting: &Setting) -> bool {
         let may_be_message = self.may_send_messages(setting);
         let mut sent = entry.sent.iter();
@@ -315,13 +318,14 @@ impl ConnectionState {
         })
     }
 
-    /// A call of the write function is over; `begun` says whether records of its bytes went out.
+    /// Updates the state after a call of the write function; `begun` states whether records of its
+    /// bytes have begun.
     fn written(&mut self, attempt: &Attempt, call: &Call, begun: bool) {
         self.accepted += call.accepted().unwrap_or(0);
         if call.accepted().is_some_and(|bytes| bytes > 0) {
             self.handshake.see_write();
         }
-        // A write of nothing that succeeds leaves alone the write that waits.
+        // A successful empty write leaves the pending write unchanged.
         let waits = self.pending.as_ref().is_some_and(Pending::asks);
         if waits && attempt.argument.is_empty() && call.error == ErrorClass::None {
             return;
@@ -333,7 +337,7 @@ impl ConnectionState {
             return;
         }
         let before = self.pending.filter(|_| attempt.verb == Verb::Retry);
-        // Another write in place of the repetition offers other memory too.
+        // Another write in place of the retry also offers other memory.
         let was_moved = |pending: Pending| pending.moved || before.is_none();
         let moved = attempt.buffer == Buffer::Moved || self.pending.is_some_and(was_moved);
         self.pending = Some(Pending {
@@ -346,18 +350,20 @@ impl ConnectionState {
     }
 }
 
-/// Whether this end of a call can mean the end of the connection, in which the transport failed or did not.
+/// Whether this result of a call can mean the end of the connection, given whether the transport
+/// failed.
 fn is_deadly(asked: &Asked, call: &Call, transport_fails: bool) -> bool {
     if !matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
         return false;
     }
     match asked {
-        // A write of nothing has no class of its own where it has sent nothing.
+        // An empty write that has sent nothing has no class of its own.
         Asked::Write(attempt) => {
             !attempt.argument.is_empty() || !call.queue.is_empty() || transport_fails
         }
         Asked::Flush | Asked::Step(Step::Handshake | Step::Read(_)) => true,
-        // One that has sent close_notify and waits for the peer's returns 0 (SSL_shutdown(3)).
+        // A shutdown that has sent close_notify and waits for the peer's returns 0
+        // (SSL_shutdown(3)).
         Asked::Step(Step::Shutdown) => call.ret < 0,
         Asked::Nothing | Asked::Step(_) => false,
     }
