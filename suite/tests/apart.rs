@@ -42,7 +42,7 @@ fn ran(target: &dyn Target, scenario: &Scenario, variant: Variant) -> Trace {
 }
 
 #[rstest]
-fn what_is_part_of_the_program_does_in_a_worker_what_it_does_here(
+fn built_in_backend_gives_the_same_traces_in_a_worker(
     #[values("openssl-3.6", "rustls")] id: &str,
 ) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,7 +86,7 @@ fn workers() -> Vec<String> {
 }
 
 #[test]
-fn the_end_of_such_a_worker_is_the_result_of_its_case() {
+fn worker_exit_is_the_result_of_its_case() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let rustls = apart("rustls");
     let mine = workers();

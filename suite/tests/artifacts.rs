@@ -82,7 +82,7 @@ fn artifact(folder: &TempDir) -> PathBuf {
 // Replay.
 
 #[test]
-fn replay_tells_the_scenario_the_traces_and_each_finding_at_its_step() {
+fn replay_prints_the_scenario_the_traces_and_each_finding_at_its_step() {
     let folder = TempDir::new().expect("a folder");
     let path = artifact(&folder);
     let output = run(&["replay", words(&path)]);
@@ -111,7 +111,7 @@ fn replay_tells_the_scenario_the_traces_and_each_finding_at_its_step() {
 }
 
 #[test]
-fn replay_runs_on_the_backends_that_are_named() {
+fn replay_runs_on_the_named_backends() {
     let folder = TempDir::new().expect("a folder");
     let path = artifact(&folder);
     let output = run(&["replay", words(&path), "--backend", "rustls"]);
@@ -128,7 +128,7 @@ fn replay_runs_on_the_backends_that_are_named() {
 }
 
 #[test]
-fn what_nobody_knows_exits_with_1_and_a_crash_names_its_step() {
+fn unexpected_finding_exits_with_1_and_a_crash_names_its_step() {
     let folder = TempDir::new().expect("a folder");
     let path = artifact(&folder);
     let output = run_with(CRASHES, &["replay", words(&path)]);
@@ -144,7 +144,7 @@ fn what_nobody_knows_exits_with_1_and_a_crash_names_its_step() {
 }
 
 #[test]
-fn a_hang_names_its_step_too() {
+fn hang_names_its_step() {
     let folder = TempDir::new().expect("a folder");
     let text = "title = \"t\"\nversions = [\"tls1.2\"]\nroles = [\"client\"]\nsteps = [\n  \"handshake\",\n  \
                 { write = { len = 0 } },\n  { peer = \"read\" },\n]\n";
@@ -164,7 +164,7 @@ fn a_hang_names_its_step_too() {
 }
 
 #[test]
-fn what_the_reference_does_too_is_no_news_of_a_library_that_nobody_knows() {
+fn finding_shared_with_the_reference_is_expected_of_an_unknown_library() {
     let folder = TempDir::new().expect("a folder");
     let path = artifact(&folder);
     let output = beside_another(&["replay", words(&path)]).output();
@@ -179,7 +179,7 @@ fn what_the_reference_does_too_is_no_news_of_a_library_that_nobody_knows() {
 }
 
 #[test]
-fn the_text_of_a_scenario_file_is_run_in_all_its_variants() {
+fn scenario_file_artifact_runs_in_all_its_variants() {
     let folder = TempDir::new().expect("a folder");
     let path = file(
         &folder,
@@ -229,7 +229,7 @@ fn a_scenario_file_that_is_refused_is_a_proper_result(
 }
 
 #[test]
-fn cells_that_write_nothing_are_a_proper_result() {
+fn ops_that_write_nothing_are_valid() {
     let folder = TempDir::new().expect("a folder");
     let content = ArtifactBody::Cells(Program {
         setting: Op::default(),
@@ -274,7 +274,7 @@ fn no_artifact(folder: &TempDir, kind: &str) -> (PathBuf, &'static str) {
 }
 
 #[rstest]
-fn what_is_no_artifact_exits_with_2_and_is_told_with_its_path(
+fn invalid_artifact_exits_with_2_and_is_named_by_its_path(
     #[values(
         "missing",
         "folder",
@@ -307,7 +307,7 @@ fn what_is_no_artifact_exits_with_2_and_is_told_with_its_path(
 }
 
 #[test]
-fn one_bad_artifact_among_good_ones_is_told_before_anything_runs() {
+fn bad_artifact_among_good_ones_is_reported_before_anything_runs() {
     let folder = TempDir::new().expect("a folder");
     let (good, bad) = (artifact(&folder), file(&folder, "bad", b"WP"));
     let output = run(&["replay", words(&good), words(&bad)]);
@@ -317,7 +317,7 @@ fn one_bad_artifact_among_good_ones_is_told_before_anything_runs() {
 }
 
 #[test]
-fn damaged_artifacts_are_read_or_refused_and_whatever_they_tell_can_be_written_and_read() {
+fn damaged_artifact_is_refused_or_decodes_to_a_scenario_that_round_trips() {
     let right = bytes_of(&scenario(SCENARIO));
     let mut told = 0;
     for round in 0..4000_usize {
@@ -377,7 +377,7 @@ fn long_artifact(folder: &TempDir) -> PathBuf {
 }
 
 #[test]
-fn shrink_keeps_what_the_finding_needs_and_nothing_else() {
+fn shrink_keeps_only_what_the_finding_needs() {
     let folder = TempDir::new().expect("a folder");
     let path = long_artifact(&folder);
     let output = run_with(CRASHES, &["shrink", words(&path)]);
@@ -414,7 +414,7 @@ fn shrink_keeps_what_the_finding_needs_and_nothing_else() {
 }
 
 #[test]
-fn the_same_artifact_shrinks_to_the_same_file() {
+fn shrink_is_deterministic() {
     let folder = TempDir::new().expect("a folder");
     let path = long_artifact(&folder);
     let shrunk = |name: &str| {
@@ -435,7 +435,7 @@ fn the_same_artifact_shrinks_to_the_same_file() {
 }
 
 #[test]
-fn where_nothing_unexpected_comes_there_is_nothing_to_shrink() {
+fn artifact_without_an_unexpected_finding_is_not_shrunk() {
     let folder = TempDir::new().expect("a folder");
     let path = long_artifact(&folder);
     let output = run(&["shrink", words(&path), "--backend", "openssl-3.6"]);
@@ -450,7 +450,7 @@ fn where_nothing_unexpected_comes_there_is_nothing_to_shrink() {
 }
 
 #[test]
-fn only_cells_are_shrunk() {
+fn scenario_file_artifact_is_not_shrunk() {
     let folder = TempDir::new().expect("a folder");
     let path = file(&folder, "text", LONG.as_bytes());
     let output = run(&["shrink", words(&path)]);
@@ -463,7 +463,7 @@ fn only_cells_are_shrunk() {
 }
 
 #[test]
-fn a_small_one_that_cannot_be_written_is_told_before_anything_runs() {
+fn unwritable_shrink_output_is_reported_before_anything_runs() {
     let folder = TempDir::new().expect("a folder");
     let path = long_artifact(&folder);
     for output in ["/nowhere/small", words(folder.path())] {
@@ -516,7 +516,7 @@ fn files(root: &Path) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn promote_writes_the_snapshots_that_the_tests_would_write() {
+fn promote_writes_the_snapshots_that_the_tests_expect() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folder = TempDir::new().expect("a folder");
     let (root, within) = checkout();
@@ -538,7 +538,7 @@ fn promote_writes_the_snapshots_that_the_tests_would_write() {
 }
 
 #[test]
-fn a_promoted_artifact_has_a_title_to_be_filled_in_and_the_clause_of_its_finding() {
+fn promoted_scenario_has_a_placeholder_title_and_the_clause_of_its_finding() {
     let folder = TempDir::new().expect("a folder");
     let (root, within) = checkout();
     let output = promote(&within, &artifact(&folder), "new-family/new-name");
@@ -571,7 +571,7 @@ fn a_promoted_artifact_has_a_title_to_be_filled_in_and_the_clause_of_its_finding
 #[rstest]
 #[case("fixtures/scenarios/retry/new.toml")]
 #[case("snapshots/retry/new@rustls.snap")]
-fn promote_writes_over_nothing(#[case] taken: &str) {
+fn promote_overwrites_no_file(#[case] taken: &str) {
     let folder = TempDir::new().expect("a folder");
     let (root, within) = checkout();
     file(&root, taken, b"mine");
@@ -587,7 +587,7 @@ fn promote_writes_over_nothing(#[case] taken: &str) {
 }
 
 #[test]
-fn a_promotion_that_fails_in_its_middle_leaves_nothing() {
+fn failed_promotion_leaves_no_file() {
     let folder = TempDir::new().expect("a folder");
     let (root, within) = checkout();
     // The snapshots can be written, the scenario cannot: its family is a file.
@@ -623,7 +623,7 @@ fn a_wrong_name_is_refused_with_what_would_be_right(#[case] name: &str, #[case] 
 }
 
 #[test]
-fn outside_of_a_checkout_nothing_is_promoted() {
+fn promote_outside_a_checkout_is_refused() {
     let folder = TempDir::new().expect("a folder");
     let output = promote(folder.path(), &artifact(&folder), "retry/new");
     assert_exit(&output, 2);
@@ -635,7 +635,7 @@ fn outside_of_a_checkout_nothing_is_promoted() {
 }
 
 #[test]
-fn what_tells_no_scenario_is_not_promoted() {
+fn artifact_without_a_scenario_is_not_promoted() {
     let folder = TempDir::new().expect("a folder");
     let (root, within) = checkout();
     let path = file(&folder, "text", b"title = 1");
@@ -652,7 +652,7 @@ fn what_tells_no_scenario_is_not_promoted() {
 // Corpus.
 
 #[test]
-fn corpus_writes_a_seed_for_each_scenario_that_a_target_can_tell() {
+fn corpus_writes_a_seed_for_each_encodable_scenario() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("new/corpus");
     let output = run(&["corpus", "--output", words(&path)]);
@@ -686,7 +686,7 @@ fn corpus_writes_a_seed_for_each_scenario_that_a_target_can_tell() {
 }
 
 #[test]
-fn every_seed_tells_its_scenario() {
+fn seed_decodes_to_its_scenario() {
     let library = Corpus::built_in().expect("the library");
     for target in FuzzTarget::ALL {
         for (name, bytes) in seeds(target, &library).expect("seeds").inputs {
@@ -707,7 +707,7 @@ fn every_seed_tells_its_scenario() {
 }
 
 #[test]
-fn a_corpus_that_cannot_be_written_is_told() {
+fn unwritable_corpus_folder_is_reported() {
     let folder = TempDir::new().expect("a folder");
     let path = file(&folder, "in-the-way", b"");
     let output = run(&["corpus", "--output", words(&path)]);
@@ -720,7 +720,7 @@ fn a_corpus_that_cannot_be_written_is_told() {
 #[case(&["replay"], "<ARTIFACT>")]
 #[case(&["promote", "x"], "<FAMILY/NAME>")]
 #[case(&["shrink"], "<ARTIFACT>")]
-fn an_argument_that_is_missing_is_named(#[case] arguments: &[&str], #[case] named: &str) {
+fn missing_argument_is_named(#[case] arguments: &[&str], #[case] named: &str) {
     let output = run(arguments);
     assert_exit(&output, 2);
     assert!(stderr(&output).contains(named), "{}", stderr(&output));
@@ -731,7 +731,7 @@ fn an_argument_that_is_missing_is_named(#[case] arguments: &[&str], #[case] name
 #[case("shrink", "130 interrupted; the smallest so far was written")]
 #[case("promote", "retry/shorter-after-a-read")]
 #[case("corpus", "--verbose")]
-fn help_teaches_by_examples_and_documents_the_exit_codes(
+fn help_shows_examples_and_documents_the_exit_codes(
     #[case] command: &str,
     #[case] example: &str,
 ) {

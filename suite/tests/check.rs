@@ -31,7 +31,7 @@ fn exits_with(code: i32, arguments: &[&str]) -> (String, String) {
 }
 
 #[test]
-fn what_was_loaded_is_told_before_what_differs() {
+fn loaded_library_is_described_before_the_differences() {
     let (text, _) = exits_with(
         1,
         &[&["check"], &STRANGER[..], &["--scenario", "closing"]].concat(),
@@ -54,7 +54,7 @@ fn what_was_loaded_is_told_before_what_differs() {
 }
 
 #[test]
-fn each_group_names_a_command_that_shows_its_trace() {
+fn group_names_a_command_that_shows_its_trace() {
     let (text, _) = exits_with(
         1,
         &[&["check"], &STRANGER[..], &["--scenario", "closing"]].concat(),
@@ -74,7 +74,7 @@ fn each_group_names_a_command_that_shows_its_trace() {
 #[rstest]
 #[case(&["--limit", "2.5", "--memory", "0", "--name", "mine"], "--name mine --as unknown --backend openssl-3.6 --limit 2.5 --memory 0")]
 #[case(&["--in-process"], "--as unknown --backend openssl-3.6 --in-process")]
-fn the_command_that_shows_a_trace_runs_the_library_as_it_was_run(
+fn suggested_show_command_loads_the_library_with_the_same_options(
     #[case] given: &[&str],
     #[case] wanted: &str,
 ) {
@@ -95,7 +95,7 @@ fn the_command_that_shows_a_trace_runs_the_library_as_it_was_run(
 }
 
 #[test]
-fn the_groups_are_all_that_is_wrong_or_differs() {
+fn groups_cover_every_failure_and_difference() {
     let arguments = [&["check"], &STRANGER[..], &["--scenario", "closing"]].concat();
     let (text, _) = exits_with(1, &arguments);
     let (report, _) = exits_with(1, &[&arguments[..], &["--format", "json"]].concat());
@@ -138,7 +138,7 @@ fn cases_of_group(line: &str) -> Option<usize> {
 }
 
 #[test]
-fn against_itself_nothing_differs_and_what_is_wrong_still_is() {
+fn library_against_itself_has_no_difference_but_keeps_its_violations() {
     let arguments = [&["check"], &STRANGER[..], &["--against", "openssl-1.1.1"]].concat();
     let (text, _) = exits_with(1, &arguments);
     assert!(!text.contains("differ"), "{text}");
@@ -149,7 +149,7 @@ fn against_itself_nothing_differs_and_what_is_wrong_still_is() {
 }
 
 #[test]
-fn the_json_report_says_what_was_loaded_and_proved() {
+fn json_report_describes_the_library_and_the_self_checks() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/report.schema.json");
     let schema = std::fs::read_to_string(path).expect("the schema");
     let schema: Value = serde_json::from_str(&schema).expect("JSON");
@@ -186,7 +186,7 @@ fn the_json_report_says_what_was_loaded_and_proved() {
 }
 
 #[test]
-fn in_this_process_or_in_a_worker_the_cases_come_to_the_same() {
+fn worker_and_this_process_give_the_same_cases() {
     // What crashes the library would end the process of the suite too.
     let (corpus, recordings) = (Corpus::built_in().unwrap(), Recordings::built_in());
     let crashes = |scenario: &&Scenario| recordings.crashes(scenario, "openssl-1.1.1");
@@ -206,7 +206,7 @@ fn in_this_process_or_in_a_worker_the_cases_come_to_the_same() {
 }
 
 #[test]
-fn a_library_of_the_users_own_is_shown_run_and_compared_by_path() {
+fn user_library_is_shown_run_and_compared_by_path() {
     let id = "retry/zero-with-retry-flag";
     let (trace, _) = exits_with(
         1,
@@ -286,7 +286,7 @@ fn wrong_arguments_are_refused_with_what_would_be_right(
 #[case("all", "boringssl")]
 #[case("rustls,boringssl", "boringssl")]
 #[cfg(not(feature = "boringssl"))]
-fn a_backend_that_is_required_and_missing_is_an_error(#[case] required: &str, #[case] named: &str) {
+fn missing_required_backend_is_an_error(#[case] required: &str, #[case] named: &str) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.args(["run", "--scenario", "zero"]);
     command.env("WRITEPROOF_REQUIRE", required);
@@ -305,7 +305,7 @@ fn a_backend_that_is_required_and_missing_is_an_error(#[case] required: &str, #[
 
 #[test]
 #[cfg(not(feature = "boringssl"))]
-fn what_is_not_built_in_is_listed_with_how_to_get_it() {
+fn missing_backends_are_listed_with_how_to_build_them() {
     let (text, _) = exits_with(0, &["run", "--scenario", "zero"]);
     let line = text
         .lines()

@@ -14,7 +14,7 @@ fn manual() -> Contract {
 
 /// Also one that no trace can show: a scenario can be about what the manual leaves open.
 #[test]
-fn every_clause_that_a_scenario_names_exists() {
+fn clauses_named_by_scenarios_exist() {
     let manual = manual();
     let corpus = Corpus::built_in().expect("fixtures/scenarios is right");
     for scenario in corpus.scenarios() {
@@ -29,7 +29,7 @@ fn every_clause_that_a_scenario_names_exists() {
 }
 
 #[test]
-fn the_contract_is_not_thin() {
+fn contract_is_not_thin() {
     let manual = manual();
     assert!(manual.clauses().len() >= 55, "{}", manual.clauses().len());
     assert!(manual.observable().count() >= 45);
@@ -44,7 +44,7 @@ fn the_contract_is_not_thin() {
 }
 
 #[test]
-fn statements_are_sentences_and_no_two_say_the_same() {
+fn statements_are_sentences_and_unique() {
     let manual = manual();
     let mut said = BTreeSet::new();
     for clause in manual.clauses() {
@@ -56,7 +56,7 @@ fn statements_are_sentences_and_no_two_say_the_same() {
 }
 
 #[test]
-fn what_can_be_broken_is_told_to_be_kept() {
+fn clauses_with_a_severity_are_required_or_recommended() {
     for clause in manual().observable() {
         let strength = clause.strength;
         let binding = matches!(strength, Strength::Must | Strength::Should);
@@ -71,7 +71,7 @@ fn what_can_be_broken_is_told_to_be_kept() {
 
 /// Each observable clause has one monitor, and each monitor a clause that it can break, for the same libraries.
 #[test]
-fn every_observable_clause_has_exactly_one_monitor() {
+fn observable_clause_has_exactly_one_monitor() {
     let manual = manual();
     let watched: Vec<_> = monitors()
         .map(|monitor| (monitor.clause, monitor.binds))
@@ -138,7 +138,7 @@ const KINDS: [(&str, &[TransportKind]); 5] = [
 /// The reference alone goes through every clause: none is there for show. What it violates counts as well. A
 /// clause that speaks of BIOs is gone through over each kind that it speaks of.
 #[test]
-fn every_observable_clause_is_exercised_by_the_scenarios() {
+fn observable_clause_is_exercised_by_the_scenarios() {
     let manual = manual();
     let corpus = Corpus::built_in().expect("fixtures/scenarios is right");
     let reference = Backends::open(REFERENCE)

@@ -177,7 +177,7 @@ fn is_of_the_fuzzer(name: &str) -> bool {
 #[case(FuzzTarget::WriteSequence)]
 #[case(FuzzTarget::WireInbound)]
 #[case(FuzzTarget::ScenarioFile)]
-fn nothing_comes_of_a_committed_corpus_that_nobody_knows(#[case] target: FuzzTarget) {
+fn committed_corpus_has_no_unexpected_finding(#[case] target: FuzzTarget) {
     let inputs = entries(&fuzz().join("corpus").join(target.name()));
     assert!(inputs.len() > 100, "only {} inputs", inputs.len());
     let wrong: Vec<String> = inputs
@@ -188,7 +188,7 @@ fn nothing_comes_of_a_committed_corpus_that_nobody_knows(#[case] target: FuzzTar
 }
 
 #[test]
-fn nothing_comes_any_more_of_what_the_fuzzer_has_saved() {
+fn saved_fuzz_artifacts_have_no_unexpected_finding() {
     let mut found = Vec::new();
     for folder in entries(&fuzz().join("artifacts")) {
         let Some(target) = FuzzTarget::of_name(&name(&folder)) else {
@@ -202,7 +202,7 @@ fn nothing_comes_any_more_of_what_the_fuzzer_has_saved() {
 }
 
 #[test]
-fn what_ended_the_process_of_a_library_is_told_at_its_step() {
+fn input_that_crashes_the_library_is_reported_at_its_step() {
     let id = Id::new("fuzz/write-sequence").expect("an id");
     let deadly = parse(id, "deadly.toml", DEADLY).expect("a scenario");
     let variant = deadly.variants().next().expect("a variant");
@@ -225,7 +225,7 @@ fn what_ended_the_process_of_a_library_is_told_at_its_step() {
 }
 
 #[test]
-fn the_corpora_are_what_the_command_would_write_now() {
+fn committed_corpora_are_current() {
     let complaints = complaints(&fuzz().join("corpus"));
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
@@ -245,7 +245,7 @@ fn written() -> TempDir {
 }
 
 #[test]
-fn what_is_not_as_it_has_to_be_is_told() {
+fn missing_changed_and_surplus_corpus_files_are_reported() {
     let written = written();
     let at = |path: &str| written.path().join(path);
     assert_eq!(complaints(written.path()), Vec::<String>::new());
@@ -286,7 +286,7 @@ fn what_is_not_as_it_has_to_be_is_told() {
 }
 
 #[test]
-fn an_input_of_another_target_or_of_none_is_told() {
+fn input_that_does_not_decode_for_its_target_is_reported() {
     let written = written();
     let path = written.path().join("write_retry/retry-shorter-buffer");
     assert_eq!(wrong(FuzzTarget::WriteRetry, &path), None);

@@ -125,7 +125,7 @@ fn what_is_found_decides_whoever_wrote_the_scenario(
 }
 
 #[test]
-fn a_broken_should_alone_is_counted_and_fails_a_strict_check() {
+fn broken_recommendation_is_counted_and_fails_a_strict_check() {
     let folder = TempDir::new().expect("a folder");
     let library = Wrapper::of(Real::OpenSsl111, BREAKS_SHOULD);
     let mut arguments = arguments("check", Scenarios::Own.arguments(&folder), library.path());
@@ -147,7 +147,7 @@ fn a_broken_should_alone_is_counted_and_fails_a_strict_check() {
 #[case::show("show", &["--backend", "rustls"])]
 #[case::diff("diff", &["openssl-3.6", "rustls"])]
 #[case::diff_without_the_reference("diff", &["openssl-1.1.1", "rustls"])]
-fn backend_that_differs_by_a_known_cause_in_a_file_of_ones_own_exits_with_0(
+fn known_difference_in_a_user_scenario_exits_with_0(
     #[case] command: &str,
     #[case] backends: &[&str],
 ) {

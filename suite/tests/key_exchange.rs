@@ -104,7 +104,7 @@ fn knows_a_key_before(id: &str, variant: Variant, cipher: Cipher) -> bool {
 }
 
 #[test]
-fn with_a_pre_shared_key_nobody_signs() {
+fn pre_shared_key_handshake_has_no_signature() {
     for id in Backends::here() {
         let backend = open(id);
         for cipher in Cipher::ALL {
@@ -134,7 +134,7 @@ fn with_a_pre_shared_key_nobody_signs() {
 #[case::writes(WRITES)]
 #[case::fails(FAILS)]
 #[case::cut_up(CUT_UP)]
-fn the_same_case_has_the_same_trace_whatever_came_before_and_on_whichever_thread(
+fn trace_does_not_depend_on_earlier_cases_or_threads(
     #[case] text: &str,
 ) {
     for id in Backends::here() {
@@ -158,7 +158,7 @@ fn the_same_case_has_the_same_trace_whatever_came_before_and_on_whichever_thread
 }
 
 #[test]
-fn a_connection_that_fails_does_not_spoil_the_next() {
+fn failed_connection_does_not_affect_the_next() {
     for id in ["openssl-3.6", "openssl-1.1.1", "rustls"] {
         let backend = open(id);
         let [fails, writes] = [FAILS, WRITES].map(|text| scenario(text, KeyExchange::PreShared));
@@ -174,7 +174,7 @@ fn a_connection_that_fails_does_not_spoil_the_next() {
 #[rstest]
 #[case::renegotiates(RENEGOTIATES)]
 #[case::updates_keys(UPDATES_KEYS)]
-fn what_changes_the_keys_later_works_all_the_same(#[case] text: &str) {
+fn key_changes_work_after_a_pre_shared_key_handshake(#[case] text: &str) {
     for id in ["openssl-3.6", "openssl-1.1.1"] {
         let backend = open(id);
         let scenario = scenario(text, KeyExchange::PreShared);

@@ -199,7 +199,7 @@ fn element_of_differs_is_needed_by_a_witness() {
 }
 
 #[test]
-fn number_has_to_be_right() {
+fn variation_of_a_number_makes_a_witness_unexpected() {
     let count = each_makes_a_witness_unexpected(JUDGE.known.with_each_number_changed());
     println!("{count} numbers changed, one at a time");
 }

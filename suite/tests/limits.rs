@@ -110,7 +110,7 @@ fn stopped(trace: &Trace) -> (usize, Limit) {
 }
 
 #[test]
-fn a_library_that_writes_a_byte_a_call_is_stopped_after_a_number_of_calls() {
+fn library_that_writes_a_byte_per_call_is_stopped_at_the_call_limit() {
     let scenario = scenario("{ write = { len = 20000 } }, \"finish\", { write = { len = 1 } }");
     let trace = run(one_byte, &scenario);
     let calls = Allowance::of(&scenario).calls;
@@ -126,7 +126,7 @@ fn a_library_that_writes_a_byte_a_call_is_stopped_after_a_number_of_calls() {
 }
 
 #[test]
-fn a_retry_that_never_comes_to_an_end_is_stopped_although_bytes_move() {
+fn endless_retry_is_stopped_although_bytes_move() {
     let scenario = scenario("{ write = { len = 9 } }, \"finish\"");
     let limit = Limit::Calls(Allowance::of(&scenario).calls);
     assert_eq!(stopped(&run(again_and_again, &scenario)), (2, limit));
@@ -134,7 +134,7 @@ fn a_retry_that_never_comes_to_an_end_is_stopped_although_bytes_move() {
 
 /// Where the transport takes a byte in each call, a right library needs many calls, but no more than there are bytes.
 #[test]
-fn a_slow_transport_allows_as_many_calls_as_there_are_bytes() {
+fn slow_transport_allows_one_call_per_byte() {
     let with = |transport: &str| {
         scenario(&format!(
             "\"handshake\", {transport}, {{ write = {{ len = 10 }} }}"
@@ -149,7 +149,7 @@ fn a_slow_transport_allows_as_many_calls_as_there_are_bytes() {
 }
 
 #[test]
-fn a_call_that_sends_without_end_is_stopped_and_its_result_is_not_told() {
+fn call_that_sends_without_end_is_stopped_and_has_no_result() {
     let scenario = scenario("{ write = { len = 100 } }, { write = { len = 1 } }");
     let trace = run(sends_without_end, &scenario);
     let most = Allowance::of(&scenario).wire_bytes;
@@ -158,7 +158,7 @@ fn a_call_that_sends_without_end_is_stopped_and_its_result_is_not_told() {
 }
 
 #[test]
-fn an_error_queue_is_bounded_in_entries_and_in_bytes() {
+fn error_queue_is_bounded_in_entries_and_in_bytes() {
     let scenario = scenario("{ write = { len = 1 } }");
     let many = |_: &Transport, _: &[u8]| with_queue(vec![QueueEntry::from("ssl:bad length"); 33]);
     assert_eq!(stopped(&run(many, &scenario)), (1, Limit::QueueEntries(32)));
@@ -193,7 +193,7 @@ fn buffers_of_earlier_writes_are_bounded_in_number_and_in_bytes() {
 }
 
 #[test]
-fn a_line_of_a_trace_is_bounded() {
+fn trace_line_is_bounded() {
     let panics = |_: &Transport, _: &[u8]| -> Call { panic!("{}", "x".repeat(1_000_000)) };
     let trace = run(panics, &scenario("{ write = { len = 1 } }"));
     let text = trace.to_string();
@@ -202,7 +202,7 @@ fn a_line_of_a_trace_is_bounded() {
 }
 
 #[test]
-fn a_stopped_case_is_no_pass_and_a_finding() {
+fn stopped_case_is_a_finding() {
     let scenario = scenario("{ write = { len = 20000 } }, \"finish\"");
     let judgement = judge(&run(all, &scenario), &run(one_byte, &scenario));
     let Verdict::Stopped(how) = &judgement.verdict else {
@@ -223,7 +223,7 @@ fn a_stopped_case_is_no_pass_and_a_finding() {
 }
 
 #[test]
-fn a_case_that_is_too_long_for_the_reference_too_is_not_applicable() {
+fn case_that_the_reference_cannot_finish_is_not_applicable() {
     let scenario = scenario("{ write = { len = 20000 } }, \"finish\"");
     let trace = run(one_byte, &scenario);
     let judgement = judge(&trace, &trace);
@@ -242,7 +242,7 @@ fn a_case_that_is_too_long_for_the_reference_too_is_not_applicable() {
 
 /// Whatever a case had come to when it was stopped: nothing is held against the library that the whole trace does not show.
 #[test]
-fn nothing_is_judged_from_the_rest_that_a_stopped_trace_lacks() {
+fn stopped_trace_is_not_judged_by_what_it_lacks() {
     let reference = Backends::open(REFERENCE).expect("it is built in");
     let reference = reference.expect("it can be used");
     let corpus = Corpus::built_in().expect("right scenario files");
@@ -282,7 +282,7 @@ fn violations(trace: &Trace) -> Vec<(&'static str, Violation)> {
 
 /// The documentation names the limits of a case.
 #[test]
-fn the_limits_are_documented_as_they_are() {
+fn limits_match_their_documentation() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../fixtures/scenarios/README.md"

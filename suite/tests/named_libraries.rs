@@ -33,7 +33,7 @@ fn recognised(source: &LibrarySource) -> Option<(Family, Option<String>)> {
 }
 
 #[test]
-fn the_distributions_library_is_recognised_with_its_version() {
+fn distribution_library_is_recognised_with_its_version() {
     let (family, version) =
         recognised(&LibrarySource::new("system", Real::Distribution.path())).expect("OpenSSL");
     assert_eq!(family, Family::OpenSsl);
@@ -75,7 +75,7 @@ fn each_library_that_the_suite_builds_is_recognised_as_what_it_is(
 }
 
 #[test]
-fn a_wrapper_is_unknown_and_its_libcryptos_version_is_not_its_own() {
+fn wrapper_is_unknown_and_does_not_take_the_version_of_its_libcrypto() {
     let wrapper = Wrapper::of(Real::Distribution, "honest");
     let libssl = Libssl::load("mine", wrapper.path()).unwrap_or_else(|error| panic!("{error}"));
     use writeproof::backend::Backend as _;
@@ -94,14 +94,14 @@ fn a_wrapper_is_unknown_and_its_libcryptos_version_is_not_its_own() {
 
 /// A layer over OpenSSL's libcrypto that claims its symbol versions and exports what identifies it.
 #[test]
-fn exports_alone_identify_nothing() {
+fn exports_alone_do_not_identify_a_library() {
     let wrapper = Wrapper::of(Real::Distribution, "exports-of-openssl");
     let source = LibrarySource::new("mine", wrapper.path());
     assert_eq!(recognised(&source), None);
 }
 
 #[test]
-fn a_recognised_library_is_judged_with_what_is_known_of_it() {
+fn recognised_library_is_judged_with_its_known_issues() {
     let system = Real::Distribution.path();
     let system = system.to_str().expect("UTF-8");
     let known = writeproof(&["check", "--libssl", system]);
@@ -124,7 +124,7 @@ fn a_recognised_library_is_judged_with_what_is_known_of_it() {
 #[case(&["--as", "openssl"], 0, "OpenSSL 1.1.1w, as --as says: with the ")]
 #[case(&["--as", "openssl@3.2.1"], 1, "of the ledger openssl; this version is outside of those that were run: openssl-1.1.1, openssl-3.6")]
 #[case(&[], 0, "OpenSSL 1.1.1w, as its object shows: with the ")]
-fn what_the_user_says_comes_before_what_the_object_shows(
+fn as_option_overrides_recognition(
     #[case] more: &[&str],
     #[case] code: i32,
     #[case] wanted: &str,
@@ -142,7 +142,7 @@ fn what_the_user_says_comes_before_what_the_object_shows(
     "it is unknown, or one of openssl, tongsuo, boringssl, aws-lc"
 )]
 #[case("openssl@new", "a version begins with a digit, as in openssl@3.0.19")]
-fn a_library_that_nobody_knows_is_refused(#[case] given: &str, #[case] wanted: &str) {
+fn unknown_library_name_is_refused(#[case] given: &str, #[case] wanted: &str) {
     let output = writeproof(&["check", "--libssl", LIBSSL, "--as", given]);
     assert_exit(&output, 2);
     assert!(stderr(&output).contains(wanted), "{}", stderr(&output));
@@ -153,7 +153,7 @@ fn a_library_that_nobody_knows_is_refused(#[case] given: &str, #[case] wanted: &
 #[case::show(&["show", "closing"])]
 #[case::diff(&["diff", "openssl-3.6", "--scenario", "closing"])]
 #[case::ledger(&["ledger", "--check", "--scenario", "closing"])]
-fn a_recognised_library_is_judged_alike_in_every_command(#[case] arguments: &[&str]) {
+fn recognised_library_is_judged_alike_in_every_command(#[case] arguments: &[&str]) {
     let named = ["--libssl", LIBSSL];
     assert_exit(&writeproof(&[arguments, &named].concat()), 0);
     let unknown = ["--libssl", LIBSSL, "--as", "unknown"];
@@ -168,7 +168,7 @@ const LOST: &str = "retry/shorter-behind-a-ticket";
 #[case::as_the_user_says(&["--as", "openssl@1.1.1w"], true)]
 #[case::in_which_it_was_mended(&["--as", "openssl@3.4.0"], false)]
 #[case::unknown(&["--as", "unknown"], false)]
-fn replay_and_ledger_judge_a_named_library_as_what_it_is(
+fn replay_and_ledger_judge_a_recognised_library_with_its_known_issues(
     #[case] judged_as: &[&str],
     #[case] is_known: bool,
 ) {

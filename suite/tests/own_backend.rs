@@ -81,7 +81,7 @@ fn variant() -> Variant {
 }
 
 #[test]
-fn a_panic_is_the_result_of_its_case_and_ends_it() {
+fn panic_ends_its_case_and_is_its_result() {
     let scenario = scenario("{ write = { len = 10 } }, { write = { len = 20 } }");
     let trace = runner::run(&Panics::new(), &scenario, variant()).expect("the stage does its part");
     let results: Vec<_> = trace.entries.iter().map(|entry| &entry.result).collect();
@@ -102,7 +102,7 @@ fn a_panic_is_the_result_of_its_case_and_ends_it() {
 }
 
 #[test]
-fn an_operation_that_a_backend_does_not_name_is_not_applicable() {
+fn operation_that_a_backend_does_not_declare_is_not_applicable() {
     let scenario = scenario("{ set_modes = [\"partial-write\"] }, { write = { null = true } }");
     let trace = runner::run(&Panics::new(), &scenario, variant()).expect("the stage does its part");
     assert_eq!(trace.unsupported(), Some("mode partial-write"));
@@ -113,7 +113,7 @@ fn an_operation_that_a_backend_does_not_name_is_not_applicable() {
 }
 
 #[test]
-fn a_run_that_is_stopped_says_how_far_it_came() {
+fn stopped_run_reports_how_far_it_got() {
     let corpus = Corpus::built_in().expect("right scenario files");
     let reference = Backends::open(writeproof::backend::REFERENCE);
     let reference = reference.expect("it is built in").expect("it can be used");
@@ -135,7 +135,7 @@ fn a_run_that_is_stopped_says_how_far_it_came() {
 }
 
 #[test]
-fn a_handshake_on_a_transport_that_takes_nothing_ends() {
+fn handshake_over_a_transport_that_takes_nothing_ends() {
     let scenario = scenario(
         "{ link = { accept = 0, then = \"zero\" } }, \"handshake\", { write = { len = 1 } }",
     );

@@ -36,7 +36,7 @@ steps = ["handshake", { write = { len = 10 } }, { peer = "read" }]
 }
 
 #[test]
-fn a_symbol_prefix_that_no_function_has_is_refused() {
+fn unknown_symbol_prefix_is_refused() {
     let output = writeproof(&["check", "--libssl", LIBSSL, "--symbol-prefix", "wolfSSL_"]);
     assert_exit(&output, 3);
     let text = stderr(&output);
@@ -51,7 +51,7 @@ fn a_symbol_prefix_that_no_function_has_is_refused() {
 }
 
 #[test]
-fn manual_describes_all_clauses_of_a_family() {
+fn clauses_command_describes_all_clauses_of_a_family() {
     let family = "retry";
     let output = writeproof(&["manual", family, "--backend", "openssl-3.6"]);
     let text = stdout(&output);
@@ -71,7 +71,7 @@ fn manual_describes_all_clauses_of_a_family() {
 }
 
 #[test]
-fn a_family_that_there_is_not_is_answered_with_the_nearest() {
+fn unknown_family_gets_a_suggestion() {
     let output = writeproof(&["manual", "retri"]);
     assert_exit(&output, 2);
     assert!(
@@ -84,7 +84,7 @@ fn a_family_that_there_is_not_is_answered_with_the_nearest() {
 #[rstest]
 #[case("no/such/folder/report.txt", "there is no folder ")]
 #[case("file/report.txt", "is no folder")]
-fn an_output_that_cannot_be_written_is_answered_with_the_reason(
+fn unwritable_output_is_reported_with_its_reason(
     #[case] path: &str,
     #[case] wanted: &str,
 ) {
@@ -104,7 +104,7 @@ fn an_output_that_cannot_be_written_is_answered_with_the_reason(
 }
 
 #[test]
-fn a_folder_that_may_not_be_written_to_is_named() {
+fn read_only_folder_is_named() {
     let folder = TempDir::new().expect("a folder");
     let closed = folder.path().join("closed");
     fs::create_dir(&closed).expect("the folder is ours");
@@ -130,7 +130,7 @@ fn a_folder_that_may_not_be_written_to_is_named() {
 #[rstest]
 #[case("run")]
 #[case("show")]
-fn a_folder_stands_for_all_scenario_files_in_it(#[case] command: &str) {
+fn folder_selects_all_scenario_files_in_it(#[case] command: &str) {
     let folder = TempDir::new().expect("a folder");
     let (mine, deeper) = (
         folder.path().join("mine"),
@@ -153,7 +153,7 @@ fn a_folder_stands_for_all_scenario_files_in_it(#[case] command: &str) {
 }
 
 #[test]
-fn a_folder_without_scenario_files_is_refused() {
+fn folder_without_scenario_files_is_refused() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().to_str().expect("UTF-8");
     let output = writeproof(&["run", "--scenario", path]);
@@ -172,7 +172,7 @@ fn a_folder_without_scenario_files_is_refused() {
 #[case::check(&["check", "--libssl", LIBSSL, "--scenario"], &[])]
 #[case::show(&["show", "--backend", "openssl-3.6"], &[])]
 #[case::diff(&["diff", "openssl-3.6", "openssl-1.1.1", "--scenario"], &[])]
-fn several_files_after_one_option_are_all_taken(#[case] before: &[&str], #[case] after: &[&str]) {
+fn one_option_takes_several_files(#[case] before: &[&str], #[case] after: &[&str]) {
     let folder = TempDir::new().expect("a folder");
     let mine = folder.path().join("mine");
     let files = ["a.toml", "b.toml", "c.toml"].map(|name| scenario(&mine, name));

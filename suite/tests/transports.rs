@@ -79,7 +79,7 @@ fn ran(target: &dyn Target, scenario: &Scenario, name: &str) -> Trace {
 }
 
 #[test]
-fn a_worker_comes_to_the_same_traces_as_this_process() {
+fn worker_produces_the_same_traces_as_this_process() {
     let workers = Isolation::Workers {
         program: env!("CARGO_BIN_EXE_writeproof").into(),
         limits: WorkerLimits::DEFAULT,
@@ -123,7 +123,7 @@ fn cases(arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
 }
 
 #[test]
-fn the_number_of_threads_that_run_cases_makes_no_difference() {
+fn thread_count_changes_no_result() {
     let run = |jobs| {
         let backend = ["--backend", "openssl-1.1.1"];
         cases(
@@ -142,7 +142,7 @@ fn the_number_of_threads_that_run_cases_makes_no_difference() {
 }
 
 #[test]
-fn a_library_that_waits_on_a_socket_for_what_never_comes_is_told_as_hung() {
+fn read_that_waits_on_a_socket_forever_is_reported_as_hung() {
     let scenario = scenario(NOTHING_COMES);
     let reference = open(&Isolation::None, "openssl-3.6");
     let trace = ran(&*reference, &scenario, "tls1.3/client/blocking-socket");
@@ -153,7 +153,7 @@ fn a_library_that_waits_on_a_socket_for_what_never_comes_is_told_as_hung() {
 }
 
 #[test]
-fn where_the_suite_sees_each_wait_it_ends_it_and_tells_so() {
+fn endless_wait_on_a_scripted_transport_is_ended_and_reported() {
     let scenario = scenario(NOTHING_COMES);
     let reference = open(&Isolation::None, "openssl-3.6");
     let trace = ran(&*reference, &scenario, "tls1.3/client/blocking");
@@ -166,7 +166,7 @@ fn where_the_suite_sees_each_wait_it_ends_it_and_tells_so() {
 }
 
 #[test]
-fn damage_on_the_wire_is_not_taken_for_what_the_library_sent() {
+fn injected_damage_is_not_attributed_to_the_library() {
     let reference = open(&Isolation::None, "openssl-3.6");
     let trace = ran(&*reference, &scenario(DAMAGE), "tls1.3/client/blocking");
     let told = trace.entries.iter().any(|entry| {
@@ -177,7 +177,7 @@ fn damage_on_the_wire_is_not_taken_for_what_the_library_sent() {
 }
 
 #[test]
-fn what_the_far_end_does_not_take_uses_nothing_of_the_budget_of_the_transport() {
+fn bytes_that_the_peer_does_not_take_leave_the_transport_budget_unchanged() {
     let reference = open(&Isolation::None, "openssl-3.6");
     let trace = ran(&*reference, &scenario(GONE), "tls1.2/client/blocking");
     let refused = |entry: &&Entry| {
@@ -219,7 +219,7 @@ fn verdicts(library: &Path, scenario: &str) -> Vec<(String, String, String)> {
 }
 
 #[test]
-fn a_foreign_library_that_waits_for_what_never_comes_is_told_as_hung_and_the_run_goes_on() {
+fn foreign_library_that_waits_forever_is_reported_as_hung_and_the_run_continues() {
     let told = verdicts(Path::new(LIBSSL), NOTHING_COMES);
     let [(_, first, end), (_, second, _)] = &told[..] else {
         panic!("{told:?}");
@@ -229,7 +229,7 @@ fn a_foreign_library_that_waits_for_what_never_comes_is_told_as_hung_and_the_run
 }
 
 #[test]
-fn a_library_that_sleeps_over_a_transport_that_waits_is_stopped_with_its_worker() {
+fn library_that_sleeps_over_a_blocking_transport_is_stopped_with_its_worker() {
     let told = verdicts(&library::library("hang/asleep"), BAIT);
     assert_eq!(told.len(), 3, "{told:?}");
     for (variant, verdict, end) in &told {

@@ -61,7 +61,7 @@ fn library(folder: &Path, words: &[(&str, &str)]) -> PathBuf {
 }
 
 #[test]
-fn libraries_of_one_name_do_not_mix() {
+fn libraries_with_the_same_name_do_not_mix() {
     let folder = TempDir::new().expect("a folder");
     let folder = |name: &str| folder.path().join(name);
     let old = library(&folder("old"), &[]);
@@ -117,7 +117,7 @@ fn pasted(report: &str, folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_command_that_is_told_names_the_scenario_and_both_libraries() {
+fn suggested_command_names_the_scenario_and_both_libraries() {
     let folder = TempDir::new().expect("a folder");
     let old = library(&folder.path().join("old"), &[]);
     let new = library(
@@ -143,7 +143,7 @@ fn a_command_that_is_told_names_the_scenario_and_both_libraries() {
 }
 
 #[test]
-fn a_library_that_is_named_twice_is_run_once() {
+fn library_named_twice_runs_once() {
     for command in ["run --scenario", "show"] {
         let words: Vec<&str> = command.split(' ').chain([SCENARIO]).collect();
         let output = writeproof(&words)
@@ -161,7 +161,7 @@ fn a_library_that_is_named_twice_is_run_once() {
 }
 
 #[test]
-fn a_path_that_is_no_utf8_is_refused_with_what_would_be_right() {
+fn path_that_is_not_utf8_is_refused_with_a_hint() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join(OsStr::from_bytes(b"lib\xff.so"));
     let output = writeproof(&["check", "--libssl"])
@@ -174,7 +174,7 @@ fn a_path_that_is_no_utf8_is_refused_with_what_would_be_right() {
 }
 
 #[test]
-fn a_worker_that_cannot_be_started_is_the_suites_failure() {
+fn worker_that_cannot_start_is_a_suite_failure() {
     // Too few descriptors for what a worker needs: the library is not to blame.
     let program = env!("CARGO_BIN_EXE_writeproof");
     let output = Command::new("sh")
@@ -188,7 +188,7 @@ fn a_worker_that_cannot_be_started_is_the_suites_failure() {
 }
 
 #[test]
-fn a_name_that_is_given_twice_is_refused() {
+fn repeated_library_name_is_refused() {
     let library = ["--libssl", LIBSSL, "--name", "mine"];
     let output = writeproof(&[&["check"], &library[..], &library[..]].concat())
         .output()
@@ -278,7 +278,7 @@ fn assert_ends(worker: &str) {
 }
 
 #[test]
-fn a_worker_that_would_never_notice_does_not_outlive_the_program() {
+fn unresponsive_worker_does_not_outlive_the_program() {
     let folder = TempDir::new().expect("a folder");
     let library = deaf(folder.path());
     let mut child = writeproof(&["check", "--limit", "0.2", "--libssl"])
@@ -292,7 +292,7 @@ fn a_worker_that_would_never_notice_does_not_outlive_the_program() {
 }
 
 #[test]
-fn an_interrupt_ends_a_worker_that_would_never_notice() {
+fn interrupt_kills_an_unresponsive_worker() {
     let folder = TempDir::new().expect("a folder");
     let library = deaf(folder.path());
     let mut child = writeproof(&["check", "--limit", "3600", "--libssl"])

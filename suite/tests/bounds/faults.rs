@@ -155,7 +155,7 @@ const fn broken(scenario: &'static str, clause: &'static str, step: u64) -> Brok
 }
 
 #[test]
-fn each_of_the_faults_is_seen_where_it_is_and_nowhere_else() {
+fn fault_is_seen_in_the_cases_that_meet_it_and_nowhere_else() {
     let honest = check(&Real::Distribution.path(), &[]);
     assert!(
         honest.cases().len() >= CASES,

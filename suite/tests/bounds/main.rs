@@ -93,7 +93,7 @@ fn name(case: &Value) -> (&str, &str) {
 #[case::success_of_one_byte("one-byte-success", "after sending ")]
 #[case::one_byte_written("one-byte-writes", "calls without coming to the end")]
 #[case::a_record_in_each_retry("record-again", "calls without coming to the end")]
-fn a_library_that_does_too_much_is_stopped_in_its_cases(#[case] name_of: &str, #[case] how: &str) {
+fn library_that_exceeds_a_limit_is_stopped_in_that_case(#[case] name_of: &str, #[case] how: &str) {
     let honest = check(&Real::Distribution.path(), SOME);
     let checked = check(wrapper(name_of).path(), SOME);
     assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
@@ -115,7 +115,7 @@ fn a_library_that_does_too_much_is_stopped_in_its_cases(#[case] name_of: &str, #
 
 /// Where a library spins, it hangs; every other case is what the honest library gives, to the byte.
 #[test]
-fn a_hang_takes_no_result_of_another_case_with_it() {
+fn hang_loses_no_result_of_another_case() {
     let honest = check(&Real::Distribution.path(), &["retry"]);
     let checked = check(wrapper("spins-after-refusal").path(), &["retry"]);
     assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
@@ -140,7 +140,7 @@ fn a_hang_takes_no_result_of_another_case_with_it() {
 /// Where a library takes all memory that its process may have, the case ends at that call. No other case misses anything, also
 /// none that ran in the same process.
 #[test]
-fn a_library_that_takes_all_memory_ends_its_own_cases_alone() {
+fn library_that_takes_all_memory_ends_only_its_own_cases() {
     let honest = check(&Real::Distribution.path(), SOME);
     let checked = check(wrapper("takes-all-memory").path(), SOME);
     assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));

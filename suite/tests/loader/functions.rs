@@ -36,7 +36,7 @@ fn unsupported(libssl: &Libssl, id: &str) -> Option<String> {
 }
 
 #[test]
-fn a_library_without_anything_of_libssl_is_told_all_that_it_lacks() {
+fn library_without_any_libssl_function_is_refused_with_all_that_it_lacks() {
     let missing = required(&folder());
     for name in [
         "SSL_write",
@@ -51,7 +51,7 @@ fn a_library_without_anything_of_libssl_is_told_all_that_it_lacks() {
 }
 
 #[test]
-fn a_library_without_ssl_write_is_told_just_that() {
+fn library_without_ssl_write_is_refused_with_that_name_alone() {
     let folder = folder();
     let path = folder.path().join("nearly.so");
     let object = shim(&path, all_but(&["SSL_write"]), &[]);
@@ -63,7 +63,7 @@ fn a_library_without_ssl_write_is_told_just_that() {
 }
 
 #[test]
-fn the_required_functions_alone_make_a_library() {
+fn library_with_only_the_required_functions_loads() {
     let folder = folder();
     let missing = required(&folder);
     let object = shim(
@@ -79,7 +79,7 @@ fn the_required_functions_alone_make_a_library() {
 }
 
 #[test]
-fn a_library_that_makes_no_bio_method_is_refused() {
+fn library_that_creates_no_bio_method_is_refused() {
     let folder = folder();
     let functions: String = REAL
         .loaded()
@@ -93,7 +93,7 @@ fn a_library_that_makes_no_bio_method_is_refused() {
 }
 
 #[test]
-fn openssl_1_1_1_tells_its_version_and_lacks_nothing() {
+fn openssl_1_1_1_reports_its_version_and_lacks_nothing() {
     let (about, loaded) = (REAL.about(), REAL.loaded());
     assert_eq!(
         (about.library.as_str(), about.version.as_str()),
@@ -112,14 +112,14 @@ fn openssl_1_1_1_tells_its_version_and_lacks_nothing() {
 }
 
 #[test]
-fn what_was_loaded_can_be_told_to_another_process() {
+fn load_report_survives_serialisation() {
     let text = serde_json::to_string(REAL.loaded()).expect("plain data");
     let again: Loaded = serde_json::from_str(&text).expect("what was written");
     assert_eq!(&again, REAL.loaded());
 }
 
 #[test]
-fn a_missing_function_makes_the_steps_that_need_it_not_applicable() {
+fn missing_function_makes_the_steps_that_need_it_not_applicable() {
     let folder = folder();
     let hidden = &["SSL_write_ex", "SSL_shutdown", "ERR_get_error"];
     let object = shim(&folder.path().join("lesser.so"), all_but(hidden), &[]);
@@ -142,7 +142,7 @@ fn a_missing_function_makes_the_steps_that_need_it_not_applicable() {
 }
 
 #[test]
-fn old_spellings_stand_in_for_those_of_today() {
+fn old_function_names_replace_missing_new_ones() {
     let folder = folder();
     let old = |name: &str| match name {
         "TLS_method" => Some("SSLv23_method".to_owned()),
@@ -157,7 +157,7 @@ fn old_spellings_stand_in_for_those_of_today() {
 }
 
 #[test]
-fn a_prefix_is_looked_for_before_the_plain_name() {
+fn prefixed_name_takes_precedence_over_the_plain_one() {
     let folder = folder();
     // As in AWS-LC, whose libssl has plain names while its libcrypto has not.
     let prefixed = |name: &str| match name.starts_with("SSL_") {
@@ -186,7 +186,7 @@ fn like_wolfssl(name: &str) -> Option<String> {
 }
 
 #[test]
-fn a_prefix_that_ends_in_ssl_takes_the_place_of_that_in_the_name() {
+fn prefix_that_ends_in_ssl_replaces_ssl_in_the_name() {
     let folder = folder();
     let object = shim(&folder.path().join("wolf.so"), like_wolfssl, &[]);
     let source = LibrarySource {
@@ -198,7 +198,7 @@ fn a_prefix_that_ends_in_ssl_takes_the_place_of_that_in_the_name() {
 }
 
 #[test]
-fn a_library_with_prefixed_names_is_told_which_prefix_to_name() {
+fn library_with_prefixed_names_gets_the_prefix_as_a_hint() {
     let folder = folder();
     let of = |name: &str, spell: &dyn Fn(&str) -> Option<String>| {
         let object = shim(&folder.path().join(name), spell, &[]);
@@ -211,7 +211,7 @@ fn a_library_with_prefixed_names_is_told_which_prefix_to_name() {
 }
 
 #[test]
-fn a_prefix_that_no_function_has_is_refused() {
+fn unknown_prefix_is_refused() {
     let source = LibrarySource {
         prefix: Some("nobody_".to_owned()),
         ..LibrarySource::new("real", writeproof_openssl_1_1_1::LIBSSL)
@@ -235,7 +235,7 @@ fn same_traces(libssl: &dyn Backend, id: &str) {
 }
 
 #[test]
-fn what_is_named_is_what_an_error_is_about() {
+fn load_error_names_the_path_that_was_given() {
     let nowhere = Path::new("/nowhere/libcrypto.so");
     let source = LibrarySource {
         libcrypto: Some(nowhere.to_owned()),
@@ -246,7 +246,7 @@ fn what_is_named_is_what_an_error_is_about() {
 }
 
 #[test]
-fn what_a_transport_is_made_of_and_a_library_lacks_is_told_for_that_transport_alone() {
+fn function_that_only_one_transport_needs_is_reported_for_that_transport_alone() {
     let folder = folder();
     for (hidden, variant, told) in [
         (&["BIO_s_mem"], "tls1.3/client/memory-bio", "BIO_s_mem"),

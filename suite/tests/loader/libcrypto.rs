@@ -39,7 +39,7 @@ fn real(path: &Path) -> Option<PathBuf> {
 }
 
 #[test]
-fn a_libcrypto_beside_the_libssl_is_found() {
+fn libcrypto_next_to_the_libssl_is_found() {
     let folder = folder();
     let crypto = libcrypto(folder.path(), "libcrypto-beside.so.9");
     let ssl = libssl(folder.path(), &crypto, &[]);
@@ -50,7 +50,7 @@ fn a_libcrypto_beside_the_libssl_is_found() {
 }
 
 #[test]
-fn a_libcrypto_beside_a_link_to_the_libssl_is_found() {
+fn libcrypto_next_to_a_symlink_to_the_libssl_is_found() {
     let folder = folder();
     let crypto = libcrypto(folder.path(), "libcrypto-link.so.9");
     let ssl = libssl(&folder.path().join("elsewhere"), &crypto, &[]);
@@ -63,7 +63,7 @@ fn a_libcrypto_beside_a_link_to_the_libssl_is_found() {
 }
 
 #[test]
-fn a_libcrypto_in_a_folder_that_the_libssl_names_is_found() {
+fn libcrypto_in_the_runpath_of_the_libssl_is_found() {
     for (tag, kind) in [
         ("-Wl,--enable-new-dtags", "runpath"),
         ("-Wl,--disable-new-dtags", "rpath"),
@@ -87,7 +87,7 @@ fn a_libcrypto_in_a_folder_that_the_libssl_names_is_found() {
 }
 
 #[test]
-fn a_libcrypto_that_is_named_goes_before_any_other() {
+fn named_libcrypto_takes_precedence() {
     let folder = folder();
     let coexistence = libcrypto(folder.path(), "libcrypto-named.so.9");
     let named = libcrypto(&folder.path().join("named"), "libcrypto-named.so.9");
@@ -100,7 +100,7 @@ fn a_libcrypto_that_is_named_goes_before_any_other() {
 }
 
 #[test]
-fn a_libcrypto_that_is_nowhere_is_named_with_the_option_that_helps() {
+fn missing_libcrypto_is_named_with_the_option_that_helps() {
     let folder = folder();
     let crypto = libcrypto(folder.path(), "libcrypto-nowhere.so.9");
     let ssl = libssl(folder.path(), &crypto, &[]);
@@ -115,7 +115,7 @@ fn a_libcrypto_that_is_nowhere_is_named_with_the_option_that_helps() {
 }
 
 #[test]
-fn a_libssl_that_does_not_say_which_libcrypto_it_needs_is_given_one_that_has_its_names() {
+fn libssl_without_a_needed_libcrypto_gets_one_that_has_its_symbols() {
     let folder = folder();
     let header = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -143,7 +143,7 @@ fn a_libssl_that_does_not_say_which_libcrypto_it_needs_is_given_one_that_has_its
 }
 
 #[test]
-fn a_libcrypto_that_was_named_but_is_not_used_is_an_error() {
+fn named_libcrypto_that_is_not_used_is_an_error() {
     let folder = folder();
     let crypto = libcrypto(folder.path(), "libcrypto-unused.so.9");
     let whole = shim(&folder.path().join("whole.so"), all, &[]);
@@ -159,7 +159,7 @@ fn a_libcrypto_that_was_named_but_is_not_used_is_an_error() {
 }
 
 #[test]
-fn a_named_libcrypto_that_calls_itself_otherwise_is_an_error() {
+fn named_libcrypto_with_another_soname_is_an_error() {
     let folder = folder();
     let crypto = libcrypto(folder.path(), "libcrypto-right.so.9");
     let other = libcrypto(folder.path(), "libcrypto-wrong.so.8");
@@ -176,7 +176,7 @@ fn a_named_libcrypto_that_calls_itself_otherwise_is_an_error() {
 }
 
 #[test]
-fn two_libraries_that_need_different_files_of_one_name_are_not_taken_for_each_other() {
+fn libraries_that_need_different_files_of_one_name_are_not_confused() {
     let folder = folder();
     let (first, second) = (folder.path().join("first"), folder.path().join("second"));
     let of = |folder: &Path| {
@@ -195,7 +195,7 @@ fn two_libraries_that_need_different_files_of_one_name_are_not_taken_for_each_ot
 }
 
 #[test]
-fn two_libssls_of_one_name_answer_each_for_itself() {
+fn libssls_of_one_name_stay_separate() {
     let folder = folder();
     let of = |name: &str, version: &str| {
         let path = folder.path().join(name);
@@ -218,7 +218,7 @@ fn two_libssls_of_one_name_answer_each_for_itself() {
 }
 
 #[test]
-fn another_library_that_only_stands_beside_is_found_too() {
+fn other_needed_library_next_to_the_libssl_is_found() {
     let folder = folder();
     let helper = compile(
         &folder.path().join("libhelper-of-ours.so.1"),

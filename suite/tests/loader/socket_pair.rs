@@ -12,7 +12,7 @@ use writeproof::scenario::{self, Corpus, Scenario, Variant};
 use crate::shim::{REAL, all_but, folder, shim};
 
 #[test]
-fn a_library_without_bio_methods_says_so() {
+fn library_without_bio_methods_is_recognised() {
     let folder = folder();
     let object = shim(
         &folder.path().join("said.so"),
@@ -26,7 +26,7 @@ fn a_library_without_bio_methods_says_so() {
 }
 
 #[test]
-fn every_case_over_a_socket_pair_is_the_same_as_over_a_bio_or_not_applicable() {
+fn case_over_a_socket_pair_equals_the_case_over_a_bio_or_is_not_applicable() {
     let folder = folder();
     let object = shim(
         &folder.path().join("pair.so"),

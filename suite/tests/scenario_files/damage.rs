@@ -45,7 +45,7 @@ pub(crate) fn damaged(text: &str, random: &mut Random) -> String {
 }
 
 #[test]
-fn damaged_files_are_read_or_refused_with_a_place_in_the_text_and_never_panic() {
+fn damaged_file_is_read_or_refused_with_a_position_and_never_panics() {
     let mut random = Random(1);
     let mut refused = 0;
     for round in 0..6000 {

@@ -44,7 +44,7 @@ fn known_words(wrong_file: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_example_of_a_scenario_in_the_documentation_is_right() {
+fn documented_scenario_examples_are_valid() {
     for path in [README, FORMAT] {
         let document = document(path);
         let mut examples = toml_blocks(&document);
@@ -58,7 +58,7 @@ fn every_example_of_a_scenario_in_the_documentation_is_right() {
 }
 
 #[test]
-fn the_tables_name_exactly_the_keys_and_steps_that_the_parser_knows() {
+fn documented_keys_and_steps_match_the_parser() {
     let document = document(FORMAT);
     for (heading, wrong_file) in [
         ("## Keys of the file", "0 = 1"),
@@ -74,7 +74,7 @@ fn the_tables_name_exactly_the_keys_and_steps_that_the_parser_knows() {
 }
 
 #[test]
-fn no_scenario_that_was_promoted_waits_for_its_title() {
+fn no_promoted_scenario_keeps_its_placeholder_title() {
     let library = Corpus::built_in().expect("the library");
     for scenario in library.scenarios() {
         let title = &scenario.title;

@@ -386,7 +386,7 @@ fn listed<'p>(pairs: impl Iterator<Item = &'p Pair>) -> String {
 }
 
 #[test]
-fn any_two_things_that_can_come_together_do_so_in_some_write() {
+fn every_possible_pair_of_values_meets_in_some_write() {
     let (all, impossible, covered) = (all_pairs(), impossible(), covered());
     let possible = || all.iter().filter(|pair| !impossible.contains(pair));
 
@@ -402,7 +402,7 @@ fn any_two_things_that_can_come_together_do_so_in_some_write() {
 }
 
 #[test]
-fn nothing_that_is_said_to_be_impossible_is_done() {
+fn pairs_listed_as_impossible_never_meet() {
     let (all, impossible, covered) = (all_pairs(), impossible(), covered());
 
     assert!(impossible.is_subset(&all), "a pair of unknown values");

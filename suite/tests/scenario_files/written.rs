@@ -30,7 +30,7 @@ fn read_back(scenario: &Scenario) -> Scenario {
 }
 
 #[test]
-fn every_scenario_of_the_library_is_read_back_as_it_was_written() {
+fn every_scenario_of_the_corpus_round_trips() {
     let library = library();
     assert!(library.len() >= 359, "only {}", library.len());
     for scenario in &library {
@@ -39,7 +39,7 @@ fn every_scenario_of_the_library_is_read_back_as_it_was_written() {
 }
 
 #[test]
-fn every_kind_of_key_and_step_is_read_back_as_it_was_written() {
+fn every_key_and_step_round_trips() {
     for text in VALID {
         let scenario = read(text).expect("a right file");
         assert_eq!(read_back(&scenario), scenario, "\n{}", write(&scenario));
@@ -47,7 +47,7 @@ fn every_kind_of_key_and_step_is_read_back_as_it_was_written() {
 }
 
 #[test]
-fn a_scenario_is_written_as_a_person_writes_it() {
+fn scenario_is_written_in_the_style_of_the_files() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../fixtures/scenarios/retry/shorter-buffer.toml"
@@ -57,7 +57,7 @@ fn a_scenario_is_written_as_a_person_writes_it() {
 }
 
 #[test]
-fn what_goes_without_saying_is_left_out() {
+fn default_values_are_left_out() {
     let text = "title = \"t\"\nversions = [\"tls1.2\", \"tls1.3\"]\nroles = [\"client\", \"server\"]\n\
          transports = [\"scripted\"]\ncipher = \"aes128-gcm\"\nrole_state = \"set\"\n\
          session_tickets = \"none\"\nsteps = [{ read = { max = 16384 } }, \
@@ -70,7 +70,7 @@ fn what_goes_without_saying_is_left_out() {
 }
 
 #[test]
-fn any_title_is_read_back_as_it_was_written() {
+fn every_title_round_trips() {
     let mut scenario = read(VALID[0]).expect("a right file");
     for title in [
         "\"quoted\" and \\ behind",
@@ -89,7 +89,7 @@ fn any_title_is_read_back_as_it_was_written() {
 #[case(b"\0", "{ hex = \"00\" }")]
 #[case(b"\xff\xfe", "{ hex = \"fffe\" }")]
 #[case(b"\x7f", "{ hex = \"7f\" }")]
-fn bytes_that_a_person_can_read_are_written_as_text(#[case] bytes: &[u8], #[case] told: &str) {
+fn printable_bytes_are_written_as_text(#[case] bytes: &[u8], #[case] told: &str) {
     let mut scenario = read(VALID[0]).expect("a right file");
     scenario.steps = vec![Step::Write(Write {
         function: Function::Write,
@@ -105,7 +105,7 @@ fn bytes_that_a_person_can_read_are_written_as_text(#[case] bytes: &[u8], #[case
 }
 
 #[test]
-fn whatever_is_read_from_a_damaged_file_is_read_back_as_it_was_written() {
+fn scenario_read_from_a_damaged_file_round_trips() {
     let mut random = Random(2);
     let mut accepted = 0;
     for round in 0..6000 {
@@ -143,7 +143,7 @@ fn put_together(random: &mut Random, steps: &[Step], like: &Scenario) -> Scenari
 }
 
 #[test]
-fn what_a_generator_puts_together_is_read_back_or_refused_for_what_it_asks_and_never_for_its_form()
+fn generated_scenario_round_trips_or_is_refused_by_a_rule()
 {
     let mut steps: Vec<Step> = library().into_iter().flat_map(|s| s.steps).collect();
     steps.extend(read(ALL_OF_TLS13).expect("a right file").steps);
@@ -169,7 +169,7 @@ fn what_a_generator_puts_together_is_read_back_or_refused_for_what_it_asks_and_n
 }
 
 #[test]
-fn what_no_file_can_say_is_refused_and_not_made_right_in_silence() {
+fn scenario_that_no_file_can_express_is_refused() {
     let once = NonZeroUsize::MIN;
     let twice = NonZeroUsize::new(2).expect("not 0");
     let huge = NonZeroUsize::MAX;

@@ -20,7 +20,7 @@ fn assert_covers(records: &[Record], bytes: usize, name: &str) {
 }
 
 #[test]
-fn a_protected_record_with_an_altered_byte_does_not_open_and_the_others_do() {
+fn protected_record_with_an_altered_byte_does_not_open_and_the_others_do() {
     for session in Session::all() {
         let view = session.read();
         for sender in BOTH {
@@ -65,7 +65,7 @@ fn assert_only_unopened(
 }
 
 #[test]
-fn an_altered_header_of_a_protected_record_is_noticed() {
+fn altered_header_of_a_protected_record_is_detected() {
     for session in Session::all() {
         let view = session.read();
         let record = view
@@ -89,7 +89,7 @@ fn an_altered_header_of_a_protected_record_is_noticed() {
 }
 
 #[test]
-fn a_wrong_secret_opens_nothing() {
+fn wrong_secret_opens_nothing() {
     for session in Session::all() {
         let wrong: String = session
             .keys
@@ -118,7 +118,7 @@ fn a_wrong_secret_opens_nothing() {
 }
 
 #[test]
-fn without_its_secret_a_protected_record_has_no_key() {
+fn protected_record_without_its_secret_has_no_key() {
     for session in Session::all() {
         let view = session.read_with("");
 
@@ -136,7 +136,7 @@ fn without_its_secret_a_protected_record_has_no_key() {
 }
 
 #[test]
-fn without_the_application_secret_the_handshake_still_opens() {
+fn handshake_opens_without_the_application_secret() {
     let session = Session::named("tls13-key-updates");
     let keys: String = session
         .keys
@@ -162,7 +162,7 @@ fn without_the_application_secret_the_handshake_still_opens() {
 }
 
 #[test]
-fn early_data_that_a_hello_retry_request_refused_has_no_key_and_hinders_nothing() {
+fn early_data_refused_by_hello_retry_request_has_no_key_and_does_not_hinder_later_records() {
     let session = Session::named("tls13-hello-retry-padding");
     let early_data = [&[23, 3, 3, 0, 32][..], &[0x5A; 32]].concat();
     let mut with_early_data = session.clone();
@@ -184,7 +184,7 @@ fn early_data_that_a_hello_retry_request_refused_has_no_key_and_hinders_nothing(
 }
 
 #[test]
-fn a_suite_that_is_not_read_here_is_said_to_be_unsupported() {
+fn unsupported_cipher_suite_is_reported_as_unsupported() {
     let mut session = Session::named("tls12-aes256-gcm-dhe-psk");
     let (gcm, ccm) = ([0x00, 0xAB], [0xC0, 0xA7]);
     let hello = &mut session.events[1].1[..90];
@@ -208,7 +208,7 @@ fn a_suite_that_is_not_read_here_is_said_to_be_unsupported() {
 }
 
 #[test]
-fn a_stream_cut_anywhere_ends_in_an_incomplete_record_with_the_right_count() {
+fn truncated_stream_ends_in_an_incomplete_record_with_the_right_count() {
     let session = Session::named("tls12-aes256-gcm-dhe-psk");
     let stream = session.stream(Sender::Client);
     let whole = session.read().client;
@@ -236,7 +236,7 @@ fn a_stream_cut_anywhere_ends_in_an_incomplete_record_with_the_right_count() {
 }
 
 #[test]
-fn after_an_impossible_header_the_rest_is_garbage() {
+fn rest_after_an_impossible_header_is_garbage() {
     let too_long = [22, 3, 3, 0x48, 0x01];
     let unknown_type = *b"HTTP/";
     for header in [too_long, unknown_type] {
@@ -263,7 +263,7 @@ fn after_an_impossible_header_the_rest_is_garbage() {
 }
 
 #[test]
-fn the_longest_fragment_that_tls_1_2_allows_is_not_garbage() {
+fn longest_tls_1_2_fragment_is_not_garbage() {
     let record = [&[22, 3, 3, 0x48, 0x00][..], &[0; 0x4800]].concat();
 
     let view = read([(Sender::Client, &record[..])], &KeyLog::default());
@@ -273,7 +273,7 @@ fn the_longest_fragment_that_tls_1_2_allows_is_not_garbage() {
 }
 
 #[test]
-fn whatever_arrives_each_byte_belongs_to_one_record() {
+fn each_byte_of_a_damaged_stream_belongs_to_one_record() {
     let mut random = Xorshift(0x9E37_79B9_7F4A_7C15);
     for session in Session::all() {
         for round in 0..150 {
@@ -293,7 +293,7 @@ fn whatever_arrives_each_byte_belongs_to_one_record() {
 }
 
 #[test]
-fn noise_is_read_without_a_panic() {
+fn noise_does_not_panic() {
     let mut random = Xorshift(1);
     for round in 0..2000 {
         let length = random.below(200);

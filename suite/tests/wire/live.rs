@@ -208,7 +208,7 @@ fn assert_carried(records: &[Record], data: &[u8], added: usize) {
 }
 
 #[test]
-fn tls_1_3_opens_with_every_suite_across_key_updates() {
+fn tls_1_3_records_open_with_every_suite_across_key_updates() {
     for suite in TLS13 {
         let mut wired = Wired::connected(suite, None);
         let data = pattern(40_000);
@@ -232,7 +232,7 @@ fn tls_1_3_opens_with_every_suite_across_key_updates() {
 }
 
 #[test]
-fn tls_1_2_opens_with_every_aead_suite() {
+fn tls_1_2_records_open_with_every_aead_suite() {
     for (suite, added) in TLS12 {
         let mut wired = Wired::connected(suite, None);
         let data = pattern(40_000);
@@ -248,7 +248,7 @@ fn tls_1_2_opens_with_every_aead_suite() {
 }
 
 #[test]
-fn a_handshake_message_is_put_together_across_records() {
+fn handshake_message_is_reassembled_across_records() {
     for suite in [TLS13[0], TLS12[0].0] {
         let view = Wired::connected(suite, Some(100)).close();
 

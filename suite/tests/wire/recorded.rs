@@ -3,7 +3,7 @@
 use crate::session::{BOTH, Session, tell};
 
 #[test]
-fn every_record_of_every_recorded_session_reads_as_it_was_sent() {
+fn recorded_sessions_read_as_they_were_sent() {
     for session in Session::all() {
         let view = session.read();
 
@@ -19,7 +19,7 @@ fn every_record_of_every_recorded_session_reads_as_it_was_sent() {
 }
 
 #[test]
-fn how_the_bytes_are_cut_does_not_matter() {
+fn chunk_boundaries_do_not_change_the_records() {
     for session in Session::all() {
         let mut bytewise = session.clone();
         bytewise.events = session

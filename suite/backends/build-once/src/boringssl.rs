@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_macro_is_found_by_its_whole_name_and_loses_its_quotes() {
+    fn macro_is_found_by_its_whole_name_and_loses_its_quotes() {
         let header = "#define VERSION_NUMBER 5\n#define VERSION \"5.12.0\"\n";
 
         assert_eq!(defined(header, "VERSION").as_deref(), Some("5.12.0"));

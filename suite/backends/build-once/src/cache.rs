@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_marked_folder_the_shelf_is_in_out_dir() {
+    fn cache_without_a_marked_folder_is_in_out_dir() {
         let out_dir = Path::new("/nobody/made/this");
 
         assert_eq!(BuildCache::above(out_dir).root, out_dir.join("c"));

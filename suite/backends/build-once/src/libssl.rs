@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_library_s_version_stands_after_the_plus_sign_if_there_is_one() {
+    fn library_version_follows_the_plus_sign() {
         for (source, version) in [("111.28.2+1.1.1w", "1.1.1w"), ("0.1", "0.1")] {
             let library = Libssl {
                 name: "c",

@@ -80,7 +80,7 @@ mod tests {
     ]}"#;
 
     #[test]
-    fn a_package_is_found_by_its_whole_name() {
+    fn package_is_found_by_its_whole_name() {
         let package = Package::in_metadata("zlib-sys", METADATA).unwrap();
 
         assert_eq!(package.version, "1.3.1");
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_that_nothing_depends_on_is_not_found() {
+    fn package_that_nothing_depends_on_is_not_found() {
         assert_eq!(Package::in_metadata("zlib-ng", METADATA), None);
     }
 }

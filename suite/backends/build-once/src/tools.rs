@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_program_is_named_with_what_to_install() {
+    fn missing_program_is_named_with_what_to_install() {
         let error =
             require("no-such-program", &[], "no-such-program", "the build", "it").unwrap_err();
 

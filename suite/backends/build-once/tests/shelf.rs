@@ -86,7 +86,7 @@ fn stamp_of_another_key_does_not_count() {
 }
 
 #[test]
-fn threads_that_come_at_once_build_once() {
+fn concurrent_threads_build_once() {
     const THREADS: u32 = 8;
     let (_target, cache) = cache();
     let (builds, load_report) = (AtomicU32::new(0), AtomicU32::new(0));

@@ -39,27 +39,27 @@ const FUNCTIONS: [&str; 4] = [
 macro_rules! tests {
     (object: $object:expr, number: $number:expr, text: ($which:expr, $text:expr $(,)?) $(,)?) => {
         #[test]
-        fn each_library_gives_its_own_version() {
+        fn each_library_reports_its_own_version() {
             $crate::Loaded::open($object).gives_its_own_version($number, $which, &$text);
         }
 
         #[test]
-        fn functions_are_in_the_object_itself() {
+        fn functions_are_defined_in_the_object_itself() {
             $crate::Loaded::open($object).has_its_functions();
         }
 
         #[test]
-        fn nothing_of_the_object_is_global() {
+        fn object_exports_nothing_globally() {
             $crate::Loaded::open($object).keeps_its_functions_to_itself();
         }
 
         #[test]
-        fn an_error_in_one_library_is_not_in_the_queue_of_the_other() {
+        fn error_in_one_library_is_not_in_the_queue_of_the_other() {
             $crate::Loaded::open($object).has_its_own_error_queue();
         }
 
         #[test]
-        fn both_libraries_make_contexts_and_free_them() {
+        fn both_libraries_create_and_free_contexts() {
             $crate::Loaded::open($object).makes_its_own_contexts();
         }
     };
