@@ -1,4 +1,4 @@
-//! Backends that are parts of this program, in processes of their own, as `writeproof replay` has them.
+//! Built-in backends run in worker processes, as `writeproof replay` runs them.
 
 #![cfg(target_os = "linux")]
 
@@ -12,7 +12,8 @@ use writeproof::target::{Isolation, Target};
 use writeproof::trace::{Outcome, Trace};
 use writeproof::worker::WorkerLimits;
 
-/// Writes that block, retries of every kind, a pre-shared key, damage from the peer, and a call that not every library has.
+/// Blocked writes, retries of every kind, a pre-shared key, damage from the peer, and a call that
+/// some libraries lack.
 const SCENARIOS: [&str; 4] = [
     "retry/shorter-buffer",
     "combined/pre-shared-blocked-and-retried",
@@ -20,7 +21,7 @@ const SCENARIOS: [&str; 4] = [
     "key-update/own-and-peer-crossing",
 ];
 
-/// One test looks at the workers of this process: no other starts one meanwhile.
+/// One test lists the workers of this process: no other test may start one meanwhile.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn apart(id: &str) -> Arc<dyn Target> {
@@ -65,14 +66,14 @@ fn built_in_backend_gives_the_same_traces_in_a_worker(
     }
 }
 
-/// The workers of this process, by their numbers.
+/// The process ids of the workers of this process.
 fn workers() -> Vec<String> {
     let this = std::process::id().to_string();
     let mut workers = Vec::new();
     for entry in fs::read_dir("/proc").expect("proc(5)") {
         let process = entry.expect("proc(5)").file_name();
         let process = process.to_string_lossy();
-        // One that has ended meanwhile is none.
+        // A worker that has exited meanwhile is skipped.
         let told = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
         let (Ok(status), Ok(words)) = (told("status"), told("cmdline")) else {
             continue;
@@ -104,7 +105,7 @@ fn worker_exit_is_the_result_of_its_case() {
         panic!("no crash:\n{trace}");
     };
     assert!(how.contains("SIGABRT"), "{how}");
-    // Its interface is not libssl's, in which another contract would bind it.
+    // rustls does not have libssl's interface, so fewer clauses bind it.
     let here = opened(Isolation::None.open("rustls"));
     assert_eq!(trace.setting, ran(&*here, scenario, variant).setting);
 }

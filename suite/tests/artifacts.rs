@@ -1,5 +1,5 @@
-//! What becomes of an input of a fuzz target by the real command: `replay`, `shrink`, `promote`, and where inputs come from:
-//! `corpus`. Findings that nobody knows come from the library with faults sown into it.
+//! The commands for inputs of fuzz targets: `replay`, `shrink`, `promote` and `corpus`. Unexpected
+//! findings come from the library with seeded faults.
 
 mod outcome;
 
@@ -16,7 +16,7 @@ use writeproof_faulty::{LIBSSL, VARIABLE};
 
 use self::outcome::{assert_exit, stderr, stdout};
 
-/// A scenario of the library that breaks no clause on a right library but one that the ledger knows.
+/// A corpus scenario in which a correct library breaks only clauses that the ledger excuses.
 const SCENARIO: &str = "retry/shorter-buffer";
 
 /// A fault that ends the process on a wrong retry.
@@ -35,7 +35,7 @@ fn run(arguments: &[&str]) -> Output {
     writeproof(arguments).output().expect("the command starts")
 }
 
-/// The same on the reference and on a library that is called `faulty` and has nothing wrong with it yet.
+/// A command that compares the reference with a fault-free library that is named `faulty`.
 fn beside_another(arguments: &[&str]) -> Command {
     let mut command = writeproof(arguments);
     command.args(["--libssl", LIBSSL, "--name", "faulty"]);
@@ -43,7 +43,7 @@ fn beside_another(arguments: &[&str]) -> Command {
     command
 }
 
-/// The same with this fault sown into it.
+/// The same comparison, with this fault active.
 fn run_with(fault: &str, arguments: &[&str]) -> Output {
     let mut command = beside_another(arguments);
     command.env(VARIABLE, fault);
@@ -66,7 +66,7 @@ fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// The bytes that tell the first variant of a scenario to `write_sequence`.
+/// The bytes that encode the first variant of a scenario for `write_sequence`.
 fn bytes_of(scenario: &Scenario) -> Vec<u8> {
     let target = FuzzTarget::WriteSequence;
     let variant = scenario.variants().next().expect("a variant");
@@ -164,7 +164,7 @@ fn hang_names_its_step() {
 }
 
 #[test]
-fn finding_shared_with_the_reference_is_expected_of_an_unknown_library() {
+fn known_finding_of_the_reference_is_expected_of_another_library() {
     let folder = TempDir::new().expect("a folder");
     let path = artifact(&folder);
     let output = beside_another(&["replay", words(&path)]).output();
@@ -211,7 +211,7 @@ fn scenario_file_artifact_runs_in_all_its_variants() {
 )]
 #[case("scenario_file/odd", b"\xff\xfe", "it is no text in UTF-8")]
 #[case("scenario_file/empty", b"", "empty:1:1: no \"title\"")]
-fn a_scenario_file_that_is_refused_is_a_proper_result(
+fn refused_scenario_file_is_a_valid_result(
     #[case] name: &str,
     #[case] bytes: &[u8],
     #[case] told: &str,
@@ -246,9 +246,7 @@ fn ops_that_write_nothing_are_valid() {
     );
 }
 
-// What is no artifact.
-
-/// A file or folder that is none, and what is said of it.
+/// An invalid file or folder, and a part of the message about it.
 fn no_artifact(folder: &TempDir, kind: &str) -> (PathBuf, &'static str) {
     let header = |version, letter| [b'W', b'P', version, letter, 1, 2, 3, 4, 5, 6, 7, 8];
     let write = |bytes: &[u8]| file(folder, kind, bytes);
@@ -345,7 +343,7 @@ fn damaged_artifact_is_refused_or_decodes_to_a_scenario_that_round_trips() {
 
 // Shrink.
 
-/// Steps with much in them that has nothing to do with the wrong retry.
+/// Steps of which most have nothing to do with the wrong retry.
 const LONG: &str = r#"
 title = "t"
 versions = ["tls1.3"]
@@ -403,7 +401,7 @@ fn shrink_keeps_only_what_the_finding_needs() {
         !told.contains("cipher") && told.contains("client"),
         "{told}"
     );
-    // And it still shows it.
+    // The smaller artifact still reproduces the finding.
     let output = run_with(CRASHES, &["replay", words(&small)]);
     assert_exit(&output, 1);
     assert!(
@@ -479,7 +477,7 @@ fn unwritable_shrink_output_is_reported_before_anything_runs() {
 
 // Promote.
 
-/// As much of a checkout as the command needs, and a folder within it.
+/// The parts of a checkout that the command needs, and a folder within it.
 fn checkout() -> (TempDir, PathBuf) {
     let root = TempDir::new().expect("a folder");
     for folder in ["fixtures/scenarios", "snapshots", "suite/src"] {
@@ -497,7 +495,7 @@ fn promote(within: &Path, artifact: &Path, id: &str) -> Output {
         .expect("the command starts")
 }
 
-/// All files below a folder, by their paths from there, with their texts.
+/// The text of every file below a folder, by its relative path.
 fn files(root: &Path) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     let mut folders = vec![root.to_owned()];
@@ -590,7 +588,8 @@ fn promote_overwrites_no_file(#[case] taken: &str) {
 fn failed_promotion_leaves_no_file() {
     let folder = TempDir::new().expect("a folder");
     let (root, within) = checkout();
-    // The snapshots can be written, the scenario cannot: its family is a file.
+    // The snapshots can be written but the scenario cannot: a file takes the place of its family's
+    // folder.
     file(&root, "fixtures/scenarios/retry", b"");
     let output = promote(&within, &artifact(&folder), "retry/new");
     assert_exit(&output, 2);
@@ -609,7 +608,7 @@ fn failed_promotion_leaves_no_file() {
 #[case("a/b/c", "such as a/b-c")]
 #[case("../x/y", "such as ")]
 #[case("", "such as retry/shorter-buffer")]
-fn a_wrong_name_is_refused_with_what_would_be_right(#[case] name: &str, #[case] better: &str) {
+fn wrong_name_is_refused_with_a_hint(#[case] name: &str, #[case] better: &str) {
     let folder = TempDir::new().expect("a folder");
     let (root, within) = checkout();
     let output = promote(&within, &artifact(&folder), name);
@@ -678,7 +677,7 @@ fn corpus_writes_a_seed_for_each_encodable_scenario() {
         );
     }
     assert!(path.join("scenario_file/retry-shorter-buffer").is_file());
-    // Once more, in the same place, with every reason.
+    // Run again in the same folder, with all reasons.
     let output = run(&["corpus", "--output", words(&path), "--verbose"]);
     assert_exit(&output, 0);
     let wanted = "write_sequence: handshake/no-role-set: a role that is not set";

@@ -1,5 +1,5 @@
-//! `writeproof check`, and `--libssl` in the other commands, on a library that is right: the shared
-//! object of OpenSSL 1.1.1, as if nobody had seen it before.
+//! `writeproof check`, and `--libssl` in the other commands, on a correct library: the shared
+//! object of OpenSSL 1.1.1, judged as an unknown library.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +11,7 @@ use writeproof::judge::Recordings;
 use writeproof::scenario::{Corpus, Scenario};
 use writeproof_openssl_1_1_1::LIBSSL;
 
-/// The library, of which nothing is known.
+/// OpenSSL 1.1.1 as an unknown library.
 const STRANGER: [&str; 4] = ["--libssl", LIBSSL, "--as", "unknown"];
 
 fn run(arguments: &[&str]) -> Output {
@@ -78,7 +78,7 @@ fn suggested_show_command_loads_the_library_with_the_same_options(
     #[case] given: &[&str],
     #[case] wanted: &str,
 ) {
-    // One family in which nothing crashes, as it could in this process.
+    // A family without a crash: the cases also run in this process.
     let arguments = [&["check"], &STRANGER[..], &["--scenario", "retry"]].concat();
     let (text, _) = exits_with(1, &[&arguments[..], given].concat());
     let commands = text.lines().map(str::trim);
@@ -128,7 +128,7 @@ fn groups_cover_every_failure_and_difference() {
     assert!(text.contains(&last), "{last} in\n{text}");
 }
 
-/// `12 cases, e.g. …`: of the cases that differ alike.
+/// The count in `12 cases, e.g. …`, which starts a group of equal differences.
 fn cases_of_group(line: &str) -> Option<usize> {
     let (number, rest) = line.trim().split_once(' ')?;
     match rest.starts_with("case, e.g. ") || rest.starts_with("cases, e.g. ") {
@@ -187,7 +187,7 @@ fn json_report_describes_the_library_and_the_self_checks() {
 
 #[test]
 fn worker_and_this_process_give_the_same_cases() {
-    // What crashes the library would end the process of the suite too.
+    // A scenario that crashes the library would end this process too.
     let (corpus, recordings) = (Corpus::built_in().unwrap(), Recordings::built_in());
     let crashes = |scenario: &&Scenario| recordings.crashes(scenario, "openssl-1.1.1");
     let (deadly, survivable): (Vec<_>, Vec<_>) = corpus.scenarios().iter().partition(crashes);
@@ -274,7 +274,7 @@ fn user_library_is_shown_run_and_compared_by_path() {
 #[case(&["check", "--libssl", LIBSSL, "--name", "a", "--against", "a"], "not compared with itself")]
 #[case(&["diff", "openssl-3.6"], "two libraries are compared")]
 #[case(&["diff", "openssl-3.6", "rustls", "--libssl", LIBSSL], "two libraries are compared")]
-fn wrong_arguments_are_refused_with_what_would_be_right(
+fn wrong_arguments_are_refused_with_a_hint(
     #[case] arguments: &[&str],
     #[case] wanted: &str,
 ) {

@@ -1,4 +1,4 @@
-//! The manual that is built in: that it is whole, and that what speaks of its clauses speaks of clauses that exist.
+//! The built-in contract is complete, and every reference to a clause names an existing one.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ fn manual() -> Contract {
     Contract::built_in().expect("fixtures/contract is right")
 }
 
-/// Also one that no trace can show: a scenario can be about what the manual leaves open.
+/// A scenario may also name a clause that no trace can show: it can cover what the contract leaves
+/// open.
 #[test]
 fn clauses_named_by_scenarios_exist() {
     let manual = manual();
@@ -69,7 +70,8 @@ fn clauses_with_a_severity_are_required_or_recommended() {
     }
 }
 
-/// Each observable clause has one monitor, and each monitor a clause that it can break, for the same libraries.
+/// Each observable clause has one monitor, and each monitor has a clause that it can report, for
+/// the same libraries.
 #[test]
 fn observable_clause_has_exactly_one_monitor() {
     let manual = manual();
@@ -96,8 +98,8 @@ fn observable_clause_has_exactly_one_monitor() {
     }
 }
 
-/// The kinds of BIO that a clause speaks of. A memory BIO and a buffering BIO take everything, or as much as
-/// what is behind them; a BIO that waits has nothing to be repeated.
+/// The kinds of BIO that a clause speaks of. A memory BIO and a buffering BIO take everything, or
+/// as much as the next BIO takes; a blocking BIO never needs a retry.
 const KINDS: [(&str, &[TransportKind]); 5] = [
     (
         "bio.blocking-returns-when-done",
@@ -135,8 +137,8 @@ const KINDS: [(&str, &[TransportKind]); 5] = [
     ("handshake.transparent", &TransportKind::ALL),
 ];
 
-/// The reference alone goes through every clause: none is there for show. What it violates counts as well. A
-/// clause that speaks of BIOs is gone through over each kind that it speaks of.
+/// The reference alone exercises every observable clause, in cases that keep or break it. A clause
+/// that speaks of BIOs is exercised over each kind that it speaks of.
 #[test]
 fn observable_clause_is_exercised_by_the_scenarios() {
     let manual = manual();

@@ -1,4 +1,4 @@
-//! The real command: its exit codes, its messages, its reports.
+//! The command: its exit codes, messages and reports.
 
 mod outcome;
 
@@ -16,13 +16,13 @@ use writeproof::report::json::SCHEMA;
 
 use self::outcome::{assert_exit, stderr, stdout};
 
-/// A library scenario that runs on all backends.
+/// A corpus scenario that runs on all backends.
 const SCENARIO: &str = "retry/shorter-buffer";
 
 /// Two versions, two roles.
 const VARIANTS: usize = 4;
 
-/// How many cases a scenario has on all backends that are here, as reports say it.
+/// The number of cases of a scenario on all available backends, as reports print it.
 fn cases_on_all() -> String {
     format!("{} cases", VARIANTS * Backends::here().len())
 }
@@ -37,7 +37,7 @@ fn run(arguments: &[&str]) -> Output {
     writeproof(arguments).output().expect("the command starts")
 }
 
-/// A scenario file `FAMILY/NAME.toml` in a folder of its own.
+/// Writes a scenario file `FAMILY/NAME.toml` into a folder of its own.
 fn scenario_file(folder: &TempDir, id: &str, text: &str) -> PathBuf {
     let path = folder.path().join(id).with_extension("toml");
     fs::create_dir_all(path.parent().expect("a family")).expect("the folder is ours");
@@ -87,7 +87,7 @@ fn user_scenario_runs_by_its_path() {
 #[case(&["table", "--format", "markdown"])]
 #[case(&["manual", "--help"])]
 #[case(&["ledger"])]
-fn asking_is_no_failure(#[case] arguments: &[&str]) {
+fn help_and_version_exit_with_0(#[case] arguments: &[&str]) {
     assert_exit(&run(arguments), 0);
 }
 
@@ -178,7 +178,7 @@ fn readme_shows_what_the_command_prints() {
 #[test]
 fn trace_that_differs_from_its_recording_exits_with_1() {
     let folder = TempDir::new().expect("a folder");
-    // The library's scenario by name, with another length.
+    // The corpus scenario by name, with another length.
     let path = scenario_file(&folder, SCENARIO, RIGHT);
     let output = run(&["run", "--scenario", path.to_str().expect("a path")]);
     assert_exit(&output, 1);
@@ -204,7 +204,7 @@ fn trace_that_differs_from_its_recording_exits_with_1() {
 #[case(&["run", "--output", "/"], "cannot be written to /")]
 #[case(&["frobnicate"], "unrecognized subcommand")]
 #[case(&[], "Usage:")]
-fn wrong_usage_exits_with_2_and_says_what_would_be_right(
+fn wrong_usage_exits_with_2_and_a_hint(
     #[case] arguments: &[&str],
     #[case] message: &str,
 ) {
@@ -270,7 +270,7 @@ fn unusable_backend_exits_with_3(#[case] arguments: &[&str]) {
 
 // Exit code 130.
 
-/// A run that waits for its scenario: the file is a pipe, and the test holds its other end.
+/// A run that waits for its scenario: the scenario file is a pipe whose other end the test holds.
 fn waiting_run(folder: &TempDir, output: &Path) -> (Child, File) {
     let pipe = folder.path().join("pipe.toml");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
@@ -283,7 +283,7 @@ fn waiting_run(folder: &TempDir, output: &Path) -> (Child, File) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the command starts");
-    // Opening waits for the reader, which by then has long arranged what an interrupt does.
+    // Opening blocks until the command reads, and by then it has installed its interrupt handler.
     let other_end = File::options().write(true).open(&pipe).expect("the pipe");
     (child, other_end)
 }
@@ -312,7 +312,7 @@ fn interrupt_exits_with_130_and_leaves_no_partial_report() {
     assert_eq!(left, ["pipe.toml"], "no report, and no draft of one");
 }
 
-// Where nothing can be written.
+// Unwritable output.
 
 #[rstest]
 #[case(&["run", "--scenario", "nope"], 2)]
@@ -368,7 +368,7 @@ fn json_report_matches_its_schema() {
         .map(|error| format!("{}: {error}", error.instance_path()))
         .collect();
     assert_eq!(errors, Vec::<String>::new());
-    // And it is a schema that says no.
+    // The schema also rejects a wrong report.
     let mut wrong = report;
     wrong["cases"][0]["verdict"] = "perhaps".into();
     assert!(!schema.is_valid(&wrong));

@@ -1,5 +1,5 @@
-//! What the command says of the contract: `writeproof manual`, `writeproof ledger`, `--ledger`, and what comes first in the
-//! report on a library that breaks it.
+//! The contract in the command: `writeproof clauses`, `writeproof ledger`, `--ledger`, and the
+//! order of the report on a library that breaks a clause.
 
 #![cfg(target_os = "linux")]
 
@@ -18,13 +18,13 @@ use writeproof::report::json::SCHEMA;
 use writeproof_faulty::VARIABLE as FAULT;
 use writeproof_openssl_1_1_1::LIBSSL;
 
-/// OpenSSL 1.1.1 differs from the reference here in all variants, and breaks no clause.
+/// OpenSSL 1.1.1 differs from the reference here in all variants and breaks no clause.
 const DIFFERS: &str = "retry/zero-with-retry-flag";
 
-/// More lines than this are not on the first screen.
+/// The number of lines that fit on the first screen.
 const FIRST_SCREEN: usize = 24;
 
-/// What the command answered.
+/// The output of the command.
 #[derive(Debug)]
 struct Answer {
     exit: Option<i32>,
@@ -56,7 +56,7 @@ fn writeproof(arguments: &[&str]) -> Answer {
     answer(Command::new(env!("CARGO_BIN_EXE_writeproof")).args(arguments))
 }
 
-/// `writeproof check` on the library with this bug sown into it.
+/// `writeproof check` on the library with this seeded bug.
 fn check_with(fault: &str, arguments: &[&str]) -> Answer {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.env(FAULT, fault);
@@ -89,7 +89,7 @@ fn ledger_file(folder: &TempDir, text: &str) -> PathBuf {
 // The clauses.
 
 #[test]
-fn clause_list_has_a_line_for_each_clause() {
+fn clause_list_has_every_clause_and_each_is_exercised() {
     let text = writeproof(&["manual"]).with(0).out;
     let (lines, _) = text
         .split_once("\nWhat no trace can show:\n")
@@ -120,7 +120,7 @@ fn clause_list_has_a_line_for_each_clause() {
     assert!(text.ends_with(&last), "{last} ends\n{text}");
 }
 
-/// Two clauses in full, where a library that breaks one of them is run too.
+/// Two clauses in full, run also on a library that breaks one of them.
 static TOLD: LazyLock<String> = LazyLock::new(|| {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.env(FAULT, BREAKS);
@@ -168,7 +168,7 @@ fn backends_that_break_a_clause_are_listed_with_the_command_that_shows_it() {
 }
 
 #[test]
-fn clauses_as_json_have_their_results() {
+fn clauses_as_json_have_all_fields_and_violation_counts() {
     let arguments = ["manual", "--format", "json", "--backend", "openssl-3.6"];
     let document = parsed(&writeproof(&arguments).out);
     assert_eq!(document["schema"], SCHEMA);
@@ -222,7 +222,7 @@ fn unknown_clause_gets_a_suggestion(#[case] clause: &str, #[case] hint: &str) {
     assert_eq!(answer.out, "", "nothing was run");
 }
 
-// What is known.
+// Known issues.
 
 #[test]
 fn ledger_prints_each_entry_with_its_class_reason_and_source() {
@@ -275,14 +275,14 @@ fn ledger_explains_every_finding_and_has_no_unused_entry() {
     answer.with(0);
 }
 
-/// What the ledger would have to say of OpenSSL 1.1.1, if nobody had seen it before.
+/// The ledger proposed for OpenSSL 1.1.1 as an unknown library.
 static PROPOSED: LazyLock<String> = LazyLock::new(|| {
     let stranger = ["--libssl", LIBSSL, "--name", "mine", "--as", "unknown"];
     let arguments = [&["ledger", "--propose"], &stranger[..]].concat();
     writeproof(&arguments).with(1).out
 });
 
-/// A proposal as a person completes it.
+/// A proposal with the fields that a person fills in.
 fn completed() -> String {
     PROPOSED
         .replace("class = \"\"", "class = \"by-design\"")
@@ -313,9 +313,9 @@ fn proposed_ledger_explains_every_finding() {
     assert!(text.contains("nothing unexpected, in "), "{text}");
 }
 
-// A ledger of the user's own.
+// A user's ledger.
 
-/// An issue on a difference in what this aspect is.
+/// An issue on a difference in this aspect.
 fn issue(aspect: &str) -> String {
     format!(
         "[[issue]]\nid = \"mine\"\ntitle = \"A transport that takes nothing is 0\"\nwhen = \"transport-zero-retry\"\n\
@@ -347,7 +347,7 @@ fn issue_on_another_difference_explains_nothing() {
 }
 
 #[test]
-fn users_ledger_by_cause_explains_what_its_trigger_reaches() {
+fn users_ledger_explains_findings_that_its_trigger_reaches() {
     let folder = TempDir::new().expect("a folder");
     let scenario = "zero/first-call";
     let unknown = check_by(&ledger_file(&folder, ""), scenario).with(1).out;
@@ -392,7 +392,7 @@ fn unused_entry_of_the_users_ledger_is_reported_with_its_line() {
         path.display()
     );
     assert!(text.contains(&wanted), "{wanted} in\n{text}");
-    // Of a case that was not run nothing is said.
+    // An issue whose case was not run is not reported.
     check_by(&path, "retry/same-arguments").with(0);
 }
 
@@ -407,7 +407,7 @@ fn unused_entry_of_the_users_ledger_is_reported_with_its_line() {
     "[[issue]]\nid = \"x\"\ntitle = \"x\"\nwhen = \"read\"\ndiffers = [{ in = \"call\" }]\n",
     ":5:12: it explains anything"
 )]
-fn a_wrong_ledger_is_refused_with_its_place(#[case] text: &str, #[case] told: &str) {
+fn wrong_ledger_is_refused_with_its_position(#[case] text: &str, #[case] told: &str) {
     let folder = TempDir::new().expect("a folder");
     let path = ledger_file(&folder, text);
     let answer = check_by(&path, DIFFERS).with(2);
@@ -440,7 +440,7 @@ fn ledger_requires_a_named_library() {
 /// A clause that neither the reference nor the bug breaks.
 const KEPT: &str = "retry.same-arguments";
 
-/// A bug that loses bytes, and the clause that says so.
+/// A bug that loses bytes, and the clause that it breaks.
 const BREAKS: &str = "pending-length-is-the-whole-write";
 const BROKEN: &str = "delivery.once-and-in-order";
 

@@ -1,7 +1,7 @@
-//! What the fuzzer begins with and what it has found, run again without a fuzzer: each input of a committed corpus
-//! (`fuzz/corpus/TARGET`) goes through the same oracle as in the fuzzer, in this process; each saved artifact
-//! (`fuzz/artifacts/TARGET`), which may have been saved because it ended one, through `writeproof replay`. And the corpora are
-//! what `writeproof corpus` would write now.
+//! The committed fuzz corpora and saved artifacts, run again without a fuzzer. Each input of a
+//! corpus (`fuzz/corpus/TARGET`) goes through the fuzzer's oracle in this process. Each saved
+//! artifact (`fuzz/artifacts/TARGET`) may crash a library and goes through `writeproof replay`. The
+//! corpora must also be what `writeproof corpus` writes now.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,13 +20,13 @@ fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
 }
 
-/// The libraries that are here, opened once.
+/// The available libraries, opened once.
 fn session() -> &'static Session {
     static SESSION: OnceLock<Session> = OnceLock::new();
     SESSION.get_or_init(|| Session::of_environment().expect("the libraries"))
 }
 
-/// The entries of a folder, in the order of their names; none if it is not there.
+/// The entries of a folder, sorted by name; none if the folder does not exist.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let listed = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
@@ -46,7 +46,7 @@ fn name(path: &Path) -> String {
         .into_owned()
 }
 
-/// What is wrong with an input of `target`: that it is none, or what nobody knows of it.
+/// What is wrong with an input of `target`: it does not decode, or it has an unexpected finding.
 fn wrong(target: FuzzTarget, path: &Path) -> Option<String> {
     let told = |what: &dyn std::fmt::Display| Some(format!("{}: {what}", path.display()));
     let artifact = match Artifact::read(path) {
@@ -60,7 +60,7 @@ fn wrong(target: FuzzTarget, path: &Path) -> Option<String> {
             .err()
             .and_then(|misread| told(&misread));
     }
-    // Of an input that tells no scenario there is nothing to run: the fuzzer passes it over too.
+    // An input without a scenario runs nothing: the fuzzer skips it too.
     let (scenario, variant) = artifact.case()?;
     match session().examine(&scenario, variant) {
         Ok(news) if news.is_empty() => None,
@@ -75,7 +75,7 @@ fn wrong(target: FuzzTarget, path: &Path) -> Option<String> {
     }
 }
 
-/// OpenSSL 1.1.1 ends its process here, as in `handshake/renegotiation-before-the-first-one-long-write`.
+/// OpenSSL 1.1.1 crashes here, as in `handshake/renegotiation-before-the-first-one-long-write`.
 const DEADLY: &str = r#"
 title = "A renegotiation asked for before the first handshake, and two long writes"
 versions = ["tls1.2"]
@@ -89,7 +89,7 @@ steps = [
 ]
 "#;
 
-/// How `writeproof replay` ends, and what it tells.
+/// The exit status of `writeproof replay` and its output.
 fn replayed(path: &Path) -> (ExitStatus, String) {
     let mut replay = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     let replay = replay.arg("replay").arg(path).output();
@@ -102,7 +102,7 @@ fn replayed(path: &Path) -> (ExitStatus, String) {
     (status, told.join("\n"))
 }
 
-/// What is wrong with an input that the fuzzer of `target` has saved: it may end the process of a library.
+/// What is wrong with an artifact that the fuzzer of `target` has saved: it may crash a library.
 fn wrong_apart(target: FuzzTarget, path: &Path) -> Option<String> {
     let runs = |artifact: Artifact| {
         artifact.target == target && matches!(artifact.content, ArtifactBody::Cells(_))
@@ -114,7 +114,7 @@ fn wrong_apart(target: FuzzTarget, path: &Path) -> Option<String> {
     (!status.success()).then(|| format!("{status}\n{told}"))
 }
 
-/// What is wrong with the corpora below `root`, if they have to be those of the library.
+/// What is wrong with the corpora below `root`, compared with those of the scenarios.
 fn complaints(root: &Path) -> Vec<String> {
     let library = Corpus::built_in().expect("the library");
     let mut complaints = Vec::new();
@@ -214,7 +214,7 @@ fn input_that_crashes_the_library_is_reported_at_its_step() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("crash-0123");
     fs::write(&path, artifact.bytes()).expect("the folder is ours");
-    // Of 1.1.1 the ledger knows it.
+    // The ledger of 1.1.1 has it.
     assert_eq!(wrong_apart(FuzzTarget::WriteSequence, &path), None);
     let (_, told) = replayed(&path);
     let crash = "crashed: SIGSEGV\n>>> crash: known, bug: ";

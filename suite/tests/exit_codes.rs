@@ -1,5 +1,5 @@
-//! The table of exit codes: what is found decides, whether the scenario is the library's or a file of one's own, in `run`, `check`,
-//! `show` and `diff`.
+//! The table of exit codes: the findings decide, whether the scenario is the suite's or a user's
+//! file, in `run`, `check`, `show` and `diff`.
 
 #![cfg(target_os = "linux")]
 
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use self::outcome::{assert_exit, stdout};
 use self::wrappers::{Real, Wrapper};
 
-/// It does in these scenarios what the reference does.
+/// A wrapper that behaves like the reference in these scenarios.
 const HONEST: &str = "honest";
 
 const DIFFERS: &str = "two-records";
@@ -27,13 +27,13 @@ const BREAKS_MUST: &str = "one-byte-more";
 
 const CRASHES: &str = "crashes";
 
-/// No case is applicable to it.
+/// A wrapper to which no case is applicable.
 const NOT_APPLICABLE: &str = "no-connection";
 
-/// The scenarios of the library: a whole write, and an SSL_write_ex that blocks.
+/// Scenarios of the suite: a whole write, and an SSL_write_ex that blocks.
 const LIBRARYS: [&str; 2] = ["whole/exactly-one-record", "retry/write-ex"];
 
-/// Files with the same.
+/// Files with the same steps.
 const OWN: [&str; 2] = [
     r#"
 title = "A small write arrives"
@@ -108,7 +108,7 @@ fn arguments(command: &str, scenarios: Vec<String>, library: &Path) -> Vec<Strin
 #[case::broken_should(BREAKS_SHOULD, 1)]
 #[case::crash(CRASHES, 1)]
 #[case::not_applicable(NOT_APPLICABLE, 3)]
-fn what_is_found_decides_whoever_wrote_the_scenario(
+fn exit_code_depends_on_the_findings_and_not_on_the_scenario_source(
     #[case] wrapper: &str,
     #[case] code: i32,
     #[values(Scenarios::Librarys, Scenarios::Own)] scenarios: Scenarios,
@@ -141,7 +141,7 @@ fn broken_recommendation_is_counted_and_fails_a_strict_check() {
     assert_exit(&writeproof("check", &arguments), 1);
 }
 
-/// What is known of a backend is known in a file of one's own too.
+/// Known issues of a backend also apply to a user's file.
 #[rstest]
 #[case::run("run", &["--backend", "rustls"])]
 #[case::show("show", &["--backend", "rustls"])]
@@ -153,7 +153,7 @@ fn known_difference_in_a_user_scenario_exits_with_0(
 ) {
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("refused.toml");
-    // rustls takes what the transport refuses.
+    // rustls accepts data that the transport refuses.
     let text = r#"
 title = "A write meets a transport that takes nothing"
 steps = ["handshake", { link = { accept = 0 } }, { write = { len = 100 } }]

@@ -1,5 +1,5 @@
-//! A case ends where a library does more than any case needs: with libraries of a few lines, each of which does too much of
-//! one thing.
+//! A case is stopped where a library does more than any case needs. Each library here is a few
+//! lines that exceed one limit.
 
 use writeproof::backend::{
     About, Backend, Backends, Bytes, Endpoint, REFERENCE, Setup, Unsupported,
@@ -13,10 +13,10 @@ use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
 use writeproof::trace::{Call, Entry, ErrorClass, Outcome, QueueEntry, Trace};
 use writeproof::transport::{Transfer, Transport};
 
-/// What a library does when it is to write.
+/// A library's implementation of a write.
 type WriteFunction = fn(&Transport, &[u8]) -> Call;
 
-/// A library that writes like this, and does nothing else.
+/// A library that writes this way and does nothing else.
 struct Library(About, WriteFunction);
 
 impl Library {
@@ -89,7 +89,7 @@ fn with_queue(queue: Vec<QueueEntry>) -> Call {
     }
 }
 
-/// Sends a byte and asks to be repeated, whatever happened before.
+/// Sends a byte and asks to be repeated, in every call.
 fn again_and_again(transport: &Transport, bytes: &[u8]) -> Call {
     transport.write(&bytes[..1]);
     Call::failure(ErrorClass::WantWrite)
@@ -100,7 +100,7 @@ fn sends_without_end(transport: &Transport, bytes: &[u8]) -> Call {
     Call::success(bytes.len() as i64)
 }
 
-/// The step in which the case was stopped, and where; nothing may come behind.
+/// The step at which the case was stopped, and the limit. Nothing may follow it.
 fn stopped(trace: &Trace) -> (usize, Limit) {
     let last = trace.entries.last().expect("entries");
     match last.result {
@@ -132,7 +132,8 @@ fn endless_retry_is_stopped_although_bytes_move() {
     assert_eq!(stopped(&run(again_and_again, &scenario)), (2, limit));
 }
 
-/// Where the transport takes a byte in each call, a right library needs many calls, but no more than there are bytes.
+/// Over a transport that takes a byte per call, a correct library needs many calls, but no more
+/// than there are bytes.
 #[test]
 fn slow_transport_allows_one_call_per_byte() {
     let with = |transport: &str| {
@@ -174,7 +175,7 @@ fn error_queue_is_bounded_in_entries_and_in_bytes() {
 
 #[test]
 fn buffers_of_earlier_writes_are_bounded_in_number_and_in_bytes() {
-    // Where the transport takes a byte in each call, a library may make many.
+    // A transport that takes a byte per call, so that many calls are allowed.
     let slow = "{ link = { accept_each = 1 } }";
     let small = scenario(&format!(
         "{slow}, {{ write = {{ len = 5000 }} }}, \"finish\""
@@ -240,7 +241,7 @@ fn case_that_the_reference_cannot_finish_is_not_applicable() {
     );
 }
 
-/// Whatever a case had come to when it was stopped: nothing is held against the library that the whole trace does not show.
+/// The library is judged only by what the stopped trace shows, wherever it was stopped.
 #[test]
 fn stopped_trace_is_not_judged_by_what_it_lacks() {
     let reference = Backends::open(REFERENCE).expect("it is built in");

@@ -1,5 +1,5 @@
-//! As which library a shared object is judged: as the one that its object shows, as the user says, or as an unknown one, of
-//! which nothing is known.
+//! As which library a shared object is judged: the one that its object shows, the one that the user
+//! names, or an unknown one without known issues.
 
 #![cfg(target_os = "linux")]
 
@@ -25,7 +25,7 @@ fn writeproof(arguments: &[&str]) -> Output {
     command.output().expect("the command starts")
 }
 
-/// What a shared object is recognised as: the family and the version.
+/// The family and version that a shared object is recognised as.
 fn recognised(source: &LibrarySource) -> Option<(Family, Option<String>)> {
     let libssl = Libssl::open(source).unwrap_or_else(|error| panic!("{error}"));
     let recognised = libssl.loaded().recognised.clone()?;
@@ -52,7 +52,7 @@ fn distribution_library_is_recognised_with_its_version() {
 #[cfg_attr(feature = "tongsuo", case::tongsuo("tongsuo", Family::Tongsuo))]
 #[cfg_attr(feature = "boringssl", case::boringssl("boringssl", Family::BoringSsl))]
 #[cfg_attr(feature = "aws-lc", case::aws_lc("aws-lc", Family::AwsLc))]
-fn each_library_that_the_suite_builds_is_recognised_as_what_it_is(
+fn library_built_by_the_suite_is_recognised(
     #[case] backend: &str,
     #[case] family: Family,
 ) {
@@ -92,7 +92,8 @@ fn wrapper_is_unknown_and_does_not_take_the_version_of_its_libcrypto() {
     );
 }
 
-/// A layer over OpenSSL's libcrypto that claims its symbol versions and exports what identifies it.
+/// A layer over OpenSSL's libcrypto that has its symbol versions and exports the identifying
+/// functions.
 #[test]
 fn exports_alone_do_not_identify_a_library() {
     let wrapper = Wrapper::of(Real::Distribution, "exports-of-openssl");
@@ -160,7 +161,8 @@ fn recognised_library_is_judged_alike_in_every_command(#[case] arguments: &[&str
     assert_exit(&writeproof(&[arguments, &unknown].concat()), 1);
 }
 
-/// A scenario in which OpenSSL before 3.2 loses a record, as its issues say, and the reference does not.
+/// A scenario in which OpenSSL before 3.2 loses a record, as its known issues say, and the
+/// reference does not.
 const LOST: &str = "retry/shorter-behind-a-ticket";
 
 #[rstest]
@@ -177,7 +179,7 @@ fn replay_and_ledger_judge_a_recognised_library_with_its_known_issues(
         .join("../fixtures/scenarios")
         .join(LOST)
         .with_extension("toml");
-    // The folder says of which fuzz target an input is.
+    // The folder names the fuzz target of an input.
     let inputs = folder.path().join("scenario_file");
     fs::create_dir(&inputs).expect("the folder is ours");
     let input = inputs.join("lost");

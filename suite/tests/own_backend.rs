@@ -1,5 +1,5 @@
-//! A backend of one's own, through the trait alone: one that lacks what it does not name, and one
-//! that panics.
+//! External backends through the trait alone: one that lacks the operations that it does not
+//! declare, and one that panics.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,7 +14,7 @@ use writeproof::target::{InProcess, Target};
 use writeproof::trace::{Call, Outcome, Trace};
 use writeproof::transport::Transport;
 
-/// A library that writes by panicking.
+/// A library that panics when it writes.
 struct Panics(About);
 
 impl Panics {

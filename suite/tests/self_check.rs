@@ -1,5 +1,5 @@
-//! The doctor, on adapters that are honest and on ones that are not: each is the linked OpenSSL with one
-//! thing twisted.
+//! The self-checks on honest and on wrong adapters. Each adapter is the linked OpenSSL with one
+//! change.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use writeproof::target::InProcess;
 use writeproof::trace::Call;
 use writeproof::transport::Transport;
 
-/// What is wrong with an adapter.
+/// The change of an adapter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Twist {
     Nothing,
-    /// It says that a write is done, and does nothing.
+    /// Reports a write as done and does nothing.
     SilentSuccess,
-    /// It hands over one byte less, and says so to nobody.
+    /// Drops one byte and reports the full length.
     EatsAByte,
-    /// It does what cannot be done.
+    /// Accepts operations that are impossible.
     KnowsEverything,
-    /// What it says depends on how often it was asked.
+    /// Its results depend on the number of calls.
     Counts,
-    /// It has only one version.
+    /// Supports only one version.
     OldOnly,
 }
 
@@ -88,7 +88,7 @@ impl Endpoint for TwistedEnd {
     }
 }
 
-/// The claims that do not hold, each once, and how.
+/// The self-checks that fail, each once, with the reason.
 fn found(twist: Twist) -> Vec<(Claim, &'static str)> {
     let inner = Backends::open(REFERENCE)
         .expect("it is known")

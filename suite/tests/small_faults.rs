@@ -1,5 +1,5 @@
-//! Arguments and outputs that once were refused without a good reason, taken although they were wrong, or answered with an error
-//! that says nothing.
+//! Regression tests for arguments and outputs that were once refused without a good reason,
+//! accepted although wrong, or answered with a useless error.
 
 #![cfg(target_os = "linux")]
 
@@ -110,7 +110,8 @@ fn read_only_folder_is_named() {
     fs::create_dir(&closed).expect("the folder is ours");
     fs::set_permissions(&closed, Permissions::from_mode(0o555)).expect("the folder is ours");
     if fs::write(closed.join("probe"), "").is_ok() {
-        // The superuser may write everywhere; for it, a file system that takes nothing stands for the folder.
+        // Root can write everywhere, so for root a read-only file system takes the place of the
+        // folder.
         let output = writeproof(&["run", "--scenario", "zero", "--output", "/proc/report.txt"]);
         assert_exit(&output, 2);
         assert!(stderr(&output).contains("/proc"), "{}", stderr(&output));
@@ -165,7 +166,7 @@ fn folder_without_scenario_files_is_refused() {
     );
 }
 
-/// As a shell hands them over that has found them for `mine/*.toml`.
+/// As a shell expands `mine/*.toml`.
 #[rstest]
 #[case::run(&["run", "--backend", "openssl-3.6", "--scenario"], &[])]
 #[case::option_after(&["run", "--scenario"], &["--backend", "openssl-3.6"])]

@@ -1,5 +1,5 @@
-//! The transports: the same traces whoever runs the cases, and no library that waits for ever in one of
-//! them ends or holds up the run.
+//! The transports: traces do not depend on who runs the cases, and a library that waits forever on
+//! a transport neither ends nor holds up the run.
 
 #![cfg(target_os = "linux")]
 
@@ -20,7 +20,7 @@ use writeproof::transport::Errno;
 use writeproof::worker::WorkerLimits;
 use writeproof_openssl_1_1_1::LIBSSL;
 
-/// A read to which nothing ever comes.
+/// A read of data that never arrives.
 const NOTHING_COMES: &str = r#"
 title = "A read to which nothing ever comes"
 versions = ["tls1.3"]
@@ -29,7 +29,7 @@ transports = ["blocking-socket", "blocking"]
 steps = ["handshake", { write = { len = 100 } }, "read"]
 "#;
 
-/// A write that a hostile library waits for, over the transports that wait.
+/// The write that triggers a misbehaving library, over the blocking transports.
 const BAIT: &str = r#"
 title = "A write that a hostile library waits for"
 versions = ["tls1.3"]
@@ -38,7 +38,7 @@ transports = ["blocking-socket", "blocking", "memory-bio"]
 steps = ["handshake", { write = { len = 1234 } }]
 "#;
 
-/// What the library writes is shorter than the damage that its peer finds on the wire.
+/// The library's write is shorter than the damage that its peer finds on the wire.
 const DAMAGE: &str = r#"
 title = "A short write behind damage on the wire"
 versions = ["tls1.3"]
@@ -47,7 +47,7 @@ transports = ["blocking"]
 steps = ["handshake", { peer = "fatal_alert" }, { write = { len = 1 } }]
 "#;
 
-/// A peer that is gone, over a transport that would take some bytes, but not all that is tried.
+/// A peer that has disconnected, over a transport that would take only some of the bytes.
 const GONE: &str = r#"
 title = "Writes to a peer that is gone"
 versions = ["tls1.2"]
@@ -108,7 +108,7 @@ fn worker_produces_the_same_traces_as_this_process() {
     assert!(cases > 200, "{cases} cases over other transports");
 }
 
-/// The cases of a run, in JSON.
+/// The exit code and the cases of a run, from its JSON report.
 fn cases(arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
     let output = Command::new(env!("CARGO_BIN_EXE_writeproof"))
         .args(arguments)
@@ -187,7 +187,8 @@ fn bytes_that_the_peer_does_not_take_leave_the_transport_budget_unchanged() {
     assert_eq!(trace.entries.iter().filter(refused).count(), 12, "{trace}");
 }
 
-/// What `check` says of the library in this scenario, in little time, by variant.
+/// The verdict and reason of `check` for this library and scenario, by variant, with a short time
+/// limit.
 fn verdicts(library: &Path, scenario: &str) -> Vec<(String, String, String)> {
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("case.toml");

@@ -1,5 +1,6 @@
-//! A library that the suite could not test is never green: wrappers of the distribution's libssl in which a
-//! function that the suite needs returns an error, in the real command.
+//! A library that the suite could not test never passes. Each library is a wrapper of the
+//! distribution's libssl in which a function that the suite needs returns an error, run with the
+//! command.
 
 #![cfg(target_os = "linux")]
 
@@ -15,12 +16,12 @@ use serde_json::Value;
 use self::outcome::{assert_exit, stderr, stdout};
 use self::wrappers::{Real, Wrapper};
 
-/// This wrapper of the distribution's library.
+/// The wrapper of this name around the distribution's library.
 fn wrapper(name: &str) -> Wrapper {
     Wrapper::of(Real::Distribution, name)
 }
 
-/// `writeproof check` of this library, with these arguments.
+/// `writeproof check` of this library with these arguments.
 fn check(library: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.args(["check", "--name", "mine", "--libssl"]);
@@ -40,13 +41,13 @@ fn cases(report: &Value) -> &[Value] {
     report["cases"].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Scenarios of each cipher, version, role and transport; not of handshakes and renegotiations, which count the bytes of a hello:
-/// it is longer where more is offered.
+/// Scenarios of each cipher, version, role and transport. Handshakes and renegotiations are left
+/// out: they count the bytes of a hello, which is longer when more is offered.
 const SCENARIOS: [&str; 5] = ["--scenario", "retry", "transport", "combined", "whole"];
 
 #[test]
 fn setters_that_return_errors_change_no_result() {
-    // The library itself would be recognised, and judged with what is known of it.
+    // The library itself would be recognised and judged with its known issues.
     let arguments = [&SCENARIOS[..], &["--as", "unknown"]].concat();
     let (honest, expected) = report(&Real::Distribution.path(), &arguments);
     let (wrapped, code) = report(wrapper("setters-fail").path(), &arguments);

@@ -1,4 +1,4 @@
-//! Workers beside hostile libraries: libraries that are named alike, workers that cannot be started, and
+//! Workers with difficult libraries: libraries of the same name, workers that cannot start, and
 //! interrupts.
 
 #![cfg(target_os = "linux")]
@@ -41,7 +41,7 @@ fn assert_exit(output: &Output, code: i32) {
     assert!(!err.contains("panicked"), "{err}");
 }
 
-/// OpenSSL 1.1.1 with other words in it, as `FOLDER/libssl.so`, and with the same soname.
+/// OpenSSL 1.1.1 with some strings replaced, as `FOLDER/libssl.so`, with the same soname.
 fn library(folder: &Path, words: &[(&str, &str)]) -> PathBuf {
     let mut bytes = fs::read(LIBSSL).expect("the built library");
     for (from, to) in words {
@@ -98,7 +98,7 @@ fn libraries_with_the_same_name_do_not_mix() {
     }
 }
 
-/// Runs the commands that a report names, as a person pastes them; answers what they print.
+/// Runs the commands that a report suggests, as a user would paste them. Returns their output.
 fn pasted(report: &str, folder: &Path) -> Vec<String> {
     let lines = report.lines().map(str::trim);
     lines
@@ -175,7 +175,7 @@ fn path_that_is_not_utf8_is_refused_with_a_hint() {
 
 #[test]
 fn worker_that_cannot_start_is_a_suite_failure() {
-    // Too few descriptors for what a worker needs: the library is not to blame.
+    // Too few file descriptors for a worker: the library is not to blame.
     let program = env!("CARGO_BIN_EXE_writeproof");
     let output = Command::new("sh")
         .args(["-c", "ulimit -n 8 && exec \"$0\" check --libssl \"$1\""])
@@ -198,7 +198,7 @@ fn repeated_library_name_is_refused() {
     assert!(err.contains("mine"), "{err}");
 }
 
-/// A library that never comes back, whatever signal it gets, from being loaded.
+/// A library whose load never returns, whatever signal it gets.
 fn deaf(folder: &Path) -> PathBuf {
     let source = folder.join("deaf.c");
     let code = "#include <signal.h>\n\
@@ -210,7 +210,7 @@ fn deaf(folder: &Path) -> PathBuf {
                 }\n";
     fs::write(&source, code).expect("the folder is ours");
     let object = folder.join("deaf.so");
-    // By its soname, where the worker finds it: a library that is refused hangs nowhere.
+    // Under its soname, where the worker finds it. A library that is refused could not hang.
     let real = folder.join("libssl-writeproof-1.1.1.so");
     symlink(LIBSSL, &real).expect("the folder is ours");
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
@@ -224,7 +224,7 @@ fn deaf(folder: &Path) -> PathBuf {
     object
 }
 
-/// The worker that a command has started, by its number, as soon as it is there.
+/// The process id of the worker that a command has started, as soon as it exists.
 fn worker_of(child: &mut Child) -> String {
     let id = child.id();
     loop {
@@ -250,7 +250,7 @@ fn is_deaf(process: &str, library: &Path) -> bool {
         && blocked.is_some_and(|mask| mask.trim().contains(|digit| digit != '0'))
 }
 
-/// Whether a process still does anything; one that has ended may wait for its parent to notice.
+/// Whether a process still runs; one that has exited may wait for its parent to reap it.
 fn lives(process: &str) -> bool {
     match fs::read_to_string(format!("/proc/{process}/stat")) {
         Ok(stat) => !stat.contains(") Z ") && !stat.contains(") X "),
@@ -258,7 +258,7 @@ fn lives(process: &str) -> bool {
     }
 }
 
-/// The worker that a command has started, as soon as it is deaf.
+/// The worker that a command has started, as soon as it blocks signals.
 fn deaf_worker_of(child: &mut Child, library: &Path) -> String {
     let worker = worker_of(child);
     while !is_deaf(&worker, library) {
@@ -309,6 +309,6 @@ fn interrupt_kills_an_unresponsive_worker() {
     assert_exit(&output, 130);
     let err = text(&output.stderr);
     assert_eq!(err, "writeproof: interrupted; no report was written\n");
-    // It was sent SIGKILL before the command ended, and ends as soon as the machine comes to it.
+    // It was sent SIGKILL before the command ended, and ends as soon as the kernel delivers it.
     assert_ends(&worker);
 }

@@ -1,5 +1,5 @@
-//! What is tried, each with what must come of it in a confined process. Attempts go through the
-//! standard library or `rustix` where they have the call, so that these are tried too.
+//! Attempts that a confined process must not, or must, succeed in. They use the standard library or
+//! `rustix` where these have the call, so that the real callers are tested.
 
 #![allow(unsafe_code)] // System calls that no library makes for us.
 
@@ -22,22 +22,22 @@ use writeproof::runner;
 use writeproof::scenario::{Corpus, Variant};
 use writeproof::worker::confine::limit_cpu;
 
-/// Something that a worker may try.
+/// An action that a worker may try.
 pub(super) struct Attempt {
     /// The rule that it checks; the test's name.
     pub(super) rule: &'static str,
     pub(super) attempt: fn() -> io::Result<()>,
-    /// The error's number that a confined process gets; none: it succeeds.
+    /// The error number that a confined process gets; `None` if it succeeds.
     pub(super) confined: Option<i32>,
     pub(super) alone: Alone,
 }
 
-/// What a process gets that is not confined.
+/// The result of the same attempt in a process that is not confined.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Alone {
-    /// Not the same.
+    /// Another result.
     Different,
-    /// Perhaps the same: it works everywhere, or this system may forbid it to everyone.
+    /// Any result: the attempt may work everywhere, or this system may forbid it to every process.
     Whatever,
 }
 
@@ -65,7 +65,7 @@ pub(super) fn all() -> Vec<Attempt> {
         alone: Alone::Whatever,
         ..denied(rule, attempt)
     };
-    // What a container's own rules may deny as well.
+    // An attempt that a container's own rules may deny too.
     let privileged = |rule, attempt| Attempt {
         alone: Alone::Whatever,
         ..denied(rule, attempt)
@@ -245,7 +245,7 @@ pub(super) fn all() -> Vec<Attempt> {
                 allocate(2 * super::MEMORY)
             })
         },
-        // What must work.
+        // Actions that must work.
         works("files are read", || {
             read(Path::new(FILE))?;
             fs::read_dir(".")?.try_for_each(|entry| entry.map(drop))
@@ -274,7 +274,7 @@ pub(super) fn all() -> Vec<Attempt> {
         works("a file in memory is made and written", || {
             let name = c"here".as_ptr() as c_long;
             let descriptor = number(libc::SYS_memfd_create, [name, 0, 0, 0, 0, 0])?;
-            // SAFETY: the kernel just made this descriptor, and nobody else has it.
+            // SAFETY: the kernel has just created this descriptor, and nothing else owns it.
             let mut file = unsafe { File::from_raw_fd(descriptor as i32) };
             file.write_all(b"contents")
         }),
@@ -306,12 +306,12 @@ pub(super) fn all() -> Vec<Attempt> {
     ]
 }
 
-/// Ends this process in the way that is named, if it is one.
+/// Ends this process in the named way, if the name is known.
 pub(super) fn end(how: &str) {
     match how {
         "abort" => std::process::abort(),
-        // SAFETY: it is not; that is the point. No handler of the standard library takes it for an
-        // overflow of the stack, which is elsewhere.
+        // SAFETY: the write is not sound; the fault is the purpose. The standard library's handler
+        // does not take it for a stack overflow, since the address is elsewhere.
         "fault" => unsafe { std::ptr::null_mut::<u8>().write_volatile(1) },
         "spin" => {
             limit_cpu(0).expect("nothing lower is set");
@@ -326,16 +326,16 @@ pub(super) fn end(how: &str) {
     }
 }
 
-/// A call after those that the filter knows: Linux 6.13.
+/// A system call newer than those that the filter knows: Linux 6.13.
 const SETXATTRAT: c_long = 463;
 
-/// What the numbers of the x32 interface begin with, `__X32_SYSCALL_BIT` in `asm/unistd.h`.
+/// The bit that marks system calls of the x32 ABI, `__X32_SYSCALL_BIT` in `asm/unistd.h`.
 #[cfg(target_arch = "x86_64")]
 const X32: c_long = 0x4000_0000;
 
 fn number(call: c_long, arguments: [c_long; 6]) -> io::Result<c_long> {
     let [a, b, c, d, e, f] = arguments;
-    // SAFETY: every caller passes numbers, null, or the address of memory that lives meanwhile.
+    // SAFETY: every caller passes numbers, null, or the address of memory that outlives the call.
     match unsafe { libc::syscall(call, a, b, c, d, e, f) } {
         -1 => Err(io::Error::last_os_error()),
         answer => Ok(answer),
@@ -367,7 +367,7 @@ fn parent() -> Pid {
     getppid().expect("of this pid namespace")
 }
 
-/// Makes this call on one of two connected sockets, without any address.
+/// Makes this call on one of two connected sockets, without an address.
 fn on_pair(socket_call: c_long) -> io::Result<()> {
     let (one, _other) = UnixStream::pair()?;
     call(socket_call, [one.as_raw_fd().into(), 0, 0, 0, 0, 0])
@@ -381,10 +381,10 @@ fn send_to_an_address() -> io::Result<()> {
     call(libc::SYS_sendto, [descriptor, bytes, 1, 0, bytes, length])
 }
 
-/// A process that ends at once, if the system makes one.
+/// Creates a process that exits at once, if the system allows it.
 fn fork(by: c_long, flags: i32) -> io::Result<()> {
     match number(by, [flags.into(), 0, 0, 0, 0, 0])? {
-        // SAFETY: ends this copy of the process without a word.
+        // SAFETY: ends this copy of the process without running any handler.
         0 => unsafe { libc::_exit(0) },
         _ => Ok(()),
     }

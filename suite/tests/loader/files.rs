@@ -1,4 +1,4 @@
-//! Files that are no library are told apart before the dynamic loader is asked.
+//! Files that are not libraries are refused with the reason before the dynamic loader is asked.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -77,8 +77,8 @@ fn static_library_is_refused() {
     assert_eq!(problem_of(b"!<arch>\nrest"), NoLibrary::StaticLibrary);
 }
 
-/// Where the user is root, who may read everything, the file's content is what is wrong with it; that
-/// the system's refusal is told as such is tested where the file is read.
+/// Root can read every file, so the content is the error here. The test of the file reader covers
+/// the system's refusal.
 #[test]
 fn unreadable_file_is_refused() {
     let folder = folder();
@@ -94,7 +94,7 @@ fn unreadable_file_is_refused() {
 
 #[test]
 fn library_for_another_machine_is_refused_and_both_are_named() {
-    // The number of the machine stands at byte 18 (elf(5)); 183 is AArch64, 62 is x86-64.
+    // The machine number is at byte 18 (elf(5)); 183 is AArch64, 62 is x86-64.
     let mut bytes = real();
     let other = match bytes[18] {
         183 => 62,
@@ -115,7 +115,7 @@ fn library_for_another_machine_is_refused_and_both_are_named() {
 #[test]
 fn library_of_another_elf_class_is_refused() {
     let mut bytes = real();
-    // ELFCLASS32 instead of ELFCLASS64, or the other way round.
+    // ELFCLASS32 instead of ELFCLASS64, or the reverse.
     bytes[4] ^= 3;
     assert!(matches!(problem_of(&bytes), NoLibrary::OtherMachine { .. }));
 }

@@ -1,4 +1,4 @@
-//! Libraries that lack functions, or spell them otherwise.
+//! Libraries that lack functions, or give them other names.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use writeproof::scenario::{Corpus, Scenario};
 
 use crate::shim::{REAL, all_but, compile, error_of, folder, load_error, shim};
 
-/// The functions without which no library is taken: those that one with nothing in it lacks.
+/// The functions that every library needs: those that an empty library lacks.
 fn required(folder: &TempDir) -> Vec<&'static str> {
     let path = folder.path().join("empty.so");
     match load_error(&compile(&path, "int answer(void) { return 42; }\n", &[])) {
@@ -27,7 +27,7 @@ fn scenario(id: &str) -> Scenario {
         .expect("a scenario of this name")
 }
 
-/// What the case says is not supported, in its first variant.
+/// The reason why the first variant of the scenario is not supported.
 fn unsupported(libssl: &Libssl, id: &str) -> Option<String> {
     let scenario = scenario(id);
     let variant = scenario.variants().next().expect("a variant");
@@ -159,7 +159,7 @@ fn old_function_names_replace_missing_new_ones() {
 #[test]
 fn prefixed_name_takes_precedence_over_the_plain_one() {
     let folder = folder();
-    // As in AWS-LC, whose libssl has plain names while its libcrypto has not.
+    // As in AWS-LC: libssl has plain names, libcrypto does not.
     let prefixed = |name: &str| match name.starts_with("SSL_") {
         true => Some(name.to_owned()),
         false => Some(format!("aws_lc_0_47_0_{name}")),
@@ -175,7 +175,7 @@ fn prefixed_name_takes_precedence_over_the_plain_one() {
     same_traces(&libssl, "partial/everything-fits");
 }
 
-/// The spelling of wolfSSL: `SSL_write` is `wolfSSL_write`, `TLS_method` is `wolfTLS_method`, and all
+/// The names of wolfSSL: `SSL_write` is `wolfSSL_write`, `TLS_method` is `wolfTLS_method`, and all
 /// others begin with `wolfSSL_`.
 fn like_wolfssl(name: &str) -> Option<String> {
     Some(match name {
@@ -222,7 +222,7 @@ fn unknown_prefix_is_refused() {
     assert!(error.to_string().ends_with(wanted), "{error}");
 }
 
-/// All variants come to the same as on the real library.
+/// All variants have the same trace as on the real library.
 fn same_traces(libssl: &dyn Backend, id: &str) {
     let scenario = scenario(id);
     for variant in scenario.variants() {
@@ -295,7 +295,7 @@ fn function_that_only_one_transport_needs_is_reported_for_that_transport_alone()
     }
 }
 
-/// Whether another transport than the one that is looked at needs the function too.
+/// Whether a transport other than the tested one needs the function too.
 fn needs(function: &str, variant: &str) -> bool {
     let transport = variant.rsplit('/').next().unwrap_or_default();
     match function {

@@ -1,7 +1,7 @@
-//! Where the libcrypto of a libssl is found, and what is said if it is not, or if it is another one.
+//! How the libcrypto of a libssl is found, and the message if it is missing or another one.
 //!
-//! Each test has names of its own for its libcrypto: the dynamic loader knows one library of a name in a
-//! process, and the tests share one.
+//! Each test uses its own names for its libcrypto: the dynamic loader loads one library per name in
+//! a process, and the tests share a process.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use writeproof::backend::libssl::{Found, LibrarySource, Libssl, LoadError};
 
 use crate::shim::{all, compile, error_of, folder, is_crypto, load_error, shim};
 
-/// A libcrypto, the half of a shim.
+/// A libcrypto: one half of a shim.
 fn libcrypto(folder: &Path, name: &str) -> PathBuf {
     let soname = format!("-Wl,-soname,{name}");
     let crypto = |function: &str| is_crypto(function).then(|| function.to_owned());
@@ -17,7 +17,7 @@ fn libcrypto(folder: &Path, name: &str) -> PathBuf {
     shim(&folder.join(name), crypto, &[&soname])
 }
 
-/// The other half, which says that it needs `libcrypto`.
+/// The other half, which needs `libcrypto`.
 fn libssl(folder: &Path, libcrypto: &Path, arguments: &[&str]) -> PathBuf {
     let ssl = |function: &str| (!is_crypto(function)).then(|| function.to_owned());
     let file = libcrypto.display().to_string();
@@ -132,7 +132,7 @@ fn libssl_without_a_needed_libcrypto_gets_one_that_has_its_symbols() {
     let ssl = shim(&folder.path().join("libssl.so"), ssl, &["-include", &needs]);
     let error = load_error(&ssl);
     assert!(matches!(error, LoadError::NoLibcrypto { .. }), "{error:?}");
-    // One that lacks the name, and one that has it.
+    // One library that lacks the symbol, and one that has it.
     shim(&folder.path().join("libcrypto.so.1"), crypto, &[]);
     let right = folder.path().join("libcrypto.so.2");
     let right = shim(&right, crypto, &["-include", &has]);

@@ -1,7 +1,9 @@
-//! Hostile libraries, each in the real command: `writeproof check` tells what it did, with the right exit
-//! code, and every case that it did nothing in is exactly what the unmodified library gives.
+//! Misbehaving libraries, each run with `writeproof check`: the report shows what the library did,
+//! the exit code is right, and every case in which it did nothing unusual equals that of the
+//! unmodified library.
 //!
-//! `cargo test --test misbehaving -- table` prints what each does and what comes of it, as Markdown.
+//! `cargo test --test misbehaving -- table` prints what each library does and the result, as
+//! Markdown.
 
 #![cfg(target_os = "linux")]
 
@@ -20,8 +22,8 @@ use writeproof_openssl_1_1_1::LIBSSL;
 use self::library::library;
 use self::table::{Case, Comes, Expected, Others, TABLE, Time};
 
-/// Scenarios of the library that run beside those of the bait. Where nothing is hostile, OpenSSL 1.1.1 does
-/// in all of them what the reference does.
+/// Corpus scenarios that run together with the probes. OpenSSL 1.1.1 behaves like the reference in
+/// all of them.
 const OTHERS: &[&str] = &[
     "key-update/own-in-mid-write",
     "renegotiation/own-in-mid-write",
@@ -29,13 +31,13 @@ const OTHERS: &[&str] = &[
     "zero/write-between-two-others",
 ];
 
-/// Crashes in whichever case its third call of that kind comes, in whichever process.
+/// Crashes at its third call of this kind in a process, so the case varies.
 const DEPENDS_ON_OTHER_CASES: &str = "crash/third-time";
 
-/// Stops its process between two cases, or a little later.
+/// Stops its process between two cases, or shortly after.
 const STOPS_BETWEEN_CASES: &str = "hang/stopped-later";
 
-/// What `check` makes of the library that all shims stand before.
+/// The result of `check` on the library that all shims wrap.
 static HONEST: LazyLock<Report> = LazyLock::new(|| {
     let report = checked(Path::new(LIBSSL), &[]).expect("the honest library is checked");
     assert_eq!(report.exit, 0, "{}", report.stderr);
@@ -87,11 +89,11 @@ fn all_tried() -> Result<(), Failed> {
     }
 }
 
-/// What the command did.
+/// The result of the command.
 struct Report {
     exit: i32,
     stderr: String,
-    /// The JSON report; null if there was none.
+    /// The JSON report; null if there is none.
     json: Value,
 }
 
@@ -101,14 +103,14 @@ impl Report {
     }
 }
 
-/// A command with the scenarios that all are checked with.
+/// A command with the scenarios that all libraries are checked with.
 fn check(library: &Path, more: &[&str]) -> Result<Output, Failed> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.args(["check", "--name", "hostile", "--libssl"]);
     command.arg(library).args(more);
-    // The libraries are wrappers of it.
+    // All shims wrap this version.
     command.args(["--as", "openssl@1.1.1w"]);
-    let probe = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/misbehaving/bait");
+    let probe = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/misbehaving/probe");
     for name in ["absent", "blocked", "whole"] {
         let file = probe.join(name).with_extension("toml");
         command.arg("--scenario").arg(file);
@@ -119,7 +121,7 @@ fn check(library: &Path, more: &[&str]) -> Result<Output, Failed> {
     Ok(command.stdin(Stdio::null()).output()?)
 }
 
-/// A report in JSON, which is as the schema says and adds up.
+/// A JSON report that matches the schema and whose totals add up.
 fn checked(library: &Path, more: &[&str]) -> Result<Report, Failed> {
     let output = check(library, &[&["--format", "json"], more].concat())?;
     let report = Report {
@@ -172,7 +174,7 @@ fn totals(report: &Report) -> Result<(), Failed> {
 
 fn tried(expected: &Expected) -> Result<(), Failed> {
     let more: &[&str] = match expected.time {
-        // Many at a time: those that sleep need no processor.
+        // Many at a time: libraries that sleep need no processor.
         Time::Hangs => &["--limit", "0.25", "--jobs", "4"],
         Time::Plenty => &["--limit", "60"],
     };
@@ -196,8 +198,8 @@ fn tried(expected: &Expected) -> Result<(), Failed> {
     ensure(same_cases, || "there are other cases".to_owned())?;
     for (case, honest) in report.cases().iter().zip(HONEST.cases()) {
         let done = match case["scenario"].as_str() {
-            Some("bait/blocked") => as_told(case, honest, blocked, expected),
-            Some("bait/whole") => as_told(case, honest, whole, expected),
+            Some("probe/blocked") => as_told(case, honest, blocked, expected),
+            Some("probe/whole") => as_told(case, honest, whole, expected),
             _ => untouched(case, honest, expected.others),
         };
         done.map_err(|error| format!("{error}\n{case:#}\nhonest: {honest:#}"))?;
@@ -212,7 +214,7 @@ fn tried(expected: &Expected) -> Result<(), Failed> {
     })
 }
 
-/// A case in which the library misbehaves.
+/// Checks a case in which the library misbehaves.
 fn as_told(case: &Value, honest: &Value, to: Case, expected: &Expected) -> Result<(), String> {
     let verdict = &case["verdict"];
     let reason = case["reason"].as_str().unwrap_or_default();
@@ -267,7 +269,7 @@ fn told(it_is: bool, words: &str) -> Result<(), String> {
     }
 }
 
-/// A case in which the library does nothing that others do not.
+/// Checks a case in which the library does not misbehave.
 fn untouched(case: &Value, honest: &Value, others: Others) -> Result<(), String> {
     match others {
         Others::MayNotApply if case["verdict"] == "not-applicable" => Ok(()),
@@ -276,7 +278,7 @@ fn untouched(case: &Value, honest: &Value, others: Others) -> Result<(), String>
     }
 }
 
-/// A case without how the transport treated each call, which is not known of a socket.
+/// A case without the transport's treatment of each call, which is unknown for a socket.
 fn without_traffic(case: &Value) -> Value {
     let mut case = case.clone();
     let steps = case["steps"].as_array_mut();
@@ -313,7 +315,7 @@ fn depends_on_other_cases() -> Result<(), Failed> {
 }
 
 fn stops_between_cases() -> Result<(), Failed> {
-    // More than a socket holds.
+    // More than a socket buffer holds.
     let text = "x".repeat(1 << 20);
     let folder = tempfile::tempdir()?;
     let large = folder.path().join("large.toml");
@@ -322,7 +324,7 @@ fn stops_between_cases() -> Result<(), Failed> {
     let scenario = large.to_str().ok_or("a path in UTF-8")?;
     let more = ["--limit", "0.25", "--jobs", "1", "--scenario", scenario];
     let report = checked(&library(STOPS_BETWEEN_CASES), &more)?;
-    // Which case it meets is a matter of time.
+    // The affected case depends on timing.
     ensure(report.exit == 1, || format!("exit code {}", report.exit))?;
     let told = report.json["cases"].to_string();
     ensure(told.contains("does not come back, stopped"), || told)
@@ -357,7 +359,7 @@ fn ensure(it_is: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed>
     }
 }
 
-/// What each does, in its own words, and what comes of it, in those of the command.
+/// Prints the library's own description of what it does, and the command's report.
 fn print_table() {
     println!("| library | what it does | what `check` says |\n|---|---|---|");
     for expected in TABLE {
@@ -384,7 +386,7 @@ fn print_table() {
     }
 }
 
-/// A refusal without the path.
+/// The message of a refusal, without the path.
 fn said_of(stderr: &str) -> String {
     let words = stderr.trim_end().split(' ');
     let words: Vec<&str> = words
@@ -393,7 +395,7 @@ fn said_of(stderr: &str) -> String {
     words.join(" ")
 }
 
-/// What is said of a case of TLS 1.3 and a client, if it is not the same.
+/// The text for a case of TLS 1.3 and a client, if it differs from the honest library's.
 fn words(case: &Value) -> Option<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     if case["variant"] != "tls1.3/client" {

@@ -1,64 +1,65 @@
-//! Every hostile library, and what `check` says of it: in the two scenarios with a write that it waits for
-//! (`probe/blocked`, on a link that takes nothing at first, and `probe/whole`), and beside them.
+//! Every misbehaving library with the expected result of `check`: in the two probe scenarios, whose
+//! write triggers it (`probe/blocked`, over a link that takes nothing at first, and `probe/whole`),
+//! and in all other cases.
 
 use self::Case::{Beside, Crashed, Differs, Hung, Same, Violates};
 
-/// What a case comes to, in all variants.
+/// The result of a case, in all variants.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Case {
-    /// What the honest library gives.
+    /// Equal to that of the honest library.
     Same,
-    /// Its steps are those of the honest library, but it did something beside the calls.
+    /// The steps equal those of the honest library, but there are side effects.
     Beside,
-    /// First in this action, in this aspect, with these words for what was seen.
+    /// Differs first in this action and aspect, with these words in the observation.
     Differs(&'static str, &'static str, &'static str),
-    /// This clause is broken first, and all else is what the reference does.
+    /// Breaks this clause first; everything else equals the reference.
     Violates(&'static str),
-    /// With these words in the reason.
+    /// The reason contains these words.
     Crashed(&'static str),
     Hung(&'static str),
 }
 
-/// What a library comes to.
+/// The result of a library.
 #[derive(Clone, Copy)]
 pub(crate) enum Comes {
     To {
         blocked: Case,
         whole: Case,
     },
-    /// It cannot be used; all these words are in the message.
+    /// It cannot be used; the message contains all these words.
     Refused(&'static [&'static str]),
 }
 
-/// How much time it gets.
+/// The time limit of a library.
 #[derive(Clone, Copy)]
 pub(crate) enum Time {
-    /// So much that it ends by itself on any machine.
+    /// Enough that it ends by itself on any machine.
     Plenty,
-    /// Little, as it never ends.
+    /// Little, since it never ends.
     Hangs,
 }
 
-/// What becomes of cases that it does nothing in.
+/// The expected result of cases that do not trigger it.
 #[derive(Clone, Copy)]
 pub(crate) enum Others {
-    /// They are what the honest library gives.
+    /// Equal to those of the honest library.
     Apply,
-    /// Or they cannot be run with it.
+    /// Equal, or not applicable.
     MayNotApply,
 }
 
-/// A hostile library, and what comes of it.
+/// A misbehaving library and its expected result.
 pub(crate) struct Expected {
     pub(crate) name: &'static str,
     pub(crate) comes: Comes,
     pub(crate) time: Time,
     pub(crate) others: Others,
-    /// All that is told beside the calls, in each case of the bait.
+    /// All side effects in each probe case.
     pub(crate) side_effects: &'static [&'static str],
-    /// What it prints, on which stream, in each case of the bait.
+    /// The text that it prints in each probe case, with the stream.
     pub(crate) printed: &'static [(&'static str, &'static str)],
-    /// All that it prints when it is loaded.
+    /// All text that it prints while it is loaded.
     pub(crate) greeting: &'static str,
 }
 
@@ -93,7 +94,7 @@ impl Expected {
         Self { printed, ..self }
     }
 
-    /// In one word.
+    /// The verdict, in one word.
     pub(crate) fn verdict(&self) -> &'static str {
         match self.comes {
             Comes::Refused(_) => "is refused",
@@ -107,7 +108,7 @@ impl Expected {
     }
 }
 
-/// The same in both scenarios.
+/// The same result in both probe scenarios.
 const fn both(name: &'static str, case: Case) -> Expected {
     each(name, case, case)
 }
@@ -125,7 +126,7 @@ const STDERR: &str = "stderr";
 const WROTE_TO_STDOUT: &str = "wrote to standard output";
 const WROTE_TO_STDERR: &str = "wrote to standard error";
 
-/// What `__builtin_trap` raises.
+/// The signal that `__builtin_trap` raises.
 const TRAP: &str = if cfg!(target_arch = "x86_64") {
     "SIGILL, in step 3, write 1234"
 } else {
@@ -202,13 +203,13 @@ pub(crate) const TABLE: &[Expected] = &[
         Hung("does not come back, busy, in step 3, write 1234"),
     )
     .in_little_time(),
-    // Where the link is open, it does what it waits for at once.
+    // If the link is open, it misbehaves at once.
     each(
         "hang/transport",
         Hung("spins on the transport: 65536 calls of it in a row moved no byte, in step 3"),
         Differs("write 1234", "records", "that are no record"),
     ),
-    // An open link takes much, and no more; then it goes on all the same.
+    // An open link takes much, but not without limit; then the library goes on.
     each(
         "hang/transport-for-ever",
         Hung("spins on the transport, and goes on although every call of it fails, in step 3"),
@@ -225,12 +226,12 @@ pub(crate) const TABLE: &[Expected] = &[
     both("process/flood", Beside)
         .side_effects(&[WROTE_TO_STDERR])
         .printed(&[(STDERR, "(1048576 bytes in all)")]),
-    // It is denied, and does not mind.
+    // The sandbox denies it, and the library continues.
     both("process/fork", Same),
     both("process/print", Beside)
         .side_effects(&[WROTE_TO_STDOUT])
         .printed(&[(STDOUT, "write 1234                        1234  NONE\n")]),
-    // All of it, in each case anew.
+    // All of it, in each case.
     both("process/print-much", Beside)
         .side_effects(&[WROTE_TO_STDOUT])
         .printed(&[(STDOUT, " bytes in all)")]),
@@ -243,7 +244,7 @@ pub(crate) const TABLE: &[Expected] = &[
         .printed(&[(STDOUT, "{\"steps\":[]}\n"), (STDERR, "{\"steps\":[]}\n")]),
     both("process/threads", Same),
     both("process/working-directory", Beside).side_effects(&["changed the working directory"]),
-    // A retry changes it back, but the bytes are the caller's.
+    // A retry changes it back, but the bytes belong to the caller.
     each(
         "contract/byte-changed",
         Violates("memory.buffer-unchanged"),
@@ -264,7 +265,7 @@ pub(crate) const TABLE: &[Expected] = &[
         Differs("write 1234", "errno", "EINVAL"),
         Same,
     ),
-    // No rule says what errno is then.
+    // No clause covers errno after a success.
     both("contract/errno-after-success", Same),
     each(
         "contract/error-after-success",
@@ -340,7 +341,7 @@ pub(crate) const TABLE: &[Expected] = &[
         "file/for-another-machine",
         &["it is built for ", "; this program is "],
     ),
-    // Root may read it, and finds text.
+    // Root can read it and finds text.
     refused("file/forbidden", &["could not be loaded: "]),
     refused(
         "file/missing",

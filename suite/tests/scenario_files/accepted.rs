@@ -1,4 +1,4 @@
-//! What a right file means.
+//! Valid files and what they mean.
 
 use writeproof::scenario::{
     Buffer, Cipher, Function, Id, KeyExchange, KeyUpdate, Mode, PeerAction, PeerRenegotiation,
@@ -225,7 +225,7 @@ fn both_versions_and_both_roles_are_the_default() {
 }
 
 #[test]
-fn unset_role_state_is_read_for_writes_without_a_handshake() {
+fn unset_role_state_is_read_for_a_write_before_the_handshake() {
     let text = format!(
         "role_state = 'unset'\n{}",
         with_steps("{ write = { len = 1 } }")

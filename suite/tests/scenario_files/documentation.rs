@@ -1,4 +1,4 @@
-//! The documentation of the format: its examples are right, and its tables name every key and step.
+//! The documentation of the format: its examples are valid, and its tables name every key and step.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn document(path: &str) -> String {
     fs::read_to_string(repository.join(path)).unwrap()
 }
 
-/// The texts of the blocks that are fenced with "```toml".
+/// The contents of the blocks fenced with "```toml".
 fn toml_blocks(document: &str) -> Vec<&str> {
     let opened = document.split("\n```toml\n").skip(1);
     opened
@@ -36,7 +36,7 @@ fn first_column<'d>(document: &'d str, heading: &str) -> Vec<&'d str> {
         .collect()
 }
 
-/// The words that the parser knows where the file names one that nothing is like: it lists them.
+/// The words that the parser lists when a file has a word that resembles none of them.
 fn known_words(wrong_file: &str) -> Vec<String> {
     let help = read(wrong_file).unwrap_err().help;
     let (_, list) = help.split_once(" are ").unwrap();

@@ -1,9 +1,12 @@
-//! What the scenarios put together: for any two of the dimensions below, each value of the one meets each value of the other in some logical
-//! write of some case. The files go in; out comes a failure that lists the pairs that never meet, or those said to be impossible that do.
+//! Pairwise coverage of the scenarios: for any two of the dimensions below, each value of one meets
+//! each value of the other in a logical write of some case. A failure lists the pairs that never
+//! meet, and the pairs listed as impossible that do.
 //!
-//! A *logical write* is a write with its retries, up to the next write that is not the rest of a short one. A mode counts if it was in force at
-//! one of its calls; so does a link, if it takes fewer bytes than are offered. What is *beside* it happened since the logical write before: at the
-//! library under test, or at the peer, and then read by the library, as it cannot know of anything else.
+//! A *logical write* is a write with its retries, up to the next write that does not continue a
+//! short one. A mode counts if it was in force at one of its calls; so does a link that takes fewer
+//! bytes than are offered. An event is *beside* the write if it happened since the previous logical
+//! write: at the library under test, or at the peer if the library then read it, since it cannot
+//! know of anything else.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -73,7 +76,7 @@ const DIMENSIONS: [(&str, &[&str]); 10] = [
     ),
 ];
 
-/// The pairs that cannot meet, and why.
+/// The pairs that cannot meet, with the reason.
 const IMPOSSIBLE: [(Value, &[Value], &str); 5] = [
     (
         Value(VERSION, "tls1.3"),
@@ -129,7 +132,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// Two values of different dimensions, in the order of the alphabet.
+/// Two values of different dimensions, sorted.
 type Pair = (Value, Value);
 
 fn pair(one: Value, other: Value) -> Pair {
@@ -173,7 +176,7 @@ fn covered() -> BTreeSet<Pair> {
     covered
 }
 
-/// What does not change within a case.
+/// Properties that are constant within a case.
 fn of_case(scenario: &Scenario, variant: Variant) -> [Value; 3] {
     let role = match variant.role {
         Role::Client => "client",
@@ -196,7 +199,7 @@ fn of_case(scenario: &Scenario, variant: Variant) -> [Value; 3] {
     ]
 }
 
-/// What was in force at the calls of one logical write, and what happened beside it.
+/// The conditions at the calls of one logical write, and the events beside it.
 #[derive(Debug, Clone, Default)]
 struct LogicalWrite {
     settings: BTreeSet<Value>,
@@ -208,7 +211,7 @@ impl LogicalWrite {
     fn values(&self) -> impl Iterator<Item = Value> {
         let mut links = self.links.clone();
         if links.len() > 1 {
-            // A link that was opened for a retry was not open to the write.
+            // A link that was opened for a retry was not open for the write.
             links.remove("open");
         }
         let mut coexistence = self.coexistence.clone();
@@ -225,21 +228,21 @@ impl LogicalWrite {
     }
 }
 
-/// The caller's side of a scenario while its steps go by.
+/// The caller's side of a scenario, while its steps are traversed.
 #[derive(Debug)]
 struct Walk {
     modes: Vec<Mode>,
     fragment: &'static str,
     link: Outbound,
-    /// What the last write offered, in bytes.
+    /// The number of bytes that the last write offered.
     offered: usize,
-    /// The peer has sent it, the library under test has not read it.
+    /// Sent by the peer, and not yet read by the library under test.
     unread: BTreeSet<&'static str>,
-    /// What the next call finds in the error queue.
+    /// The stale entries that the next call finds in the error queue.
     stale: Option<&'static str>,
-    /// Since the last call that wrote.
+    /// Events since the last call that wrote.
     coexistence: BTreeSet<&'static str>,
-    /// The last call was one that writes, so that `finish` goes on with it.
+    /// The last call wrote, so that `finish` continues it.
     writing: bool,
     done: Vec<LogicalWrite>,
 }
@@ -287,13 +290,13 @@ impl Walk {
             Step::MaxSendFragment(bytes) => self.fragment = fragment(*bytes),
             Step::Link(outbound) => self.link = *outbound,
             Step::Inbound(_) => {}
-            // What the library reads is not what the peer sent.
+            // The library does not read what the peer sent.
             Step::Wire(_) => self.unread.clear(),
             Step::Peer(action) => self.peer(action),
         }
     }
 
-    /// A call that reads or shuts down finds the stale entries, if there are any.
+    /// A call that reads or shuts down finds any stale entries.
     fn other_call(&mut self) {
         self.writing = false;
         self.stale = None;
@@ -333,7 +336,7 @@ impl Walk {
         let modes = modes.map(|(dimension, mode)| {
             Value(dimension, if self.modes.contains(&mode) { ON } else { OFF })
         });
-        // A file cannot repeat a write before there is one.
+        // A file cannot retry a write before there is one.
         let write = self.done.last_mut().unwrap();
         write.settings.extend(modes);
         write.settings.insert(Value(FRAGMENT, self.fragment));
@@ -360,8 +363,8 @@ fn fragment(bytes: u16) -> &'static str {
     }
 }
 
-/// What a link does to a write of so many bytes; several things at once. On the wire they are more, so that a
-/// smaller budget is used up.
+/// The effects of a link on a write of this many bytes; several may apply. Records are longer than
+/// the data, so a smaller budget is used up.
 fn links(link: &Outbound, offered: usize) -> Vec<&'static str> {
     let is_used_up = match link.accept {
         Budget::All => false,

@@ -1,9 +1,9 @@
-//! What is refused: where the message points, and what it says would be right.
+//! Invalid files: the position in the message, and the correction that it suggests.
 
 use crate::{read, with_steps};
 
-/// Checks a table of files that are refused; `file` makes one from its input. Each line is `INPUT => LINE:COLUMN MESSAGE`, the
-/// message in parts with `~` between them; `\n` in the input is the end of a line.
+/// Checks a table of invalid files; `file` makes one from its input. Each line is `INPUT =>
+/// LINE:COLUMN MESSAGE`, with `~` between parts of the message; `\n` in the input is a line break.
 fn check_refused(file: fn(&str) -> String, table: &str) {
     let mut unexpected = String::new();
     for line in table.lines().filter(|line| !line.is_empty()) {
@@ -23,7 +23,7 @@ fn check_refused(file: fn(&str) -> String, table: &str) {
     assert!(unexpected.is_empty(), "{unexpected}");
 }
 
-/// The keys of the line, and then steps that are right.
+/// A file with these header keys and valid steps.
 fn with_head(head: &str) -> String {
     format!("{head}\ntitle = 't'\nsteps = [{{ write = {{ len = 1 }} }}]")
 }
@@ -271,7 +271,7 @@ transport = ['socket']            => 2:1 did you mean "transports"?
     );
 }
 
-/// A file with these words as its transports and its third step; the step stands in line 4.
+/// A file with these transports and third step; the step is on line 4.
 fn over(transports_and_step: &str) -> String {
     let (transports, step) = transports_and_step.split_once(": ").unwrap();
     format!(

@@ -1,4 +1,4 @@
-//! How scenarios are picked from the library, and files beside them.
+//! How arguments select scenarios from the corpus and from files.
 
 use std::fs;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ const FILES: [(&str, &str, &str); 4] = [
     ("keys/all", "fixtures/scenarios/keys/all.toml", ALL_OF_TLS13),
 ];
 
-/// The ids that the arguments pick, or the message.
+/// The ids that the arguments select, or the error message.
 fn picked(arguments: &[&str]) -> Result<Vec<String>, String> {
     let corpus = Corpus::from_files(&FILES).unwrap();
     let arguments: Vec<_> = arguments.iter().map(|&a| a.to_owned()).collect();
@@ -39,7 +39,7 @@ fn picked(arguments: &[&str]) -> Result<Vec<String>, String> {
     }
 }
 
-/// Writes a file into a folder of this test's own.
+/// Writes a file into a folder of this test.
 fn written_file(test: &str, path: &str, bytes: &[u8]) -> String {
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
         .join(test)

@@ -1,5 +1,5 @@
-//! What is written back: the text of a scenario says what the scenario says, in the style of the library's
-//! files, and that of one which cannot be is refused.
+//! Written scenarios: the text means the same scenario, in the style of the corpus; a scenario that
+//! no file can express is refused.
 
 use std::num::NonZeroUsize;
 
@@ -18,7 +18,7 @@ fn library() -> Vec<Scenario> {
     library.scenarios().to_vec()
 }
 
-/// What `text` says, with the id that it stands for.
+/// The scenario that `text` describes, with the given id.
 #[track_caller]
 fn read_back(scenario: &Scenario) -> Scenario {
     let text = write(scenario);
@@ -117,7 +117,7 @@ fn scenario_read_from_a_damaged_file_round_trips() {
     assert!(accepted > 200, "only {accepted} of 6000 were accepted");
 }
 
-/// A scenario put together from steps and settings that each are right by themselves.
+/// A scenario generated from steps and settings that are each valid on their own.
 fn put_together(random: &mut Random, steps: &[Step], like: &Scenario) -> Scenario {
     let one = |of: &[Step], random: &mut Random| of[random.below(of.len())].clone();
     let some = 1 + random.below(8);
@@ -215,7 +215,7 @@ fn scenario_that_no_file_can_express_is_refused() {
     let right = read(VALID[0]).expect("a right file");
     for step in wrong {
         let mut scenario = right.clone();
-        // Behind a write, before a call: nothing but the step itself is wrong.
+        // After a write and before a call, so that only the step itself is wrong.
         scenario.steps.insert(4, step);
         let text = write(&scenario);
         assert!(read(&text).is_err(), "{text}");

@@ -1,12 +1,14 @@
-//! Bugs that libraries really had are sown into the reference, one at a time, and the suite sees each; what the
-//! contract leaves open is sown too, and nobody is blamed for it. The faults are those of `suite/backends/faulty`.
+//! Seeded faults: bugs that real libraries had are injected into the reference, one at a time, and
+//! the suite must detect each. Harmless variations, which the contract permits, must not be blamed.
+//! The faults are those of `suite/backends/faulty`.
 //!
-//! `cargo test --test seeded -- table` prints what each does and where it is seen, as Markdown.
-//! `cargo test --test seeded -- gate` prints how many of the bugs the ledger of the reference hides, and
-//! `cargo test --test seeded -- gate-as-others` how many those of the other libraries would hide.
-//! `cargo test --test seeded -- conjuncts` prints which parts of the triggers of known issues no bug needs.
-//! With `sample` after it, each of these two looks at one variant of each scenario alone, in a quarter of the time.
-//! `cargo test --test seeded -- --ignored` runs each fault in all cases, not only in those that reach it.
+//! `cargo test --test seeded -- table` prints what each fault does and where it is seen, as
+//! Markdown. `cargo test --test seeded -- gate` prints how many bugs the reference's ledger hides,
+//! and `cargo test --test seeded -- gate-as-others` how many the ledgers of the other libraries
+//! would hide. `cargo test --test seeded -- conjuncts` prints which parts of the triggers of known
+//! issues no bug needs. A `sample` after either of the last two runs one variant of each scenario,
+//! in a quarter of the time. `cargo test --test seeded -- --ignored` runs each fault in all cases,
+//! not only in those that reach it.
 
 #![cfg(target_os = "linux")]
 
@@ -77,7 +79,7 @@ fn main() -> ExitCode {
         let everywhere = Trial::test(everywhere, move || only_where_reached(index, fault));
         trials.push(everywhere.with_ignored_flag(true));
     }
-    // Last, when most of what it needs has been run.
+    // Last, since the earlier tests have run most of what it needs.
     trials.push(Trial::test(
         "gate: the ledger of the reference hides no more bugs than before",
         move || Ok(gate::holds(faults)?),
@@ -110,7 +112,7 @@ fn judged(fault: &Fault, fault_run: &FaultRun) -> Result<(), Failed> {
             ensure(gone.is_none(), || {
                 format!("no longer blamed by {gone:?}: take it out of BLAMED")
             })?;
-            // One that does nothing would prove nothing.
+            // A harmless fault that nothing reaches proves nothing.
             ensure(!fault_run.cases.is_empty(), || {
                 "no case reaches it".to_owned()
             })
@@ -118,7 +120,7 @@ fn judged(fault: &Fault, fault_run: &FaultRun) -> Result<(), Failed> {
     }
 }
 
-/// The first case that blames a harmless fault: it breaks a clause, or ends.
+/// The first case that blames a harmless fault: a clause is broken, or the case ends.
 pub(crate) fn blames<'s>(fault: &Fault, fault_run: &'s FaultRun) -> Option<&'s fault_run::Case> {
     let blames = |case: &&fault_run::Case| {
         matches!(case.seen, Seen::Ended(_))
@@ -128,17 +130,18 @@ pub(crate) fn blames<'s>(fault: &Fault, fault_run: &'s FaultRun) -> Option<&'s f
     cases.find(|case| fault.kind == Kind::Harmless && blames(case))
 }
 
-/// Monitors that blame a harmless fault, beyond what the reference's ledger explains, and why they do.
+/// Monitors that blame a harmless fault although the reference's ledger does not explain it, with
+/// the reason.
 const BLAMED: [(&str, &str); 2] = [
-    // A transport that returned 0 has swallowed a record of the reference too (its ledger says so). Here it is one of several, and
-    // shorter than the limit of records has it.
+    // A transport that returned 0 also swallows a record of the reference (see its ledger). Here
+    // the record is one of several and shorter than the record limit.
     ("smaller-records", "delivery.once-and-in-order"),
-    // As BoringSSL (its ledger says so): a write in the place of a blocked one is refused, so is the right retry from there, and
-    // it goes on once the buffer may move.
+    // As in BoringSSL (see its ledger): another write in the place of a blocked one is refused, and
+    // so is the correct retry from the old address; the retry succeeds once the buffer may move.
     ("refusal-is-not-fatal", "connection.recovers-or-stays-dead"),
 ];
 
-/// The clauses of the monitors that are known to blame it.
+/// The clauses of the monitors that are known to blame this fault.
 fn known(fault: &Fault) -> impl Iterator<Item = &'static str> {
     let of_fault = BLAMED.iter().filter(|(name, _)| *name == fault.name);
     of_fault.map(|(_, clause)| *clause)
@@ -148,7 +151,7 @@ fn is_known(fault: &Fault, clause: &str) -> bool {
     known(fault).any(|known| known == clause)
 }
 
-/// That only the cases are run which reach a fault leaves nothing out.
+/// Checks that running only the cases that reach a fault misses nothing.
 fn only_where_reached(index: usize, fault: &Fault) -> Result<(), Failed> {
     let seen_in = |extent| -> Result<BTreeSet<String>, Failed> {
         let fault_run = FaultRun::run(index, fault, extent, &[])?;

@@ -1,4 +1,5 @@
-//! Streams that are cut, altered or not TLS at all, and key logs that lack or misstate a secret.
+//! Truncated and altered streams, streams that are not TLS, and key logs with missing or wrong
+//! secrets.
 
 use writeproof::wire::{KeyLog, Record, RecordContent, Sender, View, read};
 
@@ -51,7 +52,8 @@ fn assert_only_unopened(
     altered_record: &Record,
     name: &str,
 ) {
-    // In TLS 1.0 a record's last block is the next one's IV; change_cipher_spec decides about all that follow.
+    // In TLS 1.0 the last block of a record is the IV of the next; change_cipher_spec affects all
+    // later records.
     let spoils_what_follows = name.starts_with("tls10")
         || altered_record.fragment().unwrap().content_type
             == writeproof::wire::ContentType::ChangeCipherSpec;
@@ -298,7 +300,7 @@ fn noise_does_not_panic() {
     for round in 0..2000 {
         let length = random.below(200);
         let mut noise: Vec<u8> = (0..length).map(|_| random.byte()).collect();
-        // Mostly with a header that is possible, so that the noise gets further in.
+        // Mostly with a valid header, so that the noise reaches deeper code.
         if let [kind, version, _, high, low, ..] = &mut noise[..]
             && round % 8 > 0
         {
@@ -315,7 +317,7 @@ fn noise_does_not_panic() {
     }
 }
 
-/// Marsaglia's generator: the same sequence in each run.
+/// Xorshift (Marsaglia): the same sequence in each run.
 struct Xorshift(u64);
 
 impl Xorshift {
@@ -334,7 +336,7 @@ impl Xorshift {
         self.next().to_be_bytes()[0]
     }
 
-    /// Alters, removes, doubles or moves some bytes.
+    /// Alters, removes, duplicates or moves some bytes.
     fn damage(&mut self, session: &mut Session) {
         let count = session.events.len();
         let (first, second) = (self.below(count), self.below(count));
@@ -342,7 +344,8 @@ impl Xorshift {
         if bytes.is_empty() {
             return;
         }
-        // Records' headers and hellos are at the start of what was sent at once: damage there more often.
+        // Record headers and hellos stand at the start of each chunk, so damage that part more
+        // often.
         let span = if self.below(2) == 0 {
             bytes.len().min(60)
         } else {

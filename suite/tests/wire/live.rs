@@ -1,4 +1,5 @@
-//! Sessions of rustls, run in memory: every AEAD suite, long writes, many key updates, split handshake messages.
+//! Sessions of rustls in memory: every AEAD suite, long writes, many key updates, split handshake
+//! messages.
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
@@ -21,7 +22,7 @@ const TLS13: [SupportedCipherSuite; 3] = [
     cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
 ];
 
-/// With the bytes that each adds to a record, header included.
+/// With the number of bytes that each suite adds to a record, header included.
 const TLS12: [(SupportedCipherSuite, usize); 3] = [
     (cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, 29),
     (cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, 29),
@@ -103,7 +104,7 @@ impl Wired {
         wired
     }
 
-    /// Carries bytes until nobody has any.
+    /// Passes bytes between both ends until neither has any.
     fn drive(&mut self) {
         loop {
             let mut moved = false;
@@ -180,7 +181,7 @@ fn assert_all_read(view: &View) {
     }
 }
 
-/// The data came back as written, in records as long as the suite makes them.
+/// The data arrived as written, in records as long as the suite makes them.
 fn assert_carried(records: &[Record], data: &[u8], added: usize) {
     assert_eq!(
         data_records(records)

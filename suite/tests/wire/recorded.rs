@@ -1,4 +1,5 @@
-//! Sessions of OpenSSL, recorded with their key logs: what no Rust library speaks (CBC, NULL, TLS 1.0, renegotiation).
+//! Recorded sessions of OpenSSL with their key logs, for features that no Rust library has (CBC,
+//! NULL, TLS 1.0, renegotiation).
 
 use crate::session::{BOTH, Session, tell};
 

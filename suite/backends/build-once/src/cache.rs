@@ -136,7 +136,7 @@ mod tests {
     const CARGO_MARK: &str = "# This file is a cache directory tag created by cargo.";
 
     #[test]
-    fn all_profiles_and_targets_share_the_outermost_folder_that_cargo_marked() {
+    fn profiles_and_targets_share_the_outermost_folder_that_cargo_marked() {
         let cache = tempfile::tempdir().unwrap();
         let target = cache.path().join("target");
         mark(

@@ -35,7 +35,7 @@ fn another_key_has_another_folder() {
 }
 
 #[test]
-fn folder_of_a_failed_build_is_wiped_and_built_again() {
+fn failed_build_is_wiped_and_repeated() {
     let (_target, cache) = cache();
     let failure = cache.once(&key(), |folder| {
         fs::write(folder.join("leftover"), "half of it")?;
@@ -65,7 +65,7 @@ fn folder_without_its_stamp_is_built_again() {
 }
 
 #[test]
-fn stamp_of_another_key_does_not_count() {
+fn stamp_of_another_key_is_ignored() {
     let (_target, cache) = cache();
     let folder = cache.once(&key(), write_library).unwrap();
     fs::write(
