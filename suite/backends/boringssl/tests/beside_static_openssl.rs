@@ -1,11 +1,12 @@
-//! The shared object in one process with the statically linked OpenSSL 3.6: each answers for itself.
+//! The shared object in one process with the statically linked OpenSSL 3.6: neither affects the
+//! other.
 
 use writeproof_boringssl::LIBSSL;
 
 writeproof_coexistence::tests! {
     object: LIBSSL,
-    // The OpenSSL with which it wants to be compatible: 1.1.1, release (`base.h`).
+    // The OpenSSL version with which it claims compatibility: 1.1.1, release (`base.h`).
     number: 0x1010_107f,
-    // It has no versions to tell.
+    // Its version text has no number.
     text: (0, "BoringSSL"),
 }

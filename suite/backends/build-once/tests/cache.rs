@@ -1,4 +1,5 @@
-//! The promises of a shelf: built once, never handed out half-built, another folder for another key.
+//! The guarantees of a cache: a library is built once, a partial build is never returned, and
+//! another key has another folder.
 
 use std::fs;
 use std::path::Path;
@@ -98,7 +99,7 @@ fn concurrent_threads_build_once() {
                 let folder = cache
                     .once(&key(), |folder| {
                         builds.fetch_add(1, Ordering::Relaxed);
-                        // The others come by while this one builds.
+                        // The other threads arrive while this one builds.
                         while load_report.load(Ordering::Relaxed) < THREADS {
                             thread::yield_now();
                         }
