@@ -54,7 +54,8 @@ pub(crate) struct Unexpected<'f> {
 /// Saves the input and ends the process with a message. A target that continues saves it only if
 /// one of its causes is new, and returns.
 ///
-/// # Panics The input cannot be saved.
+/// # Panics
+/// The input cannot be saved.
 pub(crate) fn report(found: &Unexpected<'_>) {
     match folder(found.target) {
         None => {

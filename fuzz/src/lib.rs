@@ -58,7 +58,8 @@ pub fn begin() {
 
 /// Runs an input of a target that decodes ops. An unexpected finding ends the process or is saved.
 ///
-/// # Panics The suite itself failed.
+/// # Panics
+/// The suite itself failed.
 pub fn examine(target: FuzzTarget, data: &[u8]) -> Corpus {
     let Some((scenario, variant)) = case(target, data) else {
         return Corpus::Reject;

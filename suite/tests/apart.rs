@@ -43,9 +43,7 @@ fn ran(target: &dyn Target, scenario: &Scenario, variant: Variant) -> Trace {
 }
 
 #[rstest]
-fn built_in_backend_gives_the_same_traces_in_a_worker(
-    #[values("openssl-3.6", "rustls")] id: &str,
-) {
+fn built_in_backend_gives_the_same_traces_in_a_worker(#[values("openssl-3.6", "rustls")] id: &str) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (worker, here) = (apart(id), opened(Isolation::None.open(id)));
     assert_eq!(worker.about(), here.about());
@@ -74,8 +72,8 @@ fn workers() -> Vec<String> {
         let process = entry.expect("proc(5)").file_name();
         let process = process.to_string_lossy();
         // A worker that has exited meanwhile is skipped.
-        let told = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
-        let (Ok(status), Ok(words)) = (told("status"), told("cmdline")) else {
+        let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
+        let (Ok(status), Ok(words)) = (read("status"), read("cmdline")) else {
             continue;
         };
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
@@ -100,7 +98,7 @@ fn worker_exit_is_the_result_of_its_case() {
     let scenario = corpus.get(SCENARIOS[0]).expect("a scenario");
     let variant = scenario.variants().next().expect("a variant");
     let trace = ran(&*rustls, scenario, variant);
-    let last = trace.entries.last().expect("the end is told");
+    let last = trace.entries.last().expect("an entry for the end");
     let Outcome::Crashed(how) = &last.result else {
         panic!("no crash:\n{trace}");
     };

@@ -730,10 +730,7 @@ fn missing_argument_is_named(#[case] arguments: &[&str], #[case] named: &str) {
 #[case("shrink", "130 interrupted; the smallest so far was written")]
 #[case("promote", "retry/shorter-after-a-read")]
 #[case("corpus", "--verbose")]
-fn help_shows_examples_and_documents_the_exit_codes(
-    #[case] command: &str,
-    #[case] example: &str,
-) {
+fn help_shows_examples_and_documents_the_exit_codes(#[case] command: &str, #[case] example: &str) {
     let text = stdout(&run(&[command, "--help"]));
     for wanted in ["Examples:", "Exit codes: 0 ", example] {
         assert!(text.contains(wanted), "{wanted} in\n{text}");

@@ -274,10 +274,7 @@ fn user_library_is_shown_run_and_compared_by_path() {
 #[case(&["check", "--libssl", LIBSSL, "--name", "a", "--against", "a"], "not compared with itself")]
 #[case(&["diff", "openssl-3.6"], "two libraries are compared")]
 #[case(&["diff", "openssl-3.6", "rustls", "--libssl", LIBSSL], "two libraries are compared")]
-fn wrong_arguments_are_refused_with_a_hint(
-    #[case] arguments: &[&str],
-    #[case] wanted: &str,
-) {
+fn wrong_arguments_are_refused_with_a_hint(#[case] arguments: &[&str], #[case] wanted: &str) {
     let (_, err) = exits_with(2, arguments);
     assert!(err.contains(wanted), "{err}");
 }

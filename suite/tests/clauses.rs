@@ -8,7 +8,7 @@ use writeproof::judge::monitor::{monitors, watch};
 use writeproof::runner;
 use writeproof::scenario::{Corpus, TransportKind};
 
-fn manual() -> Contract {
+fn contract() -> Contract {
     Contract::built_in().expect("fixtures/contract is right")
 }
 
@@ -16,13 +16,13 @@ fn manual() -> Contract {
 /// open.
 #[test]
 fn clauses_named_by_scenarios_exist() {
-    let manual = manual();
+    let contract = contract();
     let corpus = Corpus::built_in().expect("fixtures/scenarios is right");
     for scenario in corpus.scenarios() {
         for id in &scenario.clauses {
             assert!(
-                manual.get(id).is_some(),
-                "{} names {id}, which no page has",
+                contract.get(id).is_some(),
+                "{} names {id}, which is no clause",
                 scenario.id
             );
         }
@@ -31,10 +31,14 @@ fn clauses_named_by_scenarios_exist() {
 
 #[test]
 fn contract_is_not_thin() {
-    let manual = manual();
-    assert!(manual.clauses().len() >= 55, "{}", manual.clauses().len());
-    assert!(manual.observable().count() >= 45);
-    let kinds: BTreeSet<_> = manual
+    let contract = contract();
+    assert!(
+        contract.clauses().len() >= 55,
+        "{}",
+        contract.clauses().len()
+    );
+    assert!(contract.observable().count() >= 45);
+    let kinds: BTreeSet<_> = contract
         .observable()
         .map(|clause| clause.binds.as_str())
         .collect();
@@ -46,19 +50,27 @@ fn contract_is_not_thin() {
 
 #[test]
 fn statements_are_sentences_and_unique() {
-    let manual = manual();
+    let contract = contract();
     let mut said = BTreeSet::new();
-    for clause in manual.clauses() {
+    for clause in contract.clauses() {
         let statement = &clause.statement;
         assert!(statement.ends_with('.'), "{}: {statement}", clause.id);
-        assert!(statement.len() <= 300, "{}: too long to be read", clause.id);
-        assert!(said.insert(statement), "{}: said before", clause.id);
+        assert!(
+            statement.len() <= 300,
+            "{}: the statement has over 300 bytes",
+            clause.id
+        );
+        assert!(
+            said.insert(statement),
+            "{}: the statement is not unique",
+            clause.id
+        );
     }
 }
 
 #[test]
 fn clauses_with_a_severity_are_required_or_recommended() {
-    for clause in manual().observable() {
+    for clause in contract().observable() {
         let strength = clause.strength;
         let binding = matches!(strength, Strength::Must | Strength::Should);
         assert!(binding, "{}: {}", clause.id, strength.as_str());
@@ -74,11 +86,11 @@ fn clauses_with_a_severity_are_required_or_recommended() {
 /// the same libraries.
 #[test]
 fn observable_clause_has_exactly_one_monitor() {
-    let manual = manual();
+    let contract = contract();
     let watched: Vec<_> = monitors()
         .map(|monitor| (monitor.clause, monitor.binds))
         .collect();
-    for clause in manual.observable() {
+    for clause in contract.observable() {
         let binds: Vec<_> = watched
             .iter()
             .filter(|(id, _)| *id == clause.id)
@@ -86,14 +98,14 @@ fn observable_clause_has_exactly_one_monitor() {
             .collect();
         assert_eq!(binds, [clause.binds], "{}", clause.id);
     }
-    let observable: BTreeSet<_> = manual
+    let observable: BTreeSet<_> = contract
         .observable()
         .map(|clause| clause.id.as_str())
         .collect();
     for (id, _) in watched {
         assert!(
             observable.contains(id),
-            "{id} is watched, and no page has it"
+            "{id} has a monitor but is no observable clause"
         );
     }
 }
@@ -141,7 +153,7 @@ const KINDS: [(&str, &[TransportKind]); 5] = [
 /// that speaks of BIOs is exercised over each kind that it speaks of.
 #[test]
 fn observable_clause_is_exercised_by_the_scenarios() {
-    let manual = manual();
+    let contract = contract();
     let corpus = Corpus::built_in().expect("fixtures/scenarios is right");
     let reference = Backends::open(REFERENCE)
         .expect("it is a backend")
@@ -149,14 +161,14 @@ fn observable_clause_is_exercised_by_the_scenarios() {
     let mut exercised: BTreeSet<(&str, &str)> = BTreeSet::new();
     for scenario in corpus.scenarios() {
         for variant in scenario.variants() {
-            let trace = runner::run(&*reference, scenario, variant).expect("the stage holds");
+            let trace = runner::run(&*reference, scenario, variant).expect("the runner works");
             let over = variant.transport.as_str();
             let clauses = watch(&trace).into_iter();
             exercised.extend(clauses.map(|(clause, _)| (clause, over)));
         }
     }
     let at_all: BTreeSet<&str> = exercised.iter().map(|(clause, _)| *clause).collect();
-    let never: Vec<_> = manual
+    let never: Vec<_> = contract
         .observable()
         .filter(|clause| !at_all.contains(clause.id.as_str()))
         .map(|clause| &clause.id)

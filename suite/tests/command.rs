@@ -204,10 +204,7 @@ fn trace_that_differs_from_its_recording_exits_with_1() {
 #[case(&["run", "--output", "/"], "cannot be written to /")]
 #[case(&["frobnicate"], "unrecognized subcommand")]
 #[case(&[], "Usage:")]
-fn wrong_usage_exits_with_2_and_a_hint(
-    #[case] arguments: &[&str],
-    #[case] message: &str,
-) {
+fn wrong_usage_exits_with_2_and_a_hint(#[case] arguments: &[&str], #[case] message: &str) {
     let output = run(arguments);
     assert_exit(&output, 2);
     let text = stderr(&output);
@@ -318,10 +315,7 @@ fn interrupt_exits_with_130_and_leaves_no_partial_report() {
 #[case(&["run", "--scenario", "nope"], 2)]
 #[case(&["frobnicate"], 2)]
 #[case(&["run", "--scenario", SCENARIO], 0)]
-fn unwritable_standard_error_changes_no_exit_code(
-    #[case] arguments: &[&str],
-    #[case] code: i32,
-) {
+fn unwritable_standard_error_changes_no_exit_code(#[case] arguments: &[&str], #[case] code: i32) {
     let full = File::options()
         .write(true)
         .open("/dev/full")

@@ -48,35 +48,35 @@ fn name(path: &Path) -> String {
 
 /// What is wrong with an input of `target`: it does not decode, or it has an unexpected finding.
 fn wrong(target: FuzzTarget, path: &Path) -> Option<String> {
-    let told = |what: &dyn std::fmt::Display| Some(format!("{}: {what}", path.display()));
+    let message = |what: &dyn std::fmt::Display| Some(format!("{}: {what}", path.display()));
     let artifact = match Artifact::read(path) {
         Ok(artifact) if artifact.target == target => artifact,
-        Ok(other) => return told(&format!("an input of {}", other.target.name())),
+        Ok(other) => return message(&format!("an input of {}", other.target.name())),
         Err(error) => return Some(error.to_string()),
     };
     if let ArtifactBody::Text(text) = &artifact.content {
         let id = Id::new("fuzz/input").expect("an id");
         return Reading::of(id, "input.toml", text)
             .err()
-            .and_then(|misread| told(&misread));
+            .and_then(|mismatch| message(&mismatch));
     }
     // An input without a scenario runs nothing: the fuzzer skips it too.
     let (scenario, variant) = artifact.case()?;
     match session().examine(&scenario, variant) {
-        Ok(news) if news.is_empty() => None,
-        Ok(news) => {
-            let news: Vec<String> = news.iter().map(ToString::to_string).collect();
-            told(&format!(
+        Ok(findings) if findings.is_empty() => None,
+        Ok(findings) => {
+            let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            message(&format!(
                 "unexpected finding (`writeproof replay` shows it):\n{}",
-                news.join("\n")
+                findings.join("\n")
             ))
         }
-        Err(error) => told(&error),
+        Err(error) => message(&error),
     }
 }
 
 /// OpenSSL 1.1.1 crashes here, as in `handshake/renegotiation-before-the-first-one-long-write`.
-const DEADLY: &str = r#"
+const CRASHING: &str = r#"
 title = "A renegotiation asked for before the first handshake, and two long writes"
 versions = ["tls1.2"]
 roles = ["client"]
@@ -98,8 +98,8 @@ fn replayed(path: &Path) -> (ExitStatus, String) {
         stdout,
         stderr,
     } = replay.expect("the command starts");
-    let told = [stdout, stderr].map(|told| String::from_utf8_lossy(&told).into_owned());
-    (status, told.join("\n"))
+    let output = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (status, output.join("\n"))
 }
 
 /// What is wrong with an artifact that the fuzzer of `target` has saved: it may crash a library.
@@ -110,8 +110,8 @@ fn wrong_apart(target: FuzzTarget, path: &Path) -> Option<String> {
     if !Artifact::read(path).is_ok_and(runs) {
         return wrong(target, path);
     }
-    let (status, told) = replayed(path);
-    (!status.success()).then(|| format!("{status}\n{told}"))
+    let (status, output) = replayed(path);
+    (!status.success()).then(|| format!("{status}\n{output}"))
 }
 
 /// What is wrong with the corpora below `root`, compared with those of the scenarios.
@@ -122,7 +122,7 @@ fn complaints(root: &Path) -> Vec<String> {
         if FuzzTarget::of_name(&name(&folder)).is_none() {
             let all = FuzzTarget::ALL.map(FuzzTarget::name).join(", ");
             complaints.push(format!(
-                "{}: no target is called so; the targets are {all}: rename or remove it",
+                "{}: no target has this name; the targets are {all}: rename or remove it",
                 folder.display()
             ));
         }
@@ -143,7 +143,7 @@ fn complaints(root: &Path) -> Vec<String> {
             match fs::read(&path) {
                 Ok(there) if there == *bytes => {}
                 Ok(_) => complaints.push(format!(
-                    "{}: not what its scenario says now: `writeproof corpus` writes it anew",
+                    "{}: differs from its scenario: `writeproof corpus` writes it again",
                     path.display()
                 )),
                 Err(error) => complaints.push(format!(
@@ -204,9 +204,9 @@ fn saved_fuzz_artifacts_have_no_unexpected_finding() {
 #[test]
 fn input_that_crashes_the_library_is_reported_at_its_step() {
     let id = Id::new("fuzz/write-sequence").expect("an id");
-    let deadly = parse(id, "deadly.toml", DEADLY).expect("a scenario");
-    let variant = deadly.variants().next().expect("a variant");
-    let seed = Program::of(FuzzTarget::WriteSequence, &deadly, variant).expect("cells");
+    let crashing = parse(id, "crashing.toml", CRASHING).expect("a scenario");
+    let variant = crashing.variants().next().expect("a variant");
+    let seed = Program::of(FuzzTarget::WriteSequence, &crashing, variant).expect("cells");
     let artifact = Artifact {
         target: FuzzTarget::WriteSequence,
         content: ArtifactBody::Cells(seed),
@@ -216,12 +216,12 @@ fn input_that_crashes_the_library_is_reported_at_its_step() {
     fs::write(&path, artifact.bytes()).expect("the folder is ours");
     // The ledger of 1.1.1 has it.
     assert_eq!(wrong_apart(FuzzTarget::WriteSequence, &path), None);
-    let (_, told) = replayed(&path);
+    let (_, output) = replayed(&path);
     let crash = "crashed: SIGSEGV\n>>> crash: known, bug: ";
-    assert!(told.contains(crash), "{told}");
+    assert!(output.contains(crash), "{output}");
     fs::write(&path, b"WP\x63r123456").expect("the folder is ours");
-    let told = wrong_apart(FuzzTarget::WriteRetry, &path).expect("it is of another format");
-    assert!(told.contains("format 99"), "{told}");
+    let message = wrong_apart(FuzzTarget::WriteRetry, &path).expect("it is of another format");
+    assert!(message.contains("format 99"), "{message}");
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn missing_changed_and_surplus_corpus_files_are_reported() {
     let wanted = [
         (
             "write_rerty",
-            "no target is called so; the targets are write_retry",
+            "no target has this name; the targets are write_retry",
         ),
         (
             "write_retry/retry-shorter-buffer",
@@ -290,9 +290,9 @@ fn input_that_does_not_decode_for_its_target_is_reported() {
     let written = written();
     let path = written.path().join("write_retry/retry-shorter-buffer");
     assert_eq!(wrong(FuzzTarget::WriteRetry, &path), None);
-    let told = wrong(FuzzTarget::WriteSequence, &path).expect("it is of another target");
-    assert!(told.ends_with(": an input of write_retry"), "{told}");
+    let message = wrong(FuzzTarget::WriteSequence, &path).expect("it is of another target");
+    assert!(message.ends_with(": an input of write_retry"), "{message}");
     fs::write(&path, b"WP\x63r123456").expect("the folder is ours");
-    let told = wrong(FuzzTarget::WriteRetry, &path).expect("it is of another format");
-    assert!(told.contains("format 99"), "{told}");
+    let message = wrong(FuzzTarget::WriteRetry, &path).expect("it is of another format");
+    assert!(message.contains("format 99"), "{message}");
 }

@@ -134,9 +134,7 @@ fn pre_shared_key_handshake_has_no_signature() {
 #[case::writes(WRITES)]
 #[case::fails(FAILS)]
 #[case::cut_up(CUT_UP)]
-fn trace_does_not_depend_on_earlier_cases_or_threads(
-    #[case] text: &str,
-) {
+fn trace_does_not_depend_on_earlier_cases_or_threads(#[case] text: &str) {
     for id in Backends::here() {
         let (backend, scenario) = (open(id), scenario(text, KeyExchange::PreShared));
         for variant in scenario.variants() {

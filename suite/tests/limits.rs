@@ -62,7 +62,7 @@ fn variant() -> Variant {
 }
 
 fn run(write: WriteFunction, scenario: &Scenario) -> Trace {
-    runner::run(&Library::new(write), scenario, variant()).expect("the stage does its part")
+    runner::run(&Library::new(write), scenario, variant()).expect("the runner works")
 }
 
 fn judge(reference: &Trace, trace: &Trace) -> Judgement {
@@ -297,8 +297,8 @@ fn limits_match_their_documentation() {
         of_one_write.buffers - 1,
         of_one_write.buffered_bytes,
     ] {
-        let told = with_commas(number);
-        assert!(section.contains(&told), "{told} in\n{section}");
+        let written = with_commas(number);
+        assert!(section.contains(&written), "{written} in\n{section}");
     }
 }
 

@@ -52,10 +52,7 @@ fn distribution_library_is_recognised_with_its_version() {
 #[cfg_attr(feature = "tongsuo", case::tongsuo("tongsuo", Family::Tongsuo))]
 #[cfg_attr(feature = "boringssl", case::boringssl("boringssl", Family::BoringSsl))]
 #[cfg_attr(feature = "aws-lc", case::aws_lc("aws-lc", Family::AwsLc))]
-fn library_built_by_the_suite_is_recognised(
-    #[case] backend: &str,
-    #[case] family: Family,
-) {
+fn library_built_by_the_suite_is_recognised(#[case] backend: &str, #[case] family: Family) {
     use writeproof::backend::Home;
 
     let home = Backends::home(backend)
@@ -125,11 +122,7 @@ fn recognised_library_is_judged_with_its_known_issues() {
 #[case(&["--as", "openssl"], 0, "OpenSSL 1.1.1w, as --as says: with the ")]
 #[case(&["--as", "openssl@3.2.1"], 1, "of the ledger openssl; this version is outside of those that were run: openssl-1.1.1, openssl-3.6")]
 #[case(&[], 0, "OpenSSL 1.1.1w, as its object shows: with the ")]
-fn as_option_overrides_recognition(
-    #[case] more: &[&str],
-    #[case] code: i32,
-    #[case] wanted: &str,
-) {
+fn as_option_overrides_recognition(#[case] more: &[&str], #[case] code: i32, #[case] wanted: &str) {
     let arguments = ["check", "--libssl", LIBSSL, "--scenario", "closing"];
     let output = writeproof(&[&arguments[..], more].concat());
     assert_exit(&output, code);

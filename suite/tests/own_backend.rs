@@ -83,7 +83,7 @@ fn variant() -> Variant {
 #[test]
 fn panic_ends_its_case_and_is_its_result() {
     let scenario = scenario("{ write = { len = 10 } }, { write = { len = 20 } }");
-    let trace = runner::run(&Panics::new(), &scenario, variant()).expect("the stage does its part");
+    let trace = runner::run(&Panics::new(), &scenario, variant()).expect("the runner works");
     let results: Vec<_> = trace.entries.iter().map(|entry| &entry.result).collect();
     let panicked = Outcome::Panicked("10 bytes are too many".to_owned());
     assert_eq!(results, [&panicked]);
@@ -104,7 +104,7 @@ fn panic_ends_its_case_and_is_its_result() {
 #[test]
 fn operation_that_a_backend_does_not_declare_is_not_applicable() {
     let scenario = scenario("{ set_modes = [\"partial-write\"] }, { write = { null = true } }");
-    let trace = runner::run(&Panics::new(), &scenario, variant()).expect("the stage does its part");
+    let trace = runner::run(&Panics::new(), &scenario, variant()).expect("the runner works");
     assert_eq!(trace.unsupported(), Some("mode partial-write"));
     assert_eq!(
         verdict(&trace, &trace),

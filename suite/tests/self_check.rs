@@ -94,7 +94,7 @@ fn found(twist: Twist) -> Vec<(Claim, &'static str)> {
         .expect("it is known")
         .expect("it is linked in");
     let target = InProcess::new(Arc::new(Twisted { inner, twist }));
-    let examination = examine(&target).expect("the stage does its part");
+    let examination = examine(&target).expect("the runner works");
     let mut found: Vec<_> = examination
         .checks
         .iter()

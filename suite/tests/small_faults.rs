@@ -55,8 +55,8 @@ fn clauses_command_describes_all_clauses_of_a_family() {
     let family = "retry";
     let output = writeproof(&["manual", family, "--backend", "openssl-3.6"]);
     let text = stdout(&output);
-    let manual = Contract::built_in().expect("the manual");
-    let (named, others): (Vec<_>, Vec<_>) = manual
+    let contract = Contract::built_in().expect("the contract");
+    let (named, others): (Vec<_>, Vec<_>) = contract
         .clauses()
         .iter()
         .partition(|clause| clause.topic() == family);
@@ -84,10 +84,7 @@ fn unknown_family_gets_a_suggestion() {
 #[rstest]
 #[case("no/such/folder/report.txt", "there is no folder ")]
 #[case("file/report.txt", "is no folder")]
-fn unwritable_output_is_reported_with_its_reason(
-    #[case] path: &str,
-    #[case] wanted: &str,
-) {
+fn unwritable_output_is_reported_with_its_reason(#[case] path: &str, #[case] wanted: &str) {
     let folder = TempDir::new().expect("a folder");
     fs::write(folder.path().join("file"), "").expect("the folder is ours");
     let path = folder.path().join(path);

@@ -4,7 +4,7 @@
 #![cfg(target_os = "linux")]
 
 #[path = "misbehaving/library.rs"]
-#[expect(dead_code, reason = "the rest is for the tests beside it")]
+#[expect(dead_code, reason = "the rest is for the tests in that folder")]
 mod library;
 
 use std::fs;
@@ -30,8 +30,8 @@ steps = ["handshake", { write = { len = 100 } }, "read"]
 "#;
 
 /// The write that triggers a misbehaving library, over the blocking transports.
-const BAIT: &str = r#"
-title = "A write that a hostile library waits for"
+const PROBE: &str = r#"
+title = "A write that triggers a misbehaving library"
 versions = ["tls1.3"]
 roles = ["client"]
 transports = ["blocking-socket", "blocking", "memory-bio"]
@@ -158,22 +158,22 @@ fn endless_wait_on_a_scripted_transport_is_ended_and_reported() {
     let reference = open(&Isolation::None, "openssl-3.6");
     let trace = ran(&*reference, &scenario, "tls1.3/client/blocking");
     assert!(trace.end().is_none(), "{trace}");
-    let told = trace.entries.iter().any(|entry| {
+    let reported = trace.entries.iter().any(|entry| {
         let end = "nothing can come any more: end of file";
         entry.result == Outcome::Nothing(end.to_owned())
     });
-    assert!(told, "{trace}");
+    assert!(reported, "{trace}");
 }
 
 #[test]
 fn injected_damage_is_not_attributed_to_the_library() {
     let reference = open(&Isolation::None, "openssl-3.6");
     let trace = ran(&*reference, &scenario(DAMAGE), "tls1.3/client/blocking");
-    let told = trace.entries.iter().any(|entry| {
+    let reported = trace.entries.iter().any(|entry| {
         let refused = "the far end takes nothing more: EPIPE";
         entry.result == Outcome::Nothing(refused.to_owned())
     });
-    assert!(told, "{trace}");
+    assert!(reported, "{trace}");
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn verdicts(library: &Path, scenario: &str) -> Vec<(String, String, String)> {
     let (exit, cases) = cases(&arguments);
     assert_eq!(exit, Some(1), "what hangs is unexpected");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let told = cases.iter().map(|case| {
+    let verdicts = cases.iter().map(|case| {
         let end = case["steps"].as_array().and_then(|steps| steps.last());
         let end = end.map(|entry| entry["result"].to_string());
         (
@@ -216,24 +216,24 @@ fn verdicts(library: &Path, scenario: &str) -> Vec<(String, String, String)> {
             end.unwrap_or_default(),
         )
     });
-    told.collect()
+    verdicts.collect()
 }
 
 #[test]
 fn foreign_library_that_waits_forever_is_reported_as_hung_and_the_run_continues() {
-    let told = verdicts(Path::new(LIBSSL), NOTHING_COMES);
-    let [(_, first, end), (_, second, _)] = &told[..] else {
-        panic!("{told:?}");
+    let found = verdicts(Path::new(LIBSSL), NOTHING_COMES);
+    let [(_, first, end), (_, second, _)] = &found[..] else {
+        panic!("{found:?}");
     };
     assert_eq!((first.as_str(), second.as_str()), ("hung", "differs"));
-    assert!(end.contains("never comes"), "{told:?}");
+    assert!(end.contains("never comes"), "{found:?}");
 }
 
 #[test]
 fn library_that_sleeps_over_a_blocking_transport_is_stopped_with_its_worker() {
-    let told = verdicts(&library::library("hang/asleep"), BAIT);
-    assert_eq!(told.len(), 3, "{told:?}");
-    for (variant, verdict, end) in &told {
+    let found = verdicts(&library::library("hang/asleep"), PROBE);
+    assert_eq!(found.len(), 3, "{found:?}");
+    for (variant, verdict, end) in &found {
         assert_eq!(verdict, "hung", "{variant}");
         assert!(end.contains("does not come back"), "{variant}: {end}");
     }

@@ -84,8 +84,8 @@ fn libraries_with_the_same_name_do_not_mix() {
     ] {
         let checked = &report["checked"][index];
         assert_eq!(checked["id"], id);
-        let told = checked["loaded"]["version"].as_str().expect("a version");
-        assert!(told.starts_with(version), "{id}: {told}");
+        let loaded = checked["loaded"]["version"].as_str().expect("a version");
+        assert!(loaded.starts_with(version), "{id}: {loaded}");
         let cases = report["cases"].as_array().expect("cases").iter();
         let queues: Vec<String> = cases
             .filter(|case| case["backend"] == id)
@@ -240,8 +240,8 @@ fn worker_of(child: &mut Child) -> String {
 
 /// Whether a process has loaded this library and blocks signals.
 fn is_deaf(process: &str, library: &Path) -> bool {
-    let told = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
-    let (Ok(maps), Ok(status)) = (told("maps"), told("status")) else {
+    let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
+    let (Ok(maps), Ok(status)) = (read("maps"), read("status")) else {
         return false;
     };
     let mut lines = status.lines();

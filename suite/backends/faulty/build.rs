@@ -144,9 +144,10 @@ impl Injection {
         let missing: Vec<_> = missing
             .filter(|name| !shim.contains(&format!("FAULT({name})")))
             .collect();
-        match missing.is_empty() {
-            true => Ok(()),
-            false => Err(format!("shim.c never asks for {}", missing.join(", ")).into()),
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("shim.c never asks for {}", missing.join(", ")).into())
         }
     }
 
@@ -257,9 +258,10 @@ impl Injection {
         };
         let mut command = cc::Build::new().try_get_archiver()?;
         command.arg("d").arg(&rest).args(files.map(member));
-        match command.status()?.success() {
-            true => Ok(rest),
-            false => Err(format!("{command:?} failed").into()),
+        if command.status()?.success() {
+            Ok(rest)
+        } else {
+            Err(format!("{command:?} failed").into())
         }
     }
 }

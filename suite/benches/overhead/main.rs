@@ -142,8 +142,5 @@ fn timed(run: impl FnOnce()) -> f64 {
 }
 
 fn verdict(holds: bool) -> &'static str {
-    match holds {
-        true => "ok",
-        false => "over the limit",
-    }
+    if holds { "ok" } else { "over the limit" }
 }

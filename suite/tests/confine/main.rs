@@ -33,19 +33,23 @@ fn main() -> ExitCode {
     }
     let mut trials: Vec<Trial> = attempts::all().into_iter().map(trial).collect();
     trials.extend([
-        Trial::test("nothing is left over", nothing_is_left_over),
-        Trial::test("abort ends it by SIGABRT and leaves no core", || {
-            ends_by("abort", libc::SIGABRT)
-        }),
-        Trial::test("a fault ends it by SIGSEGV and leaves no core", || {
-            ends_by("fault", libc::SIGSEGV)
-        }),
         Trial::test(
-            "using the processor for too long ends it by SIGXCPU",
-            || ends_by("spin", libc::SIGXCPU),
+            "confinement leaves no message on standard error",
+            nothing_is_left_over,
         ),
         Trial::test(
-            "writing too long a file ends it by SIGXFSZ",
+            "abort ends the process by SIGABRT without a core dump",
+            || ends_by("abort", libc::SIGABRT),
+        ),
+        Trial::test(
+            "memory fault ends the process by SIGSEGV without a core dump",
+            || ends_by("fault", libc::SIGSEGV),
+        ),
+        Trial::test("excess processor time ends the process by SIGXCPU", || {
+            ends_by("spin", libc::SIGXCPU)
+        }),
+        Trial::test(
+            "file over the size limit ends the process by SIGXFSZ",
             too_long_a_file,
         ),
     ]);
@@ -121,9 +125,10 @@ fn run(name: &str, stdout: Stdio) -> io::Result<Output> {
 
 fn nothing_is_left_over() -> Result<(), Failed> {
     let output = run("nothing", Stdio::piped())?;
-    match output.stderr.is_empty() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&output.stderr).into()),
+    if output.stderr.is_empty() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into())
     }
 }
 

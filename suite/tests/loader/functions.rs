@@ -128,17 +128,17 @@ fn missing_function_makes_the_steps_that_need_it_not_applicable() {
         libssl.about().lacks,
         ["SSL_write_ex", "SSL_shutdown", "ERR_get_error"]
     );
-    let tell = |id| unsupported(&libssl, id);
-    assert_eq!(tell("partial/write-ex").as_deref(), Some("SSL_write_ex"));
+    let reason = |id| unsupported(&libssl, id);
+    assert_eq!(reason("partial/write-ex").as_deref(), Some("SSL_write_ex"));
     assert_eq!(
-        tell("closing/after-own-shutdown").as_deref(),
+        reason("closing/after-own-shutdown").as_deref(),
         Some("SSL_shutdown")
     );
     assert_eq!(
-        tell("errors/stale-before-success").as_deref(),
+        reason("errors/stale-before-success").as_deref(),
         Some("a stale error, without ERR_get_error")
     );
-    assert_eq!(tell("partial/everything-fits"), None);
+    assert_eq!(reason("partial/everything-fits"), None);
 }
 
 #[test]
@@ -160,9 +160,12 @@ fn old_function_names_replace_missing_new_ones() {
 fn prefixed_name_takes_precedence_over_the_plain_one() {
     let folder = folder();
     // As in AWS-LC: libssl has plain names, libcrypto does not.
-    let prefixed = |name: &str| match name.starts_with("SSL_") {
-        true => Some(name.to_owned()),
-        false => Some(format!("aws_lc_0_47_0_{name}")),
+    let prefixed = |name: &str| {
+        if name.starts_with("SSL_") {
+            Some(name.to_owned())
+        } else {
+            Some(format!("aws_lc_0_47_0_{name}"))
+        }
     };
     let object = shim(&folder.path().join("prefixed.so"), prefixed, &[]);
     let source = LibrarySource {
@@ -248,7 +251,7 @@ fn load_error_names_the_path_that_was_given() {
 #[test]
 fn function_that_only_one_transport_needs_is_reported_for_that_transport_alone() {
     let folder = folder();
-    for (hidden, variant, told) in [
+    for (hidden, variant, missing) in [
         (&["BIO_s_mem"], "tls1.3/client/memory-bio", "BIO_s_mem"),
         (
             &["BIO_new_bio_pair"],
@@ -280,16 +283,16 @@ fn function_that_only_one_transport_needs_is_reported_for_that_transport_alone()
             .filter(|v| v.to_string().starts_with("tls1.3/client"))
         {
             let trace = runner::run(&libssl, &scenario, other).expect("the suite does its part");
-            match other.to_string() == variant {
-                true => assert_eq!(trace.unsupported(), Some(told), "{other}"),
-                false if needs(hidden[0], &other.to_string()) => {
-                    assert!(
-                        trace.unsupported().is_some(),
-                        "{other} without {}",
-                        hidden[0]
-                    );
-                }
-                false => assert_eq!(trace.unsupported(), None, "{other} without {}", hidden[0]),
+            if other.to_string() == variant {
+                assert_eq!(trace.unsupported(), Some(missing), "{other}");
+            } else if needs(hidden[0], &other.to_string()) {
+                assert!(
+                    trace.unsupported().is_some(),
+                    "{other} works without {}",
+                    hidden[0]
+                );
+            } else {
+                assert_eq!(trace.unsupported(), None, "{other} without {}", hidden[0]);
             }
         }
     }

@@ -89,9 +89,9 @@ fn libcrypto_in_the_runpath_of_the_libssl_is_found() {
 #[test]
 fn named_libcrypto_takes_precedence() {
     let folder = folder();
-    let coexistence = libcrypto(folder.path(), "libcrypto-named.so.9");
+    let next_to_it = libcrypto(folder.path(), "libcrypto-named.so.9");
     let named = libcrypto(&folder.path().join("named"), "libcrypto-named.so.9");
-    let ssl = libssl(folder.path(), &coexistence, &[]);
+    let ssl = libssl(folder.path(), &next_to_it, &[]);
     let source = LibrarySource {
         libcrypto: Some(named.clone()),
         ..LibrarySource::new("named", ssl)

@@ -99,5 +99,5 @@ pub(crate) fn error_of(source: &LibrarySource) -> LoadError {
 
 /// The error from loading this file with no other option.
 pub(crate) fn load_error(path: &Path) -> LoadError {
-    error_of(&LibrarySource::new("stranger", path))
+    error_of(&LibrarySource::new("unknown", path))
 }

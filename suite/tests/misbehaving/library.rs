@@ -54,7 +54,7 @@ pub(crate) fn does(name: &str) -> String {
 }
 
 fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/misbehaving")
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
@@ -114,14 +114,14 @@ fn file(kind: &str) -> PathBuf {
         "without-ssl-write" => changed(|bytes| rename(bytes, "SSL_write", "SSL_wrong")),
         "without-bio-meth-new" => changed(|bytes| rename(bytes, "BIO_meth_new", "BIO_meth_old")),
         "forbidden" => made("file/forbidden", &(), |path| {
-            fs::write(path, "Nobody but root can read this.\n").expect("the folder is ours");
+            fs::write(path, "Only root can read this.\n").expect("the folder is ours");
             fs::set_permissions(path, fs::Permissions::from_mode(0o000)).expect("the file is ours");
         }),
         "pipe-without-a-writer" => made("file/pipe", &(), |path| {
             let done = Command::new("mkfifo").arg(path).status();
             assert!(done.expect("a POSIX system").success(), "no pipe");
         }),
-        _ => panic!("nobody makes file/{kind}"),
+        _ => panic!("file/{kind} has no rule"),
     }
 }
 
@@ -141,7 +141,7 @@ fn rename(bytes: &mut [u8], from: &str, to: &str) {
 }
 
 fn folder() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("misbehaving");
     fs::create_dir_all(&folder).expect("cargo's folder for tests");
     folder
 }

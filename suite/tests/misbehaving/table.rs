@@ -2,7 +2,7 @@
 //! write triggers it (`probe/blocked`, over a link that takes nothing at first, and `probe/whole`),
 //! and in all other cases.
 
-use self::Case::{Beside, Crashed, Differs, Hung, Same, Violates};
+use self::Case::{Crashed, Differs, Hung, Same, SideEffects, Violates};
 
 /// The result of a case, in all variants.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub(crate) enum Case {
     /// Equal to that of the honest library.
     Same,
     /// The steps equal those of the honest library, but there are side effects.
-    Beside,
+    SideEffects,
     /// Differs first in this action and aspect, with these words in the observation.
     Differs(&'static str, &'static str, &'static str),
     /// Breaks this clause first; everything else equals the reference.
@@ -22,8 +22,8 @@ pub(crate) enum Case {
 
 /// The result of a library.
 #[derive(Clone, Copy)]
-pub(crate) enum Comes {
-    To {
+pub(crate) enum LibraryResult {
+    Checked {
         blocked: Case,
         whole: Case,
     },
@@ -52,7 +52,7 @@ pub(crate) enum Others {
 /// A misbehaving library and its expected result.
 pub(crate) struct Expected {
     pub(crate) name: &'static str,
-    pub(crate) comes: Comes,
+    pub(crate) result: LibraryResult,
     pub(crate) time: Time,
     pub(crate) others: Others,
     /// All side effects in each probe case.
@@ -64,10 +64,10 @@ pub(crate) struct Expected {
 }
 
 impl Expected {
-    const fn new(name: &'static str, comes: Comes) -> Self {
+    const fn new(name: &'static str, result: LibraryResult) -> Self {
         Self {
             name,
-            comes,
+            result,
             time: Time::Plenty,
             others: Others::Apply,
             side_effects: &[],
@@ -96,9 +96,9 @@ impl Expected {
 
     /// The verdict, in one word.
     pub(crate) fn verdict(&self) -> &'static str {
-        match self.comes {
-            Comes::Refused(_) => "is refused",
-            Comes::To { blocked, whole } => match (blocked, whole) {
+        match self.result {
+            LibraryResult::Refused(_) => "is refused",
+            LibraryResult::Checked { blocked, whole } => match (blocked, whole) {
                 (Same, Same) => "is the same",
                 (Crashed(_), _) | (_, Crashed(_)) => "crashes",
                 (Hung(_), _) | (_, Hung(_)) => "hangs",
@@ -114,11 +114,11 @@ const fn both(name: &'static str, case: Case) -> Expected {
 }
 
 const fn each(name: &'static str, blocked: Case, whole: Case) -> Expected {
-    Expected::new(name, Comes::To { blocked, whole })
+    Expected::new(name, LibraryResult::Checked { blocked, whole })
 }
 
 const fn refused(name: &'static str, words: &'static [&'static str]) -> Expected {
-    Expected::new(name, Comes::Refused(words))
+    Expected::new(name, LibraryResult::Refused(words))
 }
 
 const STDOUT: &str = "stdout";
@@ -216,26 +216,26 @@ pub(crate) const TABLE: &[Expected] = &[
         Hung("spins on the transport, and goes on although every call of it fails, in step 3"),
     )
     .in_little_time(),
-    both("process/block-signals", Beside).side_effects(&["changed the signal mask"]),
+    both("process/block-signals", SideEffects).side_effects(&["changed the signal mask"]),
     both("process/busy-thread", Same),
     both(
         "process/close-descriptors",
         Crashed("closed the descriptors of its process, in step 3, write 1234"),
     ),
-    both("process/close-standard-output", Beside).side_effects(&["closed standard output"]),
-    both("process/flood", Beside)
+    both("process/close-standard-output", SideEffects).side_effects(&["closed standard output"]),
+    both("process/flood", SideEffects)
         .side_effects(&[WROTE_TO_STDERR])
         .printed(&[(STDERR, "(1048576 bytes in all)")]),
     // The sandbox denies it, and the library continues.
     both("process/fork", Same),
-    both("process/print", Beside)
+    both("process/print", SideEffects)
         .side_effects(&[WROTE_TO_STDOUT])
         .printed(&[(STDOUT, "write 1234                        1234  NONE\n")]),
     // All of it, in each case.
-    both("process/print-much", Beside)
+    both("process/print-much", SideEffects)
         .side_effects(&[WROTE_TO_STDOUT])
         .printed(&[(STDOUT, " bytes in all)")]),
-    both("process/print-everywhere", Beside)
+    both("process/print-everywhere", SideEffects)
         .side_effects(&[
             WROTE_TO_STDOUT,
             WROTE_TO_STDERR,
@@ -243,7 +243,7 @@ pub(crate) const TABLE: &[Expected] = &[
         ])
         .printed(&[(STDOUT, "{\"steps\":[]}\n"), (STDERR, "{\"steps\":[]}\n")]),
     both("process/threads", Same),
-    both("process/working-directory", Beside).side_effects(&["changed the working directory"]),
+    both("process/working-directory", SideEffects).side_effects(&["changed the working directory"]),
     // A retry changes it back, but the bytes belong to the caller.
     each(
         "contract/byte-changed",
@@ -290,7 +290,7 @@ pub(crate) const TABLE: &[Expected] = &[
     refused(
         "load/crash",
         &[
-            "hostile cannot be used: ",
+            "misbehaving cannot be used: ",
             "crashed (SIGSEGV) while it was loaded",
         ],
     ),

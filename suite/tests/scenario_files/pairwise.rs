@@ -4,9 +4,9 @@
 //!
 //! A *logical write* is a write with its retries, up to the next write that does not continue a
 //! short one. A mode counts if it was in force at one of its calls; so does a link that takes fewer
-//! bytes than are offered. An event is *beside* the write if it happened since the previous logical
-//! write: at the library under test, or at the peer if the library then read it, since it cannot
-//! know of anything else.
+//! bytes than are offered. The *events* of a write happened since the previous logical write: at the
+//! library under test, or at the peer if the library then read the data, since it cannot know of
+//! anything else.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,7 +26,7 @@ const AUTO_RETRY: &str = "auto-retry";
 const RELEASE: &str = "release-buffers";
 const FRAGMENT: &str = "max send fragment";
 const LINK: &str = "link";
-const BESIDE: &str = "beside";
+const EVENT: &str = "event";
 
 const ON: &str = "on";
 const OFF: &str = "off";
@@ -54,7 +54,7 @@ const DIMENSIONS: [(&str, &[&str]); 10] = [
         &["open", "would-block", "small portions", "error", "zero"],
     ),
     (
-        BESIDE,
+        EVENT,
         &[
             "nothing",
             "peer writes",
@@ -83,41 +83,41 @@ const IMPOSSIBLE: [(Value, &[Value], &str); 5] = [
         &[
             Value(CIPHER, "aes128-cbc"),
             Value(CIPHER, "aes128-cbc-mac-then-encrypt"),
-            Value(BESIDE, "renegotiation by the peer"),
-            Value(BESIDE, "own renegotiation"),
+            Value(EVENT, "renegotiation by the peer"),
+            Value(EVENT, "own renegotiation"),
         ],
         "TLS 1.3 has AEADs alone, and no renegotiation (RFC 8446, sections 5.2 and 4.1.2)",
     ),
     (
         Value(VERSION, "tls1.2"),
         &[
-            Value(BESIDE, "key update by the peer"),
-            Value(BESIDE, "own key update"),
-            Value(BESIDE, "session ticket"),
+            Value(EVENT, "key update by the peer"),
+            Value(EVENT, "own key update"),
+            Value(EVENT, "session ticket"),
         ],
         "messages after the handshake came with TLS 1.3 (RFC 8446, section 4.6)",
     ),
     (
         Value(CIPHER, "aes128-cbc"),
         &[
-            Value(BESIDE, "key update by the peer"),
-            Value(BESIDE, "own key update"),
-            Value(BESIDE, "session ticket"),
+            Value(EVENT, "key update by the peer"),
+            Value(EVENT, "own key update"),
+            Value(EVENT, "session ticket"),
         ],
         "the cipher exists in TLS 1.2 alone, the message in TLS 1.3 alone",
     ),
     (
         Value(CIPHER, "aes128-cbc-mac-then-encrypt"),
         &[
-            Value(BESIDE, "key update by the peer"),
-            Value(BESIDE, "own key update"),
-            Value(BESIDE, "session ticket"),
+            Value(EVENT, "key update by the peer"),
+            Value(EVENT, "own key update"),
+            Value(EVENT, "session ticket"),
         ],
         "the cipher exists in TLS 1.2 alone, the message in TLS 1.3 alone",
     ),
     (
         Value(ROLE, "server"),
-        &[Value(BESIDE, "session ticket")],
+        &[Value(EVENT, "session ticket")],
         "only a server sends tickets, and here that is the peer (RFC 8446, section 4.6.1)",
     ),
 ];
@@ -199,12 +199,12 @@ fn of_case(scenario: &Scenario, variant: Variant) -> [Value; 3] {
     ]
 }
 
-/// The conditions at the calls of one logical write, and the events beside it.
+/// The conditions at the calls of one logical write, and the events since the previous one.
 #[derive(Debug, Clone, Default)]
 struct LogicalWrite {
     settings: BTreeSet<Value>,
     links: BTreeSet<&'static str>,
-    coexistence: BTreeSet<&'static str>,
+    events: BTreeSet<&'static str>,
 }
 
 impl LogicalWrite {
@@ -214,17 +214,13 @@ impl LogicalWrite {
             // A link that was opened for a retry was not open for the write.
             links.remove("open");
         }
-        let mut coexistence = self.coexistence.clone();
-        if coexistence.is_empty() {
-            coexistence.insert("nothing");
+        let mut events = self.events.clone();
+        if events.is_empty() {
+            events.insert("nothing");
         }
         let links = links.into_iter().map(|word| Value(LINK, word));
-        let coexistence = coexistence.into_iter().map(|word| Value(BESIDE, word));
-        self.settings
-            .clone()
-            .into_iter()
-            .chain(links)
-            .chain(coexistence)
+        let events = events.into_iter().map(|word| Value(EVENT, word));
+        self.settings.clone().into_iter().chain(links).chain(events)
     }
 }
 
@@ -241,7 +237,7 @@ struct Walk {
     /// The stale entries that the next call finds in the error queue.
     stale: Option<&'static str>,
     /// Events since the last call that wrote.
-    coexistence: BTreeSet<&'static str>,
+    events: BTreeSet<&'static str>,
     /// The last call wrote, so that `finish` continues it.
     writing: bool,
     done: Vec<LogicalWrite>,
@@ -255,7 +251,7 @@ fn logical_writes(scenario: &Scenario) -> Vec<LogicalWrite> {
         offered: 0,
         unread: BTreeSet::new(),
         stale: None,
-        coexistence: BTreeSet::new(),
+        events: BTreeSet::new(),
         writing: false,
         done: Vec::new(),
     };
@@ -280,7 +276,7 @@ impl Walk {
             Step::Handshake => self.other_call(),
             Step::Read(_) => {
                 self.other_call();
-                self.coexistence.append(&mut self.unread);
+                self.events.append(&mut self.unread);
             }
             Step::Shutdown => self.own("own shutdown"),
             Step::KeyUpdate(_) => self.own("own key update"),
@@ -304,7 +300,7 @@ impl Walk {
 
     fn own(&mut self, what: &'static str) {
         self.other_call();
-        self.coexistence.insert(what);
+        self.events.insert(what);
     }
 
     fn peer(&mut self, action: &PeerAction) {
@@ -319,10 +315,11 @@ impl Walk {
             PeerAction::FatalAlert => (false, "fatal alert by the peer"),
             PeerAction::Handshake | PeerAction::Raw(_) => return,
         };
-        match seen_without_a_read {
-            true => self.coexistence.insert(what),
-            false => self.unread.insert(what),
-        };
+        if seen_without_a_read {
+            self.events.insert(what);
+        } else {
+            self.unread.insert(what);
+        }
     }
 
     fn call_that_writes(&mut self) {
@@ -341,8 +338,8 @@ impl Walk {
         write.settings.extend(modes);
         write.settings.insert(Value(FRAGMENT, self.fragment));
         write.links.extend(links(&self.link, self.offered));
-        write.coexistence.append(&mut self.coexistence);
-        write.coexistence.extend(self.stale.take());
+        write.events.append(&mut self.events);
+        write.events.extend(self.stale.take());
     }
 }
 

@@ -89,7 +89,7 @@ fn every_title_round_trips() {
 #[case(b"\0", "{ hex = \"00\" }")]
 #[case(b"\xff\xfe", "{ hex = \"fffe\" }")]
 #[case(b"\x7f", "{ hex = \"7f\" }")]
-fn printable_bytes_are_written_as_text(#[case] bytes: &[u8], #[case] told: &str) {
+fn printable_bytes_are_written_as_text(#[case] bytes: &[u8], #[case] wanted: &str) {
     let mut scenario = read(VALID[0]).expect("a right file");
     scenario.steps = vec![Step::Write(Write {
         function: Function::Write,
@@ -98,7 +98,7 @@ fn printable_bytes_are_written_as_text(#[case] bytes: &[u8], #[case] told: &str)
     })];
     let text = write(&scenario);
     assert!(
-        text.contains(&format!("  {{ write = {told} }},\n")),
+        text.contains(&format!("  {{ write = {wanted} }},\n")),
         "{text}"
     );
     assert_eq!(read_back(&scenario), scenario);
@@ -143,8 +143,7 @@ fn put_together(random: &mut Random, steps: &[Step], like: &Scenario) -> Scenari
 }
 
 #[test]
-fn generated_scenario_round_trips_or_is_refused_by_a_rule()
-{
+fn generated_scenario_round_trips_or_is_refused_by_a_rule() {
     let mut steps: Vec<Step> = library().into_iter().flat_map(|s| s.steps).collect();
     steps.extend(read(ALL_OF_TLS13).expect("a right file").steps);
     let like = read(VALID[0]).expect("a right file");

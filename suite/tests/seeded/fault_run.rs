@@ -232,22 +232,24 @@ fn at_once(workers: &dyn Target, cases: &[&right::Case]) -> Result<Vec<RunOutcom
 /// A folder with a launcher per fault: the command with that fault. All are written before the
 /// first is started, because a program that is open for writing cannot be executed.
 static LAUNCHERS: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
-    let told = |path: &Path| {
+    let error_of = |path: &Path| {
         let path = path.display().to_string();
         move |error| format!("{path}: {error}")
     };
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("seeded");
-    fs::create_dir_all(&folder).map_err(told(&folder))?;
+    fs::create_dir_all(&folder).map_err(error_of(&folder))?;
     // Other processes may do the same now; they write the same content.
-    let new = tempfile::tempdir_in(&folder).map_err(told(&folder))?.keep();
+    let new = tempfile::tempdir_in(&folder)
+        .map_err(error_of(&folder))?
+        .keep();
     for fault in faults().map_err(|error| error.to_string())? {
         let path = new.join(&fault.name);
         let text = format!(
             "#!/bin/sh\n{VARIABLE}={} exec '{PROGRAM}' \"$@\"\n",
             fault.name
         );
-        fs::write(&path, text).map_err(told(&path))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(told(&path))?;
+        fs::write(&path, text).map_err(error_of(&path))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(error_of(&path))?;
     }
     Ok(new)
 });
@@ -268,8 +270,9 @@ pub(crate) fn known_to_the_object() -> Result<Vec<String>, String> {
     let (before, names) = said
         .split_once("there are:\n")
         .ok_or_else(|| format!("{}: {said}", output.status))?;
-    match before.contains(NO_FAULT) && !output.status.success() {
-        true => Ok(names.lines().map(str::to_owned).collect()),
-        false => Err(said.into_owned()),
+    if before.contains(NO_FAULT) && !output.status.success() {
+        Ok(names.lines().map(str::to_owned).collect())
+    } else {
+        Err(said.into_owned())
     }
 }

@@ -84,7 +84,7 @@ impl Right {
     }
 
     /// Checks that the object without a fault behaves like the reference.
-    pub(crate) fn is_the_references(&self) -> Result<(), String> {
+    pub(crate) fn equals_reference(&self) -> Result<(), String> {
         let other = self.cases.iter().find(|case| {
             case.unharmed.to_string() != case.trace.to_string()
                 || !differences(&case.trace, &case.unharmed).is_empty()

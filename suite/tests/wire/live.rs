@@ -14,7 +14,7 @@ use writeproof::wire::{
     ContentType, HandshakeType, KeyLog, Record, RecordContent, Sender, View, read,
 };
 
-use crate::session::{BOTH, tell};
+use crate::session::{BOTH, describe};
 
 const TLS13: [SupportedCipherSuite; 3] = [
     cipher_suite::TLS13_AES_128_GCM_SHA256,
@@ -175,8 +175,8 @@ fn assert_all_read(view: &View) {
         assert!(
             record.fragment().is_some(),
             "client\n{}server\n{}",
-            tell(&view.client),
-            tell(&view.server)
+            describe(&view.client),
+            describe(&view.server)
         );
     }
 }
@@ -226,7 +226,7 @@ fn tls_1_3_records_open_with_every_suite_across_key_updates() {
         assert_all_read(&view);
         assert_carried(&view.client, &data, 22);
         assert_carried(&view.server, &data, 22);
-        let updates = |records| tell(records).matches("key_update(").count();
+        let updates = |records| describe(records).matches("key_update(").count();
         assert_eq!(updates(&view.client), 3, "{suite:?}");
         assert!(updates(&view.server) >= 1, "{suite:?}");
     }
@@ -261,7 +261,7 @@ fn handshake_message_is_reassembled_across_records() {
             .flat_map(|fragment| &fragment.messages)
             .filter(|message| message.kind == HandshakeType::Certificate)
             .collect();
-        assert!(parts.len() > 2, "{}", tell(&view.server));
+        assert!(parts.len() > 2, "{}", describe(&view.server));
         let (begins, completes): (Vec<_>, Vec<_>) = parts
             .iter()
             .map(|part| (part.begins, part.completes))

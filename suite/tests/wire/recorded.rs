@@ -1,7 +1,7 @@
 //! Recorded sessions of OpenSSL with their key logs, for features that no Rust library has (CBC,
 //! NULL, TLS 1.0, renegotiation).
 
-use crate::session::{BOTH, Session, tell};
+use crate::session::{BOTH, Session, describe};
 
 #[test]
 fn recorded_sessions_read_as_they_were_sent() {
@@ -10,8 +10,8 @@ fn recorded_sessions_read_as_they_were_sent() {
 
         for sender in BOTH {
             assert_eq!(
-                tell(&view[sender]),
-                session.told[sender],
+                describe(&view[sender]),
+                session.expected[sender],
                 "{} {sender:?}",
                 session.name
             );

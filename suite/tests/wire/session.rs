@@ -15,7 +15,7 @@ pub(crate) struct Session {
     pub(crate) name: String,
     pub(crate) keys: String,
     pub(crate) events: Vec<(Sender, Vec<u8>)>,
-    pub(crate) told: Pair<String>,
+    pub(crate) expected: Pair<String>,
 }
 
 impl Session {
@@ -57,7 +57,7 @@ impl Session {
                 }
             };
             match rest.strip_prefix("sent ") {
-                Some(told) => writeln!(session.told[sender], "{told}").unwrap(),
+                Some(line) => writeln!(session.expected[sender], "{line}").unwrap(),
                 None => session.events.push((sender, bytes(rest))),
             }
         }
@@ -111,14 +111,14 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 /// The records of a direction, one line each: bytes on the wire, whether protected, and the
 /// content.
-pub(crate) fn tell(records: &[Record]) -> String {
+pub(crate) fn describe(records: &[Record]) -> String {
     records
         .iter()
-        .map(|record| tell_record(record) + "\n")
+        .map(|record| describe_record(record) + "\n")
         .collect()
 }
 
-fn tell_record(record: &Record) -> String {
+fn describe_record(record: &Record) -> String {
     let (protected, fragment) = match &record.content {
         RecordContent::Plain(fragment) => ("", fragment),
         RecordContent::Opened(fragment) => ("protected ", fragment),

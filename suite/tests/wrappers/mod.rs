@@ -38,14 +38,14 @@ impl Real {
 
     /// The path under which the linker and the loader find the library for a wrapper in this
     /// folder.
-    fn coexistence(self, folder: &Path) -> PathBuf {
+    fn linkable_path(self, folder: &Path) -> PathBuf {
         match self {
             Self::Distribution => self.path(),
             Self::OpenSsl111 => {
                 // The linker records the soname of the library.
-                let coexistence = folder.join("libssl-writeproof-1.1.1.so");
-                symlink(self.path(), &coexistence).expect("the folder is ours");
-                coexistence
+                let link = folder.join("libssl-writeproof-1.1.1.so");
+                symlink(self.path(), &link).expect("the folder is ours");
+                link
             }
         }
     }
@@ -69,7 +69,7 @@ impl Wrapper {
             .args([&object, &sources.join(name).with_extension("c")])
             // Linked although some wrappers do not use it, and found in the folder of the wrapper.
             .arg("-Wl,--no-as-needed,-rpath,$ORIGIN")
-            .args([&real.coexistence(folder.path()), Path::new("-ldl")])
+            .args([&real.linkable_path(folder.path()), Path::new("-ldl")])
             .status();
         assert!(
             done.expect("a C compiler").success(),

@@ -125,9 +125,10 @@ fn macro_value(header: &Path, name: &str) -> Result<String, Error> {
 /// The name of the C++ standard library. It is not linked statically, since some distributions ship
 /// the static library in a separate package.
 fn cxx_runtime() -> String {
-    let usual = match cfg!(target_os = "linux") {
-        true => "stdc++",
-        false => "c++",
+    let usual = if cfg!(target_os = "linux") {
+        "stdc++"
+    } else {
+        "c++"
     };
     // The same choice as in the crate `cc`.
     env::var("CXXSTDLIB").unwrap_or_else(|_| usual.to_owned())

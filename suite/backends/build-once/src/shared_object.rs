@@ -46,11 +46,12 @@ pub fn link_shared_object(output: &Path, object: &SharedObject<'_>) -> Result<()
         "-Wl,--whole-archive",
     ]);
     command.args(object.archives);
-    command.args(match is_instrumented(&compiler) {
+    command.args(if is_instrumented(&compiler) {
         // The functions of the instrumentation are in the executable, and its reports name lines.
-        true => ["-Wl,-z,undefs", "-g"],
+        ["-Wl,-z,undefs", "-g"]
+    } else {
         // Refuse undefined symbols.
-        false => ["-Wl,-z,defs", "-Wl,--strip-debug"],
+        ["-Wl,-z,defs", "-Wl,--strip-debug"]
     });
     command.args(["-Wl,--no-whole-archive", "-Wl,--as-needed"]);
     command.args(

@@ -90,17 +90,17 @@ fn stamp_of_another_key_is_ignored() {
 fn concurrent_threads_build_once() {
     const THREADS: u32 = 8;
     let (_target, cache) = cache();
-    let (builds, load_report) = (AtomicU32::new(0), AtomicU32::new(0));
+    let (builds, arrived) = (AtomicU32::new(0), AtomicU32::new(0));
 
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                load_report.fetch_add(1, Ordering::Relaxed);
+                arrived.fetch_add(1, Ordering::Relaxed);
                 let folder = cache
                     .once(&key(), |folder| {
                         builds.fetch_add(1, Ordering::Relaxed);
                         // The other threads arrive while this one builds.
-                        while load_report.load(Ordering::Relaxed) < THREADS {
+                        while arrived.load(Ordering::Relaxed) < THREADS {
                             thread::yield_now();
                         }
                         write_library(folder)

@@ -75,7 +75,8 @@ pub struct Loaded {
 impl Loaded {
     /// Loads the object as the suite does, with local symbols.
     ///
-    /// # Panics If the loader refuses it.
+    /// # Panics
+    /// If the loader refuses it.
     #[must_use]
     pub fn open(path: &'static str) -> Self {
         // SAFETY: the object's initialisers are those of a libssl, which expects to be loaded this
@@ -84,21 +85,25 @@ impl Loaded {
         Self { library, path }
     }
 
-    /// # Panics If one of the two libraries reports another version.
+    /// # Panics
+    /// If one of the two libraries reports another version.
     pub fn gives_its_own_version(&self, number: c_ulong, which: c_int, text: &str) {
-        let version_number = self.symbol::<unsafe extern "C" fn() -> c_ulong>("OpenSSL_version_num");
+        let version_number =
+            self.symbol::<unsafe extern "C" fn() -> c_ulong>("OpenSSL_version_num");
         let version_text =
             self.symbol::<unsafe extern "C" fn(c_int) -> *const c_char>("OpenSSL_version");
 
         // SAFETY: both functions have these signatures (crypto.h) and no preconditions; the text is
         // static and ends with NUL.
-        let (number_found, text_found) = unsafe { (version_number(), CStr::from_ptr(version_text(which))) };
+        let (number_found, text_found) =
+            unsafe { (version_number(), CStr::from_ptr(version_text(which))) };
 
         assert_eq!(number_found, number, "{number_found:#x}");
         let text_found = text_found.to_str().unwrap();
-        match text.ends_with(' ') {
-            true => assert!(text_found.starts_with(text), "{text_found:?}"),
-            false => assert_eq!(text_found, text),
+        if text.ends_with(' ') {
+            assert!(text_found.starts_with(text), "{text_found:?}");
+        } else {
+            assert_eq!(text_found, text);
         }
         assert_eq!(openssl::version::number(), NUMBER_3_6_3);
     }
@@ -112,7 +117,8 @@ impl Loaded {
         }
     }
 
-    /// # Panics If a global lookup finds one of its functions.
+    /// # Panics
+    /// If a global lookup finds one of its functions.
     pub fn keeps_its_functions_to_itself(&self) {
         let everybody = Library::this();
         for name in FUNCTIONS {
@@ -122,7 +128,8 @@ impl Loaded {
         }
     }
 
-    /// # Panics If an error of the loaded library is in the linked one's queue, or in neither.
+    /// # Panics
+    /// If an error of the loaded library is in the linked one's queue, or in neither.
     pub fn has_its_own_error_queue(&self) {
         let (new, free) = self.context_functions();
         let choose = self.symbol::<unsafe extern "C" fn(*mut c_void, *const c_char) -> c_int>(
@@ -145,7 +152,8 @@ impl Loaded {
         assert_ne!(unsafe { next() } & 0xffff_ffff, 0);
     }
 
-    /// # Panics If one of the two libraries cannot create a context.
+    /// # Panics
+    /// If one of the two libraries cannot create a context.
     pub fn makes_its_own_contexts(&self) {
         let (new, free) = self.context_functions();
 

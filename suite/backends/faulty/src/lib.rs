@@ -20,7 +20,8 @@ pub const VARIABLE: &str = "WRITEPROOF_FAULT";
 
 /// All faults, in the order of the table.
 ///
-/// # Errors [`TableError`]; never after the build script has read the same table.
+/// # Errors
+/// [`TableError`]; never after the build script has read the same table.
 pub fn faults() -> Result<Vec<Fault>, TableError> {
     table::parse(include_str!("../faults.toml"))
 }

@@ -90,7 +90,8 @@ struct Table {
 
 /// Reads a table.
 ///
-/// # Errors [`TableError`] with the correction.
+/// # Errors
+/// [`TableError`] with the correction.
 pub(crate) fn parse(text: &str) -> Result<Vec<Fault>, TableError> {
     let Table { fault: faults } = toml::from_str(text)?;
     let mut names = BTreeSet::new();
