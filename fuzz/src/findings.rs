@@ -63,8 +63,8 @@ pub(crate) fn report(found: &Unexpected<'_>) {
             save(Path::new(&path), found.data);
             eprintln!("{}", found.message(found.news, &path));
             // No panic: a backtrace through the fuzzer says nothing about the library. No `exit`
-            // either: libFuzzer would report that the library had ended the process. SAFETY: the
-            // function may be called at any time.
+            // either: libFuzzer would report that the library had ended the process.
+            // SAFETY: the function may be called at any time.
             unsafe { libc::_exit(FOUND) }
         }
         Some(folder) => {
