@@ -40,7 +40,7 @@ steps = ["handshake", { write = { len = 1234 } }]
 
 /// The library's write is shorter than the damage that its peer finds on the wire.
 const DAMAGE: &str = r#"
-title = "A short write behind damage on the wire"
+title = "A short write after damage on the wire"
 versions = ["tls1.3"]
 roles = ["client"]
 transports = ["blocking"]

@@ -38,7 +38,7 @@ pub(super) enum Alone {
     /// Another result.
     Different,
     /// Any result: the attempt may work everywhere, or this system may forbid it to every process.
-    Whatever,
+    Any,
 }
 
 /// A file and a folder in the folder where attempts are made.
@@ -62,17 +62,17 @@ pub(super) fn all() -> Vec<Attempt> {
     };
     let absent = |rule, attempt| Attempt {
         confined: Some(libc::ENOSYS),
-        alone: Alone::Whatever,
+        alone: Alone::Any,
         ..denied(rule, attempt)
     };
     // An attempt that a container's own rules may deny too.
     let privileged = |rule, attempt| Attempt {
-        alone: Alone::Whatever,
+        alone: Alone::Any,
         ..denied(rule, attempt)
     };
     let works = |rule, attempt| Attempt {
         confined: None,
-        alone: Alone::Whatever,
+        alone: Alone::Any,
         ..denied(rule, attempt)
     };
     vec![

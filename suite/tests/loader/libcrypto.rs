@@ -41,10 +41,10 @@ fn real(path: &Path) -> Option<PathBuf> {
 #[test]
 fn libcrypto_next_to_the_libssl_is_found() {
     let folder = folder();
-    let crypto = libcrypto(folder.path(), "libcrypto-beside.so.9");
+    let crypto = libcrypto(folder.path(), "libcrypto-next-to-it.so.9");
     let ssl = libssl(folder.path(), &crypto, &[]);
     assert_eq!(
-        found(&LibrarySource::new("beside", ssl)),
+        found(&LibrarySource::new("next-to-it", ssl)),
         (real(&crypto), Found::Beside)
     );
 }

@@ -44,7 +44,7 @@ pub struct Boringssl<'a> {
 }
 
 impl Boringssl<'_> {
-    /// Builds the library unless it is built already, and tells cargo where it is. `version` makes
+    /// Builds the library unless it is built already, and passes its path to cargo. `version` makes
     /// its version from the macro of that name (`openssl/base.h`) and the package's version.
     ///
     /// For the end of a build script's `main`: an error is printed. Call it before any other work,

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use crate::{Error, Key, RecipeError};
 
 /// Cargo writes this file into each target folder that it creates (<https://bford.info/cachedir/>).
-/// Other programs write files of the same name into their caches; the content tells them apart.
+/// Other programs write files of the same name into their caches; the content distinguishes them.
 const TARGET_FOLDER_MARK: &str = "CACHEDIR.TAG";
 const TARGET_FOLDER_MAKER: &str = "created by cargo";
 
@@ -22,7 +22,7 @@ const STAMP: &str = "complete";
 const STAMP_AGE: Duration = Duration::from_secs(946_684_800);
 
 /// Returns the folder of `key` in the target folder of this build script; calls `build` to fill it
-/// if it is not complete. Also tells cargo to run the script again when the folder is removed.
+/// if it is not complete. Also makes cargo run the script again when the folder is removed.
 ///
 /// # Errors
 ///
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn cache_without_a_marked_folder_is_in_out_dir() {
-        let out_dir = Path::new("/nobody/made/this");
+        let out_dir = Path::new("/no/such/folder");
 
         assert_eq!(BuildCache::above(out_dir).root, out_dir.join("c"));
     }

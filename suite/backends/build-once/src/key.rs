@@ -40,7 +40,7 @@ impl Key {
 
     /// The key of a build with the C compiler in this build script. It depends on the target, the
     /// compiler (path, version, flags), the variables that configure scripts read, and this crate's
-    /// version. Tells cargo to run the script again when one of the variables changes.
+    /// version. Makes cargo run the script again when one of the variables changes.
     ///
     /// # Errors
     ///

@@ -30,7 +30,7 @@ pub struct Libssl<'a> {
 }
 
 impl Libssl<'_> {
-    /// Builds the library unless it is built already, and tells cargo where it is. `compile` gets
+    /// Builds the library unless it is built already, and passes its path to cargo. `compile` gets
     /// an empty work folder, which is removed afterwards, and returns the folder with `libssl.a`
     /// and `libcrypto.a`.
     ///

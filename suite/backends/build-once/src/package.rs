@@ -22,7 +22,7 @@ pub(crate) struct Package {
 
 impl Package {
     /// The package `name` on which the package of the calling build script depends. Cargo downloads
-    /// it if needed, together with what is locked for other platforms. Also tells cargo to run the
+    /// it if needed, together with what is locked for other platforms. Also makes cargo run the
     /// script again when the manifest, which has the version, changes.
     ///
     /// # Errors

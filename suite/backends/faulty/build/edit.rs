@@ -57,21 +57,19 @@ fn change(text: &str, numbered: &Numbered<'_>) -> Result<Change, String> {
     let mut found = text[start..end].match_indices(&edit.at);
     let at = match (found.next(), found.next()) {
         (Some((at, _)), None) => start + at,
-        (None, _) => return Err("is not there; quote what this version of the file has".into()),
-        (Some(_), Some(_)) => return Err("is there more than once; quote more".into()),
+        (None, _) => return Err("does not occur; quote this version of the file".into()),
+        (Some(_), Some(_)) => return Err("occurs more than once; quote more".into()),
     };
-    let behind = at + edit.at.len();
+    let end = at + edit.at.len();
     let (from, to, put) = match (&edit.before, &edit.after, &edit.instead) {
         (Some(put), _, _) => (at, at, put),
-        (_, Some(put), _) => (behind, behind, put),
-        (_, _, Some(put)) => (at, behind, put),
-        (None, None, None) => return Err("gets nothing".into()),
+        (_, Some(put), _) => (end, end, put),
+        (_, _, Some(put)) => (at, end, put),
+        (None, None, None) => return Err("has no \"before\", \"after\" or \"instead\"".into()),
     };
     let condition = format!("writeproof_fault({})", numbered.fault);
     if !put.contains(FAULT) {
-        return Err(format!(
-            "is changed whatever fault is active; {FAULT} is the condition"
-        ));
+        return Err(format!("is changed without a condition; use {FAULT}"));
     }
     // No line is added, and removed lines are replaced by empty ones, so that later lines keep
     // their numbers.
@@ -95,7 +93,7 @@ fn body(text: &str, function: &str) -> Result<(usize, usize), String> {
     };
     let mut found = text.match_indices(&call).filter(is_definition);
     let (Some((start, _)), None) = (found.next(), found.next()) else {
-        return Err("is looked for in a function that is not defined exactly once".into());
+        return Err("is in a function that is not defined exactly once".into());
     };
     let length = text[start..].find("\n}").unwrap_or(text.len() - start);
     Ok((start, start + length))
