@@ -39,7 +39,7 @@ fn opened<E: std::fmt::Display>(opened: Option<Result<Arc<dyn Target>, E>>) -> A
 
 fn ran(target: &dyn Target, scenario: &Scenario, variant: Variant) -> Trace {
     let ran = target.run(scenario, variant);
-    ran.expect("the suite does its part").trace
+    ran.expect("the suite works").trace
 }
 
 #[rstest]

@@ -75,7 +75,7 @@ fn variant(text: &str) -> Variant {
 
 fn ran(target: &dyn Target, scenario: &Scenario, name: &str) -> Trace {
     let ran = target.run(scenario, variant(name));
-    ran.expect("the suite does its part").trace
+    ran.expect("the suite works").trace
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn worker_produces_the_same_traces_as_this_process() {
         for variant in scenario.variants().filter(others) {
             let run = |target: &dyn Target| {
                 let ran = target.run(scenario, variant);
-                ran.expect("the suite does its part").trace
+                ran.expect("the suite works").trace
             };
             let (in_worker, here) = (run(&*worker), run(&*here));
             assert_eq!(

@@ -199,7 +199,7 @@ fn repeated_library_name_is_refused() {
 }
 
 /// A library whose load never returns, whatever signal it gets.
-fn deaf(folder: &Path) -> PathBuf {
+fn unresponsive_library(folder: &Path) -> PathBuf {
     let source = folder.join("deaf.c");
     let code = "#include <signal.h>\n\
                 __attribute__((constructor)) static void hang(void) {\n\
@@ -239,7 +239,7 @@ fn worker_of(child: &mut Child) -> String {
 }
 
 /// Whether a process has loaded this library and blocks signals.
-fn is_deaf(process: &str, library: &Path) -> bool {
+fn blocks_signals(process: &str, library: &Path) -> bool {
     let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
     let (Ok(maps), Ok(status)) = (read("maps"), read("status")) else {
         return false;
@@ -259,9 +259,9 @@ fn lives(process: &str) -> bool {
 }
 
 /// The worker that a command has started, as soon as it blocks signals.
-fn deaf_worker_of(child: &mut Child, library: &Path) -> String {
+fn unresponsive_worker_of(child: &mut Child, library: &Path) -> String {
     let worker = worker_of(child);
-    while !is_deaf(&worker, library) {
+    while !blocks_signals(&worker, library) {
         assert!(lives(&worker), "the library was not loaded");
         thread::yield_now();
     }
@@ -280,12 +280,12 @@ fn assert_ends(worker: &str) {
 #[test]
 fn unresponsive_worker_does_not_outlive_the_program() {
     let folder = TempDir::new().expect("a folder");
-    let library = deaf(folder.path());
+    let library = unresponsive_library(folder.path());
     let mut child = writeproof(&["check", "--limit", "0.2", "--libssl"])
         .arg(&library)
         .spawn()
         .expect("the command starts");
-    let worker = deaf_worker_of(&mut child, &library);
+    let worker = unresponsive_worker_of(&mut child, &library);
     child.kill().expect("it is ours");
     child.wait().expect("it is ours");
     assert_ends(&worker);
@@ -294,12 +294,12 @@ fn unresponsive_worker_does_not_outlive_the_program() {
 #[test]
 fn interrupt_kills_an_unresponsive_worker() {
     let folder = TempDir::new().expect("a folder");
-    let library = deaf(folder.path());
+    let library = unresponsive_library(folder.path());
     let mut child = writeproof(&["check", "--limit", "3600", "--libssl"])
         .arg(&library)
         .spawn()
         .expect("the command starts");
-    let worker = deaf_worker_of(&mut child, &library);
+    let worker = unresponsive_worker_of(&mut child, &library);
     let sent = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();

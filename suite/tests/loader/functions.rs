@@ -31,7 +31,7 @@ fn scenario(id: &str) -> Scenario {
 fn unsupported(libssl: &Libssl, id: &str) -> Option<String> {
     let scenario = scenario(id);
     let variant = scenario.variants().next().expect("a variant");
-    let trace = runner::run(libssl, &scenario, variant).expect("the suite does its part");
+    let trace = runner::run(libssl, &scenario, variant).expect("the suite works");
     trace.unsupported().map(ToOwned::to_owned)
 }
 
@@ -123,7 +123,7 @@ fn missing_function_makes_the_steps_that_need_it_not_applicable() {
     let folder = folder();
     let hidden = &["SSL_write_ex", "SSL_shutdown", "ERR_get_error"];
     let object = shim(&folder.path().join("lesser.so"), all_but(hidden), &[]);
-    let libssl = Libssl::load("lesser", &object).expect("it can do the rest");
+    let libssl = Libssl::load("lesser", &object).expect("a library without this function loads");
     assert_eq!(
         libssl.about().lacks,
         ["SSL_write_ex", "SSL_shutdown", "ERR_get_error"]
@@ -230,7 +230,7 @@ fn same_traces(libssl: &dyn Backend, id: &str) {
     let scenario = scenario(id);
     for variant in scenario.variants() {
         let digest = |backend: &dyn Backend| {
-            let trace = runner::run(backend, &scenario, variant).expect("the suite does its part");
+            let trace = runner::run(backend, &scenario, variant).expect("the suite works");
             trace.digest()
         };
         assert_eq!(digest(libssl), digest(&*REAL), "{id} {variant}");
@@ -276,13 +276,14 @@ fn function_that_only_one_transport_needs_is_reported_for_that_transport_alone()
             all_but(hidden),
             &[],
         );
-        let libssl = Libssl::load("lacking", &object).expect("it can do the rest");
+        let libssl =
+            Libssl::load("lacking", &object).expect("a library without this function loads");
         let scenario = scenario("transport/far-end-vanishes");
         for other in scenario
             .variants()
             .filter(|v| v.to_string().starts_with("tls1.3/client"))
         {
-            let trace = runner::run(&libssl, &scenario, other).expect("the suite does its part");
+            let trace = runner::run(&libssl, &scenario, other).expect("the suite works");
             if other.to_string() == variant {
                 assert_eq!(trace.unsupported(), Some(missing), "{other}");
             } else if needs(hidden[0], &other.to_string()) {

@@ -45,7 +45,7 @@ fn case_over_a_socket_pair_equals_the_case_over_a_bio_or_is_not_applicable() {
         let scripted = |variant: &Variant| variant.transport == scenario::TransportKind::Scripted;
         for variant in scenario.variants().filter(scripted) {
             let run = |backend: &dyn Backend| {
-                runner::run(backend, scenario, variant).expect("the suite does its part")
+                runner::run(backend, scenario, variant).expect("the suite works")
             };
             let trace = run(&libssl);
             if trace

@@ -4,9 +4,9 @@
 //!
 //! A *logical write* is a write with its retries, up to the next write that does not continue a
 //! short one. A mode counts if it was in force at one of its calls; so does a link that takes fewer
-//! bytes than are offered. The *events* of a write happened since the previous logical write: at the
-//! library under test, or at the peer if the library then read the data, since it cannot know of
-//! anything else.
+//! bytes than are offered. The *events* of a write happened since the previous logical write: at
+//! the library under test, or at the peer if the library then read the data, since it cannot know
+//! of anything else.
 
 use std::collections::BTreeSet;
 use std::fmt;

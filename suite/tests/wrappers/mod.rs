@@ -82,7 +82,7 @@ impl Wrapper {
     pub(crate) fn path(&self) -> &Path {
         debug_assert!(
             self.folder.path().exists(),
-            "it is there until it is dropped"
+            "the folder exists until it is dropped"
         );
         &self.object
     }
