@@ -86,10 +86,16 @@ pub(super) fn all() -> Vec<Attempt> {
         denied("pair of datagram sockets is denied", || {
             UnixDatagram::pair().map(drop)
         }),
-        denied("no connection", || on_pair(libc::SYS_connect)),
+        denied("connecting a socket is denied", || {
+            on_pair(libc::SYS_connect)
+        }),
         denied("binding a socket is denied", || on_pair(libc::SYS_bind)),
-        denied("no listening", || on_pair(libc::SYS_listen)),
-        denied("no accepting", || on_pair(libc::SYS_accept)),
+        denied("listening on a socket is denied", || {
+            on_pair(libc::SYS_listen)
+        }),
+        denied("accepting a connection is denied", || {
+            on_pair(libc::SYS_accept)
+        }),
         denied("sending to an address is denied", send_to_an_address),
         // Programs and processes.
         denied("starting a program is denied", || {
@@ -108,7 +114,7 @@ pub(super) fn all() -> Vec<Attempt> {
         denied("signal to a group is denied", || {
             call(libc::SYS_kill, [0, 0, 0, 0, 0, 0])
         }),
-        denied("no signal to another process's thread", || {
+        denied("signal to another process's thread is denied", || {
             let parent = parent().as_raw_nonzero().get().into();
             call(libc::SYS_tgkill, [parent, parent, 0, 0, 0, 0])
         }),
@@ -133,7 +139,7 @@ pub(super) fn all() -> Vec<Attempt> {
             let limit = getrlimit(Resource::Core);
             Ok(rustix::process::prlimit(Some(parent()), Resource::Core, limit).map(drop)?)
         }),
-        privileged("no tracing", || call(libc::SYS_ptrace, [0; 6])),
+        privileged("tracing is denied", || call(libc::SYS_ptrace, [0; 6])),
         privileged("writing into another process is denied", || {
             call(libc::SYS_process_vm_writev, [0; 6])
         }),
@@ -216,10 +222,12 @@ pub(super) fn all() -> Vec<Attempt> {
                 [pipe.as_raw_fd().into(), type_in, 0, 0, 0, 0],
             )
         }),
-        privileged("no mount", || call(libc::SYS_mount, [0; 6])),
+        privileged("mounting is denied", || call(libc::SYS_mount, [0; 6])),
         privileged("chroot is denied", || call(libc::SYS_chroot, [0; 6])),
-        privileged("no namespace", || call(libc::SYS_unshare, [0; 6])),
-        privileged("no bpf", || call(libc::SYS_bpf, [0; 6])),
+        privileged("new namespace is denied", || {
+            call(libc::SYS_unshare, [0; 6])
+        }),
+        privileged("bpf is denied", || call(libc::SYS_bpf, [0; 6])),
         privileged("performance events are denied", || {
             call(libc::SYS_perf_event_open, [0; 6])
         }),
@@ -234,7 +242,7 @@ pub(super) fn all() -> Vec<Attempt> {
             call(SETXATTRAT, [0; 6])
         }),
         #[cfg(target_arch = "x86_64")]
-        absent("a call of x32 is absent", || {
+        absent("system call of x32 is absent", || {
             call(X32 + libc::SYS_getpid, [0; 6])
         }),
         // Memory.
@@ -252,8 +260,10 @@ pub(super) fn all() -> Vec<Attempt> {
         works("/proc of the process is readable", || {
             read(Path::new("/proc/self/maps"))
         }),
-        works("memory is allocated", || allocate(super::MEMORY / 2)),
-        works("threads are started, by threads too", || {
+        works("memory within the limit is allocated", || {
+            allocate(super::MEMORY / 2)
+        }),
+        works("threads start other threads", || {
             let outer = std::thread::Builder::new().spawn(|| {
                 let inner = std::thread::Builder::new().spawn(|| 1 + 1)?;
                 joined(inner)
@@ -285,7 +295,7 @@ pub(super) fn all() -> Vec<Attempt> {
                 _ => Err(io::Error::last_os_error()),
             }
         }),
-        works("random bytes", || {
+        works("random bytes are available", || {
             let mut space = [0_u8; 16];
             let address = space.as_mut_ptr() as c_long;
             call(libc::SYS_getrandom, [address, 16, 0, 0, 0, 0])
