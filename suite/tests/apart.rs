@@ -34,7 +34,7 @@ fn apart(id: &str) -> Arc<dyn Target> {
 
 fn opened<E: std::fmt::Display>(opened: Option<Result<Arc<dyn Target>, E>>) -> Arc<dyn Target> {
     let target = opened.expect("a backend").map_err(|e| e.to_string());
-    target.expect("it can be used")
+    target.expect("the backend is usable")
 }
 
 fn ran(target: &dyn Target, scenario: &Scenario, variant: Variant) -> Trace {
@@ -48,7 +48,7 @@ fn built_in_backend_gives_the_same_traces_in_a_worker(#[values("openssl-3.6", "r
     let (worker, here) = (apart(id), opened(Isolation::None.open(id)));
     assert_eq!(worker.about(), here.about());
     assert!(worker.load_report().is_none(), "nothing was loaded");
-    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     for name in SCENARIOS {
         let scenario = corpus.get(name).expect(name);
         for variant in scenario.variants() {
@@ -94,7 +94,7 @@ fn worker_exit_is_the_result_of_its_case() {
     };
     let killed = Command::new("kill").args(["-ABRT", worker]).status();
     assert!(killed.expect("kill").success());
-    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     let scenario = corpus.get(SCENARIOS[0]).expect("a scenario");
     let variant = scenario.variants().next().expect("a variant");
     let trace = ran(&*rustls, scenario, variant);

@@ -9,7 +9,7 @@ use writeproof::runner;
 use writeproof::scenario::{Corpus, TransportKind};
 
 fn contract() -> Contract {
-    Contract::built_in().expect("fixtures/contract is right")
+    Contract::built_in().expect("fixtures/contract is valid")
 }
 
 /// A scenario may also name a clause that no trace can show: it can cover what the contract leaves
@@ -17,7 +17,7 @@ fn contract() -> Contract {
 #[test]
 fn clauses_named_by_scenarios_exist() {
     let contract = contract();
-    let corpus = Corpus::built_in().expect("fixtures/scenarios is right");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     for scenario in corpus.scenarios() {
         for id in &scenario.clauses {
             assert!(
@@ -165,10 +165,10 @@ const KINDS: [(&str, &[TransportKind]); 5] = [
 #[test]
 fn observable_clause_is_exercised_by_the_scenarios() {
     let contract = contract();
-    let corpus = Corpus::built_in().expect("fixtures/scenarios is right");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     let reference = Backends::open(REFERENCE)
-        .expect("it is a backend")
-        .expect("it is linked");
+        .expect("a known backend")
+        .expect("the backend is linked");
     let mut exercised: BTreeSet<(&str, &str)> = BTreeSet::new();
     for scenario in corpus.scenarios() {
         for variant in scenario.variants() {

@@ -206,21 +206,23 @@ fn input_that_crashes_the_library_is_reported_at_its_step() {
     let id = Id::new("fuzz/write-sequence").expect("an id");
     let crashing = parse(id, "crashing.toml", CRASHING).expect("a scenario");
     let variant = crashing.variants().next().expect("a variant");
-    let seed = Program::of(FuzzTarget::WriteSequence, &crashing, variant).expect("cells");
+    let seed = Program::of(FuzzTarget::WriteSequence, &crashing, variant)
+        .expect("the scenario is encodable");
     let artifact = Artifact {
         target: FuzzTarget::WriteSequence,
         content: ArtifactBody::Cells(seed),
     };
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("crash-0123");
-    fs::write(&path, artifact.bytes()).expect("the folder is ours");
+    fs::write(&path, artifact.bytes()).expect("the test folder is writable");
     // The ledger of 1.1.1 has it.
     assert_eq!(wrong_apart(FuzzTarget::WriteSequence, &path), None);
     let (_, output) = replayed(&path);
     let crash = "crashed: SIGSEGV\n>>> crash: known, bug: ";
     assert!(output.contains(crash), "{output}");
-    fs::write(&path, b"WP\x63r123456").expect("the folder is ours");
-    let message = wrong_apart(FuzzTarget::WriteRetry, &path).expect("it is of another format");
+    fs::write(&path, b"WP\x63r123456").expect("the test folder is writable");
+    let message =
+        wrong_apart(FuzzTarget::WriteRetry, &path).expect("an input of another format is refused");
     assert!(message.contains("format 99"), "{message}");
 }
 
@@ -232,13 +234,13 @@ fn committed_corpora_are_current() {
 
 /// Corpora as the command writes them.
 fn written() -> TempDir {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let library = Corpus::built_in().expect("the library");
     for target in FuzzTarget::ALL {
         let of_target = folder.path().join(target.name());
-        fs::create_dir(&of_target).expect("the folder is ours");
+        fs::create_dir(&of_target).expect("the test folder is writable");
         for (name, bytes) in seeds(target, &library).expect("seeds").inputs {
-            fs::write(of_target.join(name), bytes).expect("the folder is ours");
+            fs::write(of_target.join(name), bytes).expect("the test folder is writable");
         }
     }
     folder
@@ -249,12 +251,14 @@ fn missing_changed_and_surplus_corpus_files_are_reported() {
     let written = written();
     let at = |path: &str| written.path().join(path);
     assert_eq!(complaints(written.path()), Vec::<String>::new());
-    fs::create_dir(at("write_rerty")).expect("the folder is ours");
-    fs::remove_dir_all(at("wire_inbound")).expect("the folder is ours");
-    fs::write(at("write_retry/retry-shorter-buffer"), "old").expect("the folder is ours");
-    fs::remove_file(at("write_sequence/retry-shorter-buffer")).expect("the folder is ours");
-    fs::write(at("scenario_file/retry-removed"), "title = 1").expect("the folder is ours");
-    fs::write(at("scenario_file").join("0123456789".repeat(4)), "x").expect("the folder is ours");
+    fs::create_dir(at("write_rerty")).expect("the test folder is writable");
+    fs::remove_dir_all(at("wire_inbound")).expect("the test folder is writable");
+    fs::write(at("write_retry/retry-shorter-buffer"), "old").expect("the test folder is writable");
+    fs::remove_file(at("write_sequence/retry-shorter-buffer"))
+        .expect("the test folder is writable");
+    fs::write(at("scenario_file/retry-removed"), "title = 1").expect("the test folder is writable");
+    fs::write(at("scenario_file").join("0123456789".repeat(4)), "x")
+        .expect("the test folder is writable");
     let complaints = complaints(written.path());
     let wanted = [
         (
@@ -263,7 +267,7 @@ fn missing_changed_and_surplus_corpus_files_are_reported() {
         ),
         (
             "write_retry/retry-shorter-buffer",
-            "not what its scenario says now",
+            "differs from its scenario",
         ),
         (
             "write_sequence/retry-shorter-buffer",
@@ -290,9 +294,11 @@ fn input_that_does_not_decode_for_its_target_is_reported() {
     let written = written();
     let path = written.path().join("write_retry/retry-shorter-buffer");
     assert_eq!(wrong(FuzzTarget::WriteRetry, &path), None);
-    let message = wrong(FuzzTarget::WriteSequence, &path).expect("it is of another target");
+    let message =
+        wrong(FuzzTarget::WriteSequence, &path).expect("an input of another target is refused");
     assert!(message.ends_with(": an input of write_retry"), "{message}");
-    fs::write(&path, b"WP\x63r123456").expect("the folder is ours");
-    let message = wrong(FuzzTarget::WriteRetry, &path).expect("it is of another format");
+    fs::write(&path, b"WP\x63r123456").expect("the test folder is writable");
+    let message =
+        wrong(FuzzTarget::WriteRetry, &path).expect("an input of another format is refused");
     assert!(message.contains("format 99"), "{message}");
 }

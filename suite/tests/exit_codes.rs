@@ -65,7 +65,7 @@ impl Scenarios {
             Self::Own => {
                 let file = |(number, text): (usize, &&str)| {
                     let path = folder.path().join(format!("mine-{number}.toml"));
-                    fs::write(&path, text).expect("the folder is ours");
+                    fs::write(&path, text).expect("the test folder is writable");
                     path.display().to_string()
                 };
                 OWN.iter().enumerate().map(file).collect()
@@ -114,7 +114,7 @@ fn exit_code_depends_on_the_findings_and_not_on_the_scenario_source(
     #[values(Scenarios::Librarys, Scenarios::Own)] scenarios: Scenarios,
     #[values("run", "check", "show", "diff")] command: &str,
 ) {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let library = Wrapper::of(Real::OpenSsl111, wrapper);
     let arguments = arguments(command, scenarios.arguments(&folder), library.path());
     let code = match (command, wrapper) {
@@ -126,7 +126,7 @@ fn exit_code_depends_on_the_findings_and_not_on_the_scenario_source(
 
 #[test]
 fn broken_recommendation_is_counted_and_fails_a_strict_check() {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let library = Wrapper::of(Real::OpenSsl111, BREAKS_SHOULD);
     let mut arguments = arguments("check", Scenarios::Own.arguments(&folder), library.path());
     let output = writeproof("check", &arguments);
@@ -151,14 +151,14 @@ fn known_difference_in_a_user_scenario_exits_with_0(
     #[case] command: &str,
     #[case] backends: &[&str],
 ) {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let file = folder.path().join("refused.toml");
     // rustls accepts data that the transport refuses.
     let text = r#"
 title = "A write meets a transport that takes nothing"
 steps = ["handshake", { link = { accept = 0 } }, { write = { len = 100 } }]
 "#;
-    fs::write(&file, text).expect("the folder is ours");
+    fs::write(&file, text).expect("the test folder is writable");
     let mut arguments: Vec<String> = backends.iter().map(|&word| word.to_owned()).collect();
     if command != "show" {
         arguments.push("--scenario".to_owned());

@@ -20,7 +20,7 @@ use writeproof::trace::Trace;
 use writeproof::worker::WorkerLimits;
 
 static JUDGE: LazyLock<Judge> =
-    LazyLock::new(|| Judge::built_in().expect("the fixtures are right"));
+    LazyLock::new(|| Judge::built_in().expect("the built-in fixtures are valid"));
 
 /// The traces of a witness and of the reference in the same case.
 struct Shown {
@@ -33,7 +33,7 @@ struct Shown {
 /// The witnesses that can run here, each run once. Foreign libraries may crash, so they run in
 /// workers.
 static SHOWN: LazyLock<BTreeMap<String, Shown>> = LazyLock::new(|| {
-    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     let isolation = Isolation::Workers {
         program: env!("CARGO_BIN_EXE_writeproof").into(),
         limits: WorkerLimits::DEFAULT,

@@ -54,7 +54,7 @@ impl Endpoint for Connection {
 fn scenario(steps: &str) -> Scenario {
     let id = Id::new("own/limits").expect("an id");
     let text = format!("title = \"A test\"\nsteps = [{steps}]\n");
-    parse(id, "own/limits.toml", &text).expect("a right scenario")
+    parse(id, "own/limits.toml", &text).expect("a valid scenario")
 }
 
 fn variant() -> Variant {
@@ -70,7 +70,7 @@ fn judge(reference: &Trace, trace: &Trace) -> Judgement {
         name: "own",
         version: "1",
     };
-    let judge = Judge::built_in().expect("right fixtures");
+    let judge = Judge::built_in().expect("the built-in fixtures are valid");
     judge.judge(reference, trace, library)
 }
 
@@ -244,13 +244,13 @@ fn case_that_the_reference_cannot_finish_is_not_applicable() {
 /// The library is judged only by what the stopped trace shows, wherever it was stopped.
 #[test]
 fn stopped_trace_is_not_judged_by_what_it_lacks() {
-    let reference = Backends::open(REFERENCE).expect("it is built in");
-    let reference = reference.expect("it can be used");
-    let corpus = Corpus::built_in().expect("right scenario files");
+    let reference = Backends::open(REFERENCE).expect("the backend is built in");
+    let reference = reference.expect("the backend is usable");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     let mut broken = 0;
     for scenario in corpus.scenarios() {
         let variant = scenario.variants().next().expect("a variant");
-        let whole = runner::run(reference.as_ref(), scenario, variant).expect("it runs");
+        let whole = runner::run(reference.as_ref(), scenario, variant).expect("the command runs");
         let of_whole = violations(&whole);
         broken += of_whole.len();
         for at in 0..whole.entries.len() {

@@ -56,14 +56,14 @@ fn library_built_by_the_suite_is_recognised(#[case] backend: &str, #[case] famil
     use writeproof::backend::Home;
 
     let home = Backends::home(backend)
-        .expect("it is known")
-        .expect("it is here");
+        .expect("a known backend")
+        .expect("the backend is available");
     let Home::SharedObject(source) = home else {
         panic!("{backend} is no shared object");
     };
     let about = Backends::open(backend)
-        .expect("it is known")
-        .expect("it is here");
+        .expect("a known backend")
+        .expect("the backend is available");
     let (found, version) = recognised(&source).expect("it is recognised");
     assert_eq!(found, family);
     if let Some(version) = version {
@@ -167,14 +167,14 @@ fn replay_and_ledger_judge_a_recognised_library_with_its_known_issues(
     #[case] judged_as: &[&str],
     #[case] is_known: bool,
 ) {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let scenario = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../fixtures/scenarios")
         .join(LOST)
         .with_extension("toml");
     // The folder names the fuzz target of an input.
     let inputs = folder.path().join("scenario_file");
-    fs::create_dir(&inputs).expect("the folder is ours");
+    fs::create_dir(&inputs).expect("the test folder is writable");
     let input = inputs.join("lost");
     fs::copy(scenario, &input).expect("a scenario");
     let input = input.to_str().expect("a path");

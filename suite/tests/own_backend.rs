@@ -61,11 +61,11 @@ impl Endpoint for Silent {
 fn scenario(steps: &str) -> Scenario {
     let id = Id::new("own/backend").expect("an id");
     let text = format!("title = \"A test\"\nsteps = [{steps}]\n");
-    parse(id, "own/backend.toml", &text).expect("a right scenario")
+    parse(id, "own/backend.toml", &text).expect("a valid scenario")
 }
 
 fn judge() -> Judge {
-    Judge::built_in().expect("right fixtures")
+    Judge::built_in().expect("the built-in fixtures are valid")
 }
 
 fn verdict(reference: &Trace, trace: &Trace) -> Verdict {
@@ -93,8 +93,10 @@ fn panic_ends_its_case_and_is_its_result() {
     );
 
     let reference = Backends::open(writeproof::backend::REFERENCE);
-    let reference = reference.expect("it is built in").expect("it can be used");
-    let expected = runner::run(reference.as_ref(), &scenario, variant()).expect("it runs");
+    let reference = reference
+        .expect("the backend is built in")
+        .expect("the backend is usable");
+    let expected = runner::run(reference.as_ref(), &scenario, variant()).expect("the command runs");
     assert_eq!(
         verdict(&expected, &trace),
         Verdict::Crashed("panicked: 10 bytes are too many, in step 1, write 10".to_owned())
@@ -114,9 +116,11 @@ fn operation_that_a_backend_does_not_declare_is_not_applicable() {
 
 #[test]
 fn stopped_run_reports_how_far_it_got() {
-    let corpus = Corpus::built_in().expect("right scenario files");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     let reference = Backends::open(writeproof::backend::REFERENCE);
-    let reference = reference.expect("it is built in").expect("it can be used");
+    let reference = reference
+        .expect("the backend is built in")
+        .expect("the backend is usable");
     let reference: Arc<dyn Target> = Arc::new(InProcess::new(reference));
     let plan = Plan {
         scenarios: corpus.select(&[]).expect("all of them"),
@@ -141,9 +145,9 @@ fn handshake_over_a_transport_that_takes_nothing_ends() {
     );
     for id in Backends::here() {
         let backend = Backends::open(id)
-            .expect("it is built in")
-            .expect("it can be used");
-        let trace = runner::run(backend.as_ref(), &scenario, variant()).expect("it runs");
+            .expect("the backend is built in")
+            .expect("the backend is usable");
+        let trace = runner::run(backend.as_ref(), &scenario, variant()).expect("the command runs");
         let text = trace.to_string();
         assert!(!text.contains("given up"), "{id}: {text}");
     }

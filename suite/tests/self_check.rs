@@ -91,8 +91,8 @@ impl Endpoint for TwistedEnd {
 /// The self-checks that fail, each once, with the reason.
 fn found(twist: Twist) -> Vec<(Claim, &'static str)> {
     let inner = Backends::open(REFERENCE)
-        .expect("it is known")
-        .expect("it is linked in");
+        .expect("a known backend")
+        .expect("the backend is linked");
     let target = InProcess::new(Arc::new(Twisted { inner, twist }));
     let examination = examine(&target).expect("the runner works");
     let mut found: Vec<_> = examination

@@ -29,9 +29,9 @@ fn scenario(folder: &Path, name: &str) -> String {
 title = "Ten bytes are written"
 steps = ["handshake", { write = { len = 10 } }, { peer = "read" }]
 "#;
-    fs::create_dir_all(folder).expect("the folder is ours");
+    fs::create_dir_all(folder).expect("the test folder is writable");
     let path = folder.join(name);
-    fs::write(&path, text).expect("the folder is ours");
+    fs::write(&path, text).expect("the test folder is writable");
     path.display().to_string()
 }
 
@@ -85,8 +85,8 @@ fn unknown_family_gets_a_suggestion() {
 #[case("no/such/folder/report.txt", "there is no folder ")]
 #[case("file/report.txt", "is no folder")]
 fn unwritable_output_is_reported_with_its_reason(#[case] path: &str, #[case] wanted: &str) {
-    let folder = TempDir::new().expect("a folder");
-    fs::write(folder.path().join("file"), "").expect("the folder is ours");
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::write(folder.path().join("file"), "").expect("the test folder is writable");
     let path = folder.path().join(path);
     let path = path.to_str().expect("UTF-8");
     let output = writeproof(&["run", "--scenario", "zero", "--output", path]);
@@ -102,10 +102,11 @@ fn unwritable_output_is_reported_with_its_reason(#[case] path: &str, #[case] wan
 
 #[test]
 fn read_only_folder_is_named() {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let closed = folder.path().join("closed");
-    fs::create_dir(&closed).expect("the folder is ours");
-    fs::set_permissions(&closed, Permissions::from_mode(0o555)).expect("the folder is ours");
+    fs::create_dir(&closed).expect("the test folder is writable");
+    fs::set_permissions(&closed, Permissions::from_mode(0o555))
+        .expect("the test folder is writable");
     if fs::write(closed.join("probe"), "").is_ok() {
         // Root can write everywhere, so for root a read-only file system takes the place of the
         // folder.
@@ -129,14 +130,14 @@ fn read_only_folder_is_named() {
 #[case("run")]
 #[case("show")]
 fn folder_selects_all_scenario_files_in_it(#[case] command: &str) {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let (mine, deeper) = (
         folder.path().join("mine"),
         folder.path().join("mine/deeper"),
     );
     scenario(&mine, "first.toml");
     scenario(&deeper, "second.toml");
-    fs::write(mine.join("notes.txt"), "no scenario").expect("the folder is ours");
+    fs::write(mine.join("notes.txt"), "no scenario").expect("the test folder is writable");
     let path = mine.to_str().expect("UTF-8");
     let option: &[&str] = match command {
         "run" => &["run", "--format", "json", "--scenario"],
@@ -152,7 +153,7 @@ fn folder_selects_all_scenario_files_in_it(#[case] command: &str) {
 
 #[test]
 fn folder_without_scenario_files_is_refused() {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().to_str().expect("UTF-8");
     let output = writeproof(&["run", "--scenario", path]);
     assert_exit(&output, 2);
@@ -171,7 +172,7 @@ fn folder_without_scenario_files_is_refused() {
 #[case::show(&["show", "--backend", "openssl-3.6"], &[])]
 #[case::diff(&["diff", "openssl-3.6", "openssl-1.1.1", "--scenario"], &[])]
 fn one_option_takes_several_files(#[case] before: &[&str], #[case] after: &[&str]) {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let mine = folder.path().join("mine");
     let files = ["a.toml", "b.toml", "c.toml"].map(|name| scenario(&mine, name));
     let files = files.each_ref().map(String::as_str);

@@ -66,7 +66,7 @@ fn open(isolation: &Isolation, id: &str) -> std::sync::Arc<dyn Target> {
         .open(id)
         .expect("a backend")
         .map_err(|e| e.to_string());
-    target.expect("it can be used")
+    target.expect("the backend is usable")
 }
 
 fn variant(text: &str) -> Variant {
@@ -86,7 +86,7 @@ fn worker_produces_the_same_traces_as_this_process() {
     };
     let worker = open(&workers, "openssl-1.1.1");
     let here = open(&Isolation::None, "openssl-1.1.1");
-    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     let mut cases = 0;
     for scenario in corpus.scenarios() {
         let others = |v: &Variant| v.transport != TransportKind::Scripted;
@@ -146,7 +146,7 @@ fn read_that_waits_on_a_socket_forever_is_reported_as_hung() {
     let scenario = scenario(NOTHING_COMES);
     let reference = open(&Isolation::None, "openssl-3.6");
     let trace = ran(&*reference, &scenario, "tls1.3/client/blocking-socket");
-    let end = trace.end().expect("it hung");
+    let end = trace.end().expect("the case hung");
     assert_eq!((end.step, end.action.as_str()), (3, "transport"), "{trace}");
     let never = "waits on a blocking socket for what never comes";
     assert_eq!(end.result, Outcome::Hung(never.to_owned()));
@@ -190,9 +190,9 @@ fn bytes_that_the_peer_does_not_take_leave_the_transport_budget_unchanged() {
 /// The verdict and reason of `check` for this library and scenario, by variant, with a short time
 /// limit.
 fn verdicts(library: &Path, scenario: &str) -> Vec<(String, String, String)> {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let file = folder.path().join("case.toml");
-    fs::write(&file, scenario).expect("the folder is ours");
+    fs::write(&file, scenario).expect("the test folder is writable");
     let path = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
     let (library, file) = (path(library), path(&file));
     let arguments = [

@@ -54,15 +54,15 @@ fn library(folder: &Path, words: &[(&str, &str)]) -> PathBuf {
             bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
         }
     }
-    fs::create_dir_all(folder).expect("the folder is ours");
+    fs::create_dir_all(folder).expect("the test folder is writable");
     let path = folder.join("libssl.so");
-    fs::write(&path, bytes).expect("the folder is ours");
+    fs::write(&path, bytes).expect("the test folder is writable");
     path
 }
 
 #[test]
 fn libraries_with_the_same_name_do_not_mix() {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let folder = |name: &str| folder.path().join(name);
     let old = library(&folder("old"), &[]);
     let changed = [
@@ -118,7 +118,7 @@ fn pasted(report: &str, folder: &Path) -> Vec<String> {
 
 #[test]
 fn suggested_command_names_the_scenario_and_both_libraries() {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let old = library(&folder.path().join("old"), &[]);
     let new = library(
         &folder.path().join("it's new"),
@@ -126,7 +126,7 @@ fn suggested_command_names_the_scenario_and_both_libraries() {
     );
     let steps = r#"["handshake", { write = { len = -1 } }]"#;
     let scenario = format!("title = \"Negative\"\nsteps = {steps}\n");
-    fs::write(folder.path().join("my own.toml"), scenario).expect("the folder is ours");
+    fs::write(folder.path().join("my own.toml"), scenario).expect("the test folder is writable");
     let output = writeproof(&["check", "--name", "old", "--against", "old", "--libssl"])
         .arg(&old)
         .arg("--libssl")
@@ -162,7 +162,7 @@ fn library_named_twice_runs_once() {
 
 #[test]
 fn path_that_is_not_utf8_is_refused_with_a_hint() {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join(OsStr::from_bytes(b"lib\xff.so"));
     let output = writeproof(&["check", "--libssl"])
         .arg(path)
@@ -208,11 +208,11 @@ fn unresponsive_library(folder: &Path) -> PathBuf {
                     sigprocmask(SIG_BLOCK, &all, 0);\n\
                     for (;;) sigsuspend(&all);\n\
                 }\n";
-    fs::write(&source, code).expect("the folder is ours");
+    fs::write(&source, code).expect("the test folder is writable");
     let object = folder.join("deaf.so");
     // Under its soname, where the worker finds it. A library that is refused could not hang.
     let real = folder.join("libssl-writeproof-1.1.1.so");
-    symlink(LIBSSL, &real).expect("the folder is ours");
+    symlink(LIBSSL, &real).expect("the test folder is writable");
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let done = Command::new(compiler)
         .args(["-shared", "-fPIC", "-o"])
@@ -228,10 +228,14 @@ fn unresponsive_library(folder: &Path) -> PathBuf {
 fn worker_of(child: &mut Child) -> String {
     let id = child.id();
     loop {
-        let ended = child.try_wait().expect("it is ours");
+        let ended = child.try_wait().expect("the test file is writable");
         assert_eq!(ended, None, "the command has ended");
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
-        if let Some(worker) = children.expect("it runs").split_whitespace().next() {
+        if let Some(worker) = children
+            .expect("the command runs")
+            .split_whitespace()
+            .next()
+        {
             return worker.to_owned();
         }
         thread::yield_now();
@@ -279,21 +283,21 @@ fn assert_ends(worker: &str) {
 
 #[test]
 fn unresponsive_worker_does_not_outlive_the_program() {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let library = unresponsive_library(folder.path());
     let mut child = writeproof(&["check", "--limit", "0.2", "--libssl"])
         .arg(&library)
         .spawn()
         .expect("the command starts");
     let worker = unresponsive_worker_of(&mut child, &library);
-    child.kill().expect("it is ours");
-    child.wait().expect("it is ours");
+    child.kill().expect("the test file is writable");
+    child.wait().expect("the test file is writable");
     assert_ends(&worker);
 }
 
 #[test]
 fn interrupt_kills_an_unresponsive_worker() {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let library = unresponsive_library(folder.path());
     let mut child = writeproof(&["check", "--limit", "3600", "--libssl"])
         .arg(&library)

@@ -58,9 +58,9 @@ impl Suite {
                 }
             });
         Self {
-            corpus: Corpus::built_in().expect("right scenario files"),
+            corpus: Corpus::built_in().expect("the built-in fixtures are valid"),
             backends: backends.collect(),
-            judge: Judge::built_in().expect("right fixtures"),
+            judge: Judge::built_in().expect("the built-in fixtures are valid"),
         }
     }
 

@@ -323,7 +323,7 @@ pub(super) fn end(how: &str) {
         // does not take it for a stack overflow, since the address is elsewhere.
         "fault" => unsafe { std::ptr::null_mut::<u8>().write_volatile(1) },
         "spin" => {
-            limit_cpu(0).expect("nothing lower is set");
+            limit_cpu(0).expect("no lower limit is set");
             loop {
                 std::hint::spin_loop();
             }
@@ -356,7 +356,7 @@ fn call(call: c_long, arguments: [c_long; 6]) -> io::Result<()> {
 }
 
 fn with_path<T>(path: &str, then: impl FnOnce(c_long) -> T) -> T {
-    let path = CString::new(path).expect("no zero in it");
+    let path = CString::new(path).expect("a path without NUL");
     then(path.as_ptr() as c_long)
 }
 
@@ -373,7 +373,7 @@ fn read(path: &Path) -> io::Result<()> {
 }
 
 fn parent() -> Pid {
-    getppid().expect("of this pid namespace")
+    getppid().expect("the parent is in this pid namespace")
 }
 
 /// Makes this call on one of two connected sockets, without an address.

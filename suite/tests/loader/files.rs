@@ -19,7 +19,7 @@ fn problem(path: &Path) -> NoLibrary {
 fn problem_of(bytes: &[u8]) -> NoLibrary {
     let folder = folder();
     let path = folder.path().join("libssl.so");
-    fs::write(&path, bytes).expect("the folder is ours");
+    fs::write(&path, bytes).expect("the test folder is writable");
     problem(&path)
 }
 
@@ -83,8 +83,8 @@ fn static_library_is_refused() {
 fn unreadable_file_is_refused() {
     let folder = folder();
     let path = folder.path().join("libssl.so");
-    fs::write(&path, "secret").expect("the folder is ours");
-    fs::set_permissions(&path, Permissions::from_mode(0o000)).expect("the file is ours");
+    fs::write(&path, "secret").expect("the test folder is writable");
+    fs::set_permissions(&path, Permissions::from_mode(0o000)).expect("the test file is writable");
     let wanted = match fs::read(&path) {
         Ok(_) => NoLibrary::NotElf,
         Err(_) => NoLibrary::NoPermission,

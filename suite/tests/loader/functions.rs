@@ -20,7 +20,7 @@ fn required(folder: &TempDir) -> Vec<&'static str> {
 }
 
 fn scenario(id: &str) -> Scenario {
-    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     let mut scenarios = corpus.scenarios().iter().cloned();
     scenarios
         .find(|scenario| scenario.id.to_string() == id)
@@ -114,7 +114,7 @@ fn openssl_1_1_1_reports_its_version_and_lacks_nothing() {
 #[test]
 fn load_report_survives_serialisation() {
     let text = serde_json::to_string(REAL.loaded()).expect("plain data");
-    let again: Loaded = serde_json::from_str(&text).expect("what was written");
+    let again: Loaded = serde_json::from_str(&text).expect("written JSON is valid");
     assert_eq!(&again, REAL.loaded());
 }
 
@@ -172,7 +172,7 @@ fn prefixed_name_takes_precedence_over_the_plain_one() {
         prefix: Some("aws_lc_0_47_0_".to_owned()),
         ..LibrarySource::new("prefixed", &object)
     };
-    let libssl = Libssl::open(&source).expect("the prefix is right");
+    let libssl = Libssl::open(&source).expect("the library has this prefix");
     assert_eq!(libssl.loaded().prefix, source.prefix);
     assert_eq!(libssl.loaded().has, REAL.loaded().has);
     same_traces(&libssl, "partial/everything-fits");
@@ -196,7 +196,7 @@ fn prefix_that_ends_in_ssl_replaces_ssl_in_the_name() {
         prefix: Some("wolfSSL_".to_owned()),
         ..LibrarySource::new("wolf", &object)
     };
-    let libssl = Libssl::open(&source).expect("the prefix is right");
+    let libssl = Libssl::open(&source).expect("the library has this prefix");
     assert_eq!(libssl.loaded().has, REAL.loaded().has);
 }
 

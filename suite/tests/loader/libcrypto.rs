@@ -13,7 +13,7 @@ use crate::shim::{all, compile, error_of, folder, is_crypto, load_error, shim};
 fn libcrypto(folder: &Path, name: &str) -> PathBuf {
     let soname = format!("-Wl,-soname,{name}");
     let crypto = |function: &str| is_crypto(function).then(|| function.to_owned());
-    std::fs::create_dir_all(folder).expect("the folder is ours");
+    std::fs::create_dir_all(folder).expect("the test folder is writable");
     shim(&folder.join(name), crypto, &[&soname])
 }
 
@@ -23,7 +23,7 @@ fn libssl(folder: &Path, libcrypto: &Path, arguments: &[&str]) -> PathBuf {
     let file = libcrypto.display().to_string();
     let mut all = vec!["-Wl,--no-as-needed", &file];
     all.extend(arguments);
-    std::fs::create_dir_all(folder).expect("the folder is ours");
+    std::fs::create_dir_all(folder).expect("the test folder is writable");
     shim(&folder.join("libssl.so"), ssl, &all)
 }
 
@@ -55,7 +55,7 @@ fn libcrypto_next_to_a_symlink_to_the_libssl_is_found() {
     let crypto = libcrypto(folder.path(), "libcrypto-link.so.9");
     let ssl = libssl(&folder.path().join("elsewhere"), &crypto, &[]);
     let link = folder.path().join("libssl-link.so");
-    std::os::unix::fs::symlink(ssl, &link).expect("the folder is ours");
+    std::os::unix::fs::symlink(ssl, &link).expect("the test folder is writable");
     assert_eq!(
         found(&LibrarySource::new("link", link)),
         (real(&crypto), Found::Beside)
@@ -104,7 +104,7 @@ fn missing_libcrypto_is_named_with_the_option_that_helps() {
     let folder = folder();
     let crypto = libcrypto(folder.path(), "libcrypto-nowhere.so.9");
     let ssl = libssl(folder.path(), &crypto, &[]);
-    std::fs::remove_file(crypto).expect("the folder is ours");
+    std::fs::remove_file(crypto).expect("the test folder is writable");
     let error = load_error(&ssl);
     assert!(matches!(error, LoadError::NoDependency { .. }), "{error:?}");
     let text = error.to_string();
@@ -119,7 +119,7 @@ fn libssl_without_a_needed_libcrypto_gets_one_that_has_its_symbols() {
     let folder = folder();
     let header = |name: &str, text: &str| {
         let path = folder.path().join(name);
-        std::fs::write(&path, text).expect("the folder is ours");
+        std::fs::write(&path, text).expect("the test folder is writable");
         path.display().to_string()
     };
     let has = header("has.h", "long ERR_of_ours(void) { return 1; }\n");
@@ -206,7 +206,7 @@ fn libssls_of_one_name_stay_separate() {
         let source = ["-Wl,-soname,libssl-same.so.9", "-include"];
         let header = folder.path().join(format!("{name}.h"));
         std::fs::write(&header, text.split_once('=').expect("a definition").1)
-            .expect("the folder is ours");
+            .expect("the test folder is writable");
         let header = header.display().to_string();
         shim(&path, but, &[source[0], source[1], &header])
     };
@@ -232,5 +232,5 @@ fn other_needed_library_next_to_the_libssl_is_found() {
         found(&LibrarySource::new("helped", &ssl)),
         (real(&ssl), Found::Inside)
     );
-    std::fs::remove_file(helper).expect("the folder is ours");
+    std::fs::remove_file(helper).expect("the test folder is writable");
 }

@@ -18,13 +18,13 @@ pub(crate) static REAL: LazyLock<Libssl> = LazyLock::new(|| {
 
 /// A folder for the files of a test.
 pub(crate) fn folder() -> TempDir {
-    TempDir::new().expect("a folder")
+    TempDir::new().expect("a temporary folder")
 }
 
 /// Compiles C into a shared object, with additional compiler arguments.
 pub(crate) fn compile(object: &Path, source: &str, arguments: &[&str]) -> PathBuf {
     let c_file = object.with_extension("c");
-    fs::write(&c_file, source).expect("the folder is ours");
+    fs::write(&c_file, source).expect("the test folder is writable");
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let done = Command::new(compiler)
         .args(["-shared", "-fPIC", "-o"])
@@ -62,7 +62,7 @@ pub(crate) fn shim(
                      return to(a, b, c, d);\n\
                  }}"
             )
-            .expect("a string takes everything");
+            .expect("writing to a string does not fail");
         }
     }
     compile(object, &source, arguments)

@@ -34,7 +34,7 @@ fn case_over_a_socket_pair_equals_the_case_over_a_bio_or_is_not_applicable() {
         &[],
     );
     let libssl = Libssl::load("pair", &object).expect("it has SSL_set_fd");
-    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     // A recorded crash would end this test process. Such cases run in a worker elsewhere.
     let recordings = Recordings::built_in();
     let survivable = |scenario: &&Scenario| !recordings.crashes(scenario, "openssl-1.1.1");

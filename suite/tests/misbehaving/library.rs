@@ -76,9 +76,9 @@ fn shim(name: &str) -> PathBuf {
         let real = folder().join(SONAME);
         if !fs::read_link(&real).is_ok_and(|there| there == Path::new(LIBSSL)) {
             // Replaces the link of an earlier build; other tests may do the same at the same time.
-            let new = tempfile::tempdir_in(folder()).expect("the folder is ours");
+            let new = tempfile::tempdir_in(folder()).expect("the test folder is writable");
             let link = new.path().join(SONAME);
-            symlink(LIBSSL, &link).expect("the folder is ours");
+            symlink(LIBSSL, &link).expect("the test folder is writable");
             fs::rename(&link, &real).expect("within one folder");
         }
         let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
@@ -100,7 +100,7 @@ fn file(kind: &str) -> PathBuf {
         made(&format!("file/{kind}"), &LIBSSL, |path| {
             let mut bytes = fs::read(LIBSSL).expect("the built library");
             change(&mut bytes);
-            fs::write(path, bytes).expect("the folder is ours");
+            fs::write(path, bytes).expect("the test folder is writable");
         })
     };
     match kind {
@@ -114,8 +114,9 @@ fn file(kind: &str) -> PathBuf {
         "without-ssl-write" => changed(|bytes| rename(bytes, "SSL_write", "SSL_wrong")),
         "without-bio-meth-new" => changed(|bytes| rename(bytes, "BIO_meth_new", "BIO_meth_old")),
         "forbidden" => made("file/forbidden", &(), |path| {
-            fs::write(path, "Only root can read this.\n").expect("the folder is ours");
-            fs::set_permissions(path, fs::Permissions::from_mode(0o000)).expect("the file is ours");
+            fs::write(path, "Only root can read this.\n").expect("the test folder is writable");
+            fs::set_permissions(path, fs::Permissions::from_mode(0o000))
+                .expect("the test file is writable");
         }),
         "pipe-without-a-writer" => made("file/pipe", &(), |path| {
             let done = Command::new("mkfifo").arg(path).status();
@@ -157,7 +158,7 @@ fn made(name: &str, content: &impl Hash, make: impl FnOnce(&Path)) -> PathBuf {
         let new = tempfile::Builder::new()
             .prefix(&flat)
             .tempdir_in(folder())
-            .expect("the folder is ours");
+            .expect("the test folder is writable");
         let file = new.path().join("new.so");
         make(&file);
         fs::rename(&file, &path).expect("within one folder");

@@ -41,7 +41,7 @@ fn every_scenario_of_the_corpus_round_trips() {
 #[test]
 fn every_key_and_step_round_trips() {
     for text in VALID {
-        let scenario = read(text).expect("a right file");
+        let scenario = read(text).expect("a valid file");
         assert_eq!(read_back(&scenario), scenario, "\n{}", write(&scenario));
     }
 }
@@ -53,7 +53,7 @@ fn scenario_is_written_in_the_style_of_the_files() {
         "/../fixtures/scenarios/retry/shorter-buffer.toml"
     );
     let text = std::fs::read_to_string(path).expect("a file of the library");
-    assert_eq!(write(&read(&text).expect("a right file")), text);
+    assert_eq!(write(&read(&text).expect("a valid file")), text);
 }
 
 #[test]
@@ -66,12 +66,12 @@ fn default_values_are_left_out() {
          { inbound = { then = \"eof\" } }, \"finish\"]\n";
     let expected = "title = \"t\"\n\nsteps = [\n  { read = {} },\n  { write = { len = 1 } },\n  \
          { retry = {} },\n  { link = \"blocked\" },\n  { inbound = \"eof\" },\n  \"finish\",\n]\n";
-    assert_eq!(write(&read(text).expect("a right file")), expected);
+    assert_eq!(write(&read(text).expect("a valid file")), expected);
 }
 
 #[test]
 fn every_title_round_trips() {
-    let mut scenario = read(VALID[0]).expect("a right file");
+    let mut scenario = read(VALID[0]).expect("a valid file");
     for title in [
         "\"quoted\" and \\ behind",
         "größer als \u{2028}",
@@ -90,7 +90,7 @@ fn every_title_round_trips() {
 #[case(b"\xff\xfe", "{ hex = \"fffe\" }")]
 #[case(b"\x7f", "{ hex = \"7f\" }")]
 fn printable_bytes_are_written_as_text(#[case] bytes: &[u8], #[case] wanted: &str) {
-    let mut scenario = read(VALID[0]).expect("a right file");
+    let mut scenario = read(VALID[0]).expect("a valid file");
     scenario.steps = vec![Step::Write(Write {
         function: Function::Write,
         source: WriteSource::Literal(bytes.to_vec()),
@@ -145,8 +145,8 @@ fn put_together(random: &mut Random, steps: &[Step], like: &Scenario) -> Scenari
 #[test]
 fn generated_scenario_round_trips_or_is_refused_by_a_rule() {
     let mut steps: Vec<Step> = library().into_iter().flat_map(|s| s.steps).collect();
-    steps.extend(read(ALL_OF_TLS13).expect("a right file").steps);
-    let like = read(VALID[0]).expect("a right file");
+    steps.extend(read(ALL_OF_TLS13).expect("a valid file").steps);
+    let like = read(VALID[0]).expect("a valid file");
     let mut random = Random(3);
     let (mut right, mut wrong) = (0, 0);
     for _ in 0..4000 {
@@ -211,7 +211,7 @@ fn scenario_that_no_file_can_express_is_refused() {
         Step::Peer(PeerAction::Raw(Vec::new())),
         Step::Peer(PeerAction::Write(huge)),
     ];
-    let right = read(VALID[0]).expect("a right file");
+    let right = read(VALID[0]).expect("a valid file");
     for step in wrong {
         let mut scenario = right.clone();
         // After a write and before a call, so that only the step itself is wrong.

@@ -85,7 +85,7 @@ pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), Stri
     for &index in survivors {
         let why = if wider.contains(&index) {
             unseen += 1;
-            "keeps away what no bug does"
+            "excludes findings that no bug has"
         } else {
             implied += 1;
             "implied by the others"

@@ -44,7 +44,7 @@ impl Real {
             Self::OpenSsl111 => {
                 // The linker records the soname of the library.
                 let link = folder.join("libssl-writeproof-1.1.1.so");
-                symlink(self.path(), &link).expect("the folder is ours");
+                symlink(self.path(), &link).expect("the test folder is writable");
                 link
             }
         }
@@ -60,7 +60,7 @@ pub(crate) struct Wrapper {
 impl Wrapper {
     /// Compiles the wrapper of this name.
     pub(crate) fn of(real: Real, name: &str) -> Self {
-        let folder = TempDir::new().expect("a folder");
+        let folder = TempDir::new().expect("a temporary folder");
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wrappers");
         let object = folder.path().join("wrapper.so");
         let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
