@@ -142,7 +142,7 @@ impl Unexpected<'_> {
         let scenario = scenario::write(self.scenario);
         let _ = write!(
             text,
-            "in\n{scenario}\nto see it again:\n  writeproof replay {path}"
+            "in\n{scenario}\nto reproduce:\n  writeproof replay {path}"
         );
         if let Some(path) = env::var_os(writeproof::fuzz::LIBSSL) {
             let _ = write!(text, " --libssl {}", Path::new(&path).display());

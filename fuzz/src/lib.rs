@@ -73,7 +73,7 @@ pub fn examine(target: FuzzTarget, data: &[u8]) -> Corpus {
             scenario: &scenario,
             news: &news,
         }),
-        Err(error) => panic!("the suite could not do its part: {error}"),
+        Err(error) => panic!("the suite failed: {error}"),
     }
     let tally = session.tally();
     let mut counters = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,7 +95,9 @@ fn case(target: FuzzTarget, data: &[u8]) -> Option<(Scenario, Variant)> {
 }
 
 fn session() -> &'static Session {
-    SESSION.get().unwrap_or_else(|| panic!("not begun"))
+    SESSION
+        .get()
+        .unwrap_or_else(|| panic!("`begin` was not called"))
 }
 
 /// Changes an input, usually one step at a time.
@@ -124,7 +126,7 @@ fn sample(target: FuzzTarget, data: &[u8]) {
     if let Some((scenario, variant)) = case(target, data) {
         CLOCK.sample(|| {
             let ran = session().handshake_alone(&scenario, variant);
-            ran.unwrap_or_else(|error| panic!("the suite could not do its part: {error}"))
+            ran.unwrap_or_else(|error| panic!("the suite failed: {error}"))
         });
     }
 }

@@ -15,10 +15,7 @@ const INTERRUPTED: i32 = 72;
 pub(crate) fn print_at_exit() {
     // SAFETY: the function may be called at any time, and does not unwind.
     let refused = unsafe { libc::atexit(at_exit) };
-    assert_eq!(
-        refused, 0,
-        "the process has no room for one more function at its exit"
-    );
+    assert_eq!(refused, 0, "no further exit handler can be registered");
     if findings::keeps_going() {
         // libFuzzer keeps a handler that was installed before its own.
         if let Err(error) = ctrlc::set_handler(interrupted) {

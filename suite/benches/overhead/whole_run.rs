@@ -109,7 +109,7 @@ impl Suite {
     pub(crate) fn measure(&self, handshake: &Scenario) {
         let crash = self.corpus.scenarios().len() - self.survivable().count();
         println!(
-            "note      {crash} scenarios crash a library and are left out: nothing here runs apart"
+            "note      {crash} scenarios crash a library and are left out: all cases run in this process"
         );
         let all = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let mut with_all = Vec::new();
@@ -179,7 +179,7 @@ impl Suite {
                 let about = backends.find(|about| about.id == result.backend);
                 black_box(self.judge.recordings.compare(
                     &result.scenario,
-                    about.expect("it is one of the run"),
+                    about.expect("a library of the run"),
                     result.variant,
                     &result.trace,
                 ));

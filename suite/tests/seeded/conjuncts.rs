@@ -93,8 +93,8 @@ pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), Stri
         println!("| {} | {} | {why} |", all[index].issue.id, all[index].what);
     }
     println!(
-        "\n{} conjuncts, of which {} are needed; of the others {implied} are implied, and {unseen} keep away what no bug does; \
-         not judged, as their issues break no clause: {}",
+        "\n{} conjuncts, of which {} are needed; of the others {implied} are implied, and {unseen} exclude \
+         findings that no bug has; not judged, since their issues break no clause: {}",
         judged.len(),
         needed.len(),
         all.len() - judged.len()
@@ -103,8 +103,8 @@ pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), Stri
         Ok(())
     } else {
         Err(format!(
-            "more than {SURVIVORS} survive: conjuncts were added that keep no bug from being explained, or a bug that needed one is \
-             gone; seed one, or leave them out (SURVIVORS of {} is the bound)",
+            "more than {SURVIVORS} conjuncts survive: new ones keep no bug unexplained, or a bug that \
+             needed one was removed; add a seeded bug, or remove the conjuncts (SURVIVORS in {})",
             file!()
         ))
     }

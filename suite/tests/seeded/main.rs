@@ -91,7 +91,7 @@ fn the_same_faults(faults: &[Fault]) -> Result<(), Failed> {
     let known = fault_run::known_to_the_object()?;
     let in_table: Vec<&str> = faults.iter().map(|fault| fault.name.as_str()).collect();
     ensure(known == in_table, || {
-        format!("in the object {known:?}\nin the table {in_table:?}")
+        format!("faults of the object: {known:?}\nfaults of the table: {in_table:?}")
     })
 }
 
@@ -106,15 +106,17 @@ fn judged(fault: &Fault, fault_run: &FaultRun) -> Result<(), Failed> {
         }),
         Kind::Harmless => {
             let blamed = blames(fault, fault_run);
-            ensure(blamed.is_none(), || format!("{blamed:?} {:?}", seen.broken))?;
+            ensure(blamed.is_none(), || {
+                format!("blamed in {blamed:?}; broken clauses: {:?}", seen.broken)
+            })?;
             let is_gone = |clause: &&str| !seen.broken.contains_key(*clause);
             let gone = known(fault).find(is_gone);
             ensure(gone.is_none(), || {
-                format!("no longer blamed by {gone:?}: take it out of BLAMED")
+                format!("no longer blamed by {gone:?}: remove it from BLAMED")
             })?;
             // A harmless fault that nothing reaches proves nothing.
             ensure(!fault_run.cases.is_empty(), || {
-                "no case reaches it".to_owned()
+                "no case reaches the fault".to_owned()
             })
         }
     }

@@ -74,7 +74,9 @@ fn monitors(right: &Right, faults: &[Fault], fault_run: &[FaultRun]) {
     let broken: Vec<_> = bugs()
         .map(|(fault, fault_run)| (&*fault.name, fault_run.seen().broken))
         .collect();
-    println!("\n| monitor | catches | alone | broken by the reference |\n|---|---|---|---|");
+    println!(
+        "\n| monitor | bugs | only this monitor | broken by the reference |\n|---|---|---|---|"
+    );
     for monitor in monitor::monitors() {
         let caught = || {
             broken
@@ -115,7 +117,7 @@ fn alone(faults: &[Fault], fault_run: &[FaultRun]) {
             alone.entry(scenario).or_default().push(&fault.name);
         }
     }
-    println!("\n| scenario | sees alone |\n|---|---|");
+    println!("\n| scenario | bugs that only it shows |\n|---|---|");
     for (scenario, bugs) in alone {
         println!("| {scenario} | {} |", bugs.join(", "));
     }
@@ -154,5 +156,5 @@ fn idle(right: &Right, faults: &[Fault], fault_run: &[FaultRun]) {
         .map(|case| case.scenario.id.as_str())
         .collect();
     let idle: Vec<_> = all.difference(&busy).copied().collect();
-    println!("\nScenarios in which no bug is seen: {}", list(&idle));
+    println!("\nScenarios that show no bug: {}", list(&idle));
 }

@@ -144,7 +144,7 @@ mod tests {
         let target = cache.path().join("target");
         mark(
             cache.path(),
-            "# This file is a cache directory tag created by somebody.",
+            "# This file is a cache directory tag created by another program.",
         );
         mark(&target, CARGO_MARK);
         mark(&target.join("some-triple"), CARGO_MARK);

@@ -27,7 +27,7 @@ pub fn require_openssl_tools() -> Result<(), Error> {
             &[&format!("-M{module}"), "-e", "1"],
             &format!("perl's module {module}"),
             "OpenSSL's Configure",
-            "perl with its standard modules (Fedora calls the package perl-core)",
+            "perl with its standard modules (package perl-core on Fedora)",
         )?;
     }
     let make = if cfg!(any(
