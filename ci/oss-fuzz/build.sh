@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets for OSS-Fuzz and ClusterFuzzLite, which set SRC, OUT, WORK, CC, CXX, CFLAGS, CXXFLAGS, SANITIZER
-# and RUSTFLAGS. Into OUT go the targets, for each a zip of seeds and a file of options, and in `libssl/` the C libraries
-# under test, which the targets look for beside themselves: those engines run them on other machines.
+# Builds the fuzz targets for OSS-Fuzz and ClusterFuzzLite, which set SRC, OUT, WORK, CC, CXX,
+# CFLAGS, CXXFLAGS, SANITIZER and RUSTFLAGS. OUT receives the targets, a zip of seeds and an options
+# file for each, and in `libssl/` the C libraries under test. The targets look for them next to the
+# executable, since the engines run on other machines.
 set -euo pipefail
 cd "$SRC/writeproof"
 
@@ -9,12 +10,13 @@ case $SANITIZER in
   address) sanitizer=address ;;
   none | coverage) sanitizer=none ;;
   *)
-    echo "no target can be built with the sanitizer $SANITIZER: rustc has no such one on stable ground" >&2
+    echo "no target can be built with the sanitizer $SANITIZER: rustc supports address, none and coverage here" >&2
     exit 1
     ;;
 esac
 
-# The libraries are fuzzed as their users run them: without what they change, random numbers first of all, for a fuzzer.
+# The libraries are fuzzed as their users run them: without the changes that they make for a fuzzer,
+# such as predictable random numbers.
 without() {
   local word kept=()
   for word in $1; do
@@ -25,9 +27,9 @@ without() {
   done
   echo "${kept[*]}"
 }
-# LLVM's C++ library, if that is what the flags choose, is the one to link too.
+# Links LLVM's C++ library if the flags select it.
 case ${CXXFLAGS:-} in *-stdlib=libc++*) export CXXSTDLIB=c++ ;; esac
-# Of them an engine sees what makes and sends records, as with ci/fuzz; a sanitizer sees all.
+# As in ci/fuzz, only the code that makes and sends records is instrumented; sanitizers cover all.
 lists=
 case ${CFLAGS:-} in *-fsanitize=fuzzer*)
   lists="-fsanitize-coverage-allowlist=$PWD/ci/instrumented-files -fsanitize-coverage-ignorelist=$PWD/ci/uninstrumented-files"
@@ -40,10 +42,10 @@ while read -r name path _; do
   cp "$path" "$OUT/libssl/$name.so"
 done <"$WORK/libraries"
 
-# The far end of each connection is linked in and the same everywhere; it gets no instrumentation.
+# The peer of each connection is linked in, is always the same, and is not instrumented.
 host=$(rustc -vV | sed -n 's/^host: //p')
 for target in $(cargo fuzz list); do
-  # The one target that tests the suite itself has it instrumented.
+  # scenario_file tests the suite itself, so the suite is instrumented for it.
   wrapper=(RUSTC_WORKSPACE_WRAPPER="$PWD/ci/rustc-uninstrumented")
   [ "$target" != scenario_file ] || wrapper=()
   env -u CFLAGS RUSTC_WRAPPER="$PWD/ci/rustc-instrumented-in-part" "${wrapper[@]}" cargo fuzz build --release --sanitizer "$sanitizer" "$target"

@@ -1,4 +1,4 @@
-//! Every step that a scenario knows, in any order.
+//! Every step of the scenario format, in any order.
 
 #![no_main]
 

@@ -1,8 +1,9 @@
-//! How fast a target is, and where the time of an input goes: a clock that is notified of each phase of each case, and the same
-//! cases cut off after their handshake, now and then, for a rate to compare with. Nothing that is judged depends on it.
+//! The speed of a target, and the phases in which an input spends its time. A clock is notified of
+//! each phase of each case. Now and then it also times a case that ends after its handshake, for a
+//! rate to compare with. No judgement depends on it.
 //!
-//! Rates are of processor time, so that they do not depend on what else the machine does; the shares of the phases are of the
-//! time that passes, which costs less to read.
+//! Rates use processor time, so that other load on the machine does not matter. The shares of the
+//! phases use elapsed time, which is cheaper to read.
 
 use std::fmt;
 use std::iter;
@@ -14,35 +15,35 @@ use rustix::time::{ClockId, clock_gettime};
 use writeproof::runner::{Phase, Watch};
 use writeproof::trace::Asked;
 
-/// Of so many inputs that libFuzzer makes up, the handshake of one is also run alone.
+/// For one in this many inputs that libFuzzer generates, the handshake is also run alone.
 const SAMPLED: u64 = 32;
 
-/// What the time between two cases is charged to: libFuzzer, and making a case of its bytes.
+/// The phase between two cases: libFuzzer, and decoding an input.
 const FUZZER: usize = Phase::ALL.len();
 
 /// The clock of this process. libFuzzer calls the target on one thread.
 pub(crate) static CLOCK: Clock = Clock::new();
 
-/// Charges the time that passes to the phase that a case is in.
+/// Charges elapsed time to the present phase of a case.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    /// In nanoseconds since the first reading: when the present phase began.
+    /// When the present phase began, in nanoseconds since the first reading.
     since: AtomicU64,
     /// The present phase, by its place in [`Phase::ALL`], or [`FUZZER`].
     present: AtomicUsize,
-    /// Nanoseconds that each phase has taken.
+    /// Nanoseconds spent in each phase.
     spent: [AtomicU64; FUZZER + 1],
     /// The processor time at the start, in nanoseconds.
     origin: AtomicU64,
-    /// Cases that were run in full.
+    /// Cases run in full.
     cases: AtomicU64,
-    /// Nanoseconds of processor time that they took, without libFuzzer's.
+    /// Nanoseconds of processor time of these cases, without libFuzzer's.
     ran: AtomicU64,
-    /// Inputs that were made up.
+    /// Inputs that libFuzzer has generated.
     made_up: AtomicU64,
-    /// A handshake is run alone: phases are not charged.
+    /// A handshake is run alone: nothing is charged to phases.
     is_sampling: AtomicBool,
-    /// Handshakes that were run alone, and the nanoseconds of processor time that they took.
+    /// Handshakes run alone, and their nanoseconds of processor time.
     samples: AtomicU64,
     sampled: AtomicU64,
 }
@@ -63,17 +64,17 @@ impl Clock {
         }
     }
 
-    /// Starts to count; what came before is not charged to anything.
+    /// Starts to count; earlier time is not charged.
     pub(crate) fn start(&self) {
         self.since.store(nanoseconds(), Ordering::Relaxed);
         self.origin.store(processor_time(), Ordering::Relaxed);
     }
 
-    /// Runs a case in full; what comes after it is libFuzzer's time.
+    /// Runs a case in full; the time after it is libFuzzer's.
     pub(crate) fn case<T>(&self, run: impl FnOnce() -> T) -> T {
         let begun = processor_time();
         let answer = run();
-        // First: the system may stop the process where it is asked for its time.
+        // First, since the system may preempt the process where it asks for its processor time.
         self.pass_to(FUZZER);
         self.ran
             .fetch_add(processor_time() - begun, Ordering::Relaxed);
@@ -81,13 +82,14 @@ impl Clock {
         answer
     }
 
-    /// Whether the handshake of the next input that is made up is to be run alone, too.
+    /// Whether the handshake of the next generated input is also to be run alone.
     pub(crate) fn samples_next(&self) -> bool {
         let made_up = self.made_up.fetch_add(1, Ordering::Relaxed);
         made_up.is_multiple_of(SAMPLED)
     }
 
-    /// Runs a handshake alone, which `run` answers whether it has done, and charges nothing else with it.
+    /// Runs a handshake alone and charges no phase with it. `run` returns whether the handshake was
+    /// done.
     pub(crate) fn sample(&self, run: impl FnOnce() -> bool) {
         self.pass_to(FUZZER);
         self.is_sampling.store(true, Ordering::Relaxed);
@@ -123,14 +125,14 @@ fn nanoseconds() -> u64 {
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// That this process has had so far, in nanoseconds.
+/// The processor time of this process, in nanoseconds.
 fn processor_time() -> u64 {
     const SECOND: i64 = 1_000_000_000;
     let time = clock_gettime(ClockId::ProcessCPUTime);
     u64::try_from(time.tv_sec * SECOND + time.tv_nsec).unwrap_or(0)
 }
 
-/// What a session notifies of the phases of its cases.
+/// The clock as the observer of a session's phases.
 #[derive(Debug)]
 pub(crate) struct OnClock;
 
@@ -149,10 +151,11 @@ impl Watch for OnClock {
 /// time of an input: 926 us: setup 5.1 %, handshake 24.0 %, …, fuzzer 2.2 %
 /// ```
 ///
-/// libFuzzer takes as long for an input that ends after its handshake as for any other, and is counted in both rates.
+/// libFuzzer's time does not depend on whether an input ends after its handshake, so both rates
+/// include it.
 impl fmt::Display for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// Nanoseconds of a second, and of a microsecond.
+        /// Nanoseconds in a second, and in a microsecond.
         const SECOND: f64 = 1e9;
         const MICROSECOND: f64 = 1e3;
 

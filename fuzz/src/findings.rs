@@ -1,5 +1,6 @@
-//! What is done about an unexpected finding: the target ends with a short message, or saves the first input of each
-//! cause and goes on. In comes an input with its findings; out come files, and at the end the list of causes.
+//! Unexpected findings: the target ends with a short message, or saves the first input of each
+//! cause and continues. Input: a fuzz input with its findings. Output: artifacts, and at the end
+//! the list of causes.
 #![allow(unsafe_code)] // Ends the process in the middle of an input.
 
 use std::collections::BTreeMap;
@@ -14,35 +15,35 @@ use sha1::{Digest as _, Sha1};
 use writeproof::fuzz::{Cause, FuzzTarget, UnexpectedFinding};
 use writeproof::scenario::{self, Scenario};
 
-/// The environment variable that, if it is set to something else than `0`, makes a target go on after a finding.
+/// The environment variable that makes a target continue after a finding, unless its value is `0`.
 const KEEP_GOING: &str = "WRITEPROOF_FUZZ_KEEP_GOING";
 
-/// The environment variable that names the folder for what is found then, and makes a target go on, too.
+/// The environment variable that names the folder for findings, and also makes a target continue.
 const FOLDER: &str = "WRITEPROOF_FUZZ_FINDINGS";
 
-/// The option of libFuzzer that says where artifacts go: what their paths begin with.
+/// The option of libFuzzer with the prefix of artifact paths.
 const ARTIFACT_PREFIX: &str = "-artifact_prefix=";
 
-/// With what libFuzzer ends a process that has found something (its `-error_exitcode`).
+/// The exit code with which libFuzzer reports a finding (its `-error_exitcode`).
 const FOUND: i32 = 77;
 
-/// The causes so far, while a target goes on.
+/// The causes so far, while a target continues.
 static CAUSES: Mutex<Causes> = Mutex::new(Causes(BTreeMap::new()));
 
-/// What was found for each cause.
+/// The findings by cause.
 #[derive(Debug, Default)]
 pub(crate) struct Causes(BTreeMap<Cause, Witness>);
 
-/// How a cause shows.
+/// The findings of one cause.
 #[derive(Debug)]
 struct Witness {
-    /// The first input that shows it.
+    /// The first input with it.
     artifact: PathBuf,
-    /// How many inputs have shown it.
+    /// The number of inputs with it.
     inputs: u64,
 }
 
-/// An input that shows something that nobody has looked into.
+/// An input with findings that no known issue explains.
 pub(crate) struct Unexpected<'f> {
     pub(crate) target: FuzzTarget,
     pub(crate) data: &'f [u8],
@@ -50,7 +51,8 @@ pub(crate) struct Unexpected<'f> {
     pub(crate) news: &'f [UnexpectedFinding],
 }
 
-/// Ends the process with a message, having saved the input; or saves it if one of its causes is new, and returns.
+/// Saves the input and ends the process with a message. A target that continues saves it only if
+/// one of its causes is new, and returns.
 ///
 /// # Panics
 /// The input cannot be saved.
@@ -60,8 +62,8 @@ pub(crate) fn report(found: &Unexpected<'_>) {
             let path = format!("{}crash-{}", artifact_prefix(found.target), found.name());
             save(Path::new(&path), found.data);
             eprintln!("{}", found.message(found.news, &path));
-            // Not by a panic: a backtrace through the fuzzer says nothing about the library. Nor by `exit`, in which libFuzzer
-            // would take the library for the one that ended the process.
+            // No panic: a backtrace through the fuzzer says nothing about the library. No `exit`
+            // either: libFuzzer would report that the library had ended the process.
             // SAFETY: the function may be called at any time.
             unsafe { libc::_exit(FOUND) }
         }
@@ -108,7 +110,7 @@ impl Causes {
 
 /// ```text
 /// causes: 2
-///   120 x violation of retry.same-arguments on libssl, first in fuzz/artifacts/write_retry/finding-…
+///   120 x violation of retry.same-arguments on libssl, first in fuzz/artifacts/…
 /// ```
 impl fmt::Display for Causes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,23 +126,23 @@ impl fmt::Display for Causes {
 }
 
 impl Unexpected<'_> {
-    /// As libFuzzer names the file of an input.
+    /// The file name that libFuzzer gives an input.
     fn name(&self) -> String {
         let digest = Sha1::digest(self.data);
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// What was found, in which scenario, and how to see it again.
+    /// The findings, the scenario, and how to reproduce them.
     fn message(&self, news: &[UnexpectedFinding], path: &str) -> String {
         let mut text = String::from("unexpected finding:\n");
         for news in news {
-            // A text in memory takes whatever is written to it.
+            // Writing to a string does not fail.
             let _ = writeln!(text, "{news}");
         }
         let scenario = scenario::write(self.scenario);
         let _ = write!(
             text,
-            "in\n{scenario}\nto see it again:\n  writeproof replay {path}"
+            "in\n{scenario}\nto reproduce:\n  writeproof replay {path}"
         );
         if let Some(path) = env::var_os(writeproof::fuzz::LIBSSL) {
             let _ = write!(text, " --libssl {}", Path::new(&path).display());
@@ -149,13 +151,13 @@ impl Unexpected<'_> {
     }
 }
 
-/// Whether the target goes on after a finding.
+/// Whether the target continues after a finding.
 pub(crate) fn keeps_going() -> bool {
     let is_set = |value: OsString| !value.is_empty() && value != "0";
     env::var_os(FOLDER).is_some() || env::var_os(KEEP_GOING).is_some_and(is_set)
 }
 
-/// Where inputs are saved while the target goes on; nothing if it ends at the first finding.
+/// The folder for findings while the target continues; `None` if it ends at the first.
 fn folder(target: FuzzTarget) -> Option<PathBuf> {
     keeps_going().then(|| match env::var_os(FOLDER) {
         Some(folder) => PathBuf::from(folder),
@@ -163,7 +165,7 @@ fn folder(target: FuzzTarget) -> Option<PathBuf> {
     })
 }
 
-/// Where libFuzzer puts what it finds.
+/// The prefix of the paths of libFuzzer's artifacts.
 fn artifact_prefix(target: FuzzTarget) -> String {
     let named = env::args_os().find_map(|argument| {
         let prefix = argument.to_str()?.strip_prefix(ARTIFACT_PREFIX)?;

@@ -1,5 +1,6 @@
-//! What the targets share: an input is run on all libraries, and an unexpected finding ends the target with a message that says
-//! what was found, in which scenario, and how to see it again; or it is saved, and the target goes on.
+//! The code that the targets share. Each input runs on all libraries. An unexpected finding ends
+//! the target with a message (the finding, the scenario, and how to reproduce it), or is saved and
+//! the target continues.
 
 mod clock;
 mod counters;
@@ -18,18 +19,19 @@ use self::clock::{CLOCK, OnClock};
 use self::counters::Counters;
 use self::findings::Unexpected;
 
-/// What libFuzzer sees of the libraries.
+/// The coverage counters of the libraries.
 static COUNTERS: Mutex<Vec<Counters>> = Mutex::new(Vec::new());
 
-/// What is reached is noted for one in so many inputs: there are counters by the hundred thousand.
+/// Coverage is recorded for one in this many inputs: there are hundreds of thousands of counters.
 const NOTED: u64 = 16;
 
 static SESSION: OnceLock<Session> = OnceLock::new();
 
-/// With what a target ends if it cannot begin.
+/// The exit code of a target that cannot start.
 const BAD_USAGE: i32 = 2;
 
-/// Opens the libraries, once; ends the process if one of them cannot be used, as then there is nothing to fuzz.
+/// Opens the libraries, once. Ends the process if one of them cannot be used, since then there is
+/// nothing to fuzz.
 pub fn begin() {
     let session = Session::of_environment().unwrap_or_else(|error| {
         eprintln!("{error}");
@@ -54,7 +56,7 @@ pub fn begin() {
     CLOCK.start();
 }
 
-/// Runs an input of a target that reads cells. An unexpected finding ends the process, or is saved.
+/// Runs an input of a target that decodes ops. An unexpected finding ends the process or is saved.
 ///
 /// # Panics
 /// The suite itself failed.
@@ -71,7 +73,7 @@ pub fn examine(target: FuzzTarget, data: &[u8]) -> Corpus {
             scenario: &scenario,
             news: &news,
         }),
-        Err(error) => panic!("the suite could not do its part: {error}"),
+        Err(error) => panic!("the suite failed: {error}"),
     }
     let tally = session.tally();
     let mut counters = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,16 +89,18 @@ pub fn examine(target: FuzzTarget, data: &[u8]) -> Corpus {
     Corpus::Keep
 }
 
-/// The case that an input of a target that reads cells stands for, if it stands for one.
+/// The case that an input of such a target encodes, if any.
 fn case(target: FuzzTarget, data: &[u8]) -> Option<(Scenario, Variant)> {
     Artifact::of_target(target, data)?.case(target)
 }
 
 fn session() -> &'static Session {
-    SESSION.get().unwrap_or_else(|| panic!("not begun"))
+    SESSION
+        .get()
+        .unwrap_or_else(|| panic!("`begin` was not called"))
 }
 
-/// Changes an input, mostly a step at a time.
+/// Changes an input, usually one step at a time.
 pub fn mutate(
     target: FuzzTarget,
     data: &mut [u8],
@@ -109,19 +113,20 @@ pub fn mutate(
         let most = space.len();
         fuzzer_mutate(space, len, most)
     });
-    // Here, and not while the input is run: the counters that libFuzzer then reads are to be those of the input.
+    // Here and not while the input runs: the counters that libFuzzer then reads must be those of
+    // the input.
     if CLOCK.samples_next() {
         sample(target, &data[..size]);
     }
     size
 }
 
-/// Runs the handshake of an input alone, for its rate.
+/// Runs the handshake of an input alone, to measure its rate.
 fn sample(target: FuzzTarget, data: &[u8]) {
     if let Some((scenario, variant)) = case(target, data) {
         CLOCK.sample(|| {
             let ran = session().handshake_alone(&scenario, variant);
-            ran.unwrap_or_else(|error| panic!("the suite could not do its part: {error}"))
+            ran.unwrap_or_else(|error| panic!("the suite failed: {error}"))
         });
     }
 }

@@ -1,5 +1,5 @@
-//! A whole backend, through the trait: the crate `openssl` as a Rust program uses it. Run it with
-//! `cargo run --release -p writeproof --example own_backend`, and scenarios by name if not all.
+//! A whole backend through the trait: the crate `openssl` as a Rust program uses it. Run it with
+//! `cargo run --release -p writeproof --example own_backend`; scenario names select scenarios.
 
 use openssl::ssl::{self, Ssl, SslContext, SslMethod, SslStream, SslVersion};
 use openssl::{error::ErrorStack, pkey::PKey, x509::X509};

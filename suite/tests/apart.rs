@@ -1,4 +1,4 @@
-//! Backends that are parts of this program, in processes of their own, as `writeproof replay` has them.
+//! Built-in backends run in worker processes, as `writeproof replay` runs them.
 
 #![cfg(target_os = "linux")]
 
@@ -12,7 +12,8 @@ use writeproof::target::{Isolation, Target};
 use writeproof::trace::{Outcome, Trace};
 use writeproof::worker::WorkerLimits;
 
-/// Writes that block, retries of every kind, a pre-shared key, damage from the peer, and a call that not every library has.
+/// Blocked writes, retries of every kind, a pre-shared key, damage from the peer, and a call that
+/// some libraries lack.
 const SCENARIOS: [&str; 4] = [
     "retry/shorter-buffer",
     "combined/pre-shared-blocked-and-retried",
@@ -20,7 +21,7 @@ const SCENARIOS: [&str; 4] = [
     "key-update/own-and-peer-crossing",
 ];
 
-/// One test looks at the workers of this process: no other starts one meanwhile.
+/// One test lists the workers of this process: no other test may start one meanwhile.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn apart(id: &str) -> Arc<dyn Target> {
@@ -33,23 +34,21 @@ fn apart(id: &str) -> Arc<dyn Target> {
 
 fn opened<E: std::fmt::Display>(opened: Option<Result<Arc<dyn Target>, E>>) -> Arc<dyn Target> {
     let target = opened.expect("a backend").map_err(|e| e.to_string());
-    target.expect("it can be used")
+    target.expect("the backend is usable")
 }
 
 fn ran(target: &dyn Target, scenario: &Scenario, variant: Variant) -> Trace {
     let ran = target.run(scenario, variant);
-    ran.expect("the suite does its part").trace
+    ran.expect("the suite works").trace
 }
 
 #[rstest]
-fn what_is_part_of_the_program_does_in_a_worker_what_it_does_here(
-    #[values("openssl-3.6", "rustls")] id: &str,
-) {
+fn built_in_backend_gives_the_same_traces_in_a_worker(#[values("openssl-3.6", "rustls")] id: &str) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (worker, here) = (apart(id), opened(Isolation::None.open(id)));
     assert_eq!(worker.about(), here.about());
     assert!(worker.load_report().is_none(), "nothing was loaded");
-    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     for name in SCENARIOS {
         let scenario = corpus.get(name).expect(name);
         for variant in scenario.variants() {
@@ -65,16 +64,16 @@ fn what_is_part_of_the_program_does_in_a_worker_what_it_does_here(
     }
 }
 
-/// The workers of this process, by their numbers.
+/// The process ids of the workers of this process.
 fn workers() -> Vec<String> {
     let this = std::process::id().to_string();
     let mut workers = Vec::new();
     for entry in fs::read_dir("/proc").expect("proc(5)") {
         let process = entry.expect("proc(5)").file_name();
         let process = process.to_string_lossy();
-        // One that has ended meanwhile is none.
-        let told = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
-        let (Ok(status), Ok(words)) = (told("status"), told("cmdline")) else {
+        // A worker that has exited meanwhile is skipped.
+        let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
+        let (Ok(status), Ok(words)) = (read("status"), read("cmdline")) else {
             continue;
         };
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
@@ -86,7 +85,7 @@ fn workers() -> Vec<String> {
 }
 
 #[test]
-fn the_end_of_such_a_worker_is_the_result_of_its_case() {
+fn worker_exit_is_the_result_of_its_case() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let rustls = apart("rustls");
     let mine = workers();
@@ -95,16 +94,16 @@ fn the_end_of_such_a_worker_is_the_result_of_its_case() {
     };
     let killed = Command::new("kill").args(["-ABRT", worker]).status();
     assert!(killed.expect("kill").success());
-    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     let scenario = corpus.get(SCENARIOS[0]).expect("a scenario");
     let variant = scenario.variants().next().expect("a variant");
     let trace = ran(&*rustls, scenario, variant);
-    let last = trace.entries.last().expect("the end is told");
+    let last = trace.entries.last().expect("an entry for the end");
     let Outcome::Crashed(how) = &last.result else {
         panic!("no crash:\n{trace}");
     };
     assert!(how.contains("SIGABRT"), "{how}");
-    // Its interface is not libssl's, in which another contract would bind it.
+    // rustls does not have libssl's interface, so fewer clauses bind it.
     let here = opened(Isolation::None.open("rustls"));
     assert_eq!(trace.setting, ran(&*here, scenario, variant).setting);
 }

@@ -1,5 +1,5 @@
-//! What becomes of an input of a fuzz target by the real command: `replay`, `shrink`, `promote`, and where inputs come from:
-//! `corpus`. Findings that nobody knows come from the library with faults sown into it.
+//! The commands for inputs of fuzz targets: `replay`, `shrink`, `promote` and `corpus`. Unexpected
+//! findings come from the library with seeded faults.
 
 mod outcome;
 
@@ -17,7 +17,7 @@ use writeproof_faulty::{LIBSSL, VARIABLE};
 
 use self::outcome::{assert_exit, stderr, stdout};
 
-/// A scenario of the library that breaks no clause on a right library but one that the ledger knows.
+/// A corpus scenario in which a correct library breaks only clauses that the ledger excuses.
 const SCENARIO: &str = "retry/shorter-buffer";
 
 /// A fault that ends the process on a wrong retry.
@@ -36,7 +36,7 @@ fn run(arguments: &[&str]) -> Output {
     writeproof(arguments).output().expect("the command starts")
 }
 
-/// The same on the reference and on a library that is called `faulty` and has nothing wrong with it yet.
+/// A command that compares the reference with a fault-free library that is named `faulty`.
 fn beside_another(arguments: &[&str]) -> Command {
     let mut command = writeproof(arguments);
     command.args(["--libssl", LIBSSL, "--name", "faulty"]);
@@ -44,7 +44,7 @@ fn beside_another(arguments: &[&str]) -> Command {
     command
 }
 
-/// The same with this fault sown into it.
+/// The same comparison, with this fault active.
 fn run_with(fault: &str, arguments: &[&str]) -> Output {
     let mut command = beside_another(arguments);
     command.env(VARIABLE, fault);
@@ -67,7 +67,7 @@ fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// The bytes that tell the first variant of a scenario to `write_sequence`.
+/// The bytes that encode the first variant of a scenario for `write_sequence`.
 fn bytes_of(scenario: &Scenario) -> Vec<u8> {
     let target = FuzzTarget::WriteSequence;
     let variant = scenario.variants().next().expect("a variant");
@@ -83,7 +83,7 @@ fn artifact(folder: &TempDir) -> PathBuf {
 // Replay.
 
 #[test]
-fn replay_tells_the_scenario_the_traces_and_each_finding_at_its_step() {
+fn replay_prints_the_scenario_the_traces_and_each_finding_at_its_step() {
     let folder = TempDir::new().expect("a folder");
     let path = artifact(&folder);
     let output = run(&["replay", words(&path)]);
@@ -112,7 +112,7 @@ fn replay_tells_the_scenario_the_traces_and_each_finding_at_its_step() {
 }
 
 #[test]
-fn replay_runs_on_the_backends_that_are_named() {
+fn replay_runs_on_the_named_backends() {
     let folder = TempDir::new().expect("a folder");
     let path = artifact(&folder);
     let output = run(&["replay", words(&path), "--backend", "rustls"]);
@@ -129,7 +129,7 @@ fn replay_runs_on_the_backends_that_are_named() {
 }
 
 #[test]
-fn what_nobody_knows_exits_with_1_and_a_crash_names_its_step() {
+fn unexpected_finding_exits_with_1_and_a_crash_names_its_step() {
     let folder = TempDir::new().expect("a folder");
     let path = artifact(&folder);
     let output = run_with(CRASHES, &["replay", words(&path)]);
@@ -145,7 +145,7 @@ fn what_nobody_knows_exits_with_1_and_a_crash_names_its_step() {
 }
 
 #[test]
-fn a_hang_names_its_step_too() {
+fn hang_names_its_step() {
     let folder = TempDir::new().expect("a folder");
     let text = "title = \"t\"\nversions = [\"tls1.2\"]\nroles = [\"client\"]\nsteps = [\n  \"handshake\",\n  \
                 { write = { len = 0 } },\n  { peer = \"read\" },\n]\n";
@@ -165,7 +165,7 @@ fn a_hang_names_its_step_too() {
 }
 
 #[test]
-fn what_the_reference_does_too_is_no_news_of_a_library_that_nobody_knows() {
+fn known_finding_of_the_reference_is_expected_of_another_library() {
     let folder = TempDir::new().expect("a folder");
     let path = artifact(&folder);
     let output = beside_another(&["replay", words(&path)]).output();
@@ -180,7 +180,7 @@ fn what_the_reference_does_too_is_no_news_of_a_library_that_nobody_knows() {
 }
 
 #[test]
-fn the_text_of_a_scenario_file_is_run_in_all_its_variants() {
+fn scenario_file_artifact_runs_in_all_its_variants() {
     let folder = TempDir::new().expect("a folder");
     let path = file(
         &folder,
@@ -212,7 +212,7 @@ fn the_text_of_a_scenario_file_is_run_in_all_its_variants() {
 )]
 #[case("scenario_file/odd", b"\xff\xfe", "it is no text in UTF-8")]
 #[case("scenario_file/empty", b"", "empty:1:1: no \"title\"")]
-fn a_scenario_file_that_is_refused_is_a_proper_result(
+fn refused_scenario_file_is_a_valid_result(
     #[case] name: &str,
     #[case] bytes: &[u8],
     #[case] told: &str,
@@ -230,7 +230,7 @@ fn a_scenario_file_that_is_refused_is_a_proper_result(
 }
 
 #[test]
-fn cells_that_write_nothing_are_a_proper_result() {
+fn ops_that_write_nothing_are_valid() {
     let folder = TempDir::new().expect("a folder");
     let content = ArtifactBody::Cells(Program {
         setting: Op::default(),
@@ -247,9 +247,7 @@ fn cells_that_write_nothing_are_a_proper_result() {
     );
 }
 
-// What is no artifact.
-
-/// A file or folder that is none, and what is said of it.
+/// An invalid file or folder, and a part of the message about it.
 fn no_artifact(folder: &TempDir, kind: &str) -> (PathBuf, &'static str) {
     let header = |version, letter| [b'W', b'P', version, letter, 1, 2, 3, 4, 5, 6, 7, 8];
     let write = |bytes: &[u8]| file(folder, kind, bytes);
@@ -275,7 +273,7 @@ fn no_artifact(folder: &TempDir, kind: &str) -> (PathBuf, &'static str) {
 }
 
 #[rstest]
-fn what_is_no_artifact_exits_with_2_and_is_told_with_its_path(
+fn invalid_artifact_exits_with_2_and_is_named_by_its_path(
     #[values(
         "missing",
         "folder",
@@ -308,7 +306,7 @@ fn what_is_no_artifact_exits_with_2_and_is_told_with_its_path(
 }
 
 #[test]
-fn one_bad_artifact_among_good_ones_is_told_before_anything_runs() {
+fn bad_artifact_among_good_ones_is_reported_before_anything_runs() {
     let folder = TempDir::new().expect("a folder");
     let (good, bad) = (artifact(&folder), file(&folder, "bad", b"WP"));
     let output = run(&["replay", words(&good), words(&bad)]);
@@ -318,7 +316,7 @@ fn one_bad_artifact_among_good_ones_is_told_before_anything_runs() {
 }
 
 #[test]
-fn damaged_artifacts_are_read_or_refused_and_whatever_they_tell_can_be_written_and_read() {
+fn damaged_artifact_is_refused_or_decodes_to_a_scenario_that_round_trips() {
     let right = bytes_of(&scenario(SCENARIO));
     let mut told = 0;
     for round in 0..4000_usize {
@@ -346,7 +344,7 @@ fn damaged_artifacts_are_read_or_refused_and_whatever_they_tell_can_be_written_a
 
 // Shrink.
 
-/// Steps with much in them that has nothing to do with the wrong retry.
+/// Steps of which most have nothing to do with the wrong retry.
 const LONG: &str = r#"
 title = "t"
 versions = ["tls1.3"]
@@ -378,7 +376,7 @@ fn long_artifact(folder: &TempDir) -> PathBuf {
 }
 
 #[test]
-fn shrink_keeps_what_the_finding_needs_and_nothing_else() {
+fn shrink_keeps_only_what_the_finding_needs() {
     let folder = TempDir::new().expect("a folder");
     let path = long_artifact(&folder);
     let output = run_with(CRASHES, &["shrink", words(&path)]);
@@ -404,7 +402,7 @@ fn shrink_keeps_what_the_finding_needs_and_nothing_else() {
         !told.contains("cipher") && told.contains("client"),
         "{told}"
     );
-    // And it still shows it.
+    // The smaller artifact still reproduces the finding.
     let output = run_with(CRASHES, &["replay", words(&small)]);
     assert_exit(&output, 1);
     assert!(
@@ -415,7 +413,7 @@ fn shrink_keeps_what_the_finding_needs_and_nothing_else() {
 }
 
 #[test]
-fn the_same_artifact_shrinks_to_the_same_file() {
+fn shrink_is_deterministic() {
     let folder = TempDir::new().expect("a folder");
     let path = long_artifact(&folder);
     let shrunk = |name: &str| {
@@ -436,7 +434,7 @@ fn the_same_artifact_shrinks_to_the_same_file() {
 }
 
 #[test]
-fn where_nothing_unexpected_comes_there_is_nothing_to_shrink() {
+fn artifact_without_an_unexpected_finding_is_not_shrunk() {
     let folder = TempDir::new().expect("a folder");
     let path = long_artifact(&folder);
     let output = run(&["shrink", words(&path), "--backend", "openssl-3.6"]);
@@ -451,7 +449,7 @@ fn where_nothing_unexpected_comes_there_is_nothing_to_shrink() {
 }
 
 #[test]
-fn only_cells_are_shrunk() {
+fn scenario_file_artifact_is_not_shrunk() {
     let folder = TempDir::new().expect("a folder");
     let path = file(&folder, "text", LONG.as_bytes());
     let output = run(&["shrink", words(&path)]);
@@ -464,7 +462,7 @@ fn only_cells_are_shrunk() {
 }
 
 #[test]
-fn a_small_one_that_cannot_be_written_is_told_before_anything_runs() {
+fn unwritable_shrink_output_is_reported_before_anything_runs() {
     let folder = TempDir::new().expect("a folder");
     let path = long_artifact(&folder);
     for output in ["/nowhere/small", words(folder.path())] {
@@ -480,7 +478,7 @@ fn a_small_one_that_cannot_be_written_is_told_before_anything_runs() {
 
 // Promote.
 
-/// As much of a checkout as the command needs, and a folder within it.
+/// The parts of a checkout that the command needs, and a folder within it.
 fn checkout() -> (TempDir, PathBuf) {
     let root = TempDir::new().expect("a folder");
     for folder in ["fixtures/scenarios", "snapshots", "suite/src"] {
@@ -498,7 +496,7 @@ fn promote(within: &Path, artifact: &Path, id: &str) -> Output {
         .expect("the command starts")
 }
 
-/// All files below a folder, by their paths from there, with their texts.
+/// The text of every file below a folder, by its relative path.
 fn files(root: &Path) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     let mut folders = vec![root.to_owned()];
@@ -517,7 +515,7 @@ fn files(root: &Path) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn promote_writes_the_snapshots_that_the_tests_would_write() {
+fn promote_writes_the_snapshots_that_the_tests_expect() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folder = TempDir::new().expect("a folder");
     let (root, within) = checkout();
@@ -550,7 +548,7 @@ fn promote_writes_the_snapshots_that_the_tests_would_write() {
 }
 
 #[test]
-fn a_promoted_artifact_has_a_title_to_be_filled_in_and_the_clause_of_its_finding() {
+fn promoted_scenario_has_a_placeholder_title_and_the_clause_of_its_finding() {
     let folder = TempDir::new().expect("a folder");
     let (root, within) = checkout();
     let output = promote(&within, &artifact(&folder), "new-family/new-name");
@@ -582,7 +580,7 @@ fn a_promoted_artifact_has_a_title_to_be_filled_in_and_the_clause_of_its_finding
 #[rstest]
 #[case("fixtures/scenarios/retry/new.toml")]
 #[case("snapshots/retry/new.snap")]
-fn promote_writes_over_nothing(#[case] taken: &str) {
+fn promote_overwrites_no_file(#[case] taken: &str) {
     let folder = TempDir::new().expect("a folder");
     let (root, within) = checkout();
     file(&root, taken, b"mine");
@@ -598,10 +596,11 @@ fn promote_writes_over_nothing(#[case] taken: &str) {
 }
 
 #[test]
-fn a_promotion_that_fails_in_its_middle_leaves_nothing() {
+fn failed_promotion_leaves_no_file() {
     let folder = TempDir::new().expect("a folder");
     let (root, within) = checkout();
-    // The snapshots can be written, the scenario cannot: its family is a file.
+    // The snapshots can be written but the scenario cannot: a file takes the place of its family's
+    // folder.
     file(&root, "fixtures/scenarios/retry", b"");
     let output = promote(&within, &artifact(&folder), "retry/new");
     assert_exit(&output, 2);
@@ -620,7 +619,7 @@ fn a_promotion_that_fails_in_its_middle_leaves_nothing() {
 #[case("a/b/c", "such as a/b-c")]
 #[case("../x/y", "such as ")]
 #[case("", "such as retry/shorter-buffer")]
-fn a_wrong_name_is_refused_with_what_would_be_right(#[case] name: &str, #[case] better: &str) {
+fn wrong_name_is_refused_with_a_hint(#[case] name: &str, #[case] better: &str) {
     let folder = TempDir::new().expect("a folder");
     let (root, within) = checkout();
     let output = promote(&within, &artifact(&folder), name);
@@ -634,7 +633,7 @@ fn a_wrong_name_is_refused_with_what_would_be_right(#[case] name: &str, #[case] 
 }
 
 #[test]
-fn outside_of_a_checkout_nothing_is_promoted() {
+fn promote_outside_a_checkout_is_refused() {
     let folder = TempDir::new().expect("a folder");
     let output = promote(folder.path(), &artifact(&folder), "retry/new");
     assert_exit(&output, 2);
@@ -646,7 +645,7 @@ fn outside_of_a_checkout_nothing_is_promoted() {
 }
 
 #[test]
-fn what_tells_no_scenario_is_not_promoted() {
+fn artifact_without_a_scenario_is_not_promoted() {
     let folder = TempDir::new().expect("a folder");
     let (root, within) = checkout();
     let path = file(&folder, "text", b"title = 1");
@@ -663,7 +662,7 @@ fn what_tells_no_scenario_is_not_promoted() {
 // Corpus.
 
 #[test]
-fn corpus_writes_a_seed_for_each_scenario_that_a_target_can_tell() {
+fn corpus_writes_a_seed_for_each_encodable_scenario() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("new/corpus");
     let output = run(&["corpus", "--output", words(&path)]);
@@ -689,7 +688,7 @@ fn corpus_writes_a_seed_for_each_scenario_that_a_target_can_tell() {
         );
     }
     assert!(path.join("scenario_file/retry-shorter-buffer").is_file());
-    // Once more, in the same place, with every reason.
+    // Run again in the same folder, with all reasons.
     let output = run(&["corpus", "--output", words(&path), "--verbose"]);
     assert_exit(&output, 0);
     let wanted = "write_sequence: handshake/no-role-set: a role that is not set";
@@ -697,7 +696,7 @@ fn corpus_writes_a_seed_for_each_scenario_that_a_target_can_tell() {
 }
 
 #[test]
-fn every_seed_tells_its_scenario() {
+fn seed_decodes_to_its_scenario() {
     let library = Corpus::built_in().expect("the library");
     for target in FuzzTarget::ALL {
         for (name, bytes) in seeds(target, &library).expect("seeds").inputs {
@@ -718,7 +717,7 @@ fn every_seed_tells_its_scenario() {
 }
 
 #[test]
-fn a_corpus_that_cannot_be_written_is_told() {
+fn unwritable_corpus_folder_is_reported() {
     let folder = TempDir::new().expect("a folder");
     let path = file(&folder, "in-the-way", b"");
     let output = run(&["corpus", "--output", words(&path)]);
@@ -731,7 +730,7 @@ fn a_corpus_that_cannot_be_written_is_told() {
 #[case(&["replay"], "<ARTIFACT>")]
 #[case(&["promote", "x"], "<FAMILY/NAME>")]
 #[case(&["shrink"], "<ARTIFACT>")]
-fn an_argument_that_is_missing_is_named(#[case] arguments: &[&str], #[case] named: &str) {
+fn missing_argument_is_named(#[case] arguments: &[&str], #[case] named: &str) {
     let output = run(arguments);
     assert_exit(&output, 2);
     assert!(stderr(&output).contains(named), "{}", stderr(&output));
@@ -742,10 +741,7 @@ fn an_argument_that_is_missing_is_named(#[case] arguments: &[&str], #[case] name
 #[case("shrink", "130 interrupted; the smallest so far was written")]
 #[case("promote", "retry/shorter-after-a-read")]
 #[case("corpus", "--verbose")]
-fn help_teaches_by_examples_and_documents_the_exit_codes(
-    #[case] command: &str,
-    #[case] example: &str,
-) {
+fn help_shows_examples_and_documents_the_exit_codes(#[case] command: &str, #[case] example: &str) {
     let text = stdout(&run(&[command, "--help"]));
     for wanted in ["Examples:", "Exit codes: 0 ", example] {
         assert!(text.contains(wanted), "{wanted} in\n{text}");

@@ -1,5 +1,5 @@
-//! `writeproof check`, and `--libssl` in the other commands, on a library that is right: the shared
-//! object of OpenSSL 1.1.1, as if nobody had seen it before.
+//! `writeproof check`, and `--libssl` in the other commands, on a correct library: the shared
+//! object of OpenSSL 1.1.1, judged as an unknown library.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +11,7 @@ use writeproof::judge::Recordings;
 use writeproof::scenario::{Corpus, Scenario};
 use writeproof_openssl_1_1_1::LIBSSL;
 
-/// The library, of which nothing is known.
+/// OpenSSL 1.1.1 as an unknown library.
 const STRANGER: [&str; 4] = ["--libssl", LIBSSL, "--as", "unknown"];
 
 fn run(arguments: &[&str]) -> Output {
@@ -31,7 +31,7 @@ fn exits_with(code: i32, arguments: &[&str]) -> (String, String) {
 }
 
 #[test]
-fn what_was_loaded_is_told_before_what_differs() {
+fn loaded_library_is_described_before_the_differences() {
     let (text, _) = exits_with(
         1,
         &[&["check"], &STRANGER[..], &["--scenario", "closing"]].concat(),
@@ -54,7 +54,7 @@ fn what_was_loaded_is_told_before_what_differs() {
 }
 
 #[test]
-fn each_group_names_a_command_that_shows_its_trace() {
+fn group_names_a_command_that_shows_its_trace() {
     let (text, _) = exits_with(
         1,
         &[&["check"], &STRANGER[..], &["--scenario", "closing"]].concat(),
@@ -74,11 +74,11 @@ fn each_group_names_a_command_that_shows_its_trace() {
 #[rstest]
 #[case(&["--limit", "2.5", "--memory", "0", "--name", "mine"], "--name mine --as unknown --backend openssl-3.6 --limit 2.5 --memory 0")]
 #[case(&["--in-process"], "--as unknown --backend openssl-3.6 --in-process")]
-fn the_command_that_shows_a_trace_runs_the_library_as_it_was_run(
+fn suggested_show_command_loads_the_library_with_the_same_options(
     #[case] given: &[&str],
     #[case] wanted: &str,
 ) {
-    // One family in which nothing crashes, as it could in this process.
+    // A family without a crash: the cases also run in this process.
     let arguments = [&["check"], &STRANGER[..], &["--scenario", "retry"]].concat();
     let (text, _) = exits_with(1, &[&arguments[..], given].concat());
     let commands = text.lines().map(str::trim);
@@ -95,7 +95,7 @@ fn the_command_that_shows_a_trace_runs_the_library_as_it_was_run(
 }
 
 #[test]
-fn the_groups_are_all_that_is_wrong_or_differs() {
+fn groups_cover_every_failure_and_difference() {
     let arguments = [&["check"], &STRANGER[..], &["--scenario", "closing"]].concat();
     let (text, _) = exits_with(1, &arguments);
     let (report, _) = exits_with(1, &[&arguments[..], &["--format", "json"]].concat());
@@ -128,7 +128,7 @@ fn the_groups_are_all_that_is_wrong_or_differs() {
     assert!(text.contains(&last), "{last} in\n{text}");
 }
 
-/// `12 cases, e.g. …`: of the cases that differ alike.
+/// The count in `12 cases, e.g. …`, which starts a group of equal differences.
 fn cases_of_group(line: &str) -> Option<usize> {
     let (number, rest) = line.trim().split_once(' ')?;
     match rest.starts_with("case, e.g. ") || rest.starts_with("cases, e.g. ") {
@@ -138,7 +138,7 @@ fn cases_of_group(line: &str) -> Option<usize> {
 }
 
 #[test]
-fn against_itself_nothing_differs_and_what_is_wrong_still_is() {
+fn library_against_itself_has_no_difference_but_keeps_its_violations() {
     let arguments = [&["check"], &STRANGER[..], &["--against", "openssl-1.1.1"]].concat();
     let (text, _) = exits_with(1, &arguments);
     assert!(!text.contains("differ"), "{text}");
@@ -149,7 +149,7 @@ fn against_itself_nothing_differs_and_what_is_wrong_still_is() {
 }
 
 #[test]
-fn the_json_report_says_what_was_loaded_and_proved() {
+fn json_report_describes_the_library_and_the_self_checks() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/report.schema.json");
     let schema = std::fs::read_to_string(path).expect("the schema");
     let schema: Value = serde_json::from_str(&schema).expect("JSON");
@@ -186,12 +186,9 @@ fn the_json_report_says_what_was_loaded_and_proved() {
 }
 
 #[test]
-fn in_this_process_or_in_a_worker_the_cases_come_to_the_same() {
-    // What crashes the library would end the process of the suite too.
-    let (corpus, recordings) = (
-        Corpus::built_in().unwrap(),
-        Recordings::built_in().expect("the snapshots have their form"),
-    );
+fn worker_and_this_process_give_the_same_cases() {
+    // A scenario that crashes the library would end this process too.
+    let (corpus, recordings) = (Corpus::built_in().unwrap(), Recordings::built_in().unwrap());
     let crashes = |scenario: &&Scenario| recordings.crashes(scenario, "openssl-1.1.1");
     let (deadly, survivable): (Vec<_>, Vec<_>) = corpus.scenarios().iter().partition(crashes);
     assert!(!deadly.is_empty() && survivable.len() > deadly.len());
@@ -209,7 +206,7 @@ fn in_this_process_or_in_a_worker_the_cases_come_to_the_same() {
 }
 
 #[test]
-fn a_library_of_the_users_own_is_shown_run_and_compared_by_path() {
+fn user_library_is_shown_run_and_compared_by_path() {
     let id = "retry/zero-with-retry-flag";
     let (trace, _) = exits_with(
         1,
@@ -277,10 +274,7 @@ fn a_library_of_the_users_own_is_shown_run_and_compared_by_path() {
 #[case(&["check", "--libssl", LIBSSL, "--name", "a", "--against", "a"], "not compared with itself")]
 #[case(&["diff", "openssl-3.6"], "two libraries are compared")]
 #[case(&["diff", "openssl-3.6", "rustls", "--libssl", LIBSSL], "two libraries are compared")]
-fn wrong_arguments_are_refused_with_what_would_be_right(
-    #[case] arguments: &[&str],
-    #[case] wanted: &str,
-) {
+fn wrong_arguments_are_refused_with_a_hint(#[case] arguments: &[&str], #[case] wanted: &str) {
     let (_, err) = exits_with(2, arguments);
     assert!(err.contains(wanted), "{err}");
 }
@@ -289,7 +283,7 @@ fn wrong_arguments_are_refused_with_what_would_be_right(
 #[case("all", "boringssl")]
 #[case("rustls,boringssl", "boringssl")]
 #[cfg(not(feature = "boringssl"))]
-fn a_backend_that_is_required_and_missing_is_an_error(#[case] required: &str, #[case] named: &str) {
+fn missing_required_backend_is_an_error(#[case] required: &str, #[case] named: &str) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.args(["run", "--scenario", "zero"]);
     command.env("WRITEPROOF_REQUIRE", required);
@@ -308,7 +302,7 @@ fn a_backend_that_is_required_and_missing_is_an_error(#[case] required: &str, #[
 
 #[test]
 #[cfg(not(feature = "boringssl"))]
-fn what_is_not_built_in_is_listed_with_how_to_get_it() {
+fn missing_backends_are_listed_with_how_to_build_them() {
     let (text, _) = exits_with(0, &["run", "--scenario", "zero"]);
     let line = text
         .lines()

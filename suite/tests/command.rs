@@ -1,4 +1,4 @@
-//! The real command: its exit codes, its messages, its reports.
+//! The command: its exit codes, messages and reports.
 
 mod outcome;
 
@@ -16,13 +16,13 @@ use writeproof::report::json::SCHEMA;
 
 use self::outcome::{assert_exit, stderr, stdout};
 
-/// A library scenario that runs on all backends.
+/// A corpus scenario that runs on all backends.
 const SCENARIO: &str = "retry/shorter-buffer";
 
 /// Two versions, two roles.
 const VARIANTS: usize = 4;
 
-/// How many cases a scenario has on all backends that are here, as reports say it.
+/// The number of cases of a scenario on all available backends, as reports print it.
 fn cases_on_all() -> String {
     format!("{} cases", VARIANTS * Backends::here().len())
 }
@@ -37,7 +37,7 @@ fn run(arguments: &[&str]) -> Output {
     writeproof(arguments).output().expect("the command starts")
 }
 
-/// A scenario file `FAMILY/NAME.toml` in a folder of its own.
+/// Writes a scenario file `FAMILY/NAME.toml` into a folder of its own.
 fn scenario_file(folder: &TempDir, id: &str, text: &str) -> PathBuf {
     let path = folder.path().join(id).with_extension("toml");
     fs::create_dir_all(path.parent().expect("a family")).expect("the folder is ours");
@@ -53,7 +53,7 @@ steps = ["handshake", { write = { len = 10 } }, { peer = "read" }]
 // Exit code 0.
 
 #[test]
-fn a_run_that_is_as_recorded_exits_with_0() {
+fn run_that_matches_its_recordings_exits_with_0() {
     let output = run(&["run", "--scenario", SCENARIO]);
     assert_exit(&output, 0);
     let text = stdout(&output);
@@ -64,7 +64,7 @@ fn a_run_that_is_as_recorded_exits_with_0() {
 }
 
 #[test]
-fn a_scenario_of_ones_own_is_run_by_its_path() {
+fn user_scenario_runs_by_its_path() {
     let folder = TempDir::new().expect("a folder");
     let path = scenario_file(&folder, "mine/ten-bytes", RIGHT);
     let output = run(&["run", "--scenario", path.to_str().expect("a path")]);
@@ -87,12 +87,12 @@ fn a_scenario_of_ones_own_is_run_by_its_path() {
 #[case(&["table", "--format", "markdown"])]
 #[case(&["clauses", "--help"])]
 #[case(&["ledger"])]
-fn asking_is_no_failure(#[case] arguments: &[&str]) {
+fn help_and_version_exit_with_0(#[case] arguments: &[&str]) {
     assert_exit(&run(arguments), 0);
 }
 
 #[test]
-fn help_teaches_by_examples_and_documents_the_exit_codes() {
+fn help_shows_examples_and_documents_the_exit_codes() {
     let text = stdout(&run(&["--help"]));
     for wanted in [
         "Examples:",
@@ -120,7 +120,7 @@ fn list_names_every_backend_with_its_version() {
 }
 
 #[test]
-fn show_tells_one_variant_call_by_call() {
+fn show_prints_one_variant_call_by_call() {
     let output = run(&["show", SCENARIO, "--variant", "tls1.2/client"]);
     assert_exit(&output, 0);
     let text = stdout(&output);
@@ -131,7 +131,7 @@ fn show_tells_one_variant_call_by_call() {
 }
 
 #[test]
-fn diff_tells_typed_differences() {
+fn diff_prints_typed_differences() {
     let output = run(&["diff", "openssl-3.6", "rustls", "--scenario", SCENARIO]);
     assert_exit(&output, 0);
     let text = stdout(&output);
@@ -145,7 +145,7 @@ fn diff_tells_typed_differences() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn closed_output_pipe_is_not_a_failure() {
     let mut child = writeproof(&["run", "--format", "json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -158,7 +158,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
-fn the_readme_shows_what_the_command_prints() {
+fn readme_shows_what_the_command_prints() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = fs::read_to_string(readme).expect("the README");
     let (_, command) = readme
@@ -176,9 +176,9 @@ fn the_readme_shows_what_the_command_prints() {
 // Exit code 1.
 
 #[test]
-fn a_trace_that_is_not_as_recorded_exits_with_1() {
+fn trace_that_differs_from_its_recording_exits_with_1() {
     let folder = TempDir::new().expect("a folder");
-    // The library's scenario by name, with another length.
+    // The corpus scenario by name, with another length.
     let path = scenario_file(&folder, SCENARIO, RIGHT);
     let output = run(&["run", "--scenario", path.to_str().expect("a path")]);
     assert_exit(&output, 1);
@@ -204,10 +204,7 @@ fn a_trace_that_is_not_as_recorded_exits_with_1() {
 #[case(&["run", "--output", "/"], "cannot be written to /")]
 #[case(&["frobnicate"], "unrecognized subcommand")]
 #[case(&[], "Usage:")]
-fn wrong_usage_exits_with_2_and_says_what_would_be_right(
-    #[case] arguments: &[&str],
-    #[case] message: &str,
-) {
+fn wrong_usage_exits_with_2_and_a_hint(#[case] arguments: &[&str], #[case] message: &str) {
     let output = run(arguments);
     assert_exit(&output, 2);
     let text = stderr(&output);
@@ -216,7 +213,7 @@ fn wrong_usage_exits_with_2_and_says_what_would_be_right(
 }
 
 #[test]
-fn show_tells_a_variant_over_another_transport() {
+fn show_prints_a_variant_over_another_transport() {
     let variant = "tls1.3/client/bio-pair";
     let output = run(&["show", "transport/whole", "--variant", variant]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -229,7 +226,7 @@ fn show_tells_a_variant_over_another_transport() {
 }
 
 #[test]
-fn a_variant_that_a_scenario_does_not_have_exits_with_2() {
+fn missing_variant_exits_with_2() {
     let folder = TempDir::new().expect("a folder");
     let text = format!("versions = [\"tls1.2\"]\n{RIGHT}");
     let path = scenario_file(&folder, "mine/ten-bytes", &text);
@@ -240,7 +237,7 @@ fn a_variant_that_a_scenario_does_not_have_exits_with_2() {
 }
 
 #[test]
-fn a_bad_scenario_file_exits_with_2_and_names_line_and_column() {
+fn bad_scenario_file_exits_with_2_and_names_line_and_column() {
     let folder = TempDir::new().expect("a folder");
     let text = "title = \"x\"\nsteps = [\n  \"handshake\",\n  { write = { lenght = 10 } },\n]\n";
     let path = scenario_file(&folder, "mine/wrong", text);
@@ -258,7 +255,7 @@ fn a_bad_scenario_file_exits_with_2_and_names_line_and_column() {
 #[case(&["run", "--scenario", SCENARIO])]
 #[case(&["list"])]
 #[case(&["show", SCENARIO, "--backend", "openssl-1.1.1"])]
-fn a_backend_that_cannot_be_used_exits_with_3(#[case] arguments: &[&str]) {
+fn unusable_backend_exits_with_3(#[case] arguments: &[&str]) {
     let output = writeproof(arguments)
         .env("WRITEPROOF_OPENSSL_1_1_1", "/nowhere/libssl.so")
         .output()
@@ -270,7 +267,7 @@ fn a_backend_that_cannot_be_used_exits_with_3(#[case] arguments: &[&str]) {
 
 // Exit code 130.
 
-/// A run that waits for its scenario: the file is a pipe, and the test holds its other end.
+/// A run that waits for its scenario: the scenario file is a pipe whose other end the test holds.
 fn waiting_run(folder: &TempDir, output: &Path) -> (Child, File) {
     let pipe = folder.path().join("pipe.toml");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
@@ -283,13 +280,13 @@ fn waiting_run(folder: &TempDir, output: &Path) -> (Child, File) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the command starts");
-    // Opening waits for the reader, which by then has long arranged what an interrupt does.
+    // Opening blocks until the command reads, and by then it has installed its interrupt handler.
     let other_end = File::options().write(true).open(&pipe).expect("the pipe");
     (child, other_end)
 }
 
 #[test]
-fn an_interrupt_exits_with_130_and_leaves_no_half_report() {
+fn interrupt_exits_with_130_and_leaves_no_partial_report() {
     let folder = TempDir::new().expect("a folder");
     let report = folder.path().join("report.txt");
     let (child, pipe) = waiting_run(&folder, &report);
@@ -312,16 +309,13 @@ fn an_interrupt_exits_with_130_and_leaves_no_half_report() {
     assert_eq!(left, ["pipe.toml"], "no report, and no draft of one");
 }
 
-// Where nothing can be written.
+// Unwritable output.
 
 #[rstest]
 #[case(&["run", "--scenario", "nope"], 2)]
 #[case(&["frobnicate"], 2)]
 #[case(&["run", "--scenario", SCENARIO], 0)]
-fn an_unwritable_standard_error_changes_no_exit_code(
-    #[case] arguments: &[&str],
-    #[case] code: i32,
-) {
+fn unwritable_standard_error_changes_no_exit_code(#[case] arguments: &[&str], #[case] code: i32) {
     let full = File::options()
         .write(true)
         .open("/dev/full")
@@ -334,7 +328,7 @@ fn an_unwritable_standard_error_changes_no_exit_code(
 }
 
 #[test]
-fn an_unwritable_standard_output_exits_with_2() {
+fn unwritable_standard_output_exits_with_2() {
     let full = File::options()
         .write(true)
         .open("/dev/full")
@@ -357,7 +351,7 @@ fn json(arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn the_json_report_is_as_its_schema_says() {
+fn json_report_matches_its_schema() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/report.schema.json");
     let schema: Value =
         serde_json::from_str(&fs::read_to_string(path).expect("the schema")).expect("JSON");
@@ -368,14 +362,14 @@ fn the_json_report_is_as_its_schema_says() {
         .map(|error| format!("{}: {error}", error.instance_path()))
         .collect();
     assert_eq!(errors, Vec::<String>::new());
-    // And it is a schema that says no.
+    // The schema also rejects a wrong report.
     let mut wrong = report;
     wrong["cases"][0]["verdict"] = "perhaps".into();
     assert!(!schema.is_valid(&wrong));
 }
 
 #[test]
-fn the_same_run_twice_gives_the_same_json_whatever_the_number_of_threads() {
+fn repeated_run_gives_the_same_json_for_any_number_of_threads() {
     let one = |jobs| {
         let mut report = json(&["run", "--format", "json", "--jobs", jobs]);
         let duration = report["summary"]
@@ -389,7 +383,7 @@ fn the_same_run_twice_gives_the_same_json_whatever_the_number_of_threads() {
 }
 
 #[test]
-fn the_report_holds_at_least_60_scenarios_and_500_cases() {
+fn report_holds_at_least_60_scenarios_and_500_cases() {
     let report = json(&["run", "--format", "json"]);
     let number = |key: &str| report["summary"][key].as_u64().expect("a number");
     assert!(number("scenarios") >= 60, "{}", report["summary"]);
@@ -411,7 +405,7 @@ fn the_report_holds_at_least_60_scenarios_and_500_cases() {
 }
 
 #[test]
-fn a_report_goes_into_a_file_whole_and_nothing_else_is_left() {
+fn report_file_is_complete_and_no_temporary_file_remains() {
     let folder = TempDir::new().expect("a folder");
     let report = folder.path().join("report.json");
     fs::write(&report, "an older report").expect("the folder is ours");
@@ -440,7 +434,7 @@ fn a_report_goes_into_a_file_whole_and_nothing_else_is_left() {
 }
 
 #[test]
-fn a_report_behind_a_link_replaces_the_file_and_keeps_its_permissions() {
+fn report_written_through_a_symlink_keeps_the_file_permissions() {
     let folder = TempDir::new().expect("a folder");
     let (file, link) = (
         folder.path().join("real.txt"),
@@ -462,7 +456,7 @@ fn a_report_behind_a_link_replaces_the_file_and_keeps_its_permissions() {
 }
 
 #[test]
-fn in_a_pipe_there_is_no_progress_bar() {
+fn piped_output_has_no_progress_bar() {
     let output = run(&["run", "--scenario", "whole"]);
     assert_exit(&output, 0);
     assert_eq!(stderr(&output), "");

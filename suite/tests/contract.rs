@@ -1,5 +1,5 @@
-//! What the command says of the contract: `writeproof manual`, `writeproof ledger`, `--ledger`, and what comes first in the
-//! report on a library that breaks it.
+//! The contract in the command: `writeproof clauses`, `writeproof ledger`, `--ledger`, and the
+//! order of the report on a library that breaks a clause.
 
 #![cfg(target_os = "linux")]
 
@@ -18,13 +18,13 @@ use writeproof::report::json::SCHEMA;
 use writeproof_faulty::VARIABLE as FAULT;
 use writeproof_openssl_1_1_1::LIBSSL;
 
-/// OpenSSL 1.1.1 differs from the reference here in all variants, and breaks no clause.
+/// OpenSSL 1.1.1 differs from the reference here in all variants and breaks no clause.
 const DIFFERS: &str = "retry/zero-with-retry-flag";
 
-/// More lines than this are not on the first screen.
+/// The number of lines that fit on the first screen.
 const FIRST_SCREEN: usize = 24;
 
-/// What the command answered.
+/// The output of the command.
 #[derive(Debug)]
 struct Answer {
     exit: Option<i32>,
@@ -56,7 +56,7 @@ fn writeproof(arguments: &[&str]) -> Answer {
     answer(Command::new(env!("CARGO_BIN_EXE_writeproof")).args(arguments))
 }
 
-/// `writeproof check` on the library with this bug sown into it.
+/// `writeproof check` on the library with this seeded bug.
 fn check_with(fault: &str, arguments: &[&str]) -> Answer {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.env(FAULT, fault);
@@ -89,7 +89,7 @@ fn ledger_file(folder: &TempDir, text: &str) -> PathBuf {
 // The clauses.
 
 #[test]
-fn the_manual_has_a_line_for_each_clause_and_each_is_put_to_the_test() {
+fn clause_list_has_every_clause_and_each_is_exercised() {
     let text = writeproof(&["clauses"]).with(0).out;
     let (lines, _) = text
         .split_once("\nWhat no trace can show:\n")
@@ -120,7 +120,7 @@ fn the_manual_has_a_line_for_each_clause_and_each_is_put_to_the_test() {
     assert!(text.ends_with(&last), "{last} ends\n{text}");
 }
 
-/// Two clauses in full, where a library that breaks one of them is run too.
+/// Two clauses in full, run also on a library that breaks one of them.
 static TOLD: LazyLock<String> = LazyLock::new(|| {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.env(FAULT, BREAKS);
@@ -130,7 +130,7 @@ static TOLD: LazyLock<String> = LazyLock::new(|| {
 });
 
 #[test]
-fn of_a_clause_that_is_named_everything_is_told_and_of_no_other() {
+fn named_clause_is_described_in_full_and_no_other() {
     let manual = clauses();
     for clause in manual.clauses() {
         let named = [KEPT, BROKEN].contains(&clause.id.as_str());
@@ -158,7 +158,7 @@ fn of_a_clause_that_is_named_everything_is_told_and_of_no_other() {
 }
 
 #[test]
-fn who_breaks_a_clause_is_told_with_the_command_that_shows_it() {
+fn backends_that_break_a_clause_are_listed_with_the_command_that_shows_it() {
     assert!(TOLD.contains("  broken by faulty in "), "{}", *TOLD);
     assert!(TOLD.contains("(UNKNOWN), e.g. in step "), "{}", *TOLD);
     let shows = |line: &&str| line.trim_start().starts_with("writeproof show ");
@@ -168,7 +168,7 @@ fn who_breaks_a_clause_is_told_with_the_command_that_shows_it() {
 }
 
 #[test]
-fn the_manual_as_json_has_all_clauses_with_what_became_of_them() {
+fn clauses_as_json_have_all_fields_and_violation_counts() {
     let arguments = ["clauses", "--format", "json", "--backend", "openssl-3.6"];
     let document = parsed(&writeproof(&arguments).out);
     assert_eq!(document["schema"], SCHEMA);
@@ -196,7 +196,7 @@ const KNOWN_TO_BREAK: &str = "error.syscall-means-io-failed";
 #[rstest]
 #[case::as_its_object_shows(&[], &["manual-unclear", "by-design", "bug"])]
 #[case::unknown(&["--as", "unknown"], &["UNKNOWN"])]
-fn the_manual_judges_a_named_library_as_what_it_is(
+fn clauses_command_judges_a_recognised_library_with_its_known_issues(
     #[case] judged_as: &[&str],
     #[case] classes: &[&str],
 ) {
@@ -214,7 +214,7 @@ fn the_manual_judges_a_named_library_as_what_it_is(
 #[rstest]
 #[case("retry.same-argument", "did you mean \"retry.same-arguments\"?")]
 #[case("no-such-topic.at-all-anywhere", "`writeproof manual` tells all")]
-fn an_unknown_clause_is_refused_with_what_was_meant(#[case] clause: &str, #[case] hint: &str) {
+fn unknown_clause_gets_a_suggestion(#[case] clause: &str, #[case] hint: &str) {
     let answer = writeproof(&["clauses", clause]).with(2);
     let wanted = format!("writeproof: there is no clause {clause:?}: ");
     assert!(answer.err.starts_with(&wanted), "{}", answer.err);
@@ -222,10 +222,10 @@ fn an_unknown_clause_is_refused_with_what_was_meant(#[case] clause: &str, #[case
     assert_eq!(answer.out, "", "nothing was run");
 }
 
-// What is known.
+// Known issues.
 
 #[test]
-fn the_ledger_tells_each_entry_with_its_class_reason_and_source() {
+fn ledger_prints_each_entry_with_its_class_reason_and_source() {
     let text = writeproof(&["ledger"]).with(0).out;
     let known = KnownIssues::built_in().expect("fixtures/ledger is right");
     for issue in known.issues() {
@@ -242,7 +242,7 @@ fn the_ledger_tells_each_entry_with_its_class_reason_and_source() {
 }
 
 #[test]
-fn the_ledger_of_one_library_is_of_no_other() {
+fn ledger_of_one_library_has_no_entry_of_another() {
     let text = writeproof(&["ledger", "--backend", "rustls"]).with(0).out;
     let is_heading = |line: &&str| !line.is_empty() && !line.starts_with(' ');
     let headings: Vec<&str> = text.lines().filter(is_heading).collect();
@@ -258,7 +258,7 @@ fn the_ledger_of_one_library_is_of_no_other() {
 }
 
 #[test]
-fn a_library_that_the_ledger_does_not_have_is_refused_with_the_nearest() {
+fn library_without_a_ledger_gets_a_suggestion() {
     let answer = writeproof(&["ledger", "--backend", "rustsl"]).with(2);
     assert!(
         answer.err.contains("did you mean \"rustls\"?"),
@@ -269,20 +269,20 @@ fn a_library_that_the_ledger_does_not_have_is_refused_with_the_nearest() {
 }
 
 #[test]
-fn the_ledger_knows_whatever_is_found_and_nothing_else() {
+fn ledger_explains_every_finding_and_has_no_unused_entry() {
     let answer = writeproof(&["ledger", "--check"]);
     assert_eq!(answer.out, "0 out of date, 0 missing\n");
     answer.with(0);
 }
 
-/// What the ledger would have to say of OpenSSL 1.1.1, if nobody had seen it before.
+/// The ledger proposed for OpenSSL 1.1.1 as an unknown library.
 static PROPOSED: LazyLock<String> = LazyLock::new(|| {
     let stranger = ["--libssl", LIBSSL, "--name", "mine", "--as", "unknown"];
     let arguments = [&["ledger", "--propose"], &stranger[..]].concat();
     writeproof(&arguments).with(1).out
 });
 
-/// A proposal as a person completes it.
+/// A proposal with the fields that a person fills in.
 fn completed() -> String {
     PROPOSED
         .replace("class = \"\"", "class = \"by-design\"")
@@ -302,7 +302,7 @@ fn proposal_has_issues_for_clauses_and_for_differences() {
 }
 
 #[test]
-fn with_all_that_was_proposed_nothing_is_unexpected_any_more() {
+fn proposed_ledger_explains_every_finding() {
     let folder = TempDir::new().expect("a folder");
     let path = ledger_file(&folder, &completed());
     let path = path.to_str().expect("a path");
@@ -313,9 +313,9 @@ fn with_all_that_was_proposed_nothing_is_unexpected_any_more() {
     assert!(text.contains("nothing unexpected, in "), "{text}");
 }
 
-// A ledger of the user's own.
+// A user's ledger.
 
-/// An issue on a difference in what this aspect is.
+/// An issue on a difference in this aspect.
 fn issue(aspect: &str) -> String {
     format!(
         "[[issue]]\nid = \"mine\"\ntitle = \"A transport that takes nothing is 0\"\nwhen = \"transport-zero-retry\"\n\
@@ -339,7 +339,7 @@ fn check_by(ledger: &Path, scenario: &str) -> Answer {
 }
 
 #[test]
-fn issue_on_another_difference_silences_nothing() {
+fn issue_on_another_difference_explains_nothing() {
     let folder = TempDir::new().expect("a folder");
     let other = ledger_file(&folder, &issue("records"));
     let text = check_by(&other, DIFFERS).with(1).out;
@@ -347,7 +347,7 @@ fn issue_on_another_difference_silences_nothing() {
 }
 
 #[test]
-fn users_ledger_by_cause_explains_what_its_trigger_reaches() {
+fn users_ledger_explains_findings_that_its_trigger_reaches() {
     let folder = TempDir::new().expect("a folder");
     let scenario = "zero/first-call";
     let unknown = check_by(&ledger_file(&folder, ""), scenario).with(1).out;
@@ -369,7 +369,7 @@ fn users_ledger_by_cause_explains_what_its_trigger_reaches() {
 }
 
 #[test]
-fn what_the_users_ledger_knows_is_expected() {
+fn finding_in_the_users_ledger_is_expected() {
     let folder = TempDir::new().expect("a folder");
     let unknown = check_by(&ledger_file(&folder, ""), DIFFERS).with(1).out;
     assert!(unknown.contains("4 cases unexpected"), "{unknown}");
@@ -380,7 +380,7 @@ fn what_the_users_ledger_knows_is_expected() {
 }
 
 #[test]
-fn what_the_users_ledger_knows_and_does_not_come_is_told_with_its_line() {
+fn unused_entry_of_the_users_ledger_is_reported_with_its_line() {
     const SAME: &str = "zero/write-between-two-others";
     let folder = TempDir::new().expect("a folder");
     let witness = format!("witness = [\"libssl.so {SAME} tls1.3/client\"]\n");
@@ -392,7 +392,7 @@ fn what_the_users_ledger_knows_and_does_not_come_is_told_with_its_line() {
         path.display()
     );
     assert!(text.contains(&wanted), "{wanted} in\n{text}");
-    // Of a case that was not run nothing is said.
+    // An issue whose case was not run is not reported.
     check_by(&path, "retry/same-arguments").with(0);
 }
 
@@ -407,7 +407,7 @@ fn what_the_users_ledger_knows_and_does_not_come_is_told_with_its_line() {
     "[[issue]]\nid = \"x\"\ntitle = \"x\"\nwhen = \"read\"\ndiffers = [{ in = \"call\" }]\n",
     ":5:12: it explains anything"
 )]
-fn a_wrong_ledger_is_refused_with_its_place(#[case] text: &str, #[case] told: &str) {
+fn wrong_ledger_is_refused_with_its_position(#[case] text: &str, #[case] told: &str) {
     let folder = TempDir::new().expect("a folder");
     let path = ledger_file(&folder, text);
     let answer = check_by(&path, DIFFERS).with(2);
@@ -421,7 +421,7 @@ fn a_wrong_ledger_is_refused_with_its_place(#[case] text: &str, #[case] told: &s
 }
 
 #[test]
-fn a_ledger_that_cannot_be_read_is_bad_usage() {
+fn unreadable_ledger_is_bad_usage() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("missing.toml");
     let answer = check_by(&path, DIFFERS).with(2);
@@ -430,7 +430,7 @@ fn a_ledger_that_cannot_be_read_is_bad_usage() {
 }
 
 #[test]
-fn a_ledger_is_of_a_library_that_is_named() {
+fn ledger_requires_a_named_library() {
     let answer = writeproof(&["run", "--ledger", "known.toml"]).with(2);
     assert!(answer.err.contains("--libssl"), "{}", answer.err);
 }
@@ -440,12 +440,12 @@ fn a_ledger_is_of_a_library_that_is_named() {
 /// A clause that neither the reference nor the bug breaks.
 const KEPT: &str = "retry.same-arguments";
 
-/// A bug that loses bytes, and the clause that says so.
+/// A bug that loses bytes, and the clause that it breaks.
 const BREAKS: &str = "pending-length-is-the-whole-write";
 const BROKEN: &str = "delivery.once-and-in-order";
 
 #[test]
-fn the_worst_is_told_first_in_words_with_the_step_and_the_command_that_shows_it() {
+fn worst_finding_comes_first_with_its_step_and_the_command_that_shows_it() {
     let text = check_with(BREAKS, &["--scenario", "retry"]).with(1).out;
     let screen: Vec<&str> = text.lines().take(FIRST_SCREEN).collect();
     let headline = screen
@@ -471,7 +471,7 @@ fn the_worst_is_told_first_in_words_with_the_step_and_the_command_that_shows_it(
 }
 
 #[test]
-fn the_groups_come_from_the_most_to_the_least_serious() {
+fn groups_are_sorted_by_severity() {
     let families = [
         "--scenario",
         "retry",
@@ -495,7 +495,7 @@ fn the_groups_come_from_the_most_to_the_least_serious() {
 }
 
 #[test]
-fn the_json_report_has_every_finding_with_clause_step_and_what_was_seen() {
+fn json_report_has_every_finding_with_clause_step_and_observation() {
     let text = check_with(BREAKS, &["--scenario", "retry", "--format", "json"]);
     let report = parsed(&text.with(1).out);
     assert_valid(&report);
@@ -521,7 +521,7 @@ fn the_json_report_has_every_finding_with_clause_step_and_what_was_seen() {
 }
 
 #[test]
-fn the_json_report_says_what_the_ledger_knows() {
+fn json_report_names_the_known_issues() {
     let folder = TempDir::new().expect("a folder");
     let path = ledger_file(&folder, &issue("returns"));
     let path = path.to_str().expect("a path");

@@ -1,7 +1,7 @@
-//! What the fuzzer begins with and what it has found, run again without a fuzzer: each input of a committed corpus
-//! (`fuzz/corpus/TARGET`) goes through the same oracle as in the fuzzer, in this process; each saved artifact
-//! (`fuzz/artifacts/TARGET`), which may have been saved because it ended one, through `writeproof replay`. And the corpora are
-//! what `writeproof corpus` would write now.
+//! The committed fuzz corpora and saved artifacts, run again without a fuzzer. Each input of a
+//! corpus (`fuzz/corpus/TARGET`) goes through the fuzzer's oracle in this process. Each saved
+//! artifact (`fuzz/artifacts/TARGET`) may crash a library and goes through `writeproof replay`. The
+//! corpora must also be what `writeproof corpus` writes now.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,13 +20,13 @@ fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
 }
 
-/// The libraries that are here, opened once.
+/// The available libraries, opened once.
 fn session() -> &'static Session {
     static SESSION: OnceLock<Session> = OnceLock::new();
     SESSION.get_or_init(|| Session::of_environment().expect("the libraries"))
 }
 
-/// The entries of a folder, in the order of their names; none if it is not there.
+/// The entries of a folder, sorted by name; none if the folder does not exist.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let listed = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
@@ -46,37 +46,37 @@ fn name(path: &Path) -> String {
         .into_owned()
 }
 
-/// What is wrong with an input of `target`: that it is none, or what nobody knows of it.
+/// What is wrong with an input of `target`: it does not decode, or it has an unexpected finding.
 fn wrong(target: FuzzTarget, path: &Path) -> Option<String> {
-    let told = |what: &dyn std::fmt::Display| Some(format!("{}: {what}", path.display()));
+    let message = |what: &dyn std::fmt::Display| Some(format!("{}: {what}", path.display()));
     let artifact = match Artifact::read(path) {
         Ok(artifact) if artifact.target == target => artifact,
-        Ok(other) => return told(&format!("an input of {}", other.target.name())),
+        Ok(other) => return message(&format!("an input of {}", other.target.name())),
         Err(error) => return Some(error.to_string()),
     };
     if let ArtifactBody::Text(text) = &artifact.content {
         let id = Id::new("fuzz/input").expect("an id");
         return Reading::of(id, "input.toml", text)
             .err()
-            .and_then(|misread| told(&misread));
+            .and_then(|mismatch| message(&mismatch));
     }
-    // Of an input that tells no scenario there is nothing to run: the fuzzer passes it over too.
+    // An input without a scenario runs nothing: the fuzzer skips it too.
     let (scenario, variant) = artifact.case()?;
     match session().examine(&scenario, variant) {
-        Ok(news) if news.is_empty() => None,
-        Ok(news) => {
-            let news: Vec<String> = news.iter().map(ToString::to_string).collect();
-            told(&format!(
+        Ok(findings) if findings.is_empty() => None,
+        Ok(findings) => {
+            let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            message(&format!(
                 "unexpected finding (`writeproof replay` shows it):\n{}",
-                news.join("\n")
+                findings.join("\n")
             ))
         }
-        Err(error) => told(&error),
+        Err(error) => message(&error),
     }
 }
 
-/// OpenSSL 1.1.1 ends its process here, as in `handshake/renegotiation-before-the-first-one-long-write`.
-const DEADLY: &str = r#"
+/// OpenSSL 1.1.1 crashes here, as in `handshake/renegotiation-before-the-first-one-long-write`.
+const CRASHING: &str = r#"
 title = "A renegotiation asked for before the first handshake, and two long writes"
 versions = ["tls1.2"]
 roles = ["client"]
@@ -89,7 +89,7 @@ steps = [
 ]
 "#;
 
-/// How `writeproof replay` ends, and what it tells.
+/// The exit status of `writeproof replay` and its output.
 fn replayed(path: &Path) -> (ExitStatus, String) {
     let mut replay = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     let replay = replay.arg("replay").arg(path).output();
@@ -98,11 +98,11 @@ fn replayed(path: &Path) -> (ExitStatus, String) {
         stdout,
         stderr,
     } = replay.expect("the command starts");
-    let told = [stdout, stderr].map(|told| String::from_utf8_lossy(&told).into_owned());
-    (status, told.join("\n"))
+    let output = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (status, output.join("\n"))
 }
 
-/// What is wrong with an input that the fuzzer of `target` has saved: it may end the process of a library.
+/// What is wrong with an artifact that the fuzzer of `target` has saved: it may crash a library.
 fn wrong_apart(target: FuzzTarget, path: &Path) -> Option<String> {
     let runs = |artifact: Artifact| {
         artifact.target == target && matches!(artifact.content, ArtifactBody::Cells(_))
@@ -110,11 +110,11 @@ fn wrong_apart(target: FuzzTarget, path: &Path) -> Option<String> {
     if !Artifact::read(path).is_ok_and(runs) {
         return wrong(target, path);
     }
-    let (status, told) = replayed(path);
-    (!status.success()).then(|| format!("{status}\n{told}"))
+    let (status, output) = replayed(path);
+    (!status.success()).then(|| format!("{status}\n{output}"))
 }
 
-/// What is wrong with the corpora below `root`, if they have to be those of the library.
+/// What is wrong with the corpora below `root`, compared with those of the scenarios.
 fn complaints(root: &Path) -> Vec<String> {
     let library = Corpus::built_in().expect("the library");
     let mut complaints = Vec::new();
@@ -122,7 +122,7 @@ fn complaints(root: &Path) -> Vec<String> {
         if FuzzTarget::of_name(&name(&folder)).is_none() {
             let all = FuzzTarget::ALL.map(FuzzTarget::name).join(", ");
             complaints.push(format!(
-                "{}: no target is called so; the targets are {all}: rename or remove it",
+                "{}: no target has this name; the targets are {all}: rename or remove it",
                 folder.display()
             ));
         }
@@ -143,7 +143,7 @@ fn complaints(root: &Path) -> Vec<String> {
             match fs::read(&path) {
                 Ok(there) if there == *bytes => {}
                 Ok(_) => complaints.push(format!(
-                    "{}: not what its scenario says now: `writeproof corpus` writes it anew",
+                    "{}: differs from its scenario: `writeproof corpus` writes it again",
                     path.display()
                 )),
                 Err(error) => complaints.push(format!(
@@ -177,7 +177,7 @@ fn is_of_the_fuzzer(name: &str) -> bool {
 #[case(FuzzTarget::WriteSequence)]
 #[case(FuzzTarget::WireInbound)]
 #[case(FuzzTarget::ScenarioFile)]
-fn nothing_comes_of_a_committed_corpus_that_nobody_knows(#[case] target: FuzzTarget) {
+fn committed_corpus_has_no_unexpected_finding(#[case] target: FuzzTarget) {
     let inputs = entries(&fuzz().join("corpus").join(target.name()));
     assert!(inputs.len() > 100, "only {} inputs", inputs.len());
     let wrong: Vec<String> = inputs
@@ -188,7 +188,7 @@ fn nothing_comes_of_a_committed_corpus_that_nobody_knows(#[case] target: FuzzTar
 }
 
 #[test]
-fn nothing_comes_any_more_of_what_the_fuzzer_has_saved() {
+fn saved_fuzz_artifacts_have_no_unexpected_finding() {
     let mut found = Vec::new();
     for folder in entries(&fuzz().join("artifacts")) {
         let Some(target) = FuzzTarget::of_name(&name(&folder)) else {
@@ -202,68 +202,72 @@ fn nothing_comes_any_more_of_what_the_fuzzer_has_saved() {
 }
 
 #[test]
-fn what_ended_the_process_of_a_library_is_told_at_its_step() {
+fn input_that_crashes_the_library_is_reported_at_its_step() {
     let id = Id::new("fuzz/write-sequence").expect("an id");
-    let deadly = parse(id, "deadly.toml", DEADLY).expect("a scenario");
-    let variant = deadly.variants().next().expect("a variant");
-    let seed = Program::of(FuzzTarget::WriteSequence, &deadly, variant).expect("cells");
+    let crashing = parse(id, "crashing.toml", CRASHING).expect("a scenario");
+    let variant = crashing.variants().next().expect("a variant");
+    let seed = Program::of(FuzzTarget::WriteSequence, &crashing, variant)
+        .expect("the scenario is encodable");
     let artifact = Artifact {
         target: FuzzTarget::WriteSequence,
         content: ArtifactBody::Cells(seed),
     };
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("crash-0123");
-    fs::write(&path, artifact.bytes()).expect("the folder is ours");
-    // Of 1.1.1 the ledger knows it.
+    fs::write(&path, artifact.bytes()).expect("the test folder is writable");
+    // The ledger of 1.1.1 has it.
     assert_eq!(wrong_apart(FuzzTarget::WriteSequence, &path), None);
-    let (_, told) = replayed(&path);
+    let (_, output) = replayed(&path);
     let crash = "crashed: SIGSEGV\n>>> crash: known, bug: ";
-    assert!(told.contains(crash), "{told}");
-    fs::write(&path, b"WP\x63r123456").expect("the folder is ours");
-    let told = wrong_apart(FuzzTarget::WriteRetry, &path).expect("it is of another format");
-    assert!(told.contains("format 99"), "{told}");
+    assert!(output.contains(crash), "{output}");
+    fs::write(&path, b"WP\x63r123456").expect("the test folder is writable");
+    let message =
+        wrong_apart(FuzzTarget::WriteRetry, &path).expect("an input of another format is refused");
+    assert!(message.contains("format 99"), "{message}");
 }
 
 #[test]
-fn the_corpora_are_what_the_command_would_write_now() {
+fn committed_corpora_are_current() {
     let complaints = complaints(&fuzz().join("corpus"));
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
 /// Corpora as the command writes them.
 fn written() -> TempDir {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let library = Corpus::built_in().expect("the library");
     for target in FuzzTarget::ALL {
         let of_target = folder.path().join(target.name());
-        fs::create_dir(&of_target).expect("the folder is ours");
+        fs::create_dir(&of_target).expect("the test folder is writable");
         for (name, bytes) in seeds(target, &library).expect("seeds").inputs {
-            fs::write(of_target.join(name), bytes).expect("the folder is ours");
+            fs::write(of_target.join(name), bytes).expect("the test folder is writable");
         }
     }
     folder
 }
 
 #[test]
-fn what_is_not_as_it_has_to_be_is_told() {
+fn missing_changed_and_surplus_corpus_files_are_reported() {
     let written = written();
     let at = |path: &str| written.path().join(path);
     assert_eq!(complaints(written.path()), Vec::<String>::new());
-    fs::create_dir(at("write_rerty")).expect("the folder is ours");
-    fs::remove_dir_all(at("wire_inbound")).expect("the folder is ours");
-    fs::write(at("write_retry/retry-shorter-buffer"), "old").expect("the folder is ours");
-    fs::remove_file(at("write_sequence/retry-shorter-buffer")).expect("the folder is ours");
-    fs::write(at("scenario_file/retry-removed"), "title = 1").expect("the folder is ours");
-    fs::write(at("scenario_file").join("0123456789".repeat(4)), "x").expect("the folder is ours");
+    fs::create_dir(at("write_rerty")).expect("the test folder is writable");
+    fs::remove_dir_all(at("wire_inbound")).expect("the test folder is writable");
+    fs::write(at("write_retry/retry-shorter-buffer"), "old").expect("the test folder is writable");
+    fs::remove_file(at("write_sequence/retry-shorter-buffer"))
+        .expect("the test folder is writable");
+    fs::write(at("scenario_file/retry-removed"), "title = 1").expect("the test folder is writable");
+    fs::write(at("scenario_file").join("0123456789".repeat(4)), "x")
+        .expect("the test folder is writable");
     let complaints = complaints(written.path());
     let wanted = [
         (
             "write_rerty",
-            "no target is called so; the targets are write_retry",
+            "no target has this name; the targets are write_retry",
         ),
         (
             "write_retry/retry-shorter-buffer",
-            "not what its scenario says now",
+            "differs from its scenario",
         ),
         (
             "write_sequence/retry-shorter-buffer",
@@ -286,13 +290,15 @@ fn what_is_not_as_it_has_to_be_is_told() {
 }
 
 #[test]
-fn an_input_of_another_target_or_of_none_is_told() {
+fn input_that_does_not_decode_for_its_target_is_reported() {
     let written = written();
     let path = written.path().join("write_retry/retry-shorter-buffer");
     assert_eq!(wrong(FuzzTarget::WriteRetry, &path), None);
-    let told = wrong(FuzzTarget::WriteSequence, &path).expect("it is of another target");
-    assert!(told.ends_with(": an input of write_retry"), "{told}");
-    fs::write(&path, b"WP\x63r123456").expect("the folder is ours");
-    let told = wrong(FuzzTarget::WriteRetry, &path).expect("it is of another format");
-    assert!(told.contains("format 99"), "{told}");
+    let message =
+        wrong(FuzzTarget::WriteSequence, &path).expect("an input of another target is refused");
+    assert!(message.ends_with(": an input of write_retry"), "{message}");
+    fs::write(&path, b"WP\x63r123456").expect("the test folder is writable");
+    let message =
+        wrong(FuzzTarget::WriteRetry, &path).expect("an input of another format is refused");
+    assert!(message.contains("format 99"), "{message}");
 }

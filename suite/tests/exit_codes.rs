@@ -1,5 +1,5 @@
-//! The table of exit codes: what is found decides, whether the scenario is the library's or a file of one's own, in `run`, `check`,
-//! `show` and `diff`.
+//! The table of exit codes: the findings decide, whether the scenario is the suite's or a user's
+//! file, in `run`, `check`, `show` and `diff`.
 
 #![cfg(target_os = "linux")]
 
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use self::outcome::{assert_exit, stdout};
 use self::wrappers::{Real, Wrapper};
 
-/// It does in these scenarios what the reference does.
+/// A wrapper that behaves like the reference in these scenarios.
 const HONEST: &str = "honest";
 
 const DIFFERS: &str = "two-records";
@@ -27,13 +27,13 @@ const BREAKS_MUST: &str = "one-byte-more";
 
 const CRASHES: &str = "crashes";
 
-/// No case is applicable to it.
+/// A wrapper to which no case is applicable.
 const NOT_APPLICABLE: &str = "no-connection";
 
-/// The scenarios of the library: a whole write, and an SSL_write_ex that blocks.
+/// Scenarios of the suite: a whole write, and an SSL_write_ex that blocks.
 const LIBRARYS: [&str; 2] = ["whole/exactly-one-record", "retry/write-ex"];
 
-/// Files with the same.
+/// Files with the same steps.
 const OWN: [&str; 2] = [
     r#"
 title = "A small write arrives"
@@ -65,7 +65,7 @@ impl Scenarios {
             Self::Own => {
                 let file = |(number, text): (usize, &&str)| {
                     let path = folder.path().join(format!("mine-{number}.toml"));
-                    fs::write(&path, text).expect("the folder is ours");
+                    fs::write(&path, text).expect("the test folder is writable");
                     path.display().to_string()
                 };
                 OWN.iter().enumerate().map(file).collect()
@@ -108,13 +108,13 @@ fn arguments(command: &str, scenarios: Vec<String>, library: &Path) -> Vec<Strin
 #[case::broken_should(BREAKS_SHOULD, 1)]
 #[case::crash(CRASHES, 1)]
 #[case::not_applicable(NOT_APPLICABLE, 3)]
-fn what_is_found_decides_whoever_wrote_the_scenario(
+fn exit_code_depends_on_the_findings_and_not_on_the_scenario_source(
     #[case] wrapper: &str,
     #[case] code: i32,
     #[values(Scenarios::Librarys, Scenarios::Own)] scenarios: Scenarios,
     #[values("run", "check", "show", "diff")] command: &str,
 ) {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let library = Wrapper::of(Real::OpenSsl111, wrapper);
     let arguments = arguments(command, scenarios.arguments(&folder), library.path());
     let code = match (command, wrapper) {
@@ -125,8 +125,8 @@ fn what_is_found_decides_whoever_wrote_the_scenario(
 }
 
 #[test]
-fn a_broken_should_alone_is_counted_and_fails_a_strict_check() {
-    let folder = TempDir::new().expect("a folder");
+fn broken_recommendation_is_counted_and_fails_a_strict_check() {
+    let folder = TempDir::new().expect("a temporary folder");
     let library = Wrapper::of(Real::OpenSsl111, BREAKS_SHOULD);
     let mut arguments = arguments("check", Scenarios::Own.arguments(&folder), library.path());
     let output = writeproof("check", &arguments);
@@ -141,24 +141,24 @@ fn a_broken_should_alone_is_counted_and_fails_a_strict_check() {
     assert_exit(&writeproof("check", &arguments), 1);
 }
 
-/// What is known of a backend is known in a file of one's own too.
+/// Known issues of a backend also apply to a user's file.
 #[rstest]
 #[case::run("run", &["--backend", "rustls"])]
 #[case::show("show", &["--backend", "rustls"])]
 #[case::diff("diff", &["openssl-3.6", "rustls"])]
 #[case::diff_without_the_reference("diff", &["openssl-1.1.1", "rustls"])]
-fn backend_that_differs_by_a_known_cause_in_a_file_of_ones_own_exits_with_0(
+fn known_difference_in_a_user_scenario_exits_with_0(
     #[case] command: &str,
     #[case] backends: &[&str],
 ) {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let file = folder.path().join("refused.toml");
-    // rustls takes what the transport refuses.
+    // rustls accepts data that the transport refuses.
     let text = r#"
 title = "A write meets a transport that takes nothing"
 steps = ["handshake", { link = { accept = 0 } }, { write = { len = 100 } }]
 "#;
-    fs::write(&file, text).expect("the folder is ours");
+    fs::write(&file, text).expect("the test folder is writable");
     let mut arguments: Vec<String> = backends.iter().map(|&word| word.to_owned()).collect();
     if command != "show" {
         arguments.push("--scenario".to_owned());

@@ -1,5 +1,5 @@
-//! `key_exchange = "pre-shared"`: nobody signs anything, and each case is like the one before, whatever came
-//! before it and whichever thread runs it.
+//! `key_exchange = "pre-shared"`: the handshake has no signature, and each case is the same,
+//! whatever ran before it and on whichever thread.
 
 use std::sync::Arc;
 use std::thread;
@@ -11,19 +11,19 @@ use writeproof::scenario::{Cipher, Id, KeyExchange, Role, Scenario, Variant, Ver
 use writeproof::trace::{Body, Outcome, Trace};
 use writeproof::wire::HandshakeType;
 
-/// The write does the handshake: of a step `handshake` that succeeds a trace tells no messages.
+/// The write does the handshake: the trace of a `handshake` step that succeeds shows no messages.
 const WRITES: &str = r#"
 title = "A write that goes through"
 steps = [{ write = { len = 100 } }, "finish", { peer = "read" }, { peer = { write = 10 } }, "read"]
 "#;
 
-/// Both ends give their session up here.
+/// Both ends drop their session here.
 const FAILS: &str = r#"
 title = "A fatal alert"
 steps = ["handshake", { peer = "fatal_alert" }, "read", { write = { len = 100 } }]
 "#;
 
-/// How long the messages are shows here.
+/// The lengths of the handshake messages show here.
 const CUT_UP: &str = r#"
 title = "A handshake that goes on 50 bytes at a time"
 steps = [{ link = { accept_each = 50 } }, { inbound = { deliver_each = 50 } }, "handshake", "finish", { write = { len = 100 } }, "finish"]
@@ -78,7 +78,7 @@ fn messages(trace: &Trace) -> Vec<HandshakeType> {
         .collect()
 }
 
-/// Whether the server has shown who it is, by a certificate and a signature.
+/// Whether the server has authenticated itself with a certificate and a signature.
 fn signs(trace: &Trace) -> bool {
     let messages = messages(trace);
     assert!(
@@ -93,7 +93,7 @@ fn delivered(trace: &Trace) -> bool {
     matches!(&read.unwrap().result, Outcome::Peer(report) if report.read.as_ref().is_some_and(|r| r.len == 100))
 }
 
-/// What the documentation of the format says of the library.
+/// The documentation of the format states this of the library.
 fn knows_a_key_before(id: &str, variant: Variant, cipher: Cipher) -> bool {
     match (id, variant.version, variant.role, cipher) {
         ("rustls", Version::Tls13, Role::Client, _) => false,
@@ -104,7 +104,7 @@ fn knows_a_key_before(id: &str, variant: Variant, cipher: Cipher) -> bool {
 }
 
 #[test]
-fn with_a_pre_shared_key_nobody_signs() {
+fn pre_shared_key_handshake_has_no_signature() {
     for id in Backends::here() {
         let backend = open(id);
         for cipher in Cipher::ALL {
@@ -134,9 +134,7 @@ fn with_a_pre_shared_key_nobody_signs() {
 #[case::writes(WRITES)]
 #[case::fails(FAILS)]
 #[case::cut_up(CUT_UP)]
-fn the_same_case_has_the_same_trace_whatever_came_before_and_on_whichever_thread(
-    #[case] text: &str,
-) {
+fn trace_does_not_depend_on_earlier_cases_or_threads(#[case] text: &str) {
     for id in Backends::here() {
         let (backend, scenario) = (open(id), scenario(text, KeyExchange::PreShared));
         for variant in scenario.variants() {
@@ -145,7 +143,7 @@ fn the_same_case_has_the_same_trace_whatever_came_before_and_on_whichever_thread
                 serde_json::to_string(&trace).unwrap()
             };
             let first = recorded();
-            // A backend of its own knows no session of this one.
+            // A backend instance of its own has no session of this one.
             let other = serde_json::to_string(&ran(&*open(id), &scenario, variant)).unwrap();
             assert_eq!(other, first, "{id} {variant}: another backend");
             for _ in 0..20 {
@@ -158,7 +156,7 @@ fn the_same_case_has_the_same_trace_whatever_came_before_and_on_whichever_thread
 }
 
 #[test]
-fn a_connection_that_fails_does_not_spoil_the_next() {
+fn failed_connection_does_not_affect_the_next() {
     for id in ["openssl-3.6", "openssl-1.1.1", "rustls"] {
         let backend = open(id);
         let [fails, writes] = [FAILS, WRITES].map(|text| scenario(text, KeyExchange::PreShared));
@@ -174,7 +172,7 @@ fn a_connection_that_fails_does_not_spoil_the_next() {
 #[rstest]
 #[case::renegotiates(RENEGOTIATES)]
 #[case::updates_keys(UPDATES_KEYS)]
-fn what_changes_the_keys_later_works_all_the_same(#[case] text: &str) {
+fn key_changes_work_after_a_pre_shared_key_handshake(#[case] text: &str) {
     for id in ["openssl-3.6", "openssl-1.1.1"] {
         let backend = open(id);
         let scenario = scenario(text, KeyExchange::PreShared);

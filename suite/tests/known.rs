@@ -1,8 +1,8 @@
-//! The known issues by cause: each is shown by its witnesses, all of it; and nothing in it can be left out or changed without a
-//! witness becoming unexpected.
+//! The known issues by cause: the witnesses of each show all of it, and leaving out or changing any
+//! part makes a witness unexpected.
 //!
-//! An issue whose witnesses are on a library that is a feature of the suite is tested with that feature; which ones are not
-//! tested is printed, and with `WRITEPROOF_REQUIRE=all` it is a failure.
+//! An issue whose witnesses need an optional library is tested with that feature. Untested issues
+//! are printed; with `WRITEPROOF_REQUIRE=all` they are a failure.
 
 #![cfg(target_os = "linux")]
 
@@ -20,9 +20,9 @@ use writeproof::trace::Trace;
 use writeproof::worker::WorkerLimits;
 
 static JUDGE: LazyLock<Judge> =
-    LazyLock::new(|| Judge::built_in().expect("the fixtures are right"));
+    LazyLock::new(|| Judge::built_in().expect("the built-in fixtures are valid"));
 
-/// What a witness did, and the reference in the same case.
+/// The traces of a witness and of the reference in the same case.
 struct Shown {
     library: String,
     version: String,
@@ -30,9 +30,10 @@ struct Shown {
     reference: Trace,
 }
 
-/// The witnesses that can be run here, each run once. Those of foreign libraries may crash: they run in workers.
+/// The witnesses that can run here, each run once. Foreign libraries may crash, so they run in
+/// workers.
 static SHOWN: LazyLock<BTreeMap<String, Shown>> = LazyLock::new(|| {
-    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     let isolation = Isolation::Workers {
         program: env!("CARGO_BIN_EXE_writeproof").into(),
         limits: WorkerLimits::DEFAULT,
@@ -86,7 +87,8 @@ fn is_here(issue: &Issue) -> bool {
         .all(|witness| SHOWN.contains_key(&witness.to_string()))
 }
 
-/// The issues that are tested here; the others are printed, and refused where all are required.
+/// The issues that are tested here. The others are printed, and are a failure where all are
+/// required.
 fn tested() -> Vec<&'static Issue> {
     let (here, elsewhere): (Vec<&Issue>, Vec<&Issue>) = JUDGE
         .known
@@ -113,7 +115,7 @@ fn tested() -> Vec<&'static Issue> {
     here
 }
 
-/// What of a witness these issues explain: of each finding the issues and their effects, or nothing.
+/// For each finding of a witness, the issues and effects that explain it; empty if none does.
 fn explained(known: &KnownIssues, witness: &Witness) -> Vec<Vec<Cause>> {
     let shown = &SHOWN[&witness.to_string()];
     let mut judge = Judge::of(JUDGE.contract.clone());
@@ -150,7 +152,8 @@ fn witness_shows_every_effect_of_its_issue_and_nothing_unexpected() {
     }
 }
 
-/// Every variation makes a witness of its issue unexpected; answers how many there are.
+/// Asserts that every variation makes a witness of its issue unexpected. Returns the number of
+/// variations.
 #[track_caller]
 fn each_makes_a_witness_unexpected(variations: Vec<Variation>) -> usize {
     let tested: BTreeSet<&str> = tested().iter().map(|issue| issue.id.as_str()).collect();
@@ -199,7 +202,7 @@ fn element_of_differs_is_needed_by_a_witness() {
 }
 
 #[test]
-fn number_has_to_be_right() {
+fn number_is_needed_by_a_witness() {
     let count = each_makes_a_witness_unexpected(JUDGE.known.with_each_number_changed());
     println!("{count} numbers changed, one at a time");
 }

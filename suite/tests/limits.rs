@@ -1,5 +1,5 @@
-//! A case ends where a library does more than any case needs: with libraries of a few lines, each of which does too much of
-//! one thing.
+//! A case is stopped where a library does more than any case needs. Each library here is a few
+//! lines that exceed one limit.
 
 use writeproof::backend::{
     About, Backend, Backends, Bytes, Endpoint, REFERENCE, Setup, Unsupported,
@@ -13,10 +13,10 @@ use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
 use writeproof::trace::{Call, Entry, ErrorClass, Outcome, QueueEntry, Trace};
 use writeproof::transport::{Transfer, Transport};
 
-/// What a library does when it is to write.
+/// A library's implementation of a write.
 type WriteFunction = fn(&Transport, &[u8]) -> Call;
 
-/// A library that writes like this, and does nothing else.
+/// A library that writes this way and does nothing else.
 struct Library(About, WriteFunction);
 
 impl Library {
@@ -54,7 +54,7 @@ impl Endpoint for Connection {
 fn scenario(steps: &str) -> Scenario {
     let id = Id::new("own/limits").expect("an id");
     let text = format!("title = \"A test\"\nsteps = [{steps}]\n");
-    parse(id, "own/limits.toml", &text).expect("a right scenario")
+    parse(id, "own/limits.toml", &text).expect("a valid scenario")
 }
 
 fn variant() -> Variant {
@@ -62,7 +62,7 @@ fn variant() -> Variant {
 }
 
 fn run(write: WriteFunction, scenario: &Scenario) -> Trace {
-    runner::run(&Library::new(write), scenario, variant()).expect("the stage does its part")
+    runner::run(&Library::new(write), scenario, variant()).expect("the runner works")
 }
 
 fn judge(reference: &Trace, trace: &Trace) -> Judgement {
@@ -70,7 +70,7 @@ fn judge(reference: &Trace, trace: &Trace) -> Judgement {
         name: "own",
         version: "1",
     };
-    let judge = Judge::built_in().expect("right fixtures");
+    let judge = Judge::built_in().expect("the built-in fixtures are valid");
     judge.judge(reference, trace, library)
 }
 
@@ -89,7 +89,7 @@ fn with_queue(queue: Vec<QueueEntry>) -> Call {
     }
 }
 
-/// Sends a byte and asks to be repeated, whatever happened before.
+/// Sends a byte and asks to be repeated, in every call.
 fn again_and_again(transport: &Transport, bytes: &[u8]) -> Call {
     transport.write(&bytes[..1]);
     Call::failure(ErrorClass::WantWrite)
@@ -100,7 +100,7 @@ fn sends_without_end(transport: &Transport, bytes: &[u8]) -> Call {
     Call::success(bytes.len() as i64)
 }
 
-/// The step in which the case was stopped, and where; nothing may come behind.
+/// The step at which the case was stopped, and the limit. Nothing may follow it.
 fn stopped(trace: &Trace) -> (usize, Limit) {
     let last = trace.entries.last().expect("entries");
     match last.result {
@@ -110,7 +110,7 @@ fn stopped(trace: &Trace) -> (usize, Limit) {
 }
 
 #[test]
-fn a_library_that_writes_a_byte_a_call_is_stopped_after_a_number_of_calls() {
+fn library_that_writes_a_byte_per_call_is_stopped_at_the_call_limit() {
     let scenario = scenario("{ write = { len = 20000 } }, \"finish\", { write = { len = 1 } }");
     let trace = run(one_byte, &scenario);
     let calls = Allowance::of(&scenario).calls;
@@ -126,15 +126,16 @@ fn a_library_that_writes_a_byte_a_call_is_stopped_after_a_number_of_calls() {
 }
 
 #[test]
-fn a_retry_that_never_comes_to_an_end_is_stopped_although_bytes_move() {
+fn endless_retry_is_stopped_although_bytes_move() {
     let scenario = scenario("{ write = { len = 9 } }, \"finish\"");
     let limit = Limit::Calls(Allowance::of(&scenario).calls);
     assert_eq!(stopped(&run(again_and_again, &scenario)), (2, limit));
 }
 
-/// Where the transport takes a byte in each call, a right library needs many calls, but no more than there are bytes.
+/// Over a transport that takes a byte per call, a correct library needs many calls, but no more
+/// than there are bytes.
 #[test]
-fn a_slow_transport_allows_as_many_calls_as_there_are_bytes() {
+fn slow_transport_allows_one_call_per_byte() {
     let with = |transport: &str| {
         scenario(&format!(
             "\"handshake\", {transport}, {{ write = {{ len = 10 }} }}"
@@ -149,7 +150,7 @@ fn a_slow_transport_allows_as_many_calls_as_there_are_bytes() {
 }
 
 #[test]
-fn a_call_that_sends_without_end_is_stopped_and_its_result_is_not_told() {
+fn call_that_sends_without_end_is_stopped_and_has_no_result() {
     let scenario = scenario("{ write = { len = 100 } }, { write = { len = 1 } }");
     let trace = run(sends_without_end, &scenario);
     let most = Allowance::of(&scenario).wire_bytes;
@@ -158,7 +159,7 @@ fn a_call_that_sends_without_end_is_stopped_and_its_result_is_not_told() {
 }
 
 #[test]
-fn an_error_queue_is_bounded_in_entries_and_in_bytes() {
+fn error_queue_is_bounded_in_entries_and_in_bytes() {
     let scenario = scenario("{ write = { len = 1 } }");
     let many = |_: &Transport, _: &[u8]| with_queue(vec![QueueEntry::from("ssl:bad length"); 33]);
     assert_eq!(stopped(&run(many, &scenario)), (1, Limit::QueueEntries(32)));
@@ -174,7 +175,7 @@ fn an_error_queue_is_bounded_in_entries_and_in_bytes() {
 
 #[test]
 fn buffers_of_earlier_writes_are_bounded_in_number_and_in_bytes() {
-    // Where the transport takes a byte in each call, a library may make many.
+    // A transport that takes a byte per call, so that many calls are allowed.
     let slow = "{ link = { accept_each = 1 } }";
     let small = scenario(&format!(
         "{slow}, {{ write = {{ len = 5000 }} }}, \"finish\""
@@ -193,7 +194,7 @@ fn buffers_of_earlier_writes_are_bounded_in_number_and_in_bytes() {
 }
 
 #[test]
-fn a_line_of_a_trace_is_bounded() {
+fn trace_line_is_bounded() {
     let panics = |_: &Transport, _: &[u8]| -> Call { panic!("{}", "x".repeat(1_000_000)) };
     let trace = run(panics, &scenario("{ write = { len = 1 } }"));
     let text = trace.to_string();
@@ -202,7 +203,7 @@ fn a_line_of_a_trace_is_bounded() {
 }
 
 #[test]
-fn a_stopped_case_is_no_pass_and_a_finding() {
+fn stopped_case_is_a_finding() {
     let scenario = scenario("{ write = { len = 20000 } }, \"finish\"");
     let judgement = judge(&run(all, &scenario), &run(one_byte, &scenario));
     let Verdict::Stopped(how) = &judgement.verdict else {
@@ -223,7 +224,7 @@ fn a_stopped_case_is_no_pass_and_a_finding() {
 }
 
 #[test]
-fn a_case_that_is_too_long_for_the_reference_too_is_not_applicable() {
+fn case_that_the_reference_cannot_finish_is_not_applicable() {
     let scenario = scenario("{ write = { len = 20000 } }, \"finish\"");
     let trace = run(one_byte, &scenario);
     let judgement = judge(&trace, &trace);
@@ -240,16 +241,16 @@ fn a_case_that_is_too_long_for_the_reference_too_is_not_applicable() {
     );
 }
 
-/// Whatever a case had come to when it was stopped: nothing is held against the library that the whole trace does not show.
+/// The library is judged only by what the stopped trace shows, wherever it was stopped.
 #[test]
-fn nothing_is_judged_from_the_rest_that_a_stopped_trace_lacks() {
-    let reference = Backends::open(REFERENCE).expect("it is built in");
-    let reference = reference.expect("it can be used");
-    let corpus = Corpus::built_in().expect("right scenario files");
+fn stopped_trace_is_not_judged_by_what_it_lacks() {
+    let reference = Backends::open(REFERENCE).expect("the backend is built in");
+    let reference = reference.expect("the backend is usable");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     let mut broken = 0;
     for scenario in corpus.scenarios() {
         let variant = scenario.variants().next().expect("a variant");
-        let whole = runner::run(reference.as_ref(), scenario, variant).expect("it runs");
+        let whole = runner::run(reference.as_ref(), scenario, variant).expect("the command runs");
         let of_whole = violations(&whole);
         broken += of_whole.len();
         for at in 0..whole.entries.len() {
@@ -282,7 +283,7 @@ fn violations(trace: &Trace) -> Vec<(&'static str, Violation)> {
 
 /// The documentation names the limits of a case.
 #[test]
-fn the_limits_are_documented_as_they_are() {
+fn limits_match_their_documentation() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../fixtures/scenarios/README.md"
@@ -296,8 +297,8 @@ fn the_limits_are_documented_as_they_are() {
         of_one_write.buffers - 1,
         of_one_write.buffered_bytes,
     ] {
-        let told = with_commas(number);
-        assert!(section.contains(&told), "{told} in\n{section}");
+        let written = with_commas(number);
+        assert!(section.contains(&written), "{written} in\n{section}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! As which library a shared object is judged: as the one that its object shows, as the user says, or as an unknown one, of
-//! which nothing is known.
+//! As which library a shared object is judged: the one that its object shows, the one that the user
+//! names, or an unknown one without known issues.
 
 #![cfg(target_os = "linux")]
 
@@ -25,7 +25,7 @@ fn writeproof(arguments: &[&str]) -> Output {
     command.output().expect("the command starts")
 }
 
-/// What a shared object is recognised as: the family and the version.
+/// The family and version that a shared object is recognised as.
 fn recognised(source: &LibrarySource) -> Option<(Family, Option<String>)> {
     let libssl = Libssl::open(source).unwrap_or_else(|error| panic!("{error}"));
     let recognised = libssl.loaded().recognised.clone()?;
@@ -33,7 +33,7 @@ fn recognised(source: &LibrarySource) -> Option<(Family, Option<String>)> {
 }
 
 #[test]
-fn the_distributions_library_is_recognised_with_its_version() {
+fn distribution_library_is_recognised_with_its_version() {
     let (family, version) =
         recognised(&LibrarySource::new("system", Real::Distribution.path())).expect("OpenSSL");
     assert_eq!(family, Family::OpenSsl);
@@ -52,21 +52,18 @@ fn the_distributions_library_is_recognised_with_its_version() {
 #[cfg_attr(feature = "tongsuo", case::tongsuo("tongsuo", Family::Tongsuo))]
 #[cfg_attr(feature = "boringssl", case::boringssl("boringssl", Family::BoringSsl))]
 #[cfg_attr(feature = "aws-lc", case::aws_lc("aws-lc", Family::AwsLc))]
-fn each_library_that_the_suite_builds_is_recognised_as_what_it_is(
-    #[case] backend: &str,
-    #[case] family: Family,
-) {
+fn library_built_by_the_suite_is_recognised(#[case] backend: &str, #[case] family: Family) {
     use writeproof::backend::Home;
 
     let home = Backends::home(backend)
-        .expect("it is known")
-        .expect("it is here");
+        .expect("a known backend")
+        .expect("the backend is available");
     let Home::SharedObject(source) = home else {
         panic!("{backend} is no shared object");
     };
     let about = Backends::open(backend)
-        .expect("it is known")
-        .expect("it is here");
+        .expect("a known backend")
+        .expect("the backend is available");
     let (found, version) = recognised(&source).expect("it is recognised");
     assert_eq!(found, family);
     if let Some(version) = version {
@@ -75,7 +72,7 @@ fn each_library_that_the_suite_builds_is_recognised_as_what_it_is(
 }
 
 #[test]
-fn a_wrapper_is_unknown_and_its_libcryptos_version_is_not_its_own() {
+fn wrapper_is_unknown_and_does_not_take_the_version_of_its_libcrypto() {
     let wrapper = Wrapper::of(Real::Distribution, "honest");
     let libssl = Libssl::load("mine", wrapper.path()).unwrap_or_else(|error| panic!("{error}"));
     use writeproof::backend::Backend as _;
@@ -92,16 +89,17 @@ fn a_wrapper_is_unknown_and_its_libcryptos_version_is_not_its_own() {
     );
 }
 
-/// A layer over OpenSSL's libcrypto that claims its symbol versions and exports what identifies it.
+/// A layer over OpenSSL's libcrypto that has its symbol versions and exports the identifying
+/// functions.
 #[test]
-fn exports_alone_identify_nothing() {
+fn exports_alone_do_not_identify_a_library() {
     let wrapper = Wrapper::of(Real::Distribution, "exports-of-openssl");
     let source = LibrarySource::new("mine", wrapper.path());
     assert_eq!(recognised(&source), None);
 }
 
 #[test]
-fn a_recognised_library_is_judged_with_what_is_known_of_it() {
+fn recognised_library_is_judged_with_its_known_issues() {
     let system = Real::Distribution.path();
     let system = system.to_str().expect("UTF-8");
     let known = writeproof(&["check", "--libssl", system]);
@@ -124,11 +122,7 @@ fn a_recognised_library_is_judged_with_what_is_known_of_it() {
 #[case(&["--as", "openssl"], 0, "OpenSSL 1.1.1w, as --as says: with the ")]
 #[case(&["--as", "openssl@3.2.1"], 1, "of the ledger openssl; this version is outside of those that were run: openssl-1.1.1, openssl-3.6")]
 #[case(&[], 0, "OpenSSL 1.1.1w, as its object shows: with the ")]
-fn what_the_user_says_comes_before_what_the_object_shows(
-    #[case] more: &[&str],
-    #[case] code: i32,
-    #[case] wanted: &str,
-) {
+fn as_option_overrides_recognition(#[case] more: &[&str], #[case] code: i32, #[case] wanted: &str) {
     let arguments = ["check", "--libssl", LIBSSL, "--scenario", "closing"];
     let output = writeproof(&[&arguments[..], more].concat());
     assert_exit(&output, code);
@@ -142,7 +136,7 @@ fn what_the_user_says_comes_before_what_the_object_shows(
     "it is unknown, or one of openssl, tongsuo, boringssl, aws-lc"
 )]
 #[case("openssl@new", "a version begins with a digit, as in openssl@3.0.19")]
-fn a_library_that_nobody_knows_is_refused(#[case] given: &str, #[case] wanted: &str) {
+fn unknown_library_name_is_refused(#[case] given: &str, #[case] wanted: &str) {
     let output = writeproof(&["check", "--libssl", LIBSSL, "--as", given]);
     assert_exit(&output, 2);
     assert!(stderr(&output).contains(wanted), "{}", stderr(&output));
@@ -153,14 +147,15 @@ fn a_library_that_nobody_knows_is_refused(#[case] given: &str, #[case] wanted: &
 #[case::show(&["show", "closing"])]
 #[case::diff(&["diff", "openssl-3.6", "--scenario", "closing"])]
 #[case::ledger(&["ledger", "--check", "--scenario", "closing"])]
-fn a_recognised_library_is_judged_alike_in_every_command(#[case] arguments: &[&str]) {
+fn recognised_library_is_judged_alike_in_every_command(#[case] arguments: &[&str]) {
     let named = ["--libssl", LIBSSL];
     assert_exit(&writeproof(&[arguments, &named].concat()), 0);
     let unknown = ["--libssl", LIBSSL, "--as", "unknown"];
     assert_exit(&writeproof(&[arguments, &unknown].concat()), 1);
 }
 
-/// A scenario in which OpenSSL before 3.2 loses a record, as its issues say, and the reference does not.
+/// A scenario in which OpenSSL before 3.2 loses a record, as its known issues say, and the
+/// reference does not.
 const LOST: &str = "retry/shorter-behind-a-ticket";
 
 #[rstest]
@@ -168,18 +163,18 @@ const LOST: &str = "retry/shorter-behind-a-ticket";
 #[case::as_the_user_says(&["--as", "openssl@1.1.1w"], true)]
 #[case::in_which_it_was_mended(&["--as", "openssl@3.4.0"], false)]
 #[case::unknown(&["--as", "unknown"], false)]
-fn replay_and_ledger_judge_a_named_library_as_what_it_is(
+fn replay_and_ledger_judge_a_recognised_library_with_its_known_issues(
     #[case] judged_as: &[&str],
     #[case] is_known: bool,
 ) {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let scenario = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../fixtures/scenarios")
         .join(LOST)
         .with_extension("toml");
-    // The folder says of which fuzz target an input is.
+    // The folder names the fuzz target of an input.
     let inputs = folder.path().join("scenario_file");
-    fs::create_dir(&inputs).expect("the folder is ours");
+    fs::create_dir(&inputs).expect("the test folder is writable");
     let input = inputs.join("lost");
     fs::copy(scenario, &input).expect("a scenario");
     let input = input.to_str().expect("a path");

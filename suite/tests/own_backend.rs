@@ -1,5 +1,5 @@
-//! A backend of one's own, through the trait alone: one that lacks what it does not name, and one
-//! that panics.
+//! External backends through the trait alone: one that lacks the operations that it does not
+//! declare, and one that panics.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,7 +14,7 @@ use writeproof::target::{InProcess, Target};
 use writeproof::trace::{Call, Outcome, Trace};
 use writeproof::transport::Transport;
 
-/// A library that writes by panicking.
+/// A library that panics when it writes.
 struct Panics(About);
 
 impl Panics {
@@ -61,11 +61,11 @@ impl Endpoint for Silent {
 fn scenario(steps: &str) -> Scenario {
     let id = Id::new("own/backend").expect("an id");
     let text = format!("title = \"A test\"\nsteps = [{steps}]\n");
-    parse(id, "own/backend.toml", &text).expect("a right scenario")
+    parse(id, "own/backend.toml", &text).expect("a valid scenario")
 }
 
 fn judge() -> Judge {
-    Judge::built_in().expect("right fixtures")
+    Judge::built_in().expect("the built-in fixtures are valid")
 }
 
 fn verdict(reference: &Trace, trace: &Trace) -> Verdict {
@@ -81,9 +81,9 @@ fn variant() -> Variant {
 }
 
 #[test]
-fn a_panic_is_the_result_of_its_case_and_ends_it() {
+fn panic_ends_its_case_and_is_its_result() {
     let scenario = scenario("{ write = { len = 10 } }, { write = { len = 20 } }");
-    let trace = runner::run(&Panics::new(), &scenario, variant()).expect("the stage does its part");
+    let trace = runner::run(&Panics::new(), &scenario, variant()).expect("the runner works");
     let results: Vec<_> = trace.entries.iter().map(|entry| &entry.result).collect();
     let panicked = Outcome::Panicked("10 bytes are too many".to_owned());
     assert_eq!(results, [&panicked]);
@@ -93,8 +93,10 @@ fn a_panic_is_the_result_of_its_case_and_ends_it() {
     );
 
     let reference = Backends::open(writeproof::backend::REFERENCE);
-    let reference = reference.expect("it is built in").expect("it can be used");
-    let expected = runner::run(reference.as_ref(), &scenario, variant()).expect("it runs");
+    let reference = reference
+        .expect("the backend is built in")
+        .expect("the backend is usable");
+    let expected = runner::run(reference.as_ref(), &scenario, variant()).expect("the command runs");
     assert_eq!(
         verdict(&expected, &trace),
         Verdict::Crashed("panicked: 10 bytes are too many, in step 1, write 10".to_owned())
@@ -102,9 +104,9 @@ fn a_panic_is_the_result_of_its_case_and_ends_it() {
 }
 
 #[test]
-fn an_operation_that_a_backend_does_not_name_is_not_applicable() {
+fn operation_that_a_backend_does_not_declare_is_not_applicable() {
     let scenario = scenario("{ set_modes = [\"partial-write\"] }, { write = { null = true } }");
-    let trace = runner::run(&Panics::new(), &scenario, variant()).expect("the stage does its part");
+    let trace = runner::run(&Panics::new(), &scenario, variant()).expect("the runner works");
     assert_eq!(trace.unsupported(), Some("mode partial-write"));
     assert_eq!(
         verdict(&trace, &trace),
@@ -113,10 +115,12 @@ fn an_operation_that_a_backend_does_not_name_is_not_applicable() {
 }
 
 #[test]
-fn a_run_that_is_stopped_says_how_far_it_came() {
-    let corpus = Corpus::built_in().expect("right scenario files");
+fn stopped_run_reports_how_far_it_got() {
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     let reference = Backends::open(writeproof::backend::REFERENCE);
-    let reference = reference.expect("it is built in").expect("it can be used");
+    let reference = reference
+        .expect("the backend is built in")
+        .expect("the backend is usable");
     let reference: Arc<dyn Target> = Arc::new(InProcess::new(reference));
     let plan = Plan {
         scenarios: corpus.select(&[]).expect("all of them"),
@@ -135,15 +139,15 @@ fn a_run_that_is_stopped_says_how_far_it_came() {
 }
 
 #[test]
-fn a_handshake_on_a_transport_that_takes_nothing_ends() {
+fn handshake_over_a_transport_that_takes_nothing_ends() {
     let scenario = scenario(
         "{ link = { accept = 0, then = \"zero\" } }, \"handshake\", { write = { len = 1 } }",
     );
     for id in Backends::here() {
         let backend = Backends::open(id)
-            .expect("it is built in")
-            .expect("it can be used");
-        let trace = runner::run(backend.as_ref(), &scenario, variant()).expect("it runs");
+            .expect("the backend is built in")
+            .expect("the backend is usable");
+        let trace = runner::run(backend.as_ref(), &scenario, variant()).expect("the command runs");
         let text = trace.to_string();
         assert!(!text.contains("given up"), "{id}: {text}");
     }

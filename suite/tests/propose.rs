@@ -1,5 +1,5 @@
-//! `writeproof ledger --propose` and `--convert`: what they write makes known what was found, and no other fault; and how a ledger
-//! in the old format, or one that is not complete, is refused.
+//! `writeproof ledger --propose` and `--convert`: the ledger that they write explains the findings
+//! and no other fault. A ledger in the old format, or an incomplete one, is refused.
 
 #![cfg(target_os = "linux")]
 
@@ -27,7 +27,7 @@ const CRASHES: &str = "crashes-at-100";
 const CRASHES_IN_A_RETRY: &str = "crashes-in-a-retry";
 const HONEST: &str = "honest";
 
-/// A scenario of the user's own.
+/// A user's scenario.
 const OWN: &str = r#"
 title = "Two small writes arrive, and a blocked one is repeated"
 steps = [
@@ -43,13 +43,13 @@ steps = [
 ]
 "#;
 
-/// The id of that scenario.
+/// The id of the user's scenario.
 const OWN_ID: &str = "local/mine";
 
-/// Scenarios of the suite in which OpenSSL 1.1.1 breaks no clause and does as the reference does.
+/// Scenarios of the suite in which OpenSSL 1.1.1 breaks no clause and behaves like the reference.
 const SUITES: &str = "whole/exactly-one-record";
 
-/// A folder with a library and what is known of it.
+/// A folder with a library and its ledger.
 struct TestFolder(TempDir);
 
 impl TestFolder {
@@ -68,12 +68,12 @@ impl TestFolder {
     }
 }
 
-/// OpenSSL 1.1.1 behind the wrapper of this name.
+/// OpenSSL 1.1.1 in the wrapper of this name.
 fn library(wrapper: &str) -> Wrapper {
     Wrapper::of(Real::OpenSsl111, wrapper)
 }
 
-/// A command on this library, of which nothing is known beforehand, in the scenarios of these tests.
+/// A command on this library, without known issues, in the scenarios of these tests.
 fn on(library: &Path, own: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.args(arguments);
@@ -84,7 +84,7 @@ fn on(library: &Path, own: &Path, arguments: &[&str]) -> Output {
     output.expect("the command starts")
 }
 
-/// A ledger as a person completes it.
+/// A proposed ledger with the fields that a person fills in.
 fn completed(proposed: &str) -> String {
     proposed
         .replace("class = \"\"", "class = \"bug\"")
@@ -92,7 +92,7 @@ fn completed(proposed: &str) -> String {
         .replace("link = \"\"", "source = \"wrapper.c:1\"")
 }
 
-/// What is proposed for a library with these functions.
+/// The ledger proposed for a library with these functions.
 fn proposed(place: &TestFolder, functions: &str) -> String {
     let wrapper = library(functions);
     let library = wrapper.path();
@@ -101,7 +101,7 @@ fn proposed(place: &TestFolder, functions: &str) -> String {
     stdout(&output)
 }
 
-/// The report of `check` on a library with these functions, with this ledger.
+/// The report of `check` on a library with these functions and this ledger.
 fn checked(place: &TestFolder, functions: &str, ledger: &Path) -> Value {
     let wrapper = library(functions);
     let library = wrapper.path();
@@ -111,7 +111,7 @@ fn checked(place: &TestFolder, functions: &str, ledger: &Path) -> Value {
     serde_json::from_str(&stdout(&output)).unwrap_or_else(|_| panic!("{}", stderr(&output)))
 }
 
-/// All findings of a report but differences, each with whether it is known.
+/// All findings of a report except differences, each with whether it is known.
 fn broken(report: &Value) -> Vec<(&Value, bool)> {
     let cases = report["cases"].as_array().expect("cases");
     let findings = cases
@@ -173,7 +173,7 @@ fn honest_library_needs_no_entry() {
 }
 
 #[test]
-fn proposed_issues_read_inputs_with_numbers_of_the_history_and_own_scenarios_as_witnesses() {
+fn proposed_issues_use_history_numbers_and_user_scenarios_as_witnesses() {
     let place = TestFolder::new();
     let text = completed(&proposed(&place, HALF));
     let known = known(&text);
@@ -199,7 +199,7 @@ fn proposed_issues_read_inputs_with_numbers_of_the_history_and_own_scenarios_as_
 }
 
 #[test]
-fn proposal_is_refused_with_its_place_until_it_is_completed() {
+fn incomplete_proposal_is_refused_with_its_position() {
     let place = TestFolder::new();
     let text = proposed(&place, ONE_MORE);
     for (key, remedy) in [
@@ -229,7 +229,7 @@ fn proposal_is_refused_with_its_place_until_it_is_completed() {
 }
 
 #[test]
-fn ledger_that_is_given_is_not_proposed_again() {
+fn known_issue_is_not_proposed_again() {
     let place = TestFolder::new();
     let ledger = place.write("known.toml", &completed(&proposed(&place, ONE_MORE)));
     let wrapper = library(ONE_MORE);
@@ -242,7 +242,7 @@ fn ledger_that_is_given_is_not_proposed_again() {
 }
 
 #[test]
-fn issue_of_a_user_that_its_own_scenario_does_not_show_any_more_is_out_of_date() {
+fn user_issue_that_its_scenario_no_longer_shows_is_out_of_date() {
     let place = TestFolder::new();
     let ledger = place.write("known.toml", &completed(&proposed(&place, ONE_MORE)));
     let report = checked(&place, HONEST, &ledger);
@@ -256,7 +256,7 @@ fn issue_of_a_user_that_its_own_scenario_does_not_show_any_more_is_out_of_date()
 
 // The old format.
 
-/// A ledger in the old format, on the clauses that the fault `ONE_MORE` breaks.
+/// A ledger in the old format, for the clauses that the fault `ONE_MORE` breaks.
 fn old() -> String {
     let clauses = [
         ("return.at-most-asked", "* bytes"),
@@ -272,7 +272,7 @@ fn old() -> String {
     format!("# Mine.\n\n{}", clauses.map(entry).join("\n"))
 }
 
-/// An entry on something that does not come.
+/// An entry for a finding that never occurs.
 const NEVER: &str = r#"
 [[known]]
 hangs = "*"
@@ -282,7 +282,7 @@ reason = "It does not."
 link = "https://example.org"
 "#;
 
-/// An entry on a difference, which stays as it is.
+/// An entry for a difference, which stays as it is.
 const DIFFERENCE: &str = r#"
 # How it differs.
 [[known]]
@@ -305,7 +305,7 @@ fn convert(place: &TestFolder, functions: &str, old: &Path) -> Output {
 #[case::violates(&old(), 3)]
 #[case::hangs(NEVER, 2)]
 #[case::differs(DIFFERENCE, 3)]
-fn old_format_is_refused_with_its_place_and_how_to_convert_it(
+fn old_format_is_refused_with_its_position_and_the_convert_command(
     #[case] text: &str,
     #[case] line: usize,
 ) {
@@ -326,7 +326,7 @@ fn old_format_is_refused_with_its_place_and_how_to_convert_it(
 }
 
 #[test]
-fn converted_ledger_knows_by_cause_what_the_old_one_named() {
+fn converted_ledger_explains_the_findings_of_the_old_one() {
     let place = TestFolder::new();
     let path = place.write("old.toml", &format!("{}{DIFFERENCE}", old()));
     let output = convert(&place, ONE_MORE, &path);
@@ -376,7 +376,7 @@ fn entry_that_cannot_be_converted_is_listed_and_kept_in_comments() {
 }
 
 #[test]
-fn converted_file_takes_the_place_of_the_old_one() {
+fn converted_file_replaces_the_old_one() {
     let place = TestFolder::new();
     let file = place.write("old.toml", &old());
     let printed = stdout(&convert(&place, ONE_MORE, &file));
@@ -418,7 +418,7 @@ fn scenarios_without_a_run_are_bad_usage() {
 #[rstest]
 #[case::none(&[])]
 #[case::two(&["--backend", "openssl-3.6", "--backend", "rustls"])]
-fn ledger_is_converted_by_the_one_library_that_it_is_of(#[case] backends: &[&str]) {
+fn ledger_is_converted_with_its_own_library_only(#[case] backends: &[&str]) {
     let place = TestFolder::new();
     let path = place.write("old.toml", &old());
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));

@@ -1,5 +1,5 @@
-//! The doctor, on adapters that are honest and on ones that are not: each is the linked OpenSSL with one
-//! thing twisted.
+//! The self-checks on honest and on wrong adapters. Each adapter is the linked OpenSSL with one
+//! change.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use writeproof::target::InProcess;
 use writeproof::trace::Call;
 use writeproof::transport::Transport;
 
-/// What is wrong with an adapter.
+/// The change of an adapter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Twist {
     Nothing,
-    /// It says that a write is done, and does nothing.
+    /// Reports a write as done and does nothing.
     SilentSuccess,
-    /// It hands over one byte less, and says so to nobody.
+    /// Drops one byte and reports the full length.
     EatsAByte,
-    /// It does what cannot be done.
+    /// Accepts operations that are impossible.
     KnowsEverything,
-    /// What it says depends on how often it was asked.
+    /// Its results depend on the number of calls.
     Counts,
-    /// It has only one version.
+    /// Supports only one version.
     OldOnly,
 }
 
@@ -88,13 +88,13 @@ impl Endpoint for TwistedEnd {
     }
 }
 
-/// The claims that do not hold, each once, and how.
+/// The self-checks that fail, each once, with the reason.
 fn found(twist: Twist) -> Vec<(Claim, &'static str)> {
     let inner = Backends::open(REFERENCE)
-        .expect("it is known")
-        .expect("it is linked in");
+        .expect("a known backend")
+        .expect("the backend is linked");
     let target = InProcess::new(Arc::new(Twisted { inner, twist }));
-    let examination = examine(&target).expect("the stage does its part");
+    let examination = examine(&target).expect("the runner works");
     let mut found: Vec<_> = examination
         .checks
         .iter()
@@ -111,12 +111,12 @@ fn found(twist: Twist) -> Vec<(Claim, &'static str)> {
 }
 
 #[test]
-fn of_an_honest_adapter_everything_holds() {
+fn honest_adapter_passes_every_check() {
     assert_eq!(found(Twist::Nothing), []);
 }
 
 #[test]
-fn a_success_of_which_nothing_is_on_the_wire_is_the_adapters() {
+fn success_without_a_record_on_the_wire_is_blamed_on_the_adapter() {
     assert_eq!(
         found(Twist::SilentSuccess),
         [(Claim::Arrives, "the adapter's")]
@@ -124,7 +124,7 @@ fn a_success_of_which_nothing_is_on_the_wire_is_the_adapters() {
 }
 
 #[test]
-fn bytes_that_are_lost_where_the_wire_and_the_peer_agree_are_the_librarys() {
+fn lost_bytes_are_blamed_on_the_library_when_wire_and_peer_agree() {
     let found = found(Twist::EatsAByte);
     assert!(
         found.contains(&(Claim::Arrives, "the library's")),
@@ -133,17 +133,17 @@ fn bytes_that_are_lost_where_the_wire_and_the_peer_agree_are_the_librarys() {
 }
 
 #[test]
-fn an_operation_that_cannot_exist_has_to_be_refused() {
+fn adapter_that_accepts_an_impossible_operation_fails() {
     let wanted = [(Claim::UnsupportedIsSaid, "the adapter's")];
     assert_eq!(found(Twist::KnowsEverything), wanted);
 }
 
 #[test]
-fn an_adapter_that_remembers_is_found() {
+fn adapter_that_keeps_state_between_cases_fails() {
     assert_eq!(found(Twist::Counts), [(Claim::SameTwice, "the adapter's")]);
 }
 
 #[test]
-fn a_version_that_a_library_lacks_is_not_asked_for() {
+fn unsupported_version_is_not_checked() {
     assert_eq!(found(Twist::OldOnly), [(Claim::Arrives, "not applicable")]);
 }

@@ -1,5 +1,5 @@
-//! Arguments and outputs that once were refused without a good reason, taken although they were wrong, or answered with an error
-//! that says nothing.
+//! Regression tests for arguments and outputs that were once refused without a good reason,
+//! accepted although wrong, or answered with a useless error.
 
 #![cfg(target_os = "linux")]
 
@@ -29,14 +29,14 @@ fn scenario(folder: &Path, name: &str) -> String {
 title = "Ten bytes are written"
 steps = ["handshake", { write = { len = 10 } }, { peer = "read" }]
 "#;
-    fs::create_dir_all(folder).expect("the folder is ours");
+    fs::create_dir_all(folder).expect("the test folder is writable");
     let path = folder.join(name);
-    fs::write(&path, text).expect("the folder is ours");
+    fs::write(&path, text).expect("the test folder is writable");
     path.display().to_string()
 }
 
 #[test]
-fn a_symbol_prefix_that_no_function_has_is_refused() {
+fn unknown_symbol_prefix_is_refused() {
     let output = writeproof(&["check", "--libssl", LIBSSL, "--symbol-prefix", "wolfSSL_"]);
     assert_exit(&output, 3);
     let text = stderr(&output);
@@ -51,12 +51,12 @@ fn a_symbol_prefix_that_no_function_has_is_refused() {
 }
 
 #[test]
-fn manual_describes_all_clauses_of_a_family() {
+fn clauses_command_describes_all_clauses_of_a_family() {
     let family = "retry";
     let output = writeproof(&["manual", family, "--backend", "openssl-3.6"]);
     let text = stdout(&output);
-    let manual = Contract::built_in().expect("the manual");
-    let (named, others): (Vec<_>, Vec<_>) = manual
+    let contract = Contract::built_in().expect("the contract");
+    let (named, others): (Vec<_>, Vec<_>) = contract
         .clauses()
         .iter()
         .partition(|clause| clause.topic() == family);
@@ -71,7 +71,7 @@ fn manual_describes_all_clauses_of_a_family() {
 }
 
 #[test]
-fn a_family_that_there_is_not_is_answered_with_the_nearest() {
+fn unknown_family_gets_a_suggestion() {
     let output = writeproof(&["manual", "retri"]);
     assert_exit(&output, 2);
     assert!(
@@ -84,12 +84,9 @@ fn a_family_that_there_is_not_is_answered_with_the_nearest() {
 #[rstest]
 #[case("no/such/folder/report.txt", "there is no folder ")]
 #[case("file/report.txt", "is no folder")]
-fn an_output_that_cannot_be_written_is_answered_with_the_reason(
-    #[case] path: &str,
-    #[case] wanted: &str,
-) {
-    let folder = TempDir::new().expect("a folder");
-    fs::write(folder.path().join("file"), "").expect("the folder is ours");
+fn unwritable_output_is_reported_with_its_reason(#[case] path: &str, #[case] wanted: &str) {
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::write(folder.path().join("file"), "").expect("the test folder is writable");
     let path = folder.path().join(path);
     let path = path.to_str().expect("UTF-8");
     let output = writeproof(&["run", "--scenario", "zero", "--output", path]);
@@ -104,13 +101,15 @@ fn an_output_that_cannot_be_written_is_answered_with_the_reason(
 }
 
 #[test]
-fn a_folder_that_may_not_be_written_to_is_named() {
-    let folder = TempDir::new().expect("a folder");
+fn read_only_folder_is_named() {
+    let folder = TempDir::new().expect("a temporary folder");
     let closed = folder.path().join("closed");
-    fs::create_dir(&closed).expect("the folder is ours");
-    fs::set_permissions(&closed, Permissions::from_mode(0o555)).expect("the folder is ours");
+    fs::create_dir(&closed).expect("the test folder is writable");
+    fs::set_permissions(&closed, Permissions::from_mode(0o555))
+        .expect("the test folder is writable");
     if fs::write(closed.join("probe"), "").is_ok() {
-        // The superuser may write everywhere; for it, a file system that takes nothing stands for the folder.
+        // Root can write everywhere, so for root a read-only file system takes the place of the
+        // folder.
         let output = writeproof(&["run", "--scenario", "zero", "--output", "/proc/report.txt"]);
         assert_exit(&output, 2);
         assert!(stderr(&output).contains("/proc"), "{}", stderr(&output));
@@ -130,15 +129,15 @@ fn a_folder_that_may_not_be_written_to_is_named() {
 #[rstest]
 #[case("run")]
 #[case("show")]
-fn a_folder_stands_for_all_scenario_files_in_it(#[case] command: &str) {
-    let folder = TempDir::new().expect("a folder");
+fn folder_selects_all_scenario_files_in_it(#[case] command: &str) {
+    let folder = TempDir::new().expect("a temporary folder");
     let (mine, deeper) = (
         folder.path().join("mine"),
         folder.path().join("mine/deeper"),
     );
     scenario(&mine, "first.toml");
     scenario(&deeper, "second.toml");
-    fs::write(mine.join("notes.txt"), "no scenario").expect("the folder is ours");
+    fs::write(mine.join("notes.txt"), "no scenario").expect("the test folder is writable");
     let path = mine.to_str().expect("UTF-8");
     let option: &[&str] = match command {
         "run" => &["run", "--format", "json", "--scenario"],
@@ -153,8 +152,8 @@ fn a_folder_stands_for_all_scenario_files_in_it(#[case] command: &str) {
 }
 
 #[test]
-fn a_folder_without_scenario_files_is_refused() {
-    let folder = TempDir::new().expect("a folder");
+fn folder_without_scenario_files_is_refused() {
+    let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().to_str().expect("UTF-8");
     let output = writeproof(&["run", "--scenario", path]);
     assert_exit(&output, 2);
@@ -165,15 +164,15 @@ fn a_folder_without_scenario_files_is_refused() {
     );
 }
 
-/// As a shell hands them over that has found them for `mine/*.toml`.
+/// As a shell expands `mine/*.toml`.
 #[rstest]
 #[case::run(&["run", "--backend", "openssl-3.6", "--scenario"], &[])]
 #[case::option_after(&["run", "--scenario"], &["--backend", "openssl-3.6"])]
 #[case::check(&["check", "--libssl", LIBSSL, "--scenario"], &[])]
 #[case::show(&["show", "--backend", "openssl-3.6"], &[])]
 #[case::diff(&["diff", "openssl-3.6", "openssl-1.1.1", "--scenario"], &[])]
-fn several_files_after_one_option_are_all_taken(#[case] before: &[&str], #[case] after: &[&str]) {
-    let folder = TempDir::new().expect("a folder");
+fn one_option_takes_several_files(#[case] before: &[&str], #[case] after: &[&str]) {
+    let folder = TempDir::new().expect("a temporary folder");
     let mine = folder.path().join("mine");
     let files = ["a.toml", "b.toml", "c.toml"].map(|name| scenario(&mine, name));
     let files = files.each_ref().map(String::as_str);

@@ -1,10 +1,10 @@
-//! The transports: the same traces whoever runs the cases, and no library that waits for ever in one of
-//! them ends or holds up the run.
+//! The transports: traces do not depend on who runs the cases, and a library that waits forever on
+//! a transport neither ends nor holds up the run.
 
 #![cfg(target_os = "linux")]
 
 #[path = "misbehaving/library.rs"]
-#[expect(dead_code, reason = "the rest is for the tests beside it")]
+#[expect(dead_code, reason = "the rest is for the tests in that folder")]
 mod library;
 
 use std::fs;
@@ -20,7 +20,7 @@ use writeproof::transport::Errno;
 use writeproof::worker::WorkerLimits;
 use writeproof_openssl_1_1_1::LIBSSL;
 
-/// A read to which nothing ever comes.
+/// A read of data that never arrives.
 const NOTHING_COMES: &str = r#"
 title = "A read to which nothing ever comes"
 versions = ["tls1.3"]
@@ -29,25 +29,25 @@ transports = ["blocking-socket", "blocking"]
 steps = ["handshake", { write = { len = 100 } }, "read"]
 "#;
 
-/// A write that a hostile library waits for, over the transports that wait.
-const BAIT: &str = r#"
-title = "A write that a hostile library waits for"
+/// The write that triggers a misbehaving library, over the blocking transports.
+const PROBE: &str = r#"
+title = "A write that triggers a misbehaving library"
 versions = ["tls1.3"]
 roles = ["client"]
 transports = ["blocking-socket", "blocking", "memory-bio"]
 steps = ["handshake", { write = { len = 1234 } }]
 "#;
 
-/// What the library writes is shorter than the damage that its peer finds on the wire.
+/// The library's write is shorter than the damage that its peer finds on the wire.
 const DAMAGE: &str = r#"
-title = "A short write behind damage on the wire"
+title = "A short write after damage on the wire"
 versions = ["tls1.3"]
 roles = ["client"]
 transports = ["blocking"]
 steps = ["handshake", { peer = "fatal_alert" }, { write = { len = 1 } }]
 "#;
 
-/// A peer that is gone, over a transport that would take some bytes, but not all that is tried.
+/// A peer that has disconnected, over a transport that would take only some of the bytes.
 const GONE: &str = r#"
 title = "Writes to a peer that is gone"
 versions = ["tls1.2"]
@@ -66,7 +66,7 @@ fn open(isolation: &Isolation, id: &str) -> std::sync::Arc<dyn Target> {
         .open(id)
         .expect("a backend")
         .map_err(|e| e.to_string());
-    target.expect("it can be used")
+    target.expect("the backend is usable")
 }
 
 fn variant(text: &str) -> Variant {
@@ -75,25 +75,25 @@ fn variant(text: &str) -> Variant {
 
 fn ran(target: &dyn Target, scenario: &Scenario, name: &str) -> Trace {
     let ran = target.run(scenario, variant(name));
-    ran.expect("the suite does its part").trace
+    ran.expect("the suite works").trace
 }
 
 #[test]
-fn a_worker_comes_to_the_same_traces_as_this_process() {
+fn worker_produces_the_same_traces_as_this_process() {
     let workers = Isolation::Workers {
         program: env!("CARGO_BIN_EXE_writeproof").into(),
         limits: WorkerLimits::DEFAULT,
     };
     let worker = open(&workers, "openssl-1.1.1");
     let here = open(&Isolation::None, "openssl-1.1.1");
-    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     let mut cases = 0;
     for scenario in corpus.scenarios() {
         let others = |v: &Variant| v.transport != TransportKind::Scripted;
         for variant in scenario.variants().filter(others) {
             let run = |target: &dyn Target| {
                 let ran = target.run(scenario, variant);
-                ran.expect("the suite does its part").trace
+                ran.expect("the suite works").trace
             };
             let (in_worker, here) = (run(&*worker), run(&*here));
             assert_eq!(
@@ -108,7 +108,7 @@ fn a_worker_comes_to_the_same_traces_as_this_process() {
     assert!(cases > 200, "{cases} cases over other transports");
 }
 
-/// The cases of a run, in JSON.
+/// The exit code and the cases of a run, from its JSON report.
 fn cases(arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
     let output = Command::new(env!("CARGO_BIN_EXE_writeproof"))
         .args(arguments)
@@ -123,7 +123,7 @@ fn cases(arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
 }
 
 #[test]
-fn the_number_of_threads_that_run_cases_makes_no_difference() {
+fn thread_count_changes_no_result() {
     let run = |jobs| {
         let backend = ["--backend", "openssl-1.1.1"];
         cases(
@@ -142,42 +142,42 @@ fn the_number_of_threads_that_run_cases_makes_no_difference() {
 }
 
 #[test]
-fn a_library_that_waits_on_a_socket_for_what_never_comes_is_told_as_hung() {
+fn read_that_waits_on_a_socket_forever_is_reported_as_hung() {
     let scenario = scenario(NOTHING_COMES);
     let reference = open(&Isolation::None, "openssl-3.6");
     let trace = ran(&*reference, &scenario, "tls1.3/client/blocking-socket");
-    let end = trace.end().expect("it hung");
+    let end = trace.end().expect("the case hung");
     assert_eq!((end.step, end.action.as_str()), (3, "transport"), "{trace}");
     let never = "waits on a blocking socket for what never comes";
     assert_eq!(end.result, Outcome::Hung(never.to_owned()));
 }
 
 #[test]
-fn where_the_suite_sees_each_wait_it_ends_it_and_tells_so() {
+fn endless_wait_on_a_scripted_transport_is_ended_and_reported() {
     let scenario = scenario(NOTHING_COMES);
     let reference = open(&Isolation::None, "openssl-3.6");
     let trace = ran(&*reference, &scenario, "tls1.3/client/blocking");
     assert!(trace.end().is_none(), "{trace}");
-    let told = trace.entries.iter().any(|entry| {
+    let reported = trace.entries.iter().any(|entry| {
         let end = "nothing can come any more: end of file";
         entry.result == Outcome::Nothing(end.to_owned())
     });
-    assert!(told, "{trace}");
+    assert!(reported, "{trace}");
 }
 
 #[test]
-fn damage_on_the_wire_is_not_taken_for_what_the_library_sent() {
+fn injected_damage_is_not_attributed_to_the_library() {
     let reference = open(&Isolation::None, "openssl-3.6");
     let trace = ran(&*reference, &scenario(DAMAGE), "tls1.3/client/blocking");
-    let told = trace.entries.iter().any(|entry| {
+    let reported = trace.entries.iter().any(|entry| {
         let refused = "the far end takes nothing more: EPIPE";
         entry.result == Outcome::Nothing(refused.to_owned())
     });
-    assert!(told, "{trace}");
+    assert!(reported, "{trace}");
 }
 
 #[test]
-fn what_the_far_end_does_not_take_uses_nothing_of_the_budget_of_the_transport() {
+fn bytes_that_the_peer_does_not_take_leave_the_transport_budget_unchanged() {
     let reference = open(&Isolation::None, "openssl-3.6");
     let trace = ran(&*reference, &scenario(GONE), "tls1.2/client/blocking");
     let refused = |entry: &&Entry| {
@@ -187,11 +187,12 @@ fn what_the_far_end_does_not_take_uses_nothing_of_the_budget_of_the_transport() 
     assert_eq!(trace.entries.iter().filter(refused).count(), 12, "{trace}");
 }
 
-/// What `check` says of the library in this scenario, in little time, by variant.
+/// The verdict and reason of `check` for this library and scenario, by variant, with a short time
+/// limit.
 fn verdicts(library: &Path, scenario: &str) -> Vec<(String, String, String)> {
-    let folder = TempDir::new().expect("a folder");
+    let folder = TempDir::new().expect("a temporary folder");
     let file = folder.path().join("case.toml");
-    fs::write(&file, scenario).expect("the folder is ours");
+    fs::write(&file, scenario).expect("the test folder is writable");
     let path = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
     let (library, file) = (path(library), path(&file));
     let arguments = [
@@ -206,7 +207,7 @@ fn verdicts(library: &Path, scenario: &str) -> Vec<(String, String, String)> {
     let (exit, cases) = cases(&arguments);
     assert_eq!(exit, Some(1), "what hangs is unexpected");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let told = cases.iter().map(|case| {
+    let verdicts = cases.iter().map(|case| {
         let end = case["steps"].as_array().and_then(|steps| steps.last());
         let end = end.map(|entry| entry["result"].to_string());
         (
@@ -215,24 +216,24 @@ fn verdicts(library: &Path, scenario: &str) -> Vec<(String, String, String)> {
             end.unwrap_or_default(),
         )
     });
-    told.collect()
+    verdicts.collect()
 }
 
 #[test]
-fn a_foreign_library_that_waits_for_what_never_comes_is_told_as_hung_and_the_run_goes_on() {
-    let told = verdicts(Path::new(LIBSSL), NOTHING_COMES);
-    let [(_, first, end), (_, second, _)] = &told[..] else {
-        panic!("{told:?}");
+fn foreign_library_that_waits_forever_is_reported_as_hung_and_the_run_continues() {
+    let found = verdicts(Path::new(LIBSSL), NOTHING_COMES);
+    let [(_, first, end), (_, second, _)] = &found[..] else {
+        panic!("{found:?}");
     };
     assert_eq!((first.as_str(), second.as_str()), ("hung", "differs"));
-    assert!(end.contains("never comes"), "{told:?}");
+    assert!(end.contains("never comes"), "{found:?}");
 }
 
 #[test]
-fn a_library_that_sleeps_over_a_transport_that_waits_is_stopped_with_its_worker() {
-    let told = verdicts(&library::library("hang/asleep"), BAIT);
-    assert_eq!(told.len(), 3, "{told:?}");
-    for (variant, verdict, end) in &told {
+fn library_that_sleeps_over_a_blocking_transport_is_stopped_with_its_worker() {
+    let found = verdicts(&library::library("hang/asleep"), PROBE);
+    assert_eq!(found.len(), 3, "{found:?}");
+    for (variant, verdict, end) in &found {
         assert_eq!(verdict, "hung", "{variant}");
         assert!(end.contains("does not come back"), "{variant}: {end}");
     }

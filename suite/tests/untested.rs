@@ -1,5 +1,6 @@
-//! A library that the suite could not test is never green: wrappers of the distribution's libssl in which a
-//! function that the suite needs returns an error, in the real command.
+//! A library that the suite could not test never passes. Each library is a wrapper of the
+//! distribution's libssl in which a function that the suite needs returns an error, run with the
+//! command.
 
 #![cfg(target_os = "linux")]
 
@@ -15,12 +16,12 @@ use serde_json::Value;
 use self::outcome::{assert_exit, stderr, stdout};
 use self::wrappers::{Real, Wrapper};
 
-/// This wrapper of the distribution's library.
+/// The wrapper of this name around the distribution's library.
 fn wrapper(name: &str) -> Wrapper {
     Wrapper::of(Real::Distribution, name)
 }
 
-/// `writeproof check` of this library, with these arguments.
+/// `writeproof check` of this library with these arguments.
 fn check(library: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.args(["check", "--name", "mine", "--libssl"]);
@@ -40,13 +41,13 @@ fn cases(report: &Value) -> &[Value] {
     report["cases"].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Scenarios of each cipher, version, role and transport; not of handshakes and renegotiations, which count the bytes of a hello:
-/// it is longer where more is offered.
+/// Scenarios of each cipher, version, role and transport. Handshakes and renegotiations are left
+/// out: they count the bytes of a hello, which is longer when more is offered.
 const SCENARIOS: [&str; 5] = ["--scenario", "retry", "transport", "combined", "whole"];
 
 #[test]
 fn setters_that_return_errors_change_no_result() {
-    // The library itself would be recognised, and judged with what is known of it.
+    // The library itself would be recognised and judged with its known issues.
     let arguments = [&SCENARIOS[..], &["--as", "unknown"]].concat();
     let (honest, expected) = report(&Real::Distribution.path(), &arguments);
     let (wrapped, code) = report(wrapper("setters-fail").path(), &arguments);
@@ -59,7 +60,7 @@ fn setters_that_return_errors_change_no_result() {
 }
 
 #[test]
-fn a_cipher_that_is_neither_set_nor_negotiated_is_not_applicable() {
+fn unavailable_cipher_is_not_applicable() {
     let arguments = ["--scenario", "combined", "--scenario", "whole"];
     let (report, _) = report(wrapper("no-chacha20").path(), &arguments);
     let reasons = cases(&report)
@@ -78,7 +79,7 @@ fn a_cipher_that_is_neither_set_nor_negotiated_is_not_applicable() {
     "handshake-syscall",
     "SSL_do_handshake (-1 SYSCALL (queue empty, errno EAGAIN)"
 )]
-fn a_library_that_completes_no_handshake_exits_with_3_and_names_the_call(
+fn library_without_a_completed_handshake_exits_with_3_and_names_the_call(
     #[case] name: &str,
     #[case] call: &str,
 ) {
@@ -110,7 +111,7 @@ fn a_library_that_completes_no_handshake_exits_with_3_and_names_the_call(
 }
 
 #[test]
-fn a_write_that_never_sends_is_the_librarys_failure_and_not_the_adapters() {
+fn write_that_never_sends_is_blamed_on_the_library() {
     let output = check(wrapper("silent").path(), &["--scenario", "whole"]);
     assert_exit(&output, 1);
     let text = stdout(&output);
@@ -119,7 +120,7 @@ fn a_write_that_never_sends_is_the_librarys_failure_and_not_the_adapters() {
 }
 
 #[test]
-fn a_server_without_a_certificate_is_not_applicable_and_a_client_is() {
+fn server_without_a_certificate_is_not_applicable_and_client_runs() {
     let (report, _) = report(wrapper("no-certificate").path(), &["--scenario", "zero"]);
     for case in cases(&report) {
         let variant = case["variant"].as_str().unwrap_or_default();
@@ -135,7 +136,7 @@ fn a_server_without_a_certificate_is_not_applicable_and_a_client_is() {
 }
 
 #[test]
-fn the_share_that_ran_is_reported_with_the_reasons_of_the_rest_the_most_frequent_first() {
+fn coverage_is_reported_with_the_most_frequent_reasons_first() {
     let output = check(wrapper("no-certificate").path(), &["--scenario", "whole"]);
     let text = stdout(&output);
     let (_, after) = text
@@ -154,7 +155,7 @@ fn the_share_that_ran_is_reported_with_the_reasons_of_the_rest_the_most_frequent
 #[rstest]
 #[case("51", 3, "and 51 % are required")]
 #[case("101", 2, "101 is not in 0..=100")]
-fn a_library_of_which_too_few_cases_are_applicable_is_not_tested(
+fn library_with_too_few_applicable_cases_is_not_tested(
     #[case] percent: &str,
     #[case] code: i32,
     #[case] wanted: &str,
@@ -172,7 +173,7 @@ fn a_library_of_which_too_few_cases_are_applicable_is_not_tested(
 }
 
 #[test]
-fn half_of_the_cases_are_enough_where_half_are_required() {
+fn required_share_of_cases_is_met_at_the_boundary() {
     let arguments = ["--scenario", "retry/same-arguments", "--require-applicable"];
     let code = |percent| {
         let arguments = [&arguments[..], &[percent]].concat();
@@ -185,7 +186,7 @@ fn half_of_the_cases_are_enough_where_half_are_required() {
 }
 
 #[test]
-fn run_requires_a_share_of_the_cases_of_each_backend() {
+fn run_requires_a_share_of_cases_of_each_backend() {
     let run = |percent: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
         command.args(["run", "--scenario", "renegotiation", "--backend", "rustls"]);
@@ -205,7 +206,7 @@ fn run_requires_a_share_of_the_cases_of_each_backend() {
 #[case(&["run", "--scenario", "zero", "--backend", "rustls"])]
 #[case(&["show", "zero/write-between-two-others"])]
 #[case(&["diff", "openssl-3.6", "--scenario", "zero"])]
-fn a_library_that_no_case_applies_to_exits_with_3_in_every_command(#[case] arguments: &[&str]) {
+fn library_without_an_applicable_case_exits_with_3_in_every_command(#[case] arguments: &[&str]) {
     let library = wrapper("no-connection");
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.args(arguments).arg("--libssl").arg(library.path());

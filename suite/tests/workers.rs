@@ -1,4 +1,4 @@
-//! Workers beside hostile libraries: libraries that are named alike, workers that cannot be started, and
+//! Workers with difficult libraries: libraries of the same name, workers that cannot start, and
 //! interrupts.
 
 #![cfg(target_os = "linux")]
@@ -41,7 +41,7 @@ fn assert_exit(output: &Output, code: i32) {
     assert!(!err.contains("panicked"), "{err}");
 }
 
-/// OpenSSL 1.1.1 with other words in it, as `FOLDER/libssl.so`, and with the same soname.
+/// OpenSSL 1.1.1 with some strings replaced, as `FOLDER/libssl.so`, with the same soname.
 fn library(folder: &Path, words: &[(&str, &str)]) -> PathBuf {
     let mut bytes = fs::read(LIBSSL).expect("the built library");
     for (from, to) in words {
@@ -54,15 +54,15 @@ fn library(folder: &Path, words: &[(&str, &str)]) -> PathBuf {
             bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
         }
     }
-    fs::create_dir_all(folder).expect("the folder is ours");
+    fs::create_dir_all(folder).expect("the test folder is writable");
     let path = folder.join("libssl.so");
-    fs::write(&path, bytes).expect("the folder is ours");
+    fs::write(&path, bytes).expect("the test folder is writable");
     path
 }
 
 #[test]
-fn libraries_of_one_name_do_not_mix() {
-    let folder = TempDir::new().expect("a folder");
+fn libraries_with_the_same_name_do_not_mix() {
+    let folder = TempDir::new().expect("a temporary folder");
     let folder = |name: &str| folder.path().join(name);
     let old = library(&folder("old"), &[]);
     let changed = [
@@ -84,8 +84,8 @@ fn libraries_of_one_name_do_not_mix() {
     ] {
         let checked = &report["checked"][index];
         assert_eq!(checked["id"], id);
-        let told = checked["loaded"]["version"].as_str().expect("a version");
-        assert!(told.starts_with(version), "{id}: {told}");
+        let loaded = checked["loaded"]["version"].as_str().expect("a version");
+        assert!(loaded.starts_with(version), "{id}: {loaded}");
         let cases = report["cases"].as_array().expect("cases").iter();
         let queues: Vec<String> = cases
             .filter(|case| case["backend"] == id)
@@ -98,7 +98,7 @@ fn libraries_of_one_name_do_not_mix() {
     }
 }
 
-/// Runs the commands that a report names, as a person pastes them; answers what they print.
+/// Runs the commands that a report suggests, as a user would paste them. Returns their output.
 fn pasted(report: &str, folder: &Path) -> Vec<String> {
     let lines = report.lines().map(str::trim);
     lines
@@ -117,8 +117,8 @@ fn pasted(report: &str, folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_command_that_is_told_names_the_scenario_and_both_libraries() {
-    let folder = TempDir::new().expect("a folder");
+fn suggested_command_names_the_scenario_and_both_libraries() {
+    let folder = TempDir::new().expect("a temporary folder");
     let old = library(&folder.path().join("old"), &[]);
     let new = library(
         &folder.path().join("it's new"),
@@ -126,7 +126,7 @@ fn a_command_that_is_told_names_the_scenario_and_both_libraries() {
     );
     let steps = r#"["handshake", { write = { len = -1 } }]"#;
     let scenario = format!("title = \"Negative\"\nsteps = {steps}\n");
-    fs::write(folder.path().join("my own.toml"), scenario).expect("the folder is ours");
+    fs::write(folder.path().join("my own.toml"), scenario).expect("the test folder is writable");
     let output = writeproof(&["check", "--name", "old", "--against", "old", "--libssl"])
         .arg(&old)
         .arg("--libssl")
@@ -143,7 +143,7 @@ fn a_command_that_is_told_names_the_scenario_and_both_libraries() {
 }
 
 #[test]
-fn a_library_that_is_named_twice_is_run_once() {
+fn library_named_twice_runs_once() {
     for command in ["run --scenario", "show"] {
         let words: Vec<&str> = command.split(' ').chain([SCENARIO]).collect();
         let output = writeproof(&words)
@@ -161,8 +161,8 @@ fn a_library_that_is_named_twice_is_run_once() {
 }
 
 #[test]
-fn a_path_that_is_no_utf8_is_refused_with_what_would_be_right() {
-    let folder = TempDir::new().expect("a folder");
+fn path_that_is_not_utf8_is_refused_with_a_hint() {
+    let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join(OsStr::from_bytes(b"lib\xff.so"));
     let output = writeproof(&["check", "--libssl"])
         .arg(path)
@@ -174,8 +174,8 @@ fn a_path_that_is_no_utf8_is_refused_with_what_would_be_right() {
 }
 
 #[test]
-fn a_worker_that_cannot_be_started_is_the_suites_failure() {
-    // Too few descriptors for what a worker needs: the library is not to blame.
+fn worker_that_cannot_start_is_a_suite_failure() {
+    // Too few file descriptors for a worker: the library is not to blame.
     let program = env!("CARGO_BIN_EXE_writeproof");
     let output = Command::new("sh")
         .args(["-c", "ulimit -n 8 && exec \"$0\" check --libssl \"$1\""])
@@ -188,7 +188,7 @@ fn a_worker_that_cannot_be_started_is_the_suites_failure() {
 }
 
 #[test]
-fn a_name_that_is_given_twice_is_refused() {
+fn repeated_library_name_is_refused() {
     let library = ["--libssl", LIBSSL, "--name", "mine"];
     let output = writeproof(&[&["check"], &library[..], &library[..]].concat())
         .output()
@@ -198,8 +198,8 @@ fn a_name_that_is_given_twice_is_refused() {
     assert!(err.contains("mine"), "{err}");
 }
 
-/// A library that never comes back, whatever signal it gets, from being loaded.
-fn deaf(folder: &Path) -> PathBuf {
+/// A library whose load never returns, whatever signal it gets.
+fn unresponsive_library(folder: &Path) -> PathBuf {
     let source = folder.join("deaf.c");
     let code = "#include <signal.h>\n\
                 __attribute__((constructor)) static void hang(void) {\n\
@@ -208,11 +208,11 @@ fn deaf(folder: &Path) -> PathBuf {
                     sigprocmask(SIG_BLOCK, &all, 0);\n\
                     for (;;) sigsuspend(&all);\n\
                 }\n";
-    fs::write(&source, code).expect("the folder is ours");
+    fs::write(&source, code).expect("the test folder is writable");
     let object = folder.join("deaf.so");
-    // By its soname, where the worker finds it: a library that is refused hangs nowhere.
+    // Under its soname, where the worker finds it. A library that is refused could not hang.
     let real = folder.join("libssl-writeproof-1.1.1.so");
-    symlink(LIBSSL, &real).expect("the folder is ours");
+    symlink(LIBSSL, &real).expect("the test folder is writable");
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let done = Command::new(compiler)
         .args(["-shared", "-fPIC", "-o"])
@@ -224,14 +224,18 @@ fn deaf(folder: &Path) -> PathBuf {
     object
 }
 
-/// The worker that a command has started, by its number, as soon as it is there.
+/// The process id of the worker that a command has started, as soon as it exists.
 fn worker_of(child: &mut Child) -> String {
     let id = child.id();
     loop {
-        let ended = child.try_wait().expect("it is ours");
+        let ended = child.try_wait().expect("the test file is writable");
         assert_eq!(ended, None, "the command has ended");
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
-        if let Some(worker) = children.expect("it runs").split_whitespace().next() {
+        if let Some(worker) = children
+            .expect("the command runs")
+            .split_whitespace()
+            .next()
+        {
             return worker.to_owned();
         }
         thread::yield_now();
@@ -239,9 +243,9 @@ fn worker_of(child: &mut Child) -> String {
 }
 
 /// Whether a process has loaded this library and blocks signals.
-fn is_deaf(process: &str, library: &Path) -> bool {
-    let told = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
-    let (Ok(maps), Ok(status)) = (told("maps"), told("status")) else {
+fn blocks_signals(process: &str, library: &Path) -> bool {
+    let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
+    let (Ok(maps), Ok(status)) = (read("maps"), read("status")) else {
         return false;
     };
     let mut lines = status.lines();
@@ -250,7 +254,7 @@ fn is_deaf(process: &str, library: &Path) -> bool {
         && blocked.is_some_and(|mask| mask.trim().contains(|digit| digit != '0'))
 }
 
-/// Whether a process still does anything; one that has ended may wait for its parent to notice.
+/// Whether a process still runs; one that has exited may wait for its parent to reap it.
 fn lives(process: &str) -> bool {
     match fs::read_to_string(format!("/proc/{process}/stat")) {
         Ok(stat) => !stat.contains(") Z ") && !stat.contains(") X "),
@@ -258,10 +262,10 @@ fn lives(process: &str) -> bool {
     }
 }
 
-/// The worker that a command has started, as soon as it is deaf.
-fn deaf_worker_of(child: &mut Child, library: &Path) -> String {
+/// The worker that a command has started, as soon as it blocks signals.
+fn unresponsive_worker_of(child: &mut Child, library: &Path) -> String {
     let worker = worker_of(child);
-    while !is_deaf(&worker, library) {
+    while !blocks_signals(&worker, library) {
         assert!(lives(&worker), "the library was not loaded");
         thread::yield_now();
     }
@@ -278,28 +282,28 @@ fn assert_ends(worker: &str) {
 }
 
 #[test]
-fn a_worker_that_would_never_notice_does_not_outlive_the_program() {
-    let folder = TempDir::new().expect("a folder");
-    let library = deaf(folder.path());
+fn unresponsive_worker_does_not_outlive_the_program() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let library = unresponsive_library(folder.path());
     let mut child = writeproof(&["check", "--limit", "0.2", "--libssl"])
         .arg(&library)
         .spawn()
         .expect("the command starts");
-    let worker = deaf_worker_of(&mut child, &library);
-    child.kill().expect("it is ours");
-    child.wait().expect("it is ours");
+    let worker = unresponsive_worker_of(&mut child, &library);
+    child.kill().expect("the test file is writable");
+    child.wait().expect("the test file is writable");
     assert_ends(&worker);
 }
 
 #[test]
-fn an_interrupt_ends_a_worker_that_would_never_notice() {
-    let folder = TempDir::new().expect("a folder");
-    let library = deaf(folder.path());
+fn interrupt_kills_an_unresponsive_worker() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let library = unresponsive_library(folder.path());
     let mut child = writeproof(&["check", "--limit", "3600", "--libssl"])
         .arg(&library)
         .spawn()
         .expect("the command starts");
-    let worker = deaf_worker_of(&mut child, &library);
+    let worker = unresponsive_worker_of(&mut child, &library);
     let sent = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();
@@ -309,6 +313,6 @@ fn an_interrupt_ends_a_worker_that_would_never_notice() {
     assert_exit(&output, 130);
     let err = text(&output.stderr);
     assert_eq!(err, "writeproof: interrupted; no report was written\n");
-    // It was sent SIGKILL before the command ended, and ends as soon as the machine comes to it.
+    // It was sent SIGKILL before the command ended, and ends as soon as the kernel delivers it.
     assert_ends(&worker);
 }

@@ -1,11 +1,11 @@
-//! Compiles AWS-LC once for all profiles and links it into one shared object, whose path and version it hands to the
-//! crate.
+//! Compiles AWS-LC once for all profiles and links it into one shared object. Passes its path and
+//! version to the crate.
 
 use std::process::ExitCode;
 
 use writeproof_build_once::Boringssl;
 
-/// Without Go and perl it takes the assembly that the package carries instead of generating it.
+/// Without Go and perl the build uses the assembly in the package instead of generating it.
 const OPTIONS: [(&str, &str); 4] = [
     ("BUILD_TOOL", "OFF"),
     ("DISABLE_GO", "ON"),

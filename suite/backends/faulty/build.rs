@@ -1,5 +1,6 @@
-//! Sows the faults: edits the sources of OpenSSL 3.6 that have any, compiles those and the shim, and links them with
-//! the rest of the build that `openssl-sys` has too. Tells the crate where the shared object is.
+//! Injects the seeded faults: edits sources of OpenSSL 3.6, compiles these files and the shim, and
+//! links them with the rest of the build that `openssl-sys` also uses. Passes the path of the
+//! shared object to the crate.
 
 #[path = "build/edit.rs"]
 mod edit;
@@ -19,13 +20,14 @@ use writeproof_build_once::{
 use crate::edit::Numbered;
 use crate::table::{Fault, Layer};
 
-/// Raise it when the recipe's result changes for a reason that the key does not show.
+/// Raise it when the result of the recipe changes for a reason that the key does not include.
 const RECIPE: &str = "1";
 
-/// What the result is made from, beside the sources of OpenSSL.
+/// The inputs in addition to the sources of OpenSSL.
 const OURS: [&str; 4] = ["faults.toml", "shim.c", "build/chosen.c", "build/chosen.h"];
 
-/// The functions that the shim stands before, all of one file. In there they get another name, with this in front.
+/// The functions that the shim wraps, all of one file. In that file they are renamed with this
+/// prefix.
 const SHIMMED_FILE: &str = "ssl/ssl_lib.c";
 const HONEST: &str = "honest_";
 const SHIMMED: [&str; 10] = [
@@ -41,7 +43,7 @@ const SHIMMED: [&str; 10] = [
     "SSL_want",
 ];
 
-/// What OpenSSL's own build defines for its files, as far as those of libssl depend on it.
+/// The defines of OpenSSL's own build, as far as the files of libssl depend on them.
 const DEFINES: [&str; 3] = ["NDEBUG", "OPENSSL_BUILDING_OPENSSL", "OPENSSL_PIC"];
 
 const OBJECT: &str = "libssl.so";
@@ -67,7 +69,7 @@ fn main() -> ExitCode {
 fn build() -> Result<PathBuf, RecipeError> {
     start_over_in_neutral_profile()?;
     let openssl = openssl_src::Build::new().build();
-    // Its name has the hash of all that the build depends on.
+    // The name of the folder has the hash of all inputs of the build.
     let build = openssl.lib_dir().ancestors().nth(2);
     let build = build.and_then(Path::file_name).unwrap_or_default();
     let mut key = Key::of_c_build("faulty")?
@@ -80,15 +82,15 @@ fn build() -> Result<PathBuf, RecipeError> {
     let folder = once(&key, |folder| {
         let work = folder.join("work");
         fs::create_dir(&work)?;
-        let sowing = Sowing {
+        let injection = Injection {
             faults: table::parse(&read("faults.toml".as_ref())?)?,
             sources: openssl_src::source_dir(),
             headers: openssl.include_dir().to_owned(),
             libraries: openssl.lib_dir().to_owned(),
             work,
         };
-        sowing.link(&folder.join(OBJECT))?;
-        fs::remove_dir_all(&sowing.work)?;
+        injection.link(&folder.join(OBJECT))?;
+        fs::remove_dir_all(&injection.work)?;
         Ok(())
     })?;
     Ok(folder.join(OBJECT))
@@ -98,8 +100,8 @@ fn read(path: &Path) -> Result<String, RecipeError> {
     fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-/// What is made from what.
-struct Sowing {
+/// The inputs of the link.
+struct Injection {
     faults: Vec<Fault>,
     /// The sources of OpenSSL.
     sources: PathBuf,
@@ -110,7 +112,7 @@ struct Sowing {
     work: PathBuf,
 }
 
-impl Sowing {
+impl Injection {
     fn link(&self, object: &Path) -> Result<(), RecipeError> {
         self.check_shim()?;
         let edited = self.edited()?;
@@ -134,7 +136,7 @@ impl Sowing {
         Ok(())
     }
 
-    /// All faults of the shim are in `shim.c`; that it has no others, the compiler sees.
+    /// All faults of the shim are in `shim.c`; the compiler rejects any others.
     fn check_shim(&self) -> Result<(), RecipeError> {
         let shim = read("shim.c".as_ref())?;
         let of_shim = self.faults.iter().filter(|f| f.layer == Layer::Shim);
@@ -142,13 +144,14 @@ impl Sowing {
         let missing: Vec<_> = missing
             .filter(|name| !shim.contains(&format!("FAULT({name})")))
             .collect();
-        match missing.is_empty() {
-            true => Ok(()),
-            false => Err(format!("shim.c never asks for {}", missing.join(", ")).into()),
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("shim.c never asks for {}", missing.join(", ")).into())
         }
     }
 
-    /// Writes the edited files; answers them by the paths of the originals.
+    /// Writes the edited files. Returns their paths, by the paths of the originals.
     fn edited(&self) -> Result<BTreeMap<&str, PathBuf>, RecipeError> {
         let edits = self.faults.iter().enumerate().flat_map(|(index, fault)| {
             let numbered = move |edit| Numbered {
@@ -168,20 +171,20 @@ impl Sowing {
             let text = edit::apply(&read(&self.sources.join(file))?, &edits)?;
             let path = self.work.join(file);
             fs::create_dir_all(path.parent().unwrap_or(&self.work))?;
-            // Errors are told as of the original, from its own folder.
+            // Compiler errors name the original file, relative to the sources' folder.
             fs::write(&path, format!("#line 1 \"{file}\"\n{text}"))?;
             written.insert(file, path);
         }
         Ok(written)
     }
 
-    /// The names of all faults, in the order of their numbers, for a list in C.
+    /// The names of all faults, in the order of their numbers, as a C list.
     fn names(&self) -> String {
         let line = |fault: &Fault| format!("\"{}\",\n", fault.name);
         self.faults.iter().map(line).collect()
     }
 
-    /// The numbers of all faults, by constants.
+    /// Constants with the numbers of all faults.
     fn numbers(&self) -> String {
         let line = |(index, fault): (usize, &Fault)| {
             format!(
@@ -193,7 +196,7 @@ impl Sowing {
         self.faults.iter().enumerate().map(line).collect()
     }
 
-    /// Compiles all files, as many at a time as there are.
+    /// Compiles all files in parallel.
     fn compile(&self, files: &[&PathBuf]) -> Result<Vec<PathBuf>, RecipeError> {
         let mut objects = BTreeSet::new();
         let mut running = Vec::new();
@@ -230,7 +233,7 @@ impl Sowing {
         if original == Some(Path::new(SHIMMED_FILE)) {
             command.args(SHIMMED.map(|name| format!("-D{name}={HONEST}{name}")));
         }
-        // Where the original finds the headers that it names by their way from there.
+        // The original includes headers relative to its own folder.
         let folder = original.and_then(Path::parent);
         command
             .arg("-I")
@@ -242,7 +245,7 @@ impl Sowing {
         Ok(command)
     }
 
-    /// A copy of `libssl.a` without the members that are made from these files.
+    /// A copy of `libssl.a` without the members that are compiled from these files.
     fn without<'f>(
         &self,
         files: impl Iterator<Item = &'f &'f str>,
@@ -255,14 +258,15 @@ impl Sowing {
         };
         let mut command = cc::Build::new().try_get_archiver()?;
         command.arg("d").arg(&rest).args(files.map(member));
-        match command.status()?.success() {
-            true => Ok(rest),
-            false => Err(format!("{command:?} failed").into()),
+        if command.status()?.success() {
+            Ok(rest)
+        } else {
+            Err(format!("{command:?} failed").into())
         }
     }
 }
 
-/// `short-retry-wraps` as a word of C.
+/// `short-retry-wraps` as a C identifier.
 fn constant(name: &str) -> String {
     name.replace('-', "_")
 }

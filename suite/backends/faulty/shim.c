@@ -1,7 +1,7 @@
 /*
- * Stands before the functions of the library that callers use, and can stand before the transport: does what the table
- * calls faults of the layer "shim". Without a fault it hands everything on as it is. Knows nothing of the library's
- * inside. Remembers one connection for each thread, the one that was made last.
+ * Wraps the library's functions that callers use, and can wrap the transport: implements the faults
+ * of the layer "shim" in the table. Without a fault it passes every call through. It does not
+ * depend on the library's internals. It remembers one connection per thread, the last one created.
  */
 #include <errno.h>
 #include <limits.h>
@@ -28,25 +28,25 @@ int honest_SSL_key_update(SSL *ssl, int type);
 int honest_SSL_get_error(const SSL *ssl, int ret);
 int honest_SSL_want(const SSL *ssl);
 
-/* What SSL_get_error answers when nothing else is to be said. */
+/* The value of `error` when SSL_get_error is not overridden. */
 enum { HONEST = -1 };
 
-/* The connection that was made last on this thread. */
+/* The last connection that was created on this thread. */
 static _Thread_local struct {
     SSL *ssl;
-    /* What SSL_get_error is to answer for the last call. */
-    int told;
-    /* The last call was a read that wants to be repeated. */
+    /* The result of SSL_get_error for the last call. */
+    int error;
+    /* The last call was a read that must be repeated. */
     int read_wants;
-    /* What it answered for the first failure. */
+    /* The result of SSL_get_error for the first failure. */
     int first_failure;
-    /* The length of the write that would block and was not finished since; 0 for none. */
+    /* The length of the blocked write that is not finished; 0 for none. */
     size_t blocked;
-    /* A write of nothing that would block was not finished since. */
+    /* A blocked write of no bytes is not finished. */
     int nothing_is_blocked;
-    /* A write that would block was given up. */
+    /* A blocked write was abandoned. */
     int dropped;
-    /* Bytes for which a caller was told that they are written. */
+    /* Bytes that were reported as written and are not sent yet. */
     unsigned char *kept;
     size_t kept_length;
 } now;
@@ -62,14 +62,14 @@ struct write {
 
 static int is_ex(const struct write *call) { return call->written != NULL; }
 
-/* What the library makes of it. */
+/* Passes the call to the library. */
 static int honest(const struct write *call) {
     if (is_ex(call))
         return honest_SSL_write_ex(call->ssl, call->bytes, call->length, call->written);
     return honest_SSL_write(call->ssl, call->bytes, (int)call->length);
 }
 
-/* How either function says that so many bytes are written. */
+/* The success result of either function for this many bytes. */
 static int success(const struct write *call, size_t bytes) {
     if (!is_ex(call))
         return (int)bytes;
@@ -79,7 +79,7 @@ static int success(const struct write *call, size_t bytes) {
 
 static int failure(const struct write *call) { return is_ex(call) ? 0 : -1; }
 
-/* How many bytes a call says that it has written. */
+/* The number of bytes that a call reports as written. */
 static size_t count(const struct write *call, int ret) { return is_ex(call) ? *call->written : (size_t)ret; }
 
 static void keep(const void *bytes, size_t length) {
@@ -91,7 +91,7 @@ static void keep(const void *bytes, size_t length) {
     now.kept_length += length;
 }
 
-/* Writes what was kept; answers whether all of it is out. */
+/* Writes the kept bytes. Returns whether all are sent. */
 static int write_kept(SSL *ssl) {
     if (now.kept_length == 0)
         return 1;
@@ -101,15 +101,15 @@ static int write_kept(SSL *ssl) {
     return 1;
 }
 
-/* At the beginning of each call that uses the transport. */
+/* Called first in each call that uses the transport. */
 static void enter(SSL *ssl) {
-    now.told = HONEST;
+    now.error = HONEST;
     now.read_wants = 0;
     if (SSL_is_server(ssl) && SSL_in_before(ssl) && FAULT(one_more_ticket))
         SSL_set_num_tickets(ssl, SSL_get_num_tickets(ssl) == 0 ? 1 : SSL_get_num_tickets(ssl));
 }
 
-/* Whether a write goes no further than here; then `ret` is what it returns. */
+/* Whether a write ends here; then `ret` is its result. */
 static int ends_before(struct write *call, int *ret) {
     SSL *ssl = call->ssl;
     *ret = failure(call);
@@ -150,38 +150,38 @@ static int would_block(const struct write *call, int ret) {
     if (FAULT(would_block_is_uninitialized))
         ERR_raise(ERR_LIB_SSL, SSL_R_UNINITIALIZED);
     if (FAULT(would_block_without_an_error))
-        now.told = SSL_ERROR_NONE;
+        now.error = SSL_ERROR_NONE;
     if (FAULT(error_left_on_would_block)) {
         ERR_raise(ERR_LIB_SSL, ERR_R_INTERNAL_ERROR);
-        now.told = SSL_ERROR_WANT_WRITE;
+        now.error = SSL_ERROR_WANT_WRITE;
     }
     if (is_ex(call)) {
         if (FAULT(would_block_is_syscall_for_zero))
-            now.told = SSL_ERROR_SYSCALL;
+            now.error = SSL_ERROR_SYSCALL;
         if (FAULT(written_set_on_failure))
             *call->written = call->length;
     } else if (FAULT(zero_for_minus_one)) {
         ret = 0;
     }
     if (SSL_want_write(ssl) && FAULT(want_read_for_want_write))
-        now.told = SSL_ERROR_WANT_READ;
+        now.error = SSL_ERROR_WANT_READ;
     if (call->length == 0)
         return ret;
     if (FAULT(blocked_write_returns_a_count))
         return success(call, (call->length + 1) / 2);
     if ((SSL_get_mode(ssl) & SSL_MODE_ENABLE_PARTIAL_WRITE) != 0 && FAULT(partial_success_of_nothing)) {
-        now.told = SSL_ERROR_NONE;
+        now.error = SSL_ERROR_NONE;
         return success(call, 0);
     }
     if (FAULT(data_dropped_on_would_block))
         now.dropped = 1;
-    /* The latter once: a caller who repeats the call for ever would be told the same for ever. */
+    /* The latter once: a caller that repeats the call would get the same result forever. */
     if (FAULT(accepts_without_limit) || (FAULT(full_length_and_would_block) && writeproof_memory++ == 0)) {
-        /* The library knows these bytes by their place in the caller's memory. */
+        /* The library knows these bytes by their address in the caller's memory. */
         SSL_set_mode(ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
         keep(call->bytes, call->length);
         if (FAULT(full_length_and_would_block))
-            now.told = SSL_ERROR_WANT_WRITE;
+            now.error = SSL_ERROR_WANT_WRITE;
         return success(call, call->length);
     }
     return ret;
@@ -196,18 +196,18 @@ static int failed(const struct write *call, int ret) {
         now.blocked = 0;
     if (class == SSL_ERROR_SYSCALL && ERR_peek_error() != 0 && FAULT(dead_transport_wants_write)) {
         ERR_clear_error();
-        now.told = SSL_ERROR_WANT_WRITE;
+        now.error = SSL_ERROR_WANT_WRITE;
     }
     if (class == SSL_ERROR_SSL && ERR_peek_error() != 0 && FAULT(error_without_a_reason)) {
         ERR_clear_error();
-        now.told = SSL_ERROR_SSL;
+        now.error = SSL_ERROR_SSL;
     }
     if (class == SSL_ERROR_SSL && ERR_peek_error() != 0 && FAULT(more_words_in_the_queue))
         ERR_raise(ERR_LIB_SSL, ERR_R_INTERNAL_ERROR);
     if (SSL_is_init_finished(call->ssl) && FAULT(read_eaten_after_a_failed_write)) {
         char byte;
         honest_SSL_read(call->ssl, &byte, 1);
-        now.told = class;
+        now.error = class;
     }
     return ret;
 }
@@ -268,7 +268,7 @@ static int written_by(struct write *call) {
     call->length = asked;
     if (asked == 0 && (ret == 0 || is_ex(call)) && began_in_init && !SSL_in_init(ssl)
         && FAULT(write_of_nothing_wants_after_the_handshake)) {
-        now.told = SSL_ERROR_WANT_READ;
+        now.error = SSL_ERROR_WANT_READ;
         return failure(call);
     }
     if (asked == 0 && ret == 0 && !is_ex(call) && honest_SSL_get_error(ssl, ret) == SSL_ERROR_SYSCALL
@@ -310,7 +310,7 @@ int SSL_write_ex(SSL *ssl, const void *bytes, size_t length, size_t *written) {
 }
 
 int SSL_get_error(const SSL *ssl, int ret) {
-    int class = now.told != HONEST ? now.told : honest_SSL_get_error(ssl, ret);
+    int class = now.error != HONEST ? now.error : honest_SSL_get_error(ssl, ret);
     if (class == SSL_ERROR_NONE)
         return class;
     if (now.first_failure == SSL_ERROR_NONE)
@@ -320,12 +320,12 @@ int SSL_get_error(const SSL *ssl, int ret) {
     return class;
 }
 
-/* Says of a read something else than why it failed. */
+/* Overrides the reason of a read's failure. */
 static void says_of_read(int class) {
     ERR_clear_error();
     if (class == SSL_ERROR_SSL)
         ERR_raise(ERR_LIB_SSL, ERR_R_INTERNAL_ERROR);
-    now.told = class;
+    now.error = class;
 }
 
 static void read_failed(SSL *ssl, int ret) {
@@ -334,7 +334,7 @@ static void read_failed(SSL *ssl, int ret) {
     case SSL_ERROR_WANT_WRITE:
         now.read_wants = 1;
         if (FAULT(read_fails_without_an_error))
-            now.told = SSL_ERROR_NONE;
+            now.error = SSL_ERROR_NONE;
         else if (SSL_is_init_finished(ssl) && FAULT(empty_read_is_a_protocol_error))
             says_of_read(SSL_ERROR_SSL);
         break;
@@ -351,7 +351,7 @@ static void read_failed(SSL *ssl, int ret) {
             says_of_read(SSL_ERROR_SYSCALL);
         if (FAULT(protocol_error_of_a_read_without_a_reason)) {
             ERR_clear_error();
-            now.told = SSL_ERROR_SSL;
+            now.error = SSL_ERROR_SSL;
         }
         break;
     }
@@ -369,7 +369,7 @@ int SSL_read(SSL *ssl, void *space, int length) {
     return ret;
 }
 
-/* What is said of a shutdown that has sent close_notify. */
+/* The result of a shutdown that has sent close_notify. */
 static int shut_down(int ret) {
     if (FAULT(shutdown_returns_two))
         return 2;
@@ -377,7 +377,7 @@ static int shut_down(int ret) {
         return 1;
     if (FAULT(sent_shutdown_fails)) {
         ERR_raise(ERR_LIB_SSL, SSL_R_UNINITIALIZED);
-        now.told = SSL_ERROR_SSL;
+        now.error = SSL_ERROR_SSL;
         return -1;
     }
     return ret;
@@ -392,7 +392,7 @@ int SSL_shutdown(SSL *ssl) {
         return shut_down(ret);
     if (ret < 0 && honest_SSL_get_error(ssl, ret) == SSL_ERROR_WANT_WRITE) {
         if (FAULT(blocked_shutdown_is_syscall))
-            now.told = SSL_ERROR_SYSCALL;
+            now.error = SSL_ERROR_SYSCALL;
         if (FAULT(blocked_shutdown_returns_zero))
             return 0;
     }
@@ -404,13 +404,13 @@ int SSL_do_handshake(SSL *ssl) {
     enter(ssl);
     ret = honest_SSL_do_handshake(ssl);
     if (ret <= 0 && honest_SSL_get_error(ssl, ret) == SSL_ERROR_WANT_WRITE && FAULT(blocked_handshake_is_syscall))
-        now.told = SSL_ERROR_SYSCALL;
+        now.error = SSL_ERROR_SYSCALL;
     return ret;
 }
 
 int SSL_key_update(SSL *ssl, int type) {
     int ret;
-    now.told = HONEST;
+    now.error = HONEST;
     ret = honest_SSL_key_update(ssl, type);
     if (ret == 1 && FAULT(key_update_sent_at_once))
         honest_SSL_do_handshake(ssl);
@@ -426,7 +426,7 @@ SSL *SSL_new(SSL_CTX *ctx) {
     free(now.kept);
     memset(&now, 0, sizeof(now));
     now.ssl = ssl;
-    now.told = HONEST;
+    now.error = HONEST;
     writeproof_memory = 0;
     return ssl;
 }
@@ -441,7 +441,7 @@ static int handed_on(BIO *bio, BIO *inner, int ret) {
     return ret;
 }
 
-/* What is changed of a record of data on its way. */
+/* The changes to an application data record on its way. */
 static int sent(BIO *inner, const char *bytes, int length) {
     if (FAULT(stream_corrupted)) {
         char *changed = malloc(length);
@@ -492,7 +492,7 @@ static int outer_read(BIO *bio, char *space, int length) {
 static long outer_ctrl(BIO *bio, int command, long number, void *pointer) {
     BIO *inner = BIO_get_data(bio);
     long ret = BIO_ctrl(inner, command, number, pointer);
-    /* A flush writes: that it is to be tried again is told by the flags. */
+    /* A flush writes: the flags show whether it must be retried. */
     return command == BIO_CTRL_FLUSH ? handed_on(bio, inner, (int)ret) : ret;
 }
 
@@ -517,7 +517,7 @@ static BIO *before(BIO *inner) {
 }
 
 void SSL_set_bio(SSL *ssl, BIO *rbio, BIO *wbio) {
-    /* All are asked for: whether they would make a difference is not known before there are writes. */
+    /* All are asked: before the first write it is unknown whether they would make a difference. */
     int any = FAULT(stream_corrupted) | FAULT(record_doubled_on_the_transport)
         | FAULT(end_of_record_lost_on_the_transport) | FAULT(transport_writes_halved);
     if (any && wbio != NULL) {

@@ -1,5 +1,5 @@
-//! Compiles OpenSSL 1.1.1 once for all profiles and links it into one shared object, whose path and version it hands to
-//! the crate.
+//! Compiles OpenSSL 1.1.1 once for all profiles and links it into one shared object. Passes its
+//! path and version to the crate.
 
 use std::process::ExitCode;
 

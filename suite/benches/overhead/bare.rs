@@ -1,5 +1,6 @@
-//! The bare loop that the suite is measured against: the same calls of the same library, between the
-//! same kinds of ends, over a transport in memory of its own; no tap, no records read, no trace.
+//! The bare loop that the suite is measured against: the same library calls between the same kinds
+//! of endpoints, over a transport in memory of its own. It has no tap, reads no records and makes
+//! no trace.
 
 #![allow(unsafe_code)] // The C functions as they are, as the suite calls them.
 
@@ -20,10 +21,10 @@ use writeproof::trace::Pattern;
 
 use crate::{ACCEPT, WRITE};
 
-/// How much the peer reads at once, in bytes, as the suite's peer does.
+/// The size of the peer's reads in bytes, as in the suite.
 const READ: usize = 16_384;
 
-/// Two contexts and a kind of BIO, made once and used by every case.
+/// Two contexts and a BIO method, created once and used by every case.
 pub(crate) struct Bare {
     library: SslContext,
     peer: SslContext,
@@ -33,12 +34,12 @@ pub(crate) struct Bare {
     space: Vec<u8>,
 }
 
-/// What is on the way, by who sent it.
+/// The bytes in transit, by sender.
 #[derive(Default)]
 struct Wire {
     from_library: Queue,
     from_peer: Queue,
-    /// Bytes that the transport takes from the library before it would block; all if not named.
+    /// Bytes that the transport takes from the library before it would block; `None` for no limit.
     accept: Option<usize>,
 }
 
@@ -54,7 +55,7 @@ enum Side {
     Peer,
 }
 
-/// What a BIO finds behind its data pointer.
+/// The data of a BIO.
 struct BareTransport<'w> {
     wire: &'w RefCell<Wire>,
     side: Side,
@@ -114,7 +115,8 @@ impl Bare {
 
 impl Drop for Bare {
     fn drop(&mut self) {
-        // SAFETY: made by `BIO_meth_new`, and every BIO of this kind is gone with its connection.
+        // SAFETY: created by `BIO_meth_new`, and every BIO with this method is freed with its
+        // connection.
         unsafe { ffi::BIO_meth_free(self.method) };
     }
 }
@@ -127,7 +129,7 @@ impl End {
         role: Role,
     ) -> Self {
         // SAFETY: context and method are live; SSL_set_bio takes over the BIO for both directions;
-        // the port stands still in `Bare::case` until the connection is dropped there.
+        // the transport does not move in `Bare::case` until the connection is dropped there.
         unsafe {
             let ssl = ffi::SSL_new(context.as_ptr());
             let bio = ffi::BIO_new(method);
@@ -162,7 +164,7 @@ impl End {
 
     fn read(&self, space: &mut [u8]) -> Result<usize, c_int> {
         let length = length(space);
-        // SAFETY: as for `write`, with a slice that may be written to.
+        // SAFETY: as for `write`, with a mutable slice.
         let ret = unsafe { ffi::SSL_read(self.0, space.as_mut_ptr().cast(), length) };
         self.answer(ret)
     }
@@ -178,7 +180,7 @@ impl End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        // SAFETY: freed once, and its BIO with it.
+        // SAFETY: freed once, together with its BIO.
         unsafe { ffi::SSL_free(self.0) };
     }
 }
@@ -218,7 +220,7 @@ impl Wire {
 }
 
 fn method() -> *mut ffi::BIO_METHOD {
-    // SAFETY: called as BIO_meth_new(3) says; the callbacks have the declared types.
+    // SAFETY: called as BIO_meth_new(3) requires; the callbacks have the declared types.
     unsafe {
         let method = ffi::BIO_meth_new(ffi::BIO_TYPE_NONE, c"bare".as_ptr());
         let made = !method.is_null()
@@ -231,7 +233,7 @@ fn method() -> *mut ffi::BIO_METHOD {
 }
 
 unsafe extern "C" fn bio_write(bio: *mut ffi::BIO, bytes: *const c_char, length: c_int) -> c_int {
-    // SAFETY: a BIO of `End::new`, whose port lives, with `length` readable bytes.
+    // SAFETY: a BIO of `End::new`, whose transport is live, with `length` readable bytes.
     unsafe {
         let port = &*ffi::BIO_get_data(bio).cast::<BareTransport<'_>>();
         let bytes = slice::from_raw_parts(bytes.cast(), usize::try_from(length).unwrap_or(0));
@@ -273,13 +275,13 @@ unsafe extern "C" fn bio_ctrl(
     c_long::from(command == ffi::BIO_CTRL_FLUSH)
 }
 
-/// As the suite's library under test is set up for the cipher that scenarios use by default; with
-/// two tickets in TLS 1.3, as the library itself would have it.
+/// A context as in the suite's library under test for the default cipher; with two tickets in TLS
+/// 1.3, the library's default.
 fn library_context(version: Version) -> SslContextBuilder {
     context(version).expect("a context")
 }
 
-/// As the suite's peer is set up: no tickets.
+/// A context as in the suite's peer: no tickets.
 fn peer_context(version: Version) -> SslContextBuilder {
     let mut context = context(version).expect("a context");
     context.set_num_tickets(0).expect("a number of tickets");

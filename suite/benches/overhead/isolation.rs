@@ -1,5 +1,5 @@
-//! What it costs to run a foreign library in a worker: all these scenarios on one library, one case at a
-//! time, in this process and in a worker, as a ratio.
+//! The cost of running a foreign library in a worker: all these scenarios on one library, one case
+//! at a time, in this process and in a worker, as a ratio.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use writeproof::worker::WorkerLimits;
 use crate::sample::median;
 use crate::{timed, verdict};
 
-/// What the cases of a library may take in a worker, as a ratio to the same cases in this process.
+/// The highest ratio of cases in a worker to cases in this process.
 const LIMIT: f64 = 1.25;
 
-/// A round is one ratio; both are taken in turns.
+/// Each round gives one ratio; both sides run in turns.
 const ROUNDS: usize = 9;
 
-/// Measures every shared object that is here. None may crash in these scenarios.
+/// Measures every available shared object. None may crash in these scenarios.
 pub(crate) fn measure(scenarios: &[&Scenario]) {
     for id in Backends::here() {
         if let Some(Ok(Home::SharedObject(_))) = Backends::home(id) {

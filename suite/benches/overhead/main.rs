@@ -1,7 +1,7 @@
-//! `cargo bench`: what the suite adds to a case, as a ratio to a bare loop of the same library calls
-//! in the same process; how many cases a second the whole run makes; and the memory that it needs.
+//! `cargo bench`: the time of a case, as a ratio to a bare loop of the same library calls in the
+//! same process; the cases per second of the whole run; and its memory.
 //!
-//! Without `--bench` (`cargo test --benches`) everything is done once and nothing is timed.
+//! Without `--bench` (`cargo test --benches`) everything runs once and nothing is timed.
 
 mod bare;
 mod isolation;
@@ -19,16 +19,16 @@ use bare::Bare;
 use sample::{median, quartile};
 use whole_run::{Suite, scenario, variants};
 
-/// Bytes of the write, and how many of them the transport takes before it would block.
+/// The length of the write, and the bytes that the transport takes before it would block.
 const WRITE: usize = 20_000;
 const ACCEPT: usize = 100;
 
-/// What a case of the suite may take, as a ratio to the bare loop.
+/// The highest ratio of a case to the bare loop.
 const LIMIT: f64 = 1.15;
 
-/// A round is one ratio: the quicker cases of the suite (their first quartile) over the quicker bare
-/// ones. Both are taken in turns, so that what else the machine does meanwhile meets both alike, and
-/// the result is the median of all rounds.
+/// Each round gives one ratio: the first quartile of the suite's cases over that of the bare ones.
+/// Both run in turns, so that other load affects both alike. The result is the median of all
+/// rounds.
 const ROUNDS: usize = 25;
 const PAIRS: usize = 60;
 const WARM_UP: usize = 100;
@@ -44,7 +44,7 @@ fn main() {
         println!("smoke: {} cases and the bare loop ran", suite.smoke());
         return;
     }
-    // No file may hold this one, since a scenario is about writing.
+    // No scenario file may hold this one, since a scenario must write.
     let handshake = Scenario {
         steps: vec![Step::Handshake],
         ..blocked.clone()
@@ -123,7 +123,7 @@ impl<'s> Pair<'s> {
         );
     }
 
-    /// Times one case of each, in seconds: the suite's and the bare one.
+    /// Times one case of each in seconds: the suite's, and the bare one.
     fn pair(&mut self, bare_first: bool) -> (f64, f64) {
         if bare_first {
             let bare = timed(|| self.bare.case());
@@ -142,8 +142,5 @@ fn timed(run: impl FnOnce()) -> f64 {
 }
 
 fn verdict(holds: bool) -> &'static str {
-    match holds {
-        true => "ok",
-        false => "over the limit",
-    }
+    if holds { "ok" } else { "over the limit" }
 }

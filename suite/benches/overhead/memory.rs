@@ -1,4 +1,4 @@
-//! How much memory this process needs, as the system tells it.
+//! The memory of this process, as the system reports it.
 
 #![allow(unsafe_code)] // One function of the allocator.
 
@@ -7,25 +7,26 @@
 pub(crate) struct Resident {
     /// Now.
     pub(crate) now: u64,
-    /// The most so far.
+    /// The highest so far.
     pub(crate) peak: u64,
 }
 
-/// What the C library's allocator has given out and not got back, in KiB; nothing for another one. Resident
-/// memory says less of a leak: each thread has an arena of the allocator, a call over a socket that waits is made
-/// by a thread of its own, and which thread gets which arena, to leave free memory in, is chance.
+/// Memory that the C library's allocator has handed out and not got back, in KiB; `None` for
+/// another allocator. Resident memory is a worse measure of leaks: each thread has an arena of the
+/// allocator, a call over a blocking socket runs in a thread of its own, and which thread leaves
+/// free memory in which arena varies.
 pub(crate) fn in_use() -> Option<u64> {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         // SAFETY: no precondition.
-        let told = unsafe { libc::mallinfo2() };
-        u64::try_from((told.uordblks + told.hblkhd) >> 10).ok()
+        let info = unsafe { libc::mallinfo2() };
+        u64::try_from((info.uordblks + info.hblkhd) >> 10).ok()
     }
     #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
     None
 }
 
-/// What the system says; nothing where it does not.
+/// The memory that the system reports; `None` where it does not.
 pub(crate) fn resident() -> Option<Resident> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let kib = |name: &str| {

@@ -1,5 +1,5 @@
-//! The whole run over all scenario files and built-in backends: cases per second, the handshake's
-//! share of it, and the memory that it needs.
+//! The run over all scenario files and built-in backends: cases per second, the share of the
+//! handshakes, and the memory.
 
 use std::hint::black_box;
 use std::num::NonZeroUsize;
@@ -21,22 +21,22 @@ use writeproof::target::{InProcess, Target};
 use crate::memory::{self, Resident};
 use crate::sample::median;
 
-/// The run is repeated this often in one process to see whether memory stays flat.
+/// The run is repeated this often in one process to check that memory stays flat.
 const REPEATS: usize = 10;
 
 /// Peak memory of the default run, in KiB.
 const MEMORY_LIMIT_KIB: u64 = 200 << 10;
 
-/// What counts as flat, in KiB: what an allocator may keep back for its own use.
+/// The growth in KiB that counts as flat: what an allocator may keep for itself.
 const FLAT_KIB: u64 = 1 << 10;
 
-/// How long runs with one thread are repeated at least.
+/// The shortest time for which runs with one thread are repeated.
 const LONG_ENOUGH: Duration = Duration::from_secs(2);
 
-/// What judging may take, as a share of the whole run with one thread.
+/// The highest share of judging in the whole run with one thread.
 const JUDGING_LIMIT: f64 = 0.10;
 
-/// Repeats of a case that is nothing but a handshake, after each run.
+/// Repetitions of a case with only a handshake, after each run.
 const HANDSHAKES: usize = 5;
 
 /// All scenarios and backends.
@@ -58,13 +58,13 @@ impl Suite {
                 }
             });
         Self {
-            corpus: Corpus::built_in().expect("right scenario files"),
+            corpus: Corpus::built_in().expect("the built-in fixtures are valid"),
             backends: backends.collect(),
-            judge: Judge::built_in().expect("right fixtures"),
+            judge: Judge::built_in().expect("the built-in fixtures are valid"),
         }
     }
 
-    /// The scenarios that can run in this process: those in which some library is recorded to crash would end it.
+    /// The scenarios that can run in this process: no library is recorded to crash in them.
     pub(crate) fn survivable(&self) -> impl Iterator<Item = &Scenario> {
         let crashes = |scenario: &Scenario| {
             let names = self.backends.iter().map(|b| b.about().recorded_as());
@@ -100,22 +100,22 @@ impl Suite {
             .expect("a run")
     }
 
-    /// Runs everything once; for a look whether it works at all.
+    /// Runs everything once, to check that it works.
     pub(crate) fn smoke(&self) -> usize {
         self.run(1).len()
     }
 
-    /// Memory comes first, while nothing else has raised the peak of the process.
+    /// Memory first, before anything else raises the peak of the process.
     pub(crate) fn measure(&self, handshake: &Scenario) {
         let crash = self.corpus.scenarios().len() - self.survivable().count();
         println!(
-            "note      {crash} scenarios crash a library and are left out: nothing here runs apart"
+            "note      {crash} scenarios crash a library and are left out: all cases run in this process"
         );
         let all = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let mut with_all = Vec::new();
         let mut memory = Vec::new();
         let mut in_use = Vec::new();
-        // This thread, which stays, then has a context for each kind of connection.
+        // This thread now has a context for each kind of connection.
         drop(self.run(1));
         for _ in 0..REPEATS {
             with_all.push(self.timed(all).0);
@@ -160,8 +160,8 @@ impl Suite {
         );
     }
 
-    /// How long it takes to judge all these results once more, in seconds: clauses, differences, the ledger,
-    /// and what was recorded.
+    /// The time to judge all these results again, in seconds: clauses, differences, known issues
+    /// and recordings.
     fn judging(&self, results: &[CaseResult]) -> f64 {
         let begun = Instant::now();
         let same_case =
@@ -179,7 +179,7 @@ impl Suite {
                 let about = backends.find(|about| about.id == result.backend);
                 black_box(self.judge.recordings.compare(
                     &result.scenario,
-                    about.expect("it is one of the run"),
+                    about.expect("a library of the run"),
                     result.variant,
                     &result.trace,
                 ));
@@ -194,9 +194,10 @@ impl Suite {
         (begun.elapsed().as_secs_f64(), results)
     }
 
-    /// How many of the cases have a handshake, and how long they would take if they had nothing else,
-    /// in seconds. A case of nothing else, with both ends opened and freed and the wire read, is timed
-    /// for each backend, version and role, directly after the run that it is compared with.
+    /// The number of cases with a handshake, and the time that these handshakes alone would take,
+    /// in seconds. For each backend, version and role a case with only a handshake is timed,
+    /// directly after the run that it is compared with: both ends are opened and freed, and the
+    /// wire is read.
     fn handshakes(&self, scenario: &Scenario, results: &[CaseResult]) -> (usize, f64) {
         let (mut number, mut sum) = (0, 0.0);
         for backend in &self.backends {
@@ -220,7 +221,7 @@ impl Suite {
         (number, sum)
     }
 
-    /// Whether the case got as far as a handshake.
+    /// Whether the case reached a handshake.
     fn shakes_hands(&self, result: &CaseResult) -> bool {
         let scenario = self.corpus.get(result.scenario.as_str());
         let opened = result.trace.entries.first().is_some_and(|e| e.step > 0);

@@ -1,5 +1,6 @@
-//! Libraries with one fault each, in all cases: which clauses they break and where, how the run ends, and that nothing else is lost
-//! or changed. `cargo test --test bounds -- --nocapture faults` prints a table of the verdicts, run times and report sizes.
+//! Libraries with one fault each, run in all cases: which clauses they break and where, how the run
+//! ends, and that no other result is lost or changed. `cargo test --test bounds -- --nocapture
+//! faults` prints a table of verdicts, run times and report sizes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,24 +10,25 @@ use serde_json::Value;
 use super::wrappers::Real;
 use super::{Checked, check, name, wrapper};
 
-/// The largest report in JSON of all cases, in bytes.
+/// The largest JSON report of all cases, in bytes.
 const REPORT: usize = 64 << 20;
 
-/// As many cases as the library of scenarios has at the least.
+/// The corpus has at least this many cases.
 const CASES: usize = 2000;
 
-/// A fault, and what has to be seen of it.
+/// A fault, and the findings that it must cause.
 struct Fault {
-    /// The wrapper that has it.
+    /// The wrapper with the fault.
     wrapper: &'static str,
     exit: i32,
-    /// Whether a case of the honest library meets it. All others have to be as those of the honest library.
+    /// Whether a case of the honest library reaches the fault. All other cases must equal those of
+    /// the honest library.
     touches: fn(&Value) -> bool,
-    /// Broken in each case of these scenarios that meets it.
+    /// Clauses broken in each case of these scenarios that reaches the fault.
     breaks: &'static [Broken],
 }
 
-/// A clause that a fault breaks, and that the honest library keeps there.
+/// A clause that the fault breaks and the honest library keeps.
 struct Broken {
     scenario: &'static str,
     clause: &'static str,
@@ -91,7 +93,7 @@ const FAULTS: &[Fault] = &[
         ],
     },
     Fault {
-        // No handshake is ever completed.
+        // No handshake completes.
         wrapper: "handshake-syscall",
         exit: 3,
         touches: |case| {
@@ -155,7 +157,7 @@ const fn broken(scenario: &'static str, clause: &'static str, step: u64) -> Brok
 }
 
 #[test]
-fn each_of_the_faults_is_seen_where_it_is_and_nowhere_else() {
+fn fault_is_seen_in_the_cases_that_meet_it_and_nowhere_else() {
     let honest = check(&Real::Distribution.path(), &[]);
     assert!(
         honest.cases().len() >= CASES,
@@ -176,7 +178,7 @@ fn each_of_the_faults_is_seen_where_it_is_and_nowhere_else() {
 }
 
 impl Fault {
-    /// All that is not as it has to be.
+    /// Every deviation from the expected results.
     fn wrong(&self, honest: &Checked, checked: &Checked) -> Vec<String> {
         let mut wrong = Vec::new();
         if checked.exit != Some(self.exit) {
@@ -197,7 +199,8 @@ impl Fault {
         }
         let mut touched = 0;
         for (case, honest) in checked.cases().iter().zip(honest.cases()) {
-            // The report of a library with many findings may leave out some of a trace; its digest covers the whole.
+            // A report with many findings may omit parts of a trace; the digest covers the whole
+            // trace.
             let trace = if case["left_out"].is_null() {
                 "steps"
             } else {
@@ -221,7 +224,8 @@ impl Fault {
 }
 
 impl Broken {
-    /// The cases in which the fault is not seen, or the honest library shows the same.
+    /// The cases in which the fault is missed, or in which the honest library breaks the same
+    /// clause.
     fn wrong(
         &self,
         honest: &Checked,
@@ -300,7 +304,7 @@ fn entries(case: &Value) -> &[Value] {
     case["steps"].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Whether a call of `SSL_write` in this case is such.
+/// Whether the predicate holds for a call of `SSL_write` in this case.
 fn any_write(case: &Value, is: fn(&Value) -> bool) -> bool {
     let mut writes = entries(case)
         .iter()
@@ -322,12 +326,13 @@ fn error(entry: &Value) -> &str {
         .unwrap_or_default()
 }
 
-/// Whether it is a step that consists of this word.
+/// Whether the entry is this step.
 fn is_step(entry: &Value, step: &str) -> bool {
     entry["asked"]["step"] == step
 }
 
-/// Whether the transport would have blocked in a call. What a socket says in between is not in the trace.
+/// Whether the transport would have blocked in a call. Results of single socket operations are not
+/// in the trace.
 fn would_block(case: &Value) -> bool {
     let blocks = |entry: &Value| {
         let refusal = &entry["traffic"]["out"]["refusal"];
@@ -337,8 +342,9 @@ fn would_block(case: &Value) -> bool {
     entries(case).iter().any(blocks) || is_socket()
 }
 
-/// Whether a case of TLS 1.2 shows more of a handshake than that it is completed. A library whose setter of versions fails still
-/// offers TLS 1.3, so that its hello is longer, and it takes what comes before the version is negotiated otherwise.
+/// Whether a case of TLS 1.2 shows more of a handshake than its completion. A library whose version
+/// setter fails still offers TLS 1.3: its hello is longer, and it handles messages before version
+/// negotiation differently.
 fn shows_a_hello_of_tls12(case: &Value) -> bool {
     let is_completed = |entry: &Value| returned(entry) == Some(1);
     let mut handshakes = entries(case)

@@ -1,5 +1,6 @@
-//! Libraries that would end a run, use up memory or fill a report, each a wrapper of a few lines of C before the machine's own
-//! libssl, in the real command: every case has its verdict, the report stays small, and no result of another case is lost.
+//! Libraries that would end a run, exhaust memory or fill a report. Each is a small C wrapper of
+//! the system's libssl, checked with the command: every case gets a verdict, the report stays
+//! small, and no result of another case is lost.
 
 #![cfg(target_os = "linux")]
 
@@ -15,7 +16,7 @@ use serde_json::Value;
 
 use self::wrappers::{Real, Wrapper};
 
-/// Scenarios in which a write is blocked, retried, repeated for its rest, or refused, and some in which none of that happens.
+/// Scenarios with a blocked, retried, continued or refused write, and some with none of these.
 const SOME: &[&str] = &[
     "retry",
     "partial",
@@ -24,7 +25,7 @@ const SOME: &[&str] = &[
     "closing/connection-reset",
 ];
 
-/// What `check` made of a library.
+/// The result of `check` on a library.
 struct Checked {
     exit: Option<i32>,
     stderr: String,
@@ -78,12 +79,12 @@ fn check(library: &Path, scenarios: &[&str]) -> Checked {
     checked
 }
 
-/// The wrapper of this name, of the distribution's library.
+/// The wrapper of this name around the distribution's library.
 fn wrapper(name: &str) -> Wrapper {
     Wrapper::of(Real::Distribution, name)
 }
 
-/// Scenario and variant of a case.
+/// The scenario and variant of a case.
 fn name(case: &Value) -> (&str, &str) {
     let text = |key: &str| case[key].as_str().unwrap_or_default();
     (text("scenario"), text("variant"))
@@ -93,7 +94,7 @@ fn name(case: &Value) -> (&str, &str) {
 #[case::success_of_one_byte("one-byte-success", "after sending ")]
 #[case::one_byte_written("one-byte-writes", "calls without coming to the end")]
 #[case::a_record_in_each_retry("record-again", "calls without coming to the end")]
-fn a_library_that_does_too_much_is_stopped_in_its_cases(#[case] name_of: &str, #[case] how: &str) {
+fn library_that_exceeds_a_limit_is_stopped_in_that_case(#[case] name_of: &str, #[case] how: &str) {
     let honest = check(&Real::Distribution.path(), SOME);
     let checked = check(wrapper(name_of).path(), SOME);
     assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
@@ -113,9 +114,10 @@ fn a_library_that_does_too_much_is_stopped_in_its_cases(#[case] name_of: &str, #
     assert_eq!(in_cases, Some(stopped.len() as u64));
 }
 
-/// Where a library spins, it hangs; every other case is what the honest library gives, to the byte.
+/// A library that spins is reported as hung. Every other case equals that of the honest library
+/// byte for byte.
 #[test]
-fn a_hang_takes_no_result_of_another_case_with_it() {
+fn hang_loses_no_result_of_another_case() {
     let honest = check(&Real::Distribution.path(), &["retry"]);
     let checked = check(wrapper("spins-after-refusal").path(), &["retry"]);
     assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
@@ -137,10 +139,10 @@ fn a_hang_takes_no_result_of_another_case_with_it() {
     assert!(hung > 0 && hung < checked.cases().len(), "{hung} hung");
 }
 
-/// Where a library takes all memory that its process may have, the case ends at that call. No other case misses anything, also
-/// none that ran in the same process.
+/// A library that takes all memory of its process ends the case at that call. No other case is
+/// affected, not even one in the same process.
 #[test]
-fn a_library_that_takes_all_memory_ends_its_own_cases_alone() {
+fn library_that_takes_all_memory_ends_only_its_own_cases() {
     let honest = check(&Real::Distribution.path(), SOME);
     let checked = check(wrapper("takes-all-memory").path(), SOME);
     assert_eq!((checked.exit, checked.stderr.as_str()), (Some(1), ""));
@@ -151,7 +153,7 @@ fn a_library_that_takes_all_memory_ends_its_own_cases_alone() {
         if takes_all_memory(honest) {
             let reason = case["reason"].as_str().unwrap_or_default();
             match case["verdict"].as_str() {
-                // Within the call the library, or its transport, may need memory that there is not.
+                // During the call, the library or its transport may fail to get memory.
                 Some("crashed") => {}
                 Some("stopped") => {
                     assert!(reason.contains("has no memory left, in step "), "{reason}");
@@ -166,7 +168,7 @@ fn a_library_that_takes_all_memory_ends_its_own_cases_alone() {
     assert!(ended > 50, "{ended} cases ended");
 }
 
-/// Whether a case calls `SSL_write` with the length at which the wrapper takes all memory.
+/// Whether a case calls `SSL_write` with the length for which the wrapper takes all memory.
 fn takes_all_memory(case: &Value) -> bool {
     let entries = case["steps"].as_array().map_or(&[][..], Vec::as_slice);
     entries.iter().any(|entry| {

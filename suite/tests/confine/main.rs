@@ -1,6 +1,6 @@
-//! What a confined worker may do and what it may not. Each rule is tried in a process of its own,
-//! this executable started again, twice: confined, and free as it was born, so that a rule that
-//! would hold anyway is noticed.
+//! What a confined worker may do and what it may not. Each rule is tried twice in a process of its
+//! own (this executable, started again): confined and unconfined, so that a rule that holds anyway
+//! is noticed.
 
 #![cfg(target_os = "linux")]
 
@@ -16,12 +16,11 @@ use writeproof::worker::confine::{ResourceLimits, confine};
 
 use self::attempts::{Alone, Attempt};
 
-/// Not more than the tests of the limits need.
+/// As much as the tests of the memory limit need.
 const MEMORY: u64 = 1 << 30;
 const FILE_SIZE: u64 = 1 << 20;
 
-/// The first argument of a process that tries something; then come the name and one of the two
-/// lives.
+/// The first argument of a process that makes an attempt; the name and the kind of process follow.
 const TRY: &str = "try";
 const CONFINED: &str = "confined";
 const FREE: &str = "free";
@@ -34,26 +33,30 @@ fn main() -> ExitCode {
     }
     let mut trials: Vec<Trial> = attempts::all().into_iter().map(trial).collect();
     trials.extend([
-        Trial::test("nothing is left over", nothing_is_left_over),
-        Trial::test("abort ends it by SIGABRT and leaves no core", || {
-            ends_by("abort", libc::SIGABRT)
-        }),
-        Trial::test("a fault ends it by SIGSEGV and leaves no core", || {
-            ends_by("fault", libc::SIGSEGV)
-        }),
         Trial::test(
-            "using the processor for too long ends it by SIGXCPU",
-            || ends_by("spin", libc::SIGXCPU),
+            "confinement leaves no message on standard error",
+            nothing_is_left_over,
         ),
         Trial::test(
-            "writing too long a file ends it by SIGXFSZ",
+            "abort ends the process by SIGABRT without a core dump",
+            || ends_by("abort", libc::SIGABRT),
+        ),
+        Trial::test(
+            "memory fault ends the process by SIGSEGV without a core dump",
+            || ends_by("fault", libc::SIGSEGV),
+        ),
+        Trial::test("excess processor time ends the process by SIGXCPU", || {
+            ends_by("spin", libc::SIGXCPU)
+        }),
+        Trial::test(
+            "file over the size limit ends the process by SIGXFSZ",
             too_long_a_file,
         ),
     ]);
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-/// One attempt, as a test of both lives.
+/// One attempt, as a test in both kinds of process.
 fn trial(attempt: Attempt) -> Trial {
     Trial::test(attempt.rule, move || {
         let confined = outcome(attempt.rule, CONFINED)?;
@@ -68,7 +71,8 @@ fn trial(attempt: Attempt) -> Trial {
     })
 }
 
-/// What the attempt came to in such a process: 0 or the number of its error, if nothing worse.
+/// The result of the attempt in such a process: 0 or an error number, unless the process failed in
+/// another way.
 fn outcome(rule: &str, life: &str) -> Result<String, Failed> {
     let folder = attempts::folder()?;
     let output = child(&[TRY, rule, life], folder.path()).output()?;
@@ -76,7 +80,7 @@ fn outcome(rule: &str, life: &str) -> Result<String, Failed> {
     Ok(String::from_utf8_lossy(&printed).trim().to_owned())
 }
 
-/// In the child: tries it and prints what came of it.
+/// In the child: makes the attempt and prints the result.
 fn try_it(name: &str, life: &str) -> ExitCode {
     if life == CONFINED {
         let kept = confine(&limits());
@@ -121,9 +125,10 @@ fn run(name: &str, stdout: Stdio) -> io::Result<Output> {
 
 fn nothing_is_left_over() -> Result<(), Failed> {
     let output = run("nothing", Stdio::piped())?;
-    match output.stderr.is_empty() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&output.stderr).into()),
+    if output.stderr.is_empty() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into())
     }
 }
 

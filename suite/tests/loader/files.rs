@@ -1,4 +1,4 @@
-//! Files that are no library are told apart before the dynamic loader is asked.
+//! Files that are not libraries are refused with the reason before the dynamic loader is asked.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -19,7 +19,7 @@ fn problem(path: &Path) -> NoLibrary {
 fn problem_of(bytes: &[u8]) -> NoLibrary {
     let folder = folder();
     let path = folder.path().join("libssl.so");
-    fs::write(&path, bytes).expect("the folder is ours");
+    fs::write(&path, bytes).expect("the test folder is writable");
     problem(&path)
 }
 
@@ -28,7 +28,7 @@ fn real() -> Vec<u8> {
 }
 
 #[test]
-fn a_missing_file_is_named() {
+fn missing_file_is_named() {
     let error = load_error(Path::new("/nowhere/libssl.so")).to_string();
     assert_eq!(
         error,
@@ -37,12 +37,12 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
-fn a_folder_is_no_library() {
+fn folder_is_refused_as_a_library() {
     assert_eq!(problem(folder().path()), NoLibrary::Folder);
 }
 
 #[test]
-fn a_socket_is_no_library() {
+fn socket_is_refused_as_a_library() {
     let folder = folder();
     let path = folder.path().join("socket");
     let _listener = UnixListener::bind(&path).expect("a socket");
@@ -50,17 +50,17 @@ fn a_socket_is_no_library() {
 }
 
 #[test]
-fn an_empty_file_is_no_library() {
+fn empty_file_is_refused_as_a_library() {
     assert_eq!(problem_of(b""), NoLibrary::Empty);
 }
 
 #[test]
-fn a_text_file_is_no_library() {
+fn text_file_is_refused_as_a_library() {
     assert_eq!(problem_of(b"SSL_write is not in here"), NoLibrary::NotElf);
 }
 
 #[test]
-fn a_linker_script_is_told_with_the_file_that_it_names() {
+fn linker_script_is_refused_with_the_file_that_it_names() {
     let problem = problem_of(b"/* GNU ld script */\nGROUP ( /lib/libssl.so.3 AS_NEEDED ( x ) )\n");
     assert_eq!(
         problem,
@@ -73,18 +73,18 @@ fn a_linker_script_is_told_with_the_file_that_it_names() {
 }
 
 #[test]
-fn a_static_library_is_no_shared_object() {
+fn static_library_is_refused() {
     assert_eq!(problem_of(b"!<arch>\nrest"), NoLibrary::StaticLibrary);
 }
 
-/// Where the user is root, who may read everything, the file's content is what is wrong with it; that
-/// the system's refusal is told as such is tested where the file is read.
+/// Root can read every file, so the content is the error here. The test of the file reader covers
+/// the system's refusal.
 #[test]
-fn a_file_that_may_not_be_read_is_refused() {
+fn unreadable_file_is_refused() {
     let folder = folder();
     let path = folder.path().join("libssl.so");
-    fs::write(&path, "secret").expect("the folder is ours");
-    fs::set_permissions(&path, Permissions::from_mode(0o000)).expect("the file is ours");
+    fs::write(&path, "secret").expect("the test folder is writable");
+    fs::set_permissions(&path, Permissions::from_mode(0o000)).expect("the test file is writable");
     let wanted = match fs::read(&path) {
         Ok(_) => NoLibrary::NotElf,
         Err(_) => NoLibrary::NoPermission,
@@ -93,8 +93,8 @@ fn a_file_that_may_not_be_read_is_refused() {
 }
 
 #[test]
-fn a_library_for_another_machine_is_told_with_both() {
-    // The number of the machine stands at byte 18 (elf(5)); 183 is AArch64, 62 is x86-64.
+fn library_for_another_machine_is_refused_and_both_are_named() {
+    // The machine number is at byte 18 (elf(5)); 183 is AArch64, 62 is x86-64.
     let mut bytes = real();
     let other = match bytes[18] {
         183 => 62,
@@ -113,15 +113,15 @@ fn a_library_for_another_machine_is_told_with_both() {
 }
 
 #[test]
-fn a_library_of_another_class_is_refused() {
+fn library_of_another_elf_class_is_refused() {
     let mut bytes = real();
-    // ELFCLASS32 instead of ELFCLASS64, or the other way round.
+    // ELFCLASS32 instead of ELFCLASS64, or the reverse.
     bytes[4] ^= 3;
     assert!(matches!(problem_of(&bytes), NoLibrary::OtherMachine { .. }));
 }
 
 #[test]
-fn an_object_file_and_an_executable_are_no_shared_objects() {
+fn object_file_and_executable_are_refused() {
     for (kind, words) in [(1, "an object file (.o)"), (2, "an executable")] {
         let mut bytes = real();
         // e_type
@@ -131,13 +131,13 @@ fn an_object_file_and_an_executable_are_no_shared_objects() {
 }
 
 #[test]
-fn a_program_is_no_shared_object_although_its_type_says_so() {
+fn position_independent_executable_is_refused() {
     let program = std::env::current_exe().expect("this program");
     assert_eq!(problem(&program), NoLibrary::OtherType("an executable"));
 }
 
 #[test]
-fn a_library_that_is_cut_off_never_reaches_the_dynamic_loader() {
+fn truncated_library_never_reaches_the_dynamic_loader() {
     let bytes = real();
     let half = &bytes[..bytes.len() / 2];
     assert!(matches!(problem_of(half), NoLibrary::CutOff { .. }));

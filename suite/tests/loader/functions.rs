@@ -1,4 +1,4 @@
-//! Libraries that lack functions, or spell them otherwise.
+//! Libraries that lack functions, or give them other names.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use writeproof::scenario::{Corpus, Scenario};
 
 use crate::shim::{REAL, all_but, compile, error_of, folder, load_error, shim};
 
-/// The functions without which no library is taken: those that one with nothing in it lacks.
+/// The functions that every library needs: those that an empty library lacks.
 fn required(folder: &TempDir) -> Vec<&'static str> {
     let path = folder.path().join("empty.so");
     match load_error(&compile(&path, "int answer(void) { return 42; }\n", &[])) {
@@ -20,23 +20,23 @@ fn required(folder: &TempDir) -> Vec<&'static str> {
 }
 
 fn scenario(id: &str) -> Scenario {
-    let corpus = Corpus::built_in().expect("the scenarios are right");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
     let mut scenarios = corpus.scenarios().iter().cloned();
     scenarios
         .find(|scenario| scenario.id.to_string() == id)
         .expect("a scenario of this name")
 }
 
-/// What the case says is not supported, in its first variant.
+/// The reason why the first variant of the scenario is not supported.
 fn unsupported(libssl: &Libssl, id: &str) -> Option<String> {
     let scenario = scenario(id);
     let variant = scenario.variants().next().expect("a variant");
-    let trace = runner::run(libssl, &scenario, variant).expect("the suite does its part");
+    let trace = runner::run(libssl, &scenario, variant).expect("the suite works");
     trace.unsupported().map(ToOwned::to_owned)
 }
 
 #[test]
-fn a_library_without_anything_of_libssl_is_told_all_that_it_lacks() {
+fn library_without_any_libssl_function_is_refused_with_all_that_it_lacks() {
     let missing = required(&folder());
     for name in [
         "SSL_write",
@@ -51,7 +51,7 @@ fn a_library_without_anything_of_libssl_is_told_all_that_it_lacks() {
 }
 
 #[test]
-fn a_library_without_ssl_write_is_told_just_that() {
+fn library_without_ssl_write_is_refused_with_that_name_alone() {
     let folder = folder();
     let path = folder.path().join("nearly.so");
     let object = shim(&path, all_but(&["SSL_write"]), &[]);
@@ -63,7 +63,7 @@ fn a_library_without_ssl_write_is_told_just_that() {
 }
 
 #[test]
-fn the_required_functions_alone_make_a_library() {
+fn library_with_only_the_required_functions_loads() {
     let folder = folder();
     let missing = required(&folder);
     let object = shim(
@@ -79,7 +79,7 @@ fn the_required_functions_alone_make_a_library() {
 }
 
 #[test]
-fn a_library_that_makes_no_bio_method_is_refused() {
+fn library_that_creates_no_bio_method_is_refused() {
     let folder = folder();
     let functions: String = REAL
         .loaded()
@@ -93,7 +93,7 @@ fn a_library_that_makes_no_bio_method_is_refused() {
 }
 
 #[test]
-fn openssl_1_1_1_tells_its_version_and_lacks_nothing() {
+fn openssl_1_1_1_reports_its_version_and_lacks_nothing() {
     let (about, loaded) = (REAL.about(), REAL.loaded());
     assert_eq!(
         (about.library.as_str(), about.version.as_str()),
@@ -112,37 +112,37 @@ fn openssl_1_1_1_tells_its_version_and_lacks_nothing() {
 }
 
 #[test]
-fn what_was_loaded_can_be_told_to_another_process() {
+fn load_report_survives_serialisation() {
     let text = serde_json::to_string(REAL.loaded()).expect("plain data");
-    let again: Loaded = serde_json::from_str(&text).expect("what was written");
+    let again: Loaded = serde_json::from_str(&text).expect("written JSON is valid");
     assert_eq!(&again, REAL.loaded());
 }
 
 #[test]
-fn a_missing_function_makes_the_steps_that_need_it_not_applicable() {
+fn missing_function_makes_the_steps_that_need_it_not_applicable() {
     let folder = folder();
     let hidden = &["SSL_write_ex", "SSL_shutdown", "ERR_get_error"];
     let object = shim(&folder.path().join("lesser.so"), all_but(hidden), &[]);
-    let libssl = Libssl::load("lesser", &object).expect("it can do the rest");
+    let libssl = Libssl::load("lesser", &object).expect("a library without this function loads");
     assert_eq!(
         libssl.about().lacks,
         ["SSL_write_ex", "SSL_shutdown", "ERR_get_error"]
     );
-    let tell = |id| unsupported(&libssl, id);
-    assert_eq!(tell("partial/write-ex").as_deref(), Some("SSL_write_ex"));
+    let reason = |id| unsupported(&libssl, id);
+    assert_eq!(reason("partial/write-ex").as_deref(), Some("SSL_write_ex"));
     assert_eq!(
-        tell("closing/after-own-shutdown").as_deref(),
+        reason("closing/after-own-shutdown").as_deref(),
         Some("SSL_shutdown")
     );
     assert_eq!(
-        tell("errors/stale-before-success").as_deref(),
+        reason("errors/stale-before-success").as_deref(),
         Some("a stale error, without ERR_get_error")
     );
-    assert_eq!(tell("partial/everything-fits"), None);
+    assert_eq!(reason("partial/everything-fits"), None);
 }
 
 #[test]
-fn old_spellings_stand_in_for_those_of_today() {
+fn old_function_names_replace_missing_new_ones() {
     let folder = folder();
     let old = |name: &str| match name {
         "TLS_method" => Some("SSLv23_method".to_owned()),
@@ -157,25 +157,28 @@ fn old_spellings_stand_in_for_those_of_today() {
 }
 
 #[test]
-fn a_prefix_is_looked_for_before_the_plain_name() {
+fn prefixed_name_takes_precedence_over_the_plain_one() {
     let folder = folder();
-    // As in AWS-LC, whose libssl has plain names while its libcrypto has not.
-    let prefixed = |name: &str| match name.starts_with("SSL_") {
-        true => Some(name.to_owned()),
-        false => Some(format!("aws_lc_0_47_0_{name}")),
+    // As in AWS-LC: libssl has plain names, libcrypto does not.
+    let prefixed = |name: &str| {
+        if name.starts_with("SSL_") {
+            Some(name.to_owned())
+        } else {
+            Some(format!("aws_lc_0_47_0_{name}"))
+        }
     };
     let object = shim(&folder.path().join("prefixed.so"), prefixed, &[]);
     let source = LibrarySource {
         prefix: Some("aws_lc_0_47_0_".to_owned()),
         ..LibrarySource::new("prefixed", &object)
     };
-    let libssl = Libssl::open(&source).expect("the prefix is right");
+    let libssl = Libssl::open(&source).expect("the library has this prefix");
     assert_eq!(libssl.loaded().prefix, source.prefix);
     assert_eq!(libssl.loaded().has, REAL.loaded().has);
     same_traces(&libssl, "partial/everything-fits");
 }
 
-/// The spelling of wolfSSL: `SSL_write` is `wolfSSL_write`, `TLS_method` is `wolfTLS_method`, and all
+/// The names of wolfSSL: `SSL_write` is `wolfSSL_write`, `TLS_method` is `wolfTLS_method`, and all
 /// others begin with `wolfSSL_`.
 fn like_wolfssl(name: &str) -> Option<String> {
     Some(match name {
@@ -186,19 +189,19 @@ fn like_wolfssl(name: &str) -> Option<String> {
 }
 
 #[test]
-fn a_prefix_that_ends_in_ssl_takes_the_place_of_that_in_the_name() {
+fn prefix_that_ends_in_ssl_replaces_ssl_in_the_name() {
     let folder = folder();
     let object = shim(&folder.path().join("wolf.so"), like_wolfssl, &[]);
     let source = LibrarySource {
         prefix: Some("wolfSSL_".to_owned()),
         ..LibrarySource::new("wolf", &object)
     };
-    let libssl = Libssl::open(&source).expect("the prefix is right");
+    let libssl = Libssl::open(&source).expect("the library has this prefix");
     assert_eq!(libssl.loaded().has, REAL.loaded().has);
 }
 
 #[test]
-fn a_library_with_prefixed_names_is_told_which_prefix_to_name() {
+fn library_with_prefixed_names_gets_the_prefix_as_a_hint() {
     let folder = folder();
     let of = |name: &str, spell: &dyn Fn(&str) -> Option<String>| {
         let object = shim(&folder.path().join(name), spell, &[]);
@@ -211,7 +214,7 @@ fn a_library_with_prefixed_names_is_told_which_prefix_to_name() {
 }
 
 #[test]
-fn a_prefix_that_no_function_has_is_refused() {
+fn unknown_prefix_is_refused() {
     let source = LibrarySource {
         prefix: Some("nobody_".to_owned()),
         ..LibrarySource::new("real", writeproof_openssl_1_1_1::LIBSSL)
@@ -222,12 +225,12 @@ fn a_prefix_that_no_function_has_is_refused() {
     assert!(error.to_string().ends_with(wanted), "{error}");
 }
 
-/// All variants come to the same as on the real library.
+/// All variants have the same trace as on the real library.
 fn same_traces(libssl: &dyn Backend, id: &str) {
     let scenario = scenario(id);
     for variant in scenario.variants() {
         let digest = |backend: &dyn Backend| {
-            let trace = runner::run(backend, &scenario, variant).expect("the suite does its part");
+            let trace = runner::run(backend, &scenario, variant).expect("the suite works");
             trace.digest()
         };
         assert_eq!(digest(libssl), digest(&*REAL), "{id} {variant}");
@@ -235,7 +238,7 @@ fn same_traces(libssl: &dyn Backend, id: &str) {
 }
 
 #[test]
-fn what_is_named_is_what_an_error_is_about() {
+fn load_error_names_the_path_that_was_given() {
     let nowhere = Path::new("/nowhere/libcrypto.so");
     let source = LibrarySource {
         libcrypto: Some(nowhere.to_owned()),
@@ -246,9 +249,9 @@ fn what_is_named_is_what_an_error_is_about() {
 }
 
 #[test]
-fn what_a_transport_is_made_of_and_a_library_lacks_is_told_for_that_transport_alone() {
+fn function_that_only_one_transport_needs_is_reported_for_that_transport_alone() {
     let folder = folder();
-    for (hidden, variant, told) in [
+    for (hidden, variant, missing) in [
         (&["BIO_s_mem"], "tls1.3/client/memory-bio", "BIO_s_mem"),
         (
             &["BIO_new_bio_pair"],
@@ -273,29 +276,30 @@ fn what_a_transport_is_made_of_and_a_library_lacks_is_told_for_that_transport_al
             all_but(hidden),
             &[],
         );
-        let libssl = Libssl::load("lacking", &object).expect("it can do the rest");
+        let libssl =
+            Libssl::load("lacking", &object).expect("a library without this function loads");
         let scenario = scenario("transport/far-end-vanishes");
         for other in scenario
             .variants()
             .filter(|v| v.to_string().starts_with("tls1.3/client"))
         {
-            let trace = runner::run(&libssl, &scenario, other).expect("the suite does its part");
-            match other.to_string() == variant {
-                true => assert_eq!(trace.unsupported(), Some(told), "{other}"),
-                false if needs(hidden[0], &other.to_string()) => {
-                    assert!(
-                        trace.unsupported().is_some(),
-                        "{other} without {}",
-                        hidden[0]
-                    );
-                }
-                false => assert_eq!(trace.unsupported(), None, "{other} without {}", hidden[0]),
+            let trace = runner::run(&libssl, &scenario, other).expect("the suite works");
+            if other.to_string() == variant {
+                assert_eq!(trace.unsupported(), Some(missing), "{other}");
+            } else if needs(hidden[0], &other.to_string()) {
+                assert!(
+                    trace.unsupported().is_some(),
+                    "{other} works without {}",
+                    hidden[0]
+                );
+            } else {
+                assert_eq!(trace.unsupported(), None, "{other} without {}", hidden[0]);
             }
         }
     }
 }
 
-/// Whether another transport than the one that is looked at needs the function too.
+/// Whether a transport other than the tested one needs the function too.
 fn needs(function: &str, variant: &str) -> bool {
     let transport = variant.rsplit('/').next().unwrap_or_default();
     match function {

@@ -1,7 +1,7 @@
-//! Where the libcrypto of a libssl is found, and what is said if it is not, or if it is another one.
+//! How the libcrypto of a libssl is found, and the message if it is missing or another one.
 //!
-//! Each test has names of its own for its libcrypto: the dynamic loader knows one library of a name in a
-//! process, and the tests share one.
+//! Each test uses its own names for its libcrypto: the dynamic loader loads one library per name in
+//! a process, and the tests share a process.
 
 use std::path::{Path, PathBuf};
 
@@ -9,21 +9,21 @@ use writeproof::backend::libssl::{Found, LibrarySource, Libssl, LoadError};
 
 use crate::shim::{all, compile, error_of, folder, is_crypto, load_error, shim};
 
-/// A libcrypto, the half of a shim.
+/// A libcrypto: one half of a shim.
 fn libcrypto(folder: &Path, name: &str) -> PathBuf {
     let soname = format!("-Wl,-soname,{name}");
     let crypto = |function: &str| is_crypto(function).then(|| function.to_owned());
-    std::fs::create_dir_all(folder).expect("the folder is ours");
+    std::fs::create_dir_all(folder).expect("the test folder is writable");
     shim(&folder.join(name), crypto, &[&soname])
 }
 
-/// The other half, which says that it needs `libcrypto`.
+/// The other half, which needs `libcrypto`.
 fn libssl(folder: &Path, libcrypto: &Path, arguments: &[&str]) -> PathBuf {
     let ssl = |function: &str| (!is_crypto(function)).then(|| function.to_owned());
     let file = libcrypto.display().to_string();
     let mut all = vec!["-Wl,--no-as-needed", &file];
     all.extend(arguments);
-    std::fs::create_dir_all(folder).expect("the folder is ours");
+    std::fs::create_dir_all(folder).expect("the test folder is writable");
     shim(&folder.join("libssl.so"), ssl, &all)
 }
 
@@ -39,23 +39,23 @@ fn real(path: &Path) -> Option<PathBuf> {
 }
 
 #[test]
-fn a_libcrypto_beside_the_libssl_is_found() {
+fn libcrypto_next_to_the_libssl_is_found() {
     let folder = folder();
-    let crypto = libcrypto(folder.path(), "libcrypto-beside.so.9");
+    let crypto = libcrypto(folder.path(), "libcrypto-next-to-it.so.9");
     let ssl = libssl(folder.path(), &crypto, &[]);
     assert_eq!(
-        found(&LibrarySource::new("beside", ssl)),
+        found(&LibrarySource::new("next-to-it", ssl)),
         (real(&crypto), Found::Beside)
     );
 }
 
 #[test]
-fn a_libcrypto_beside_a_link_to_the_libssl_is_found() {
+fn libcrypto_next_to_a_symlink_to_the_libssl_is_found() {
     let folder = folder();
     let crypto = libcrypto(folder.path(), "libcrypto-link.so.9");
     let ssl = libssl(&folder.path().join("elsewhere"), &crypto, &[]);
     let link = folder.path().join("libssl-link.so");
-    std::os::unix::fs::symlink(ssl, &link).expect("the folder is ours");
+    std::os::unix::fs::symlink(ssl, &link).expect("the test folder is writable");
     assert_eq!(
         found(&LibrarySource::new("link", link)),
         (real(&crypto), Found::Beside)
@@ -63,7 +63,7 @@ fn a_libcrypto_beside_a_link_to_the_libssl_is_found() {
 }
 
 #[test]
-fn a_libcrypto_in_a_folder_that_the_libssl_names_is_found() {
+fn libcrypto_in_the_runpath_of_the_libssl_is_found() {
     for (tag, kind) in [
         ("-Wl,--enable-new-dtags", "runpath"),
         ("-Wl,--disable-new-dtags", "rpath"),
@@ -87,11 +87,11 @@ fn a_libcrypto_in_a_folder_that_the_libssl_names_is_found() {
 }
 
 #[test]
-fn a_libcrypto_that_is_named_goes_before_any_other() {
+fn named_libcrypto_takes_precedence() {
     let folder = folder();
-    let coexistence = libcrypto(folder.path(), "libcrypto-named.so.9");
+    let next_to_it = libcrypto(folder.path(), "libcrypto-named.so.9");
     let named = libcrypto(&folder.path().join("named"), "libcrypto-named.so.9");
-    let ssl = libssl(folder.path(), &coexistence, &[]);
+    let ssl = libssl(folder.path(), &next_to_it, &[]);
     let source = LibrarySource {
         libcrypto: Some(named.clone()),
         ..LibrarySource::new("named", ssl)
@@ -100,11 +100,11 @@ fn a_libcrypto_that_is_named_goes_before_any_other() {
 }
 
 #[test]
-fn a_libcrypto_that_is_nowhere_is_named_with_the_option_that_helps() {
+fn missing_libcrypto_is_named_with_the_option_that_helps() {
     let folder = folder();
     let crypto = libcrypto(folder.path(), "libcrypto-nowhere.so.9");
     let ssl = libssl(folder.path(), &crypto, &[]);
-    std::fs::remove_file(crypto).expect("the folder is ours");
+    std::fs::remove_file(crypto).expect("the test folder is writable");
     let error = load_error(&ssl);
     assert!(matches!(error, LoadError::NoDependency { .. }), "{error:?}");
     let text = error.to_string();
@@ -115,11 +115,11 @@ fn a_libcrypto_that_is_nowhere_is_named_with_the_option_that_helps() {
 }
 
 #[test]
-fn a_libssl_that_does_not_say_which_libcrypto_it_needs_is_given_one_that_has_its_names() {
+fn libssl_without_a_needed_libcrypto_gets_one_that_has_its_symbols() {
     let folder = folder();
     let header = |name: &str, text: &str| {
         let path = folder.path().join(name);
-        std::fs::write(&path, text).expect("the folder is ours");
+        std::fs::write(&path, text).expect("the test folder is writable");
         path.display().to_string()
     };
     let has = header("has.h", "long ERR_of_ours(void) { return 1; }\n");
@@ -132,7 +132,7 @@ fn a_libssl_that_does_not_say_which_libcrypto_it_needs_is_given_one_that_has_its
     let ssl = shim(&folder.path().join("libssl.so"), ssl, &["-include", &needs]);
     let error = load_error(&ssl);
     assert!(matches!(error, LoadError::NoLibcrypto { .. }), "{error:?}");
-    // One that lacks the name, and one that has it.
+    // One library that lacks the symbol, and one that has it.
     shim(&folder.path().join("libcrypto.so.1"), crypto, &[]);
     let right = folder.path().join("libcrypto.so.2");
     let right = shim(&right, crypto, &["-include", &has]);
@@ -143,7 +143,7 @@ fn a_libssl_that_does_not_say_which_libcrypto_it_needs_is_given_one_that_has_its
 }
 
 #[test]
-fn a_libcrypto_that_was_named_but_is_not_used_is_an_error() {
+fn named_libcrypto_that_is_not_used_is_an_error() {
     let folder = folder();
     let crypto = libcrypto(folder.path(), "libcrypto-unused.so.9");
     let whole = shim(&folder.path().join("whole.so"), all, &[]);
@@ -159,7 +159,7 @@ fn a_libcrypto_that_was_named_but_is_not_used_is_an_error() {
 }
 
 #[test]
-fn a_named_libcrypto_that_calls_itself_otherwise_is_an_error() {
+fn named_libcrypto_with_another_soname_is_an_error() {
     let folder = folder();
     let crypto = libcrypto(folder.path(), "libcrypto-right.so.9");
     let other = libcrypto(folder.path(), "libcrypto-wrong.so.8");
@@ -176,7 +176,7 @@ fn a_named_libcrypto_that_calls_itself_otherwise_is_an_error() {
 }
 
 #[test]
-fn two_libraries_that_need_different_files_of_one_name_are_not_taken_for_each_other() {
+fn libraries_that_need_different_files_of_one_name_are_not_confused() {
     let folder = folder();
     let (first, second) = (folder.path().join("first"), folder.path().join("second"));
     let of = |folder: &Path| {
@@ -195,7 +195,7 @@ fn two_libraries_that_need_different_files_of_one_name_are_not_taken_for_each_ot
 }
 
 #[test]
-fn two_libssls_of_one_name_answer_each_for_itself() {
+fn libssls_of_one_name_stay_separate() {
     let folder = folder();
     let of = |name: &str, version: &str| {
         let path = folder.path().join(name);
@@ -206,7 +206,7 @@ fn two_libssls_of_one_name_answer_each_for_itself() {
         let source = ["-Wl,-soname,libssl-same.so.9", "-include"];
         let header = folder.path().join(format!("{name}.h"));
         std::fs::write(&header, text.split_once('=').expect("a definition").1)
-            .expect("the folder is ours");
+            .expect("the test folder is writable");
         let header = header.display().to_string();
         shim(&path, but, &[source[0], source[1], &header])
     };
@@ -218,7 +218,7 @@ fn two_libssls_of_one_name_answer_each_for_itself() {
 }
 
 #[test]
-fn another_library_that_only_stands_beside_is_found_too() {
+fn other_needed_library_next_to_the_libssl_is_found() {
     let folder = folder();
     let helper = compile(
         &folder.path().join("libhelper-of-ours.so.1"),
@@ -232,5 +232,5 @@ fn another_library_that_only_stands_beside_is_found_too() {
         found(&LibrarySource::new("helped", &ssl)),
         (real(&ssl), Found::Inside)
     );
-    std::fs::remove_file(helper).expect("the folder is ours");
+    std::fs::remove_file(helper).expect("the test folder is writable");
 }

@@ -1,7 +1,7 @@
-//! The loader of `libssl` shared objects: files that are none, libraries whose libcrypto stands here or
-//! there, and libraries that lack functions or spell them otherwise.
+//! The loader of `libssl` shared objects: files that are not libraries, the search for libcrypto,
+//! and libraries that lack functions or give them other names.
 //!
-//! The libraries are shims, compiled here, whose functions hand every call to OpenSSL 1.1.1.
+//! The libraries are shims, compiled here, whose functions pass every call to OpenSSL 1.1.1.
 
 mod files;
 mod functions;

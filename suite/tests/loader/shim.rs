@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use writeproof::backend::Backend;
 use writeproof::backend::libssl::{LibrarySource, Libssl, LoadError};
 
-/// OpenSSL 1.1.1 as it was built, to which all shims hand their calls.
+/// The OpenSSL 1.1.1 that the suite built; all shims pass their calls to it.
 pub(crate) static REAL: LazyLock<Libssl> = LazyLock::new(|| {
     let path = Path::new(writeproof_openssl_1_1_1::LIBSSL);
     Libssl::load("real", path).expect("the built library loads")
@@ -18,13 +18,13 @@ pub(crate) static REAL: LazyLock<Libssl> = LazyLock::new(|| {
 
 /// A folder for the files of a test.
 pub(crate) fn folder() -> TempDir {
-    TempDir::new().expect("a folder")
+    TempDir::new().expect("a temporary folder")
 }
 
-/// Compiles C into a shared object, with more arguments for the compiler.
+/// Compiles C into a shared object, with additional compiler arguments.
 pub(crate) fn compile(object: &Path, source: &str, arguments: &[&str]) -> PathBuf {
     let c_file = object.with_extension("c");
-    fs::write(&c_file, source).expect("the folder is ours");
+    fs::write(&c_file, source).expect("the test folder is writable");
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let done = Command::new(compiler)
         .args(["-shared", "-fPIC", "-o"])
@@ -36,7 +36,7 @@ pub(crate) fn compile(object: &Path, source: &str, arguments: &[&str]) -> PathBu
     object.to_owned()
 }
 
-/// A shim with the functions of OpenSSL 1.1.1 that `spell` gives a name to.
+/// A shim with the functions of OpenSSL 1.1.1 that `spell` names.
 pub(crate) fn shim(
     object: &Path,
     spell: impl Fn(&str) -> Option<String>,
@@ -53,7 +53,7 @@ pub(crate) fn shim(
     );
     for name in &REAL.loaded().has {
         if let Some(spelling) = spell(name) {
-            // No function of the interface has more arguments, and all of them go into registers.
+            // No function of the interface has more arguments, and all are passed in registers.
             writeln!(
                 source,
                 "long {spelling}(long a, long b, long c, long d) {{\n\
@@ -62,13 +62,13 @@ pub(crate) fn shim(
                      return to(a, b, c, d);\n\
                  }}"
             )
-            .expect("a string takes everything");
+            .expect("writing to a string does not fail");
         }
     }
     compile(object, &source, arguments)
 }
 
-/// All functions, by their own names.
+/// All functions, under their own names.
 pub(crate) fn all(name: &str) -> Option<String> {
     Some(name.to_owned())
 }
@@ -85,7 +85,7 @@ pub(crate) fn is_crypto(name: &str) -> bool {
         .any(|start| name.starts_with(start))
 }
 
-/// The error that loading comes to.
+/// The error from loading this source.
 pub(crate) fn error_of(source: &LibrarySource) -> LoadError {
     match Libssl::open(source) {
         Ok(libssl) => panic!(
@@ -97,7 +97,7 @@ pub(crate) fn error_of(source: &LibrarySource) -> LoadError {
     }
 }
 
-/// The error that loading this file comes to, with nothing else said about it.
+/// The error from loading this file with no other option.
 pub(crate) fn load_error(path: &Path) -> LoadError {
-    error_of(&LibrarySource::new("stranger", path))
+    error_of(&LibrarySource::new("unknown", path))
 }

@@ -1,5 +1,5 @@
-//! A library that makes no BIO of another's kind is driven over a socket pair, and is never told to have
-//! done what it did not.
+//! A library that cannot create custom BIO methods is driven over a socket pair, and the trace
+//! shows nothing that it did not do.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use writeproof::scenario::{self, Corpus, Scenario, Variant};
 use crate::shim::{REAL, all_but, folder, shim};
 
 #[test]
-fn a_library_without_bio_methods_says_so() {
+fn library_without_bio_methods_is_driven_over_a_socket_pair() {
     let folder = folder();
     let object = shim(
         &folder.path().join("said.so"),
@@ -26,7 +26,7 @@ fn a_library_without_bio_methods_says_so() {
 }
 
 #[test]
-fn every_case_over_a_socket_pair_is_the_same_as_over_a_bio_or_not_applicable() {
+fn case_over_a_socket_pair_equals_the_case_over_a_bio_or_is_not_applicable() {
     let folder = folder();
     let object = shim(
         &folder.path().join("pair.so"),
@@ -34,18 +34,18 @@ fn every_case_over_a_socket_pair_is_the_same_as_over_a_bio_or_not_applicable() {
         &[],
     );
     let libssl = Libssl::load("pair", &object).expect("it has SSL_set_fd");
-    let corpus = Corpus::built_in().expect("the scenarios are right");
-    // What is recorded to crash it would end the process of this test; over a BIO it runs in one of its own elsewhere.
-    let recordings = Recordings::built_in().expect("the snapshots have their form");
+    let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
+    // A recorded crash would end this test process. Such cases run in a worker elsewhere.
+    let recordings = Recordings::built_in().expect("the snapshots are valid");
     let survivable = |scenario: &&Scenario| !recordings.crashes(scenario, "openssl-1.1.1");
     let mut applicable: BTreeMap<String, usize> = BTreeMap::new();
     let mut differ = Vec::new();
     for scenario in corpus.scenarios().iter().filter(survivable) {
-        // What stands in for the scripted transport; the others are what they are.
+        // A socket pair replaces the scripted transport; the other transports stay.
         let scripted = |variant: &Variant| variant.transport == scenario::TransportKind::Scripted;
         for variant in scenario.variants().filter(scripted) {
             let run = |backend: &dyn Backend| {
-                runner::run(backend, scenario, variant).expect("the suite does its part")
+                runner::run(backend, scenario, variant).expect("the suite works")
             };
             let trace = run(&libssl);
             if trace

@@ -1,6 +1,6 @@
-//! Libraries that misbehave, each in one way. Most are a C file beside this one, compiled once for
-//! each content; the family `file` is made here: what is no library, or not for this machine, or
-//! lacks something.
+//! Libraries that misbehave, each in one way. Most are a C file in this folder, compiled once for
+//! each content. The family `file` is made here: files that are not libraries, are for another
+//! machine, or lack a function.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,10 +14,10 @@ use writeproof_openssl_1_1_1::LIBSSL;
 /// The name by which the shims ask the loader for the real library.
 const SONAME: &str = "libssl-writeproof-1.1.1.so";
 
-/// Where `e_machine` stands in the header of an ELF file (elf(5)), of either size and byte order.
+/// The offset of `e_machine` in the ELF header (elf(5)), for either class and byte order.
 const MACHINE: usize = 18;
 
-/// The path of a library by its name, `FAMILY/NAME`; it is made if it is not there.
+/// The path of a library by its name, `FAMILY/NAME`; the library is built if it does not exist.
 pub(crate) fn library(name: &str) -> PathBuf {
     match name.split_once('/') {
         Some(("file", kind)) => file(kind),
@@ -25,7 +25,7 @@ pub(crate) fn library(name: &str) -> PathBuf {
     }
 }
 
-/// The names of all C files, in order.
+/// The names of all C files, sorted.
 pub(crate) fn shims() -> Vec<String> {
     let folders = entries(&sources()).into_iter().filter(|path| path.is_dir());
     folders
@@ -38,7 +38,7 @@ pub(crate) fn shims() -> Vec<String> {
         .collect()
 }
 
-/// What a library does, in a sentence: the comment that its file begins with.
+/// A sentence about the library: the first comment of its file.
 pub(crate) fn does(name: &str) -> String {
     if let Some(("file", kind)) = name.split_once('/') {
         return format!(
@@ -72,20 +72,20 @@ fn shim(name: &str) -> PathBuf {
     let texts = [&source, &sources().join("shim.h")]
         .map(|path| fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
     made(name, &(texts, LIBSSL), |object| {
-        // Beside all shims, where they and the linker find it.
+        // Next to all shims, where they and the linker find it.
         let real = folder().join(SONAME);
         if !fs::read_link(&real).is_ok_and(|there| there == Path::new(LIBSSL)) {
-            // One of an earlier build gives way, while other tests may do the same.
-            let new = tempfile::tempdir_in(folder()).expect("the folder is ours");
+            // Replaces the link of an earlier build; other tests may do the same at the same time.
+            let new = tempfile::tempdir_in(folder()).expect("the test folder is writable");
             let link = new.path().join(SONAME);
-            symlink(LIBSSL, &link).expect("the folder is ours");
+            symlink(LIBSSL, &link).expect("the test folder is writable");
             fs::rename(&link, &real).expect("within one folder");
         }
         let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
         let done = Command::new(compiler)
             .args(["-std=gnu11", "-shared", "-fPIC", "-pthread", "-o"])
             .args([object, &source])
-            // Needed although some use none of it, and under the folder that they end up in.
+            // Linked although some shims do not use it, and found in the folder of the shim.
             .args(["-Wl,--no-as-needed,-rpath,$ORIGIN"])
             .args([&real, Path::new("-ldl")])
             .status()
@@ -94,13 +94,13 @@ fn shim(name: &str) -> PathBuf {
     })
 }
 
-/// What stands where a library is expected.
+/// A file in the place of a library.
 fn file(kind: &str) -> PathBuf {
     let changed = |change: fn(&mut Vec<u8>)| {
         made(&format!("file/{kind}"), &LIBSSL, |path| {
             let mut bytes = fs::read(LIBSSL).expect("the built library");
             change(&mut bytes);
-            fs::write(path, bytes).expect("the folder is ours");
+            fs::write(path, bytes).expect("the test folder is writable");
         })
     };
     match kind {
@@ -114,19 +114,20 @@ fn file(kind: &str) -> PathBuf {
         "without-ssl-write" => changed(|bytes| rename(bytes, "SSL_write", "SSL_wrong")),
         "without-bio-meth-new" => changed(|bytes| rename(bytes, "BIO_meth_new", "BIO_meth_old")),
         "forbidden" => made("file/forbidden", &(), |path| {
-            fs::write(path, "Nobody but root can read this.\n").expect("the folder is ours");
-            fs::set_permissions(path, fs::Permissions::from_mode(0o000)).expect("the file is ours");
+            fs::write(path, "Only root can read this.\n").expect("the test folder is writable");
+            fs::set_permissions(path, fs::Permissions::from_mode(0o000))
+                .expect("the test file is writable");
         }),
         "pipe-without-a-writer" => made("file/pipe", &(), |path| {
             let done = Command::new("mkfifo").arg(path).status();
             assert!(done.expect("a POSIX system").success(), "no pipe");
         }),
-        _ => panic!("nobody makes file/{kind}"),
+        _ => panic!("file/{kind} has no rule"),
     }
 }
 
-/// Gives a function another name where the dynamic loader looks for it. Its hash is looked up before,
-/// and stays that of the old name, so that neither is found.
+/// Renames a function in the dynamic symbol table. The hash table keeps the hash of the old name,
+/// so that neither name is found.
 fn rename(bytes: &mut [u8], from: &str, to: &str) {
     assert_eq!(from.len(), to.len());
     let whole = |name: &str| [b"\0", name.as_bytes(), b"\0"].concat();
@@ -141,12 +142,12 @@ fn rename(bytes: &mut [u8], from: &str, to: &str) {
 }
 
 fn folder() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("misbehaving");
     fs::create_dir_all(&folder).expect("cargo's folder for tests");
     folder
 }
 
-/// A file that `make` makes, once for each content, also when several tests want it at once.
+/// A file created by `make`, once for each content, even if several tests need it at once.
 fn made(name: &str, content: &impl Hash, make: impl FnOnce(&Path)) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);
@@ -157,7 +158,7 @@ fn made(name: &str, content: &impl Hash, make: impl FnOnce(&Path)) -> PathBuf {
         let new = tempfile::Builder::new()
             .prefix(&flat)
             .tempdir_in(folder())
-            .expect("the folder is ours");
+            .expect("the test folder is writable");
         let file = new.path().join("new.so");
         make(&file);
         fs::rename(&file, &path).expect("within one folder");

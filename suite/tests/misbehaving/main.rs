@@ -1,7 +1,9 @@
-//! Hostile libraries, each in the real command: `writeproof check` tells what it did, with the right exit
-//! code, and every case that it did nothing in is exactly what the unmodified library gives.
+//! Misbehaving libraries, each run with `writeproof check`: the report shows what the library did,
+//! the exit code is right, and every case in which it did nothing unusual equals that of the
+//! unmodified library.
 //!
-//! `cargo test --test misbehaving -- table` prints what each does and what comes of it, as Markdown.
+//! `cargo test --test misbehaving -- table` prints what each library does and the result, as
+//! Markdown.
 
 #![cfg(target_os = "linux")]
 
@@ -18,10 +20,10 @@ use serde_json::Value;
 use writeproof_openssl_1_1_1::LIBSSL;
 
 use self::library::library;
-use self::table::{Case, Comes, Expected, Others, TABLE, Time};
+use self::table::{Case, Expected, LibraryResult, Others, TABLE, Time};
 
-/// Scenarios of the library that run beside those of the bait. Where nothing is hostile, OpenSSL 1.1.1 does
-/// in all of them what the reference does.
+/// Corpus scenarios that run together with the probes. OpenSSL 1.1.1 behaves like the reference in
+/// all of them.
 const OTHERS: &[&str] = &[
     "key-update/own-in-mid-write",
     "renegotiation/own-in-mid-write",
@@ -29,13 +31,13 @@ const OTHERS: &[&str] = &[
     "zero/write-between-two-others",
 ];
 
-/// Crashes in whichever case its third call of that kind comes, in whichever process.
+/// Crashes at its third call of this kind in a process, so the case varies.
 const DEPENDS_ON_OTHER_CASES: &str = "crash/third-time";
 
-/// Stops its process between two cases, or a little later.
+/// Stops its process between two cases, or shortly after.
 const STOPS_BETWEEN_CASES: &str = "hang/stopped-later";
 
-/// What `check` makes of the library that all shims stand before.
+/// The result of `check` on the library that all shims wrap.
 static HONEST: LazyLock<Report> = LazyLock::new(|| {
     let report = checked(Path::new(LIBSSL), &[]).expect("the honest library is checked");
     assert_eq!(report.exit, 0, "{}", report.stderr);
@@ -56,16 +58,22 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut trials = vec![
-        Trial::test("every hostile library is tried", all_tried),
         Trial::test(
-            "a crash that depends on other cases is told and is nobody's result",
+            "every misbehaving library has an expected result",
+            all_tried,
+        ),
+        Trial::test(
+            "crash that depends on other cases is reported and is no case's result",
             depends_on_other_cases,
         ),
         Trial::test(
-            "a request that nobody takes is given up like a reply that does not come",
+            "request that the worker does not read times out like a missing reply",
             stops_between_cases,
         ),
-        Trial::test("the report for a person tells of all of it", for_a_person),
+        Trial::test(
+            "text report describes each kind of misbehaviour",
+            for_a_person,
+        ),
     ];
     trials.extend(TABLE.iter().map(|expected| {
         let rule = format!("{} {}", expected.name, expected.verdict());
@@ -81,17 +89,16 @@ fn all_tried() -> Result<(), Failed> {
         .into_iter()
         .filter(|name| !tried.contains(name.as_str()))
         .collect();
-    match not_tried.is_empty() {
-        true => Ok(()),
-        false => Err(not_tried.join(", ").into()),
-    }
+    ensure(not_tried.is_empty(), || {
+        format!("no expected result for {}", not_tried.join(", "))
+    })
 }
 
-/// What the command did.
+/// The result of the command.
 struct Report {
     exit: i32,
     stderr: String,
-    /// The JSON report; null if there was none.
+    /// The JSON report; null if there is none.
     json: Value,
 }
 
@@ -101,14 +108,14 @@ impl Report {
     }
 }
 
-/// A command with the scenarios that all are checked with.
+/// A command with the scenarios that all libraries are checked with.
 fn check(library: &Path, more: &[&str]) -> Result<Output, Failed> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
-    command.args(["check", "--name", "hostile", "--libssl"]);
+    command.args(["check", "--name", "misbehaving", "--libssl"]);
     command.arg(library).args(more);
-    // The libraries are wrappers of it.
+    // All shims wrap this version.
     command.args(["--as", "openssl@1.1.1w"]);
-    let probe = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/misbehaving/bait");
+    let probe = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/misbehaving/probe");
     for name in ["absent", "blocked", "whole"] {
         let file = probe.join(name).with_extension("toml");
         command.arg("--scenario").arg(file);
@@ -119,7 +126,7 @@ fn check(library: &Path, more: &[&str]) -> Result<Output, Failed> {
     Ok(command.stdin(Stdio::null()).output()?)
 }
 
-/// A report in JSON, which is as the schema says and adds up.
+/// A JSON report that matches the schema and whose totals add up.
 fn checked(library: &Path, more: &[&str]) -> Result<Report, Failed> {
     let output = check(library, &[&["--format", "json"], more].concat())?;
     let report = Report {
@@ -160,50 +167,58 @@ fn totals(report: &Report) -> Result<(), Failed> {
     for verdict in verdicts {
         let cases = report.cases().iter().filter(|c| c["verdict"] == verdict);
         let cases = cases.count();
-        let told = &summary[verdict.replace('-', "_")];
-        ensure(*told == cases, || format!("{cases} {verdict}: {summary}"))?;
+        let counted = &summary[verdict.replace('-', "_")];
+        ensure(*counted == cases, || {
+            format!("{cases} cases are {verdict}, but the summary is {summary}")
+        })?;
         all += cases;
     }
     ensure(
         all == report.cases().len() && summary["cases"] == all,
-        || format!("{all} in all: {summary}"),
+        || format!("{all} cases have a verdict, but the summary is {summary}"),
     )
 }
 
 fn tried(expected: &Expected) -> Result<(), Failed> {
     let more: &[&str] = match expected.time {
-        // Many at a time: those that sleep need no processor.
+        // Many at a time: libraries that sleep need no processor.
         Time::Hangs => &["--limit", "0.25", "--jobs", "4"],
         Time::Plenty => &["--limit", "60"],
     };
     let report = checked(&library(expected.name), more)?;
-    let (blocked, whole) = match expected.comes {
-        Comes::Refused(words) => {
+    let (blocked, whole) = match expected.result {
+        LibraryResult::Refused(words) => {
             ensure(report.exit == 3, || format!("exit code {}", report.exit))?;
-            ensure(report.json.is_null(), || "there is a report".to_owned())?;
+            ensure(report.json.is_null(), || {
+                "the library was checked instead of refused".to_owned()
+            })?;
             return words.iter().try_for_each(|words| {
                 ensure(report.stderr.contains(words), || {
                     format!("{words:?} in {}", report.stderr)
                 })
             });
         }
-        Comes::To { blocked, whole } => (blocked, whole),
+        LibraryResult::Checked { blocked, whole } => (blocked, whole),
     };
     ensure(report.stderr.is_empty(), || report.stderr.clone())?;
     let exit = i32::from(blocked != Case::Same || whole != Case::Same);
     ensure(report.exit == exit, || format!("exit code {}", report.exit))?;
     let same_cases = report.cases().len() == HONEST.cases().len();
-    ensure(same_cases, || "there are other cases".to_owned())?;
+    ensure(same_cases, || {
+        "the cases differ from those of the honest library".to_owned()
+    })?;
     for (case, honest) in report.cases().iter().zip(HONEST.cases()) {
         let done = match case["scenario"].as_str() {
-            Some("bait/blocked") => as_told(case, honest, blocked, expected),
-            Some("bait/whole") => as_told(case, honest, whole, expected),
+            Some("probe/blocked") => matches_expected(case, honest, blocked, expected),
+            Some("probe/whole") => matches_expected(case, honest, whole, expected),
             _ => untouched(case, honest, expected.others),
         };
         done.map_err(|error| format!("{error}\n{case:#}\nhonest: {honest:#}"))?;
     }
     let checked = &report.json["checked"][0];
-    let checks = checked["checks"].as_array().ok_or("no proofs")?;
+    let checks = checked["checks"]
+        .as_array()
+        .ok_or("no self-checks in the report")?;
     let held = checks.iter().all(|check| check["outcome"] == "holds");
     ensure(held && !checks.is_empty(), || format!("{checks:#?}"))?;
     let printed = checked["printed"]["stdout"].as_str().unwrap_or_default();
@@ -212,8 +227,13 @@ fn tried(expected: &Expected) -> Result<(), Failed> {
     })
 }
 
-/// A case in which the library misbehaves.
-fn as_told(case: &Value, honest: &Value, to: Case, expected: &Expected) -> Result<(), String> {
+/// Checks a case in which the library misbehaves.
+fn matches_expected(
+    case: &Value,
+    honest: &Value,
+    to: Case,
+    expected: &Expected,
+) -> Result<(), String> {
     let verdict = &case["verdict"];
     let reason = case["reason"].as_str().unwrap_or_default();
     match to {
@@ -221,62 +241,63 @@ fn as_told(case: &Value, honest: &Value, to: Case, expected: &Expected) -> Resul
         Case::Violates(clause) => {
             let first = &case["findings"][0];
             let right = verdict == "violates" && case["differences"].is_null();
-            told(right && first["clause"] == clause, clause)?;
+            require(right && first["clause"] == clause, clause)?;
         }
-        Case::Crashed(words) => told(verdict == "crashed" && reason.contains(words), words)?,
-        Case::Hung(words) => told(verdict == "hung" && reason.contains(words), words)?,
+        Case::Crashed(words) => require(verdict == "crashed" && reason.contains(words), words)?,
+        Case::Hung(words) => require(verdict == "hung" && reason.contains(words), words)?,
         Case::Differs(action, aspect, words) => {
             let first = &case["differences"][0];
             let seen = first["seen"].as_str().unwrap_or_default();
             let differs = verdict == "differs" || verdict == "violates";
             let right = differs && first["action"] == action;
-            told(
+            require(
                 right && first["aspect"] == aspect && seen.contains(words),
                 words,
             )?;
         }
-        Case::Beside => told(
+        Case::SideEffects => require(
             verdict == "differs"
                 && case["steps"] == honest["steps"]
                 && case["differences"].as_array().map(Vec::len) == Some(1),
-            "as ever, but for what it did beside the calls",
+            "the honest library's steps, with side effects",
         )?,
     }
     let side_effects = case["side_effects"]
         .as_array()
         .map_or(&[][..], Vec::as_slice);
-    told(
+    require(
         side_effects == expected.side_effects,
         &format!("{:?}", expected.side_effects),
     )?;
     for (stream, words) in expected.printed {
         let printed = case["printed"][stream].as_str().unwrap_or_default();
-        told(printed.contains(words), words)?;
-        told(printed.len() < 5000, "cut")?;
+        require(printed.contains(words), words)?;
+        require(printed.len() < 5000, "cut")?;
     }
     match expected.printed {
-        [] => told(case["printed"].is_null(), "nothing printed"),
+        [] => require(case["printed"].is_null(), "nothing printed"),
         _ => Ok(()),
     }
 }
 
-fn told(it_is: bool, words: &str) -> Result<(), String> {
-    match it_is {
-        true => Ok(()),
-        false => Err(format!("not told: {words}")),
+fn require(holds: bool, words: &str) -> Result<(), String> {
+    if holds {
+        Ok(())
+    } else {
+        Err(format!("not reported: {words}"))
     }
 }
 
-/// A case in which the library does nothing that others do not.
+/// Checks a case in which the library does not misbehave.
 fn untouched(case: &Value, honest: &Value, others: Others) -> Result<(), String> {
     match others {
         Others::MayNotApply if case["verdict"] == "not-applicable" => Ok(()),
         _ if without_traffic(case) == without_traffic(honest) => Ok(()),
-        _ => Err("not what the honest library gives".to_owned()),
+        _ => Err("differs from the honest library".to_owned()),
     }
 }
 
-/// A case without how the transport treated each call, which is not known of a socket.
+/// A case without the transport's treatment of each call, which is unknown for a socket.
 fn without_traffic(case: &Value) -> Value {
     let mut case = case.clone();
     let steps = case["steps"].as_array_mut();
@@ -287,7 +308,7 @@ fn without_traffic(case: &Value) -> Value {
 }
 
 fn depends_on_other_cases() -> Result<(), Failed> {
-    const TOLD: &str = "crashed (SIGSEGV, in step 3, write 1234) in a process that had run other \
+    const REPORTED: &str = "crashed (SIGSEGV, in step 3, write 1234) in a process that had run other \
                         cases, not in one of its own";
     let run = || checked(&library(DEPENDS_ON_OTHER_CASES), &["--jobs", "1"]);
     let report = run()?;
@@ -300,20 +321,21 @@ fn depends_on_other_cases() -> Result<(), Failed> {
             untouched(case, honest, Others::Apply)?;
         } else {
             crashes += 1;
-            ensure(case["side_effects"] == serde_json::json!([TOLD]), || {
-                format!("{case:#}")
-            })?;
+            ensure(
+                case["side_effects"] == serde_json::json!([REPORTED]),
+                || format!("{case:#}"),
+            )?;
             ensure(case["verdict"] == "differs", || format!("{case:#}"))?;
         }
     }
-    ensure(crashes > 0, || "no crash was told".to_owned())?;
+    ensure(crashes > 0, || "no crash was reported".to_owned())?;
     ensure(run()?.cases() == report.cases(), || {
-        "another time it was otherwise".to_owned()
+        "a second run gave other cases".to_owned()
     })
 }
 
 fn stops_between_cases() -> Result<(), Failed> {
-    // More than a socket holds.
+    // More than a socket buffer holds.
     let text = "x".repeat(1 << 20);
     let folder = tempfile::tempdir()?;
     let large = folder.path().join("large.toml");
@@ -322,10 +344,10 @@ fn stops_between_cases() -> Result<(), Failed> {
     let scenario = large.to_str().ok_or("a path in UTF-8")?;
     let more = ["--limit", "0.25", "--jobs", "1", "--scenario", scenario];
     let report = checked(&library(STOPS_BETWEEN_CASES), &more)?;
-    // Which case it meets is a matter of time.
+    // The affected case depends on timing.
     ensure(report.exit == 1, || format!("exit code {}", report.exit))?;
-    let told = report.json["cases"].to_string();
-    ensure(told.contains("does not come back, stopped"), || told)
+    let cases = report.json["cases"].to_string();
+    ensure(cases.contains("does not come back, stopped"), || cases)
 }
 
 fn for_a_person() -> Result<(), Failed> {
@@ -350,14 +372,11 @@ fn for_a_person() -> Result<(), Failed> {
     Ok(())
 }
 
-fn ensure(it_is: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
-    match it_is {
-        true => Ok(()),
-        false => Err(otherwise().into()),
-    }
+fn ensure(holds: bool, message: impl FnOnce() -> String) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(message().into()) }
 }
 
-/// What each does, in its own words, and what comes of it, in those of the command.
+/// Prints the library's own description of what it does, and the command's report.
 fn print_table() {
     println!("| library | what it does | what `check` says |\n|---|---|---|");
     for expected in TABLE {
@@ -372,9 +391,10 @@ fn print_table() {
         said.extend(printed.map(|text| format!("same; printed when loaded: {}", text.trim_end())));
         said.sort();
         said.dedup();
-        let said = match said.is_empty() {
-            true => "same".to_owned(),
-            false => said.join("<br>"),
+        let said = if said.is_empty() {
+            "same".to_owned()
+        } else {
+            said.join("<br>")
         };
         let does = library::does(expected.name);
         println!(
@@ -384,7 +404,7 @@ fn print_table() {
     }
 }
 
-/// A refusal without the path.
+/// The message of a refusal, without the path.
 fn said_of(stderr: &str) -> String {
     let words = stderr.trim_end().split(' ');
     let words: Vec<&str> = words
@@ -393,7 +413,7 @@ fn said_of(stderr: &str) -> String {
     words.join(" ")
 }
 
-/// What is said of a case of TLS 1.3 and a client, if it is not the same.
+/// The text for a case of TLS 1.3 and a client, if it differs from the honest library's.
 fn words(case: &Value) -> Option<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     if case["variant"] != "tls1.3/client" {

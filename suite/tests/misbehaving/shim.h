@@ -1,6 +1,6 @@
 /*
- * What stands between the suite and a real libssl. All calls go through, and so do writes, but for
- * those of BAIT bytes: these the including file gets, in `misbehave`.
+ * Wraps a real libssl. All calls go through except writes of PROBE bytes, which the including file
+ * handles in `misbehave`.
  */
 #ifndef SHIM_H
 #define SHIM_H
@@ -15,9 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BAIT = 1234 };
+enum { PROBE = 1234 };
 
-/* Of openssl/ssl.h, openssl/bio.h and openssl/err.h, which need not be there to compile this. */
+/* From openssl/ssl.h, openssl/bio.h and openssl/err.h, so that these headers are not needed. */
 typedef struct ssl_st SSL;
 typedef struct bio_st BIO;
 enum { BIO_FLAGS_SHOULD_RETRY = 0x08, ERR_LIB_SSL = 20, ERR_R_INTERNAL_ERROR = 68 };
@@ -26,7 +26,7 @@ int BIO_write(BIO *bio, const void *bytes, int length);
 int BIO_test_flags(const BIO *bio, int flags);
 void ERR_put_error(int library, int function, int reason, const char *file, int line);
 
-/* What the including file does with a write of BAIT bytes. */
+/* Handles a write of PROBE bytes; defined by the including file. */
 static int misbehave(SSL *ssl, const void *bytes, int length);
 
 /* The real library's write. */
@@ -37,7 +37,7 @@ static int honest(SSL *ssl, const void *bytes, int length) {
 }
 
 int SSL_write(SSL *ssl, const void *bytes, int length) {
-    return (length == BAIT ? misbehave : honest)(ssl, bytes, length);
+    return (length == PROBE ? misbehave : honest)(ssl, bytes, length);
 }
 
 #endif

@@ -1,72 +1,73 @@
-//! Every hostile library, and what `check` says of it: in the two scenarios with a write that it waits for
-//! (`probe/blocked`, on a link that takes nothing at first, and `probe/whole`), and beside them.
+//! Every misbehaving library with the expected result of `check`: in the two probe scenarios, whose
+//! write triggers it (`probe/blocked`, over a link that takes nothing at first, and `probe/whole`),
+//! and in all other cases.
 
-use self::Case::{Beside, Crashed, Differs, Hung, Same, Violates};
+use self::Case::{Crashed, Differs, Hung, Same, SideEffects, Violates};
 
-/// What a case comes to, in all variants.
+/// The result of a case, in all variants.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Case {
-    /// What the honest library gives.
+    /// Equal to that of the honest library.
     Same,
-    /// Its steps are those of the honest library, but it did something beside the calls.
-    Beside,
-    /// First in this action, in this aspect, with these words for what was seen.
+    /// The steps equal those of the honest library, but there are side effects.
+    SideEffects,
+    /// Differs first in this action and aspect, with these words in the observation.
     Differs(&'static str, &'static str, &'static str),
-    /// This clause is broken first, and all else is what the reference does.
+    /// Breaks this clause first; everything else equals the reference.
     Violates(&'static str),
-    /// With these words in the reason.
+    /// The reason contains these words.
     Crashed(&'static str),
     Hung(&'static str),
 }
 
-/// What a library comes to.
+/// The result of a library.
 #[derive(Clone, Copy)]
-pub(crate) enum Comes {
-    To {
+pub(crate) enum LibraryResult {
+    Checked {
         blocked: Case,
         whole: Case,
     },
-    /// It cannot be used; all these words are in the message.
+    /// It cannot be used; the message contains all these words.
     Refused(&'static [&'static str]),
 }
 
-/// How much time it gets.
+/// The time limit of a library.
 #[derive(Clone, Copy)]
 pub(crate) enum Time {
-    /// So much that it ends by itself on any machine.
+    /// Enough that it ends by itself on any machine.
     Plenty,
-    /// Little, as it never ends.
+    /// Little, since it never ends.
     Hangs,
 }
 
-/// What becomes of cases that it does nothing in.
+/// The expected result of cases that do not trigger it.
 #[derive(Clone, Copy)]
 pub(crate) enum Others {
-    /// They are what the honest library gives.
+    /// Equal to those of the honest library.
     Apply,
-    /// Or they cannot be run with it.
+    /// Equal, or not applicable.
     MayNotApply,
 }
 
-/// A hostile library, and what comes of it.
+/// A misbehaving library and its expected result.
 pub(crate) struct Expected {
     pub(crate) name: &'static str,
-    pub(crate) comes: Comes,
+    pub(crate) result: LibraryResult,
     pub(crate) time: Time,
     pub(crate) others: Others,
-    /// All that is told beside the calls, in each case of the bait.
+    /// All side effects in each probe case.
     pub(crate) side_effects: &'static [&'static str],
-    /// What it prints, on which stream, in each case of the bait.
+    /// The text that it prints in each probe case, with the stream.
     pub(crate) printed: &'static [(&'static str, &'static str)],
-    /// All that it prints when it is loaded.
+    /// All text that it prints while it is loaded.
     pub(crate) greeting: &'static str,
 }
 
 impl Expected {
-    const fn new(name: &'static str, comes: Comes) -> Self {
+    const fn new(name: &'static str, result: LibraryResult) -> Self {
         Self {
             name,
-            comes,
+            result,
             time: Time::Plenty,
             others: Others::Apply,
             side_effects: &[],
@@ -93,11 +94,11 @@ impl Expected {
         Self { printed, ..self }
     }
 
-    /// In one word.
+    /// The verdict, in one word.
     pub(crate) fn verdict(&self) -> &'static str {
-        match self.comes {
-            Comes::Refused(_) => "is refused",
-            Comes::To { blocked, whole } => match (blocked, whole) {
+        match self.result {
+            LibraryResult::Refused(_) => "is refused",
+            LibraryResult::Checked { blocked, whole } => match (blocked, whole) {
                 (Same, Same) => "is the same",
                 (Crashed(_), _) | (_, Crashed(_)) => "crashes",
                 (Hung(_), _) | (_, Hung(_)) => "hangs",
@@ -107,17 +108,17 @@ impl Expected {
     }
 }
 
-/// The same in both scenarios.
+/// The same result in both probe scenarios.
 const fn both(name: &'static str, case: Case) -> Expected {
     each(name, case, case)
 }
 
 const fn each(name: &'static str, blocked: Case, whole: Case) -> Expected {
-    Expected::new(name, Comes::To { blocked, whole })
+    Expected::new(name, LibraryResult::Checked { blocked, whole })
 }
 
 const fn refused(name: &'static str, words: &'static [&'static str]) -> Expected {
-    Expected::new(name, Comes::Refused(words))
+    Expected::new(name, LibraryResult::Refused(words))
 }
 
 const STDOUT: &str = "stdout";
@@ -125,7 +126,7 @@ const STDERR: &str = "stderr";
 const WROTE_TO_STDOUT: &str = "wrote to standard output";
 const WROTE_TO_STDERR: &str = "wrote to standard error";
 
-/// What `__builtin_trap` raises.
+/// The signal that `__builtin_trap` raises.
 const TRAP: &str = if cfg!(target_arch = "x86_64") {
     "SIGILL, in step 3, write 1234"
 } else {
@@ -202,39 +203,39 @@ pub(crate) const TABLE: &[Expected] = &[
         Hung("does not come back, busy, in step 3, write 1234"),
     )
     .in_little_time(),
-    // Where the link is open, it does what it waits for at once.
+    // If the link is open, it misbehaves at once.
     each(
         "hang/transport",
         Hung("spins on the transport: 65536 calls of it in a row moved no byte, in step 3"),
         Differs("write 1234", "records", "that are no record"),
     ),
-    // An open link takes much, and no more; then it goes on all the same.
+    // An open link takes much, but not without limit; then the library goes on.
     each(
         "hang/transport-for-ever",
         Hung("spins on the transport, and goes on although every call of it fails, in step 3"),
         Hung("spins on the transport, and goes on although every call of it fails, in step 3"),
     )
     .in_little_time(),
-    both("process/block-signals", Beside).side_effects(&["changed the signal mask"]),
+    both("process/block-signals", SideEffects).side_effects(&["changed the signal mask"]),
     both("process/busy-thread", Same),
     both(
         "process/close-descriptors",
         Crashed("closed the descriptors of its process, in step 3, write 1234"),
     ),
-    both("process/close-standard-output", Beside).side_effects(&["closed standard output"]),
-    both("process/flood", Beside)
+    both("process/close-standard-output", SideEffects).side_effects(&["closed standard output"]),
+    both("process/flood", SideEffects)
         .side_effects(&[WROTE_TO_STDERR])
         .printed(&[(STDERR, "(1048576 bytes in all)")]),
-    // It is denied, and does not mind.
+    // The sandbox denies it, and the library continues.
     both("process/fork", Same),
-    both("process/print", Beside)
+    both("process/print", SideEffects)
         .side_effects(&[WROTE_TO_STDOUT])
         .printed(&[(STDOUT, "write 1234                        1234  NONE\n")]),
-    // All of it, in each case anew.
-    both("process/print-much", Beside)
+    // All of it, in each case.
+    both("process/print-much", SideEffects)
         .side_effects(&[WROTE_TO_STDOUT])
         .printed(&[(STDOUT, " bytes in all)")]),
-    both("process/print-everywhere", Beside)
+    both("process/print-everywhere", SideEffects)
         .side_effects(&[
             WROTE_TO_STDOUT,
             WROTE_TO_STDERR,
@@ -242,8 +243,8 @@ pub(crate) const TABLE: &[Expected] = &[
         ])
         .printed(&[(STDOUT, "{\"steps\":[]}\n"), (STDERR, "{\"steps\":[]}\n")]),
     both("process/threads", Same),
-    both("process/working-directory", Beside).side_effects(&["changed the working directory"]),
-    // A retry changes it back, but the bytes are the caller's.
+    both("process/working-directory", SideEffects).side_effects(&["changed the working directory"]),
+    // A retry changes it back, but the bytes belong to the caller.
     each(
         "contract/byte-changed",
         Violates("memory.buffer-unchanged"),
@@ -264,7 +265,7 @@ pub(crate) const TABLE: &[Expected] = &[
         Differs("write 1234", "errno", "EINVAL"),
         Same,
     ),
-    // No rule says what errno is then.
+    // No clause covers errno after a success.
     both("contract/errno-after-success", Same),
     each(
         "contract/error-after-success",
@@ -289,7 +290,7 @@ pub(crate) const TABLE: &[Expected] = &[
     refused(
         "load/crash",
         &[
-            "hostile cannot be used: ",
+            "misbehaving cannot be used: ",
             "crashed (SIGSEGV) while it was loaded",
         ],
     ),
@@ -340,7 +341,7 @@ pub(crate) const TABLE: &[Expected] = &[
         "file/for-another-machine",
         &["it is built for ", "; this program is "],
     ),
-    // Root may read it, and finds text.
+    // Root can read it and finds text.
     refused("file/forbidden", &["could not be loaded: "]),
     refused(
         "file/missing",

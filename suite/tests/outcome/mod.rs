@@ -1,8 +1,8 @@
-//! What became of a command that was run: its exit code, and what it said.
+//! The result of a command: its exit code and output.
 
 use std::process::Output;
 
-/// The exit code is this one, and nothing panicked.
+/// Asserts this exit code, and that nothing panicked.
 #[track_caller]
 pub(crate) fn assert_exit(output: &Output, code: i32) {
     let (out, err) = (stdout(output), stderr(output));

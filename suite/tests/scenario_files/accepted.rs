@@ -1,4 +1,4 @@
-//! What a right file means.
+//! Valid files and what they mean.
 
 use writeproof::scenario::{
     Buffer, Cipher, Function, Id, KeyExchange, KeyUpdate, Mode, PeerAction, PeerRenegotiation,
@@ -22,7 +22,7 @@ fn written(source: WriteSource) -> Step {
 }
 
 #[test]
-fn the_example_of_the_design_is_read() {
+fn example_of_the_design_is_read() {
     let scenario = read(SHORTER_BUFFER).unwrap();
     let blocked = Outbound {
         accept: Budget::Bytes(100),
@@ -89,7 +89,7 @@ fn every_kind_of_write_is_read() {
 }
 
 #[test]
-fn every_kind_of_link_is_read() {
+fn every_link_setting_is_read() {
     let steps = &read(ALL_OF_TLS13).unwrap().steps[4..10];
     let link = |accept, at_most: usize, then| {
         Step::Link(Outbound {
@@ -225,7 +225,7 @@ fn both_versions_and_both_roles_are_the_default() {
 }
 
 #[test]
-fn an_unset_role_state_is_for_writes_without_a_handshake() {
+fn unset_role_state_is_read_for_a_write_before_the_handshake() {
     let text = format!(
         "role_state = 'unset'\n{}",
         with_steps("{ write = { len = 1 } }")
@@ -234,7 +234,7 @@ fn an_unset_role_state_is_for_writes_without_a_handshake() {
 }
 
 #[test]
-fn a_bare_name_and_an_empty_table_say_the_same() {
+fn bare_name_and_empty_table_are_equivalent() {
     let bare =
         steps_of("{ write = { len = 1 } }, 'handshake', 'retry', 'finish', 'read', 'shutdown'");
     let tables = steps_of(
@@ -245,7 +245,7 @@ fn a_bare_name_and_an_empty_table_say_the_same() {
 }
 
 #[test]
-fn each_transport_makes_variants_of_its_own_which_are_read_again() {
+fn each_transport_adds_variants_whose_names_parse_again() {
     use writeproof::scenario::Variant;
 
     let words = TransportKind::ALL.map(|transport| format!("'{}'", transport.as_str()));
@@ -272,7 +272,7 @@ fn each_transport_makes_variants_of_its_own_which_are_read_again() {
 }
 
 #[test]
-fn without_a_word_on_transports_there_is_the_scripted_one_alone() {
+fn scripted_transport_is_the_default() {
     let scenario = read(SHORTER_BUFFER).unwrap();
     assert_eq!(scenario.transports, [TransportKind::Scripted]);
 }

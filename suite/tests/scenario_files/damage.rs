@@ -1,4 +1,4 @@
-//! Files that were damaged: whatever stands in them, reading ends well.
+//! Damaged files: reading returns a scenario or an error, and never panics.
 
 use crate::{VALID, read};
 
@@ -19,7 +19,7 @@ impl Random {
     }
 }
 
-/// Flips bytes, cuts the end off, or puts a piece of the text elsewhere.
+/// Flips bytes, cuts off the end, or copies a piece of the text elsewhere.
 pub(crate) fn damaged(text: &str, random: &mut Random) -> String {
     let mut bytes = text.as_bytes().to_vec();
     match random.below(3) {
@@ -45,7 +45,7 @@ pub(crate) fn damaged(text: &str, random: &mut Random) -> String {
 }
 
 #[test]
-fn damaged_files_are_read_or_refused_with_a_place_in_the_text_and_never_panic() {
+fn damaged_file_is_read_or_refused_with_a_position_and_never_panics() {
     let mut random = Random(1);
     let mut refused = 0;
     for round in 0..6000 {

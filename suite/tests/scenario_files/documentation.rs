@@ -1,4 +1,4 @@
-//! The documentation of the format: its examples are right, and its tables name every key and step.
+//! The documentation of the format: its examples are valid, and its tables name every key and step.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn document(path: &str) -> String {
     fs::read_to_string(repository.join(path)).unwrap()
 }
 
-/// The texts of the blocks that are fenced with "```toml".
+/// The contents of the blocks fenced with "```toml".
 fn toml_blocks(document: &str) -> Vec<&str> {
     let opened = document.split("\n```toml\n").skip(1);
     opened
@@ -36,7 +36,7 @@ fn first_column<'d>(document: &'d str, heading: &str) -> Vec<&'d str> {
         .collect()
 }
 
-/// The words that the parser knows where the file names one that nothing is like: it lists them.
+/// The words that the parser lists when a file has a word that resembles none of them.
 fn known_words(wrong_file: &str) -> Vec<String> {
     let help = read(wrong_file).unwrap_err().help;
     let (_, list) = help.split_once(" are ").unwrap();
@@ -44,7 +44,7 @@ fn known_words(wrong_file: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_example_of_a_scenario_in_the_documentation_is_right() {
+fn documented_scenario_examples_are_valid() {
     for path in [README, FORMAT] {
         let document = document(path);
         let mut examples = toml_blocks(&document);
@@ -58,7 +58,7 @@ fn every_example_of_a_scenario_in_the_documentation_is_right() {
 }
 
 #[test]
-fn the_tables_name_exactly_the_keys_and_steps_that_the_parser_knows() {
+fn documented_keys_and_steps_match_the_parser() {
     let document = document(FORMAT);
     for (heading, wrong_file) in [
         ("## Keys of the file", "0 = 1"),
@@ -74,7 +74,7 @@ fn the_tables_name_exactly_the_keys_and_steps_that_the_parser_knows() {
 }
 
 #[test]
-fn no_scenario_that_was_promoted_waits_for_its_title() {
+fn no_promoted_scenario_keeps_its_placeholder_title() {
     let library = Corpus::built_in().expect("the library");
     for scenario in library.scenarios() {
         let title = &scenario.title;

@@ -1,5 +1,6 @@
-//! Scenario files: what is read, what is refused and how the message says so, what is written back, what the documentation says of them and of what was recorded, and
-//! how scenarios are picked from the library. Here stand the files that several topics start from.
+//! Scenario files: which are accepted, which are refused and with what message, how they are
+//! written, how the documentation describes them, and how scenarios are selected from the corpus.
+//! Files that several topics use stand here.
 
 mod accepted;
 mod damage;
@@ -29,7 +30,7 @@ steps = [
 ]
 "#;
 
-/// Every key and every kind of step that TLS 1.3 has.
+/// Every key and every kind of step of TLS 1.3.
 pub(crate) const ALL_OF_TLS13: &str = r#"
 title = "Everything"
 clauses = ["retry.same-arguments", "zero.write-is-an-error"]
@@ -124,7 +125,7 @@ pub(crate) fn read(text: &str) -> Result<Scenario, ParseError> {
     parse(id, "fixtures/scenarios/retry/x.toml", text)
 }
 
-/// A file whose steps stand in line 3, from column 1.
+/// A file whose steps start at line 3, column 1.
 pub(crate) fn with_steps(steps: &str) -> String {
     format!("title = \"t\"\nsteps = [\n{steps}\n]\n")
 }

@@ -1,9 +1,12 @@
-//! What the scenarios put together: for any two of the dimensions below, each value of the one meets each value of the other in some logical
-//! write of some case. The files go in; out comes a failure that lists the pairs that never meet, or those said to be impossible that do.
+//! Pairwise coverage of the scenarios: for any two of the dimensions below, each value of one meets
+//! each value of the other in a logical write of some case. A failure lists the pairs that never
+//! meet, and the pairs listed as impossible that do.
 //!
-//! A *logical write* is a write with its retries, up to the next write that is not the rest of a short one. A mode counts if it was in force at
-//! one of its calls; so does a link, if it takes fewer bytes than are offered. What is *beside* it happened since the logical write before: at the
-//! library under test, or at the peer, and then read by the library, as it cannot know of anything else.
+//! A *logical write* is a write with its retries, up to the next write that does not continue a
+//! short one. A mode counts if it was in force at one of its calls; so does a link that takes fewer
+//! bytes than are offered. The *events* of a write happened since the previous logical write: at
+//! the library under test, or at the peer if the library then read the data, since it cannot know
+//! of anything else.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,7 +26,7 @@ const AUTO_RETRY: &str = "auto-retry";
 const RELEASE: &str = "release-buffers";
 const FRAGMENT: &str = "max send fragment";
 const LINK: &str = "link";
-const BESIDE: &str = "beside";
+const EVENT: &str = "event";
 
 const ON: &str = "on";
 const OFF: &str = "off";
@@ -51,7 +54,7 @@ const DIMENSIONS: [(&str, &[&str]); 10] = [
         &["open", "would-block", "small portions", "error", "zero"],
     ),
     (
-        BESIDE,
+        EVENT,
         &[
             "nothing",
             "peer writes",
@@ -73,48 +76,48 @@ const DIMENSIONS: [(&str, &[&str]); 10] = [
     ),
 ];
 
-/// The pairs that cannot meet, and why.
+/// The pairs that cannot meet, with the reason.
 const IMPOSSIBLE: [(Value, &[Value], &str); 5] = [
     (
         Value(VERSION, "tls1.3"),
         &[
             Value(CIPHER, "aes128-cbc"),
             Value(CIPHER, "aes128-cbc-mac-then-encrypt"),
-            Value(BESIDE, "renegotiation by the peer"),
-            Value(BESIDE, "own renegotiation"),
+            Value(EVENT, "renegotiation by the peer"),
+            Value(EVENT, "own renegotiation"),
         ],
         "TLS 1.3 has AEADs alone, and no renegotiation (RFC 8446, sections 5.2 and 4.1.2)",
     ),
     (
         Value(VERSION, "tls1.2"),
         &[
-            Value(BESIDE, "key update by the peer"),
-            Value(BESIDE, "own key update"),
-            Value(BESIDE, "session ticket"),
+            Value(EVENT, "key update by the peer"),
+            Value(EVENT, "own key update"),
+            Value(EVENT, "session ticket"),
         ],
         "messages after the handshake came with TLS 1.3 (RFC 8446, section 4.6)",
     ),
     (
         Value(CIPHER, "aes128-cbc"),
         &[
-            Value(BESIDE, "key update by the peer"),
-            Value(BESIDE, "own key update"),
-            Value(BESIDE, "session ticket"),
+            Value(EVENT, "key update by the peer"),
+            Value(EVENT, "own key update"),
+            Value(EVENT, "session ticket"),
         ],
         "the cipher exists in TLS 1.2 alone, the message in TLS 1.3 alone",
     ),
     (
         Value(CIPHER, "aes128-cbc-mac-then-encrypt"),
         &[
-            Value(BESIDE, "key update by the peer"),
-            Value(BESIDE, "own key update"),
-            Value(BESIDE, "session ticket"),
+            Value(EVENT, "key update by the peer"),
+            Value(EVENT, "own key update"),
+            Value(EVENT, "session ticket"),
         ],
         "the cipher exists in TLS 1.2 alone, the message in TLS 1.3 alone",
     ),
     (
         Value(ROLE, "server"),
-        &[Value(BESIDE, "session ticket")],
+        &[Value(EVENT, "session ticket")],
         "only a server sends tickets, and here that is the peer (RFC 8446, section 4.6.1)",
     ),
 ];
@@ -129,7 +132,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// Two values of different dimensions, in the order of the alphabet.
+/// Two values of different dimensions, sorted.
 type Pair = (Value, Value);
 
 fn pair(one: Value, other: Value) -> Pair {
@@ -173,7 +176,7 @@ fn covered() -> BTreeSet<Pair> {
     covered
 }
 
-/// What does not change within a case.
+/// Properties that are constant within a case.
 fn of_case(scenario: &Scenario, variant: Variant) -> [Value; 3] {
     let role = match variant.role {
         Role::Client => "client",
@@ -196,50 +199,46 @@ fn of_case(scenario: &Scenario, variant: Variant) -> [Value; 3] {
     ]
 }
 
-/// What was in force at the calls of one logical write, and what happened beside it.
+/// The conditions at the calls of one logical write, and the events since the previous one.
 #[derive(Debug, Clone, Default)]
 struct LogicalWrite {
     settings: BTreeSet<Value>,
     links: BTreeSet<&'static str>,
-    coexistence: BTreeSet<&'static str>,
+    events: BTreeSet<&'static str>,
 }
 
 impl LogicalWrite {
     fn values(&self) -> impl Iterator<Item = Value> {
         let mut links = self.links.clone();
         if links.len() > 1 {
-            // A link that was opened for a retry was not open to the write.
+            // A link that was opened for a retry was not open for the write.
             links.remove("open");
         }
-        let mut coexistence = self.coexistence.clone();
-        if coexistence.is_empty() {
-            coexistence.insert("nothing");
+        let mut events = self.events.clone();
+        if events.is_empty() {
+            events.insert("nothing");
         }
         let links = links.into_iter().map(|word| Value(LINK, word));
-        let coexistence = coexistence.into_iter().map(|word| Value(BESIDE, word));
-        self.settings
-            .clone()
-            .into_iter()
-            .chain(links)
-            .chain(coexistence)
+        let events = events.into_iter().map(|word| Value(EVENT, word));
+        self.settings.clone().into_iter().chain(links).chain(events)
     }
 }
 
-/// The caller's side of a scenario while its steps go by.
+/// The caller's side of a scenario, while its steps are traversed.
 #[derive(Debug)]
 struct Walk {
     modes: Vec<Mode>,
     fragment: &'static str,
     link: Outbound,
-    /// What the last write offered, in bytes.
+    /// The number of bytes that the last write offered.
     offered: usize,
-    /// The peer has sent it, the library under test has not read it.
+    /// Sent by the peer, and not yet read by the library under test.
     unread: BTreeSet<&'static str>,
-    /// What the next call finds in the error queue.
+    /// The stale entries that the next call finds in the error queue.
     stale: Option<&'static str>,
-    /// Since the last call that wrote.
-    coexistence: BTreeSet<&'static str>,
-    /// The last call was one that writes, so that `finish` goes on with it.
+    /// Events since the last call that wrote.
+    events: BTreeSet<&'static str>,
+    /// The last call wrote, so that `finish` continues it.
     writing: bool,
     done: Vec<LogicalWrite>,
 }
@@ -252,7 +251,7 @@ fn logical_writes(scenario: &Scenario) -> Vec<LogicalWrite> {
         offered: 0,
         unread: BTreeSet::new(),
         stale: None,
-        coexistence: BTreeSet::new(),
+        events: BTreeSet::new(),
         writing: false,
         done: Vec::new(),
     };
@@ -277,7 +276,7 @@ impl Walk {
             Step::Handshake => self.other_call(),
             Step::Read(_) => {
                 self.other_call();
-                self.coexistence.append(&mut self.unread);
+                self.events.append(&mut self.unread);
             }
             Step::Shutdown => self.own("own shutdown"),
             Step::KeyUpdate(_) => self.own("own key update"),
@@ -287,13 +286,13 @@ impl Walk {
             Step::MaxSendFragment(bytes) => self.fragment = fragment(*bytes),
             Step::Link(outbound) => self.link = *outbound,
             Step::Inbound(_) => {}
-            // What the library reads is not what the peer sent.
+            // The library does not read what the peer sent.
             Step::Wire(_) => self.unread.clear(),
             Step::Peer(action) => self.peer(action),
         }
     }
 
-    /// A call that reads or shuts down finds the stale entries, if there are any.
+    /// A call that reads or shuts down finds any stale entries.
     fn other_call(&mut self) {
         self.writing = false;
         self.stale = None;
@@ -301,7 +300,7 @@ impl Walk {
 
     fn own(&mut self, what: &'static str) {
         self.other_call();
-        self.coexistence.insert(what);
+        self.events.insert(what);
     }
 
     fn peer(&mut self, action: &PeerAction) {
@@ -316,10 +315,11 @@ impl Walk {
             PeerAction::FatalAlert => (false, "fatal alert by the peer"),
             PeerAction::Handshake | PeerAction::Raw(_) => return,
         };
-        match seen_without_a_read {
-            true => self.coexistence.insert(what),
-            false => self.unread.insert(what),
-        };
+        if seen_without_a_read {
+            self.events.insert(what);
+        } else {
+            self.unread.insert(what);
+        }
     }
 
     fn call_that_writes(&mut self) {
@@ -333,13 +333,13 @@ impl Walk {
         let modes = modes.map(|(dimension, mode)| {
             Value(dimension, if self.modes.contains(&mode) { ON } else { OFF })
         });
-        // A file cannot repeat a write before there is one.
+        // A file cannot retry a write before there is one.
         let write = self.done.last_mut().unwrap();
         write.settings.extend(modes);
         write.settings.insert(Value(FRAGMENT, self.fragment));
         write.links.extend(links(&self.link, self.offered));
-        write.coexistence.append(&mut self.coexistence);
-        write.coexistence.extend(self.stale.take());
+        write.events.append(&mut self.events);
+        write.events.extend(self.stale.take());
     }
 }
 
@@ -360,8 +360,8 @@ fn fragment(bytes: u16) -> &'static str {
     }
 }
 
-/// What a link does to a write of so many bytes; several things at once. On the wire they are more, so that a
-/// smaller budget is used up.
+/// The effects of a link on a write of this many bytes; several may apply. Records are longer than
+/// the data, so a smaller budget is used up.
 fn links(link: &Outbound, offered: usize) -> Vec<&'static str> {
     let is_used_up = match link.accept {
         Budget::All => false,
@@ -386,7 +386,7 @@ fn listed<'p>(pairs: impl Iterator<Item = &'p Pair>) -> String {
 }
 
 #[test]
-fn any_two_things_that_can_come_together_do_so_in_some_write() {
+fn every_possible_pair_of_values_meets_in_some_write() {
     let (all, impossible, covered) = (all_pairs(), impossible(), covered());
     let possible = || all.iter().filter(|pair| !impossible.contains(pair));
 
@@ -402,7 +402,7 @@ fn any_two_things_that_can_come_together_do_so_in_some_write() {
 }
 
 #[test]
-fn nothing_that_is_said_to_be_impossible_is_done() {
+fn pairs_listed_as_impossible_never_meet() {
     let (all, impossible, covered) = (all_pairs(), impossible(), covered());
 
     assert!(impossible.is_subset(&all), "a pair of unknown values");

@@ -1,9 +1,9 @@
-//! What is refused: where the message points, and what it says would be right.
+//! Invalid files: the position in the message, and the correction that it suggests.
 
 use crate::{read, with_steps};
 
-/// Checks a table of files that are refused; `file` makes one from its input. Each line is `INPUT => LINE:COLUMN MESSAGE`, the
-/// message in parts with `~` between them; `\n` in the input is the end of a line.
+/// Checks a table of invalid files; `file` makes one from its input. Each line is `INPUT =>
+/// LINE:COLUMN MESSAGE`, with `~` between parts of the message; `\n` in the input is a line break.
 fn check_refused(file: fn(&str) -> String, table: &str) {
     let mut unexpected = String::new();
     for line in table.lines().filter(|line| !line.is_empty()) {
@@ -23,13 +23,13 @@ fn check_refused(file: fn(&str) -> String, table: &str) {
     assert!(unexpected.is_empty(), "{unexpected}");
 }
 
-/// The keys of the line, and then steps that are right.
+/// A file with these header keys and valid steps.
 fn with_head(head: &str) -> String {
     format!("{head}\ntitle = 't'\nsteps = [{{ write = {{ len = 1 }} }}]")
 }
 
 #[test]
-fn text_that_is_no_toml_is_refused_where_it_stops_being_toml() {
+fn invalid_toml_is_refused_at_the_place_of_the_error() {
     check_refused(
         str::to_owned,
         r#"
@@ -43,7 +43,7 @@ title = 't'\nsteps = [                   => 2:10 not TOML
 }
 
 #[test]
-fn a_wrong_head_is_refused() {
+fn wrong_header_is_refused() {
     check_refused(
         str::to_owned,
         r#"
@@ -92,7 +92,7 @@ roles = ['client']\nsession_tickets = 'send' => 2:19 without the variant tls1.3/
 }
 
 #[test]
-fn a_step_of_the_wrong_form_is_refused() {
+fn malformed_step_is_refused() {
     check_refused(
         with_steps,
         r#"
@@ -110,7 +110,7 @@ fn a_step_of_the_wrong_form_is_refused() {
 }
 
 #[test]
-fn a_wrong_write_is_refused() {
+fn wrong_write_is_refused() {
     check_refused(
         with_steps,
         r#"
@@ -176,7 +176,7 @@ fn other_wrong_calls_are_refused() {
 }
 
 #[test]
-fn a_wrong_link_or_peer_is_refused() {
+fn wrong_link_or_peer_is_refused() {
     check_refused(
         with_steps,
         r#"
@@ -220,7 +220,7 @@ fn a_wrong_link_or_peer_is_refused() {
 }
 
 #[test]
-fn a_step_out_of_place_is_refused() {
+fn misplaced_step_is_refused() {
     check_refused(
         with_steps,
         r#"
@@ -257,7 +257,7 @@ title = 't'\n[[steps]]\nretry = {}                   => 3:1 a retry before any w
 }
 
 #[test]
-fn a_wrong_transport_is_refused() {
+fn wrong_transport_is_refused() {
     check_refused(
         |keys| format!("title = 't'\n{keys}\nsteps = ['handshake', {{ write = {{ len = 1 }} }}]\n"),
         r#"
@@ -271,7 +271,7 @@ transport = ['socket']            => 2:1 did you mean "transports"?
     );
 }
 
-/// A file with these words as its transports and its third step; the step stands in line 4.
+/// A file with these transports and third step; the step is on line 4.
 fn over(transports_and_step: &str) -> String {
     let (transports, step) = transports_and_step.split_once(": ").unwrap();
     format!(
@@ -280,7 +280,7 @@ fn over(transports_and_step: &str) -> String {
 }
 
 #[test]
-fn a_step_that_a_transport_cannot_do_is_refused() {
+fn step_that_its_transport_cannot_do_is_refused() {
     check_refused(
         over,
         r#"

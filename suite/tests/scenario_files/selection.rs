@@ -1,4 +1,4 @@
-//! How scenarios are picked from the library, and files beside them.
+//! How arguments select scenarios from the corpus and from files.
 
 use std::fs;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ const FILES: [(&str, &str, &str); 4] = [
     ("keys/all", "fixtures/scenarios/keys/all.toml", ALL_OF_TLS13),
 ];
 
-/// The ids that the arguments pick, or the message.
+/// The ids that the arguments select, or the error message.
 fn picked(arguments: &[&str]) -> Result<Vec<String>, String> {
     let corpus = Corpus::from_files(&FILES).unwrap();
     let arguments: Vec<_> = arguments.iter().map(|&a| a.to_owned()).collect();
@@ -39,7 +39,7 @@ fn picked(arguments: &[&str]) -> Result<Vec<String>, String> {
     }
 }
 
-/// Writes a file into a folder of this test's own.
+/// Writes a file into a folder of this test.
 fn written_file(test: &str, path: &str, bytes: &[u8]) -> String {
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
         .join(test)
@@ -50,7 +50,7 @@ fn written_file(test: &str, path: &str, bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_pattern_means_an_id_a_family_or_a_glob() {
+fn pattern_matches_an_id_a_family_or_a_glob() {
     let means = |text: &str| -> Vec<&str> {
         let pattern = Pattern::new(text).unwrap();
         let mut ids = FILES.map(|(id, _, _)| id).to_vec();
@@ -69,7 +69,7 @@ fn a_pattern_means_an_id_a_family_or_a_glob() {
 }
 
 #[test]
-fn a_pattern_with_an_open_bracket_is_refused() {
+fn pattern_with_an_open_bracket_is_refused() {
     let error = Pattern::new("retry/[a").unwrap_err().to_string();
     assert!(
         error.starts_with("\"retry/[a\" is not a pattern: "),
@@ -78,7 +78,7 @@ fn a_pattern_with_an_open_bracket_is_refused() {
 }
 
 #[test]
-fn the_library_is_in_the_order_of_the_ids() {
+fn corpus_is_sorted_by_id() {
     let all = [
         "keys/all",
         "retry/moved-buffer",
@@ -94,7 +94,7 @@ fn the_library_is_in_the_order_of_the_ids() {
 }
 
 #[test]
-fn a_wrong_library_names_the_file() {
+fn corpus_error_names_the_file() {
     let message = |files: &[_]| Corpus::from_files(files).unwrap_err().to_string();
     assert!(message(&[("a/b", "f/a/b.toml", "title = 5")]).starts_with("f/a/b.toml:1:9: "));
     assert!(
@@ -109,7 +109,7 @@ fn a_wrong_library_names_the_file() {
 }
 
 #[test]
-fn arguments_that_overlap_pick_each_scenario_once() {
+fn overlapping_arguments_pick_each_scenario_once() {
     let ids = picked(&["zero/empty", "retry", "retry/shorter-buffer", "retry/*"]).unwrap();
     assert_eq!(
         ids,
@@ -118,7 +118,7 @@ fn arguments_that_overlap_pick_each_scenario_once() {
 }
 
 #[test]
-fn an_argument_that_matches_nothing_is_answered_with_what_is_near() {
+fn argument_that_matches_nothing_gets_a_suggestion() {
     let offered = |argument| picked(&[argument]).unwrap_err();
     assert_eq!(
         offered("retry/shorter-bufer"),
@@ -131,7 +131,7 @@ fn an_argument_that_matches_nothing_is_answered_with_what_is_near() {
 }
 
 #[test]
-fn a_file_takes_its_id_from_its_folder_and_name_or_is_local() {
+fn file_takes_its_id_from_its_folder_and_name_or_is_local() {
     let test = "file_ids";
     let named = written_file(test, "probe/own-case.toml", SHORTER_BUFFER.as_bytes());
     let odd = written_file(
@@ -153,7 +153,7 @@ fn a_file_takes_its_id_from_its_folder_and_name_or_is_local() {
 }
 
 #[test]
-fn a_file_stands_in_for_the_scenario_of_the_library_with_its_id() {
+fn file_replaces_the_corpus_scenario_with_its_id() {
     let edited = written_file("stands_in", "zero/empty.toml", RENEGOTIATION.as_bytes());
     let corpus = Corpus::from_files(&FILES).unwrap();
     let picked = corpus
@@ -164,7 +164,7 @@ fn a_file_stands_in_for_the_scenario_of_the_library_with_its_id() {
 }
 
 #[test]
-fn a_file_named_twice_is_picked_once_but_two_files_with_one_id_are_refused() {
+fn file_named_twice_is_picked_once_but_two_files_with_one_id_are_refused() {
     let first = written_file("same_id", "one/probe/x.toml", SHORTER_BUFFER.as_bytes());
     let second = written_file("same_id", "two/probe/x.toml", SHORTER_BUFFER.as_bytes());
     let roundabout = first.replace("/one/", "/two/../one/");
@@ -177,7 +177,7 @@ fn a_file_named_twice_is_picked_once_but_two_files_with_one_id_are_refused() {
 }
 
 #[test]
-fn a_file_that_is_missing_or_wrong_is_named() {
+fn missing_or_wrong_file_is_named() {
     let message = |path: &str| picked(&[path]).unwrap_err();
     assert!(message("no/such.toml").starts_with("cannot read the scenario file no/such.toml: "));
     let binary = written_file("wrong_files", "probe/binary.toml", &[0xff, 0xfe]);

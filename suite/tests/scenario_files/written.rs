@@ -1,5 +1,5 @@
-//! What is written back: the text of a scenario says what the scenario says, in the style of the library's
-//! files, and that of one which cannot be is refused.
+//! Written scenarios: the text means the same scenario, in the style of the corpus; a scenario that
+//! no file can express is refused.
 
 use std::num::NonZeroUsize;
 
@@ -18,7 +18,7 @@ fn library() -> Vec<Scenario> {
     library.scenarios().to_vec()
 }
 
-/// What `text` says, with the id that it stands for.
+/// The scenario that `text` describes, with the given id.
 #[track_caller]
 fn read_back(scenario: &Scenario) -> Scenario {
     let text = write(scenario);
@@ -30,7 +30,7 @@ fn read_back(scenario: &Scenario) -> Scenario {
 }
 
 #[test]
-fn every_scenario_of_the_library_is_read_back_as_it_was_written() {
+fn every_scenario_of_the_corpus_round_trips() {
     let library = library();
     assert!(library.len() >= 359, "only {}", library.len());
     for scenario in &library {
@@ -39,25 +39,25 @@ fn every_scenario_of_the_library_is_read_back_as_it_was_written() {
 }
 
 #[test]
-fn every_kind_of_key_and_step_is_read_back_as_it_was_written() {
+fn every_key_and_step_round_trips() {
     for text in VALID {
-        let scenario = read(text).expect("a right file");
+        let scenario = read(text).expect("a valid file");
         assert_eq!(read_back(&scenario), scenario, "\n{}", write(&scenario));
     }
 }
 
 #[test]
-fn a_scenario_is_written_as_a_person_writes_it() {
+fn scenario_is_written_in_the_style_of_the_files() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../fixtures/scenarios/retry/shorter-buffer.toml"
     );
     let text = std::fs::read_to_string(path).expect("a file of the library");
-    assert_eq!(write(&read(&text).expect("a right file")), text);
+    assert_eq!(write(&read(&text).expect("a valid file")), text);
 }
 
 #[test]
-fn what_goes_without_saying_is_left_out() {
+fn default_values_are_left_out() {
     let text = "title = \"t\"\nversions = [\"tls1.2\", \"tls1.3\"]\nroles = [\"client\", \"server\"]\n\
          transports = [\"scripted\"]\ncipher = \"aes128-gcm\"\nrole_state = \"set\"\n\
          session_tickets = \"none\"\nsteps = [{ read = { max = 16384 } }, \
@@ -66,12 +66,12 @@ fn what_goes_without_saying_is_left_out() {
          { inbound = { then = \"eof\" } }, \"finish\"]\n";
     let expected = "title = \"t\"\n\nsteps = [\n  { read = {} },\n  { write = { len = 1 } },\n  \
          { retry = {} },\n  { link = \"blocked\" },\n  { inbound = \"eof\" },\n  \"finish\",\n]\n";
-    assert_eq!(write(&read(text).expect("a right file")), expected);
+    assert_eq!(write(&read(text).expect("a valid file")), expected);
 }
 
 #[test]
-fn any_title_is_read_back_as_it_was_written() {
-    let mut scenario = read(VALID[0]).expect("a right file");
+fn every_title_round_trips() {
+    let mut scenario = read(VALID[0]).expect("a valid file");
     for title in [
         "\"quoted\" and \\ behind",
         "größer als \u{2028}",
@@ -89,8 +89,8 @@ fn any_title_is_read_back_as_it_was_written() {
 #[case(b"\0", "{ hex = \"00\" }")]
 #[case(b"\xff\xfe", "{ hex = \"fffe\" }")]
 #[case(b"\x7f", "{ hex = \"7f\" }")]
-fn bytes_that_a_person_can_read_are_written_as_text(#[case] bytes: &[u8], #[case] told: &str) {
-    let mut scenario = read(VALID[0]).expect("a right file");
+fn printable_bytes_are_written_as_text(#[case] bytes: &[u8], #[case] wanted: &str) {
+    let mut scenario = read(VALID[0]).expect("a valid file");
     scenario.steps = vec![Step::Write(Write {
         function: Function::Write,
         source: WriteSource::Literal(bytes.to_vec()),
@@ -98,14 +98,14 @@ fn bytes_that_a_person_can_read_are_written_as_text(#[case] bytes: &[u8], #[case
     })];
     let text = write(&scenario);
     assert!(
-        text.contains(&format!("  {{ write = {told} }},\n")),
+        text.contains(&format!("  {{ write = {wanted} }},\n")),
         "{text}"
     );
     assert_eq!(read_back(&scenario), scenario);
 }
 
 #[test]
-fn whatever_is_read_from_a_damaged_file_is_read_back_as_it_was_written() {
+fn scenario_read_from_a_damaged_file_round_trips() {
     let mut random = Random(2);
     let mut accepted = 0;
     for round in 0..6000 {
@@ -117,7 +117,7 @@ fn whatever_is_read_from_a_damaged_file_is_read_back_as_it_was_written() {
     assert!(accepted > 200, "only {accepted} of 6000 were accepted");
 }
 
-/// A scenario put together from steps and settings that each are right by themselves.
+/// A scenario generated from steps and settings that are each valid on their own.
 fn put_together(random: &mut Random, steps: &[Step], like: &Scenario) -> Scenario {
     let one = |of: &[Step], random: &mut Random| of[random.below(of.len())].clone();
     let some = 1 + random.below(8);
@@ -143,11 +143,10 @@ fn put_together(random: &mut Random, steps: &[Step], like: &Scenario) -> Scenari
 }
 
 #[test]
-fn what_a_generator_puts_together_is_read_back_or_refused_for_what_it_asks_and_never_for_its_form()
-{
+fn generated_scenario_round_trips_or_is_refused_by_a_rule() {
     let mut steps: Vec<Step> = library().into_iter().flat_map(|s| s.steps).collect();
-    steps.extend(read(ALL_OF_TLS13).expect("a right file").steps);
-    let like = read(VALID[0]).expect("a right file");
+    steps.extend(read(ALL_OF_TLS13).expect("a valid file").steps);
+    let like = read(VALID[0]).expect("a valid file");
     let mut random = Random(3);
     let (mut right, mut wrong) = (0, 0);
     for _ in 0..4000 {
@@ -169,7 +168,7 @@ fn what_a_generator_puts_together_is_read_back_or_refused_for_what_it_asks_and_n
 }
 
 #[test]
-fn what_no_file_can_say_is_refused_and_not_made_right_in_silence() {
+fn scenario_that_no_file_can_express_is_refused() {
     let once = NonZeroUsize::MIN;
     let twice = NonZeroUsize::new(2).expect("not 0");
     let huge = NonZeroUsize::MAX;
@@ -212,10 +211,10 @@ fn what_no_file_can_say_is_refused_and_not_made_right_in_silence() {
         Step::Peer(PeerAction::Raw(Vec::new())),
         Step::Peer(PeerAction::Write(huge)),
     ];
-    let right = read(VALID[0]).expect("a right file");
+    let right = read(VALID[0]).expect("a valid file");
     for step in wrong {
         let mut scenario = right.clone();
-        // Behind a write, before a call: nothing but the step itself is wrong.
+        // After a write and before a call, so that only the step itself is wrong.
         scenario.steps.insert(4, step);
         let text = write(&scenario);
         assert!(read(&text).is_err(), "{text}");

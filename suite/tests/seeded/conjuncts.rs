@@ -1,11 +1,13 @@
-//! Which conjuncts of the triggers of known issues keep a seeded bug from being explained.
+//! Which conjuncts of the triggers of known issues keep a seeded bug unexplained.
 //!
-//! The traces of all bugs are judged as each library that known issues affect. A conjunct of an issue that breaks a clause is
-//! *needed* if without it that issue would explain a violation of a bug that is unexpected now, and that the library without the
-//! bug does not show. The others are *survivors*: where the trigger never holds more often without it in any of these traces, the other conjuncts imply it, as far as
-//! the scenarios and the bugs show; otherwise it keeps away what no bug does.
+//! The traces of all bugs are judged as each library with known issues. A conjunct of an issue is
+//! *needed* if, without it, the issue would explain a violation that is unexpected now and that the
+//! library without the bug does not show. The other conjuncts are *survivors*. If the trigger does
+//! not hold more often without a survivor in any of these traces, the other conjuncts imply it, as
+//! far as the scenarios and bugs show. Otherwise it excludes findings that no seeded bug has.
 //!
-//! `cargo test --test seeded -- conjuncts` prints them, and fails if there are more than before: their number may only fall.
+//! `cargo test --test seeded -- conjuncts` prints the survivors and fails if there are more than
+//! before: their number may only fall.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -19,8 +21,8 @@ use crate::fault_run::{self, Extent};
 use crate::gate::{JUDGE, OTHERS, RUN};
 use crate::right::{self, Right, in_parallel};
 
-/// No more than these survive: as many as in a sample of the cases with the issues and bugs that there are today. In all cases fewer
-/// do, so that it can be lowered.
+/// The highest number of survivors: as many as a sample of the cases leaves with today's issues and
+/// bugs. All cases leave fewer.
 const SURVIVORS: usize = 138;
 
 static CONJUNCTS: LazyLock<Result<Conjuncts<'static>, String>> = LazyLock::new(|| {
@@ -32,7 +34,8 @@ fn conjuncts() -> Result<&'static Conjuncts<'static>, String> {
     CONJUNCTS.as_ref().map_err(Clone::clone)
 }
 
-/// The conjuncts, by their places, that keep this trace of a bug in this case from being explained further, as any library.
+/// The conjuncts, by location, without which some library's issues would explain more of this bug's
+/// trace.
 fn needed(case: &right::Case, trace: &Trace) -> Result<BTreeSet<usize>, String> {
     let conjuncts = conjuncts()?;
     let mut needed = BTreeSet::new();
@@ -51,7 +54,7 @@ fn needed(case: &right::Case, trace: &Trace) -> Result<BTreeSet<usize>, String> 
     Ok(needed)
 }
 
-/// Prints the survivors, by their issues; an error if there are more than before.
+/// Prints the survivors by issue. Returns an error if there are more than before.
 pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), String> {
     let conjuncts = conjuncts()?;
     let bugs = bugs(faults);
@@ -73,7 +76,7 @@ pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), Stri
         wider.extend(history.iter().flat_map(|history| conjuncts.wider(history)));
     }
     let all = conjuncts.all();
-    // Bugs are judged by violations: what breaks no clause has none to explain.
+    // Bugs are judged by their violations, so an issue that breaks no clause explains none.
     let judged = (0..all.len()).filter(|&index| !all[index].issue.breaks.is_empty());
     let judged: Vec<usize> = judged.collect();
     println!("| issue | survivor | |\n|---|---|---|");
@@ -82,7 +85,7 @@ pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), Stri
     for &index in survivors {
         let why = if wider.contains(&index) {
             unseen += 1;
-            "keeps away what no bug does"
+            "excludes findings that no bug has"
         } else {
             implied += 1;
             "implied by the others"
@@ -90,8 +93,8 @@ pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), Stri
         println!("| {} | {} | {why} |", all[index].issue.id, all[index].what);
     }
     println!(
-        "\n{} conjuncts, of which {} are needed; of the others {implied} are implied, and {unseen} keep away what no bug does; \
-         not judged, as their issues break no clause: {}",
+        "\n{} conjuncts, of which {} are needed; of the others {implied} are implied, and {unseen} exclude \
+         findings that no bug has; not judged, since their issues break no clause: {}",
         judged.len(),
         needed.len(),
         all.len() - judged.len()
@@ -100,8 +103,8 @@ pub(crate) fn print(faults: &'static [Fault], extent: Extent) -> Result<(), Stri
         Ok(())
     } else {
         Err(format!(
-            "more than {SURVIVORS} survive: conjuncts were added that keep no bug from being explained, or a bug that needed one is \
-             gone; seed one, or leave them out (SURVIVORS of {} is the bound)",
+            "more than {SURVIVORS} conjuncts survive: new ones keep no bug unexplained, or a bug that \
+             needed one was removed; add a seeded bug, or remove the conjuncts (SURVIVORS in {})",
             file!()
         ))
     }

@@ -1,4 +1,5 @@
-//! Runs cases with one fault active, in worker processes, and compares them with those of the right library.
+//! Runs cases with one active fault in worker processes, and compares them with the same cases of
+//! the right library.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,65 +21,65 @@ use crate::gate::{self, Detected, View};
 use crate::object::{self, ROOM};
 use crate::right::{self, Right};
 
-/// Of processor time, many times what any case needs, as long as it is not held up.
+/// Many times the processor time of any case that makes progress.
 const LIMITS: WorkerLimits = WorkerLimits {
     time: Duration::from_secs(1),
     ..WorkerLimits::DEFAULT
 };
 
-/// The command, for the faults that are only asked for by name.
+/// The command, for faults that are requested only by name.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_writeproof");
 
 /// A name that no fault has.
 const NO_FAULT: &str = "there-is-no-such-fault";
 
-/// In which cases a fault is run.
+/// The cases in which a fault is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// In those that the test of a fault needs: a bug in all cases in which the right library comes to its place; a harmless
-    /// one in those of one role, which changes from scenario to scenario.
+    /// The cases that the fault's test needs: for a bug, all cases in which the right library
+    /// reaches it; for a harmless variation, those of one role, which alternates between scenarios.
     Judged,
-    /// In all cases in which the right library comes to its place.
+    /// All cases in which the right library reaches the fault.
     Reached,
-    /// In one of those of each scenario, each time in another of its variants.
+    /// One of those cases per scenario, in alternating variants.
     Sample,
-    /// In all.
+    /// All cases.
     Everything,
 }
 
-/// What came of a fault.
+/// The results of a fault.
 pub(crate) struct FaultRun {
     pub(crate) cases: Vec<Case>,
 }
 
-/// What came of it in one case.
+/// The result of a fault in one case.
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) scenario: &'static Scenario,
     pub(crate) variant: Variant,
     pub(crate) seen: Seen,
-    /// The clauses that are broken, and that the right library keeps.
+    /// The clauses that are broken here and that the right library keeps.
     pub(crate) broken: BTreeSet<&'static str>,
-    /// What is left of it in the views of the gate, if it is a bug that is detected.
+    /// How the gate's views judge it, if it is a bug that is detected.
     pub(crate) detected: Option<Detected>,
 }
 
-/// What is seen of a fault in a case.
+/// The visible effect of a fault in a case.
 #[derive(Debug)]
 pub(crate) enum Seen {
-    /// What the right library does.
+    /// The trace equals that of the right library.
     Same,
-    /// This first.
+    /// The first difference.
     Differs(String),
-    /// The library ended the case, in these words.
+    /// The library ended the case, with this reason.
     Ended(String),
 }
 
-/// How widely a fault is seen.
+/// How many cases and scenarios show a fault.
 pub(crate) struct Extents {
     pub(crate) cases: usize,
     pub(crate) scenarios: BTreeSet<&'static str>,
-    /// Each clause that is broken, with the scenarios that show it.
+    /// Each broken clause, with the scenarios that show it.
     pub(crate) broken: BTreeMap<&'static str, BTreeSet<&'static str>>,
 }
 
@@ -95,7 +96,7 @@ impl Seen {
 }
 
 impl FaultRun {
-    /// Runs the fault that stands at `index` in the table; of a bug also what is left of it in these views.
+    /// Runs the fault at `index` in the table; for a bug, also judges it in these views.
     pub(crate) fn run(
         index: usize,
         fault: &Fault,
@@ -109,7 +110,8 @@ impl FaultRun {
         let cases = each_case(index, fault, extent, |right, trace| {
             let mut case = Case::of(right, &trace, views)?;
             if fault.kind == Kind::Harmless {
-                // What the reference has a cause for shows elsewhere with another split of records, or another error class.
+                // A known cause of the reference may appear elsewhere when records are split
+                // differently or the error class is another.
                 let unknown = gate::RUN.unexpected_clauses(right, &trace)?;
                 case.broken.retain(|clause| unknown.contains(*clause));
             }
@@ -118,7 +120,8 @@ impl FaultRun {
         Ok(Self { cases: cases? })
     }
 
-    /// What came of the fault that stands at `index` in the table, as far as its test needs it; run once, whoever asks.
+    /// The results of the fault at `index` in the table, in the cases that its test needs. Run once
+    /// and shared by all callers.
     pub(crate) fn shared(index: usize, fault: &Fault) -> Result<&'static Self, String> {
         static SHARED: [OnceLock<Result<FaultRun, String>>; ROOM] =
             [const { OnceLock::new() }; ROOM];
@@ -158,7 +161,7 @@ impl Case {
         })
     }
 
-    /// Whether anything is to be said of it.
+    /// Whether the fault has a visible effect.
     pub(crate) fn is_seen(&self) -> bool {
         !matches!(self.seen, Seen::Same) || !self.broken.is_empty()
     }
@@ -170,7 +173,7 @@ impl fmt::Display for Case {
     }
 }
 
-/// Those of the cases in which the library has this role, and those that there are in the other one alone.
+/// The cases in which the library has this role, and those that exist only in the other role.
 fn in_one_role(cases: &[&'static right::Case], role: Role) -> Vec<&'static right::Case> {
     let is_wanted = |case: &&&'static right::Case| {
         let twin = Variant {
@@ -182,7 +185,7 @@ fn in_one_role(cases: &[&'static right::Case], role: Role) -> Vec<&'static right
     cases.iter().filter(is_wanted).copied().collect()
 }
 
-/// Runs the fault that stands at `index` in the table, and looks at each trace.
+/// Runs the fault at `index` in the table and passes each trace to `look`.
 pub(crate) fn each_case<R>(
     index: usize,
     fault: &Fault,
@@ -216,7 +219,7 @@ pub(crate) fn each_case<R>(
     Ok(looked)
 }
 
-/// Cases of one scenario, run by one request.
+/// Runs cases of one scenario in one request.
 fn at_once(workers: &dyn Target, cases: &[&right::Case]) -> Result<Vec<RunOutcome>, String> {
     let Some(first) = cases.first() else {
         return Ok(Vec::new());
@@ -226,30 +229,32 @@ fn at_once(workers: &dyn Target, cases: &[&right::Case]) -> Result<Vec<RunOutcom
     ran.map_err(|error| format!("{}: {error}", first.scenario.id))
 }
 
-/// A folder with a program for each fault, which is the command with that fault. All are written before any is started:
-/// a program that somebody has open for writing cannot be.
+/// A folder with a launcher per fault: the command with that fault. All are written before the
+/// first is started, because a program that is open for writing cannot be executed.
 static LAUNCHERS: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
-    let told = |path: &Path| {
+    let error_of = |path: &Path| {
         let path = path.display().to_string();
         move |error| format!("{path}: {error}")
     };
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("seeded");
-    fs::create_dir_all(&folder).map_err(told(&folder))?;
-    // Other processes may do the same at this time; what they write is the same.
-    let new = tempfile::tempdir_in(&folder).map_err(told(&folder))?.keep();
+    fs::create_dir_all(&folder).map_err(error_of(&folder))?;
+    // Other processes may do the same now; they write the same content.
+    let new = tempfile::tempdir_in(&folder)
+        .map_err(error_of(&folder))?
+        .keep();
     for fault in faults().map_err(|error| error.to_string())? {
         let path = new.join(&fault.name);
         let text = format!(
             "#!/bin/sh\n{VARIABLE}={} exec '{PROGRAM}' \"$@\"\n",
             fault.name
         );
-        fs::write(&path, text).map_err(told(&path))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(told(&path))?;
+        fs::write(&path, text).map_err(error_of(&path))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(error_of(&path))?;
     }
     Ok(new)
 });
 
-/// The names of all faults that the object has, as it tells them to somebody who asks for another.
+/// The names of all faults that the object has, as it lists them when asked for an unknown one.
 pub(crate) fn known_to_the_object() -> Result<Vec<String>, String> {
     let output = Command::new(PROGRAM)
         .args([
@@ -265,8 +270,9 @@ pub(crate) fn known_to_the_object() -> Result<Vec<String>, String> {
     let (before, names) = said
         .split_once("there are:\n")
         .ok_or_else(|| format!("{}: {said}", output.status))?;
-    match before.contains(NO_FAULT) && !output.status.success() {
-        true => Ok(names.lines().map(str::to_owned).collect()),
-        false => Err(said.into_owned()),
+    if before.contains(NO_FAULT) && !output.status.success() {
+        Ok(names.lines().map(str::to_owned).collect())
+    } else {
+        Err(said.into_owned())
     }
 }

@@ -1,13 +1,15 @@
-//! The gate: how many of the seeded bugs the ledger of the reference leaves unexpected.
+//! The gate: how many of the seeded bugs the reference's ledger leaves unexpected.
 //!
-//! The library with a bug stands in the place of the reference, under its name and version, and is judged with its entries, by
-//! the oracle of `run` and by that of `replay`. Recordings and differences play no part: only violations, crashes and hangs count.
-//! A bug is *detected* in a case where a library without a ledger shows a finding there that the library without the bug does not
-//! show. It *stays unexpected* there if one finding is not known under the ledger; otherwise it is *muted*.
+//! The library with a bug takes the reference's name and version, and is judged with its entries by
+//! the oracles of `run` and of `replay`. Recordings and differences do not count: only violations,
+//! crashes and hangs do. A bug is *detected* in a case where a library without a ledger shows a
+//! finding that the library without the bug does not show. It *stays unexpected* there if the
+//! ledger does not know one of the findings; otherwise it is *muted*.
 //!
-//! The shares are floors that may only rise. `cargo test --test seeded -- gate` prints them, with what is muted and by which entry.
-//! `cargo test --test seeded -- gate-as-others` prints the same shares under the entries of each other library, less what the library
-//! without the bug shows under the same entries.
+//! The shares are floors that may only rise. `cargo test --test seeded -- gate` prints them, with
+//! the muted bugs and the entries that mute them. `cargo test --test seeded -- gate-as-others`
+//! prints the same shares under the entries of each other library, without the findings that the
+//! library shows there without the bug.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
@@ -22,10 +24,10 @@ use writeproof_faulty::{Fault, Kind as FaultKind};
 use crate::fault_run::{self, Extent, FaultRun};
 use crate::right::{self, Right, in_parallel};
 
-/// The shares that are reached today, of the bugs and clauses that there are today; the targets are 95 % of the pairs and 98 % of
+/// The shares reached with today's bugs and clauses. The targets are 95 % of the pairs and 98 % of
 /// the bugs.
-// Of pairs it was 97.9 % before ten scenarios came that show known causes of the reference: their pairs are muted more often than
-// others.
+// The share of pairs was 97.9 % before ten scenarios with known causes of the reference were added:
+// their pairs are muted more often than others.
 const FLOORS: [Floor; 4] = [
     Floor::new(RUN, Unit::Pairs, 978),
     Floor::new(RUN, Unit::Bugs, 1000),
@@ -33,13 +35,14 @@ const FLOORS: [Floor; 4] = [
     Floor::new(REPLAY, Unit::Bugs, 1000),
 ];
 
-/// The views that the test looks at.
+/// The views that the test checks.
 pub(crate) const OWN: &[View] = &[RUN, REPLAY];
 
 pub(crate) const RUN: View = View::new(Oracle::Run, REFERENCE, None);
 const REPLAY: View = View::new(Oracle::Replay, REFERENCE, None);
 
-/// The views with the entries of each other library, by its name in the ledger and the version that the suite builds.
+/// The views with the entries of each other library, by its name in the ledger and the version that
+/// the suite builds.
 pub(crate) const OTHERS: &[View] = &[
     View::new(Oracle::Run, "aws-lc", Some("5.12.0")),
     View::new(Oracle::Run, "boringssl", Some("API 44 (boring-sys 5.4.0)")),
@@ -50,10 +53,10 @@ pub(crate) const OTHERS: &[View] = &[
     View::new(Oracle::Run, "tongsuo", Some("8.5.0")),
 ];
 
-/// As an unknown library, which has no ledger.
+/// The view of an unknown library, which has no ledger.
 const UNKNOWN: View = View::new(Oracle::Run, "unknown", Some(""));
 
-/// A share this far above its floor, in tenths of a per cent, asks for a higher one.
+/// A share this far above its floor, in tenths of a per cent, requires a higher floor.
 const SLACK: usize = 10;
 
 pub(crate) static JUDGE: LazyLock<Result<Judge, String>> =
@@ -62,55 +65,56 @@ pub(crate) static JUDGE: LazyLock<Result<Judge, String>> =
 /// How a trace is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Oracle {
-    /// As `run` and `check` do it: [`Judge::judge`].
+    /// As `run` and `check` judge: [`Judge::judge`].
     Run,
-    /// As `replay` and the fuzz targets do it: [`Judge::unwritten`].
+    /// As `replay` and the fuzz targets judge: [`Judge::generated`].
     Replay,
 }
 
-/// A way to judge a library: as this one, in this version, with its entries.
+/// A way to judge a library: the oracle, and the name and version whose entries apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct View {
     oracle: Oracle,
     library: &'static str,
-    /// None for the reference: the one that is built in.
+    /// The version; `None` for the built-in reference.
     version: Option<&'static str>,
 }
 
-/// What is counted.
+/// What a share counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
-    /// A bug in a case.
+    /// Pairs of a bug and a case.
     Pairs,
-    /// A bug, which stays unexpected if it does in one case.
+    /// Bugs; one stays unexpected if it does in at least one case.
     Bugs,
 }
 
-/// A share below which the gate is closed.
+/// A share that must not fall.
 struct Floor {
     view: View,
     unit: Unit,
-    /// In tenths of a per cent.
+    /// The lowest share, in tenths of a per cent.
     least: usize,
 }
 
-/// A bug that is detected in a case, and what the ledger leaves of it.
+/// A bug that is detected in a case, and what the ledger makes of it.
 #[derive(Debug)]
 pub(crate) struct Detected {
     fates: Vec<(View, Fate)>,
 }
 
-/// What the ledger leaves of a bug.
+/// What the ledger makes of a bug.
 #[derive(Debug)]
 enum Fate {
     /// A finding that no entry explains.
     Unexpected,
-    /// Nothing: these entries explain all findings.
+    /// These entries explain all findings.
     Muted(BTreeSet<Location>),
 }
 
 impl Detected {
-    /// What is left, in each of these views, of a bug whose trace of the case this is; nothing if the bug is not detected there.
+    /// For each view, what the ledger makes of a bug with this trace; nothing if the bug is not
+    /// detected in the case.
     pub(crate) fn of(
         case: &right::Case,
         trace: &Trace,
@@ -141,7 +145,7 @@ impl Detected {
         Ok(Some(Self { fates }))
     }
 
-    /// The entries that mute it in this view, if they do.
+    /// The entries that mute the bug in this view, if it is muted.
     fn muted_by(&self, view: View) -> Option<&BTreeSet<Location>> {
         let mut fates = self.fates.iter();
         fates.find_map(|(of, fate)| match fate {
@@ -172,7 +176,7 @@ impl View {
         })
     }
 
-    /// The clauses that are broken in a trace by no known cause.
+    /// The clauses that a trace breaks without a known cause.
     pub(crate) fn unexpected_clauses(
         self,
         case: &right::Case,
@@ -185,7 +189,7 @@ impl View {
             .collect())
     }
 
-    /// What counts of the findings in a trace.
+    /// The findings of a trace that count.
     fn findings(self, case: &right::Case, trace: &Trace) -> Result<Vec<Finding>, String> {
         let judge = JUDGE.as_ref().map_err(Clone::clone)?;
         let library = self.library()?;
@@ -203,7 +207,7 @@ fn unexpected(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-/// The findings that there are not as many times in the baseline.
+/// The findings that occur more often than in the baseline.
 fn beyond(findings: &[Finding], mut baseline: Vec<Finding>) -> Vec<Finding> {
     let is_new = |finding: &&Finding| {
         let place = baseline.iter().position(|other| other == *finding);
@@ -212,7 +216,7 @@ fn beyond(findings: &[Finding], mut baseline: Vec<Finding>) -> Vec<Finding> {
     findings.iter().filter(is_new).cloned().collect()
 }
 
-/// The entries that explain these findings of an unknown library, where the library has a ledger.
+/// The library's entries that explain these findings, which were made as an unknown library.
 fn muted(new: &[Finding], findings: &[Finding]) -> BTreeSet<Location> {
     let without_entry = |finding: &Finding| Finding {
         known: None,
@@ -229,7 +233,7 @@ impl Floor {
         Self { view, unit, least }
     }
 
-    /// Why the gate is closed, if it is.
+    /// The reason why the gate fails, if it does.
     fn why_closed(&self, share: Share) -> Option<String> {
         let Self { view, unit, least } = *self;
         let now = share.tenths();
@@ -252,7 +256,7 @@ impl Floor {
     }
 }
 
-/// Of how many detected ones how many stay unexpected.
+/// How many are detected, and how many of these stay unexpected.
 #[derive(Debug, Clone, Copy)]
 struct Share {
     unexpected: usize,
@@ -304,7 +308,7 @@ impl fmt::Display for Unit {
     }
 }
 
-/// Each bug that is detected, with the cases where it is.
+/// Each detected bug with the cases that detect it.
 struct Gate {
     bugs: Vec<Bug>,
     /// Bugs that no case detects by a violation, a crash or a hang.
@@ -332,7 +336,7 @@ impl Bug {
 }
 
 impl Gate {
-    /// Of all bugs, by what came of them.
+    /// Sorts the bugs by their results.
     fn of(bugs: impl IntoIterator<Item = (&'static Fault, &'static FaultRun)>) -> Self {
         let mut gate = Self {
             bugs: Vec::new(),
@@ -364,7 +368,7 @@ impl Gate {
         }
     }
 
-    /// The shares, as a table.
+    /// A table of the shares.
     fn table(&self, views: &[View]) -> String {
         let mut text = String::from(
             "| judged by | pairs that stay unexpected | bugs that do |\n|---|---|---|\n",
@@ -377,7 +381,7 @@ impl Gate {
         text
     }
 
-    /// The bugs with muted pairs, and how many of them are.
+    /// The bugs with muted pairs, and the number of these pairs.
     fn muted_bugs(&self, view: View) -> String {
         let mut text = format!("\n| bug, {view} | detected in | muted in | |\n|---|---|---|---|\n");
         for bug in &self.bugs {
@@ -390,7 +394,7 @@ impl Gate {
         text
     }
 
-    /// The muted pairs, by the entries that explain all that is found there.
+    /// The muted pairs, grouped by the entries that explain all their findings.
     fn muted_pairs(&self, view: View) -> String {
         let mut by_entries: BTreeMap<_, BTreeMap<&str, Vec<String>>> = BTreeMap::new();
         for bug in &self.bugs {
@@ -423,7 +427,7 @@ impl Gate {
     }
 }
 
-/// All bugs, each run by `run` with its place in the table.
+/// Runs all bugs with `run`, which gets the place in the table.
 fn gate(
     faults: &'static [Fault],
     run: impl Fn(usize, &'static Fault) -> Result<&'static FaultRun, String> + Sync,
@@ -437,7 +441,8 @@ fn gate(
     Ok(Gate::of(ran))
 }
 
-/// The rule: no share is below its floor, and no floor is left behind. Bugs that their own tests have run are not run again.
+/// Checks that no share is below its floor and that no floor is out of date. Bugs that their own
+/// tests have run are not run again.
 pub(crate) fn holds(faults: &'static [Fault]) -> Result<(), String> {
     let gate = gate(faults, FaultRun::shared)?;
     let closed = gate.why_closed();
@@ -469,7 +474,7 @@ pub(crate) fn print(faults: &'static [Fault]) -> Result<(), String> {
     }
 }
 
-/// Prints the shares under the entries of each other library, and the bugs that are muted.
+/// Prints the shares under the entries of each other library, and the muted bugs.
 pub(crate) fn print_as_others(faults: &'static [Fault], extent: Extent) -> Result<(), String> {
     let run = |index, fault| -> Result<&'static FaultRun, String> {
         let fault_run = FaultRun::run(index, fault, extent, OTHERS)?;

@@ -1,12 +1,14 @@
-//! Bugs that libraries really had are sown into the reference, one at a time, and the suite sees each; what the
-//! contract leaves open is sown too, and nobody is blamed for it. The faults are those of `suite/backends/faulty`.
+//! Seeded faults: bugs that real libraries had are injected into the reference, one at a time, and
+//! the suite must detect each. Harmless variations, which the contract permits, must not be blamed.
+//! The faults are those of `suite/backends/faulty`.
 //!
-//! `cargo test --test seeded -- table` prints what each does and where it is seen, as Markdown.
-//! `cargo test --test seeded -- gate` prints how many of the bugs the ledger of the reference hides, and
-//! `cargo test --test seeded -- gate-as-others` how many those of the other libraries would hide.
-//! `cargo test --test seeded -- conjuncts` prints which parts of the triggers of known issues no bug needs.
-//! With `sample` after it, each of these two looks at one variant of each scenario alone, in a quarter of the time.
-//! `cargo test --test seeded -- --ignored` runs each fault in all cases, not only in those that reach it.
+//! `cargo test --test seeded -- table` prints what each fault does and where it is seen, as
+//! Markdown. `cargo test --test seeded -- gate` prints how many bugs the reference's ledger hides,
+//! and `cargo test --test seeded -- gate-as-others` how many the ledgers of the other libraries
+//! would hide. `cargo test --test seeded -- conjuncts` prints which parts of the triggers of known
+//! issues no bug needs. A `sample` after either of the last two runs one variant of each scenario,
+//! in a quarter of the time. `cargo test --test seeded -- --ignored` runs each fault in all cases,
+//! not only in those that reach it.
 
 #![cfg(target_os = "linux")]
 
@@ -57,18 +59,18 @@ fn main() -> ExitCode {
         };
     }
     let mut trials = vec![
-        Trial::test("without a fault every trace is the reference's", || {
-            Ok(Right::get()?.is_the_references()?)
-        }),
         Trial::test(
-            "the object has the faults of the table, and no others",
-            || the_same_faults(faults),
+            "object without a fault gives the traces of the reference",
+            || Ok(Right::get()?.equals_reference()?),
         ),
+        Trial::test("object has exactly the faults of the table", || {
+            the_same_faults(faults)
+        }),
     ];
     for (index, fault) in faults.iter().enumerate() {
         let rule = match fault.kind {
             Kind::Bug => "is seen",
-            Kind::Harmless => "is nobody's fault",
+            Kind::Harmless => "is not blamed",
         };
         trials.push(Trial::test(format!("{} {rule}", fault.name), move || {
             judged(fault, FaultRun::shared(index, fault)?)
@@ -77,9 +79,9 @@ fn main() -> ExitCode {
         let everywhere = Trial::test(everywhere, move || only_where_reached(index, fault));
         trials.push(everywhere.with_ignored_flag(true));
     }
-    // Last, when most of what it needs has been run.
+    // Last, since the earlier tests have run most of what it needs.
     trials.push(Trial::test(
-        "gate: the ledger of the reference hides no more bugs than before",
+        "gate: ledger of the reference hides no more bugs than before",
         move || Ok(gate::holds(faults)?),
     ));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -89,7 +91,7 @@ fn the_same_faults(faults: &[Fault]) -> Result<(), Failed> {
     let known = fault_run::known_to_the_object()?;
     let in_table: Vec<&str> = faults.iter().map(|fault| fault.name.as_str()).collect();
     ensure(known == in_table, || {
-        format!("in the object {known:?}\nin the table {in_table:?}")
+        format!("faults of the object: {known:?}\nfaults of the table: {in_table:?}")
     })
 }
 
@@ -104,21 +106,23 @@ fn judged(fault: &Fault, fault_run: &FaultRun) -> Result<(), Failed> {
         }),
         Kind::Harmless => {
             let blamed = blames(fault, fault_run);
-            ensure(blamed.is_none(), || format!("{blamed:?} {:?}", seen.broken))?;
+            ensure(blamed.is_none(), || {
+                format!("blamed in {blamed:?}; broken clauses: {:?}", seen.broken)
+            })?;
             let is_gone = |clause: &&str| !seen.broken.contains_key(*clause);
             let gone = known(fault).find(is_gone);
             ensure(gone.is_none(), || {
-                format!("no longer blamed by {gone:?}: take it out of BLAMED")
+                format!("no longer blamed by {gone:?}: remove it from BLAMED")
             })?;
-            // One that does nothing would prove nothing.
+            // A harmless fault that nothing reaches proves nothing.
             ensure(!fault_run.cases.is_empty(), || {
-                "no case reaches it".to_owned()
+                "no case reaches the fault".to_owned()
             })
         }
     }
 }
 
-/// The first case that blames a harmless fault: it breaks a clause, or ends.
+/// The first case that blames a harmless fault: a clause is broken, or the case ends.
 pub(crate) fn blames<'s>(fault: &Fault, fault_run: &'s FaultRun) -> Option<&'s fault_run::Case> {
     let blames = |case: &&fault_run::Case| {
         matches!(case.seen, Seen::Ended(_))
@@ -128,17 +132,18 @@ pub(crate) fn blames<'s>(fault: &Fault, fault_run: &'s FaultRun) -> Option<&'s f
     cases.find(|case| fault.kind == Kind::Harmless && blames(case))
 }
 
-/// Monitors that blame a harmless fault, beyond what the reference's ledger explains, and why they do.
+/// Monitors that blame a harmless fault although the reference's ledger does not explain it, with
+/// the reason.
 const BLAMED: [(&str, &str); 2] = [
-    // A transport that returned 0 has swallowed a record of the reference too (its ledger says so). Here it is one of several, and
-    // shorter than the limit of records has it.
+    // A transport that returned 0 also swallows a record of the reference (see its ledger). Here
+    // the record is one of several and shorter than the record limit.
     ("smaller-records", "delivery.once-and-in-order"),
-    // As BoringSSL (its ledger says so): a write in the place of a blocked one is refused, so is the right retry from there, and
-    // it goes on once the buffer may move.
+    // As in BoringSSL (see its ledger): another write in the place of a blocked one is refused, and
+    // so is the correct retry from the old address; the retry succeeds once the buffer may move.
     ("refusal-is-not-fatal", "connection.recovers-or-stays-dead"),
 ];
 
-/// The clauses of the monitors that are known to blame it.
+/// The clauses of the monitors that are known to blame this fault.
 fn known(fault: &Fault) -> impl Iterator<Item = &'static str> {
     let of_fault = BLAMED.iter().filter(|(name, _)| *name == fault.name);
     of_fault.map(|(_, clause)| *clause)
@@ -148,7 +153,7 @@ fn is_known(fault: &Fault, clause: &str) -> bool {
     known(fault).any(|known| known == clause)
 }
 
-/// That only the cases are run which reach a fault leaves nothing out.
+/// Checks that running only the cases that reach a fault misses nothing.
 fn only_where_reached(index: usize, fault: &Fault) -> Result<(), Failed> {
     let seen_in = |extent| -> Result<BTreeSet<String>, Failed> {
         let fault_run = FaultRun::run(index, fault, extent, &[])?;
@@ -157,12 +162,11 @@ fn only_where_reached(index: usize, fault: &Fault) -> Result<(), Failed> {
     };
     let (reached, all) = (seen_in(Extent::Reached)?, seen_in(Extent::Everything)?);
     let missed: Vec<_> = all.difference(&reached).collect();
-    ensure(missed.is_empty(), || format!("{missed:?}"))
+    ensure(missed.is_empty(), || {
+        format!("seen in cases that do not reach the fault: {missed:?}")
+    })
 }
 
-fn ensure(it_is: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
-    match it_is {
-        true => Ok(()),
-        false => Err(otherwise().into()),
-    }
+fn ensure(holds: bool, message: impl FnOnce() -> String) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(message().into()) }
 }

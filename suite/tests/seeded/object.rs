@@ -1,5 +1,5 @@
-//! The shared object with the faults, loaded into this process with none of them active: tells which faults a case
-//! reaches.
+//! The shared object with the seeded faults, loaded into this process with none active: reports
+//! which faults a case reaches.
 
 #![allow(unsafe_code)] // The dynamic loader is foreign.
 
@@ -14,16 +14,16 @@ use writeproof_faulty::{LIBSSL, VARIABLE};
 /// `writeproof_faults_asked` of `build/chosen.c`.
 type Asked = unsafe extern "C" fn(*mut c_uchar, c_int) -> c_int;
 
-/// More faults than there will be.
+/// Larger than the number of faults.
 pub(crate) const ROOM: usize = 1 << 10;
 
-/// The object, right as it is.
+/// The object without an active fault.
 pub(crate) struct Object {
     pub(crate) target: Arc<dyn Target>,
     asked: Asked,
 }
 
-/// Where the object is.
+/// The location of the object.
 pub(crate) fn source() -> LibrarySource {
     LibrarySource::new("faulty", LIBSSL)
 }
@@ -35,7 +35,8 @@ impl Object {
         }
         let loaded = Isolation::None.load(&source());
         let target = loaded.map_err(|error| error.to_string())?;
-        // SAFETY: it is loaded already, so that no code runs; its functions stay where they are, as it is never unloaded.
+        // SAFETY: the object is loaded already, so no code runs; its functions stay valid, since it
+        // is never unloaded.
         let asked = unsafe {
             let library = Library::new(LIBSSL).map_err(|error| error.to_string())?;
             let asked = library.get::<Asked>(b"writeproof_faults_asked");
@@ -44,10 +45,10 @@ impl Object {
         Ok(Self { target, asked })
     }
 
-    /// The faults that this thread has reached since it was last asked, by their places in the table.
+    /// The faults that this thread has reached since the last call, by their places in the table.
     pub(crate) fn reached(&self) -> Vec<usize> {
         let mut flags = [0; ROOM];
-        // SAFETY: there are as many flags as it is told.
+        // SAFETY: `flags` has as many elements as the call states.
         let faults = unsafe { (self.asked)(flags.as_mut_ptr(), ROOM as c_int) };
         let faults = usize::try_from(faults).unwrap_or(0);
         let reached = flags.iter().take(faults).enumerate();

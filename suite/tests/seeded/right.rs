@@ -1,4 +1,4 @@
-//! What the right library does in every case, and which faults each case would reach.
+//! The traces of the right library in every case, and the faults that each case would reach.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,13 +25,13 @@ pub(crate) struct Right {
 pub(crate) struct Case {
     pub(crate) scenario: &'static Scenario,
     pub(crate) variant: Variant,
-    /// What the reference does.
+    /// The trace of the reference.
     pub(crate) trace: Trace,
     /// The clauses that the reference itself breaks, each with the step.
     broken: BTreeSet<(&'static str, usize)>,
-    /// What the object does without a fault.
+    /// The trace of the object without a fault.
     pub(crate) unharmed: Trace,
-    /// The clauses that the object breaks without a fault, and how.
+    /// The violations of the object without a fault, with their clauses.
     pub(crate) violations: Vec<(&'static str, Violation)>,
     /// The faults that it reaches, by their places in the table.
     reached: Vec<usize>,
@@ -40,7 +40,7 @@ pub(crate) struct Case {
 static RIGHT: LazyLock<Result<Right, String>> = LazyLock::new(Right::run);
 
 impl Right {
-    /// What was run, once.
+    /// The results, computed once.
     pub(crate) fn get() -> Result<&'static Self, String> {
         RIGHT.as_ref().map_err(Clone::clone)
     }
@@ -83,8 +83,8 @@ impl Right {
         })
     }
 
-    /// Without a fault the object is the reference.
-    pub(crate) fn is_the_references(&self) -> Result<(), String> {
+    /// Checks that the object without a fault behaves like the reference.
+    pub(crate) fn equals_reference(&self) -> Result<(), String> {
         let other = self.cases.iter().find(|case| {
             case.unharmed.to_string() != case.trace.to_string()
                 || !differences(&case.trace, &case.unharmed).is_empty()
@@ -105,20 +105,21 @@ impl Case {
         self.broken.iter().any(|(broken, _)| *broken == clause)
     }
 
-    /// The clauses that a trace of this case breaks, and the reference does not in that step.
+    /// The clauses that a trace of this case breaks, except those that the reference breaks in the
+    /// same step.
     pub(crate) fn broken_by(&self, trace: &Trace) -> BTreeSet<&'static str> {
         let new = broken(trace).into_iter();
         let new = new.filter(|broken| !self.broken.contains(broken));
         new.map(|(clause, _)| clause).collect()
     }
 
-    /// Whether the fault would make any difference, as far as the right library shows.
+    /// Whether the fault could change this case, as far as the right library shows.
     pub(crate) fn reaches(&self, fault: usize) -> bool {
         self.reached.contains(&fault)
     }
 }
 
-/// The clauses that a trace breaks, and how.
+/// The violations of a trace, with their clauses.
 fn violations(trace: &Trace) -> Vec<(&'static str, Violation)> {
     let watched = monitor::watch(trace).into_iter();
     let violations = watched.flat_map(|(clause, notes)| {
@@ -135,7 +136,7 @@ fn broken(trace: &Trace) -> BTreeSet<(&'static str, usize)> {
         .collect()
 }
 
-/// Does all the work on all processors; the results are in the order of the work.
+/// Runs all items on all processors; the results keep the order of the items.
 pub(crate) fn in_parallel<W: Sync, R: Send>(work: &[W], run: impl Fn(&W) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(work.len()));

@@ -1,4 +1,4 @@
-//! The faults and what was seen of them, as Markdown.
+//! A Markdown table of the faults and their effects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use writeproof_faulty::{Fault, Kind};
 use crate::fault_run::{Extent, FaultRun, Seen};
 use crate::right::{Right, in_parallel};
 
-/// Runs everything and prints it.
+/// Runs every fault and prints the table.
 pub(crate) fn print(faults: &[Fault]) -> Result<(), String> {
     let right = Right::get()?;
     let numbered: Vec<_> = faults.iter().enumerate().collect();
@@ -61,8 +61,9 @@ fn row(fault: &Fault, fault_run: &FaultRun) {
     );
 }
 
-/// Each monitor, with the bugs that it catches, those that no other does, and the cases in which the reference itself
-/// breaks its clause, where a bug that does the same is no news; and the bugs that none catches.
+/// Each monitor with the bugs that it catches, the bugs that only it catches, and the cases in
+/// which the reference itself breaks its clause, where a bug with the same effect is not visible;
+/// then the bugs that no monitor catches.
 fn monitors(right: &Right, faults: &[Fault], fault_run: &[FaultRun]) {
     let bugs = || {
         faults
@@ -73,7 +74,9 @@ fn monitors(right: &Right, faults: &[Fault], fault_run: &[FaultRun]) {
     let broken: Vec<_> = bugs()
         .map(|(fault, fault_run)| (&*fault.name, fault_run.seen().broken))
         .collect();
-    println!("\n| monitor | catches | alone | broken by the reference |\n|---|---|---|---|");
+    println!(
+        "\n| monitor | bugs | only this monitor | broken by the reference |\n|---|---|---|---|"
+    );
     for monitor in monitor::monitors() {
         let caught = || {
             broken
@@ -105,7 +108,7 @@ fn list(names: &[&str]) -> String {
     }
 }
 
-/// Scenarios without which a bug would not be seen.
+/// Scenarios that are the only ones to show a bug.
 fn alone(faults: &[Fault], fault_run: &[FaultRun]) {
     let mut alone: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (fault, fault_run) in faults.iter().zip(fault_run) {
@@ -114,13 +117,13 @@ fn alone(faults: &[Fault], fault_run: &[FaultRun]) {
             alone.entry(scenario).or_default().push(&fault.name);
         }
     }
-    println!("\n| scenario | sees alone |\n|---|---|");
+    println!("\n| scenario | bugs that only it shows |\n|---|---|");
     for (scenario, bugs) in alone {
         println!("| {scenario} | {} |", bugs.join(", "));
     }
 }
 
-/// All of it in one line.
+/// A summary in one line.
 fn summary(faults: &[Fault], fault_run: &[FaultRun]) {
     let all = || faults.iter().zip(fault_run);
     let bugs = || all().filter(|(fault, _)| fault.kind == Kind::Bug);
@@ -138,7 +141,7 @@ fn summary(faults: &[Fault], fault_run: &[FaultRun]) {
     );
 }
 
-/// Scenarios in which no bug is seen.
+/// Scenarios that show no bug.
 fn idle(right: &Right, faults: &[Fault], fault_run: &[FaultRun]) {
     let bugs = faults
         .iter()
@@ -153,5 +156,5 @@ fn idle(right: &Right, faults: &[Fault], fault_run: &[FaultRun]) {
         .map(|case| case.scenario.id.as_str())
         .collect();
     let idle: Vec<_> = all.difference(&busy).copied().collect();
-    println!("\nScenarios in which no bug is seen: {}", list(&idle));
+    println!("\nScenarios that show no bug: {}", list(&idle));
 }

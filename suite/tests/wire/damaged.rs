@@ -1,4 +1,5 @@
-//! Streams that are cut, altered or not TLS at all, and key logs that lack or misstate a secret.
+//! Truncated and altered streams, streams that are not TLS, and key logs with missing or wrong
+//! secrets.
 
 use writeproof::wire::{KeyLog, Record, RecordContent, Sender, View, read};
 
@@ -20,7 +21,7 @@ fn assert_covers(records: &[Record], bytes: usize, name: &str) {
 }
 
 #[test]
-fn a_protected_record_with_an_altered_byte_does_not_open_and_the_others_do() {
+fn protected_record_with_an_altered_byte_does_not_open_and_the_others_do() {
     for session in Session::all() {
         let view = session.read();
         for sender in BOTH {
@@ -51,7 +52,8 @@ fn assert_only_unopened(
     altered_record: &Record,
     name: &str,
 ) {
-    // In TLS 1.0 a record's last block is the next one's IV; change_cipher_spec decides about all that follow.
+    // In TLS 1.0 the last block of a record is the IV of the next; change_cipher_spec affects all
+    // later records.
     let spoils_what_follows = name.starts_with("tls10")
         || altered_record.fragment().unwrap().content_type
             == writeproof::wire::ContentType::ChangeCipherSpec;
@@ -65,7 +67,7 @@ fn assert_only_unopened(
 }
 
 #[test]
-fn an_altered_header_of_a_protected_record_is_noticed() {
+fn altered_header_of_a_protected_record_is_detected() {
     for session in Session::all() {
         let view = session.read();
         let record = view
@@ -89,7 +91,7 @@ fn an_altered_header_of_a_protected_record_is_noticed() {
 }
 
 #[test]
-fn a_wrong_secret_opens_nothing() {
+fn wrong_secret_opens_nothing() {
     for session in Session::all() {
         let wrong: String = session
             .keys
@@ -118,7 +120,7 @@ fn a_wrong_secret_opens_nothing() {
 }
 
 #[test]
-fn without_its_secret_a_protected_record_has_no_key() {
+fn protected_record_without_its_secret_has_no_key() {
     for session in Session::all() {
         let view = session.read_with("");
 
@@ -136,7 +138,7 @@ fn without_its_secret_a_protected_record_has_no_key() {
 }
 
 #[test]
-fn without_the_application_secret_the_handshake_still_opens() {
+fn handshake_opens_without_the_application_secret() {
     let session = Session::named("tls13-key-updates");
     let keys: String = session
         .keys
@@ -162,7 +164,7 @@ fn without_the_application_secret_the_handshake_still_opens() {
 }
 
 #[test]
-fn early_data_that_a_hello_retry_request_refused_has_no_key_and_hinders_nothing() {
+fn early_data_refused_by_hello_retry_request_has_no_key_and_does_not_hinder_later_records() {
     let session = Session::named("tls13-hello-retry-padding");
     let early_data = [&[23, 3, 3, 0, 32][..], &[0x5A; 32]].concat();
     let mut with_early_data = session.clone();
@@ -184,7 +186,7 @@ fn early_data_that_a_hello_retry_request_refused_has_no_key_and_hinders_nothing(
 }
 
 #[test]
-fn a_suite_that_is_not_read_here_is_said_to_be_unsupported() {
+fn unsupported_cipher_suite_is_reported_as_unsupported() {
     let mut session = Session::named("tls12-aes256-gcm-dhe-psk");
     let (gcm, ccm) = ([0x00, 0xAB], [0xC0, 0xA7]);
     let hello = &mut session.events[1].1[..90];
@@ -208,7 +210,7 @@ fn a_suite_that_is_not_read_here_is_said_to_be_unsupported() {
 }
 
 #[test]
-fn a_stream_cut_anywhere_ends_in_an_incomplete_record_with_the_right_count() {
+fn truncated_stream_ends_in_an_incomplete_record_with_the_right_count() {
     let session = Session::named("tls12-aes256-gcm-dhe-psk");
     let stream = session.stream(Sender::Client);
     let whole = session.read().client;
@@ -236,7 +238,7 @@ fn a_stream_cut_anywhere_ends_in_an_incomplete_record_with_the_right_count() {
 }
 
 #[test]
-fn after_an_impossible_header_the_rest_is_garbage() {
+fn rest_after_an_impossible_header_is_garbage() {
     let too_long = [22, 3, 3, 0x48, 0x01];
     let unknown_type = *b"HTTP/";
     for header in [too_long, unknown_type] {
@@ -263,7 +265,7 @@ fn after_an_impossible_header_the_rest_is_garbage() {
 }
 
 #[test]
-fn the_longest_fragment_that_tls_1_2_allows_is_not_garbage() {
+fn longest_tls_1_2_fragment_is_not_garbage() {
     let record = [&[22, 3, 3, 0x48, 0x00][..], &[0; 0x4800]].concat();
 
     let view = read([(Sender::Client, &record[..])], &KeyLog::default());
@@ -273,7 +275,7 @@ fn the_longest_fragment_that_tls_1_2_allows_is_not_garbage() {
 }
 
 #[test]
-fn whatever_arrives_each_byte_belongs_to_one_record() {
+fn each_byte_of_a_damaged_stream_belongs_to_one_record() {
     let mut random = Xorshift(0x9E37_79B9_7F4A_7C15);
     for session in Session::all() {
         for round in 0..150 {
@@ -293,12 +295,12 @@ fn whatever_arrives_each_byte_belongs_to_one_record() {
 }
 
 #[test]
-fn noise_is_read_without_a_panic() {
+fn noise_does_not_panic() {
     let mut random = Xorshift(1);
     for round in 0..2000 {
         let length = random.below(200);
         let mut noise: Vec<u8> = (0..length).map(|_| random.byte()).collect();
-        // Mostly with a header that is possible, so that the noise gets further in.
+        // Mostly with a valid header, so that the noise reaches deeper code.
         if let [kind, version, _, high, low, ..] = &mut noise[..]
             && round % 8 > 0
         {
@@ -315,7 +317,7 @@ fn noise_is_read_without_a_panic() {
     }
 }
 
-/// Marsaglia's generator: the same sequence in each run.
+/// Xorshift (Marsaglia): the same sequence in each run.
 struct Xorshift(u64);
 
 impl Xorshift {
@@ -334,7 +336,7 @@ impl Xorshift {
         self.next().to_be_bytes()[0]
     }
 
-    /// Alters, removes, doubles or moves some bytes.
+    /// Alters, removes, duplicates or moves some bytes.
     fn damage(&mut self, session: &mut Session) {
         let count = session.events.len();
         let (first, second) = (self.below(count), self.below(count));
@@ -342,7 +344,8 @@ impl Xorshift {
         if bytes.is_empty() {
             return;
         }
-        // Records' headers and hellos are at the start of what was sent at once: damage there more often.
+        // Record headers and hellos stand at the start of each chunk, so damage that part more
+        // often.
         let span = if self.below(2) == 0 {
             bytes.len().min(60)
         } else {

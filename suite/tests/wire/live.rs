@@ -1,4 +1,5 @@
-//! Sessions of rustls, run in memory: every AEAD suite, long writes, many key updates, split handshake messages.
+//! Sessions of rustls in memory: every AEAD suite, long writes, many key updates, split handshake
+//! messages.
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
@@ -13,7 +14,7 @@ use writeproof::wire::{
     ContentType, HandshakeType, KeyLog, Record, RecordContent, Sender, View, read,
 };
 
-use crate::session::{BOTH, tell};
+use crate::session::{BOTH, describe};
 
 const TLS13: [SupportedCipherSuite; 3] = [
     cipher_suite::TLS13_AES_128_GCM_SHA256,
@@ -21,7 +22,7 @@ const TLS13: [SupportedCipherSuite; 3] = [
     cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
 ];
 
-/// With the bytes that each adds to a record, header included.
+/// With the number of bytes that each suite adds to a record, header included.
 const TLS12: [(SupportedCipherSuite, usize); 3] = [
     (cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, 29),
     (cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, 29),
@@ -103,7 +104,7 @@ impl Wired {
         wired
     }
 
-    /// Carries bytes until nobody has any.
+    /// Passes bytes between both ends until neither has any.
     fn drive(&mut self) {
         loop {
             let mut moved = false;
@@ -174,13 +175,13 @@ fn assert_all_read(view: &View) {
         assert!(
             record.fragment().is_some(),
             "client\n{}server\n{}",
-            tell(&view.client),
-            tell(&view.server)
+            describe(&view.client),
+            describe(&view.server)
         );
     }
 }
 
-/// The data came back as written, in records as long as the suite makes them.
+/// The data arrived as written, in records as long as the suite makes them.
 fn assert_carried(records: &[Record], data: &[u8], added: usize) {
     assert_eq!(
         data_records(records)
@@ -208,7 +209,7 @@ fn assert_carried(records: &[Record], data: &[u8], added: usize) {
 }
 
 #[test]
-fn tls_1_3_opens_with_every_suite_across_key_updates() {
+fn tls_1_3_records_open_with_every_suite_across_key_updates() {
     for suite in TLS13 {
         let mut wired = Wired::connected(suite, None);
         let data = pattern(40_000);
@@ -225,14 +226,14 @@ fn tls_1_3_opens_with_every_suite_across_key_updates() {
         assert_all_read(&view);
         assert_carried(&view.client, &data, 22);
         assert_carried(&view.server, &data, 22);
-        let updates = |records| tell(records).matches("key_update(").count();
+        let updates = |records| describe(records).matches("key_update(").count();
         assert_eq!(updates(&view.client), 3, "{suite:?}");
         assert!(updates(&view.server) >= 1, "{suite:?}");
     }
 }
 
 #[test]
-fn tls_1_2_opens_with_every_aead_suite() {
+fn tls_1_2_records_open_with_every_aead_suite() {
     for (suite, added) in TLS12 {
         let mut wired = Wired::connected(suite, None);
         let data = pattern(40_000);
@@ -248,7 +249,7 @@ fn tls_1_2_opens_with_every_aead_suite() {
 }
 
 #[test]
-fn a_handshake_message_is_put_together_across_records() {
+fn handshake_message_is_reassembled_across_records() {
     for suite in [TLS13[0], TLS12[0].0] {
         let view = Wired::connected(suite, Some(100)).close();
 
@@ -260,7 +261,7 @@ fn a_handshake_message_is_put_together_across_records() {
             .flat_map(|fragment| &fragment.messages)
             .filter(|message| message.kind == HandshakeType::Certificate)
             .collect();
-        assert!(parts.len() > 2, "{}", tell(&view.server));
+        assert!(parts.len() > 2, "{}", describe(&view.server));
         let (begins, completes): (Vec<_>, Vec<_>) = parts
             .iter()
             .map(|part| (part.begins, part.completes))

@@ -1,16 +1,17 @@
-//! Sessions of OpenSSL, recorded with their key logs: what no Rust library speaks (CBC, NULL, TLS 1.0, renegotiation).
+//! Recorded sessions of OpenSSL with their key logs, for features that no Rust library has (CBC,
+//! NULL, TLS 1.0, renegotiation).
 
-use crate::session::{BOTH, Session, tell};
+use crate::session::{BOTH, Session, describe};
 
 #[test]
-fn every_record_of_every_recorded_session_reads_as_it_was_sent() {
+fn recorded_sessions_read_as_they_were_sent() {
     for session in Session::all() {
         let view = session.read();
 
         for sender in BOTH {
             assert_eq!(
-                tell(&view[sender]),
-                session.told[sender],
+                describe(&view[sender]),
+                session.expected[sender],
                 "{} {sender:?}",
                 session.name
             );
@@ -19,7 +20,7 @@ fn every_record_of_every_recorded_session_reads_as_it_was_sent() {
 }
 
 #[test]
-fn how_the_bytes_are_cut_does_not_matter() {
+fn chunk_boundaries_do_not_change_the_records() {
     for session in Session::all() {
         let mut bytewise = session.clone();
         bytewise.events = session

@@ -1,4 +1,4 @@
-//! Recorded sessions: the format of `tests/data/*.session`, and a view told line by line.
+//! Recorded sessions: the format of `tests/data/*.session`, and a textual view of records.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,18 +7,19 @@ use writeproof::wire::{ContentType, KeyLog, Pair, Record, RecordContent, Sender,
 
 pub(crate) const BOTH: [Sender; 2] = [Sender::Client, Sender::Server];
 
-/// A recorded connection. Its file has lines `key LABEL RANDOM SECRET`, in the order in which the bytes went over the
-/// link `client HEX` and `server HEX`, and for each record `client sent …` or `server sent …` as [`tell`] tells it.
+/// A recorded connection. Its file has lines `key LABEL RANDOM SECRET`; lines `client HEX` and
+/// `server HEX` in the order of the bytes on the link; and for each record a line `client sent …`
+/// or `server sent …` in the format of [`describe`].
 #[derive(Clone, Default)]
 pub(crate) struct Session {
     pub(crate) name: String,
     pub(crate) keys: String,
     pub(crate) events: Vec<(Sender, Vec<u8>)>,
-    pub(crate) told: Pair<String>,
+    pub(crate) expected: Pair<String>,
 }
 
 impl Session {
-    /// All that are recorded, by name.
+    /// All recorded sessions, by name.
     pub(crate) fn all() -> Vec<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
         let files = folder
@@ -56,7 +57,7 @@ impl Session {
                 }
             };
             match rest.strip_prefix("sent ") {
-                Some(told) => writeln!(session.told[sender], "{told}").unwrap(),
+                Some(line) => writeln!(session.expected[sender], "{line}").unwrap(),
                 None => session.events.push((sender, bytes(rest))),
             }
         }
@@ -83,7 +84,7 @@ impl Session {
         own.flat_map(|(_, bytes)| bytes).copied().collect()
     }
 
-    /// The same, with one bit of one direction's stream altered.
+    /// The same session with one bit of one direction flipped.
     pub(crate) fn with_flipped_bit(&self, from: Sender, mut offset: usize) -> Self {
         let mut altered = self.clone();
         for (_, bytes) in altered
@@ -108,15 +109,16 @@ fn bytes(hex: &str) -> Vec<u8> {
         .collect()
 }
 
-/// A direction's records, one line each: bytes on the wire, whether protected, and what is inside.
-pub(crate) fn tell(records: &[Record]) -> String {
+/// The records of a direction, one line each: bytes on the wire, whether protected, and the
+/// content.
+pub(crate) fn describe(records: &[Record]) -> String {
     records
         .iter()
-        .map(|record| tell_record(record) + "\n")
+        .map(|record| describe_record(record) + "\n")
         .collect()
 }
 
-fn tell_record(record: &Record) -> String {
+fn describe_record(record: &Record) -> String {
     let (protected, fragment) = match &record.content {
         RecordContent::Plain(fragment) => ("", fragment),
         RecordContent::Opened(fragment) => ("protected ", fragment),

@@ -42,7 +42,7 @@ static BIO *before(BIO *wbio) {
 }
 
 void SSL_set_bio(SSL *ssl, BIO *rbio, BIO *wbio) {
-    /* One BIO for both comes with a single reference. */
+    /* One BIO for both directions comes with a single reference. */
     if (rbio == wbio)
         BIO_up_ref(rbio);
     find_SSL_set_bio()(ssl, rbio, before(wbio));

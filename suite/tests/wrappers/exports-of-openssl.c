@@ -1,4 +1,4 @@
-/* Exports what identifies OpenSSL, without being it. */
+/* Exports the functions that identify OpenSSL, without being OpenSSL. */
 #include "wrapper.h"
 
 #define NOTHING(name)                                       \

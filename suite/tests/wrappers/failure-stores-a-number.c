@@ -1,4 +1,4 @@
-/* A failed SSL_write_ex stores a number, which it should not. */
+/* A failed SSL_write_ex stores a number, which it must not. */
 #include "wrapper.h"
 
 REAL(SSL_write_ex, int, SSL *, const void *, size_t, size_t *)

@@ -1,4 +1,4 @@
-/* Writes the first half of what it is given, and reports all of it. */
+/* Writes the first half of its data, and reports all of it. */
 #include "wrapper.h"
 
 REAL(SSL_write, int, SSL *, const void *, int)

@@ -1,3 +1,3 @@
-/* A handshake that would block for a write is reported as SSL_ERROR_SYSCALL. */
+/* A handshake that blocks on a write is reported as SSL_ERROR_SYSCALL. */
 #define IS_HIDDEN(error) ((error) == SSL_ERROR_WANT_WRITE)
 #include "handshake-syscall.c"

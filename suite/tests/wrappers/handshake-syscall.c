@@ -1,4 +1,4 @@
-/* A handshake that would block, for a read or for a write, is reported as SSL_ERROR_SYSCALL. */
+/* A handshake that blocks, on a read or on a write, is reported as SSL_ERROR_SYSCALL. */
 #include "wrapper.h"
 
 #ifndef IS_HIDDEN
@@ -8,7 +8,7 @@
 REAL(SSL_do_handshake, int, SSL *)
 REAL(SSL_get_error, int, const SSL *, int)
 
-/* The connection whose last call was a handshake that would block. */
+/* The connection whose last call was a handshake that blocked. */
 static _Thread_local const SSL *blocked;
 
 int SSL_do_handshake(SSL *ssl) {

@@ -1,4 +1,4 @@
-/* Hands every call to the real library. */
+/* Passes every call to the real library. */
 #include "wrapper.h"
 
 int wrapper_of_a_libssl(void) {

@@ -1,4 +1,5 @@
-//! Wrappers of a libssl, each with one fault: the C files beside this one, which hand all other calls to the real library.
+//! Wrappers of a libssl with one fault each: the C files in this folder, which pass all other calls
+//! to the real library.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -7,21 +8,21 @@ use std::process::Command;
 use tempfile::TempDir;
 use writeproof_openssl_1_1_1::LIBSSL;
 
-/// The library that a wrapper hands its calls to.
+/// The library that a wrapper passes its calls to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(
     dead_code,
     reason = "each test that includes this module has the libraries that it needs"
 )]
 pub(crate) enum Real {
-    /// OpenSSL 3 of the distribution.
+    /// The OpenSSL 3 of the distribution.
     Distribution,
     /// OpenSSL 1.1.1 as the suite builds it.
     OpenSsl111,
 }
 
 impl Real {
-    /// Where it is.
+    /// The path of the library.
     pub(crate) fn path(self) -> PathBuf {
         match self {
             Self::Distribution => {
@@ -35,39 +36,40 @@ impl Real {
         }
     }
 
-    /// Where the linker and the loader find it for a wrapper in this folder.
-    fn coexistence(self, folder: &Path) -> PathBuf {
+    /// The path under which the linker and the loader find the library for a wrapper in this
+    /// folder.
+    fn linkable_path(self, folder: &Path) -> PathBuf {
         match self {
             Self::Distribution => self.path(),
             Self::OpenSsl111 => {
-                // The linker writes down the name by which the library calls itself.
-                let coexistence = folder.join("libssl-writeproof-1.1.1.so");
-                symlink(self.path(), &coexistence).expect("the folder is ours");
-                coexistence
+                // The linker records the soname of the library.
+                let link = folder.join("libssl-writeproof-1.1.1.so");
+                symlink(self.path(), &link).expect("the test folder is writable");
+                link
             }
         }
     }
 }
 
-/// A wrapper, as long as it is needed.
+/// A compiled wrapper, deleted when dropped.
 pub(crate) struct Wrapper {
     folder: TempDir,
     object: PathBuf,
 }
 
 impl Wrapper {
-    /// The wrapper of this name, compiled.
+    /// Compiles the wrapper of this name.
     pub(crate) fn of(real: Real, name: &str) -> Self {
-        let folder = TempDir::new().expect("a folder");
+        let folder = TempDir::new().expect("a temporary folder");
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wrappers");
         let object = folder.path().join("wrapper.so");
         let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
         let done = Command::new(compiler)
             .args(["-std=gnu11", "-shared", "-fPIC", "-o"])
             .args([&object, &sources.join(name).with_extension("c")])
-            // Needed although some use none of it, and found beside the wrapper.
+            // Linked although some wrappers do not use it, and found in the folder of the wrapper.
             .arg("-Wl,--no-as-needed,-rpath,$ORIGIN")
-            .args([&real.coexistence(folder.path()), Path::new("-ldl")])
+            .args([&real.linkable_path(folder.path()), Path::new("-ldl")])
             .status();
         assert!(
             done.expect("a C compiler").success(),
@@ -76,11 +78,11 @@ impl Wrapper {
         Self { folder, object }
     }
 
-    /// Where it is.
+    /// The path of the wrapper.
     pub(crate) fn path(&self) -> &Path {
         debug_assert!(
             self.folder.path().exists(),
-            "it is there until it is dropped"
+            "the folder exists until it is dropped"
         );
         &self.object
     }

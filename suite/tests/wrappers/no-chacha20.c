@@ -1,4 +1,4 @@
-/* It has no ChaCha20, and its setter of ciphers returns an error. */
+/* Lacks ChaCha20: its setter of ciphers returns an error. */
 #include "wrapper.h"
 
 REAL(SSL_CTX_new, SSL_CTX *, const SSL_METHOD *)

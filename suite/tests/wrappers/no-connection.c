@@ -1,4 +1,4 @@
-/* No connection is ever made. */
+/* SSL_new always fails. */
 #include "wrapper.h"
 
 SSL *SSL_new(SSL_CTX *context) {

@@ -1,4 +1,4 @@
-/* A write reports a byte less than it was given. */
+/* A write reports one byte less than it was given. */
 #include "wrapper.h"
 
 REAL(SSL_write, int, SSL *, const void *, int)

@@ -1,4 +1,4 @@
-/* A write reports a byte more than it was given. */
+/* A write reports one byte more than it was given. */
 #include "wrapper.h"
 
 REAL(SSL_write, int, SSL *, const void *, int)

@@ -1,4 +1,4 @@
-/* Writes one byte of those that it is given, and returns 1. */
+/* Writes only the first byte, and returns 1. */
 #include "wrapper.h"
 
 REAL(SSL_write, int, SSL *, const void *, int)

@@ -1,4 +1,4 @@
-/* Once a write has been blocked, each retry sends a record again and asks to be repeated. */
+/* Once a write has blocked, each retry sends a record and asks to be repeated. */
 #include "wrapper.h"
 
 REAL(SSL_write, int, SSL *, const void *, int)

@@ -1,6 +1,6 @@
 /*
- * The setters of versions and ciphers return errors, and leave them in the queue; but not those calls that the library itself
- * makes while it makes a context.
+ * The setters of versions and ciphers return errors and leave them in the queue, except in the
+ * library's own calls while it creates a context.
  */
 #include "wrapper.h"
 

@@ -1,4 +1,4 @@
-/* A write succeeds, and nothing is ever sent. */
+/* A write succeeds and sends nothing. */
 #include "wrapper.h"
 
 int SSL_write(SSL *ssl, const void *bytes, int length) {

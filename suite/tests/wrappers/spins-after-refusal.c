@@ -1,4 +1,4 @@
-/* Spins once a shorter retry was refused. */
+/* Spins once a shorter retry has been refused. */
 #include "wrapper.h"
 
 REAL(SSL_write, int, SSL *, const void *, int)

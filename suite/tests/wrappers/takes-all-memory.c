@@ -1,4 +1,7 @@
-/* Takes all addresses that its process may have in a write of 50000 bytes, but for what is smaller than 128 KiB. */
+/*
+ * In a write of 50000 bytes, maps all address space that its process may use, in blocks of at least
+ * 128 KiB.
+ */
 #include "wrapper.h"
 
 REAL(SSL_write, int, SSL *, const void *, int)

@@ -1,4 +1,7 @@
-/* Sends the two halves of a write as two records: no clause forbids it, and the real library does not. */
+/*
+ * Sends the halves of a write as two records: no clause forbids it, and the real library does not
+ * do it.
+ */
 #include "wrapper.h"
 
 REAL(SSL_write, int, SSL *, const char *, int)

@@ -1,6 +1,4 @@
-/*
- * Stands before a real libssl: all calls go through, but for those that the including file has itself.
- */
+/* Wraps a real libssl: all calls go through, except those that the including file defines. */
 #ifndef WRAPPER_H
 #define WRAPPER_H
 
@@ -11,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Of openssl/ssl.h and openssl/bio.h, which need not be there to compile this. */
+/* From openssl/ssl.h and openssl/bio.h, so that these headers are not needed. */
 typedef struct ssl_st SSL;
 typedef struct ssl_ctx_st SSL_CTX;
 typedef struct ssl_method_st SSL_METHOD;

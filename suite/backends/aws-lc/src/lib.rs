@@ -1,9 +1,9 @@
-//! AWS-LC as one shared object, `libssl` and `libcrypto` in it together. It stands on nothing but the libraries of C
-//! and C++, and it keeps to its own functions, so it can be loaded beside any other `libssl`, also one that is linked
-//! statically. The build script compiles it; this crate says where it lies.
+//! AWS-LC as one shared object with `libssl` and `libcrypto`. It depends only on the C and C++
+//! libraries and binds to its own functions, so it can be loaded together with any other `libssl`,
+//! even one that is linked statically. The build script compiles it; this crate gives its path.
 
 /// The absolute path of the shared object.
 pub const LIBSSL: &str = env!("LIBSSL");
 
-/// AWS-LC's version, as AWS-LC writes it: `5.12.0`.
+/// AWS-LC's own version string: `5.12.0`.
 pub const VERSION: &str = env!("VERSION");

@@ -1,61 +1,64 @@
-//! The whole build script of a crate that hands out BoringSSL or a descendant of it: C and C++ sources with CMake files of
-//! their own, in a crate that is not compiled. In flow that crate's name and what differs between them, out flow
-//! the same as of [`Libssl`](crate::Libssl): one shared object with `libssl` and `libcrypto` in it, and its version.
+//! The build script of a crate that provides BoringSSL or a fork of it: C and C++ sources with
+//! CMake files, in a crate that is not compiled. Input: that crate's name and the properties of the
+//! fork. Output, as of [`Libssl`](crate::Libssl): one shared object with `libssl` and `libcrypto`,
+//! and its version.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::libssl::{OBJECT, tell};
+use crate::libssl::{OBJECT, finish};
 use crate::package::Package;
 use crate::tools::require_boringssl_tools;
 use crate::{Error, Key, SharedObject, link_shared_object, once, start_over_in_neutral_profile};
 
-/// With it the headers mark what a shared object is to show; everything else is hidden (`openssl/base.h`).
+/// With it the headers mark the symbols that a shared object exports; all others are hidden
+/// (`openssl/base.h`).
 const SHOW_INTERFACE: &str = "-DBORINGSSL_SHARED_LIBRARY";
 
-/// What CMake means by a release, without the debug information that the link would strip.
+/// CMake's flags for a release, without the debug information that the link would strip.
 const RELEASE: &str = "-O3 -DNDEBUG -g0";
 
-/// The header with the macros of the version, below the sources' folder.
+/// The header with the version macros, below the sources' folder.
 const BASE: &str = "include/openssl/base.h";
 
-/// A library of this kind. Its name, the package's version and the recipe are parts of the [`Key`].
+/// A library of this family. Its name, the package's version and the recipe are parts of the
+/// [`Key`].
 #[derive(Clone, Copy, Debug)]
 pub struct Boringssl<'a> {
-    /// Becomes part of a folder's name: `aws-lc`.
+    /// A part of a folder's name: `aws-lc`.
     pub name: &'a str,
-    /// The crate that carries the sources.
+    /// The crate with the sources.
     pub package: &'a str,
-    /// The folder with its `CMakeLists.txt`, below the package's. Nothing is written in there.
+    /// The folder with `CMakeLists.txt`, below the package's. Nothing is written there.
     pub sources: &'a str,
-    /// Raise it when the recipe's result changes.
+    /// Raise it when the result of the recipe changes.
     pub recipe: &'a str,
     /// Options for CMake, with their values.
     pub options: &'a [(&'a str, &'a str)],
-    /// Where CMake puts the static archives, below the folder in which it builds.
+    /// The static archives that CMake builds, below its build folder.
     pub archives: [&'a str; 2],
     /// See [`SharedObject::soname`].
     pub soname: &'a str,
 }
 
 impl Boringssl<'_> {
-    /// Builds the library unless that was done before, and tells cargo where it is. Its version is what `version` makes
-    /// of the macro with that name (`openssl/base.h`) and of the package's version.
+    /// Builds the library unless it is built already, and passes its path to cargo. `version` makes
+    /// its version from the macro of that name (`openssl/base.h`) and the package's version.
     ///
-    /// For the end of a build script's `main`: what goes wrong is printed. Call it before any other work, since it
-    /// [starts the script over](start_over_in_neutral_profile).
+    /// For the end of a build script's `main`: an error is printed. Call it before any other work,
+    /// since it [starts the script over](start_over_in_neutral_profile).
     ///
     /// # Panics
     ///
-    /// CMake fails; what it says stands above the message.
+    /// CMake fails; its output stands above the message.
     pub fn hand_over(
         self,
         macro_name: &str,
         version: impl FnOnce(String, &str) -> String,
     ) -> ExitCode {
-        tell(self.build(macro_name, version))
+        finish(self.build(macro_name, version))
     }
 
     fn build(
@@ -76,12 +79,11 @@ impl Boringssl<'_> {
             fs::remove_dir_all(&work)?;
             Ok(())
         })?;
-        let told = macro_value(&sources.join(BASE), macro_name)?;
-        Ok((folder.join(OBJECT), version(told, &package.version)))
+        let value = macro_value(&sources.join(BASE), macro_name)?;
+        Ok((folder.join(OBJECT), version(value, &package.version)))
     }
 
-    /// Compiles the library in the folder `work`, as its users do for a release, and links it into the shared object
-    /// `output`.
+    /// Compiles a release build in the folder `work`, and links it into the shared object `output`.
     fn compile(&self, sources: &Path, work: &Path, output: &Path) -> Result<(), Error> {
         require_boringssl_tools()?;
         fs::create_dir_all(work).map_err(Error::file("create", work))?;
@@ -120,11 +122,13 @@ fn macro_value(header: &Path, name: &str) -> Result<String, Error> {
     })
 }
 
-/// The name of the C++ standard library. It is not linked statically: some distributions pack that form of it apart.
+/// The name of the C++ standard library. It is not linked statically, since some distributions ship
+/// the static library in a separate package.
 fn cxx_runtime() -> String {
-    let usual = match cfg!(target_os = "linux") {
-        true => "stdc++",
-        false => "c++",
+    let usual = if cfg!(target_os = "linux") {
+        "stdc++"
+    } else {
+        "c++"
     };
     // The same choice as in the crate `cc`.
     env::var("CXXSTDLIB").unwrap_or_else(|_| usual.to_owned())
@@ -142,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_macro_is_found_by_its_whole_name_and_loses_its_quotes() {
+    fn macro_is_found_by_its_whole_name_and_loses_its_quotes() {
         let header = "#define VERSION_NUMBER 5\n#define VERSION \"5.12.0\"\n";
 
         assert_eq!(defined(header, "VERSION").as_deref(), Some("5.12.0"));

@@ -1,5 +1,6 @@
-//! The folder that keeps compiled C libraries, one subfolder for each key. Takes care that a library is built by one
-//! process at a time, that a half-built one is never handed out, and that cargo notices when one has gone.
+//! The cache of compiled C libraries: a folder with a subfolder for each key. A library is built by
+//! one process at a time, a partial build is never returned, and cargo notices when a library has
+//! been removed.
 
 use std::env;
 use std::fs::{self, File};
@@ -8,20 +9,20 @@ use std::time::{Duration, SystemTime};
 
 use crate::{Error, Key, RecipeError};
 
-/// Cargo writes this file into a target folder when it makes one (<https://bford.info/cachedir/>). Other programs write
-/// files of the same name, for their caches; cargo's says whose it is.
+/// Cargo writes this file into each target folder that it creates (<https://bford.info/cachedir/>).
+/// Other programs write files of the same name into their caches; the content distinguishes them.
 const TARGET_FOLDER_MARK: &str = "CACHEDIR.TAG";
 const TARGET_FOLDER_MAKER: &str = "created by cargo";
 
-/// Stands in a finished folder, written last; holds the key.
+/// Marks a complete folder; written last, with the key as content.
 const STAMP: &str = "complete";
 
-/// The stamp's time of modification: 2000-01-01. Cargo runs a build script again when a file that it watches is
-/// younger than the script's last run, and the stamp is written during that run.
+/// The modification time of the stamp: 2000-01-01. The stamp is written while the build script
+/// runs, and cargo would run the script again if a watched file were newer than that run.
 const STAMP_AGE: Duration = Duration::from_secs(946_684_800);
 
-/// Returns the folder of `key` in the target folder that this build script works for; calls `build` to fill it if
-/// nobody has yet. Also tells cargo to run the script again when the folder has gone.
+/// Returns the folder of `key` in the target folder of this build script; calls `build` to fill it
+/// if it is not complete. Also makes cargo run the script again when the folder is removed.
 ///
 /// # Errors
 ///
@@ -35,15 +36,16 @@ where
     Ok(folder)
 }
 
-/// A folder of compiled C libraries.
+/// A cache of compiled C libraries.
 #[derive(Debug)]
 pub struct BuildCache {
     root: PathBuf,
 }
 
 impl BuildCache {
-    /// The shelf `c` in the target folder, which all profiles share, those of `--target TRIPLE` too. Where no target
-    /// folder is recognised (it was not made by cargo), the shelf is in `OUT_DIR`: correct, but for one profile only.
+    /// The cache `c` in the target folder, which all profiles share, including those of `--target
+    /// TRIPLE`. If no target folder of cargo is recognised, the cache is in `OUT_DIR`, which only
+    /// one profile uses.
     ///
     /// # Errors
     ///
@@ -53,7 +55,7 @@ impl BuildCache {
         Ok(Self::above(Path::new(&out_dir)))
     }
 
-    /// A shelf in a folder of the caller's choice.
+    /// A cache in a given folder.
     #[must_use]
     pub fn at(root: &Path) -> Self {
         Self {
@@ -61,7 +63,8 @@ impl BuildCache {
         }
     }
 
-    /// Target folders may be nested, and the outermost one counts: `--target` and rust-analyzer make one in the other.
+    /// Target folders may be nested, and the outermost counts: `--target` and rust-analyzer create
+    /// one inside another.
     fn above(out_dir: &Path) -> Self {
         let target_folder = out_dir
             .ancestors()
@@ -71,8 +74,8 @@ impl BuildCache {
         Self::at(&target_folder.unwrap_or(out_dir).join("c"))
     }
 
-    /// Returns the folder of `key`; calls `build` with it, empty, if it is not complete yet. Another process or thread
-    /// that wants the same folder waits meanwhile.
+    /// Returns the folder of `key`; first calls `build` with the empty folder if it is not
+    /// complete. Another process or thread that needs the same folder waits meanwhile.
     ///
     /// # Errors
     ///
@@ -83,7 +86,7 @@ impl BuildCache {
     {
         let folder = self.root.join(key.folder_name());
         fs::create_dir_all(&self.root).map_err(Error::file("create", &self.root))?;
-        // Released when the file is closed, however this process ends.
+        // Released when the file is closed, however the process ends.
         let _lock = lock(&self.root.join(format!("{}.lock", key.folder_name())))?;
         if is_complete(&folder, key) {
             return Ok(folder);
@@ -112,7 +115,7 @@ fn lock(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-/// Compares the whole key, so that a collision of hashes costs a build and nothing worse.
+/// Compares the whole key, so a hash collision only costs a build.
 fn is_complete(folder: &Path, key: &Key) -> bool {
     fs::read_to_string(folder.join(STAMP)).is_ok_and(|stamp| stamp == key.to_string())
 }
@@ -136,12 +139,12 @@ mod tests {
     const CARGO_MARK: &str = "# This file is a cache directory tag created by cargo.";
 
     #[test]
-    fn all_profiles_and_targets_share_the_outermost_folder_that_cargo_marked() {
+    fn profiles_and_targets_share_the_outermost_folder_that_cargo_marked() {
         let cache = tempfile::tempdir().unwrap();
         let target = cache.path().join("target");
         mark(
             cache.path(),
-            "# This file is a cache directory tag created by somebody.",
+            "# This file is a cache directory tag created by another program.",
         );
         mark(&target, CARGO_MARK);
         mark(&target.join("some-triple"), CARGO_MARK);
@@ -159,8 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn without_a_marked_folder_the_shelf_is_in_out_dir() {
-        let out_dir = Path::new("/nobody/made/this");
+    fn cache_without_a_marked_folder_is_in_out_dir() {
+        let out_dir = Path::new("/no/such/folder");
 
         assert_eq!(BuildCache::above(out_dir).root, out_dir.join("c"));
     }

@@ -1,50 +1,50 @@
-//! What can go wrong while a C library is built, in words for the person who reads cargo's output: what happened, with
-//! which input, and what to do about it.
+//! Errors of building a C library. Each message states what happened, with which input, and what to
+//! do about it.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What a recipe (the closure that compiles) may fail with.
+/// The error of a recipe (the closure that compiles).
 pub type RecipeError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a C library was not built.
+/// The reason why a C library was not built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Cargo sets this variable for build scripts only; the function was probably called from somewhere else.
+    /// Cargo sets this variable for build scripts only; the function was probably called elsewhere.
     #[error("the variable {name} is not set: this function works in a build script only")]
     NotABuildScript {
-        /// The variable that is missing.
+        /// The missing variable.
         name: &'static str,
     },
 
-    /// A file operation failed; the disk may be full, or the target folder may not be writable.
+    /// A file operation failed; the disk may be full, or the target folder read-only.
     #[error("failed to {action} {}: {source}", path.display())]
     File {
-        /// What was tried, as a verb.
+        /// The operation, as a verb.
         action: &'static str,
-        /// With which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 
-    /// There is no usable C compiler.
+    /// No usable C compiler was found.
     #[error("no C compiler was found: install one (gcc or clang), or set CC to its path ({0})")]
     NoCompiler(#[from] cc::Error),
 
     /// A program that the recipe calls is missing or incomplete.
     #[error("{tool} was not found: {needed_by} needs it; install {install}")]
     NoTool {
-        /// The program or part of it.
+        /// The program, or a part of it.
         tool: String,
-        /// Who calls it.
+        /// The build that calls it.
         needed_by: &'static str,
         /// What to install.
         install: &'static str,
     },
 
-    /// The manifest does not depend on the package that carries the sources.
+    /// The manifest does not depend on the package with the sources.
     #[error("{} depends on no package {name}", manifest.display())]
     NoPackage {
         /// The package.
@@ -53,34 +53,34 @@ pub enum Error {
         manifest: PathBuf,
     },
 
-    /// The sources are not as the recipe knows them; another version of them needs another recipe.
+    /// The sources do not match the recipe; another version may need another recipe.
     #[error("{} does not define {name}", header.display())]
     NotDefined {
-        /// What was looked for.
+        /// The missing macro.
         name: String,
         /// The C header.
         header: PathBuf,
     },
 
-    /// A command ran and said no.
+    /// A command failed.
     #[error("failed to {action}: {command} ended with {status}\n{stderr}")]
     Command {
-        /// What was tried, as a verb.
+        /// The purpose of the command, as a verb.
         action: &'static str,
         /// The command line.
         command: String,
         /// The exit status.
         status: String,
-        /// What it wrote to its standard error.
+        /// Its standard error.
         stderr: String,
     },
 
-    /// The recipe failed. Its folder is wiped before the next try.
+    /// The recipe failed. Its folder is wiped before the next attempt.
     #[error("failed to build {name}: {source}")]
     Recipe {
         /// The name in the key.
         name: String,
-        /// What the recipe failed with.
+        /// The error of the recipe.
         source: RecipeError,
     },
 }

@@ -1,13 +1,14 @@
-//! What a compiled C library depends on. Two builds with equal keys are interchangeable; any difference in a key
-//! (another compiler, other flags, another source) gives another folder, so nothing stale is ever picked up.
+//! The inputs of a compiled C library. Builds with equal keys are interchangeable. Any difference
+//! (another compiler, other flags, another source) gives another folder, so a stale build is never
+//! used.
 
 use std::env;
 use std::fmt;
 
 use crate::Error;
 
-/// Variables beside those of the `cc` crate that OpenSSL's `Configure` takes over from the environment (see
-/// "Environment Variables" in its INSTALL file), and that other configure scripts know under the same names.
+/// Environment variables, in addition to those of the `cc` crate, that OpenSSL's `Configure` reads
+/// (see "Environment Variables" in its INSTALL file); other configure scripts use the same names.
 const CONFIGURE_VARIABLES: [&str; 9] = [
     "AR",
     "ARFLAGS",
@@ -28,7 +29,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key of something that depends on nothing yet. `name` becomes part of a folder's name.
+    /// A key without dependencies. `name` is a part of a folder's name.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self {
@@ -37,9 +38,9 @@ impl Key {
         }
     }
 
-    /// The key of something that this build script compiles with the C compiler: depends on the target, on the
-    /// compiler (path, version, flags), on the variables that configure scripts read, and on this crate's version.
-    /// Tells cargo to run the script again when one of the variables changes.
+    /// The key of a build with the C compiler in this build script. It depends on the target, the
+    /// compiler (path, version, flags), the variables that configure scripts read, and this crate's
+    /// version. Makes cargo run the script again when one of the variables changes.
     ///
     /// # Errors
     ///
@@ -59,7 +60,7 @@ impl Key {
         Ok(key)
     }
 
-    /// The same key, depending on the C++ compiler too.
+    /// The same key, which also depends on the C++ compiler.
     ///
     /// # Errors
     ///
@@ -69,7 +70,7 @@ impl Key {
     }
 
     fn with_compiler(self, label: &str, build: &mut cc::Build) -> Result<Self, Error> {
-        // The same settings as in `openssl-src`, so that these are the flags it will use.
+        // The same settings as in `openssl-src`, so that these are the flags that it will use.
         let compiler = build.warnings(false).opt_level(2).try_get_compiler()?;
         let flags: Vec<_> = compiler
             .args()
@@ -82,8 +83,8 @@ impl Key {
             .with(&format!("{label} flags"), &flags.join(" ")))
     }
 
-    /// The same key, depending on one thing more. Give at least the version of the source, and a revision of the
-    /// recipe that is raised whenever the recipe's result changes.
+    /// The same key with one more dependency. Pass at least the version of the source, and a
+    /// revision of the recipe that is raised when the recipe's result changes.
     #[must_use]
     pub fn with(mut self, label: &str, value: &str) -> Self {
         self.parts.push((label.to_owned(), value.to_owned()));
@@ -99,8 +100,8 @@ impl Key {
     }
 }
 
-/// One line for each part; this is also what stands in the stamp file, so that a person can see why there are two
-/// folders.
+/// One line for each part. The stamp file has the same text, so that a reader can see why there are
+/// two folders.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "name = {:?}", self.name)?;
@@ -110,8 +111,8 @@ impl fmt::Display for Key {
     }
 }
 
-/// The first line of `CC --version`; empty for a compiler that does not know the option (MSVC), which the path then
-/// stands for.
+/// The first line of `CC --version`; empty for a compiler without that option (MSVC), which its
+/// path identifies.
 fn version_of(compiler: &cc::Tool) -> String {
     let output = compiler.to_command().arg("--version").output();
     let stdout = output.map(|output| output.stdout).unwrap_or_default();
@@ -119,8 +120,8 @@ fn version_of(compiler: &cc::Tool) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// FNV-1a, 64 bits (draft-eastlake-fnv). The standard library's hasher may change with the compiler, and a folder's
-/// name must not.
+/// FNV-1a, 64 bits (draft-eastlake-fnv). The standard library's hasher may change with the
+/// compiler, but the name of a folder must not.
 fn fnv1a(bytes: &[u8]) -> u64 {
     const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;

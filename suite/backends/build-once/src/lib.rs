@@ -1,9 +1,10 @@
-//! For build scripts: compiles a C library **once**, not once for each cargo profile.
+//! For build scripts: compiles a C library **once** instead of once for each cargo profile.
 //!
-//! Cargo runs a build script anew for `target/debug` and for `target/release`, and OpenSSL takes minutes each time.
-//! [`once`] keeps the result in `target/c/NAME-HASH/`, which all profiles share; a [`Key`] says what the result depends
-//! on, and [`start_over_in_neutral_profile`] makes sure that it depends on nothing else. What flows in: a key and a
-//! closure that fills a folder. What flows out: the filled folder. [`Libssl`] is all of this for one kind of library.
+//! Cargo runs a build script separately for `target/debug` and `target/release`, and OpenSSL takes
+//! minutes each time. [`once`] keeps the result in `target/c/NAME-HASH/`, which all profiles share.
+//! A [`Key`] lists the inputs of the result, and [`start_over_in_neutral_profile`] ensures that
+//! there are no others. Input: a key and a closure that fills a folder. Output: the filled folder.
+//! [`Libssl`] does all of this for libraries with the interface of `libssl`.
 //!
 //! ```no_run
 //! use writeproof_build_once::{Error, Key, once, start_over_in_neutral_profile};

@@ -1,6 +1,6 @@
-//! The whole build script of a crate that hands out one library with the interface of `libssl`, as a shared object.
-//! What flows in: a name, a version, and a closure that compiles static archives. What flows out, to the crate that is
-//! built: the environment variables `LIBSSL`, the object's absolute path, and `VERSION`.
+//! The build script of a crate that provides one library with the interface of `libssl` as a shared
+//! object. Input: a name, a version, and a closure that compiles static archives. Output for the
+//! crate: the environment variables `LIBSSL`, the absolute path of the object, and `VERSION`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,15 +13,15 @@ use crate::{
 /// The object's file name in its folder.
 pub(crate) const OBJECT: &str = "libssl.so";
 
-/// A library to build. Everything but the name that the loader uses is part of the [`Key`].
+/// A library to build. Everything but its soname is part of the [`Key`].
 #[derive(Clone, Copy, Debug)]
 pub struct Libssl<'a> {
-    /// Becomes part of a folder's name: `openssl-1.1.1`.
+    /// A part of a folder's name: `openssl-1.1.1`.
     pub name: &'a str,
-    /// The version of the crate that carries the source, with the library's own after a plus sign:
-    /// `111.28.2+1.1.1w`. Without such a sign it is the library's own version.
+    /// The version of the crate with the source, and the library's own version after a plus sign:
+    /// `111.28.2+1.1.1w`. Without a plus sign it is the library's own version.
     pub source: &'a str,
-    /// Raise it when the recipe's result changes.
+    /// Raise it when the result of the recipe changes.
     pub recipe: &'a str,
     /// See [`SharedObject::soname`].
     pub soname: &'a str,
@@ -30,17 +30,18 @@ pub struct Libssl<'a> {
 }
 
 impl Libssl<'_> {
-    /// Builds the library unless that was done before, and tells cargo where it is. `compile` gets an empty folder to
-    /// work in, which is removed afterwards, and answers the folder in which `libssl.a` and `libcrypto.a` then are.
+    /// Builds the library unless it is built already, and passes its path to cargo. `compile` gets
+    /// an empty work folder, which is removed afterwards, and returns the folder with `libssl.a`
+    /// and `libcrypto.a`.
     ///
-    /// For the end of a build script's `main`: what goes wrong is printed. Call it before any other work, since it
-    /// [starts the script over](start_over_in_neutral_profile).
+    /// For the end of a build script's `main`: an error is printed. Call it before any other work,
+    /// since it [starts the script over](start_over_in_neutral_profile).
     pub fn hand_over<F>(self, compile: F) -> ExitCode
     where
         F: FnOnce(&Path) -> Result<PathBuf, RecipeError>,
     {
         let built = self.build(compile);
-        tell(built.map(|object| (object, self.version().to_owned())))
+        finish(built.map(|object| (object, self.version().to_owned())))
     }
 
     fn build<F>(&self, compile: F) -> Result<PathBuf, Error>
@@ -76,9 +77,9 @@ impl Libssl<'_> {
     }
 }
 
-/// Tells cargo, and through it the crate that is built, the object's path and the library's version; or what went
-/// wrong.
-pub(crate) fn tell(built: Result<(PathBuf, String), Error>) -> ExitCode {
+/// Passes the path of the object and the library's version to cargo and to the crate; or prints the
+/// error.
+pub(crate) fn finish(built: Result<(PathBuf, String), Error>) -> ExitCode {
     match built {
         Ok((object, version)) => {
             println!("cargo::rerun-if-changed=build.rs");
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_library_s_version_stands_after_the_plus_sign_if_there_is_one() {
+    fn library_version_follows_the_plus_sign() {
         for (source, version) in [("111.28.2+1.1.1w", "1.1.1w"), ("0.1", "0.1")] {
             let library = Libssl {
                 name: "c",

@@ -1,5 +1,6 @@
-//! Keeps the cargo profile out of compiled C code. Whichever profile asks first, the library it builds is used by all
-//! the others too, so it must not contain that profile's choice of debug information, frame pointers or code model.
+//! Keeps the cargo profile out of compiled C code. The profile that needs a library first builds it
+//! for all others, so the library must not contain that profile's choice of debug information,
+//! frame pointers or code model.
 
 use std::env;
 use std::io::{self, Write};
@@ -7,26 +8,26 @@ use std::process::Command;
 
 use crate::Error;
 
-/// Set, to the script's own path, in the environment of a build script that has started over. The path is there so
-/// that a cargo that a build script calls does not inherit the mark for *its* build scripts.
+/// Set to the script's own path in the environment of a build script that has started over. Because
+/// of the path, a cargo that a build script calls does not pass the mark on to *its* build scripts.
 const MARK: &str = "WRITEPROOF_BUILD_ONCE_NEUTRAL";
 
-/// What the `cc` crate reads of a profile, and what it finds instead.
+/// The variables of a profile that the `cc` crate reads, and the values that it gets instead.
 const NEUTRAL: [(&str, &str); 3] = [
     ("OPT_LEVEL", "2"),
     ("DEBUG", "false"),
     ("PROFILE", "release"),
 ];
 
-/// The `cc` crate translates some of rustc's flags for C, its sanitizers among them; fuzzers and `RUSTFLAGS` vary them
-/// from one run to the next. Who wants instrumented C code says so in `CC` and `CFLAGS`.
+/// The `cc` crate translates some of rustc's flags for C, sanitizers among them; fuzzers and
+/// `RUSTFLAGS` vary them between runs. Instrumented C code is requested with `CC` and `CFLAGS`.
 const RUSTC_FLAGS: [&str; 3] = ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_CFG_SANITIZE"];
 
-/// Replaces this build script by a new run of itself that sees the same environment, except that it looks like one
-/// and the same profile always. Returns in that new run only, so call it before any work.
+/// Replaces this build script by a new run of itself in the same environment, except that the
+/// profile is always the same one. Returns only in the new run, so call it before any work.
 ///
-/// Changing the variables in place would be shorter, but `set_var` is unsafe, and a library cannot know
-/// that its caller has no other thread.
+/// Changing the variables in place would be shorter, but `set_var` is unsafe, and a library cannot
+/// know that its caller has no other thread.
 ///
 /// # Errors
 ///
@@ -44,7 +45,7 @@ pub fn start_over_in_neutral_profile() -> Result<(), Error> {
     for name in RUSTC_FLAGS {
         again.env_remove(name);
     }
-    // What the script has told cargo so far would be lost with the process.
+    // Output that cargo has not received yet would be lost with the process.
     io::stdout()
         .flush()
         .map_err(Error::file("write", "standard output".as_ref()))?;
@@ -55,13 +56,13 @@ pub fn start_over_in_neutral_profile() -> Result<(), Error> {
     })
 }
 
-/// Returns only if it fails.
+/// Returns only on failure.
 #[cfg(unix)]
 fn replace_process(mut command: Command) -> io::Error {
     std::os::unix::process::CommandExt::exec(&mut command)
 }
 
-/// Returns only if it fails.
+/// Returns only on failure.
 #[cfg(not(unix))]
 fn replace_process(mut command: Command) -> io::Error {
     match command.status() {

@@ -1,6 +1,7 @@
-//! Finds a package of the registry that cargo locks and downloads but does not compile: one that stands in the manifest
-//! under `[target.'cfg(any())'.dependencies]`, for a target that does not exist. So a recipe can take the C sources that
-//! such a package carries, and the programs that its own build script calls need not be there.
+//! Finds a package that cargo locks and downloads but does not compile: a dependency in the
+//! manifest under `[target.'cfg(any())'.dependencies]`, a target that does not exist. A recipe can
+//! then use the C sources of such a package without the programs that the package's own build
+//! script needs.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,23 +11,24 @@ use serde_json::Value;
 
 use crate::Error;
 
-/// A package in the graph of dependencies.
+/// A package in the dependency graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Package {
-    /// Its version, as the registry writes it.
+    /// Its version in the registry.
     pub(crate) version: String,
-    /// The folder with its `Cargo.toml`. Nothing may be written in there.
+    /// The folder with its `Cargo.toml`; read-only for the recipe.
     pub(crate) folder: PathBuf,
 }
 
 impl Package {
-    /// The package `name` as the calling build script's package depends on it. Cargo downloads it if it is not there
-    /// yet, and what is locked for other platforms with it. Also tells cargo to run the script again when the manifest
-    /// changes, where the version stands.
+    /// The package `name` on which the package of the calling build script depends. Cargo downloads
+    /// it if needed, together with what is locked for other platforms. Also makes cargo run the
+    /// script again when the manifest, which has the version, changes.
     ///
     /// # Errors
     ///
-    /// This is not a build script, cargo cannot download the package, or nothing depends on one of this name.
+    /// This is not a build script, cargo cannot download the package, or there is no dependency of
+    /// this name.
     pub(crate) fn find(name: &str) -> Result<Self, Error> {
         let variable = |name| env::var_os(name).ok_or(Error::NotABuildScript { name });
         let cargo = variable("CARGO")?;
@@ -55,7 +57,7 @@ impl Package {
         })
     }
 
-    /// Of two packages of this name, which a manifest cannot tell apart either, the first.
+    /// The first package of this name; a manifest cannot distinguish two either.
     fn in_metadata(name: &str, metadata: &[u8]) -> Option<Self> {
         let metadata: Value = serde_json::from_slice(metadata).ok()?;
         let package = metadata["packages"]
@@ -80,7 +82,7 @@ mod tests {
     ]}"#;
 
     #[test]
-    fn a_package_is_found_by_its_whole_name() {
+    fn package_is_found_by_its_whole_name() {
         let package = Package::in_metadata("zlib-sys", METADATA).unwrap();
 
         assert_eq!(package.version, "1.3.1");
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_that_nothing_depends_on_is_not_found() {
+    fn package_that_nothing_depends_on_is_not_found() {
         assert_eq!(Package::in_metadata("zlib-ng", METADATA), None);
     }
 }

@@ -1,31 +1,32 @@
-//! From static archives to one shared object that can be loaded beside another build of the same library: it needs
-//! nothing from outside but the C library, and it calls its own functions even where somebody else's have the same
-//! names.
+//! Links static archives into one shared object that can be loaded together with another build of
+//! the same library: it needs only the C library, and it calls its own functions even if another
+//! object has functions of the same names.
 
 use std::ffi::OsString;
 use std::path::Path;
 
 use crate::Error;
 
-/// What to link.
+/// The input of the link.
 #[derive(Clone, Copy, Debug)]
 pub struct SharedObject<'a> {
-    /// The name the loader knows it by. Choose one that no system library has: the loader takes an object that is
-    /// already loaded under the same name for the same object.
+    /// The name under which the loader knows it. Choose one that no system library has: the loader
+    /// treats an object with the same name as already loaded.
     pub soname: &'a str,
-    /// The static archives, each taken whole. They must be position-independent; the link fails otherwise.
+    /// The static archives, each linked whole. They must be position-independent, or the link
+    /// fails.
     pub archives: &'a [&'a Path],
-    /// System libraries to link to, without `lib`: `pthread`.
+    /// System libraries to link, without `lib`: `pthread`.
     pub system_libraries: &'a [&'a str],
 }
 
-/// Links archives into the shared object `output`, with all their global symbols visible. For platforms whose linker
-/// understands GNU options (ELF: Linux, the BSDs).
+/// Links archives into the shared object `output` and exports all their global symbols. For
+/// platforms whose linker accepts GNU options (ELF: Linux, the BSDs).
 ///
 /// # Errors
 ///
-/// There is no C compiler, the archives need something that neither they nor the system libraries have, or they are not
-/// position-independent.
+/// There is no C compiler, the archives need a symbol that neither they nor the system libraries
+/// have, or they are not position-independent.
 pub fn link_shared_object(output: &Path, object: &SharedObject<'_>) -> Result<(), Error> {
     let compiler = cc::Build::new()
         .warnings(false)
@@ -35,20 +36,22 @@ pub fn link_shared_object(output: &Path, object: &SharedObject<'_>) -> Result<()
     command.arg("-shared").arg("-o").arg(output);
     command.arg(format!("-Wl,-soname,{}", object.soname));
     command.args([
-        // Its own functions first, so that two versions in one process do not mix.
+        // Bind to its own functions, so that two versions in one process do not mix.
         "-Wl,-Bsymbolic",
         // Refuse code that is not position-independent.
         "-Wl,-z,text",
-        // Never really unloaded: OpenSSL leaves destructors of threads behind, and they would point into nothing.
+        // Never unloaded: OpenSSL registers destructors of threads, and they would point to
+        // unmapped code.
         "-Wl,-z,nodelete",
         "-Wl,--whole-archive",
     ]);
     command.args(object.archives);
-    command.args(match is_instrumented(&compiler) {
-        // What the instrumentation calls is in the executable, and its reports name lines.
-        true => ["-Wl,-z,undefs", "-g"],
-        // Refuse symbols that nothing provides.
-        false => ["-Wl,-z,defs", "-Wl,--strip-debug"],
+    command.args(if is_instrumented(&compiler) {
+        // The functions of the instrumentation are in the executable, and its reports name lines.
+        ["-Wl,-z,undefs", "-g"]
+    } else {
+        // Refuse undefined symbols.
+        ["-Wl,-z,defs", "-Wl,--strip-debug"]
     });
     command.args(["-Wl,--no-whole-archive", "-Wl,--as-needed"]);
     command.args(
@@ -72,7 +75,7 @@ pub fn link_shared_object(output: &Path, object: &SharedObject<'_>) -> Result<()
     })
 }
 
-/// Whether `CFLAGS` ask for a sanitizer, or for the coverage that a fuzzer reads.
+/// Whether `CFLAGS` request a sanitizer or a fuzzer's coverage.
 fn is_instrumented(compiler: &cc::Tool) -> bool {
     let is_asked_for = |arg: &OsString| arg.to_string_lossy().starts_with("-fsanitize");
     compiler.args().iter().any(is_asked_for)

@@ -1,19 +1,21 @@
-//! Looks for the programs that a C library's own build calls, before it calls them, because what it says when one is
-//! missing rarely helps.
+//! Checks for the programs that a C library's build calls, because the build's own message rarely
+//! helps when one is missing.
 
 use std::env;
 use std::process::{Command, Stdio};
 
 use crate::Error;
 
-/// Modules that OpenSSL's `Configure` loads and that some distributions leave out of their `perl` package.
+/// Modules that OpenSSL's `Configure` loads and that some distributions do not include in their
+/// `perl` package.
 const PERL_MODULES: [&str; 3] = ["FindBin", "IPC::Cmd", "File::Copy"];
 
-/// Checks that what OpenSSL's build needs beside a C compiler is there: perl with its standard modules, and make.
+/// Checks for what OpenSSL's build needs besides a C compiler: perl with its standard modules, and
+/// make.
 ///
 /// # Errors
 ///
-/// Names what is missing and what to install.
+/// Names what is missing and the package to install.
 pub fn require_openssl_tools() -> Result<(), Error> {
     // The same choice as in `openssl-src`.
     let perl = env::var("OPENSSL_SRC_PERL").or_else(|_| env::var("PERL"));
@@ -25,7 +27,7 @@ pub fn require_openssl_tools() -> Result<(), Error> {
             &[&format!("-M{module}"), "-e", "1"],
             &format!("perl's module {module}"),
             "OpenSSL's Configure",
-            "perl with its standard modules (Fedora calls the package perl-core)",
+            "perl with its standard modules (package perl-core on Fedora)",
         )?;
     }
     let make = if cfg!(any(
@@ -40,12 +42,12 @@ pub fn require_openssl_tools() -> Result<(), Error> {
     require(make, &["--version"], make, "OpenSSL's build", "GNU make")
 }
 
-/// Checks that what BoringSSL's build needs beside a C compiler is there: a C++ compiler, CMake, and the program that
-/// CMake calls. Neither Go nor perl, as long as its tests are not built.
+/// Checks for what BoringSSL's build needs besides a C compiler: a C++ compiler, CMake, and the
+/// program that CMake calls. Go and perl are needed only for its tests.
 ///
 /// # Errors
 ///
-/// Names what is missing and what to install.
+/// Names what is missing and the package to install.
 #[cfg(feature = "boringssl")]
 pub(crate) fn require_boringssl_tools() -> Result<(), Error> {
     const BUILD: &str = "the build of BoringSSL and AWS-LC";
@@ -59,7 +61,7 @@ pub(crate) fn require_boringssl_tools() -> Result<(), Error> {
     require(cmake, &["--version"], cmake, BUILD, "cmake 3.22 or later")?;
     match env::var("CMAKE_GENERATOR") {
         Err(_) => require("make", &["--version"], "make", "CMake", "GNU make"),
-        // Somebody who chooses a generator knows what it calls.
+        // A user who chooses a generator has the program that it calls.
         Ok(_) => Ok(()),
     }
 }
@@ -91,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_program_is_named_with_what_to_install() {
+    fn missing_program_is_named_with_what_to_install() {
         let error =
             require("no-such-program", &[], "no-such-program", "the build", "it").unwrap_err();
 

@@ -1,9 +1,9 @@
-//! For the tests of the crates that hand out a `libssl` as a shared object: loads it into one process with the
-//! statically linked OpenSSL 3.6, and checks that each answers for itself. What flows in: the object's path, and what it
-//! should say that it is. What flows out: a test that fails, or not.
+//! For the tests of the crates that provide a `libssl` as a shared object: loads it into one
+//! process with the statically linked OpenSSL 3.6, and checks that neither affects the other.
+//! Input: the path of the object and its expected version. Output: passing or failing tests.
 //!
 //! ```ignore
-//! writeproof_beside::tests! {
+//! writeproof_coexistence::tests! {
 //!     object: writeproof_openssl_4_0::LIBSSL,
 //!     number: 0x4000_0030,
 //!     text: (0, format!("OpenSSL {} ", writeproof_openssl_4_0::VERSION)),
@@ -21,7 +21,7 @@ use openssl::ssl::{SslContext, SslMethod};
 /// `OPENSSL_VERSION_NUMBER` of 3.6.3: major, minor, patch (`opensslv.h`).
 const NUMBER_3_6_3: i64 = 0x3060_0030;
 
-/// Functions of `libssl` and of `libcrypto`; all libraries of the kind have them.
+/// Functions of `libssl` and `libcrypto` that every library of this kind has.
 const FUNCTIONS: [&str; 4] = [
     "SSL_write",
     "SSL_CTX_new",
@@ -32,40 +32,40 @@ const FUNCTIONS: [&str; 4] = [
 /// The tests of one shared object: a function for each, named by its rule.
 ///
 /// - `object` is the path of the shared object;
-/// - `number` is what `OpenSSL_version_num` answers (`opensslv.h`);
-/// - `text` is an argument for `OpenSSL_version` (`crypto.h`), and the answer; one that ends with a space is the
-///   beginning of it.
+/// - `number` is the result of `OpenSSL_version_num` (`opensslv.h`);
+/// - `text` is an argument of `OpenSSL_version` (`crypto.h`) and its result; one that ends with a
+///   space is a prefix of the result.
 #[macro_export]
 macro_rules! tests {
     (object: $object:expr, number: $number:expr, text: ($which:expr, $text:expr $(,)?) $(,)?) => {
         #[test]
-        fn each_library_gives_its_own_version() {
+        fn each_library_reports_its_own_version() {
             $crate::Loaded::open($object).gives_its_own_version($number, $which, &$text);
         }
 
         #[test]
-        fn functions_are_in_the_object_itself() {
+        fn functions_are_defined_in_the_object_itself() {
             $crate::Loaded::open($object).has_its_functions();
         }
 
         #[test]
-        fn nothing_of_the_object_is_global() {
+        fn object_exports_nothing_globally() {
             $crate::Loaded::open($object).keeps_its_functions_to_itself();
         }
 
         #[test]
-        fn an_error_in_one_library_is_not_in_the_queue_of_the_other() {
+        fn error_in_one_library_is_not_in_the_queue_of_the_other() {
             $crate::Loaded::open($object).has_its_own_error_queue();
         }
 
         #[test]
-        fn both_libraries_make_contexts_and_free_them() {
+        fn both_libraries_create_and_free_contexts() {
             $crate::Loaded::open($object).makes_its_own_contexts();
         }
     };
 }
 
-/// A `libssl` that is loaded beside the one that is linked.
+/// A `libssl` that is loaded in addition to the one that is linked.
 #[derive(Debug)]
 pub struct Loaded {
     library: Library,
@@ -73,33 +73,37 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Loads the object as the suite does: with its symbols to itself.
+    /// Loads the object as the suite does, with local symbols.
     ///
     /// # Panics
     /// If the loader refuses it.
     #[must_use]
     pub fn open(path: &'static str) -> Self {
-        // SAFETY: the object's initialisers are those of a libssl, which expects to be loaded this way.
+        // SAFETY: the object's initialisers are those of a libssl, which expects to be loaded this
+        // way.
         let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.unwrap();
         Self { library, path }
     }
 
     /// # Panics
-    /// If one of the two libraries gives another version.
+    /// If one of the two libraries reports another version.
     pub fn gives_its_own_version(&self, number: c_ulong, which: c_int, text: &str) {
-        let tell_number = self.symbol::<unsafe extern "C" fn() -> c_ulong>("OpenSSL_version_num");
-        let tell_text =
+        let version_number =
+            self.symbol::<unsafe extern "C" fn() -> c_ulong>("OpenSSL_version_num");
+        let version_text =
             self.symbol::<unsafe extern "C" fn(c_int) -> *const c_char>("OpenSSL_version");
 
-        // SAFETY: both functions have these signatures (crypto.h) and no preconditions; the text is static and ends
-        // with NUL.
-        let (told, told_text) = unsafe { (tell_number(), CStr::from_ptr(tell_text(which))) };
+        // SAFETY: both functions have these signatures (crypto.h) and no preconditions; the text is
+        // static and ends with NUL.
+        let (number_found, text_found) =
+            unsafe { (version_number(), CStr::from_ptr(version_text(which))) };
 
-        assert_eq!(told, number, "{told:#x}");
-        let told_text = told_text.to_str().unwrap();
-        match text.ends_with(' ') {
-            true => assert!(told_text.starts_with(text), "{told_text:?}"),
-            false => assert_eq!(told_text, text),
+        assert_eq!(number_found, number, "{number_found:#x}");
+        let text_found = text_found.to_str().unwrap();
+        if text.ends_with(' ') {
+            assert!(text_found.starts_with(text), "{text_found:?}");
+        } else {
+            assert_eq!(text_found, text);
         }
         assert_eq!(openssl::version::number(), NUMBER_3_6_3);
     }
@@ -114,18 +118,18 @@ impl Loaded {
     }
 
     /// # Panics
-    /// If a function can be found by somebody who does not hold the object.
+    /// If a global lookup finds one of its functions.
     pub fn keeps_its_functions_to_itself(&self) {
         let everybody = Library::this();
         for name in FUNCTIONS {
-            // SAFETY: nothing but the presence of the symbol is looked at.
+            // SAFETY: only the presence of the symbol is checked.
             let found = unsafe { everybody.get::<*const c_void>(name.as_bytes()) };
             assert!(found.is_err(), "{name} of {} is global", self.path);
         }
     }
 
     /// # Panics
-    /// If an error of the loaded library is in the linked one's queue, or is nowhere.
+    /// If an error of the loaded library is in the linked one's queue, or in neither.
     pub fn has_its_own_error_queue(&self) {
         let (new, free) = self.context_functions();
         let choose = self.symbol::<unsafe extern "C" fn(*mut c_void, *const c_char) -> c_int>(
@@ -143,13 +147,13 @@ impl Loaded {
 
         assert_ne!(chosen, 1);
         assert!(ErrorStack::get().errors().is_empty());
-        // SAFETY: the function takes nothing and has no preconditions. BoringSSL's answer has 32 bits (err.h), which
-        // hold every code of the others too.
+        // SAFETY: the function takes no arguments and has no preconditions. BoringSSL's result has
+        // 32 bits (err.h), which hold every code of the others too.
         assert_ne!(unsafe { next() } & 0xffff_ffff, 0);
     }
 
     /// # Panics
-    /// If one of the two libraries makes no context.
+    /// If one of the two libraries cannot create a context.
     pub fn makes_its_own_contexts(&self) {
         let (new, free) = self.context_functions();
 
@@ -187,7 +191,8 @@ fn object_of(address: *const c_void) -> String {
         dli_sname: std::ptr::null(),
         dli_saddr: std::ptr::null_mut(),
     };
-    // SAFETY: dladdr takes any address; where it finds an object, the name is a string that lives as long as that.
+    // SAFETY: dladdr accepts any address; if it finds an object, the name is a string that lives as
+    // long as the object.
     unsafe {
         assert_ne!(libc::dladdr(address, &raw mut place), 0);
         CStr::from_ptr(place.dli_fname)

@@ -1,6 +1,6 @@
 /*
- * Chooses the active fault when the object is loaded, by the environment variable WRITEPROOF_FAULT, and keeps account
- * of the faults whose places were reached: where nobody asked for a fault, it would have changed nothing.
+ * Selects the active fault when the object is loaded, by the environment variable WRITEPROOF_FAULT,
+ * and records which faults were reached. A fault that is not reached changes nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "chosen.h"
 
-/* The names by number, and how many there are: number 0 is none. */
+/* The names by number, and their count. Number 0 is no fault. */
 static const char *const names[] = {
     "",
 #include "names.h"
@@ -39,7 +39,10 @@ int writeproof_fault(int number) {
     return active == number;
 }
 
-/* Stores for each fault whether this thread has asked for it since the last call; answers how many faults there are. */
+/*
+ * Stores for each fault whether this thread has reached it since the last call. Returns the number
+ * of faults.
+ */
 int writeproof_faults_asked(unsigned char *flags, int room) {
     for (int number = 1; number < FAULTS && number <= room; number++)
         flags[number - 1] = asked[number];

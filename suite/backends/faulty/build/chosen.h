@@ -1,11 +1,14 @@
-/* Which fault is active; included before everything else in each file that has any. */
+/* The active fault. Included first in each file with a fault. */
 #ifndef WRITEPROOF_CHOSEN_H
 #define WRITEPROOF_CHOSEN_H
 
-/* Whether the fault of this number is active. Also notes, for this thread, that somebody asked. */
+/* Whether the fault of this number is active. Also records that this thread has reached it. */
 int writeproof_fault(int number);
 
-/* For faults that have to remember something of a connection; 0 when a connection is made on this thread. */
+/*
+ * For faults that remember something of a connection. Set to 0 when a connection is created on this
+ * thread.
+ */
 extern _Thread_local unsigned long writeproof_memory;
 
 #endif

@@ -1,12 +1,13 @@
-//! Applies the edits of the table to source files. In flow a file's text and the edits; out flows the edited text, with
-//! lines that still have the numbers of the original, as the compiler and error queues tell them.
+//! Applies the edits of the table to source files. Input: the text of a file and the edits. Output:
+//! the edited text, in which lines keep their numbers, since the compiler and the error queue
+//! report them.
 
 use crate::table::Edit;
 
-/// Stands in an edit for the condition that its fault is active.
+/// In an edit, stands for the condition that its fault is active.
 const FAULT: &str = "FAULT";
 
-/// An edit, and the number of the fault that it belongs to.
+/// An edit, and the number of its fault.
 pub(crate) struct Numbered<'t> {
     pub(crate) fault: usize,
     pub(crate) name: &'t str,
@@ -20,7 +21,7 @@ struct Change {
     text: String,
 }
 
-/// The text with all edits applied; those at one place in the order of the table.
+/// The text with all edits applied; edits at one place in the order of the table.
 pub(crate) fn apply(text: &str, edits: &[Numbered<'_>]) -> Result<String, String> {
     let mut changes = Vec::new();
     for numbered in edits {
@@ -56,29 +57,28 @@ fn change(text: &str, numbered: &Numbered<'_>) -> Result<Change, String> {
     let mut found = text[start..end].match_indices(&edit.at);
     let at = match (found.next(), found.next()) {
         (Some((at, _)), None) => start + at,
-        (None, _) => return Err("is not there; quote what this version of the file has".into()),
-        (Some(_), Some(_)) => return Err("is there more than once; quote more".into()),
+        (None, _) => return Err("does not occur; quote this version of the file".into()),
+        (Some(_), Some(_)) => return Err("occurs more than once; quote more".into()),
     };
-    let behind = at + edit.at.len();
+    let end = at + edit.at.len();
     let (from, to, put) = match (&edit.before, &edit.after, &edit.instead) {
         (Some(put), _, _) => (at, at, put),
-        (_, Some(put), _) => (behind, behind, put),
-        (_, _, Some(put)) => (at, behind, put),
-        (None, None, None) => return Err("gets nothing".into()),
+        (_, Some(put), _) => (end, end, put),
+        (_, _, Some(put)) => (at, end, put),
+        (None, None, None) => return Err("has no \"before\", \"after\" or \"instead\"".into()),
     };
     let condition = format!("writeproof_fault({})", numbered.fault);
     if !put.contains(FAULT) {
-        return Err(format!(
-            "is changed whatever fault is active; {FAULT} is the condition"
-        ));
+        return Err(format!("is changed without a condition; use {FAULT}"));
     }
-    // No line is added, so that later ones keep their numbers; one that goes is made good.
+    // No line is added, and removed lines are replaced by empty ones, so that later lines keep
+    // their numbers.
     let gone = text[from..to].matches('\n').count();
     let text = put.replace(FAULT, &condition).replace('\n', " ") + &"\n".repeat(gone);
     Ok(Change { from, to, text })
 }
 
-/// Where the definition of a function begins and ends: in the field's style both at the margin.
+/// The range of a function's definition. In OpenSSL's style both braces are in the first column.
 fn body(text: &str, function: &str) -> Result<(usize, usize), String> {
     let call = format!("{function}(");
     let is_definition = |&(at, _): &(usize, &str)| {
@@ -93,7 +93,7 @@ fn body(text: &str, function: &str) -> Result<(usize, usize), String> {
     };
     let mut found = text.match_indices(&call).filter(is_definition);
     let (Some((start, _)), None) = (found.next(), found.next()) else {
-        return Err("is looked for in a function that is not defined exactly once".into());
+        return Err("is in a function that is not defined exactly once".into());
     };
     let length = text[start..].find("\n}").unwrap_or(text.len() - start);
     Ok((start, start + length))

@@ -1,26 +1,27 @@
-//! The table of faults, `faults.toml`, as data. The build script makes the library from it, and tests read it.
+//! The table of faults, `faults.toml`. The build script makes the library from it, and tests read
+//! it.
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-/// What may be sown, and how.
+/// A fault and how it is injected.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// The name by which it is chosen: lower-case letters, digits and hyphens, beginning with a letter.
+    /// The name that selects it: lower-case letters, digits and hyphens, beginning with a letter.
     pub name: String,
     /// Whether it breaks the contract.
     pub kind: Kind,
-    /// Where it is sown.
+    /// Where it is injected.
     pub layer: Layer,
-    /// What a user of the library sees, in a sentence.
+    /// The visible effect, in a sentence.
     pub does: String,
-    /// The bug, or the difference between libraries, that it repeats, in a few words of the field.
+    /// The bug or difference between libraries that it repeats, in a few words.
     pub repeats: String,
-    /// Where that is told.
+    /// The source for that.
     pub link: String,
-    /// What is changed in the sources; none for [`Layer::Shim`].
+    /// The changes of the sources; none for [`Layer::Shim`].
     #[serde(default, rename = "edit")]
     pub edits: Vec<Edit>,
 }
@@ -29,51 +30,51 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// It does.
+    /// It breaks the contract.
     Bug,
-    /// The contract allows it: nothing may be said against it but that it differs.
+    /// The contract allows it: the suite may only report a difference.
     Harmless,
 }
 
-/// Where a fault is sown.
+/// Where a fault is injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// In the sources of the library, by edits.
     Source,
-    /// Between the library and its caller or its transport, in `shim.c`.
+    /// Between the library and its caller or transport, in `shim.c`.
     Shim,
 }
 
-/// One change of a source file: what is put before or after a place, or instead of it.
+/// One change of a source file: text before, after or instead of a place.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edit {
-    /// The file, below the folder of the sources.
+    /// The file, relative to the sources' folder.
     pub file: String,
-    /// The function whose body has the place.
+    /// The function that contains the place.
     pub function: String,
-    /// The place: text that the function has exactly once.
+    /// The place: text that occurs exactly once in the function.
     pub at: String,
-    /// What is put before it.
+    /// Text inserted before it.
     pub before: Option<String>,
-    /// What is put after it.
+    /// Text inserted after it.
     pub after: Option<String>,
-    /// What is put instead of it.
+    /// Text that replaces it.
     pub instead: Option<String>,
 }
 
-/// Why a table is none.
+/// Why a table is invalid.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TableError {
-    /// It does not have the form.
+    /// Its form is wrong.
     #[error("faults.toml: {0}")]
     Form(#[from] toml::de::Error),
     /// A fault contradicts itself or another one.
     #[error("faults.toml: {name}: {what}")]
     Fault {
-        /// Its name.
+        /// The name of the fault.
         name: String,
         /// What is wrong, and what would be right.
         what: &'static str,
@@ -90,7 +91,7 @@ struct Table {
 /// Reads a table.
 ///
 /// # Errors
-/// [`TableError`], with what would be right.
+/// [`TableError`] with the correction.
 pub(crate) fn parse(text: &str) -> Result<Vec<Fault>, TableError> {
     let Table { fault: faults } = toml::from_str(text)?;
     let mut names = BTreeSet::new();

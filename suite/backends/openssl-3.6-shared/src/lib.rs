@@ -1,9 +1,10 @@
-//! OpenSSL 3.6, the library that all others are compared with, as one shared object instead of a part of the program.
-//! `WRITEPROOF_OPENSSL_3_6` makes the suite take it, so that it can be compiled in another way (for a fuzzer, with
-//! sanitizers) than the far end of each connection, which stays linked. The suite itself does not depend on this crate.
+//! OpenSSL 3.6, the reference, as a shared object instead of a part of the program. With
+//! `WRITEPROOF_OPENSSL_3_6` the suite loads it, so that it can be compiled differently (for a
+//! fuzzer, with sanitizers) from the peer of each connection, which stays linked. The suite itself
+//! does not depend on this crate.
 
 /// The absolute path of the shared object.
 pub const LIBSSL: &str = env!("LIBSSL");
 
-/// OpenSSL's version, as OpenSSL writes it: `3.6.3`.
+/// OpenSSL's own version string: `3.6.3`.
 pub const VERSION: &str = env!("VERSION");

@@ -1,7 +1,7 @@
-//! Stands in for the crate `openssl-src` as the build-dependency of `openssl-sys`, so that OpenSSL is compiled once
-//! and not once for each cargo profile. The published crate does the work; this one gives it a folder that all
-//! profiles share, and does not call it when the folder is full. It has only those parts of the interface that
-//! `openssl-sys` uses.
+//! Replaces the crate `openssl-src` as the build-dependency of `openssl-sys`, so that OpenSSL is
+//! compiled once and not once for each cargo profile. The published crate does the work in a folder
+//! that all profiles share, and is not called when the folder is complete. Only the part of the
+//! interface that `openssl-sys` uses is here.
 
 use std::path::{Path, PathBuf};
 use std::process;
@@ -10,13 +10,13 @@ use writeproof_build_once::{
     Error, Key, once, require_openssl_tools, start_over_in_neutral_profile,
 };
 
-/// Raise it when the result of [`Build::build`] changes for a reason that the key does not show.
+/// Raise it when the result of [`Build::build`] changes for a reason that the key does not include.
 const RECIPE: &str = "1";
 
-/// Where OpenSSL looks for `openssl.cnf` unless told otherwise; the default of the published crate.
+/// Where OpenSSL looks for `openssl.cnf` by default; the published crate uses the same folder.
 const DEFAULT_OPENSSL_DIR: &str = "/usr/local/ssl";
 
-/// The features that change what is built. They are part of the key.
+/// The features that change the build. They are part of the key.
 const FEATURES: [(&str, bool); 9] = [
     ("camellia", cfg!(feature = "camellia")),
     ("force-engine", cfg!(feature = "force-engine")),
@@ -29,7 +29,7 @@ const FEATURES: [(&str, bool); 9] = [
     ("weak-crypto", cfg!(feature = "weak-crypto")),
 ];
 
-/// The folder of OpenSSL's sources, as they come with the published crate.
+/// The folder of OpenSSL's sources in the published crate.
 #[must_use]
 pub fn source_dir() -> PathBuf {
     openssl_src_published::source_dir()
@@ -60,16 +60,17 @@ impl Build {
         }
     }
 
-    /// Sets the folder in which the library will look for `openssl.cnf` and certificates at run time.
+    /// Sets the folder in which the library looks for `openssl.cnf` and certificates at run time.
     pub fn openssl_dir<P: AsRef<Path>>(&mut self, path: P) -> &mut Self {
         self.openssl_dir = path.as_ref().to_owned();
         self
     }
 
-    /// Builds OpenSSL, or finds it built. Like the published crate, ends the process on failure.
+    /// Builds OpenSSL unless it is built already. Like the published crate, ends the process on
+    /// failure.
     ///
-    /// May start the build script over, see [`start_over_in_neutral_profile`]: everything `openssl-sys` has told
-    /// cargo up to here it will then tell it twice, which does no harm.
+    /// May start the build script over, see [`start_over_in_neutral_profile`]: `openssl-sys` then
+    /// prints its earlier instructions to cargo twice, which is harmless.
     #[must_use]
     pub fn build(&mut self) -> Artifacts {
         self.try_build().unwrap_or_else(|error| {
@@ -94,7 +95,7 @@ impl Build {
                 .try_build()?;
             Ok(())
         })?;
-        // Where the published crate installs to, below its `out_dir`.
+        // Where the published crate installs, below its `out_dir`.
         Ok(Artifacts {
             include_dir: folder.join("install/include"),
             lib_dir: folder.join("install/lib"),
@@ -102,7 +103,7 @@ impl Build {
     }
 }
 
-/// What was built.
+/// The result of a build.
 #[derive(Debug)]
 pub struct Artifacts {
     include_dir: PathBuf,

@@ -1,9 +1,9 @@
-//! Tongsuo as one shared object, `libssl` and `libcrypto` in it together. It stands on nothing but the C
-//! library, and it keeps to its own functions, so it can be loaded beside any other `libssl`, also one that is linked
-//! statically. The build script compiles it; this crate says where it lies.
+//! Tongsuo as one shared object with `libssl` and `libcrypto`. It depends only on the C library and
+//! binds to its own functions, so it can be loaded together with any other `libssl`, even one that
+//! is linked statically. The build script compiles it; this crate gives its path.
 
 /// The absolute path of the shared object.
 pub const LIBSSL: &str = env!("LIBSSL");
 
-/// Tongsuo's version, as Tongsuo writes it: `8.5.0`.
+/// Tongsuo's own version string: `8.5.0`.
 pub const VERSION: &str = env!("VERSION");

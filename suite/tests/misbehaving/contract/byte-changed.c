@@ -1,4 +1,4 @@
-/* Changes a byte of what its caller gave it to read, and writes that. */
+/* Changes a byte of the caller's buffer, and writes that. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

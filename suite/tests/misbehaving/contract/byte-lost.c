@@ -1,4 +1,4 @@
-/* Writes all but the last byte, and says that it has written all. */
+/* Writes all but the last byte, and reports all as written. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

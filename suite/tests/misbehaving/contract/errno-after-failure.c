@@ -1,4 +1,4 @@
-/* Leaves in errno something else than the transport did. */
+/* Leaves another errno than the transport's. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
-/* Leaves something in errno although it succeeded. */
+/* Sets errno although it succeeds. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
-/* Leaves an error in the queue although it succeeded. */
+/* Leaves an error in the queue although it succeeds. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
-/* Says that it has written a byte more than it was given. */
+/* Reports one byte more than it was given. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

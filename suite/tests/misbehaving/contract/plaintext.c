@@ -1,4 +1,4 @@
-/* Writes to the transport what it was to encrypt. */
+/* Sends the plaintext to the transport. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

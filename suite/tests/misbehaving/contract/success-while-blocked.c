@@ -1,4 +1,4 @@
-/* Says that all is written when the transport has taken nothing. */
+/* Reports success when the transport has taken nothing. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

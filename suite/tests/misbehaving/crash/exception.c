@@ -1,4 +1,4 @@
-/* Throws an exception through its caller, as a library in C++ may. */
+/* Throws an exception through its caller, as a C++ library may. */
 #include <unwind.h>
 
 #include "../shim.h"
@@ -6,6 +6,6 @@
 static int misbehave(SSL *ssl, const void *bytes, int length) {
     static struct _Unwind_Exception exception;
     _Unwind_RaiseException(&exception);
-    /* Nobody caught it: what C++ does then. */
+    /* Uncaught: C++ aborts then. */
     abort();
 }

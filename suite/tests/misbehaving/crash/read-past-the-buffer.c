@@ -1,4 +1,4 @@
-/* Reads past the end of what it was given. */
+/* Reads past the end of the caller's buffer. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

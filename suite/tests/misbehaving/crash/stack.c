@@ -1,7 +1,10 @@
-/* Calls itself until the stack is used up. Each frame is far smaller than the guard page behind the stack, so that none can step
-   over it: where that happens, by the chance of where the stack lies, Rust's runtime takes the fault for another one. */
+/* Calls itself until the stack is used up. */
 #include "../shim.h"
 
+/*
+ * Each frame is far smaller than the guard page after the stack, so that none can step over it.
+ * Otherwise, depending on where the stack lies, Rust's runtime reports another fault.
+ */
 static int recurse(int depth) {
     volatile char frame[512];
     frame[0] = (char)depth;

@@ -1,4 +1,4 @@
-/* Crashes at the third such write of the process, whichever case that is in. */
+/* Crashes at the third triggering write of the process, in whichever case. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
-/* Runs an instruction that is none, as some assertions do. */
+/* Executes an invalid instruction, as some assertions do. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
-/* Writes past the end of what it was given. */
+/* Writes past the end of the caller's buffer. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
-/* Crashes when the process exits, with all its work done. */
+/* Crashes when the process exits, after all its work. */
 __attribute__((destructor)) static void misbehave(void) {
     *(volatile char *)0 = 1;
 }

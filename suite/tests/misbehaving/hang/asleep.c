@@ -1,4 +1,4 @@
-/* Sleeps for ever. */
+/* Sleeps forever. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
-/* Runs for ever. */
+/* Runs forever. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
-/* Runs for ever with all signals blocked: only SIGKILL can end it. */
+/* Runs forever with all signals blocked: only SIGKILL can end it. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
-/* Reads whatever can be read, from every descriptor that is open. */
+/* Reads from every open descriptor. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

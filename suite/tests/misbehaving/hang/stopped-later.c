@@ -1,4 +1,4 @@
-/* Stops its process when the write is long done. */
+/* Stops its process some time after the write. */
 #include "../shim.h"
 
 static volatile int written;

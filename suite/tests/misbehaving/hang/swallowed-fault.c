@@ -1,4 +1,4 @@
-/* Handles SIGSEGV by nothing, so that the same instruction faults again and again. */
+/* Ignores SIGSEGV in a handler, so that the same instruction faults again and again. */
 #include "../shim.h"
 
 static void swallow(int signal) { (void)signal; }

@@ -1,4 +1,4 @@
-/* Writes to the transport for ever, whatever it answers. */
+/* Writes to the transport forever, whatever it returns. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

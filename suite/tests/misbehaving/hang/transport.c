@@ -1,4 +1,4 @@
-/* Writes to a transport that blocks until it no longer does, which nobody else can bring about. */
+/* Writes to a blocked transport until it takes data, which cannot happen meanwhile. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
-/* Exits while it is loaded, as if all were done. */
+/* Exits with success while it is loaded. */
 #include <stdlib.h>
 
 __attribute__((constructor)) static void misbehave(void) {

@@ -1,4 +1,4 @@
-/* Is never done loading. */
+/* Never finishes loading. */
 #include <unistd.h>
 
 __attribute__((constructor)) static void misbehave(void) {

@@ -1,4 +1,4 @@
-/* Gives up while it is loaded, and says why. */
+/* Aborts while it is loaded, with a message. */
 #include <stdio.h>
 #include <stdlib.h>
 

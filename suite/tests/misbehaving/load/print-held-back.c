@@ -1,4 +1,4 @@
-/* Greets its user, and leaves it to the C library when that is written. */
+/* Prints a greeting when loaded, which the C library buffers. */
 #include <stdio.h>
 
 __attribute__((constructor)) static void misbehave(void) {

@@ -1,4 +1,4 @@
-/* Greets its user. */
+/* Prints a greeting when loaded. */
 #include <stdio.h>
 
 __attribute__((constructor)) static void misbehave(void) {

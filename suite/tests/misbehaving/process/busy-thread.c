@@ -1,4 +1,4 @@
-/* Leaves a thread behind that runs for ever. */
+/* Leaves a thread that runs forever. */
 #include "../shim.h"
 
 static void *spin(void *unused) {

@@ -1,4 +1,4 @@
-/* Closes the standard output, and nothing else. */
+/* Closes standard output, and nothing else. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
-/* Prints 10 MB to the standard error. */
+/* Prints 10 MB to standard error. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

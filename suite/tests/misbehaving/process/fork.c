@@ -1,4 +1,4 @@
-/* Returns twice, in two processes, if it can. */
+/* Forks if it can, and returns in both processes. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
-/* Writes into every descriptor that is open. */
+/* Writes to every open descriptor. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

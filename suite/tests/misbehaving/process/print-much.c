@@ -1,4 +1,4 @@
-/* Prints 300 KiB to the standard output, and nothing is written if that is refused. */
+/* Prints 300 KiB to standard output, and sends nothing if that fails. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
-/* Prints a line, which looks like a trace, to the standard output. */
+/* Prints a line that looks like a trace to standard output. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

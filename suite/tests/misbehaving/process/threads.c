@@ -1,4 +1,4 @@
-/* Starts threads, and waits for their end. */
+/* Starts threads, and joins them. */
 #include "../shim.h"
 
 static void *idle(void *unused) { return unused; }

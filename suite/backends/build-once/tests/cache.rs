@@ -1,4 +1,5 @@
-//! The promises of a shelf: built once, never handed out half-built, another folder for another key.
+//! The guarantees of a cache: a library is built once, a partial build is never returned, and
+//! another key has another folder.
 
 use std::fs;
 use std::path::Path;
@@ -35,7 +36,7 @@ fn another_key_has_another_folder() {
 }
 
 #[test]
-fn folder_of_a_failed_build_is_wiped_and_built_again() {
+fn failed_build_is_wiped_and_repeated() {
     let (_target, cache) = cache();
     let failure = cache.once(&key(), |folder| {
         fs::write(folder.join("leftover"), "half of it")?;
@@ -65,7 +66,7 @@ fn folder_without_its_stamp_is_built_again() {
 }
 
 #[test]
-fn stamp_of_another_key_does_not_count() {
+fn stamp_of_another_key_is_ignored() {
     let (_target, cache) = cache();
     let folder = cache.once(&key(), write_library).unwrap();
     fs::write(
@@ -86,20 +87,20 @@ fn stamp_of_another_key_does_not_count() {
 }
 
 #[test]
-fn threads_that_come_at_once_build_once() {
+fn concurrent_threads_build_once() {
     const THREADS: u32 = 8;
     let (_target, cache) = cache();
-    let (builds, load_report) = (AtomicU32::new(0), AtomicU32::new(0));
+    let (builds, arrived) = (AtomicU32::new(0), AtomicU32::new(0));
 
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                load_report.fetch_add(1, Ordering::Relaxed);
+                arrived.fetch_add(1, Ordering::Relaxed);
                 let folder = cache
                     .once(&key(), |folder| {
                         builds.fetch_add(1, Ordering::Relaxed);
-                        // The others come by while this one builds.
-                        while load_report.load(Ordering::Relaxed) < THREADS {
+                        // The other threads arrive while this one builds.
+                        while arrived.load(Ordering::Relaxed) < THREADS {
                             thread::yield_now();
                         }
                         write_library(folder)

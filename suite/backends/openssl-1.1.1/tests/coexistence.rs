@@ -1,4 +1,5 @@
-//! The shared object in one process with the statically linked OpenSSL 3.6: each answers for itself.
+//! The shared object in one process with the statically linked OpenSSL 3.6: neither affects the
+//! other.
 
 use writeproof_openssl_1_1_1::{LIBSSL, VERSION};
 
