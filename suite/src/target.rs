@@ -167,7 +167,7 @@ impl Isolation {
     pub fn open_apart(&self, id: &str) -> Option<Result<Arc<dyn Target>, OpenError>> {
         match (self, Backends::home(id)?) {
             (Self::Workers { program, limits }, Ok(Home::Linked | Home::Rust)) => {
-                let started = Workers::of_own_part(program, id, limits);
+                let started = Workers::start_built_in(program, id, limits);
                 Some(in_workers(id, started))
             }
             _ => self.open(id),

@@ -138,7 +138,7 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        self.pages.guard.stand_down();
+        self.pages.guard.rest();
         // SAFETY: `self` is being dropped, and nothing below uses the field.
         let pages = unsafe { ManuallyDrop::take(&mut self.pages) };
         // If the thread is ending, its pool may be gone already: then the pages go to the system.
@@ -191,7 +191,7 @@ impl Guard {
         self.page.store(pages.end().addr(), Ordering::Release);
     }
 
-    fn stand_down(&self) {
+    fn rest(&self) {
         self.page.store(RESTING, Ordering::Release);
     }
 
@@ -327,7 +327,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_end_at_a_page_border() {
+    fn bytes_end_at_a_page_boundary() {
         for len in [0, 1, 4095, 4096, 4097, 20_000] {
             let memory = Memory::holding(&vec![7; len]).expect("pages");
             assert_eq!(memory.bytes().len(), len);
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_behind_the_bytes_is_known_as_long_as_they_are_there() {
+    fn guard_page_is_known_while_its_memory_exists() {
         let memory = Memory::holding(&[7; 5000]).expect("pages");
         let another = Memory::holding(b"").expect("pages");
         let behind = memory.bytes().as_ptr_range().end.addr();
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_past_the_end_kills_the_process() {
+    fn read_past_the_end_kills_the_process() {
         let memory = Memory::holding(b"abc").expect("pages");
         let end = memory.bytes().as_ptr().expose_provenance() + 3;
         // SAFETY: the child only touches one byte and exits.

@@ -91,14 +91,14 @@ pub trait Backend: Send + Sync {
     /// The session that the peer resumes in connections like `setup`, for a library that does not
     /// support a pre-shared key ([`KeyExchange::PreShared`]) but can resume a session.
     ///
-    /// The first call opens a connection and passes it to `meet`, which completes a handshake and
+    /// The first call opens a connection and passes it to `establish`, which completes a handshake and
     /// exchanges some bytes, after which the peer has the session. Library and peer then keep this
     /// one and no later one, so that all connections are alike, on any thread. `None` if there is
     /// no such session: the keys are then agreed on in the usual way.
     fn session(
         &self,
         _setup: &Setup,
-        _meet: &dyn Fn(&Transport, &mut dyn Endpoint) -> Option<Session>,
+        _establish: &dyn Fn(&Transport, &mut dyn Endpoint) -> Option<Session>,
     ) -> Option<Session> {
         None
     }
@@ -467,7 +467,7 @@ impl Known {
             Ok(Home::SharedObject(source))
         };
         let named = std::env::var_os(variable(self.id)).map(PathBuf::from);
-        match (&self.place, named.or_else(|| beside_the_program(self.id))) {
+        match (&self.place, named.or_else(|| next_to_program(self.id))) {
             (Location::Rust, _) => Ok(Home::Rust),
             // For instance one that was compiled for a fuzzer; the peer stays linked.
             (Location::Linked | Location::Built(_) | Location::System { .. }, Some(path)) => {
@@ -517,7 +517,7 @@ fn variable(id: &str) -> String {
 /// The shared object of a backend in the folder `libssl` next to this program, as
 /// `openssl-1.1.1.so`: for a program that was copied to another machine, without the folder in
 /// which the libraries were built.
-fn beside_the_program(id: &str) -> Option<PathBuf> {
+fn next_to_program(id: &str) -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let object = program.parent()?.join("libssl").join(format!("{id}.so"));
     object.is_file().then_some(object)

@@ -77,10 +77,10 @@ impl<C, S: OneSession> Made<C, S> {
         })
     }
 
-    /// The peer's side of the session; `meet` runs once.
-    fn session(&self, meet: impl FnOnce() -> Option<Session>) -> Option<Session> {
+    /// The peer's side of the session; `establish` runs once.
+    fn session(&self, establish: impl FnOnce() -> Option<Session>) -> Option<Session> {
         let met = || {
-            let session = meet();
+            let session = establish();
             self.own.close();
             session
         };
@@ -190,7 +190,7 @@ impl Backend for Rustls {
     fn session(
         &self,
         setup: &Setup,
-        meet: &dyn Fn(&Transport, &mut dyn Endpoint) -> Option<Session>,
+        establish: &dyn Fn(&Transport, &mut dyn Endpoint) -> Option<Session>,
     ) -> Option<Session> {
         match (setup.key_exchange, setup.version, setup.role) {
             (KeyExchange::Ephemeral, ..) | (_, Version::Tls13, Role::Client) => return None,
@@ -200,7 +200,9 @@ impl Backend for Rustls {
         match setup.role {
             Role::Client => {
                 let made = self.client(setup).ok()?;
-                made.session(|| meet(&transport, &mut open_client(&made.config, &transport).ok()?))
+                made.session(|| {
+                    establish(&transport, &mut open_client(&made.config, &transport).ok()?)
+                })
             }
             Role::Server => {
                 let made = self.server(setup).ok()?;
@@ -209,7 +211,7 @@ impl Backend for Rustls {
                 let mut first = ServerConfig::clone(&made.config);
                 first.send_tls13_tickets = 1;
                 made.session(|| {
-                    meet(
+                    establish(
                         &transport,
                         &mut open_server(Arc::new(first), &transport).ok()?,
                     )

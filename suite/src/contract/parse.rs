@@ -158,7 +158,7 @@ until = "3.2"
     }
 
     #[test]
-    fn a_clause_is_read_as_it_stands() {
+    fn clause_is_parsed_with_all_fields() {
         let manual = read(RIGHT).unwrap();
         let clause = manual.get("retry.same-arguments").unwrap();
         assert_eq!(clause.topic(), "retry");
@@ -172,7 +172,7 @@ until = "3.2"
     }
 
     #[test]
-    fn a_wrong_page_is_refused_with_its_place_and_what_would_be_right() {
+    fn invalid_page_is_refused_with_location_and_correction() {
         for (from, to, told) in [
             (
                 "section =",
@@ -217,7 +217,7 @@ until = "3.2"
     }
 
     #[test]
-    fn an_id_is_given_once_in_all_pages() {
+    fn clause_id_is_unique_across_pages() {
         let files = [("x", "x.toml", RIGHT), ("y", "y.toml", RIGHT)];
         let refusal = Contract::from_files(&files).unwrap_err().to_string();
         let told = "another clause has the id \"retry.same-arguments\" too";

@@ -45,7 +45,7 @@ use crate::transport::Budget;
 
 /// The entry that libssl adds since 3.2 if its record layer has failed, for any reason (3.6
 /// `ssl/record/rec_layer_s3.c:528`).
-const BEHIND_THE_REASON: &str = "record layer failure";
+const RECORD_LAYER_FAILURE: &str = "record layer failure";
 
 /// Reported by the part of libcrypto that libssl called; 1.1.1 has no providers.
 const OF_PROVIDERS: &str = "provider";
@@ -73,9 +73,9 @@ pub(super) enum Counts {
 
 /// The differences in the result of a case.
 #[derive(Debug, Default)]
-pub(super) struct InTheEnd {
+pub(super) struct CaseResult {
     /// The differences that count.
-    pub(super) these: Vec<Difference>,
+    pub(super) counted: Vec<Difference>,
     /// The number of other differences: one library had already taken the bytes that were damaged
     /// for the other, or has not finished.
     pub(super) normalised: usize,
@@ -87,7 +87,7 @@ pub(super) enum Normalised {
     /// The two sides express the same in different ways.
     Words,
     /// Calls are not compared from this one on.
-    Parted,
+    Diverged,
 }
 
 /// The differences of each call, in order; for a step that made different calls, those of the first
@@ -121,38 +121,38 @@ impl Pair<'_, '_> {
         let Some(first) = kept.first() else {
             return Counts::Not(Normalised::Words);
         };
-        let parts = self.is_alert_of_peer(first.at) || self.cuts_handshake(first.at);
-        if parts || self.is_damaged_on_one_side(first.at) {
-            return Counts::Not(Normalised::Parted);
+        let diverges = self.is_alert_of_peer(first.at) || self.cuts_handshake(first.at);
+        if diverges || self.is_damaged_on_one_side(first.at) {
+            return Counts::Not(Normalised::Diverged);
         }
         if !self.is_damaged(first.at) && self.is_write(first.at) {
             return Counts::These(kept);
         }
         let kept: Vec<Difference> = kept.into_iter().filter(is_of_outcome).collect();
         if kept.is_empty() {
-            Counts::Not(Normalised::Parted)
+            Counts::Not(Normalised::Diverged)
         } else {
             Counts::These(kept)
         }
     }
 
     /// The differences in the result of the case.
-    pub(super) fn in_the_end(&self) -> InTheEnd {
+    pub(super) fn case_result(&self) -> CaseResult {
         let entries = Entries {
             reference: self.reference.events.len(),
             seen: self.seen.events.len(),
         };
         let step = self.seen.events.last().map_or(0, |last| last.entry.step);
-        let [theirs, ours] = [self.reference, self.seen].map(Upshot::of);
+        let [theirs, ours] = [self.reference, self.seen].map(Summary::of);
         let either =
-            |is: &dyn Fn(&Upshot, &Upshot) -> bool| is(&theirs, &ours) || is(&ours, &theirs);
-        let reads_later = either(&Upshot::waits_for_its_peer);
+            |is: &dyn Fn(&Summary, &Summary) -> bool| is(&theirs, &ours) || is(&ours, &theirs);
+        let reads_later = either(&Summary::waits_for_its_peer);
         let is_cut = self.cuts_handshake(entries);
-        let sends_later = |of: fn(&Upshot) -> &[AlertSeen]| {
+        let sends_later = |of: fn(&Summary) -> &[AlertSeen]| {
             is_cut && either(&|one, other| one.may_send_alert && is_one_more(of(one), of(other)))
         };
-        let alerts_later = sends_later(|upshot| &upshot.alerts);
-        let closes_later = sends_later(|upshot| &upshot.closing);
+        let alerts_later = sends_later(|result| &result.alerts);
+        let closes_later = sends_later(|result| &result.closing);
         // Each with whether the only difference is that one library has not finished.
         let pairs = [
             (
@@ -181,7 +181,7 @@ impl Pair<'_, '_> {
             ),
         ];
         let is_damaged = self.is_damaged_on_one_side(entries);
-        let mut end = InTheEnd::default();
+        let mut end = CaseResult::default();
         for (aspect, is_not_done, reference, seen) in pairs {
             // The records of a call are compared with the call.
             let is_compared = aspect != Aspect::Records || !self.has_calls();
@@ -192,7 +192,7 @@ impl Pair<'_, '_> {
                 end.normalised += 1;
                 continue;
             }
-            end.these.push(Difference {
+            end.counted.push(Difference {
                 step,
                 call: 0,
                 action: "the case".to_owned(),
@@ -306,7 +306,7 @@ fn shares_with_handshake(history: &History<'_>, at: usize) -> bool {
         .iter()
         .rev()
         .take_while(|event| !matches!(event.step(), Some(Step::Link(_))));
-    is_limited && since.any(Event::shakes_hands)
+    is_limited && since.any(Event::sends_handshake)
 }
 
 /// Whether a difference shows that a call succeeds on one side only, or delivers other bytes.
@@ -371,7 +371,7 @@ pub(super) fn reasons(queue: &[QueueEntry]) -> Vec<QueueEntry> {
     let of_libssl = queue.iter().any(QueueEntry::is_of_ssl);
     let is_place = |entry: &QueueEntry| {
         if entry.is_of_ssl() {
-            entry.reason == BEHIND_THE_REASON
+            entry.reason == RECORD_LAYER_FAILURE
         } else {
             of_libssl && entry.library == OF_PROVIDERS
         }
@@ -425,7 +425,7 @@ enum Contents<'r> {
 }
 
 /// The result of a case.
-struct Upshot {
+struct Summary {
     delivered: Option<Content>,
     /// The content length, in bytes, of each complete application data record.
     lengths: Vec<usize>,
@@ -435,7 +435,7 @@ struct Upshot {
     may_send_alert: bool,
 }
 
-impl Upshot {
+impl Summary {
     fn of(history: &History<'_>) -> Self {
         let mut delivered: Option<Content> = None;
         let mut alerts: Vec<AlertSeen> = Vec::new();
@@ -470,7 +470,7 @@ impl Upshot {
     fn waits_for_its_peer(&self, other: &Self) -> bool {
         let nothing = nothing();
         let [read, there] =
-            [self, other].map(|upshot| upshot.delivered.as_ref().unwrap_or(&nothing));
+            [self, other].map(|result| result.delivered.as_ref().unwrap_or(&nothing));
         let out = self.lengths.iter().sum();
         read.len < there.len && there.len <= out && there.begins_with(read)
     }

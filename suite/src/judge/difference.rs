@@ -206,7 +206,7 @@ fn compare_step(
         return;
     }
     let action = theirs.first().or(ours.first());
-    let of_course = |call, reference, seen, within| Difference {
+    let difference = |call, reference, seen, within| Difference {
         step,
         call,
         action: action.map_or("nothing", |entry| &entry.action).to_owned(),
@@ -217,7 +217,7 @@ fn compare_step(
         within,
     };
     let mut within = Vec::new();
-    let mut parted = pairs().map_while(|(call, (theirs, ours))| {
+    let mut equal = pairs().map_while(|(call, (theirs, ours))| {
         let are_alike =
             history(std::slice::from_ref(theirs)) == history(std::slice::from_ref(ours));
         are_alike.then(|| {
@@ -225,12 +225,17 @@ fn compare_step(
             within.is_empty()
         })
     });
-    let alike = parted.by_ref().take_while(|alike| *alike).count();
+    let alike = equal.by_ref().take_while(|alike| *alike).count();
     if within.is_empty() {
         let (theirs, ours) = (next(theirs, alike), next(ours, alike));
-        within.push(of_course(alike, theirs, ours, Vec::new()));
+        within.push(difference(alike, theirs, ours, Vec::new()));
     }
-    found.push(of_course(0, told(theirs), told(ours), within));
+    found.push(difference(
+        0,
+        describe_step(theirs),
+        describe_step(ours),
+        within,
+    ));
 }
 
 /// The entry after so many calls, with its result; or a word if there is none.
@@ -297,24 +302,24 @@ fn history(entries: &[Entry]) -> Vec<(&str, std::mem::Discriminant<Outcome>)> {
 }
 
 /// A step with its results in one line; a long one is shortened in the middle.
-fn told(entries: &[Entry]) -> String {
+fn describe_step(entries: &[Entry]) -> String {
     /// If there are more calls than this, the others are only counted.
-    const TOLD: usize = 4;
-    let tell = |entry: &Entry| {
+    const SHOWN: usize = 4;
+    let describe = |entry: &Entry| {
         let result = entry.result.to_string();
         let words: Vec<&str> = result.split_whitespace().collect();
         format!("{} {}", entry.action, words.join(" "))
             .trim_end()
             .to_owned()
     };
-    let lines: Vec<String> = entries.iter().map(tell).collect();
-    let told = match lines.as_slice() {
+    let lines: Vec<String> = entries.iter().map(describe).collect();
+    let text = match lines.as_slice() {
         [] => "nothing".to_owned(),
-        lines if lines.len() <= TOLD => lines.join("; "),
+        lines if lines.len() <= SHOWN => lines.join("; "),
         [first, .., last] => format!("{first}; … {} calls …; {last}", lines.len()),
         [only] => only.clone(),
     };
-    format!("“{}”", line(&told))
+    format!("“{}”", line(&text))
 }
 
 /// Truncates the text to the maximum length of a line.
@@ -331,8 +336,8 @@ fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, Value
     let class = |call: &Call| Value::Class(call.error);
     note(Aspect::ErrorClass, class(theirs), class(ours));
     // If both have the usual value for their error class, the class says it already.
-    let usual = |call: &Call| call.told_want() == call.error.usual_want();
-    if theirs.told_want() != ours.told_want() && !(usual(theirs) && usual(ours)) {
+    let usual = |call: &Call| call.want_or_usual() == call.error.usual_want();
+    if theirs.want_or_usual() != ours.want_or_usual() && !(usual(theirs) && usual(ours)) {
         note(
             Aspect::Want,
             Value::Want(theirs.want),
@@ -341,8 +346,8 @@ fn compare_calls(theirs: &Call, ours: &Call, note: &mut impl FnMut(Aspect, Value
     }
     let queue = |call: &Call| Value::Queue(call.queue.clone());
     note(Aspect::Queue, queue(theirs), queue(ours));
-    let usual = |call: &Call| call.told_errno() == call.error.usual_errno();
-    if theirs.told_errno() != ours.told_errno() && !(usual(theirs) && usual(ours)) {
+    let usual = |call: &Call| call.errno_or_usual() == call.error.usual_errno();
+    if theirs.errno_or_usual() != ours.errno_or_usual() && !(usual(theirs) && usual(ours)) {
         let errno = |call: &Call| Value::Errno(call.errno);
         note(Aspect::Errno, errno(theirs), errno(ours));
     }
@@ -387,7 +392,7 @@ impl Value {
             Self::Queue(queue) if queue.is_empty() => "empty".to_owned(),
             Self::Queue(queue) => QueueEntry::joined(queue),
             Self::Bytes(bytes) => or(bytes.as_ref().map(Content::to_string), "nothing"),
-            Self::Records(records) => words_of_records(records),
+            Self::Records(records) => describe_records(records),
             Self::End(end) => or(end.as_ref().map(PeerEnd::to_string), "no end"),
             Self::SideEffects(side_effects) if side_effects.is_empty() => "nothing".to_owned(),
             Self::SideEffects(side_effects) => side_effects.join("; "),
@@ -398,20 +403,20 @@ impl Value {
                 let alerts: Vec<String> = alerts.iter().map(AlertSeen::to_string).collect();
                 alerts.join(", ")
             }
-            Self::Lengths(lengths) => words_of_lengths(lengths),
+            Self::Lengths(lengths) => describe_lengths(lengths),
         }
     }
 }
 
 /// `2 x 16384, 100 bytes`.
-fn words_of_lengths(lengths: &[usize]) -> String {
+fn describe_lengths(lengths: &[usize]) -> String {
     match runs(lengths).join(", ").as_str() {
         "" => "none".to_owned(),
         runs => format!("{runs} bytes"),
     }
 }
 
-fn words_of_records(records: &[RecordSeen]) -> String {
+fn describe_records(records: &[RecordSeen]) -> String {
     match runs(records).join("; ") {
         runs if runs.is_empty() => "none".to_owned(),
         runs => runs,

@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn many_findings_of_one_clause_hide_no_other_and_nothing_unexpected() {
+    fn repeated_findings_hide_no_other_clause_and_no_unexpected_finding() {
         let one = finding("a.b", Some("as everybody knows"));
         let mut findings = vec![one.clone(); FINDINGS + 3];
         let others = [

@@ -371,12 +371,12 @@ fn is_stopped_alike(reference: &Trace, trace: &Trace) -> bool {
 /// How the library ended the case, if it crashed, hung or was stopped.
 fn end(trace: &Trace) -> Option<Verdict> {
     let end = trace.end()?;
-    let told = |what: &str| format!("{what}, in step {}, {}", end.step, end.action);
+    let located = |what: &str| format!("{what}, in step {}, {}", end.step, end.action);
     Some(match &end.result {
-        Outcome::Hung(why) => Verdict::Hung(told(why)),
-        Outcome::Crashed(how) => Verdict::Crashed(told(how)),
-        Outcome::Stopped(limit) => Verdict::Stopped(told(&limit.to_string())),
-        other => Verdict::Crashed(told(&other.to_string())),
+        Outcome::Hung(why) => Verdict::Hung(located(why)),
+        Outcome::Crashed(how) => Verdict::Crashed(located(how)),
+        Outcome::Stopped(limit) => Verdict::Stopped(located(&limit.to_string())),
+        other => Verdict::Crashed(located(&other.to_string())),
     })
 }
 

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_and_cases_are_counted_apart() {
+    fn findings_and_cases_are_counted_separately() {
         let muted = counted(&[&[Some(2), Some(2), Some(9), None], &[Some(2)], &[None]]);
         let count = |findings, cases| Count { findings, cases };
         assert_eq!(muted.by(&location(2)), count(3, 2));
@@ -164,14 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn the_entry_that_explains_most_comes_first() {
+    fn entry_that_explains_most_comes_first() {
         let muted = counted(&[&[Some(1), Some(7), Some(7), Some(3)]]);
         let lines: Vec<usize> = muted.rows().iter().map(|row| row.entry.line).collect();
         assert_eq!(lines, [7, 1, 3]);
     }
 
     #[test]
-    fn a_line_of_text_names_the_first_entries() {
+    fn line_of_text_names_the_first_entries() {
         let one = counted(&[&[Some(4)]]);
         assert_eq!(
             one.to_string(),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_apart_adds_up() {
+    fn separate_counts_add_up() {
         let (first, second) = (counted(&[&[Some(1)]]), counted(&[&[Some(1), Some(2)]]));
         let mut both = first;
         both.append(second);

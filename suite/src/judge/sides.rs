@@ -58,16 +58,16 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
         };
         let mut findings = Vec::new();
         let mut normalised = 0;
-        let mut is_parted = !pair.has_calls();
+        let mut has_diverged = !pair.has_calls();
         for call in by_call(differences) {
-            if is_parted {
+            if has_diverged {
                 normalised += call.len();
                 continue;
             }
             match pair.counts(&call) {
                 Counts::Not(why) => {
                     normalised += call.len();
-                    is_parted = why == Normalised::Parted;
+                    has_diverged = why == Normalised::Diverged;
                 }
                 Counts::These(kept) => {
                     let Some(mut finding) = self.finding(&kept) else {
@@ -75,10 +75,10 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
                     };
                     if finding.known.is_none() {
                         // Later differences may follow from it.
-                        let upshot = pair.in_the_end().these;
-                        finding.upshot = match self.known(&upshot) {
+                        let result = pair.case_result().counted;
+                        finding.upshot = match self.known(&result) {
                             Some(_) => Vec::new(),
-                            None => upshot,
+                            None => result,
                         };
                         findings.push(finding);
                         return Compared {
@@ -87,14 +87,14 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
                         };
                     }
                     findings.push(finding);
-                    is_parted = true;
+                    has_diverged = true;
                 }
             }
         }
-        if is_parted {
-            let end = pair.in_the_end();
+        if has_diverged {
+            let end = pair.case_result();
             normalised += end.normalised;
-            findings.extend(self.finding(&end.these));
+            findings.extend(self.finding(&end.counted));
         }
         Compared {
             findings,

@@ -162,7 +162,7 @@ pub fn run_watched(
         let peer_driver: Rc<dyn Responder> = Rc::clone(&peer_driver) as _;
         transport.wait_for(Rc::downgrade(&peer_driver));
     }
-    let mut stage = Runner {
+    let mut runner = Runner {
         watch,
         peer_driver,
         transport,
@@ -182,18 +182,18 @@ pub fn run_watched(
     };
     watch.enters(Phase::Script);
     for (index, step) in scenario.steps.iter().enumerate() {
-        stage.step = index + 1;
+        runner.step = index + 1;
         let after = &scenario.steps[index + 1..];
-        let done = stage.act(step, after);
+        let done = runner.act(step, after);
         if !matches!(step, Step::StaleError(_)) {
             // If the step made no call, its stale entry is not left for a later one.
-            stage.endpoint.forget_stale_error();
+            runner.endpoint.forget_stale_error();
         }
         match done {
             Ok(()) => {}
-            Err(Stop::Told) => break,
+            Err(Stop::Recorded) => break,
             Err(Stop::Unsupported(unsupported)) => {
-                stage.note(
+                runner.note(
                     Action::step(step.clone()),
                     Outcome::Unsupported(unsupported.0),
                 );
@@ -201,7 +201,7 @@ pub fn run_watched(
             }
         }
     }
-    stage.into_trace(scenario)
+    runner.into_trace(scenario)
 }
 
 fn never_opened(setting: Setting, unsupported: Unsupported) -> Trace {
@@ -221,7 +221,7 @@ enum Stop {
     /// The library under test has no such operation.
     Unsupported(Unsupported),
     /// An entry of the trace gives the reason.
-    Told,
+    Recorded,
 }
 
 impl From<Unsupported> for Stop {
@@ -385,17 +385,17 @@ impl Runner<'_> {
         self.watch.enters(Phase::Library);
         let result = self.guarded(run);
         self.watch.enters(Phase::Script);
-        self.tell(action, what, result, from, Shown::Records)
+        self.record_call(action, what, result, from, Shown::Records)
     }
 
     /// Ends the case with this entry in place of a call's result.
     fn stop(&mut self, action: Action, limit: Limit) -> Stop {
         self.note(action, Outcome::Stopped(limit));
-        Stop::Told
+        Stop::Recorded
     }
 
     /// Adds the entry of a call, and ends the case if the call has no result.
-    fn tell(
+    fn record_call(
         &mut self,
         action: Action,
         what: Repeatable,
@@ -406,14 +406,14 @@ impl Runner<'_> {
         let error = result
             .as_ref()
             .map(|call| call.error)
-            .map_err(|_| Stop::Told);
+            .map_err(|_| Stop::Recorded);
         let outcome = result.map_or_else(|instead| instead, Outcome::Call);
         self.push(action, outcome, from, wire);
         if let Some(entry) = self.entries.last_mut() {
             entry.traffic = self.transport.traffic();
         }
-        self.tell_meanwhile();
-        self.note_if_given_up()?;
+        self.record_peer_activity();
+        self.stop_if_given_up()?;
         let error = error?;
         self.last = Some(Last { what, error });
         Ok(error)
@@ -421,14 +421,14 @@ impl Runner<'_> {
 
     /// Ends the case if the transport gave up on the library, which would have called it for ever:
     /// the result of the call is not the library's own.
-    fn note_if_given_up(&mut self) -> Result<(), Stop> {
+    fn stop_if_given_up(&mut self) -> Result<(), Stop> {
         match self.transport.has_given_up() {
             Some(GivenUp::Hangs(why)) => {
                 self.note(Action::other("transport"), Outcome::Hung(why));
-                Err(Stop::Told)
+                Err(Stop::Recorded)
             }
             // The entry of the call says so.
-            Some(GivenUp::SendsTooMuch(_)) => Err(Stop::Told),
+            Some(GivenUp::SendsTooMuch(_)) => Err(Stop::Recorded),
             None => Ok(()),
         }
     }
@@ -509,7 +509,7 @@ impl Runner<'_> {
             true => Shown::Nothing,
             false => Shown::Records,
         };
-        self.tell(action, Repeatable::Handshake, result, from, wire)?;
+        self.record_call(action, Repeatable::Handshake, result, from, wire)?;
         if peer_end != End::Done {
             let outcome = Outcome::Peer(report(None, peer_end));
             self.note(Action::other("peer handshake"), outcome);
@@ -682,7 +682,7 @@ impl Runner<'_> {
                 ErrorClass::None => {
                     let accepted = self.stream.accepted();
                     if self.write_rest()? {
-                        if self.stream.accepted() > accepted || self.must_go_on() {
+                        if self.stream.accepted() > accepted || self.must_retry() {
                             continue;
                         }
                         let why = "given up: a success, but of no bytes".to_owned();
@@ -694,7 +694,7 @@ impl Runner<'_> {
                     }
                     return Ok(());
                 }
-                ErrorClass::WantRead => self.peer_goes_on(),
+                ErrorClass::WantRead => self.drive_peer(),
                 ErrorClass::WantWrite => {}
                 _ => return Ok(()),
             }
@@ -714,7 +714,7 @@ impl Runner<'_> {
     }
 
     /// Whether the last call has to be repeated.
-    fn must_go_on(&self) -> bool {
+    fn must_retry(&self) -> bool {
         self.last.is_some_and(|last| last.error != ErrorClass::None)
     }
 

@@ -11,7 +11,7 @@ use crate::trace::{Content, Outcome, Pattern, PeerEnd, PeerReport, Shown};
 use crate::transport::{Inbound, Outbound, Responder};
 
 /// The action of the peer during a call, as shown in a trace.
-const MEANWHILE: &str = "peer, meanwhile";
+const DURING_CALL: &str = "peer, meanwhile";
 
 /// The peer, and what it has read during a call.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Responder for PeerDriver {
 
 impl Runner<'_> {
     /// Adds entries for what the transport and the peer did during the last recorded call.
-    pub(super) fn tell_meanwhile(&mut self) {
+    pub(super) fn record_peer_activity(&mut self) {
         for note in self.transport.take_notes() {
             self.note(Action::other("transport"), Outcome::Nothing(note));
         }
@@ -76,12 +76,12 @@ impl Runner<'_> {
         let read = (!bytes.is_empty()).then(|| self.stream.see(&bytes));
         if read.is_some() || end.is_some() {
             let report = report(read, end.unwrap_or(End::Done));
-            self.note(Action::other(MEANWHILE), Outcome::Peer(report));
+            self.note(Action::other(DURING_CALL), Outcome::Peer(report));
         }
     }
 
     /// The peer does everything that the library under test may be waiting for.
-    pub(super) fn peer_goes_on(&mut self) {
+    pub(super) fn drive_peer(&mut self) {
         let action = match self.peer_driver.is_established() {
             true => PeerAction::Read,
             false => PeerAction::Handshake,

@@ -49,7 +49,7 @@ impl Runner<'_> {
             without_unknown_keys(&mut view.0[from..]);
         }
         let mut entries = match self.setting.variant.transport.is_of_the_system() {
-            true => without_what_the_system_decides(self.entries, &scenario.steps),
+            true => without_system_dependent_entries(self.entries, &scenario.steps),
             false => self.entries,
         };
         let out: Vec<_> = entries
@@ -119,7 +119,7 @@ impl Runner<'_> {
         let PeerSetup {
             version, cipher, ..
         } = self.peer_setup;
-        let came_to_it = match agreement {
+        let negotiated = match agreement {
             Some(agreed) => {
                 agreed.version == version.number()
                     && self.peer_setup.suites().contains(&agreed.suite)
@@ -132,7 +132,7 @@ impl Runner<'_> {
             }
         };
         let has_ended = self.entries.iter().any(|entry| entry.result.is_end());
-        if came_to_it || has_ended {
+        if negotiated || has_ended {
             return None;
         }
         Some(Unsupported::new(format!(
@@ -201,25 +201,25 @@ fn without_lengths_of_handshakes(records: &mut [RecordSeen]) {
 /// How many bytes a socket accepts, and hence how often a write is repeated, differs between
 /// systems. So the blocked repetitions of a step `finish` are omitted, and the bytes that a blocked
 /// call has sent are shown with the next call that makes progress, or not at all if none does.
-fn without_what_the_system_decides(entries: Vec<Entry>, steps: &[Step]) -> Vec<Entry> {
+fn without_system_dependent_entries(entries: Vec<Entry>, steps: &[Step]) -> Vec<Entry> {
     let finishes = |step: usize| step.checked_sub(1).and_then(|index| steps.get(index));
-    let mut told = Vec::with_capacity(entries.len());
+    let mut shown = Vec::with_capacity(entries.len());
     // Where the omitted entries begin, and the call that is shown once it makes progress.
-    let mut untold: Option<usize> = None;
+    let mut omitted_from: Option<usize> = None;
     let mut left_out: Option<Entry> = None;
     for mut entry in entries {
-        let begin = untold.unwrap_or(entry.from.outbound);
+        let begin = omitted_from.unwrap_or(entry.from.outbound);
         match &entry.result {
             Outcome::Call(call) if call.error == ErrorClass::WantWrite => {
-                untold = Some(begin);
+                omitted_from = Some(begin);
                 if finishes(entry.step) == Some(&Step::Finish) {
                     left_out.get_or_insert(entry);
                     continue;
                 }
             }
             // A call that fails permanently may have sent any number of bytes.
-            Outcome::Call(call) if untold.is_none() || is_done_or_waits(call.error) => {
-                untold = None;
+            Outcome::Call(call) if omitted_from.is_none() || is_done_or_waits(call.error) => {
+                omitted_from = None;
             }
             _ => {}
         }
@@ -228,13 +228,13 @@ fn without_what_the_system_decides(entries: Vec<Entry>, steps: &[Step]) -> Vec<E
             entry.action = first.action;
             entry.asked = first.asked;
         }
-        if untold.is_some() {
+        if omitted_from.is_some() {
             entry.to.outbound = begin;
         }
         entry.from.outbound = begin;
-        told.push(entry);
+        shown.push(entry);
     }
-    told
+    shown
 }
 
 /// Whether a call with this class has sent everything that it had to send.
@@ -272,15 +272,16 @@ mod tests {
         entry
     }
 
-    fn told(mut entries: Vec<Entry>) -> Vec<(usize, String, usize, usize)> {
+    fn shown(mut entries: Vec<Entry>) -> Vec<(usize, String, usize, usize)> {
         let mut from = 0;
         for entry in &mut entries {
             entry.from.outbound = std::mem::replace(&mut from, entry.to.outbound);
         }
         let steps = [Step::Renegotiate, Step::Finish];
-        let told = without_what_the_system_decides(entries, &steps);
-        let told = told.into_iter();
-        told.map(|e| (e.step, e.action, e.from.outbound, e.to.outbound))
+        let shown = without_system_dependent_entries(entries, &steps);
+        let shown = shown.into_iter();
+        shown
+            .map(|e| (e.step, e.action, e.from.outbound, e.to.outbound))
             .collect()
     }
 
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_of_a_later_handshake_begin_behind_its_change_cipher_spec() {
+    fn keys_of_a_later_handshake_begin_after_its_change_cipher_spec() {
         let change = || fragment(wire::ContentType::ChangeCipherSpec);
         let data = || fragment(wire::ContentType::ApplicationData);
         let mut records = vec![
@@ -321,16 +322,16 @@ mod tests {
     }
 
     #[test]
-    fn how_often_a_socket_blocks_and_how_much_it_takes_is_not_told() {
+    fn blocked_socket_repetitions_are_omitted() {
         use ErrorClass::{None, WantWrite};
 
-        let many = told(vec![
+        let many = shown(vec![
             call(1, "write", WantWrite, 80),
             call(2, "retry", WantWrite, 160),
             call(2, "retry", WantWrite, 240),
             call(2, "retry", None, 300),
         ]);
-        let few = told(vec![
+        let few = shown(vec![
             call(1, "write", WantWrite, 200),
             call(2, "retry", None, 300),
         ]);
@@ -343,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn of_records_under_keys_that_nobody_else_has_no_length_is_told() {
+    fn records_under_unknown_keys_have_no_length() {
         let record = |content| wire::Record {
             start: 0,
             header: None,
@@ -361,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_may_be_a_handshake_no_length_is_told() {
+    fn possible_handshake_records_have_no_length() {
         let record = |body| RecordSeen {
             body,
             portion: Portion::Whole,
@@ -371,17 +372,17 @@ mod tests {
         };
         let mut records = [Body::Garbage, Body::After].map(record);
         without_lengths_of_handshakes(&mut records);
-        let told = records.map(|record| record.to_string());
-        assert_eq!(told[0], "bytes that are no record");
-        assert_eq!(told[1], "bytes behind a record that does not open");
+        let shown = records.map(|record| record.to_string());
+        assert_eq!(shown[0], "bytes that are no record");
+        assert_eq!(shown[1], "bytes behind a record that does not open");
     }
 
     #[test]
-    fn whether_the_rest_of_a_write_blocks_at_first_is_not_told() {
+    fn first_blocked_attempt_of_a_rest_is_omitted() {
         use ErrorClass::{None, WantWrite};
 
-        let at_once = told(vec![call(2, "write 100", None, 300)]);
-        let blocked = told(vec![
+        let at_once = shown(vec![call(2, "write 100", None, 300)]);
+        let blocked = shown(vec![
             call(2, "write 100", WantWrite, 100),
             call(2, "retry 100", None, 300),
         ]);
@@ -389,9 +390,9 @@ mod tests {
     }
 
     #[test]
-    fn what_went_before_a_call_failed_for_good_is_not_told() {
+    fn bytes_sent_before_a_permanent_failure_are_omitted() {
         let entries = |taken| {
-            told(vec![
+            shown(vec![
                 call(1, "write", ErrorClass::WantWrite, taken),
                 call(1, "retry", ErrorClass::Syscall, taken + 10),
             ])

@@ -29,7 +29,7 @@ pub(super) fn establish_session(
     // A library that panics here will do so in a case too, which reports it.
     catch_unwind(AssertUnwindSafe(|| {
         handshake(transport, end, &mut peer)?;
-        talk(end, &mut peer)
+        exchange_bytes(end, &mut peer)
     }))
     .ok()?
     .ok()?;
@@ -57,7 +57,7 @@ fn handshake(
     Ok(())
 }
 
-fn talk(end: &mut dyn Endpoint, peer: &mut Peer) -> Result<(), Unsupported> {
+fn exchange_bytes(end: &mut dyn Endpoint, peer: &mut Peer) -> Result<(), Unsupported> {
     let memory = Memory::holding(&[0]).map_err(Unsupported::new)?;
     end.write(Function::Write, Bytes::Slice(memory.lend(1)))?;
     if end.buffers_writes() {

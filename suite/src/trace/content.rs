@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pattern_is_fixed_to_the_byte() {
+    fn pattern_is_fixed_to_the_byte() {
         // A changed pattern would leave every trace unchanged, but change every recorded byte.
         assert_eq!(
             Pattern::Library.bytes(0, 16),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn any_stretch_is_the_same_however_it_is_cut_out() {
+    fn bytes_of_a_position_do_not_depend_on_the_requested_range() {
         let whole = Pattern::Library.bytes(0, 64);
         for from in 0..=24 {
             for length in 0..=40 {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_of_a_pattern_goes_on_as_what_is_computed() {
+    fn computed_bytes_continue_the_precomputed_ones() {
         for pattern in [Pattern::Library, Pattern::Changed, Pattern::Peer] {
             for from in [0, 3, BEGINNING - 17, BEGINNING - 16, BEGINNING] {
                 let mut computed = [0; 16];

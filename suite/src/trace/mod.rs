@@ -501,14 +501,14 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_that_is_short_enough_stays_as_it_is() {
+    fn short_trace_is_not_shortened() {
         let mut short = trace(2, 4);
         short.shorten(10);
         assert_eq!(short.left_out, None);
     }
 
     #[test]
-    fn a_shortened_trace_says_what_is_missing_and_has_the_digest_of_the_whole() {
+    fn shortened_trace_reports_what_is_missing_and_keeps_the_full_digest() {
         let mut long = trace(10, 4);
         let end = Entry::new(2, "write 1".to_owned(), Outcome::Stopped(Limit::Calls(9)));
         long.entries.push(end);

@@ -217,11 +217,11 @@ pub fn assign(
                 true => body.clone(),
                 false => body.before_completion(record),
             };
-            let mut told = RecordSeen::part(body, part, (start, end), complete);
+            let mut shown = RecordSeen::part(body, part, (start, end), complete);
             if part.1 == end.min(raw.len()) {
-                told.flaws.clone_from(&flaws);
+                shown.flaws.clone_from(&flaws);
             }
-            seen[index].push(told);
+            seen[index].push(shown);
         }
     }
     seen
@@ -260,17 +260,17 @@ impl RecordSeen {
             (false, false) => Portion::Middle,
         };
         // The lengths of handshake messages differ from run to run.
-        let told = !matches!(body, Body::Handshake { .. } | Body::NoKey { .. });
-        let shapeless = matches!(body, Body::Garbage | Body::After);
+        let has_stable_length = !matches!(body, Body::Handshake { .. } | Body::NoKey { .. });
+        let no_record = matches!(body, Body::Garbage | Body::After);
         let more = matches!(portion, Portion::Middle | Portion::Last);
         let unfinished = matches!(portion, Portion::First | Portion::Middle);
-        let now = (shapeless || more).then_some(part.1 - part.0);
-        let so_far = (unfinished && !shapeless).then_some(part.1 - record.0);
+        let now = (no_record || more).then_some(part.1 - part.0);
+        let so_far = (unfinished && !no_record).then_some(part.1 - record.0);
         Self {
             body,
             portion,
-            now: now.filter(|_| told),
-            so_far: so_far.filter(|_| told),
+            now: now.filter(|_| has_stable_length),
+            so_far: so_far.filter(|_| has_stable_length),
             flaws: Vec::new(),
         }
     }
@@ -311,9 +311,9 @@ impl Inspector {
         {
             flaws.push(Flaw::ContentTooLong);
         }
-        let mut vouched = matches!(record.content, wire::RecordContent::Opened(_));
+        let mut is_authenticated = matches!(record.content, wire::RecordContent::Opened(_));
         if let wire::RecordContent::Plain(fragment) = &record.content {
-            vouched = fragment.content_type != ContentType::ApplicationData;
+            is_authenticated = fragment.content_type != ContentType::ApplicationData;
             // TLS 1.3 sends these unprotected at any point (RFC 8446, section 5).
             let is_filler = fragment.content_type == ContentType::ChangeCipherSpec
                 && self.version == Version::Tls13;
@@ -321,7 +321,7 @@ impl Inspector {
                 flaws.push(Flaw::Unprotected);
             }
         }
-        if !vouched {
+        if !is_authenticated {
             flaws.extend(in_clear(stream, raw));
         }
         self.protected |= protection == Some(true);
@@ -483,7 +483,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_follows_a_record_that_does_not_open_has_no_header() {
+    fn bytes_after_an_undecryptable_record_have_no_header() {
         let record = |start, version| wire::Record {
             start,
             header: Some(wire::Header {

@@ -42,7 +42,7 @@ const STRIDE: usize = RECOGNISABLE - SHORT + 1;
 /// How far after a break bytes are searched for in everything that was offered, and not only at the
 /// expected position; also the number of ends of offers that are tried. Further on the search would
 /// take too long.
-const NEAR: usize = 64;
+const SEARCH_RANGE: usize = 64;
 
 impl Stream {
     /// The number of bytes accepted so far.
@@ -135,7 +135,7 @@ impl Stream {
     /// The longest run at the start of `bytes` that has one origin.
     fn next_segment(&self, bytes: &[u8]) -> Segment {
         let here = self.expected(self.seen, bytes);
-        if let Some(segment) = here.or_else(|| self.a_few(bytes)) {
+        if let Some(segment) = here.or_else(|| self.short_run(bytes)) {
             return segment;
         }
         let left = bytes.iter().take_while(|&&byte| byte == VACATED).count();
@@ -153,7 +153,7 @@ impl Stream {
         let known = |at: &usize| {
             let rest = &bytes[*at..];
             self.expected(self.seen, rest).is_some()
-                || (*at <= NEAR && self.elsewhere(rest).is_some())
+                || (*at <= SEARCH_RANGE && self.elsewhere(rest).is_some())
         };
         let len = (1..bytes.len()).find(known).unwrap_or(bytes.len());
         Segment::Foreign { len }
@@ -174,7 +174,7 @@ impl Stream {
 
     /// A run at the reader's position that is too short to recognise by itself, but was offered
     /// there, and is followed by the expected bytes.
-    fn a_few(&self, bytes: &[u8]) -> Option<Segment> {
+    fn short_run(&self, bytes: &[u8]) -> Option<Segment> {
         let from = self.seen;
         let follow = |len: usize| len > 0 && self.expected(from + len, &bytes[len..]).is_some();
         let offered = longest_prefix(&self.offers, from, bytes);
@@ -199,11 +199,11 @@ impl Stream {
         }
         offered.sort_unstable();
         offered.dedup();
-        let sieve = Sieve::of(offered.iter().copied());
+        let filter = WindowFilter::of(offered.iter().copied());
         let mut bytes = 0;
         let mut counted = 0;
         for (at, window) in windows(raw).enumerate() {
-            if sieve.lets_through(window) && offered.binary_search(&window).is_ok() {
+            if filter.lets_through(window) && offered.binary_search(&window).is_ok() {
                 let end = at + RECOGNISABLE;
                 bytes += end - at.max(counted);
                 counted = end;
@@ -216,8 +216,8 @@ impl Stream {
     /// record, which is the usual case, contains almost none of them. So only one in [`STRIDE`]
     /// short windows is checked at first; each window contains one of these.
     fn offered_in(&self, raw: &[u8]) -> Vec<u64> {
-        let short = Sieve::of(short_windows(raw));
-        let long = LazyCell::new(|| Sieve::of(windows(raw)));
+        let short = WindowFilter::of(short_windows(raw));
+        let long = LazyCell::new(|| WindowFilter::of(windows(raw)));
         let mut found = Vec::new();
         for Offer { bytes, .. } in &self.offers {
             for (number, window) in short_windows(bytes).step_by(STRIDE).enumerate() {
@@ -271,7 +271,10 @@ impl Stream {
     /// beginning of an offer may send a rest that is too short to recognise by itself. A match by
     /// chance is out of order too.
     fn end_of_an_offer(&self, bytes: &[u8]) -> Option<Segment> {
-        let ends = self.ends.range(self.seen + bytes.len()..).take(NEAR);
+        let ends = self
+            .ends
+            .range(self.seen + bytes.len()..)
+            .take(SEARCH_RANGE);
         let mut beginnings = ends.map(|to| to - bytes.len());
         beginnings.find_map(|from| self.all_from(from, bytes))
     }
@@ -282,7 +285,7 @@ impl Stream {
         if bytes.len() >= RECOGNISABLE {
             return None;
         }
-        let mut beginnings = self.ends.range(self.seen + 1..).take(NEAR);
+        let mut beginnings = self.ends.range(self.seen + 1..).take(SEARCH_RANGE);
         beginnings.find_map(|from| self.all_from(*from, bytes))
     }
 
@@ -326,25 +329,25 @@ fn windows(bytes: &[u8]) -> impl ExactSizeIterator<Item = u64> {
 }
 
 /// A filter that passes all windows of some bytes, and few others.
-struct Sieve {
+struct WindowFilter {
     words: Vec<u64>,
     /// How far a hash is shifted right to become the index of a bit.
     shift: u32,
 }
 
-impl Sieve {
+impl WindowFilter {
     /// Allocates at least 32 bits for each window.
     fn of(windows: impl ExactSizeIterator<Item = u64>) -> Self {
         let words = windows.len().div_ceil(2).next_power_of_two();
-        let mut sieve = Self {
+        let mut filter = Self {
             words: vec![0; words],
             shift: u64::BITS - words.ilog2() - u64::BITS.ilog2(),
         };
         for window in windows {
-            let (word, bit) = sieve.place(window);
-            sieve.words[word] |= bit;
+            let (word, bit) = filter.place(window);
+            filter.words[word] |= bit;
         }
-        sieve
+        filter
     }
 
     fn lets_through(&self, window: u64) -> bool {
@@ -408,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn doubled_lost_changed_and_foreign_bytes_are_told_apart() {
+    fn duplicated_lost_changed_and_foreign_bytes_are_distinguished() {
         let seen = |parts: &[Vec<u8>]| stream(100).see(&parts.concat()).to_string();
         assert_eq!(
             seen(&[pattern(0, 50), pattern(10, 50)]),
@@ -428,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn right_bytes_behind_foreign_ones_are_known_again() {
+    fn expected_bytes_after_foreign_ones_are_recognised() {
         let seen = |parts: &[Vec<u8>]| stream(100).see(&parts.concat()).to_string();
         let stray = "101 bytes  1 byte that nobody offered, 0..100";
         assert_eq!(seen(&[vec![0], pattern(0, 100)]), stray);
@@ -440,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn short_beginning_of_an_offer_is_recognised_behind_a_gap() {
+    fn short_beginning_of_an_offer_is_recognised_after_a_gap() {
         let mut stream = Stream::default();
         for from in [0, 36, 72] {
             stream.offer(&pattern(from, 36));
@@ -456,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_rest_of_an_offer_is_recognised() {
+    fn short_rest_of_an_offer_is_recognised() {
         let mut stream = Stream::default();
         stream.offer(&pattern(0, 1));
         stream.accept(1);
@@ -473,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_bytes_in_the_wrong_place_are_not_guessed_at() {
+    fn few_bytes_in_the_wrong_place_stay_foreign() {
         let mut stream = stream(100);
         let text = stream.see(&pattern(20, 3)).to_string();
         assert_eq!(text, "3 bytes  3 bytes that nobody offered");
@@ -481,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_write_that_another_one_overtakes_is_known_as_a_whole() {
+    fn overtaken_short_write_is_recognised_as_a_whole() {
         let mut stream = Stream::default();
         for position in 0..4 {
             stream.offer(&pattern(position, 1));
@@ -498,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn changed_content_is_known_wherever_it_comes() {
+    fn changed_content_is_recognised_anywhere() {
         let mut stream = stream(100);
         stream.offer_changed(4);
         stream.accept(4);
@@ -514,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_bytes_are_known_by_what_follows_them() {
+    fn few_bytes_are_recognised_by_those_after_them() {
         let mut stream = stream(100);
         stream.offer(&pattern(100, 50));
         stream.offer_changed(50);
@@ -552,7 +555,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_in_clear_are_counted_wherever_they_begin_and_however_many() {
+    fn plaintext_on_the_wire_is_counted_at_any_offset_and_length() {
         let offered = pattern(0, 61);
         let mut stream = Stream::default();
         stream.offer(&offered);
@@ -568,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_offer_leaves_the_longer_one_under_way() {
+    fn shorter_offer_keeps_the_longer_one() {
         let mut stream = Stream::default();
         stream.offer(&pattern(0, 100));
         stream.offer(&pattern(0, 10));
@@ -579,7 +582,7 @@ mod tests {
     }
 
     #[test]
-    fn another_offer_at_the_same_place_does_not_make_the_first_unknown() {
+    fn another_offer_at_the_same_position_keeps_the_first() {
         let mut stream = Stream::default();
         stream.offer(&pattern(0, 100));
         stream.offer(b"other words");
@@ -591,7 +594,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_library_claims_beyond_the_offer_is_nothing() {
+    fn bytes_claimed_beyond_the_offer_are_ignored() {
         let mut stream = Stream::default();
         stream.offer(&pattern(0, 10));
         stream.accept(11);

@@ -148,12 +148,12 @@ impl fmt::Display for Call {
 
 impl Call {
     /// errno, or its usual value for the class if the library has none.
-    pub(crate) fn told_errno(&self) -> Errno {
+    pub(crate) fn errno_or_usual(&self) -> Errno {
         self.errno.unwrap_or(self.error.usual_errno())
     }
 
     /// `SSL_want`, or its usual value for the class if the library has none.
-    pub(crate) fn told_want(&self) -> Want {
+    pub(crate) fn want_or_usual(&self) -> Want {
         self.want.unwrap_or(self.error.usual_want())
     }
 }

@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_finds_too_little_does_nothing() {
+    fn fault_without_enough_bytes_has_no_effect() {
         let transport = sent(&[b"one"]);
         assert_eq!(
             transport.inject_fault(WireFault::Swap),
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_which_a_part_was_read_is_left_alone() {
+    fn partly_read_record_is_not_altered() {
         let transport = sent(&[b"one", b"two", b"three"]);
         assert_eq!(read(&transport, 5).len(), 5);
         assert_eq!(transport.inject_fault(WireFault::Swap), Ok(()));
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_peer_sends_later_comes_behind() {
+    fn bytes_sent_after_a_fault_are_appended() {
         let transport = sent(&[b"one", b"two"]);
         assert_eq!(transport.inject_fault(WireFault::Duplicate), Ok(()));
         assert_eq!(read(&transport, 10).len(), 10);
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_record_can_be_damaged_and_cut() {
+    fn bytes_outside_of_records_can_be_flipped_and_truncated() {
         let transport = Transport::new();
         transport.peer_write(b"no record at all");
         assert_eq!(
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_fault_before_the_first_one_shortens_what_is_known() {
+    fn earlier_fault_shortens_the_unaltered_part() {
         let transport = sent(&[b"one", b"two"]);
         assert_eq!(transport.inject_fault(WireFault::Flip(12)), Ok(()));
         assert_eq!(transport.inject_fault(WireFault::Flip(3)), Ok(()));

@@ -42,7 +42,7 @@ pub const STILL_LIMIT: u64 = 1 << 16;
 
 /// How the transport refuses once it has given up on a library: with a fatal error, so that the
 /// library returns.
-const GIVES_UP: Refusal = Refusal::Fail(Errno::IO);
+const GIVEN_UP: Refusal = Refusal::Fail(Errno::IO);
 
 /// Stops a library that still calls the transport, [`STILL_LIMIT`] times more, after the transport
 /// has given up on it. In a worker process, it ends the process. Elsewhere such a library cannot be
@@ -149,7 +149,7 @@ impl TransportState {
             last_resort();
         }
         match self.still > STILL_LIMIT || self.calls > CALL_LIMIT {
-            true => Err(GIVES_UP),
+            true => Err(GIVEN_UP),
             false => Ok(()),
         }
     }
@@ -168,7 +168,7 @@ impl TransportState {
         }
         if fits > self.out_most.saturating_sub(self.tap.outbound.len()) {
             self.sends_too_much = true;
-            return Transfer::Refused(GIVES_UP);
+            return Transfer::Refused(GIVEN_UP);
         }
         self.out_left = self.outbound.accept.less(self.out_left, fits);
         self.tap.record(Direction::Out, &bytes[..fits]);
@@ -387,7 +387,7 @@ impl Transport {
 
     /// Records that another layer, of the library or the system, stands between the library and the
     /// transport, so that the treatment of each call is unknown.
-    pub fn stand_behind_another(&self) {
+    pub fn mark_as_indirect(&self) {
         self.state().seen = false;
     }
 
@@ -519,7 +519,7 @@ impl Transport {
     }
 
     /// Lets the peer of a blocking transport do what it can do at present.
-    pub fn let_far_end_act(&self) {
+    pub fn let_peer_act(&self) {
         let responder = self.state().responder();
         if let Some(responder) = responder {
             responder.act();

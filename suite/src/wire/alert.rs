@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn alert_is_known_by_how_it_is_displayed() {
+    fn displayed_alert_parses_back() {
         for level in 0..=u8::MAX {
             for description in [0, 1, 20, 90, 100, 121, 255] {
                 let alert = Alert::parse(&[level, description]).expect("two bytes");

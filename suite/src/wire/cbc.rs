@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_mac_and_encryption_is_part_of_the_protection() {
+    fn order_of_mac_and_encryption_must_match() {
         assert_eq!(
             open(&mac_then_encrypt(0, |_| ()), MacOrder::EncryptThenMac),
             None
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_any_length_is_refused_without_a_panic() {
+    fn body_of_any_length_is_refused_without_a_panic() {
         for length in 0..200 {
             for order in [MacOrder::MacThenEncrypt, MacOrder::EncryptThenMac] {
                 assert_eq!(open(&vec![0; length], order), None);

@@ -170,7 +170,7 @@ mod tests {
     const RANDOM: &str = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
 
     #[test]
-    fn a_secret_is_found_by_its_client_random() {
+    fn secret_is_found_by_its_client_random() {
         let text =
             format!("# comment\n\nEXPORTER_SECRET anything\nCLIENT_RANDOM {RANDOM} 0aFF\r\n");
 
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_line_is_refused_with_its_number_and_what_is_wrong_with_it() {
+    fn malformed_line_is_refused_with_its_number_and_the_reason() {
         for (line, message) in [
             (
                 "CLIENT_RANDOM 00",

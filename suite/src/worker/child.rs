@@ -38,7 +38,7 @@ use crate::transport;
 pub(super) mod status {
     pub(in crate::worker) const SOCKET_GONE: i32 = 0xc1;
     pub(in crate::worker) const SPINNING: i32 = 0xc2;
-    pub(in crate::worker) const NO_SENSE: i32 = 0xc3;
+    pub(in crate::worker) const BAD_REQUEST: i32 = 0xc3;
 }
 
 /// Serves as a worker; `crash_context` is the file descriptor that it inherited for that purpose.
@@ -48,7 +48,7 @@ pub fn serve(crash_context: RawFd) -> ! {
     // not called, because they could do anything.
     leave(match ended {
         Ok(()) => 0,
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => status::NO_SENSE,
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => status::BAD_REQUEST,
         Err(_) => status::SOCKET_GONE,
     })
 }
@@ -89,17 +89,17 @@ fn work(crash_context: RawFd) -> io::Result<()> {
     });
     let mut watchdog = Watchdog::new(limits);
     watchdog.begin();
-    let before = Surroundings::now();
+    let before = ProcessState::now();
     let (backend, ready) = match open(&wanted, unconfined) {
         Ok(opened) => opened,
         Err(why) => return send(socket, &Reply::Refused(why)),
     };
     // By now it has started the threads that it needs.
-    let before = Surroundings {
-        threads: Surroundings::now().threads,
+    let before = ProcessState {
+        threads: ProcessState::now().threads,
         ..before
     };
-    print_what_is_held_back();
+    flush_stdio();
     watchdog.end();
     send(socket, &ready)?;
     loop {
@@ -111,7 +111,7 @@ fn work(crash_context: RawFd) -> io::Result<()> {
         };
         for &variant in cases.variants.iter() {
             watchdog.begin();
-            let watch = Looking {
+            let watch = CallRecorder {
                 crash_context: &crash_context,
                 lifeline: &lifeline,
                 free: cases.free,
@@ -139,7 +139,7 @@ fn open(wanted: &Wanted, unconfined: Vec<String>) -> Result<(Arc<dyn Backend>, R
             };
             Ok((Arc::new(libssl), Reply::Loaded(Box::new(load_report))))
         }
-        Wanted::OwnPart(id) => {
+        Wanted::BuiltIn(id) => {
             let opened = Backends::open(id).ok_or_else(|| format!("{id} is no backend"))?;
             let backend = opened.map_err(|unusable| unusable.to_string())?;
             let about = Box::new(backend.about().clone());
@@ -195,14 +195,14 @@ fn run(
     scenario: &Scenario,
     variant: Variant,
     watch: &dyn Watch,
-    before: &Surroundings,
+    before: &ProcessState,
 ) -> Reply {
     let begun = confine::used_processor_time();
     let ran = runner::run_watched(backend, scenario, variant, watch);
-    print_what_is_held_back();
+    flush_stdio();
     match ran {
         Ok(mut trace) => {
-            let now = Surroundings::now();
+            let now = ProcessState::now();
             trace.side_effects = before.changes(&now);
             // A thread that is left running is not an error, but must not affect other cases. It is
             // not shown in the trace, because a thread that is about to end may or may not still be
@@ -224,19 +224,19 @@ fn run(
 
 /// Flushes the buffers of the C library, so that output belongs to the case, or the loading, that
 /// caused it.
-fn print_what_is_held_back() {
+fn flush_stdio() {
     // SAFETY: no precondition; a null pointer means all streams (fflush(3)).
     unsafe { libc::fflush(std::ptr::null_mut()) };
 }
 
 /// Records each call of the library.
-struct Looking<'a> {
+struct CallRecorder<'a> {
     crash_context: &'a Shared,
     lifeline: &'a Lifeline,
     free: bool,
 }
 
-impl Watch for Looking<'_> {
+impl Watch for CallRecorder<'_> {
     fn about_to(&self, step: usize, action: &str, asked: &Asked) {
         // Checked before anything else is recorded: the end of the process is attributed to the
         // last recorded call.
@@ -297,7 +297,7 @@ impl Lifeline {
 }
 
 /// The state of the process that a library must not change.
-struct Surroundings {
+struct ProcessState {
     blocked: Option<SigSet>,
     folder: Option<PathBuf>,
     /// Standard output and error; `None` if closed.
@@ -316,7 +316,7 @@ struct Stream {
     length: u64,
 }
 
-impl Surroundings {
+impl ProcessState {
     fn now() -> Self {
         let which = |fd: BorrowedFd<'_>| {
             let file = rustix::fs::fstat(fd).ok()?;

@@ -120,16 +120,16 @@ fn landlock() -> Result<(), String> {
     /// The first version that can deny `truncate`, of Linux 6.2; an earlier one is not sufficient.
     const NEEDED: ABI = ABI::V3;
     /// The newest version that the crate supports.
-    const WISHED_FOR: ABI = ABI::V10;
+    const NEWEST: ABI = ABI::V10;
 
     let restrict = || -> Result<(), RulesetError> {
         Ruleset::default()
             .set_compatibility(CompatLevel::HardRequirement)
             .handle_access(AccessFs::from_write(NEEDED) | AccessFs::Execute)?
             .set_compatibility(CompatLevel::BestEffort)
-            .handle_access(AccessFs::from_write(WISHED_FOR))?
-            .handle_access(AccessNet::from_all(WISHED_FOR))?
-            .scope(Scope::from_all(WISHED_FOR))?
+            .handle_access(AccessFs::from_write(NEWEST))?
+            .handle_access(AccessNet::from_all(NEWEST))?
+            .scope(Scope::from_all(NEWEST))?
             .create()?
             .restrict_self()
             .map(drop)

@@ -196,7 +196,7 @@ mod tests {
     use crate::scenario::{Mode, Step};
 
     #[test]
-    fn what_the_worker_writes_last_is_read() {
+    fn last_recorded_call_is_read() {
         let crash_context = CrashContext::new().expect("a file in memory");
         let handed_over = crash_context.file().try_clone().expect("a descriptor");
         let shared = Shared::new(handed_over).expect("memory");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_not_told() {
+    fn oversized_values_are_omitted() {
         let crash_context = CrashContext::new().expect("a file in memory");
         let handed_over = crash_context.file().try_clone().expect("a descriptor");
         let shared = Shared::new(handed_over).expect("memory");
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_too_short_is_refused() {
+    fn file_that_is_too_short_is_refused() {
         let file = memfd_create("short", MemfdFlags::CLOEXEC).expect("a file in memory");
         assert!(Shared::new(File::from(file)).is_err());
     }

@@ -103,12 +103,12 @@ mod tests {
     }
 
     #[test]
-    fn a_library_that_finished_nothing_yet_gets_the_whole_limit() {
+    fn library_without_finished_cases_gets_the_full_limit() {
         assert_eq!(time_after(&[]), Duration::from_secs(5));
     }
 
     #[test]
-    fn a_case_gets_many_times_what_others_take() {
+    fn case_gets_a_multiple_of_earlier_durations() {
         assert_eq!(time_after(&[3, 3, 6]), LEAST);
         assert_eq!(time_after(&[20]), Duration::from_secs(2));
         // A long case among many allows more time for another like it, but not for all.
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_library_that_hangs_often_gets_the_least() {
+    fn library_that_hangs_often_gets_the_minimum() {
         let pace = Pace::new(WorkerLimits::DEFAULT);
         let time_after_another = || {
             pace.hung();
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn no_case_gets_more_than_the_limit() {
+    fn case_never_exceeds_the_limit() {
         assert_eq!(time_after(&[4000]), Duration::from_secs(5));
     }
 }

@@ -103,12 +103,12 @@ impl Workers {
     /// # Errors
     ///
     /// [`StartError`], if it cannot be used.
-    pub fn of_own_part(
+    pub fn start_built_in(
         program: &Path,
         id: &str,
         limits: &WorkerLimits,
     ) -> Result<Self, StartError> {
-        Self::begin(program, Wanted::OwnPart(id.to_owned()), limits)
+        Self::begin(program, Wanted::BuiltIn(id.to_owned()), limits)
     }
 
     fn begin(program: &Path, wanted: Wanted, limits: &WorkerLimits) -> Result<Self, StartError> {
@@ -120,7 +120,7 @@ impl Workers {
                 Interface::Libssl,
                 Some(*load_report),
             ),
-            Ready::OwnPart(about, interface) => (*about, interface, None),
+            Ready::BuiltIn(about, interface) => (*about, interface, None),
         };
         Ok(Self {
             program: program.to_owned(),
@@ -161,7 +161,7 @@ impl Workers {
                     let exit = WorkerExit::at_loading(&again);
                     return Ok(WorkerAttempt {
                         ran: Vec::new(),
-                        exit: Some((exit, Company::Alone)),
+                        exit: Some((exit, EarlierCases::None)),
                     });
                 }
             },
@@ -171,21 +171,21 @@ impl Workers {
         if exit.as_ref().is_some_and(WorkerExit::is_hang) {
             self.pace.hung();
         }
-        let company = match used || !answers.is_empty() {
-            true => Company::Others,
-            false => Company::Alone,
+        let earlier = match used || !answers.is_empty() {
+            true => EarlierCases::Some,
+            false => EarlierCases::None,
         };
         let mut stays = exit.is_none() && worker == Worker::Any;
         let mut ran = Vec::with_capacity(answers.len());
         for answer in answers {
             // A case is not responsible for state or resources that earlier cases left or used up.
             if (used || !ran.is_empty())
-                && let Some(why) = useless(&answer.reply)
+                && let Some(why) = unusable(&answer.reply)
             {
-                let exit = Some((WorkerExit::useless(why), Company::Others));
+                let exit = Some((WorkerExit::unusable(why), EarlierCases::Some));
                 return Ok(WorkerAttempt { ran, exit });
             }
-            let (one, retire) = told(answer)?;
+            let (one, retire) = into_outcome(answer)?;
             stays &= !retire;
             ran.push(one);
         }
@@ -195,7 +195,7 @@ impl Workers {
         }
         Ok(WorkerAttempt {
             ran,
-            exit: exit.map(|exit| (exit, company)),
+            exit: exit.map(|exit| (exit, earlier)),
         })
     }
 
@@ -211,7 +211,7 @@ impl Workers {
         // the distribution of cases over workers.
         let attempt = self.attempt(cases(scenario, &[variant]), Worker::New)?;
         match (attempt.exit, attempt.ran.into_iter().next()) {
-            (Some((exit, _)), _) => self.obituary(scenario, variant, exit),
+            (Some((exit, _)), _) => self.crash_trace(scenario, variant, exit),
             (None, Some(mut ran)) => {
                 ran.trace.side_effects.push(format!(
                     "{among_others} in a process that had run other cases, not in one of its own"
@@ -224,7 +224,7 @@ impl Workers {
 
     /// The trace of a case in which a worker died: the entries before that, as far as they are
     /// reproduced without the step that killed it, and how it ended.
-    fn obituary(
+    fn crash_trace(
         &self,
         scenario: &Scenario,
         variant: Variant,
@@ -271,7 +271,7 @@ impl Workers {
             asked: place.asked,
             ..Entry::new(place.step, place.action, outcome)
         });
-        tell_printed(&mut trace, &printed);
+        report_printed(&mut trace, &printed);
         Ok(RunOutcome { trace, printed })
     }
 }
@@ -302,10 +302,10 @@ impl Target for Workers {
             let attempt = self.attempt(cases(scenario, left), Worker::Any)?;
             let died_of = left.get(attempt.ran.len());
             done.extend(attempt.ran);
-            if let (Some((exit, company)), Some(&variant)) = (attempt.exit, died_of) {
-                done.push(match company {
-                    Company::Alone => self.obituary(scenario, variant, exit)?,
-                    Company::Others => self.alone(scenario, variant, &exit)?,
+            if let (Some((exit, earlier)), Some(&variant)) = (attempt.exit, died_of) {
+                done.push(match earlier {
+                    EarlierCases::None => self.crash_trace(scenario, variant, exit)?,
+                    EarlierCases::Some => self.alone(scenario, variant, &exit)?,
                 });
             }
         }
@@ -318,7 +318,7 @@ impl Wanted {
     fn file<'w>(&'w self, program: &'w Path) -> &'w Path {
         match self {
             Self::File(source) => &source.path,
-            Self::OwnPart(_) => program,
+            Self::BuiltIn(_) => program,
         }
     }
 }
@@ -326,7 +326,7 @@ impl Wanted {
 /// A worker's reply for a library that is ready.
 enum Ready {
     Loaded(Box<LoadReport>),
-    OwnPart(Box<About>, Interface),
+    BuiltIn(Box<About>, Interface),
 }
 
 /// Identifies a version of a file: device, number, size and modification time.
@@ -355,16 +355,16 @@ struct WorkerAttempt {
     ran: Vec<RunOutcome>,
     /// How the worker died in the next case, if it did, and whether earlier cases may have
     /// contributed.
-    exit: Option<(WorkerExit, Company)>,
+    exit: Option<(WorkerExit, EarlierCases)>,
 }
 
 /// What a worker had run before the case in which it died.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Company {
+enum EarlierCases {
     /// Nothing.
-    Alone,
+    None,
     /// Other cases.
-    Others,
+    Some,
 }
 
 fn cases<'a>(scenario: &'a Scenario, variants: &'a [Variant]) -> Cases<'a> {
@@ -376,7 +376,7 @@ fn cases<'a>(scenario: &'a Scenario, variants: &'a [Variant]) -> Cases<'a> {
 }
 
 /// Why a worker could not run a case, if the case may still be able to run in another one.
-fn useless(reply: &Reply) -> Option<String> {
+fn unusable(reply: &Reply) -> Option<String> {
     match reply {
         Reply::Failed(reason) => Some(reason.clone()),
         Reply::RunOutcome(Done { trace, .. }) => {
@@ -388,7 +388,7 @@ fn useless(reply: &Reply) -> Option<String> {
 }
 
 /// The result in a reply, and whether the worker must be retired.
-fn told(answer: Answer) -> Result<(RunOutcome, bool), RunnerError> {
+fn into_outcome(answer: Answer) -> Result<(RunOutcome, bool), RunnerError> {
     let Answer {
         reply,
         printed,
@@ -398,7 +398,7 @@ fn told(answer: Answer) -> Result<(RunOutcome, bool), RunnerError> {
         Reply::RunOutcome(Done {
             mut trace, retire, ..
         }) => {
-            tell_printed(&mut trace, &printed);
+            report_printed(&mut trace, &printed);
             if stray {
                 let what = "wrote into a descriptor that is not its own";
                 trace.side_effects.push(what.to_owned());
@@ -430,7 +430,7 @@ fn load(
             load_report.printed = printed;
             Ok((process, Ready::Loaded(load_report)))
         }
-        Ok((Reply::Ready(about, interface), _)) => Ok((process, Ready::OwnPart(about, interface))),
+        Ok((Reply::Ready(about, interface), _)) => Ok((process, Ready::BuiltIn(about, interface))),
         Ok((Reply::Refused(reason) | Reply::Failed(reason), _)) => Err(StartError::Refused(reason)),
         Ok((other, _)) => Err(StartError::Refused(format!(
             "a reply out of turn: {other:?}"
@@ -457,7 +457,7 @@ fn last_line(printed: &Printed) -> String {
     said.next().unwrap_or_default().to_owned()
 }
 
-fn tell_printed(trace: &mut Trace, printed: &Printed) {
+fn report_printed(trace: &mut Trace, printed: &Printed) {
     let streams = [
         ("standard output", &printed.stdout),
         ("standard error", &printed.stderr),

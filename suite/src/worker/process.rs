@@ -83,7 +83,7 @@ impl WorkerExit {
     }
 
     /// A worker that is alive but can no longer be used.
-    pub(super) fn useless(why: String) -> Self {
+    pub(super) fn unusable(why: String) -> Self {
         Self {
             place: Box::default(),
             end: End::Failed(why),
@@ -219,7 +219,7 @@ impl Process {
                     }
                     answers.push(answer);
                     match goes_on {
-                        Some(used) => deadline.begin_anew(used, pace.limits()),
+                        Some(used) => deadline.restart(used, pace.limits()),
                         None => break,
                     }
                 }
@@ -237,12 +237,12 @@ impl Process {
     /// stopped its process.
     fn send(&mut self, request: &Request<'_>, deadline: &mut Deadline) -> io::Result<()> {
         let socket = &mut self.socket;
-        send(&mut Until { socket, deadline }, request)
+        send(&mut DeadlineStream { socket, deadline }, request)
     }
 
     /// Waits for one reply.
     fn answer(&mut self, deadline: &mut Deadline) -> io::Result<Answer> {
-        let Received { message, stray } = receive::<Reply>(&mut Until {
+        let Received { message, stray } = receive::<Reply>(&mut DeadlineStream {
             socket: &mut self.socket,
             deadline,
         })?;
@@ -280,7 +280,7 @@ impl Process {
             io::ErrorKind::InvalidData => End::Crashed("replied without sense".to_owned()),
             // The socket is closed, by the end of the process or by the library.
             _ => match self.ended_by(deadline.next_check) {
-                Some(status) => told(status, self.limits),
+                Some(status) => describe_exit(status, self.limits),
                 None => match self.stop() {
                     End::Hung(how) => End::Hung(format!("closed its descriptors, then {how}")),
                     other => other,
@@ -291,7 +291,7 @@ impl Process {
         let place = Box::new(self.crash_context.read().unwrap_or_default());
         let mut printed = self.printed();
         if let End::Crashed(how) = &mut end
-            && let Some(said) = last_words_of_rust(&mut printed.stderr)
+            && let Some(said) = take_rust_message(&mut printed.stderr)
         {
             *how = format!("{how}: {said}");
         }
@@ -323,19 +323,19 @@ impl Process {
 
     /// Stops a library that does not return, and describes what it was doing.
     fn stop(&mut self) -> End {
-        let doing = match Doing::of(&self.child).map(|doing| doing.state) {
+        let activity = match Activity::of(&self.child).map(|activity| activity.state) {
             Some('R') => ", busy",
             Some('S' | 'D') => ", waiting",
             Some('T') => ", stopped",
             _ => "",
         };
         if let Ok(Some(status)) = self.child.try_wait() {
-            return told(status, self.limits);
+            return describe_exit(status, self.limits);
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
         // The time that this took is omitted, because it differs from run to run.
-        End::Hung(format!("does not come back{doing}"))
+        End::Hung(format!("does not come back{activity}"))
     }
 }
 
@@ -357,12 +357,12 @@ struct Deadline {
     used: Duration,
     next_check: Instant,
     /// Its activity when the deadline last expired.
-    before: Option<Doing>,
+    before: Option<Activity>,
 }
 
 /// A worker that sleeps and wakes repeatedly gets this many times the limit: it may wait for the
 /// disk of a busy machine, or be prolonging its time.
-const NAPS: u32 = 4;
+const SLEEPY_FACTOR: u32 = 4;
 
 impl Deadline {
     fn new(child: &Child, limits: WorkerLimits) -> Self {
@@ -371,14 +371,14 @@ impl Deadline {
             pid: child.id(),
             limits,
             begun,
-            used: Doing::time_of(child.id()),
+            used: Activity::time_of(child.id()),
             next_check: begun + limits.time,
             before: None,
         }
     }
 
     /// Begins another case; the processor time of earlier ones does not count for it.
-    fn begin_anew(&mut self, used: Duration, limits: WorkerLimits) {
+    fn restart(&mut self, used: Duration, limits: WorkerLimits) {
         self.used = used;
         self.limits = limits;
         self.begun = Instant::now();
@@ -390,37 +390,37 @@ impl Deadline {
     fn left(&mut self) -> Option<Duration> {
         let now = Instant::now();
         if now >= self.next_check
-            && let Some(doing) = Doing::of_process(self.pid)
+            && let Some(activity) = Activity::of_process(self.pid)
         {
-            self.next_check = now + self.more(&doing, now - self.begun);
-            self.before = Some(doing);
+            self.next_check = now + self.more(&activity, now - self.begun);
+            self.before = Some(activity);
         }
         let left = self.next_check.saturating_duration_since(now);
         (!left.is_zero()).then_some(left)
     }
 
     /// The additional time to wait after `waited`.
-    fn more(&self, doing: &Doing, waited: Duration) -> Duration {
+    fn more(&self, activity: &Activity, waited: Duration) -> Duration {
         let limit = self.limits.time;
-        if doing.wants_to_run {
-            let missing = limit.saturating_sub(doing.used.saturating_sub(self.used));
+        if activity.wants_to_run {
+            let missing = limit.saturating_sub(activity.used.saturating_sub(self.used));
             return missing.min(self.limits.deadline().saturating_sub(waited));
         }
-        let has_slept_since = self.before.as_ref() == Some(doing);
-        match !has_slept_since && waited < limit * NAPS {
-            true => limit / NAPS,
+        let has_slept_since = self.before.as_ref() == Some(activity);
+        match !has_slept_since && waited < limit * SLEEPY_FACTOR {
+            true => limit / SLEEPY_FACTOR,
             false => Duration::ZERO,
         }
     }
 }
 
 /// Reads from a socket, and writes to it, until a deadline.
-struct Until<'s> {
+struct DeadlineStream<'s> {
     socket: &'s mut BufReader<UnixStream>,
     deadline: &'s mut Deadline,
 }
 
-impl Read for Until<'_> {
+impl Read for DeadlineStream<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         if !self.socket.buffer().is_empty() {
             return self.socket.read(space);
@@ -438,7 +438,7 @@ impl Read for Until<'_> {
     }
 }
 
-impl Write for Until<'_> {
+impl Write for DeadlineStream<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             let Some(left) = self.deadline.left() else {
@@ -459,7 +459,7 @@ impl Write for Until<'_> {
 }
 
 /// Describes the exit status of a worker.
-fn told(status: ExitStatus, limits: WorkerLimits) -> End {
+fn describe_exit(status: ExitStatus, limits: WorkerLimits) -> End {
     match (status.signal(), status.code()) {
         (Some(libc::SIGXCPU), _) => End::Hung(format!(
             "stopped after {} of processor time",
@@ -475,7 +475,7 @@ fn told(status: ExitStatus, limits: WorkerLimits) -> End {
         (None, Some(status::SOCKET_GONE)) => {
             End::Crashed("closed the descriptors of its process".to_owned())
         }
-        (None, Some(status::NO_SENSE)) => {
+        (None, Some(status::BAD_REQUEST)) => {
             End::Crashed("changed what its process was told".to_owned())
         }
         (None, code) => End::Crashed(format!(
@@ -492,7 +492,7 @@ fn seconds(time: Duration) -> String {
 
 /// The activity of a process, as the system reports it (proc_pid_stat(5), proc_pid_status(5)).
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Doing {
+struct Activity {
     /// The letter of its state.
     state: char,
     /// Whether any of its threads is running or runnable.
@@ -503,7 +503,7 @@ struct Doing {
     sleeps: u64,
 }
 
-impl Doing {
+impl Activity {
     /// `None` if the system does not report it.
     fn of(child: &Child) -> Option<Self> {
         Self::of_process(child.id())
@@ -511,7 +511,7 @@ impl Doing {
 
     /// Processor time that it has used; zero if the system does not report it.
     fn time_of(pid: u32) -> Duration {
-        Self::of_process(pid).map_or(Duration::ZERO, |doing| doing.used)
+        Self::of_process(pid).map_or(Duration::ZERO, |activity| activity.used)
     }
 
     fn of_process(pid: u32) -> Option<Self> {
@@ -559,7 +559,7 @@ fn any_thread_runs(pid: u32) -> bool {
 
 /// Removes the message of Rust's runtime before it ended the process, which the library did not
 /// print, and returns the cause that it names.
-fn last_words_of_rust(stderr: &mut String) -> Option<&'static str> {
+fn take_rust_message(stderr: &mut String) -> Option<&'static str> {
     const SAYS: [(&str, &str); 2] = [
         ("stack overflow", "overflowed its stack"),
         ("foreign exception", "threw an exception at its caller"),
@@ -603,31 +603,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_rust_says_of_a_stack_overflow_is_not_what_the_library_printed() {
+    fn rust_stack_overflow_message_is_removed_from_the_output() {
         let mut stderr = "going down\n\nthread 'main' (17) has overflowed its stack\n\
                           fatal runtime error: stack overflow, aborting\n"
             .to_owned();
-        assert_eq!(
-            last_words_of_rust(&mut stderr),
-            Some("overflowed its stack")
-        );
+        assert_eq!(take_rust_message(&mut stderr), Some("overflowed its stack"));
         assert_eq!(stderr, "going down\n");
     }
 
     #[test]
-    fn what_others_say_stays() {
+    fn other_output_is_kept() {
         for text in [
             "",
             "FATAL: exception not rethrown\n",
             "fatal runtime error: new\n",
         ] {
             let mut stderr = text.to_owned();
-            assert_eq!(last_words_of_rust(&mut stderr), None);
+            assert_eq!(take_rust_message(&mut stderr), None);
             assert_eq!(stderr, text);
         }
     }
 
-    fn deadline(before: Option<Doing>) -> Deadline {
+    fn deadline(before: Option<Activity>) -> Deadline {
         let limits = WorkerLimits {
             time: Duration::from_secs(8),
             memory: None,
@@ -643,8 +640,8 @@ mod tests {
         }
     }
 
-    fn doing(state: char, used: u64) -> Doing {
-        Doing {
+    fn activity(state: char, used: u64) -> Activity {
+        Activity {
             state,
             wants_to_run: is_running(state),
             used: Duration::from_secs(used),
@@ -653,9 +650,9 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_the_machine_does_not_let_run_gets_its_time() {
+    fn runnable_worker_gets_its_processor_time() {
         let more = |used, waited| {
-            let more = deadline(None).more(&doing('R', used), Duration::from_secs(waited));
+            let more = deadline(None).more(&activity('R', used), Duration::from_secs(waited));
             more.as_secs()
         };
         assert_eq!(more(1, 8), 8, "it has not run at all");
@@ -666,9 +663,9 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_sleeps_is_looked_at_twice() {
-        let asleep = doing('S', 2);
-        let woken = Doing {
+    fn sleeping_worker_is_checked_twice() {
+        let asleep = activity('S', 2);
+        let woken = Activity {
             sleeps: 16,
             ..asleep.clone()
         };
@@ -683,17 +680,21 @@ mod tests {
     }
 
     #[test]
-    fn the_processor_time_of_earlier_cases_is_not_taken_from_a_later_one() {
+    fn processor_time_of_earlier_cases_does_not_count() {
         let mut deadline = deadline(None);
         let limits = deadline.limits;
-        deadline.begin_anew(Duration::from_secs(6), limits);
-        let more = deadline.more(&doing('R', 7), Duration::from_secs(8));
+        deadline.restart(Duration::from_secs(6), limits);
+        let more = deadline.more(&activity('R', 7), Duration::from_secs(8));
         assert_eq!(more.as_secs(), 7, "it has used 1 of 8 seconds");
     }
 
     #[test]
-    fn this_process_runs() {
-        let doing = Doing::of_process(std::process::id()).expect("the system tells");
-        assert!(matches!(doing.state, 'R' | 'S' | 'D'), "{}", doing.state);
+    fn activity_of_this_process_is_readable() {
+        let activity = Activity::of_process(std::process::id()).expect("the system tells");
+        assert!(
+            matches!(activity.state, 'R' | 'S' | 'D'),
+            "{}",
+            activity.state
+        );
     }
 }

@@ -41,7 +41,7 @@ pub(super) enum Wanted {
     /// A shared object, which it loads.
     File(LibrarySource),
     /// A backend that is part of this program, by its name.
-    OwnPart(String),
+    BuiltIn(String),
 }
 
 /// A scenario for a worker, to be run in several variants: one request for many cases costs less
@@ -181,13 +181,13 @@ mod tests {
     }
 
     #[test]
-    fn a_message_comes_as_it_was_sent() {
+    fn message_round_trips() {
         let there = received(&sent("hello")).expect("a message");
         assert_eq!((there.message.as_str(), there.stray), ("hello", 0));
     }
 
     #[test]
-    fn what_a_library_wrote_before_a_message_is_counted_and_skipped() {
+    fn stray_bytes_before_a_message_are_counted_and_skipped() {
         // The beginning of a mark is not a mark.
         for stray in [&b"{\"steps\":[]}\n"[..], &MARK[..5]] {
             let there = received(&[stray, &sent("hello")].concat()).expect("a message");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_refused() {
+    fn invalid_message_is_refused() {
         let mut no_json = sent("hello");
         let last = no_json.len() - 1;
         no_json[last] = b'{';

@@ -53,7 +53,7 @@ impl BioPair {
                 return Err(refused(api, "BIO_new_bio_pair"));
             }
             set_bio(ssl, internal, internal);
-            transport.stand_behind_another();
+            transport.mark_as_indirect();
             Ok(Self {
                 transport: transport.clone(),
                 network: functions.of(half),

@@ -25,23 +25,23 @@ use crate::transport::Transport;
 /// The interval, in nanoseconds, between looks at a library while no bytes move, and how many
 /// consecutive looks must find it asleep before it counts as blocked for ever. A call that returns
 /// is never judged by a clock.
-const LOOK: i64 = 20_000_000;
+const INTERVAL: i64 = 20_000_000;
 const LOOKS: u32 = 10;
 
 /// The id of a thread that has not reported it yet.
-const NOT_TOLD: i32 = 0;
+const UNREPORTED: i32 = 0;
 
 /// The transport of one connection.
 pub(super) struct BlockingSocket(Ends);
 
 /// A call to be made by another thread.
-struct Errand<'c>(&'c mut dyn FnMut());
+struct RemoteCall<'c>(&'c mut dyn FnMut());
 
 // SAFETY: the thread that hands the call over waits until it is done, so only one thread at a time
 // uses its connection and memory. A connection is not bound to a thread (openssl-threads(7)).
-unsafe impl Send for Errand<'_> {}
+unsafe impl Send for RemoteCall<'_> {}
 
-impl Errand<'_> {
+impl RemoteCall<'_> {
     fn run(self) {
         (self.0)();
     }
@@ -60,14 +60,14 @@ impl BlockingSocket {
     /// Runs the call on a thread, and serves as the peer's end until it is done.
     fn call(&self, call: &mut dyn FnMut(), ours: &UnixStream) -> io::Result<()> {
         let (done, running) = io::pipe()?;
-        let number = AtomicI32::new(NOT_TOLD);
-        let errand = Errand(call);
+        let number = AtomicI32::new(UNREPORTED);
+        let call = RemoteCall(call);
         thread::scope(|scope| {
             let caller = thread::Builder::new().spawn_scoped(scope, || {
                 // Closed when the call is done, even by a panic.
                 let _running = running;
                 number.store(gettid().as_raw_nonzero().get(), Ordering::Release);
-                errand.run();
+                call.run();
             })?;
             let served = self.serve(ours, &done, &number);
             if served.is_err() {
@@ -127,7 +127,7 @@ impl BlockingSocket {
         };
         let look = Timespec {
             tv_sec: 0,
-            tv_nsec: LOOK,
+            tv_nsec: INTERVAL,
         };
         match poll(polled, Some(&look)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Wakeup::Nothing),
@@ -198,7 +198,7 @@ impl TransportAdapter for BlockingSocket {
             call();
             return Ok(());
         };
-        self.0.transport.let_far_end_act();
+        self.0.transport.let_peer_act();
         self.call(call, ours).map_err(|error| no_sockets(&error))
     }
 
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_that_waits_is_told_from_one_that_runs_whatever_its_name() {
+    fn waiting_thread_is_detected_with_any_name() {
         assert!(is_asleep("7 (case) S 1 7 7 0"));
         assert!(is_asleep("7 (a) R b) S 1 7 7 0"));
         assert!(!is_asleep("7 (case) R 1 7 7 0"));

@@ -50,7 +50,7 @@ impl BufferingBio {
             };
             push(buffer, ours);
             set_bio(ssl, buffer, buffer);
-            transport.stand_behind_another();
+            transport.mark_as_indirect();
             Ok(Self {
                 transport: transport.clone(),
                 scripted: method.port(transport),

@@ -394,13 +394,13 @@ fn method_for(
     both: Option<Method>,
     one: Option<Method>,
 ) -> Option<Method> {
-    let tells_role = match setup.role {
+    let sets_role = match setup.role {
         Role::Client => api.SSL_set_connect_state.is_some(),
         Role::Server => api.SSL_set_accept_state.is_some(),
     };
     match setup.role_state {
         RoleState::Unset => both,
-        RoleState::Set if tells_role => both.or(one),
+        RoleState::Set if sets_role => both.or(one),
         RoleState::Set => one,
     }
 }

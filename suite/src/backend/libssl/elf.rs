@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_real_library_tells_its_names() {
+    fn library_file_lists_its_symbols() {
         let object = SharedObject::parse(&library(), machine()).expect("a library");
         assert!(object.exports.contains("SSL_write"), "{:?}", object.exports);
         assert!(object.needed.iter().any(|name| name.starts_with("libc.")));
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_library_that_is_cut_off_anywhere_in_its_segments_is_refused() {
+    fn library_truncated_in_a_segment_is_refused() {
         let whole = library();
         let half = SharedObject::parse(&whole[..whole.len() / 2], machine());
         let Err(NoLibrary::CutOff {
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn no_changed_byte_of_the_headers_is_a_panic() {
+    fn changed_header_bytes_cause_no_panic() {
         let mut bytes = library();
         // The headers of the file and its segments are at its beginning, those of its sections at
         // its end.
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn another_machine_is_named() {
+    fn library_for_another_machine_is_refused_with_its_name() {
         let mut bytes = library();
         bytes[18..20].copy_from_slice(&elf::EM_SPARCV9.to_le_bytes());
         let error = SharedObject::parse(&bytes, machine()).expect_err("no SPARC");
@@ -444,15 +444,15 @@ mod tests {
     }
 
     #[test]
-    fn what_the_operating_system_says_is_told() {
-        let tell = |kind: io::ErrorKind| unreadable(&kind.into());
+    fn system_errors_are_classified() {
+        let classify = |kind: io::ErrorKind| unreadable(&kind.into());
         assert_eq!(
-            tell(io::ErrorKind::PermissionDenied),
+            classify(io::ErrorKind::PermissionDenied),
             NoLibrary::NoPermission
         );
-        assert_eq!(tell(io::ErrorKind::NotFound), NoLibrary::Missing);
+        assert_eq!(classify(io::ErrorKind::NotFound), NoLibrary::Missing);
         assert!(matches!(
-            tell(io::ErrorKind::Other),
+            classify(io::ErrorKind::Other),
             NoLibrary::Unreadable(_)
         ));
     }

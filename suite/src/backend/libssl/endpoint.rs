@@ -66,7 +66,7 @@ impl LibsslEndpoint {
                 return Err(unsupported);
             }
         };
-        connection.tell_role();
+        connection.set_role();
         Ok(Self {
             connection,
             port,
@@ -115,16 +115,16 @@ impl LibsslEndpoint {
 }
 
 impl Connection {
-    fn tell_role(&self) {
-        let tell = match (self.setup.role_state, self.setup.role) {
+    fn set_role(&self) {
+        let set = match (self.setup.role_state, self.setup.role) {
             (RoleState::Unset, _) => None,
             (RoleState::Set, Role::Client) => self.api.SSL_set_connect_state,
             (RoleState::Set, Role::Server) => self.api.SSL_set_accept_state,
         };
         // Without such a function its method sets the role.
-        if let Some(tell) = tell {
+        if let Some(set) = set {
             // SAFETY: the connection is live.
-            unsafe { tell(self.ssl) };
+            unsafe { set(self.ssl) };
         }
     }
 

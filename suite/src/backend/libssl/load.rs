@@ -28,7 +28,7 @@ const OF_LIBCRYPTO: [&str; 4] = ["ERR_get_error", "BIO_new", "ERR_clear_error", 
 const FAMILIES: [&str; 6] = ["BIO_", "CRYPTO_", "ERR_", "EVP_", "OPENSSL_", "X509_"];
 
 /// Names of a libcrypto of the system, for a libssl that does not declare the one it needs.
-const OF_SYSTEMS: [&str; 3] = ["libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.so"];
+const SYSTEM_LIBCRYPTOS: [&str; 3] = ["libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.so"];
 
 /// All loaded libraries. None is unloaded, because a libssl registers exit handlers. The list keeps
 /// them reachable for LeakSanitizer, which runs at the end of a fuzz target.
@@ -36,18 +36,18 @@ static LOADED: Mutex<Vec<&'static Library>> = Mutex::new(Vec::new());
 
 /// Files that were loaded as a libcrypto and are not the system's: no other library may get one of
 /// them in place of the system's.
-static NOT_THE_SYSTEMS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+static NON_SYSTEM_LIBCRYPTOS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Whether a libcrypto has added its symbols to the global scope: libraries that are loaded later
 /// then prefer their own symbols.
-static GIVEN_TO_ALL: AtomicBool = AtomicBool::new(false);
+static LIBCRYPTO_IS_GLOBAL: AtomicBool = AtomicBool::new(false);
 
 /// The flag of dlopen(3) that makes a library prefer its own symbols to the global ones; only the
 /// GNU C library has it.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const OWN_NAMES_FIRST: c_int = libc::RTLD_DEEPBIND;
+const OWN_SYMBOLS_FIRST: c_int = libc::RTLD_DEEPBIND;
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-const OWN_NAMES_FIRST: c_int = 0;
+const OWN_SYMBOLS_FIRST: c_int = 0;
 
 /// A loaded libssl. It is never unloaded: a libssl registers handlers that run when the process
 /// exits.
@@ -311,7 +311,7 @@ impl<'s> Search<'s> {
                 });
             }
         }
-        for name in OF_SYSTEMS.map(Path::new) {
+        for name in SYSTEM_LIBCRYPTOS.map(Path::new) {
             let library = dlopen(name, Scope::Own).ok();
             if library.is_some_and(|it| names.iter().all(|name| address(it, name).is_some())) {
                 return Some(Intended {
@@ -435,7 +435,7 @@ fn same_file(one: &Path, other: &Path) -> bool {
 }
 
 fn not_the_systems() -> MutexGuard<'static, Vec<PathBuf>> {
-    NOT_THE_SYSTEMS
+    NON_SYSTEM_LIBCRYPTOS
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
 }
@@ -445,11 +445,11 @@ fn not_the_systems() -> MutexGuard<'static, Vec<PathBuf>> {
 fn dlopen(file: &Path, scope: Scope) -> Result<&'static Library, String> {
     let flags: c_int = match scope {
         Scope::Process => {
-            GIVEN_TO_ALL.store(true, Ordering::Relaxed);
+            LIBCRYPTO_IS_GLOBAL.store(true, Ordering::Relaxed);
             RTLD_NOW | RTLD_GLOBAL
         }
-        Scope::Own if GIVEN_TO_ALL.load(Ordering::Relaxed) => {
-            RTLD_NOW | RTLD_LOCAL | OWN_NAMES_FIRST
+        Scope::Own if LIBCRYPTO_IS_GLOBAL.load(Ordering::Relaxed) => {
+            RTLD_NOW | RTLD_LOCAL | OWN_SYMBOLS_FIRST
         }
         Scope::Own => RTLD_NOW | RTLD_LOCAL,
     };

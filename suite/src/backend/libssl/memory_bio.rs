@@ -51,7 +51,7 @@ impl MemoryBio {
                 return Err(refused(api, "BIO_s_mem"));
             }
             set_bio(ssl, bios[0], bios[1]);
-            transport.stand_behind_another();
+            transport.mark_as_indirect();
             Ok(Self {
                 transport: transport.clone(),
                 incoming: functions.of(bios[0]),

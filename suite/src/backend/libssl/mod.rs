@@ -374,15 +374,17 @@ impl Libssl {
         };
         let text = version_text(&api);
         let recognised = family.map(|family| {
-            let told = text.as_deref().and_then(|text| family.version(text));
-            let version = told.or(source.version.as_deref()).map(ToOwned::to_owned);
+            let reported = text.as_deref().and_then(|text| family.version(text));
+            let version = reported
+                .or(source.version.as_deref())
+                .map(ToOwned::to_owned);
             Recognised { family, version }
         });
         // For an unknown object, only its own version string counts as evidence.
         let is_own = recognised.is_some() || libcrypto.found == Found::Inside;
         let own_text = text.as_deref().filter(|_| is_own);
         let (library, version) = name_and_version(own_text, source.version.as_deref());
-        let told = match (text, is_own) {
+        let full_version = match (text, is_own) {
             (Some(text), true) => text,
             (Some(text), false) => format!("unknown, with a libcrypto that says {text:?}"),
             (None, _) => "unknown".to_owned(),
@@ -397,7 +399,7 @@ impl Libssl {
             },
             loaded: Loaded {
                 path,
-                version: told,
+                version: full_version,
                 recognised,
                 libcrypto,
                 transport,
@@ -534,7 +536,7 @@ fn likely_prefix(missing: &[&str], opened: &Opened) -> Option<String> {
 /// The complete version string of the library.
 fn version_text(api: &Functions) -> Option<String> {
     let version = api.OpenSSL_version.or(api.SSLeay_version)?;
-    let told = |which| {
+    let reported = |which| {
         // SAFETY: returns null or a string that lives as long as the library.
         let text = unsafe { version(which) };
         // SAFETY: as above.
@@ -544,8 +546,8 @@ fn version_text(api: &Functions) -> Option<String> {
     };
     // Tongsuo reports here which OpenSSL it is compatible with; other libraries return something
     // else.
-    let own_name = told(number::TONGSUO_VERSION).filter(|text| text.starts_with("Tongsuo "));
-    own_name.or_else(|| told(number::OPENSSL_VERSION))
+    let own_name = reported(number::TONGSUO_VERSION).filter(|text| text.starts_with("Tongsuo "));
+    own_name.or_else(|| reported(number::OPENSSL_VERSION))
 }
 
 /// Splits `OpenSSL 1.1.1w  11 Sep 2023` into name and version.

@@ -29,7 +29,7 @@ pub(super) fn give_key(api: &Functions, context: *mut SslCtx, role: Role) -> boo
         }),
     };
     if given.is_some() {
-        take_the_cheapest_group(api, context);
+        select_cheap_group(api, context);
     }
     if let (Some(()), Some(set), false) = (given, api.SSL_CTX_set_options, api.is_boringssl()) {
         // SAFETY: `context` is live.
@@ -40,7 +40,7 @@ pub(super) fn give_key(api: &Functions, context: *mut SslCtx, role: Role) -> boo
 
 /// Selects a cheap group: a client of TLS 1.3 sends a key share even without an exchange, for its
 /// first group, which may be a costly one.
-fn take_the_cheapest_group(api: &Functions, context: *mut SslCtx) {
+fn select_cheap_group(api: &Functions, context: *mut SslCtx) {
     if let (Some(ctrl), false) = (api.SSL_CTX_ctrl, api.is_boringssl()) {
         let groups = c"P-256".as_ptr().cast_mut().cast();
         // SAFETY: `context` is live; the command takes a string, and does not write to it. A

@@ -37,7 +37,7 @@ impl Ends {
     /// Ends of which the library's blocks.
     pub(super) fn new(transport: &Transport) -> io::Result<Self> {
         let (library, ours) = pair()?;
-        transport.stand_behind_another();
+        transport.mark_as_indirect();
         Ok(Self {
             transport: transport.clone(),
             library,

@@ -66,7 +66,7 @@ enum Sending {
 impl SocketPair {
     pub(super) fn new(transport: &Transport) -> io::Result<Self> {
         let (library, ours) = pair()?;
-        transport.stand_behind_another();
+        transport.mark_as_indirect();
         Ok(Self {
             transport: transport.clone(),
             library: library.into(),

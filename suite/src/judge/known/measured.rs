@@ -184,7 +184,7 @@ impl Losses {
     fn go_on(&mut self, history: &History<'_>, at: usize) {
         let event = &history.events[at];
         // No renegotiation begins while the library keeps a record.
-        let comes_to_data = self.stuck.is_some() || !comes_to_messages_only(event);
+        let reaches_data = self.stuck.is_some() || !sends_messages_only(event);
         let sends = sealed_in(history, at) > 0;
         self.before_first = self.swallowed;
         if let Some(stuck) = self.stuck.take_if(|_| sends)
@@ -195,7 +195,7 @@ impl Losses {
         }
         self.before_others = self.swallowed;
         self.left_behind.take_if(|_| sends);
-        let swallowed = match comes_to_data {
+        let swallowed = match reaches_data {
             true => swallowed(history, at, self.swallowed),
             false => 0,
         };
@@ -219,10 +219,10 @@ impl Losses {
         let has_failed = event
             .call()
             .is_some_and(|call| call.error != ErrorClass::None && !call.error.is_retry());
-        if let (true, Some(asked @ 1..)) = (has_failed && comes_to_data, asked) {
+        if let (true, Some(asked @ 1..)) = (has_failed && reaches_data, asked) {
             let after = history.after(at);
-            let behind = (after.sealed + self.swallowed).saturating_sub(after.accepted);
-            let left = asked.saturating_sub(behind);
+            let written = (after.sealed + self.swallowed).saturating_sub(after.accepted);
+            let left = asked.saturating_sub(written);
             self.refused = left.min(lowest_block(history, at));
             match &mut self.stuck {
                 Some(stuck) => stuck.is_offered_again = true,
@@ -247,7 +247,7 @@ fn sealed_in(history: &History<'_>, at: usize) -> usize {
 
 /// Whether the call begins a write in a renegotiation and fails before its data: the transport
 /// refuses a handshake message.
-fn comes_to_messages_only(event: &Event<'_>) -> bool {
+fn sends_messages_only(event: &Event<'_>) -> bool {
     let fails = |call: &Call| call.error != ErrorClass::None;
     let goes_on = event.before.pending.is_some() || event.before.incomplete.is_some();
     event.before.renegotiates()
@@ -260,15 +260,15 @@ fn comes_to_messages_only(event: &Event<'_>) -> bool {
 /// were lost before.
 fn swallowed(history: &History<'_>, at: usize, lost: usize) -> usize {
     let event = &history.events[at];
-    let said_zero = said_zero(history, event);
+    let returned_zero = returned_zero(history, event);
     let asked = event.attempt().and_then(|attempt| attempt.argument.len());
-    let (true, Some(asked)) = (said_zero, asked) else {
+    let (true, Some(asked)) = (returned_zero, asked) else {
         return 0;
     };
     let before = &event.before;
-    let behind = before.sealed + sealed_in(history, at) + lost;
-    let behind = behind.saturating_sub(before.accepted);
-    let left = asked.saturating_sub(behind).min(lowest_block(history, at));
+    let written = before.sealed + sealed_in(history, at) + lost;
+    let written = written.saturating_sub(before.accepted);
+    let left = asked.saturating_sub(written).min(lowest_block(history, at));
     // The pending record comes first.
     let pending = pending_record(history, at).filter(|_| sealed_in(history, at) == 0);
     pending.map_or(left, |pending| left.min(pending))
@@ -276,7 +276,7 @@ fn swallowed(history: &History<'_>, at: usize, lost: usize) -> usize {
 
 /// Whether the transport returned 0 to the call. If its transport calls are not visible: whether it
 /// was set to, and the record passes through an empty buffer of 4096 bytes (BIO_f_buffer(3)).
-fn said_zero(history: &History<'_>, event: &Event<'_>) -> bool {
+fn returned_zero(history: &History<'_>, event: &Event<'_>) -> bool {
     if let Some(traffic) = event.entry.traffic {
         return traffic.outbound.refusal == Some(Refusal::Zero);
     }
@@ -292,6 +292,6 @@ fn said_zero(history: &History<'_>, event: &Event<'_>) -> bool {
     history.setting.variant.transport == TransportKind::BufferingBio
         && before.outbound.then == Refusal::Zero
         && before.outbound.accept == Budget::Bytes(0)
-        && before.kept_back() == 0
+        && before.unsent() == 0
         && content + around >= BIO_BUFFER
 }

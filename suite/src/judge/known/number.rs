@@ -164,7 +164,7 @@ impl Term {
             Self::Block => event.before.max_send_fragment,
             Self::LowestBlock => measured.lowest_block(at),
             Self::Out => event.before.sealed.saturating_sub(event.before.accepted),
-            Self::Unsent => event.before.kept_back(),
+            Self::Unsent => event.before.unsent(),
             Self::Pending => measured.pending_record(at),
             Self::Dropped => measured.dropped(at),
             Self::Swallowed => measured.swallowed(at),

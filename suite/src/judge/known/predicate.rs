@@ -89,7 +89,7 @@ impl<'c, 't> At<'_, 'c, 't> {
     /// Whether the library takes such a record, or may take it: after damage it is unknown which
     /// records it takes, and a call may take everything that the peer has sent by then.
     fn may_take(&self, is: impl Fn(&RecordSeen) -> bool, sends: fn(&PeerAction) -> bool) -> bool {
-        self.takes(is) || self.sent_obscurely(sends) > 0
+        self.takes(is) || self.sent_unattributed(sends) > 0
     }
 
     fn may_take_message(&self, kind: HandshakeType, sends: fn(&PeerAction) -> bool) -> bool {
@@ -98,18 +98,18 @@ impl<'c, 't> At<'_, 'c, 't> {
 
     /// How often the peer did this before this call, if it is unknown which of its records the call
     /// takes.
-    fn sent_obscurely(&self, sends: fn(&PeerAction) -> bool) -> usize {
+    fn sent_unattributed(&self, sends: fn(&PeerAction) -> bool) -> usize {
         let sends = |event: &&Event<'t>| {
             let step = event.entry.asked.step();
             matches!(step, Some(Step::Peer(action)) if sends(action))
         };
-        self.obscure().filter(sends).count()
+        self.unattributed().filter(sends).count()
     }
 
     /// Whether the call may take a fatal alert that the peer sent because it was asked to, or
     /// because it failed.
     fn may_take_alert_of_a_failure(&self) -> bool {
-        self.obscure().any(|event| {
+        self.unattributed().any(|event| {
             let has_failed = match &event.entry.result {
                 Outcome::Peer(report) => matches!(report.end, Some(PeerEnd::Failed(_))),
                 _ => false,
@@ -122,9 +122,9 @@ impl<'c, 't> At<'_, 'c, 't> {
 
     /// The events before this call in which the peer has sent something, if it is unknown which of
     /// its records the call takes.
-    fn obscure(&self) -> impl Iterator<Item = &'c Event<'t>> {
-        let is_obscure = self.before().peer_bytes_injected && self.event().call().is_some();
-        let earlier = if is_obscure { self.index } else { 0 };
+    fn unattributed(&self) -> impl Iterator<Item = &'c Event<'t>> {
+        let is_unattributed = self.before().peer_bytes_injected && self.event().call().is_some();
+        let earlier = if is_unattributed { self.index } else { 0 };
         let earlier = self.measured.history.events[..earlier].iter();
         earlier.filter(|event| !event.entry.peer_sent.is_empty())
     }
@@ -385,7 +385,8 @@ static PREDICATES: &[Predicate] = &[
         at.may_take_message(HandshakeType::HelloRequest, asks_for_a_handshake)
     }),
     input("takes-several-hello-requests", |at| {
-        at.takes_messages(HandshakeType::HelloRequest) + at.sent_obscurely(asks_for_a_handshake) > 1
+        at.takes_messages(HandshakeType::HelloRequest) + at.sent_unattributed(asks_for_a_handshake)
+            > 1
     }),
     input("takes-client-hello", |at| {
         at.may_take_message(HandshakeType::ClientHello, may_send_a_hello)
@@ -403,7 +404,7 @@ static PREDICATES: &[Predicate] = &[
         at.may_take_message(HandshakeType::KeyUpdate, updates_keys)
     }),
     input("takes-several-key-updates", |at| {
-        at.takes_messages(HandshakeType::KeyUpdate) + at.sent_obscurely(updates_keys) > 1
+        at.takes_messages(HandshakeType::KeyUpdate) + at.sent_unattributed(updates_keys) > 1
     }),
     input("takes-key-update-request", |at| {
         at.may_take(
@@ -442,7 +443,7 @@ static PREDICATES: &[Predicate] = &[
         at.before().peer.is_failed() || at.may_take_alert_of_a_failure()
     }),
     state("alert-sent", |at| at.before().own.is_failed()),
-    state("failed", |at| at.before().dead),
+    state("failed", |at| at.before().failed_permanently),
     state("transport-has-failed", |at| at.before().transport_failed),
     state("gave-up-a-write", |at| at.before().gave_up_a_write),
     state("record-may-wait", |at| {

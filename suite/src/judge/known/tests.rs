@@ -67,7 +67,7 @@ fn violation_is_known_only_where_the_trigger_holds() {
 }
 
 #[test]
-fn number_has_to_be_the_one_of_the_history() {
+fn number_must_equal_that_of_the_history() {
     // Nine bytes were lost without a cause before; the transport swallowed nine more, and eighteen
     // are missing.
     let twice = lost(lost(Script::tls13(), false), true);
@@ -77,7 +77,7 @@ fn number_has_to_be_the_one_of_the_history() {
 }
 
 #[test]
-fn behind_damage_a_call_may_take_whatever_the_peer_has_sent() {
+fn call_after_damage_may_take_everything_that_the_peer_has_sent() {
     let taking = |predicate: &str| known(&LOST.replace("transport-zero", predicate));
     let asked = Script::tls13()
         .peer(PeerAction::KeyUpdate(KeyUpdate::Requested))
@@ -116,7 +116,7 @@ fn issue_of_another_version_explains_nothing() {
     assert_eq!(unexpected(&other, &lost(Script::tls13(), true)), [2]);
 }
 
-const DEAD: &str = r#"
+const FAILED: &str = r#"
 when = ["failed", "write"]
 breaks = [{ clause = "error.dead-connection-tells-the-truth", in = "call", error = "SYSCALL" }]
 "#;
@@ -128,22 +128,22 @@ fn unexpected_event_triggers_nothing() {
         .blocked_write()
         .retry(9, refused("ssl:bad length"));
     assert_eq!(
-        unexpected(&known(DEAD), &refused_wrong_retry.write(9, silent())),
+        unexpected(&known(FAILED), &refused_wrong_retry.write(9, silent())),
         NONE
     );
     // A correct retry that is refused is unexpected; the failed connection then excuses nothing.
-    let refused_right_retry = Script::tls13()
+    let refused_permitted_retry = Script::tls13()
         .blocked_write()
         .retry(1000, refused("ssl:bad length"));
     assert_eq!(
-        unexpected(&known(DEAD), &refused_right_retry.write(9, silent())),
+        unexpected(&known(FAILED), &refused_permitted_retry.write(9, silent())),
         [3, 4]
     );
 }
 
 #[test]
-fn answer_is_one_fact_for_all_clauses_that_say_that_a_call_goes_on() {
-    let refused_right_retry = Script::tls13()
+fn result_is_one_fact_for_all_clauses_about_continuing() {
+    let refused_permitted_retry = Script::tls13()
         .blocked_write()
         .retry(1000, refused("ssl:bad length"));
     let of = |clause: &str, queue: &str| {
@@ -151,7 +151,7 @@ fn answer_is_one_fact_for_all_clauses_that_say_that_a_call_goes_on() {
             "when = \"pending\"\nbreaks = [{{ clause = \"{clause}\", in = \"call\", error = \"SSL\", queue = \"{queue}\" }}]"
         ))
     };
-    let unexpected = |clause, queue| unexpected(&of(clause, queue), &refused_right_retry);
+    let unexpected = |clause, queue| unexpected(&of(clause, queue), &refused_permitted_retry);
     assert_eq!(unexpected("retry.same-arguments", "ssl:bad length"), NONE);
     assert_eq!(
         unexpected("renegotiation.transparent", "ssl:bad length"),
@@ -169,7 +169,7 @@ fn answer_is_one_fact_for_all_clauses_that_say_that_a_call_goes_on() {
 }
 
 #[test]
-fn input_triggers_also_after_an_unexpected_event() {
+fn input_triggers_even_after_an_unexpected_event() {
     let both = lost(lost(Script::tls13(), false), true);
     let known = known(&LOST.replace("swallowed", "swallowed + 9"));
     assert_eq!(unexpected(&known, &both), [2]);
@@ -307,7 +307,7 @@ fn every_trigger_holds_without_a_conjunct_wherever_it_holds_with_it() {
 }
 
 #[test]
-fn wrong_files_are_refused_with_their_place() {
+fn invalid_files_are_refused_with_the_location() {
     let refusal = |from: &str, to: &str| {
         let text = format!(
             "[[issue]]\nid = \"one\"\ntitle = \"A title\"\nclass = \"bug\"\nreason = \"A reason.\"\nsource = \"x.c:1\"\n{LOST}"
@@ -437,7 +437,7 @@ fn proposals_of_both_versions_are_one_issue_that_still_needs_its_trigger() {
 }
 
 #[test]
-fn proposal_has_a_sum_of_quantities_where_one_fits_every_case() {
+fn proposal_uses_a_sum_that_fits_every_case() {
     let longer = Script::tls13()
         .write(12, Call::success(12))
         .refused(Direction::Out, Refusal::Zero);
@@ -452,27 +452,27 @@ fn proposal_has_a_sum_of_quantities_where_one_fits_every_case() {
 }
 
 #[test]
-fn nothing_is_proposed_for_what_is_explained_once_the_rest_is_known() {
+fn violations_explained_once_the_rest_is_known_get_no_proposal() {
     // The second violation follows from an output, which triggers nothing while the first is
     // unexpected.
     let script = Script::tls13()
         .blocked_write()
         .retry(1000, refused("ssl:bad length"))
         .write(9, failed(-1, ErrorClass::Syscall));
-    let dead = known(DEAD);
-    assert_eq!(unexpected(&dead, &script), [3, 4]);
-    let text = proposed(&dead, std::slice::from_ref(&script));
+    let failed = known(FAILED);
+    assert_eq!(unexpected(&failed, &script), [3, 4]);
+    let text = proposed(&failed, std::slice::from_ref(&script));
     assert!(
         !text.contains("error.dead-connection-tells-the-truth"),
         "{text}"
     );
-    let mut all = dead;
+    let mut all = failed;
     all.add_own("proposed.toml", &text).expect("a ledger");
     assert_eq!(unexpected(&all, &script), NONE, "{text}");
 }
 
 #[test]
-fn every_observation_of_a_pattern_is_read_as_it_is_written() {
+fn every_pattern_parses_back_to_its_observation() {
     for exact in [
         "error = \"SSL\", queue = \"ssl:bad length, ssl:other\", returns = -1",
         "error = 4, returns = 0",
@@ -492,7 +492,7 @@ fn every_observation_of_a_pattern_is_read_as_it_is_written() {
 }
 
 #[test]
-fn wrong_differs_is_refused_with_its_place() {
+fn invalid_differs_is_refused_with_the_location() {
     for (differs, wanted) in [
         ("[{ in = \"call\" }]", "it explains anything"),
         ("[{ aspect = \"records\" }]", "no \"in\""),

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_has_its_first_version_and_not_its_last() {
+    fn range_includes_its_start_and_excludes_its_end() {
         let range = Range {
             from: Some(version("3.2")),
             before: Some(version("4.0")),

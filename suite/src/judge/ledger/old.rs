@@ -131,7 +131,7 @@ fn parts(path: &str, text: &str) -> Result<Vec<Part>, Fault> {
         let text = &text[at..end_of(place + 1)];
         // The text after an old entry is kept.
         let (of_entry, after) = match old {
-            Some(_) => text.split_at(without_comments_after(text)),
+            Some(_) => text.split_at(len_without_final_comments(text)),
             None => (text, ""),
         };
         parts.push(Part {
@@ -148,7 +148,7 @@ fn parts(path: &str, text: &str) -> Result<Vec<Part>, Fault> {
 }
 
 /// The length in bytes of the text up to its last line that is neither blank nor a comment.
-fn without_comments_after(text: &str) -> usize {
+fn len_without_final_comments(text: &str) -> usize {
     let says = |line: &str| !line.trim().is_empty() && !line.starts_with('#');
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let last = lines.iter().rposition(|line| says(line));
@@ -297,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stands_for_any_text() {
+    fn star_matches_any_text() {
         assert!(fits("returns 5", "returns 5"));
         assert!(fits("returns *", "returns 5"));
         assert!(fits("* bytes of * lost", "100 bytes of 20000 lost"));
@@ -333,7 +333,7 @@ source = "x.c:2"
 "#;
 
     #[test]
-    fn parts_are_the_file_in_its_order() {
+    fn parts_preserve_the_order_of_the_file() {
         let ledger = OldLedger::read("mine.toml", MIXED).unwrap();
         let texts: String = ledger.parts.iter().map(|part| &*part.text).collect();
         assert_eq!(texts, MIXED);
@@ -361,7 +361,7 @@ source = "x.c:2"
     }
 
     #[test]
-    fn wrong_old_entry_is_refused_with_its_place() {
+    fn invalid_old_entry_is_refused_with_the_location() {
         for (from, to, expected) in [
             (
                 "seen = \"returns *\"\n",

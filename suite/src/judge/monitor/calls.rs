@@ -2,7 +2,7 @@
 //! that use the transport: `SSL_do_handshake`, `SSL_read` and `SSL_shutdown`. For writes see
 //! `errors` and `would_block`.
 
-use super::errors::{check_errno, failure, is_explained, may_tell_another_reason};
+use super::errors::{check_errno, failure, is_explained, may_have_another_reason};
 use super::{Came, Contradiction, Event, History, Monitor, Notes, Observation};
 use crate::scenario::{RoleState, Step};
 use crate::trace::{Call, ErrorClass, Want};
@@ -53,7 +53,7 @@ fn calls<'c, 't>(
     history
         .calls()
         .filter_map(|(event, call)| Some((event, Which::of(event)?, call)))
-        .filter(|(event, ..)| !event.before.stale_error && !event.before.dead)
+        .filter(|(event, ..)| !event.before.stale_error && !event.before.failed_permanently)
 }
 
 /// Those of them that are not complete.
@@ -95,7 +95,7 @@ fn may_only_wait(history: &History<'_>, event: &Event<'_>, which: Which) -> bool
         Which::Read => true,
         Which::Handshake => !before.shut_down,
         Which::Shutdown => {
-            before.established() && !before.shakes_hands() && !before.has_more_to_send()
+            before.established() && !before.has_later_handshake() && !before.has_more_to_send()
         }
     };
     in_order && in_place && history.setting.role_state == RoleState::Set
@@ -157,7 +157,7 @@ fn failed_transport_is_syscall(history: &History<'_>, notes: &mut Notes) {
     for (event, which, call) in failures(history) {
         let connection_is_healthy = event.before.connection_is_healthy() && !event.is_disturbed();
         if !connection_is_healthy
-            || may_tell_another_reason(event, call)
+            || may_have_another_reason(event, call)
             || has_been_ended(event, which, call)
         {
             continue;
@@ -214,7 +214,7 @@ mod tests {
 
     const RESET: Refusal = Refusal::Fail(Errno::PIPE);
 
-    fn shakes_hands(call: Call) -> Script {
+    fn handshake(call: Call) -> Script {
         Script::new(Version::Tls13).called(Step::Handshake, call)
     }
 
@@ -223,12 +223,12 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_fails_has_a_reason_and_one_that_succeeds_has_none() {
+    fn only_failed_calls_have_a_reason() {
         let clause = "calls.failure-has-a-reason";
-        kept(clause, 1, &shakes_hands(wants_read()));
+        kept(clause, 1, &handshake(wants_read()));
         kept(clause, 2, &Script::tls13().read(Call::success(9)));
-        broken(clause, 1, &shakes_hands(failed(-1, ErrorClass::None)));
-        broken(clause, 1, &shakes_hands(failed(1, ErrorClass::Ssl)));
+        broken(clause, 1, &handshake(failed(-1, ErrorClass::None)));
+        broken(clause, 1, &handshake(failed(1, ErrorClass::Ssl)));
         let read = Script::tls13().read(failed(0, ErrorClass::Other(9)));
         broken(clause, 2, &read);
         // SSL_get_error must not be called for a shutdown that returns 0.
@@ -239,11 +239,11 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_the_transport_blocks_wants_to_be_repeated() {
+    fn blocked_call_asks_for_a_retry() {
         let clause = "calls.would-block";
         let refused_out = |script: Script| script.refused(Direction::Out, Refusal::WouldBlock);
         let refused_in = |script: Script| script.refused(Direction::In, Refusal::ZeroRetry);
-        for call in [shakes_hands, shuts_down] {
+        for call in [handshake, shuts_down] {
             kept(clause, 1, &refused_out(call(wants_write())));
             let syscall = refused_out(call(failed(-1, ErrorClass::Syscall)));
             not_exercised(clause, &syscall.clone().over(TransportKind::Blocking));
@@ -262,9 +262,9 @@ mod tests {
         ended.traffic().inbound.moved = true;
         not_exercised(clause, &ended);
         // The page does not specify which of the two comes first.
-        let amid = Script::tls13().blocked_write();
-        let amid = amid.called(Step::Shutdown, refused("ssl:bad write retry"));
-        not_exercised(clause, &refused_out(amid));
+        let during_write = Script::tls13().blocked_write();
+        let during_write = during_write.called(Step::Shutdown, refused("ssl:bad write retry"));
+        not_exercised(clause, &refused_out(during_write));
         not_exercised(clause, &Script::tls13().read(Call::success(9)));
     }
 
@@ -272,11 +272,11 @@ mod tests {
     fn syscall_means_that_the_transport_failed() {
         let clause = "calls.syscall-means-io-failed";
         let syscall = || failed(-1, ErrorClass::Syscall);
-        broken(clause, 1, &shakes_hands(syscall()));
+        broken(clause, 1, &handshake(syscall()));
         kept(
             clause,
             1,
-            &shakes_hands(syscall()).refused(Direction::Out, RESET),
+            &handshake(syscall()).refused(Direction::Out, RESET),
         );
         let read = Script::tls13().read(failed(0, ErrorClass::Syscall));
         broken(clause, 2, &read);
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transport_that_fails_is_syscall() {
+    fn failed_transport_is_reported_as_syscall() {
         let clause = "calls.failed-transport-is-syscall";
         let read = |call| {
             let script = Script::tls13().read(call);
@@ -312,22 +312,18 @@ mod tests {
                 errno: Some(errno),
                 ..failed(-1, ErrorClass::Syscall)
             };
-            shakes_hands(call).refused(Direction::Out, RESET)
+            handshake(call).refused(Direction::Out, RESET)
         };
         kept(clause, 1, &fails(Errno::PIPE));
         broken(clause, 1, &fails(Errno::NONE));
-        not_exercised(clause, &shakes_hands(wants_write()));
+        not_exercised(clause, &handshake(wants_write()));
     }
 
     #[test]
     fn ssl_fills_the_queue() {
         let clause = "calls.ssl-fills-the-queue";
-        kept(
-            clause,
-            1,
-            &shakes_hands(refused("ssl:wrong version number")),
-        );
-        broken(clause, 1, &shakes_hands(failed(-1, ErrorClass::Ssl)));
+        kept(clause, 1, &handshake(refused("ssl:wrong version number")));
+        broken(clause, 1, &handshake(failed(-1, ErrorClass::Ssl)));
         not_exercised(clause, &shuts_down(failed(0, ErrorClass::Ssl)));
         not_exercised(clause, &Script::tls13().write(9, wants_write()));
     }
@@ -336,7 +332,7 @@ mod tests {
     fn want_agrees_with_get_error() {
         let clause = "calls.want-agrees";
         let says = |want| {
-            shakes_hands(Call {
+            handshake(Call {
                 want,
                 ..wants_read()
             })

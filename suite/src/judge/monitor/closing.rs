@@ -55,14 +55,14 @@ fn nothing_after(history: &History<'_>, notes: &mut Notes, is_end: fn(AlertSeen)
     let mut ended = false;
     for event in &history.events {
         let was_ended = ended;
-        let mut goes_on = None;
+        let mut continued = None;
         for record in event.begun() {
             // Records after one that cannot be decrypted are unknown; a violation is reported once.
-            let is_told = ended && record.body != Body::After;
-            goes_on = goes_on.or(is_told.then_some(record));
+            let is_reported = ended && record.body != Body::After;
+            continued = continued.or(is_reported.then_some(record));
             ended |= record.alert().is_some_and(is_end);
         }
-        match goes_on {
+        match continued {
             Some(record) => notes.violated(event, "nothing more", record),
             None if was_ended && event.call().is_some() => notes.satisfied(),
             None => {}
@@ -154,7 +154,7 @@ fn shutdowns<'c, 't>(
         let before = &event.before;
         let is_shutdown = event.step() == Some(&Step::Shutdown);
         let may = before.established()
-            && !before.dead
+            && !before.failed_permanently
             && !before.own.is_failed()
             && !before.peer.is_failed();
         (is_shutdown && may).then_some((index, event, event.call()?))
@@ -259,7 +259,7 @@ fn owes_an_alert(event: &Event<'_>, call: &Call) -> bool {
         && traffic.outbound.is_to_be_retried()
         && !before.is_over()
         && !before.has_more_to_send()
-        && !event.shakes_hands()
+        && !event.sends_handshake()
         && !event.completed().any(|record| record.alert().is_some())
 }
 
@@ -311,7 +311,7 @@ mod tests {
     use crate::wire::ContentType;
 
     #[test]
-    fn no_write_succeeds_after_shutdown() {
+    fn write_fails_after_shutdown() {
         let clause = "closing.no-write-after-shutdown";
         let base = Script::tls13().shutdown();
         kept(
@@ -331,7 +331,7 @@ mod tests {
         kept(clause, 1, &write);
         broken(clause, 3, &write.clone().sent(data(9)));
         // Records after one that cannot be decrypted are unknown.
-        kept(clause, 1, &write.sent(behind()));
+        kept(clause, 1, &write.sent(after_unreadable()));
         broken(clause, 2, &base.clone().sent(alert("fatal decode_error")));
         not_exercised(clause, &base);
     }
@@ -371,8 +371,8 @@ mod tests {
             script.write(9, failed(-1, ErrorClass::Ssl)).sent(data(9))
         };
         broken(clause, 4, &slow(Budget::EachCall(32)));
-        let kept_back = slow(Budget::EachCall(32)).over(TransportKind::MemoryBio);
-        not_exercised(clause, &kept_back);
+        let buffered = slow(Budget::EachCall(32)).over(TransportKind::MemoryBio);
+        not_exercised(clause, &buffered);
         broken(clause, 4, &slow(Budget::All).over(TransportKind::MemoryBio));
         // The incomplete record may be the alert in response.
         let cut = received.write(9, failed(-1, ErrorClass::Ssl));
@@ -387,9 +387,9 @@ mod tests {
         };
         not_exercised(clause, &cut.clone().sent(no_key));
         let again = |script: Script| script.retry(9, failed(-1, ErrorClass::Ssl));
-        let goes_on = |record| again(short.clone()).sent(last_of(record));
-        kept(clause, 2, &goes_on(alert("fatal unexpected_message")));
-        broken(clause, 3, &goes_on(data(2)));
+        let continued = |record| again(short.clone()).sent(last_of(record));
+        kept(clause, 2, &continued(alert("fatal unexpected_message")));
+        broken(clause, 3, &continued(data(2)));
         broken(clause, 3, &cut.sent(begun()));
         not_exercised(
             clause,
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn no_write_succeeds_after_a_fatal_alert() {
+    fn write_fails_after_a_fatal_alert() {
         let clause = "closing.write-fails-after-fatal-alert";
         let received = Script::tls13().read(refused("ssl:alert"));
         let received = received.taken(alert("fatal bad_record_mac"));
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn the_peers_close_leaves_writing() {
+    fn peer_close_does_not_affect_writing() {
         let clause = "closing.peer-close-leaves-writing";
         let read = |script: Script| {
             let script = script.read(failed(0, ErrorClass::ZeroReturn));
@@ -462,13 +462,16 @@ mod tests {
     }
 
     #[test]
-    fn a_shutdown_returns_one_zero_or_a_negative_number() {
+    fn shutdown_returns_one_zero_or_a_negative_number() {
         let clause = "closing.shutdown-returns";
         kept(clause, 1, &shuts_down(0));
         kept(clause, 1, &shuts_down(-1));
         broken(clause, 2, &shuts_down(2));
-        let dead = Script::tls13().read(refused("ssl:bad record"));
-        not_exercised(clause, &dead.called(Step::Shutdown, Call::success(2)));
+        let failed_connection = Script::tls13().read(refused("ssl:bad record"));
+        not_exercised(
+            clause,
+            &failed_connection.called(Step::Shutdown, Call::success(2)),
+        );
     }
 
     #[test]
@@ -492,7 +495,7 @@ mod tests {
         not_exercised(clause, &full.over(TransportKind::MemoryBio));
         broken(clause, 2, &shuts_down(0).over(TransportKind::MemoryBio));
         // So may the bytes after a record that cannot be decrypted.
-        not_exercised(clause, &shuts_down(0).sent(behind()));
+        not_exercised(clause, &shuts_down(0).sent(after_unreadable()));
         let peer_first = peer_has_closed().called(Step::Shutdown, again);
         broken(clause, 3, &peer_first.sent(close_notify()));
         not_exercised(clause, &shuts_down(-1));
@@ -507,12 +510,12 @@ mod tests {
         broken(clause, 2, &shuts_down(1));
         broken(clause, 2, &shuts_down(1).sent(close_notify()));
         not_exercised(clause, &shuts_down(0));
-        let slipped_in = Script::tls13().peer(PeerAction::Raw(vec![21]));
-        not_exercised(clause, &slipped_in.called(Step::Shutdown, Call::success(1)));
+        let injected = Script::tls13().peer(PeerAction::Raw(vec![21]));
+        not_exercised(clause, &injected.called(Step::Shutdown, Call::success(1)));
     }
 
     #[test]
-    fn a_shutdown_that_has_sent_close_notify_says_so() {
+    fn shutdown_that_has_sent_close_notify_reports_it() {
         let clause = "closing.shutdown-sent-is-a-success";
         kept(clause, 1, &shuts_down(0).sent(close_notify()));
         let failed = shuts_down(-1).sent(close_notify());
@@ -522,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_that_is_owed_goes_out() {
+    fn owed_alert_is_sent() {
         let clause = "alert.owed-goes-out";
         let link = |script: Script, accept| {
             script.step(Step::Link(Outbound {

@@ -5,7 +5,10 @@ use crate::scenario::{Buffer, RetryContent};
 use crate::trace::{Argument, ErrorClass, Verb};
 
 pub(super) static MONITORS: &[Monitor] = &[
-    Monitor::all("connection.recovers-or-stays-dead", recovers_or_stays_dead),
+    Monitor::all(
+        "connection.recovers-or-stays-dead",
+        recovers_or_stays_failed,
+    ),
     Monitor::all(
         "connection.refused-call-sends-nothing",
         refused_call_sends_nothing,
@@ -48,24 +51,24 @@ impl UnderWay {
     }
 }
 
-fn recovers_or_stays_dead(history: &History<'_>, notes: &mut Notes) {
+fn recovers_or_stays_failed(history: &History<'_>, notes: &mut Notes) {
     let mut under_way = UnderWay::default();
-    let mut refused_a_right_call = false;
+    let mut refused_a_permitted_call = false;
     for (event, _, call) in history.writes() {
         let right = under_way.allows(event) && is_clear(event);
         under_way.go_on(event);
-        if !event.before.dead || !right {
+        if !event.before.failed_permanently || !right {
             continue;
         }
-        let lives = call.error == ErrorClass::None || call.error.is_retry();
+        let continues = call.error == ErrorClass::None || call.error.is_retry();
         let expected = "a connection that refused a right call stays dead";
         notes.check(
-            !(lives && refused_a_right_call),
+            !(continues && refused_a_permitted_call),
             event,
             expected,
             Came(call),
         );
-        refused_a_right_call |= !lives;
+        refused_a_permitted_call |= !continues;
     }
 }
 
@@ -103,15 +106,15 @@ mod tests {
     use crate::transport::{Direction, Errno, Refusal};
 
     #[test]
-    fn a_connection_recovers_or_stays_dead() {
+    fn connection_recovers_or_stays_failed() {
         let clause = "connection.recovers-or-stays-dead";
         let base = Script::tls13()
             .blocked_write()
             .retry(9, refused("ssl:bad length"));
-        let dead = || failed(-1, ErrorClass::Ssl);
+        let fails = || failed(-1, ErrorClass::Ssl);
         kept(clause, 1, &base.clone().retry(1000, Call::success(1000)));
-        let stays = base.clone().retry(1000, dead());
-        kept(clause, 2, &stays.clone().retry(1000, dead()));
+        let stays = base.clone().retry(1000, fails());
+        kept(clause, 2, &stays.clone().retry(1000, fails()));
         broken(clause, 5, &stays.retry(1000, Call::success(1000)));
         not_exercised(clause, &Script::tls13().write(9, Call::success(9)));
         // While the transport fails, no call is judged.
@@ -121,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_call_sends_nothing() {
+    fn refused_call_sends_nothing_new() {
         let clause = "connection.refused-call-sends-nothing";
         let base = Script::tls13().write(9, refused("ssl:bad length"));
         kept(clause, 1, &base);
@@ -139,12 +142,13 @@ mod tests {
         kept(clause, 1, &goes_on(alert("fatal internal_error")));
         broken(clause, 2, &goes_on(data(2)));
         // A buffer of the library may hold records of the pending write.
-        let behind = |script: Script| script.blocked_write().write(9, refused("ssl:bad length"));
-        broken(clause, 3, &behind(Script::tls13()).sent(begun()));
+        let with_refusal =
+            |script: Script| script.blocked_write().write(9, refused("ssl:bad length"));
+        broken(clause, 3, &with_refusal(Script::tls13()).sent(begun()));
         let buffered = Script::tls13().over(TransportKind::BufferingBio);
-        not_exercised(clause, &behind(buffered).sent(begun()));
+        not_exercised(clause, &with_refusal(buffered).sent(begun()));
         // It may still do so after that write has been given up.
-        let given_up = |script: Script| behind(script).write(9, refused("ssl:bad length"));
+        let given_up = |script: Script| with_refusal(script).write(9, refused("ssl:bad length"));
         let buffered = Script::tls13().over(TransportKind::BufferingBio);
         not_exercised(clause, &given_up(buffered).sent(begun()));
         broken(clause, 4, &given_up(Script::tls13()).sent(begun()));

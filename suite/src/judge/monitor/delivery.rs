@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_come_once_and_in_order() {
+    fn bytes_arrive_once_and_in_order() {
         let clause = "delivery.once-and-in-order";
         kept(clause, 2, &written().peer_read(vec![stream(0, 100)]));
         broken(clause, 3, &written().peer_read(vec![stream(10, 100)]));
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_out_was_offered() {
+    fn sent_bytes_were_offered() {
         let clause = "delivery.only-what-was-offered";
         kept(clause, 1, &written());
         let foreign = data_of(vec![Segment::Foreign { len: 9 }]);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_goes_out_than_was_offered() {
+    fn sent_bytes_do_not_exceed_the_offer() {
         let clause = "delivery.no-more-than-offered";
         let base = Script::tls13();
         kept(clause, 1, &written());
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_reported_is_on_the_wire() {
+    fn reported_bytes_are_on_the_wire() {
         let clause = "success.bytes-are-on-the-wire";
         kept(clause, 1, &written());
         broken(clause, 2, &Script::tls13().write(9, Call::success(9)));

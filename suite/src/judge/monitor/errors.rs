@@ -17,7 +17,7 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("error.ssl-fills-the-queue", ssl_fills_the_queue),
     Monitor::libssl(
         "error.dead-connection-tells-the-truth",
-        dead_connection_tells_the_truth,
+        failed_connection_reports_failure,
     ),
     Monitor::libssl("error.want-agrees", want_agrees),
     Monitor::libssl("error.success-leaves-no-error", success_leaves_no_error),
@@ -30,7 +30,7 @@ fn writes<'c, 't>(
 ) -> impl Iterator<Item = (&'c Event<'t>, &'t Attempt, &'t Call)> {
     history
         .writes()
-        .filter(|(event, ..)| !event.before.stale_error && !event.before.dead)
+        .filter(|(event, ..)| !event.before.stale_error && !event.before.failed_permanently)
 }
 
 fn get_error_after_failure(history: &History<'_>, notes: &mut Notes) {
@@ -61,7 +61,7 @@ fn zero_return(history: &History<'_>, notes: &mut Notes) {
     for (index, event) in history.events.iter().enumerate() {
         let Some(call) = event.call() else { continue };
         let before = &event.before;
-        let relied_on = !before.stale_error && !before.dead;
+        let relied_on = !before.stale_error && !before.failed_permanently;
         if call.error == ErrorClass::ZeroReturn && relied_on {
             notes.check(
                 history.after(index).may_have_read_close(),
@@ -92,14 +92,14 @@ fn syscall_means_io_failed(history: &History<'_>, notes: &mut Notes) {
     }
 }
 
-fn dead_connection_tells_the_truth(history: &History<'_>, notes: &mut Notes) {
+fn failed_connection_reports_failure(history: &History<'_>, notes: &mut Notes) {
     for (index, event) in history.events.iter().enumerate() {
         let (Some(attempt), Some(call)) = (event.attempt(), event.call()) else {
             continue;
         };
-        let dead = event.before.dead && !event.before.stale_error;
+        let has_failed = event.before.failed_permanently && !event.before.stale_error;
         // An empty write fails by contract, on any connection.
-        if !dead || attempt.argument.is_empty() {
+        if !has_failed || attempt.argument.is_empty() {
             continue;
         }
         let kept = match call.error {
@@ -133,7 +133,7 @@ pub(super) fn failure(event: &Event<'_>) -> Option<Errno> {
 
 /// Whether the call has read bytes or end of file and reports a reason of its own: then the
 /// transport refused the alert in response.
-pub(super) fn may_tell_another_reason(event: &Event<'_>, call: &Call) -> bool {
+pub(super) fn may_have_another_reason(event: &Event<'_>, call: &Call) -> bool {
     let traffic = event.entry.traffic.as_ref();
     let has_ended = traffic.is_some_and(|traffic| traffic.inbound.refusal == Some(Refusal::Zero))
         || event.before.inbound.then == Refusal::Zero;
@@ -144,7 +144,7 @@ pub(super) fn may_tell_another_reason(event: &Event<'_>, call: &Call) -> bool {
 fn failed_transport_is_syscall(history: &History<'_>, notes: &mut Notes) {
     for (event, attempt, call) in writes(history) {
         // After damage, or an alert, the transport refused the alert in response.
-        let has_reason = may_tell_another_reason(event, call);
+        let has_reason = may_have_another_reason(event, call);
         if has_succeeded(attempt.function, call)
             || !event.before.connection_is_healthy()
             || has_reason
@@ -236,7 +236,7 @@ mod tests {
     use crate::transport::{Direction, Errno, Inbound, Refusal, WireFault};
 
     #[test]
-    fn a_failure_has_a_reason() {
+    fn failure_has_a_reason() {
         let clause = "error.get-error-after-failure";
         let base = Script::tls13();
         kept(clause, 1, &base.clone().blocked_write());
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_has_no_reason() {
+    fn success_has_no_reason() {
         let clause = "error.none-on-success";
         let base = Script::tls13();
         kept(clause, 1, &base.clone().write(9, Call::success(9)));
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transport_that_fails_is_syscall() {
+    fn failed_transport_is_reported_as_syscall() {
         let clause = "error.failed-transport-is-syscall";
         let base = Script::tls13();
         let fails = |call| {
@@ -360,26 +360,40 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dead_connection_reports_is_so() {
+    fn failed_connection_reports_its_failure() {
         let clause = "error.dead-connection-tells-the-truth";
-        let dead = Script::tls13().write(9, refused("ssl:bad length"));
-        kept(clause, 1, &dead.clone().write(9, refused("ssl:bad length")));
-        broken(
+        let failed_connection = Script::tls13().write(9, refused("ssl:bad length"));
+        kept(
             clause,
-            3,
-            &dead.clone().write(9, failed(-1, ErrorClass::Ssl)),
+            1,
+            &failed_connection
+                .clone()
+                .write(9, refused("ssl:bad length")),
         );
         broken(
             clause,
             3,
-            &dead.clone().write(9, failed(-1, ErrorClass::Syscall)),
+            &failed_connection
+                .clone()
+                .write(9, failed(-1, ErrorClass::Ssl)),
         );
         broken(
             clause,
             3,
-            &dead.clone().write(9, failed(-1, ErrorClass::ZeroReturn)),
+            &failed_connection
+                .clone()
+                .write(9, failed(-1, ErrorClass::Syscall)),
         );
-        let closed = dead.clone().write(9, failed(-1, ErrorClass::ZeroReturn));
+        broken(
+            clause,
+            3,
+            &failed_connection
+                .clone()
+                .write(9, failed(-1, ErrorClass::ZeroReturn)),
+        );
+        let closed = failed_connection
+            .clone()
+            .write(9, failed(-1, ErrorClass::ZeroReturn));
         kept(clause, 1, &closed.taken(alert("warning close_notify")));
         not_exercised(
             clause,
@@ -390,7 +404,7 @@ mod tests {
             "error.ssl-fills-the-queue",
             &Script::tls13().blocked_write(),
         );
-        let again = dead.write(9, failed(-1, ErrorClass::Ssl));
+        let again = failed_connection.write(9, failed(-1, ErrorClass::Ssl));
         kept("error.ssl-fills-the-queue", 1, &again);
     }
 
@@ -410,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_leaves_no_error() {
+    fn success_leaves_an_empty_queue() {
         let clause = "error.success-leaves-no-error";
         let left = Call {
             queue: vec!["ssl:bad length".into()],

@@ -58,7 +58,11 @@ fn failed_stays_failed(history: &History<'_>, notes: &mut Notes) {
         };
         let before = &event.before;
         let alerted = before.own.is_failed() || before.peer.is_failed();
-        if before.established() || !before.dead || !alerted || attempt.argument.is_empty() {
+        if before.established()
+            || !before.failed_permanently
+            || !alerted
+            || attempt.argument.is_empty()
+        {
             continue;
         }
         let mut begun = history.begun(index).flatten();
@@ -107,7 +111,7 @@ fn is_asked(history: &History<'_>, event: &Event<'_>) -> bool {
         let before = &event.before;
         return before.established() && !before.shut_down && !before.renegotiates();
     }
-    let wish = match history.setting.variant.role {
+    let request = match history.setting.variant.role {
         Role::Client => HandshakeType::HelloRequest,
         Role::Server => HandshakeType::ClientHello,
     };
@@ -116,7 +120,7 @@ fn is_asked(history: &History<'_>, event: &Event<'_>) -> bool {
             .entry
             .taken
             .iter()
-            .any(|record| record.has_message(wish))
+            .any(|record| record.has_message(request))
 }
 
 /// Whether a record politely refuses another handshake (RFC 5246, section 7.2.2).
@@ -222,8 +226,10 @@ fn data_despite_failed_tickets(history: &History<'_>, notes: &mut Notes) {
         let failed = |traffic: &Traffic| matches!(traffic.outbound.refusal, Some(Refusal::Fail(_)));
         let fails = event.entry.traffic.as_ref().is_some_and(failed);
         let before = &event.before;
-        let is_first =
-            before.sealed == 0 && !before.dead && !before.peer_bytes_injected && !updates_keys;
+        let is_first = before.sealed == 0
+            && !before.failed_permanently
+            && !before.peer_bytes_injected
+            && !updates_keys;
         let have_come = waiting > 0 && before.inbound.deliver == Budget::All;
         if let Some(call) = event.call().filter(|_| is_read && fails && is_first)
             && have_come
@@ -244,7 +250,7 @@ mod tests {
     use crate::transport::{Budget, Direction, Errno, Inbound, Outbound, Refusal};
 
     #[test]
-    fn a_first_write_shakes_hands() {
+    fn first_write_completes_the_handshake() {
         let clause = "handshake.transparent";
         let base = Script::new(Version::Tls13);
         let driven = base.clone().write(9, wants_read());
@@ -262,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_without_a_role_fails() {
+    fn write_without_a_role_fails() {
         let clause = "handshake.role-first";
         let base = Script::new(Version::Tls13).without_role();
         kept(
@@ -277,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_handshake_stays_failed() {
+    fn failed_handshake_stays_failed() {
         let clause = "handshake.failed-stays-failed";
         let base = Script::new(Version::Tls13).write(9, refused("ssl:alert"));
         let base = base.taken(alert("fatal handshake_failure"));
@@ -304,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn data_come_behind_finished() {
+    fn data_follow_finished() {
         let clause = "handshake.no-data-before-finished";
         let hello = Script::new(Version::Tls13).write(9, wants_read());
         let hello = hello.sent(messages(&["client_hello"]));
@@ -335,12 +341,12 @@ mod tests {
         kept(clause, 1, &finished.sent(data(9)));
         broken(clause, 2, &again.sent(rest(36)));
         // A library may accept the bytes, and buffer them until the handshake is complete.
-        let kept_back = hello.retry(9, Call::success(9)).write(9, wants_write());
-        not_exercised(clause, &kept_back.sent(begun_of(58)));
+        let buffered = hello.retry(9, Call::success(9)).write(9, wants_write());
+        not_exercised(clause, &buffered.sent(begun_of(58)));
     }
 
     #[test]
-    fn nobody_goes_on_with_a_peer_that_gave_up() {
+    fn connection_fails_after_the_peer_aborts_the_handshake() {
         let clause = "handshake.transparent";
         let base = Script::new(Version::Tls12).write(9, wants_read());
         let over = |script: Script| script.retry(9, refused("ssl:wrong version number"));
@@ -351,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_of_nothing_shakes_hands_too() {
+    fn empty_write_completes_the_handshake() {
         let clause = "handshake.transparent";
         let nothing = Script::new(Version::Tls12).write(0, failed(0, ErrorClass::Syscall));
         let write = |script: Script| script.write(9, refused("ssl:unexpected record"));
@@ -361,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn data_are_handed_over_though_tickets_cannot_be_sent() {
+    fn data_are_delivered_although_tickets_cannot_be_sent() {
         let clause = "inbound.data-despite-failed-tickets";
         let peer_writes = PeerAction::Write(std::num::NonZeroUsize::MIN);
         let base = Script::tls13().server_with_tickets();
@@ -394,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renegotiation_that_was_read_is_carried_out() {
+    fn requested_renegotiation_is_carried_out() {
         let clause = "renegotiation.transparent";
         let asked = Script::tls12()
             .read(wants_read())
@@ -445,13 +451,18 @@ mod tests {
             .called(Step::Shutdown, refused("ssl:shutdown while in init"));
         not_exercised(clause, &shut_down);
         // It is refused because of the caller's error.
-        let amid = Script::tls12().blocked_write().read(wants_read());
-        let amid = amid.taken(messages(&["hello_request"]));
-        not_exercised(clause, &amid.clone().write(9, refused("ssl:bad length")));
+        let during_write = Script::tls12().blocked_write().read(wants_read());
+        let during_write = during_write.taken(messages(&["hello_request"]));
+        not_exercised(
+            clause,
+            &during_write.clone().write(9, refused("ssl:bad length")),
+        );
         broken(
             clause,
             4,
-            &amid.clone().retry(1000, refused("ssl:no renegotiation")),
+            &during_write
+                .clone()
+                .retry(1000, refused("ssl:no renegotiation")),
         );
         // The beginning of the next record may have been delivered too.
         let step = |delivered| {
@@ -470,7 +481,7 @@ mod tests {
         not_exercised(clause, &on(larger.clone()));
         broken(clause, 4, &on(larger.taken(data(9))));
         // The pending write is completed first.
-        let goes_on = amid
+        let goes_on = during_write
             .retry(1000, Call::success(1000))
             .sent(rest(1000))
             .sent(data(9));

@@ -163,10 +163,10 @@ impl<'t> Event<'t> {
     /// The same, regardless of what the peer has sent in a handshake within the connection.
     pub fn connection_is_healthy_but_for_renegotiation(&self) -> bool {
         let failed = self.before.transport_fails(self.entry);
-        let shakes_hands = self.shakes_hands();
+        let sends_handshake = self.sends_handshake();
         let alerted = self.entry.taken.iter().any(|record| match &record.body {
             // It ends a handshake; otherwise it does not affect writing.
-            Body::Alert { alert, .. } if alert.is_close_notify() => shakes_hands,
+            Body::Alert { alert, .. } if alert.is_close_notify() => sends_handshake,
             _ => record.is_disturbing(),
         });
         self.before.connection_is_healthy() && !self.before.stale_error && !failed && !alerted
@@ -179,7 +179,7 @@ impl<'t> Event<'t> {
     }
 
     /// Whether handshake messages were sent during the entry.
-    pub fn shakes_hands(&self) -> bool {
+    pub fn sends_handshake(&self) -> bool {
         let mut sent = self.entry.sent.iter();
         sent.any(|record| !record.messages().is_empty())
     }

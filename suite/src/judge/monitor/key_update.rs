@@ -72,7 +72,7 @@ struct Due {
     sealed: bool,
     /// How many bytes may have been sealed before that and not sent: a transport that buffers sends
     /// them later.
-    kept_back: usize,
+    buffered: usize,
     /// Whether the obligation existed when the current record began.
     at_begin: bool,
 }
@@ -90,7 +90,7 @@ impl Due {
             let transport = history.setting.variant.transport;
             let under_way = before.pending.filter(|_| transport.keeps());
             let under_way = under_way.map_or(0, |pending| pending.len);
-            self.kept_back = before.may_be_kept_back(transport).saturating_add(under_way);
+            self.buffered = before.max_unsent(transport).saturating_add(under_way);
         }
         self.is_due = true;
     }
@@ -121,9 +121,9 @@ impl Due {
             Body::ApplicationData { plaintext, .. } => *plaintext,
             _ => 0,
         };
-        let was_kept_back = self.kept_back > 0;
-        self.kept_back = self.kept_back.saturating_sub(plaintext);
-        was_kept_back || std::mem::take(&mut self.sealed)
+        let may_be_buffered = self.buffered > 0;
+        self.buffered = self.buffered.saturating_sub(plaintext);
+        may_be_buffered || std::mem::take(&mut self.sealed)
     }
 }
 
@@ -231,18 +231,18 @@ mod tests {
     use crate::transport::{Direction, Refusal};
 
     const ASKS: &str = "key_update (update_requested)";
-    const TELLS: &str = "key_update (update_not_requested)";
+    const RESPONDS: &str = "key_update (update_not_requested)";
 
     fn update(kind: &str) -> RecordSeen {
         messages(&[kind])
     }
 
     #[test]
-    fn ssl_key_update_leaves_the_transport_alone() {
+    fn ssl_key_update_does_not_use_the_transport() {
         let clause = "keyupdate.call-only-schedules";
         let base = Script::tls13().key_update(NotRequested);
         kept(clause, 1, &base);
-        broken(clause, 2, &base.clone().sent(update(TELLS)));
+        broken(clause, 2, &base.clone().sent(update(RESPONDS)));
         let refused = base.clone().refused(Direction::Out, Refusal::WouldBlock);
         broken(clause, 2, &refused);
         let step = crate::scenario::Step::KeyUpdate(Requested);
@@ -263,14 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn an_update_that_was_asked_for_comes_before_data() {
+    fn requested_update_precedes_data() {
         let clause = "keyupdate.before-data";
         let base = Script::tls13().key_update(NotRequested);
         let write = |script| write(script);
         kept(
             clause,
             1,
-            &write(base.clone()).sent(update(TELLS)).sent(data(9)),
+            &write(base.clone()).sent(update(RESPONDS)).sent(data(9)),
         );
         broken(clause, 3, &write(base).sent(data(9)));
         not_exercised(clause, &write(Script::tls13()).sent(data(9)));
@@ -285,10 +285,10 @@ mod tests {
         not_exercised(clause, &given_up);
         broken(clause, 5, &write(given_up).sent(data(9)));
         // So are bytes that a transport has accepted and not passed on.
-        let kept_back = write(Script::tls13()).key_update(NotRequested);
-        let kept_back = kept_back.flushed(Call::success(1)).sent(data(9));
-        not_exercised(clause, &kept_back);
-        broken(clause, 5, &write(kept_back).sent(data(9)));
+        let buffered = write(Script::tls13()).key_update(NotRequested);
+        let buffered = buffered.flushed(Call::success(1)).sent(data(9));
+        not_exercised(clause, &buffered);
+        broken(clause, 5, &write(buffered).sent(data(9)));
         // If such a transport has blocked a write, further records of it too.
         let records = |script: Script| script.sent(data(400)).sent(data(400));
         let stopped = Script::tls13().blocked_write().key_update(NotRequested);
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_record_that_has_begun_nobody_knows_yet_what_it_holds() {
+    fn incomplete_record_has_unknown_content() {
         let clause = "keyupdate.answer-before-data";
         let base = asked(Script::tls13()).write(9, wants_write());
         let base = base.sent(begun());
@@ -308,18 +308,18 @@ mod tests {
                 .retry(9, Call::success(9))
                 .sent(last_of(record))
         };
-        kept(clause, 1, &goes_on(update(TELLS)).sent(data(9)));
+        kept(clause, 1, &goes_on(update(RESPONDS)).sent(data(9)));
         broken(clause, 4, &goes_on(data(9)));
     }
 
     #[test]
-    fn an_answer_comes_before_data() {
+    fn response_precedes_data() {
         let clause = "keyupdate.answer-before-data";
         let base = asked(Script::tls13());
         kept(
             clause,
             1,
-            &write(base.clone()).sent(update(TELLS)).sent(data(9)),
+            &write(base.clone()).sent(update(RESPONDS)).sent(data(9)),
         );
         broken(clause, 3, &write(base.clone()).sent(data(9)));
         // It may be the response, which the transport did not accept completely.
@@ -327,31 +327,31 @@ mod tests {
         not_exercised(clause, &write(Script::tls13()).sent(data(9)));
         // A response that came before a read processed the request fulfils the obligation.
         let early = Script::tls13().read(failed(-1, ErrorClass::Syscall));
-        let early = write(early.taken(update(ASKS))).sent(update(TELLS));
+        let early = write(early.taken(update(ASKS))).sent(update(RESPONDS));
         not_exercised(clause, &write(early.read(wants_read())).sent(data(9)));
     }
 
     #[test]
-    fn an_answer_does_not_ask() {
+    fn response_does_not_request_an_update() {
         let clause = "keyupdate.answer-does-not-ask";
         let base = asked(Script::tls13());
-        kept(clause, 1, &write(base.clone()).sent(update(TELLS)));
+        kept(clause, 1, &write(base.clone()).sent(update(RESPONDS)));
         broken(clause, 3, &write(base).sent(update(ASKS)));
         let own = Script::tls13().key_update(Requested);
         not_exercised(clause, &write(own).sent(update(ASKS)));
     }
 
     #[test]
-    fn what_follows_an_update_opens() {
+    fn records_after_an_update_can_be_decrypted() {
         let clause = "keyupdate.under-the-old-key";
-        let base = write(Script::tls13()).sent(update(TELLS));
+        let base = write(Script::tls13()).sent(update(RESPONDS));
         kept(clause, 1, &base.clone().sent(data(9)));
         broken(clause, 2, &base.sent(sealed(Portion::Whole)));
         not_exercised(clause, &write(Script::tls13()).sent(data(9)));
     }
 
     #[test]
-    fn a_record_that_waits_goes_first() {
+    fn pending_record_is_sent_first() {
         let clause = "keyupdate.pending-record-first";
         let base = asked(Script::tls13().blocked_write());
         let retry = base.retry(1000, Call::success(1000));

@@ -42,7 +42,7 @@ mod tests {
     use crate::trace::{Call, Outcome, TOUCHED_GUARD};
 
     #[test]
-    fn no_byte_behind_the_buffer_is_read() {
+    fn bytes_after_the_buffer_are_not_read() {
         let clause = "memory.guard-page";
         let write = Script::tls13().write(9, Call::success(9));
         kept(clause, 1, &write);
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn the_buffer_stays_as_it_was() {
+    fn buffer_is_not_modified() {
         let clause = "memory.buffer-unchanged";
         let mut write = Script::tls13().write(9, Call::success(9));
         kept(clause, 1, &write);

@@ -35,7 +35,7 @@ fn failure_means_no_bytes(history: &History<'_>, notes: &mut Notes) {
         }
         // Bytes that an earlier write reported as sent are sent first, and do not belong to this
         // one.
-        if event.before.kept_back() > 0 {
+        if event.before.unsent() > 0 {
             continue;
         }
         let is_data = |record: &&crate::trace::RecordSeen| record.is_application_data();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_has_written_something() {
+    fn partial_success_has_written_a_byte() {
         let clause = "partial.at-least-one-byte";
         kept(clause, 1, &partial().write(20000, Call::success(16384)));
         let nothing = ex(1, ErrorClass::None, Stored::Bytes(0));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_has_completed_no_record() {
+    fn partial_failure_has_completed_no_record() {
         let clause = "partial.failure-means-no-bytes";
         let blocked = partial().blocked_write();
         kept(clause, 1, &blocked);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_is_a_new_write() {
+    fn rest_is_a_new_write() {
         let clause = "partial.rest-in-a-new-write";
         let short = partial().write(20000, Call::success(16384));
         kept(clause, 1, &short.clone().write(3616, Call::success(3616)));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_success_is_one_block() {
+    fn partial_success_is_one_block() {
         let clause = "partial.block-of-16-kb";
         kept(clause, 1, &partial().write(20000, Call::success(16384)));
         broken(clause, 3, &partial().write(20000, Call::success(16383)));

@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn records_without_a_flaw() {
+    fn sent_records_have_no_flaws() {
         about_flaw("record.at-most-2-14", Flaw::ContentTooLong);
         about_flaw("record.expansion-limit", Flaw::TooLong);
         about_flaw("record.version-field", Flaw::Version(0x0301));
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn application_data_are_not_sent_in_clear() {
+    fn application_data_are_encrypted() {
         let clear = RecordSeen {
             body: Body::ApplicationData {
                 plaintext: 9,
@@ -316,12 +316,12 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_does_not_open_breaks_the_sequence() {
+    fn undecryptable_record_breaks_the_sequence() {
         broken("record.opens", 2, &sends(sealed(Portion::Whole)));
     }
 
     #[test]
-    fn records_keep_to_the_maximum_that_was_set() {
+    fn records_respect_the_maximum_that_was_set() {
         let clause = "record.at-most-max-send-fragment";
         let small = Script::tls13().called(Step::MaxSendFragment(512), Call::success(1));
         let write = |len| small.clone().write(len, Call::success(1)).sent(data(len));
@@ -361,9 +361,9 @@ mod tests {
         let over = unsent.retry(1000, Call::success(1000)).sent(data(1000));
         broken(clause, 5, &is_then_small(&over));
         // A transport that buffers sends it later.
-        let kept_back = Script::tls13().write(1000, Call::success(1000));
-        let kept_back = kept_back.called(Step::MaxSendFragment(512), Call::success(1));
-        let open = kept_back.step(Step::Link(Outbound::OPEN));
+        let buffered = Script::tls13().write(1000, Call::success(1000));
+        let buffered = buffered.called(Step::MaxSendFragment(512), Call::success(1));
+        let open = buffered.step(Step::Link(Outbound::OPEN));
         not_exercised(clause, &open.sent(data(1000)));
     }
 
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_record_is_one_alert() {
+    fn alert_record_has_one_alert() {
         let clause = "record.one-alert";
         kept(clause, 1, &sends(alert("warning close_notify")));
         broken(clause, 2, &sends(alert("malformed")));
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_change_ends_its_record() {
+    fn key_change_is_last_in_its_record() {
         let clause = "record.key-change-ends-the-record";
         kept(clause, 1, &sends(messages(&["certificate", "finished"])));
         let update = "key_update (update_not_requested)";

@@ -19,7 +19,7 @@ fn goes_on(call: &Call) -> bool {
 }
 
 /// The permitted retries of pending writes, on healthy connections.
-fn right_repetitions<'c, 't>(
+fn permitted_retries<'c, 't>(
     history: &'c History<'t>,
 ) -> impl Iterator<Item = (&'c Event<'t>, &'t Attempt, &'t Call)> {
     history.writes().filter(|(event, ..)| {
@@ -27,13 +27,13 @@ fn right_repetitions<'c, 't>(
         is_under_way
             && event.is_permitted_call()
             && event.connection_is_healthy()
-            && !waits_in_vain(event)
+            && !waits_for_closed_peer(event)
     })
 }
 
 /// Whether the write waits for the peer in a handshake within the connection, and the peer has
 /// closed.
-fn waits_in_vain(event: &Event<'_>) -> bool {
+fn waits_for_closed_peer(event: &Event<'_>) -> bool {
     let waits = |pending: &Pending| pending.error == ErrorClass::WantRead;
     let closes = |record: &RecordSeen| match &record.body {
         Body::Alert { alert, .. } => alert.is_close_notify(),
@@ -47,7 +47,7 @@ fn waits_in_vain(event: &Event<'_>) -> bool {
 }
 
 fn same_arguments(history: &History<'_>, notes: &mut Notes) {
-    for (event, attempt, call) in right_repetitions(history) {
+    for (event, attempt, call) in permitted_retries(history) {
         if attempt.buffer == Buffer::Same {
             notes.check(goes_on(call), event, "the write goes on", Came(call));
         }
@@ -55,7 +55,7 @@ fn same_arguments(history: &History<'_>, notes: &mut Notes) {
 }
 
 fn moving_buffer(history: &History<'_>, notes: &mut Notes) {
-    for (event, attempt, call) in right_repetitions(history) {
+    for (event, attempt, call) in permitted_retries(history) {
         if attempt.buffer == Buffer::Moved {
             notes.check(goes_on(call), event, "the write goes on", Came(call));
         }
@@ -175,7 +175,7 @@ mod tests {
     use crate::trace::{Call, ErrorClass, Segment};
 
     #[test]
-    fn a_right_repetition_is_not_refused() {
+    fn permitted_retry_is_not_refused() {
         let clause = "retry.same-arguments";
         let base = Script::tls13().blocked_write();
         let on = base.clone().retry(1000, wants_write());
@@ -186,9 +186,12 @@ mod tests {
             &base.clone().retry(1000, refused("ssl:bad write retry")),
         );
         not_exercised(clause, &base.clone().retry(999, refused("ssl:bad length")));
-        let dead = base.peer(PeerAction::FatalAlert).read(refused("ssl:alert"));
-        let dead = dead.taken(alert("fatal bad_record_mac"));
-        not_exercised(clause, &dead.retry(1000, failed(-1, ErrorClass::Ssl)));
+        let failed_connection = base.peer(PeerAction::FatalAlert).read(refused("ssl:alert"));
+        let failed_connection = failed_connection.taken(alert("fatal bad_record_mac"));
+        not_exercised(
+            clause,
+            &failed_connection.retry(1000, failed(-1, ErrorClass::Ssl)),
+        );
         // A write that begins a handshake within the connection cannot continue if the peer has
         // closed.
         let closed = Script::tls12()
@@ -242,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moved_repetition_goes_on_with_the_mode() {
+    fn moved_retry_continues_with_the_mode() {
         let clause = "retry.moving-buffer";
         let base = Script::tls13();
         let moving = base.clone().modes(&[Mode::MovingBuffer]).blocked_write();
@@ -264,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moved_repetition_is_refused_without_the_mode() {
+    fn moved_retry_is_refused_without_the_mode() {
         let clause = "retry.moved-without-the-mode";
         let base = Script::tls13();
         let plain = base.clone().blocked_write();
@@ -283,17 +286,21 @@ mod tests {
         not_exercised(clause, &update.attempt(moved(1000), wants_write()));
         // Before its first data, any of a server's records may be a ticket.
         let server = Script::tls13().server_with_tickets();
-        let behind = |has_written: bool| match has_written {
+        let after_data = |has_written: bool| match has_written {
             true => server.clone().write(9, Call::success(9)).sent(data(9)),
             false => server.clone(),
         };
-        let cut = |has_written| behind(has_written).write(1000, wants_write()).sent(begun());
+        let cut = |has_written| {
+            after_data(has_written)
+                .write(1000, wants_write())
+                .sent(begun())
+        };
         not_exercised(clause, &cut(false).attempt(moved(1000), wants_write()));
         broken(clause, 4, &cut(true).attempt(moved(1000), wants_write()));
     }
 
     #[test]
-    fn a_shorter_repetition_is_refused() {
+    fn shorter_retry_is_refused() {
         let clause = "retry.shorter-is-refused";
         let base = Script::tls13().blocked_write();
         kept(
@@ -309,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_in_between_does_no_harm() {
+    fn interleaved_read_does_not_affect_the_write() {
         let clause = "retry.read-in-between";
         let base = Script::tls13().blocked_write();
         let read = base.clone().read(wants_read());
@@ -333,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_comes_from_the_new_buffer() {
+    fn sent_bytes_come_from_the_new_buffer() {
         let clause = "retry.moved-bytes-are-sent";
         let moving = Script::tls13().modes(&[Mode::MovingBuffer]).blocked_write();
         let again = moving.clone().attempt(moved(1000), Call::success(1000));

@@ -22,8 +22,8 @@ fn at_most_asked(history: &History<'_>, notes: &mut Notes) {
         let asked = attempt.argument.len().unwrap_or(0);
         let accepted = call.accepted().unwrap_or(0);
         // An empty SSL_write_ex succeeds with 0.
-        let nothing_of_nothing = asked == 0 && attempt.function == Function::WriteEx;
-        let kept = accepted <= asked && (accepted > 0 || nothing_of_nothing);
+        let empty_success = asked == 0 && attempt.function == Function::WriteEx;
+        let kept = accepted <= asked && (accepted > 0 || empty_success);
         notes.check(
             kept,
             event,
@@ -59,7 +59,7 @@ fn negative_length(history: &History<'_>, notes: &mut Notes) {
         };
         // A transport that buffers may send data of earlier writes now.
         let transport = history.setting.variant.transport;
-        let sends = event.before.may_be_kept_back(transport) == 0
+        let sends = event.before.max_unsent(transport) == 0
             && event.begun().any(|record| record.is_application_data());
         // Without a reason it is the result of an empty write.
         let says_why = !call.queue.is_empty() || call.error.is_retry();
@@ -152,7 +152,7 @@ mod tests {
     use crate::trace::{Argument, Attempt, Call, ErrorClass, Outcome, Stored, Verb};
 
     #[test]
-    fn a_success_reports_no_more_than_was_asked() {
+    fn success_reports_at_most_the_requested_bytes() {
         let clause = "return.at-most-asked";
         let base = Script::tls13();
         kept(clause, 1, &base.clone().write(100, Call::success(100)));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_negative_length_is_refused_and_sends_nothing() {
+    fn negative_length_is_refused_and_sends_nothing() {
         let clause = "return.negative-length-is-refused";
         let negative = Attempt {
             argument: Argument::Negative(-1),
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_of_write_ex_stores_a_number() {
+    fn successful_write_ex_stores_a_number() {
         let clause = "written.stored-on-success";
         let base = Script::tls13();
         let stored = |written| ex(1, ErrorClass::None, written);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_of_write_ex_stores_no_number() {
+    fn failed_write_ex_stores_no_number() {
         let clause = "written.untouched-on-failure";
         let base = Script::tls13();
         let stored = |written| ex(0, ErrorClass::WantWrite, written);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_means_all_bytes_unless_writes_are_partial() {
+    fn success_means_all_bytes_unless_writes_are_partial() {
         let clause = "success.means-all-bytes";
         let base = Script::tls13();
         kept(clause, 1, &base.clone().write(100, Call::success(100)));
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_to_be_repeated_has_not_sent_all_its_bytes() {
+    fn call_that_asks_for_a_retry_has_not_sent_all_its_bytes() {
         let clause = "failure.means-not-all-bytes";
         let base = Script::tls13();
         kept(clause, 1, &base.clone().blocked_write());

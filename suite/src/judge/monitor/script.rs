@@ -360,7 +360,7 @@ pub(in crate::judge) fn sealed(portion: Portion) -> RecordSeen {
 }
 
 /// The bytes after a record that cannot be decrypted.
-pub(in crate::judge) fn behind() -> RecordSeen {
+pub(in crate::judge) fn after_unreadable() -> RecordSeen {
     record(Body::After, Portion::Whole)
 }
 

@@ -80,7 +80,7 @@ mod tests {
     use crate::transport::{Direction, Refusal};
 
     #[test]
-    fn a_call_does_not_go_on_asking() {
+    fn call_returns_after_few_refusals() {
         let clause = "transport.bounded-calls";
         let mut script = Script::tls13().blocked_write();
         kept(clause, 1, &script);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_transport_is_not_asked_to_send_nothing() {
+    fn transport_calls_are_not_empty() {
         let clause = "transport.no-empty-writes";
         let mut script = Script::tls13().blocked_write();
         kept(clause, 1, &script);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_comes_back() {
+    fn call_returns() {
         let clause = "call.returns";
         let write = Script::tls13().write(9, Call::success(9));
         kept(clause, 2, &write);

@@ -28,7 +28,8 @@ fn want_write(history: &History<'_>, notes: &mut Notes) {
         // not being the required retry, may have ended the connection: then the transport refused
         // the alert. A write that carries out a handshake may find bytes received before.
         let ended = call.error == ErrorClass::Ssl && !call.queue.is_empty();
-        let may_end = traffic.inbound.moved || event.shakes_hands() || !event.is_permitted_call();
+        let may_end =
+            traffic.inbound.moved || event.sends_handshake() || !event.is_permitted_call();
         let ended = ended && may_end;
         let refused = traffic.outbound.is_to_be_retried() && !traffic.inbound.is_to_be_retried();
         if refused && !ended && event.connection_is_healthy() && call.error != ErrorClass::None {
@@ -63,7 +64,7 @@ fn has_been_ended(event: &Event<'_>, call: &Call) -> bool {
         _ => false,
     };
     // Bytes may have been read already, and not processed.
-    says_so && (!event.entry.taken.is_empty() || event.shakes_hands())
+    says_so && (!event.entry.taken.is_empty() || event.sends_handshake())
 }
 
 /// Whether a full or empty transport, about which nothing more is known, is the only possible
@@ -154,12 +155,12 @@ mod tests {
     use crate::transport::Refusal::{Fail, WouldBlock, ZeroRetry};
 
     #[test]
-    fn a_transport_that_takes_no_more_is_want_write() {
+    fn full_transport_is_reported_as_want_write() {
         let clause = "would-block.want-write";
         let base = Script::tls13();
         kept(clause, 1, &base.clone().blocked_write());
-        let dead = base.clone().write(9, failed(-1, ErrorClass::Syscall));
-        broken(clause, 2, &dead.refused(Out, ZeroRetry));
+        let failed_connection = base.clone().write(9, failed(-1, ErrorClass::Syscall));
+        broken(clause, 2, &failed_connection.refused(Out, ZeroRetry));
         // Received bytes have ended the connection, and the alert about them could not be sent.
         let ended = base.clone().write(9, refused("ssl:unexpected record"));
         let mut ended = ended.refused(Out, WouldBlock);
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transport_that_has_nothing_is_want_read() {
+    fn empty_transport_is_reported_as_want_read() {
         let clause = "would-block.want-read";
         let base = Script::tls13();
         let write = |call| base.clone().write(9, call).refused(In, WouldBlock);
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn over_a_transport_that_waits_a_call_is_done() {
+    fn call_over_a_blocking_transport_completes() {
         let clause = "bio.blocking-returns-when-done";
         let done = Script::tls13().write(9, Call::success(9));
         kept(clause, 1, &done.clone().over(TransportKind::Blocking));
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn want_write_is_not_said_without_a_reason() {
+    fn want_write_needs_a_refusal() {
         let clause = "would-block.want-write-only-when-refused";
         let base = Script::tls13();
         kept(clause, 1, &base.clone().blocked_write());
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn want_read_is_not_said_without_a_reason() {
+    fn want_read_needs_an_empty_transport() {
         let clause = "would-block.want-read-only-when-empty";
         let base = Script::tls13();
         let write = base.clone().write(9, wants_read());

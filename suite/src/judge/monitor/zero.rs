@@ -12,7 +12,7 @@ pub(super) static MONITORS: &[Monitor] = &[
 ];
 
 /// The empty writes by this function.
-fn of_nothing<'c, 't>(
+fn empty_writes<'c, 't>(
     history: &'c History<'t>,
     function: Function,
 ) -> impl Iterator<Item = (&'c Event<'t>, &'t Call)> {
@@ -23,14 +23,14 @@ fn of_nothing<'c, 't>(
 }
 
 fn write_is_an_error(history: &History<'_>, notes: &mut Notes) {
-    for (event, call) in of_nothing(history, Function::Write) {
+    for (event, call) in empty_writes(history, Function::Write) {
         let kept = call.ret <= 0 && call.error != ErrorClass::None;
         notes.check(kept, event, "an error", Came(call));
     }
 }
 
 /// Whether another, non-empty write is pending.
-fn is_amid_another(event: &Event<'_>) -> bool {
+fn is_during_another(event: &Event<'_>) -> bool {
     event.before.pending.as_ref().is_some_and(Pending::asks)
 }
 
@@ -39,9 +39,9 @@ fn is_amid_another(event: &Event<'_>) -> bool {
 /// that.
 fn write_ex_is_allowed(history: &History<'_>, notes: &mut Notes) {
     let closes_in_turn = history.setting.variant.version == Version::Tls12;
-    for (event, call) in of_nothing(history, Function::WriteEx) {
+    for (event, call) in empty_writes(history, Function::WriteEx) {
         let closed = closes_in_turn && call.error == ErrorClass::ZeroReturn;
-        if event.connection_is_healthy() && !is_amid_another(event) && !closed {
+        if event.connection_is_healthy() && !is_during_another(event) && !closed {
             let kept = call.error == ErrorClass::None || call.error.is_retry();
             notes.check(kept, event, "no failure for good", Came(call));
         }
@@ -52,12 +52,12 @@ fn write_ex_is_allowed(history: &History<'_>, notes: &mut Notes) {
 /// buffers of a write that was given up.
 fn write_ex_sends_nothing(history: &History<'_>, notes: &mut Notes) {
     for (index, event) in history.events.iter().enumerate() {
-        let is_of_nothing = event.attempt().is_some_and(|attempt| {
+        let is_empty_write = event.attempt().is_some_and(|attempt| {
             attempt.function == Function::WriteEx && attempt.argument.is_empty()
         });
         let transport = history.setting.variant.transport;
-        let is_left = event.before.may_be_kept_back(transport) > 0;
-        if !is_of_nothing || event.call().is_none() || is_amid_another(event) || is_left {
+        let is_left = event.before.max_unsent(transport) > 0;
+        if !is_empty_write || event.call().is_none() || is_during_another(event) || is_left {
             continue;
         }
         let begun: Vec<_> = history.begun(index).collect();
@@ -77,7 +77,7 @@ mod tests {
     use crate::trace::{Call, ErrorClass, Stored};
 
     #[test]
-    fn ssl_write_of_nothing_is_an_error() {
+    fn empty_ssl_write_is_an_error() {
         let clause = "zero.write-is-an-error";
         let base = Script::tls13();
         kept(
@@ -94,27 +94,32 @@ mod tests {
     }
 
     #[test]
-    fn write_ex_of_nothing_is_allowed() {
+    fn empty_write_ex_is_allowed() {
         let clause = "zero.write-ex-is-allowed";
         let base = Script::tls13();
         let done = ex(1, ErrorClass::None, Stored::Bytes(0));
-        let dead = ex(0, ErrorClass::Syscall, Stored::Untouched);
+        let failed = ex(0, ErrorClass::Syscall, Stored::Untouched);
         kept(clause, 1, &base.clone().write_ex(0, done));
-        broken(clause, 2, &base.clone().write_ex(0, dead.clone()));
-        not_exercised(clause, &base.blocked_write().write_ex(0, dead));
+        broken(clause, 2, &base.clone().write_ex(0, failed.clone()));
+        not_exercised(clause, &base.blocked_write().write_ex(0, failed));
         let closed = ex(0, ErrorClass::ZeroReturn, Stored::Untouched);
         not_exercised(clause, &Script::tls12().write_ex(0, closed.clone()));
         broken(clause, 2, &Script::tls13().write_ex(0, closed));
         // Data of the peer in a handshake that was requested before the first one.
         let refused = ex(0, ErrorClass::Ssl, Stored::Untouched);
-        let amid = |script: Script| script.write_ex(0, refused.clone()).taken(data(1));
-        let shake_hands = |script: Script| script.called(Step::Handshake, Call::success(1));
+        let with_peer_data = |script: Script| script.write_ex(0, refused.clone()).taken(data(1));
+        let complete_handshake = |script: Script| script.called(Step::Handshake, Call::success(1));
         let first = Script::new(Version::Tls12);
-        let wished = first.clone().called(Step::Renegotiate, Call::success(1));
-        broken(clause, 2, &amid(shake_hands(first)));
-        not_exercised(clause, &amid(shake_hands(wished.clone())));
+        let requested = first.clone().called(Step::Renegotiate, Call::success(1));
+        broken(clause, 2, &with_peer_data(complete_handshake(first)));
+        not_exercised(
+            clause,
+            &with_peer_data(complete_handshake(requested.clone())),
+        );
         // They may arrive with the end of the first one.
-        let ended = wished.write(0, wants_read()).sent(messages(&["finished"]));
+        let ended = requested
+            .write(0, wants_read())
+            .sent(messages(&["finished"]));
         let ended = ended.read(Call::success(1)).taken(messages(&["finished"]));
         let again = ended.clone().write_ex(0, refused.clone());
         broken(clause, 4, &again);
@@ -122,15 +127,15 @@ mod tests {
     }
 
     #[test]
-    fn write_ex_of_nothing_sends_nothing() {
+    fn empty_write_ex_sends_nothing() {
         let clause = "zero.write-ex-sends-nothing";
         let base = Script::tls13();
         let done = ex(1, ErrorClass::None, Stored::Bytes(0));
-        let of_nothing = base.clone().write_ex(0, done.clone());
-        kept(clause, 1, &of_nothing);
-        broken(clause, 2, &of_nothing.clone().sent(data(0)));
+        let empty = base.clone().write_ex(0, done.clone());
+        kept(clause, 1, &empty);
+        broken(clause, 2, &empty.clone().sent(data(0)));
         // As long as an alert or a key update: its rest will show its content.
-        let cut = of_nothing.sent(begun_of(27));
+        let cut = empty.sent(begun_of(27));
         not_exercised(clause, &cut);
         let again = cut.write(9, Call::success(9));
         kept(
@@ -146,8 +151,8 @@ mod tests {
         // And buffered bytes of a transport may be the end of a handshake.
         not_exercised(clause, &long.over(TransportKind::MemoryBio));
         // Bytes that a transport has buffered are sent at any time.
-        let kept_back = base.clone().write(9, Call::success(9)).write_ex(0, done);
-        not_exercised(clause, &kept_back.sent(data(9)));
+        let buffered = base.clone().write(9, Call::success(9)).write_ex(0, done);
+        not_exercised(clause, &buffered.sent(data(9)));
         let nothing = ex(0, ErrorClass::Ssl, Stored::Untouched);
         let given_up = base.clone().write(9, wants_write());
         let given_up = given_up.write(0, refused("ssl:bad length"));

@@ -73,7 +73,7 @@ fn first_call_that_counts_is_the_finding() {
 }
 
 #[test]
-fn other_words_for_one_reason_do_not_count() {
+fn different_names_of_one_reason_do_not_count() {
     let of = |entries: &[&str]| {
         let mut call = Call::failure(ErrorClass::Ssl);
         call.queue = entries.iter().map(|&entry| entry.into()).collect();
@@ -100,7 +100,7 @@ fn other_words_for_one_reason_do_not_count() {
 }
 
 #[test]
-fn what_a_library_cannot_say_does_not_count() {
+fn missing_errno_and_want_do_not_count() {
     let wanting = |want| {
         let call = Call {
             want,
@@ -114,7 +114,7 @@ fn what_a_library_cannot_say_does_not_count() {
 }
 
 #[test]
-fn after_a_read_that_fails_otherwise_what_came_of_the_case_counts() {
+fn case_result_counts_after_reads_that_fail_differently() {
     let read = |error| {
         Script::tls13()
             .read(failed(-1, error))
@@ -145,7 +145,7 @@ fn after_a_read_that_fails_otherwise_what_came_of_the_case_counts() {
 }
 
 #[test]
-fn bytes_that_went_out_and_were_not_read_yet_do_not_count() {
+fn sent_bytes_that_the_peer_has_not_read_do_not_count() {
     let sent = |error, bytes| {
         Script::tls13()
             .read(failed(-1, error))
@@ -167,7 +167,7 @@ fn bytes_that_went_out_and_were_not_read_yet_do_not_count() {
 }
 
 #[test]
-fn how_often_the_peer_looks_while_a_read_is_repeated_does_not_count() {
+fn number_of_empty_peer_reads_does_not_count() {
     let once = Script::tls13().read(wants_read());
     let mut twice = once.clone().peer_read(Vec::new());
     let step = once.0.entries.last().expect("the read").step;
@@ -177,7 +177,7 @@ fn how_often_the_peer_looks_while_a_read_is_repeated_does_not_count() {
 }
 
 #[test]
-fn after_damage_success_and_bytes_count() {
+fn only_success_and_bytes_count_after_damage() {
     let damaged = |call| {
         let raw = PeerAction::Raw(vec![0]);
         Script::tls13().peer(raw).write(9, call)
@@ -188,7 +188,7 @@ fn after_damage_success_and_bytes_count() {
 }
 
 #[test]
-fn where_a_handshake_is_cut_calls_are_not_compared() {
+fn calls_after_a_cut_handshake_message_are_not_compared() {
     let cut = |call| {
         Script::new(Version::Tls13)
             .write(9, wants_write())
@@ -216,7 +216,7 @@ fn where_a_handshake_is_cut_calls_are_not_compared() {
 }
 
 #[test]
-fn alert_that_has_gone_out_in_part_behind_a_cut_message_does_not_count() {
+fn partial_alert_after_a_cut_message_does_not_count() {
     let hello = |record: RecordSeen| {
         Script::tls12()
             .called(Step::Renegotiate, Call::success(1))
@@ -281,7 +281,7 @@ fn issue_of_either_library_explains_what_it_names() {
 }
 
 #[test]
-fn after_a_known_difference_what_came_of_the_case_counts() {
+fn case_result_counts_after_a_known_difference() {
     let (blocked, whole) = blocked_or_not();
     let reads = |script: Script, to| script.peer_read(vec![Segment::Stream { from: 0, to }]);
     let (reference, seen) = (reads(whole, 1000), reads(blocked, 9));
@@ -293,7 +293,7 @@ fn after_a_known_difference_what_came_of_the_case_counts() {
 }
 
 #[test]
-fn call_that_is_known_to_break_a_clause_differs_by_that() {
+fn known_violation_explains_the_difference_of_its_call() {
     let lost = |script: Script| {
         script
             .write(9, Call::success(9))

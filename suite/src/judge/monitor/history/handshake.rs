@@ -10,7 +10,7 @@ pub(super) enum Handshake {
     First {
         finished: Finished,
         /// A later one has been requested, to follow it.
-        wished: bool,
+        requested: bool,
     },
     /// None is in progress.
     Done,
@@ -53,7 +53,7 @@ impl Default for Handshake {
     fn default() -> Self {
         Self::First {
             finished: Finished::Neither,
-            wished: false,
+            requested: false,
         }
     }
 }
@@ -69,9 +69,9 @@ impl Handshake {
     }
 
     /// Whether a handshake within the connection is in progress or requested.
-    pub(super) fn is_later_or_wished(self) -> bool {
+    pub(super) fn is_later_or_requested(self) -> bool {
         match self {
-            Self::First { wished, .. } => wished,
+            Self::First { requested, .. } => requested,
             Self::Done => false,
             Self::Later(_) => true,
         }
@@ -85,8 +85,8 @@ impl Handshake {
 
     /// A call has shown that the first one is complete.
     pub(super) fn establish(&mut self) {
-        if let Self::First { wished, .. } = *self {
-            *self = if wished {
+        if let Self::First { requested, .. } = *self {
+            *self = if requested {
                 Self::Later(Later::default())
             } else {
                 Self::Done
@@ -112,11 +112,14 @@ impl Handshake {
         let may_be_later = version == Version::Tls12;
         let asks = may_be_later && matches!(entry.asked.step(), Some(Step::Renegotiate));
         match *self {
-            Self::First { finished, wished } => {
+            Self::First {
+                finished,
+                requested,
+            } => {
                 let finished = finished.see(ends(&entry.sent), ends(&entry.taken));
                 *self = Self::First {
                     finished,
-                    wished: wished || asks,
+                    requested: requested || asks,
                 };
                 // An empty write carries out the handshake too, without reporting it.
                 if finished == Finished::Both {
@@ -149,11 +152,11 @@ impl Later {
         // The call that completes one handshake may continue and take the records that begin the
         // next.
         let last = entry.taken.iter().rposition(RecordSeen::has_finished);
-        let behind = last.map_or(&[][..], |last| &entry.taken[last + 1..]);
-        if behind.iter().any(RecordSeen::has_hello) {
+        let following = last.map_or(&[][..], |last| &entry.taken[last + 1..]);
+        if following.iter().any(RecordSeen::has_hello) {
             Handshake::Later(Self {
                 finished: Finished::Neither,
-                disturbed: behind.iter().any(disturbs),
+                disturbed: following.iter().any(disturbs),
             })
         } else {
             Handshake::Done

@@ -44,7 +44,7 @@ pub struct ConnectionState {
     pub gave_up_a_write: bool,
     /// A call has failed permanently. Changes of settings do not count, nor do empty writes, which
     /// fail by contract.
-    pub dead: bool,
+    pub failed_permanently: bool,
     /// The transport failed, or reached its end, permanently during a call; or the peer is gone.
     pub transport_failed: bool,
     /// Bytes were injected into the peer's wire, or its bytes were altered: it is unknown which of
@@ -98,7 +98,7 @@ impl Default for ConnectionState {
             peer_sent: Ending::default(),
             unread: 0,
             gave_up_a_write: false,
-            dead: false,
+            failed_permanently: false,
             transport_failed: false,
             peer_bytes_injected: false,
             shut_down: false,
@@ -125,24 +125,24 @@ impl ConnectionState {
 
     /// Whether a call has failed permanently, or either side has ended the connection.
     pub fn is_over(&self) -> bool {
-        self.dead || self.own != Ending::Open || self.peer.is_failed()
+        self.failed_permanently || self.own != Ending::Open || self.peer.is_failed()
     }
 
     /// Whether a call has failed permanently, and the peer has sent a fatal alert that the library
     /// must not ignore.
     pub fn failed_over_an_alert(&self) -> bool {
-        self.dead && self.peer.is_failed_before_closed()
+        self.failed_permanently && self.peer.is_failed_before_closed()
     }
 
     /// Whether the library's own close_notify is the only end of the connection; it does not affect
     /// reading.
     pub fn is_closed_only(&self) -> bool {
-        self.own == Ending::Closed && !self.dead && !self.peer.is_failed()
+        self.own == Ending::Closed && !self.failed_permanently && !self.peer.is_failed()
     }
 
     /// Whether a handshake within the connection is in progress or requested.
-    pub fn shakes_hands(&self) -> bool {
-        self.handshake.is_later_or_wished()
+    pub fn has_later_handshake(&self) -> bool {
+        self.handshake.is_later_or_requested()
     }
 
     /// Whether nothing has happened that a library might take for the end of writing.
@@ -169,22 +169,22 @@ impl ConnectionState {
 
     /// How many bytes were accepted and are not in complete sent records: a transport that buffers
     /// sends them later.
-    pub fn kept_back(&self) -> usize {
+    pub fn unsent(&self) -> usize {
         self.accepted.saturating_sub(self.sealed)
     }
 
     /// How many bytes of completed writes may still be in this transport. Unlimited after a write
     /// that was given up, if the transport buffers, because it is unknown how much it has accepted.
-    pub fn may_be_kept_back(&self, transport: TransportKind) -> usize {
+    pub fn max_unsent(&self, transport: TransportKind) -> usize {
         match transport.keeps() && self.gave_up_a_write {
             true => usize::MAX,
-            false => self.kept_back(),
+            false => self.unsent(),
         }
     }
 
     /// Whether offered bytes may still have to be sent.
     pub fn has_more_to_send(&self) -> bool {
-        self.pending.is_some() || self.incomplete.is_some() || self.kept_back() > 0
+        self.pending.is_some() || self.incomplete.is_some() || self.unsent() > 0
     }
 
     /// Whether the library can have read the peer's close_notify. After damage this is unknown;
@@ -249,7 +249,7 @@ impl ConnectionState {
         }
         let transport_fails = self.transport_fails(entry);
         self.transport_failed |= transport_fails;
-        self.dead |= is_deadly(&entry.asked, call, transport_fails);
+        self.failed_permanently |= is_permanent_failure(&entry.asked, call, transport_fails);
     }
 
     fn see_records(&mut self, entry: &Entry) {
@@ -352,7 +352,7 @@ impl ConnectionState {
 
 /// Whether this result of a call can mean the end of the connection, given whether the transport
 /// failed.
-fn is_deadly(asked: &Asked, call: &Call, transport_fails: bool) -> bool {
+fn is_permanent_failure(asked: &Asked, call: &Call, transport_fails: bool) -> bool {
     if !matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
         return false;
     }
