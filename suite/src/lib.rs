@@ -11,6 +11,7 @@ mod data;
 pub mod external_backend;
 pub mod fuzz;
 pub mod identity;
+pub mod isolation;
 pub mod judge;
 pub mod limits;
 pub mod peer;

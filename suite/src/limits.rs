@@ -12,7 +12,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::{PeerAction, Scenario, Step, WriteSource};
-use crate::trace::QueueEntry;
 use crate::transport::{Budget, Inbound, Outbound};
 
 /// Calls of the library that every case may make, whatever its steps: the recorded cases make some 100 at most.
@@ -234,12 +233,11 @@ fn moved_each_call(step: &Step) -> Option<usize> {
     }
 }
 
-/// Whether an error queue is longer than any library's, and how.
-pub(crate) fn of_queue(queue: &[QueueEntry]) -> Option<Limit> {
-    if queue.len() > QUEUE_ENTRIES {
+/// The limit that an error queue with so many entries, and so many bytes of text in all, exceeds.
+pub(crate) fn of_queue(entries: usize, bytes: usize) -> Option<Limit> {
+    if entries > QUEUE_ENTRIES {
         return Some(Limit::QueueEntries(QUEUE_ENTRIES));
     }
-    let bytes: usize = queue.iter().map(QueueEntry::text_len).sum();
     (bytes > QUEUE_BYTES).then_some(Limit::QueueBytes(QUEUE_BYTES))
 }
 
@@ -267,11 +265,8 @@ mod tests {
 
     #[test]
     fn an_error_queue_is_bounded_in_entries_and_in_bytes() {
-        let queue = |entries: usize, bytes: usize| {
-            vec![QueueEntry::of(None, Some(&"x".repeat(bytes - 1))); entries]
-        };
-        assert_eq!(of_queue(&queue(32, 100)), None);
-        assert_eq!(of_queue(&queue(33, 1)), Some(Limit::QueueEntries(32)));
-        assert_eq!(of_queue(&queue(1, 4097)), Some(Limit::QueueBytes(4096)));
+        assert_eq!(of_queue(32, 4096), None);
+        assert_eq!(of_queue(33, 33), Some(Limit::QueueEntries(32)));
+        assert_eq!(of_queue(1, 4097), Some(Limit::QueueBytes(4096)));
     }
 }

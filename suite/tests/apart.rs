@@ -7,8 +7,9 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rstest::rstest;
+use writeproof::isolation::Isolation;
 use writeproof::scenario::{Corpus, Scenario, Variant};
-use writeproof::target::{Isolation, Target};
+use writeproof::target::Target;
 use writeproof::trace::{Outcome, Trace};
 use writeproof::worker::WorkerLimits;
 

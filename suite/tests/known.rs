@@ -12,10 +12,11 @@ use std::sync::{Arc, LazyLock};
 
 use writeproof::backend::{Backends, REFERENCE};
 use writeproof::contract::Severity;
+use writeproof::isolation::Isolation;
 use writeproof::judge::known::{Issue, KnownIssues, Scope, Variation, Witness};
 use writeproof::judge::{Cause, Finding, Judge};
 use writeproof::scenario::Corpus;
-use writeproof::target::{Isolation, Target};
+use writeproof::target::Target;
 use writeproof::trace::Trace;
 use writeproof::worker::WorkerLimits;
 

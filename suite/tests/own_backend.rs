@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use writeproof::backend::{About, Backend, Backends, Bytes, Endpoint, Setup, Unsupported};
+use writeproof::isolation::InProcess;
 use writeproof::judge::known::Library;
 use writeproof::judge::{Judge, Verdict};
 use writeproof::run::{Plan, Unwatched};
 use writeproof::runner;
 use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
-use writeproof::target::{InProcess, Target};
+use writeproof::target::Target;
 use writeproof::trace::{Call, Outcome, Trace};
 use writeproof::transport::Transport;
 

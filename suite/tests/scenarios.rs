@@ -15,11 +15,12 @@ use std::thread::available_parallelism;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use writeproof::backend::{Backends, SYSTEM};
+use writeproof::isolation::Isolation;
 use writeproof::judge::known::Library;
 use writeproof::judge::{Judge, Recording, Recordings, Verdict, differences, is_read_back};
 use writeproof::run::{CaseResult, Plan, Unwatched};
 use writeproof::scenario::{Corpus, Id, Scenario, Variant};
-use writeproof::target::{Isolation, Target};
+use writeproof::target::Target;
 use writeproof::trace::Trace;
 use writeproof::worker::WorkerLimits;
 

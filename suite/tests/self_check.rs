@@ -7,9 +7,9 @@ use std::sync::Arc;
 use writeproof::backend::{
     About, Backend, Backends, Bytes, Endpoint, REFERENCE, Setup, Unsupported,
 };
+use writeproof::isolation::InProcess;
 use writeproof::scenario::{Function, Version};
 use writeproof::self_check::{CheckOutcome, Claim, examine};
-use writeproof::target::InProcess;
 use writeproof::trace::Call;
 use writeproof::transport::Transport;
 

@@ -13,8 +13,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use writeproof::isolation::Isolation;
 use writeproof::scenario::{Corpus, Id, Scenario, TransportKind, Variant, parse};
-use writeproof::target::{Isolation, Target};
+use writeproof::target::Target;
 use writeproof::trace::{Entry, Outcome, Trace};
 use writeproof::transport::Errno;
 use writeproof::worker::WorkerLimits;

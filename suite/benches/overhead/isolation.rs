@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use writeproof::backend::{Backends, Home};
+use writeproof::isolation::Isolation;
 use writeproof::scenario::Scenario;
-use writeproof::target::{Isolation, Target};
+use writeproof::target::Target;
 use writeproof::worker::WorkerLimits;
 
 use crate::sample::median;

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use writeproof::backend::{Backend, Backends, REFERENCE};
+use writeproof::isolation::InProcess;
 use writeproof::judge::Judge;
 use writeproof::judge::known::Library;
 use writeproof::run::{CaseResult, Plan, Unwatched};
@@ -16,7 +17,7 @@ use writeproof::runner;
 use writeproof::scenario::{
     Corpus, Id, Role, Scenario, Step, TransportKind, Variant, Version, parse,
 };
-use writeproof::target::{InProcess, Target};
+use writeproof::target::Target;
 
 use crate::memory::{self, Resident};
 use crate::sample::median;

@@ -9,11 +9,11 @@ use super::failure::{Exit, Failure};
 use super::output::Output;
 use super::{Identities, Strictness, carry_out, complain, exit_of, processors, progress, report};
 use crate::backend::{Backend, REFERENCE};
+use crate::isolation::{InProcess, Isolation};
 use crate::judge::Judge;
 use crate::report::check::quoted;
 use crate::run::{CaseResult, Plan};
 use crate::scenario::Corpus;
-use crate::target::{InProcess, Isolation};
 
 /// Runs the scenarios that the program's arguments name, or all, on this backend, in this process;
 /// reports how it differs from the reference, and answers the exit code.

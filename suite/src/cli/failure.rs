@@ -6,11 +6,11 @@ use std::process::{ExitCode, Termination};
 
 use crate::backend::{Backends, Unusable};
 use crate::fuzz::{ArtifactError, SameName};
+use crate::isolation::OpenError;
 use crate::judge::Unanswered;
 use crate::run::RunError;
 use crate::runner::RunnerError;
 use crate::scenario::{ParseError, SelectionError, nearest, shortened};
-use crate::target::OpenError;
 
 /// The exit codes of the command, as `--help` tells them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,11 +9,12 @@ use super::args::{As, LibsslArguments};
 use super::failure::Failure;
 use crate::backend::libssl::{LibrarySource, Recognised};
 use crate::backend::{Backends, Unusable};
+use crate::isolation::Isolation;
 use crate::judge::Judge;
 use crate::judge::known::Library;
 use crate::report::check::quoted;
 use crate::report::{By, JudgedAs};
-use crate::target::{Isolation, Target};
+use crate::target::Target;
 use crate::worker::WorkerLimits;
 
 /// In bytes.

@@ -40,12 +40,13 @@ use self::output::Output;
 use self::progress::Bar;
 use crate::backend::libssl::Recognised;
 use crate::backend::{About, Backends, REFERENCE, Unusable};
+use crate::isolation::Isolation;
 use crate::judge::{self, Identity, Judge, Verdict};
 use crate::report::check::shown_by;
 use crate::report::{Checked, JudgedAs, Report, text};
 use crate::run::{CaseResult, Plan, Surprise};
 use crate::scenario::{Corpus, Id, Role, Scenario, Selection, TransportKind, Variant, Version};
-use crate::target::{Isolation, Target};
+use crate::target::Target;
 use crate::trace::Trace;
 use crate::worker;
 

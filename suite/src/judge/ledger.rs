@@ -1,13 +1,9 @@
 //! The common properties of ledger entries: classification, location, keeper and staleness.
 //! [`known`](super::known) holds what an entry explains; `old` reads the former format.
 
-mod old;
-
 use std::fmt;
 
 use serde::Serialize;
-
-pub use self::old::{OldEntry, OldLedger, Part};
 
 /// Who maintains an entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -30,8 +30,8 @@ use crate::scenario::{
     WriteSource,
 };
 use crate::trace::{
-    Argument, Asked, Attempt, Call, Entry, ErrorClass, Outcome, Pattern, Setting, Shown, Stream,
-    Trace, Verb,
+    Argument, Asked, Attempt, Call, Entry, ErrorClass, Outcome, Pattern, QueueEntry, Setting,
+    Shown, Stream, Trace, Verb,
 };
 use crate::transport::{GivenUp, Mark, Responder, Transport};
 use crate::wire;
@@ -450,7 +450,7 @@ impl Runner<'_> {
             Ok(Err(unsupported)) => return Err(Outcome::Unsupported(unsupported.0)),
             Err(panic) => return Err(Outcome::Panicked(panic_message(panic.as_ref()))),
         };
-        match (self.transport.has_given_up(), limits::of_queue(&call.queue)) {
+        match (self.transport.has_given_up(), limit_of(&call.queue)) {
             (Some(GivenUp::SendsTooMuch(most)), _) => Err(Outcome::Stopped(Limit::WireBytes(most))),
             (_, Some(limit)) => Err(Outcome::Stopped(limit)),
             _ if !self.watch.has_memory() => Err(Outcome::Stopped(Limit::Memory)),
@@ -791,4 +791,9 @@ fn longest_retry(after: &[Step]) -> usize {
         })
         .max()
         .unwrap_or(0)
+}
+
+/// The limit that this error queue exceeds.
+fn limit_of(queue: &[QueueEntry]) -> Option<Limit> {
+    limits::of_queue(queue.len(), queue.iter().map(QueueEntry::text_len).sum())
 }

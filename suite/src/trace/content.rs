@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::stream::common_prefix;
 use crate::limits::LISTED;
 
 /// A stream of bytes that depends on position alone: each word of eight bytes is the `splitmix64`
@@ -217,6 +216,14 @@ impl fmt::Display for Content {
             more => write!(f, ", … {more} more"),
         }
     }
+}
+
+pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    let length = a.len().min(b.len());
+    if a[..length] == b[..length] {
+        return length;
+    }
+    a.iter().zip(b).take_while(|(x, y)| x == y).count()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
-use super::content::{Content, Pattern, Segment, VACATED};
+use super::content::{Content, Pattern, Segment, VACATED, common_prefix};
 
 /// The payload that one end has offered to send so far, and how much of it the reader has seen.
 #[derive(Debug, Clone, Default)]
@@ -375,14 +375,6 @@ impl Offer {
     fn from(&self, position: usize) -> Option<&[u8]> {
         self.bytes.get(position.checked_sub(self.position)?..)
     }
-}
-
-pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    let length = a.len().min(b.len());
-    if a[..length] == b[..length] {
-        return length;
-    }
-    a.iter().zip(b).take_while(|(x, y)| x == y).count()
 }
 
 #[cfg(test)]

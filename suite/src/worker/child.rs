@@ -23,13 +23,13 @@ use nix::time::ClockId;
 use super::WorkerLimits;
 use super::confine::{self, confine, limit_cpu};
 use super::crash_context::Shared;
-use super::protocol::{Done, LoadReport, Received, Reply, Request, Wanted, receive, send};
+use super::protocol::{Done, Received, Reply, Request, Wanted, receive, send};
 use crate::backend::libssl::Libssl;
 use crate::backend::{Backend, Backends};
 use crate::limits::{self, Limit};
 use crate::runner::{self, Watch};
 use crate::scenario::{Scenario, Variant};
-use crate::target::Printed;
+use crate::target::{LoadReport, Printed};
 use crate::trace::Asked;
 use crate::transport;
 

@@ -23,7 +23,6 @@ use serde::{Deserialize, Serialize};
 pub use child::serve;
 pub use pool::{StartError, Workers};
 pub use process::kill_all;
-pub use protocol::LoadReport;
 
 /// The resources that a worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,13 +10,13 @@ use std::time::SystemTime;
 use super::WorkerLimits;
 use super::pace::Pace;
 use super::process::{Answer, End, Process, WorkerExit};
-use super::protocol::{Cases, Done, LoadReport, Reply, Wanted};
+use super::protocol::{Cases, Done, Reply, Wanted};
 use crate::backend::About;
 use crate::backend::libssl::LibrarySource;
 use crate::limits::Limit;
 use crate::runner::RunnerError;
 use crate::scenario::{Scenario, Variant};
-use crate::target::{Printed, RunOutcome, Target};
+use crate::target::{LoadReport, Printed, RunOutcome, Target};
 use crate::trace::{Entry, Interface, Outcome, Setting, Trace};
 
 /// A library in worker processes: a foreign one, or a backend that is part of this program.

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::WorkerLimits;
 use crate::backend::About;
-use crate::backend::libssl::{LibrarySource, Loaded};
+use crate::backend::libssl::LibrarySource;
 use crate::scenario::{Scenario, Variant};
-use crate::target::Printed;
+use crate::target::LoadReport;
 use crate::trace::{Interface, Trace};
 
 /// Begins every message; unlikely to occur in a library's output.
@@ -99,20 +99,6 @@ impl Reply {
     pub(super) fn is_last(&self) -> bool {
         self.goes_on_from().is_none()
     }
-}
-
-/// A library that is ready in a worker.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct LoadReport {
-    /// Its name and version.
-    pub about: About,
-    /// The files and functions that were found.
-    pub loaded: Loaded,
-    /// The privileges that the worker could not drop on this system, as text.
-    pub unconfined: Vec<String>,
-    /// Its output while it was loaded.
-    #[serde(default)]
-    pub printed: Printed,
 }
 
 /// A received message, and the bytes before it.

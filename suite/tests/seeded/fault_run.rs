@@ -10,9 +10,10 @@ use std::process::Command;
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
+use writeproof::isolation::Isolation;
 use writeproof::judge::differences;
 use writeproof::scenario::{Role, Scenario, Variant};
-use writeproof::target::{Isolation, RunOutcome, Target};
+use writeproof::target::{RunOutcome, Target};
 use writeproof::trace::Trace;
 use writeproof::worker::WorkerLimits;
 use writeproof_faulty::{Fault, Kind, VARIABLE, faults};

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use libloading::os::unix::Library;
 use writeproof::backend::libssl::LibrarySource;
-use writeproof::target::{Isolation, Target};
+use writeproof::isolation::Isolation;
+use writeproof::target::Target;
 use writeproof_faulty::{LIBSSL, VARIABLE};
 
 /// `writeproof_faults_asked` of `build/chosen.c`.

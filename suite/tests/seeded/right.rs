@@ -6,10 +6,11 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 
 use writeproof::backend::{Backends, REFERENCE};
+use writeproof::isolation::InProcess;
 use writeproof::judge::differences;
 use writeproof::judge::monitor::{self, Violation};
 use writeproof::scenario::{Corpus, Scenario, Variant};
-use writeproof::target::{InProcess, Target};
+use writeproof::target::Target;
 use writeproof::trace::Trace;
 
 use crate::object::Object;

@@ -5,7 +5,8 @@ use std::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-use super::adapter::{self, TransportAdapter};
+use super::adapter::TransportAdapter;
+use super::attach;
 use super::context::{Context, Spare, refused};
 use super::stale;
 use super::symbols::{Functions, Ssl};
@@ -59,7 +60,7 @@ impl LibsslEndpoint {
         };
         // SAFETY: the connection is live and has no transport; it is freed before the adapter is
         // dropped.
-        let port = match unsafe { adapter::give(api, way, setup.transport, transport, ssl) } {
+        let port = match unsafe { attach::give(api, way, setup.transport, transport, ssl) } {
             Ok(port) => port,
             Err(unsupported) => {
                 connection.free();

@@ -8,6 +8,7 @@
 #![allow(unsafe_code)] // The foreign boundary.
 
 mod adapter;
+mod attach;
 mod bio;
 mod bio_pair;
 mod blocking_socket;
