@@ -10,7 +10,9 @@ use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
 use tempfile::TempDir;
-use writeproof::fuzz::{Artifact, ArtifactBody, FORMAT, FuzzTarget, Op, Program, seeds};
+use writeproof::fuzz::{
+    Artifact, ArtifactBody, FIRST_FORMAT, FORMAT, FuzzTarget, Op, Program, seeds,
+};
 use writeproof::judge::Recording;
 use writeproof::scenario::{Corpus, Id, Scenario, parse, write};
 use writeproof_faulty::{LIBSSL, VARIABLE};
@@ -261,7 +263,7 @@ fn no_artifact(folder: &TempDir, kind: &str) -> (PathBuf, &'static str) {
         "empty" => (write(b""), "is empty: an artifact has a header"),
         "cut-off" => (write(b"WP"), "cut off after 2 bytes"),
         "cut-off-cell" => (write(&header(FORMAT, b'r')[..7]), "cut off after 7 bytes"),
-        "older" => (write(&header(FORMAT - 1, b'r')), "reads format"),
+        "older" => (write(&header(FIRST_FORMAT - 1, b'r')), "reads format"),
         "newer" => (write(&header(FORMAT + 1, b'r')), "reads format"),
         "of-no-target" => (write(&header(FORMAT, b'?')), "which names no target"),
         "foreign" => (

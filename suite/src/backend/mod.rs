@@ -24,7 +24,7 @@ pub use rustls::Rustls;
 
 use crate::peer::Session;
 use crate::scenario::{
-    Cipher, Function, KeyExchange, KeyUpdate, Mode, Role, RoleState, SessionTickets, StaleError,
+    Cipher, Function, KeyExchange, Mode, Operation, Role, RoleState, SessionTickets, StaleError,
     TransportKind, Version,
 };
 use crate::trace::{Call, Interface};
@@ -220,29 +220,22 @@ pub trait Endpoint {
     /// [`Unsupported`], as for all calls.
     fn read(&mut self, space: &mut [u8]) -> Result<Call, Unsupported>;
 
-    /// `SSL_shutdown`.
+    /// A call that not every library has, such as `SSL_shutdown`.
     ///
     /// # Errors
     /// [`Unsupported`], as for all calls.
-    fn shutdown(&mut self) -> Result<Call, Unsupported> {
-        Err(Unsupported::new("shutdown"))
+    fn operate(&mut self, operation: Operation) -> Result<Call, Unsupported> {
+        Err(Unsupported::new(operation.as_str()))
     }
 
-    /// `SSL_key_update`: the KeyUpdate is sent by the next write or handshake call.
+    /// What the C function of this name returns, such as `SSL_pending`: a function of the connection alone that
+    /// makes no transport call and changes nothing.
     ///
     /// # Errors
     ///
     /// [`Unsupported`], as for all calls.
-    fn key_update(&mut self, _request: KeyUpdate) -> Result<Call, Unsupported> {
-        Err(Unsupported::new("key update"))
-    }
-
-    /// `SSL_renegotiate`: the handshake begins with the next write or handshake call.
-    ///
-    /// # Errors
-    /// [`Unsupported`], as for all calls.
-    fn renegotiate(&mut self) -> Result<Call, Unsupported> {
-        Err(Unsupported::new("renegotiation"))
+    fn number(&mut self, function: &str) -> Result<i64, Unsupported> {
+        Err(Unsupported::new(function))
     }
 
     /// `SSL_set_mode`, or `SSL_clear_mode`.
@@ -252,14 +245,6 @@ pub trait Endpoint {
     fn set_modes(&mut self, modes: &[Mode], _to: ModeChange) -> Result<(), Unsupported> {
         let words: Vec<_> = modes.iter().map(|mode| mode.as_str()).collect();
         Err(Unsupported::new(format!("mode {}", words.join(", "))))
-    }
-
-    /// `SSL_set_max_send_fragment`: the longest plaintext of a record, in bytes.
-    ///
-    /// # Errors
-    /// [`Unsupported`], as for all calls.
-    fn max_send_fragment(&mut self, _bytes: u16) -> Result<Call, Unsupported> {
-        Err(Unsupported::new("max send fragment"))
     }
 
     /// Moves bytes that the library has sent from its own transport to the scripted one. Does

@@ -47,7 +47,7 @@ use super::{About, Backend, Bytes, Endpoint, Setup, Unsupported};
 use crate::identity::{IDENTITY, NAME};
 use crate::peer::Session;
 use crate::scenario::{
-    Cipher, Function, KeyExchange, KeyUpdate, Role, RoleState, SessionTickets, Version,
+    Cipher, Function, KeyExchange, KeyUpdate, Operation, Role, RoleState, SessionTickets, Version,
 };
 use crate::trace::{Call, ErrorClass, Interface, QueueEntry};
 use crate::transport::{Errno, Transport};
@@ -484,22 +484,25 @@ where
         })
     }
 
-    fn shutdown(&mut self) -> Result<Call, Unsupported> {
-        self.connection.send_close_notify();
-        let state = self.connection.process_new_packets();
-        let peer_closed = state.is_ok_and(|state| state.peer_has_closed());
-        let result = self.stream().flush().map(|()| i64::from(peer_closed));
-        Ok(self.answer(result))
-    }
-
-    fn key_update(&mut self, request: KeyUpdate) -> Result<Call, Unsupported> {
-        match request {
-            KeyUpdate::NotRequested => Err(Unsupported::new("a key update that requests none")),
-            KeyUpdate::Requested => {
-                let result = self.connection.refresh_traffic_keys();
-                let result = result.map(|()| 1).map_err(io::Error::other);
-                Ok(self.answer(result))
+    fn operate(&mut self, operation: Operation) -> Result<Call, Unsupported> {
+        let result = match operation {
+            Operation::Shutdown => {
+                self.connection.send_close_notify();
+                let state = self.connection.process_new_packets();
+                let peer_closed = state.is_ok_and(|state| state.peer_has_closed());
+                self.stream().flush().map(|()| i64::from(peer_closed))
             }
-        }
+            Operation::KeyUpdate(KeyUpdate::NotRequested) => {
+                return Err(Unsupported::new("a key update that requests none"));
+            }
+            Operation::KeyUpdate(KeyUpdate::Requested) => {
+                let result = self.connection.refresh_traffic_keys();
+                result.map(|()| 1).map_err(io::Error::other)
+            }
+            Operation::Renegotiate | Operation::MaxSendFragment(_) => {
+                return Err(Unsupported::new(operation.as_str()));
+            }
+        };
+        Ok(self.answer(result))
     }
 }

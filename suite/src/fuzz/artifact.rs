@@ -1,5 +1,5 @@
-//! The bytes of an input as a file: a header that says what they are, then the cells. For the target that reads scenario
-//! files an input is such a file, and has no header.
+//! The bytes of an input as a file: a header that says what they are, then the cells. For the
+//! target that reads scenario files an input is such a file, and has no header.
 
 use std::fs;
 use std::io;
@@ -8,10 +8,14 @@ use std::path::{Path, PathBuf};
 use arbitrary::{Arbitrary, Unstructured};
 
 use super::{FuzzTarget, Program};
-use crate::scenario::{Scenario, Variant};
+use crate::scenario::{self, Scenario, Variant};
 
-/// The version of the format; one more whenever the same bytes would come to something else.
-pub const FORMAT: u8 = 3;
+/// The newest version of the format, in which inputs are made.
+pub const FORMAT: u8 = scenario::FORMAT;
+
+/// The oldest version of the format that is read. The same bytes never mean something else: what a
+/// version does not have yet was encoded otherwise, or not at all.
+pub const FIRST_FORMAT: u8 = scenario::FIRST_FORMAT;
 
 /// What every input of cells begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +26,28 @@ impl Header {
     pub const LEN: usize = 4;
     const MAGIC: [u8; 2] = *b"WP";
 
-    /// The header of an input of `target`.
+    /// The header of an input of `target` in the newest format.
     pub fn bytes(target: FuzzTarget) -> [u8; Self::LEN] {
-        let [w, p] = Self::MAGIC;
-        [w, p, FORMAT, letter(target)]
+        Self::of_format(target, FORMAT)
     }
+
+    fn of_format(target: FuzzTarget, format: u8) -> [u8; Self::LEN] {
+        let [w, p] = Self::MAGIC;
+        [w, p, format, letter(target)]
+    }
+
+    /// The format of an input of `target`; nothing if the bytes do not begin with a header of it
+    /// that can be read.
+    pub(super) fn format(target: FuzzTarget, bytes: &[u8]) -> Option<u8> {
+        let format = *bytes.get(Self::MAGIC.len())?;
+        let is_known = is_readable(format) && bytes.starts_with(&Self::of_format(target, format));
+        is_known.then_some(format)
+    }
+}
+
+/// Whether inputs of this format can be read.
+fn is_readable(format: u8) -> bool {
+    (FIRST_FORMAT..=FORMAT).contains(&format)
 }
 
 fn letter(target: FuzzTarget) -> u8 {
@@ -79,7 +100,7 @@ pub enum ArtifactError {
         most: u64,
     },
     /// It is in the format of another version of the suite.
-    #[error("{}: format {found}, but this version of the suite reads format {FORMAT}: replay it with the version that wrote it, and promote it to a scenario there", path.display())]
+    #[error("{}: format {found}, but this version of the suite reads formats {FIRST_FORMAT} to {FORMAT}: replay it with the version that wrote it, and promote it to a scenario there", path.display())]
     OtherFormat {
         /// The file.
         path: PathBuf,
@@ -166,7 +187,7 @@ impl Artifact {
         let [version, letter, ops @ ..] = rest else {
             return Err(cut_off());
         };
-        if *version != FORMAT {
+        if !is_readable(*version) {
             return Err(ArtifactError::OtherFormat {
                 path: path(),
                 found: *version,
@@ -183,25 +204,30 @@ impl Artifact {
         if ops.len() < super::Op::LEN {
             return Err(cut_off());
         }
-        let program = Program::arbitrary(&mut Unstructured::new(ops)).unwrap_or_default();
+        let mut program = Program::arbitrary(&mut Unstructured::new(ops)).unwrap_or_default();
+        program.upgrade(target, *version);
         Ok(Self {
             target,
             content: ArtifactBody::Cells(program),
         })
     }
 
-    /// An input of `target` with these bytes, as a fuzzer makes them up; nothing if they are none. This is the short
-    /// way to [`Artifact::parse`].
+    /// An input of `target` with these bytes, as a fuzzer makes them up; nothing if they are none.
+    /// This is the short way to [`Artifact::parse`].
     pub fn of_target(target: FuzzTarget, bytes: &[u8]) -> Option<Program> {
-        let ops = bytes.strip_prefix(&Header::bytes(target))?;
-        Program::arbitrary(&mut Unstructured::new(ops)).ok()
+        let format = Header::format(target, bytes)?;
+        let ops = &bytes[Header::LEN..];
+        let mut program = Program::arbitrary(&mut Unstructured::new(ops)).ok()?;
+        program.upgrade(target, format);
+        Some(program)
     }
 
     /// The bytes of the file.
     pub fn bytes(&self) -> Vec<u8> {
         match &self.content {
             ArtifactBody::Cells(program) => {
-                let mut bytes = Header::bytes(self.target).to_vec();
+                let (format, program) = program.downgrade(self.target);
+                let mut bytes = Header::of_format(self.target, format).to_vec();
                 bytes.extend(program.bytes());
                 bytes
             }
@@ -209,7 +235,8 @@ impl Artifact {
         }
     }
 
-    /// The scenario that cells tell, and the variant to run it in; nothing if they tell none, or it is a text.
+    /// The scenario that cells tell, and the variant to run it in; nothing if they tell none, or it
+    /// is a text.
     pub fn case(&self) -> Option<(Scenario, Variant)> {
         match &self.content {
             ArtifactBody::Cells(program) => program.case(self.target),
@@ -260,7 +287,7 @@ mod tests {
             (b"WP\x03r123", "cut off after 7 bytes"),
             (
                 b"WP\x01r123456",
-                "format 1, but this version of the suite reads format 3",
+                "format 1, but this version of the suite reads formats 3 to ",
             ),
             (b"WP\x63r123456", "format 99"),
             (b"WP\x03x123456", "byte 4 is 0x78, which names no target"),
@@ -272,6 +299,37 @@ mod tests {
                 refusal.contains("folder/crash-1") && refusal.contains(told),
                 "{refusal}"
             );
+        }
+    }
+
+    /// An input of the first format means the same when steps have been added: its kinds are
+    /// counted over the steps that there were.
+    #[test]
+    fn an_input_of_the_first_format_is_the_same_scenario() {
+        const STEPS: [(FuzzTarget, usize); 3] = [
+            (FuzzTarget::WriteRetry, 16),
+            (FuzzTarget::WriteSequence, 20),
+            (FuzzTarget::WireInbound, 16),
+        ];
+        for (target, steps) in STEPS {
+            for kind in 0..=u8::MAX {
+                let input = |kind: u8| {
+                    let header = Header::of_format(target, FIRST_FORMAT);
+                    let cells = [[0; 6], [0, 0, 100, 0, 0, 0], [kind, 1, 2, 3, 4, 5]];
+                    [&header[..], cells.as_flattened()].concat()
+                };
+                let program = Artifact::of_target(target, &input(kind)).expect("cells");
+                assert_eq!(
+                    usize::from(program.steps[1].kind),
+                    usize::from(kind) % steps
+                );
+                let again = Artifact {
+                    target,
+                    content: ArtifactBody::Cells(program),
+                };
+                let counted = u8::try_from(usize::from(kind) % steps).expect("a kind");
+                assert_eq!(again.bytes(), input(counted));
+            }
         }
     }
 

@@ -1,56 +1,86 @@
-//! What the cells of a target say: which steps there are, and how a case is set up.
-//!
-//! A step is told by one [`OpCodec`], which goes both ways: from a cell to a step, for any cell, and from a step to the cell that
-//! tells it, if one does.
+//! What the cells of a target say: which steps there are, and how a case is set up. How each step
+//! is encoded is a part of its declaration.
 
-use std::num::NonZeroUsize;
+use std::sync::LazyLock;
 
+use super::FuzzTarget;
 use super::encoding::{NotEncodable, Op};
-use super::{FuzzTarget, number};
-use crate::scenario::{
-    Buffer, Cipher, Function, KeyExchange, KeyUpdate, Mode, PeerAction, PeerRenegotiation, Retry,
-    RetryContent, Role, RoleState, Scenario, SessionTickets, StaleError, Step, TransportKind,
-    Variant, Version, Write, WriteSource,
+use crate::scenario::codec::{
+    FINISH, FRAGMENT, INBOUND, KEY_UPDATE, LINK, LINK_OPEN, MODES, PEER_ACTS, PEER_KEY_UPDATE,
+    PEER_READ, PEER_WRITE, RAW, READ, RENEGOTIATE, RETRY, SHUTDOWN, STALE_ERROR, WIRE, WRITE,
 };
-use crate::transport::{Budget, Errno, Inbound, Outbound, Refusal, WireFault};
+use crate::scenario::{
+    Cipher, FIRST_FORMAT, KeyExchange, OpCodec, PeerRenegotiation, Role, RoleState, Scenario,
+    SessionTickets, Step, TransportKind, Variant, Version, appended_codecs,
+};
 
-/// One kind of step, both ways.
-struct OpCodec {
-    step: fn(Op) -> Step,
-    /// The cell without its kind.
-    op: fn(&Step) -> Option<Op>,
+/// The steps of a target: those of the first format, in which one that stands twice comes twice as
+/// often, then those that were added later.
+pub(super) struct Vocabulary {
+    first: &'static [OpCodec],
+    appended: &'static [OpCodec],
 }
 
-/// The words of a target. One that stands twice is said twice as often.
-pub(super) struct Vocabulary(&'static [OpCodec]);
-
 impl Vocabulary {
-    /// The words of `target`; nothing if it reads no cells.
+    /// The steps of `target`; nothing if it reads no cells.
     pub(super) fn of(target: FuzzTarget) -> Option<Self> {
-        match target {
-            FuzzTarget::WriteRetry => Some(Self(&WRITE_RETRY)),
-            FuzzTarget::WriteSequence => Some(Self(&WRITE_SEQUENCE)),
-            FuzzTarget::WireInbound => Some(Self(&WIRE_INBOUND)),
-            FuzzTarget::ScenarioFile => None,
+        static APPENDED: LazyLock<Vec<OpCodec>> = LazyLock::new(appended_codecs);
+        let first: &[OpCodec] = match target {
+            FuzzTarget::WriteRetry => &WRITE_RETRY,
+            FuzzTarget::WriteSequence => &WRITE_SEQUENCE,
+            FuzzTarget::WireInbound => &WIRE_INBOUND,
+            FuzzTarget::ScenarioFile => return None,
+        };
+        let appended = &APPENDED;
+        Some(Self { first, appended })
+    }
+
+    /// The step that the cell stands for.
+    pub(super) fn step(&self, op: Op) -> Option<Step> {
+        let codec = self.codecs().nth(self.index(op))?;
+        Some((codec.step)(op))
+    }
+
+    /// The cell that stands for the step.
+    pub(super) fn op(&self, step: &Step) -> Option<Op> {
+        let encode = |(kind, codec): (usize, &OpCodec)| {
+            let kind = u8::try_from(kind).ok()?;
+            (codec.op)(step).map(|op| Op { kind, ..op })
+        };
+        self.codecs().enumerate().find_map(encode)
+    }
+
+    /// The cell of an input of `format` as one of the newest format: the kind was counted round and
+    /// round over fewer steps.
+    pub(super) fn upgrade(&self, format: u8, op: Op) -> Op {
+        let known = self.first.len() + usize::from(format - FIRST_FORMAT);
+        let kind = usize::from(op.kind) % known;
+        Op {
+            kind: u8::try_from(kind).unwrap_or(op.kind),
+            ..op
         }
     }
 
-    /// The step that the cell tells.
-    pub(super) fn step(&self, op: Op) -> Option<Step> {
-        let word = self.0.get(usize::from(op.kind) % self.0.len())?;
-        Some((word.step)(op))
+    /// The oldest format in which the cell stands for the same step, and the cell in it.
+    pub(super) fn downgrade(&self, op: Op) -> (u8, Op) {
+        let index = self.index(op);
+        let newer = (index + 1).saturating_sub(self.first.len());
+        let kind = u8::try_from(index).unwrap_or(op.kind);
+        let newer = u8::try_from(newer).unwrap_or(u8::MAX);
+        (FIRST_FORMAT.saturating_add(newer), Op { kind, ..op })
     }
 
-    /// The cell that tells the step.
-    pub(super) fn op(&self, step: &Step) -> Option<Op> {
-        let told = |(kind, word): (usize, &OpCodec)| {
-            let kind = u8::try_from(kind).ok()?;
-            (word.op)(step).map(|op| Op { kind, ..op })
-        };
-        self.0.iter().enumerate().find_map(told)
+    fn codecs(&self) -> impl Iterator<Item = &'static OpCodec> {
+        self.first.iter().chain(self.appended)
+    }
+
+    fn index(&self, op: Op) -> usize {
+        usize::from(op.kind) % (self.first.len() + self.appended.len())
     }
 }
 
+// These tables are a part of the format: they never change. A new step is appended to all of them
+// by its declaration.
 const WRITE_RETRY: [OpCodec; 16] = [
     WRITE,
     RETRY,
@@ -112,442 +142,6 @@ const WIRE_INBOUND: [OpCodec; 16] = [
     WIRE,
 ];
 
-/// One of two things, by a bit of `how`.
-fn bit<T>(op: Op, bit: u32, set: T, clear: T) -> T {
-    match op.flags >> bit & 1 {
-        1 => set,
-        _ => clear,
-    }
-}
-
-/// A number of bytes that is not nothing.
-fn some(code: u16) -> NonZeroUsize {
-    NonZeroUsize::new(number::decoded(code)).unwrap_or(NonZeroUsize::MIN)
-}
-
-/// The step is this one, and there is nothing more to say.
-fn only(step: &Step, known: &Step) -> Option<Op> {
-    (step == known).then(Op::default)
-}
-
-fn function(op: Op, at: u32) -> Function {
-    bit(op, at, Function::WriteEx, Function::Write)
-}
-
-fn function_bit(function: Function, at: u32) -> u8 {
-    u8::from(function == Function::WriteEx) << at
-}
-
-/// So many writes follow each other at most in one step.
-const MOST_TIMES: u16 = 64;
-
-/// What is written, in bits 1 to 4 of `how`: mostly bytes of the pattern.
-const REST: u8 = 13;
-const NULL: u8 = 14;
-const NEGATIVE: u8 = 15;
-
-/// `how`: bit 0 the function, bits 1 to 4 the source; `a` the length, `b` how often.
-const WRITE: OpCodec = OpCodec {
-    step: |op| {
-        let source = match op.flags >> 1 & 0xf {
-            REST => WriteSource::Rest,
-            NULL => WriteSource::Null,
-            // A negative length is SSL_write's alone.
-            NEGATIVE if function(op, 0) == Function::Write => {
-                WriteSource::Negative(-1 - i32::from(op.a))
-            }
-            _ => WriteSource::Pattern(number::decoded(op.a)),
-        };
-        let times = match source {
-            WriteSource::Pattern(_) => usize::from(op.b % MOST_TIMES) + 1,
-            _ => 1,
-        };
-        Step::Write(Write {
-            // "rest" is SSL_write's alone too.
-            function: match source {
-                WriteSource::Rest => Function::Write,
-                _ => function(op, 0),
-            },
-            source,
-            times: NonZeroUsize::new(times).unwrap_or(NonZeroUsize::MIN),
-        })
-    },
-    op: |step| {
-        let Step::Write(write) = step else {
-            return None;
-        };
-        let (source, a) = match &write.source {
-            WriteSource::Pattern(len) => (0, number::encoded(*len)?),
-            WriteSource::Literal(bytes) => (0, number::encoded(bytes.len())?),
-            WriteSource::Rest => (REST, 0),
-            WriteSource::Null => (NULL, 0),
-            WriteSource::Negative(len) => (
-                NEGATIVE,
-                u16::try_from(len.checked_add(1)?.checked_neg()?).ok()?,
-            ),
-        };
-        let times = u16::try_from(write.times.get() - 1).ok()?;
-        (times < MOST_TIMES).then_some(Op {
-            flags: function_bit(write.function, 0) | source << 1,
-            a,
-            b: times,
-            ..Op::default()
-        })
-    },
-};
-
-/// `how`: bit 0 another length, bit 1 another buffer, bit 2 other content, bit 3 another function is named, bit 4
-/// which; `a` the length.
-const RETRY: OpCodec = OpCodec {
-    step: |op| {
-        Step::Retry(Retry {
-            len: bit(op, 0, Some(number::decoded(op.a)), None),
-            buffer: bit(op, 1, Buffer::Moved, Buffer::Same),
-            content: bit(op, 2, RetryContent::Changed, RetryContent::Same),
-            function: bit(op, 3, Some(function(op, 4)), None),
-        })
-    },
-    op: |step| {
-        let Step::Retry(retry) = step else {
-            return None;
-        };
-        let function = retry
-            .function
-            .map_or(0, |named| 1 << 3 | function_bit(named, 4));
-        let flags = u8::from(retry.len.is_some())
-            | u8::from(retry.buffer == Buffer::Moved) << 1
-            | u8::from(retry.content == RetryContent::Changed) << 2
-            | function;
-        Some(Op {
-            flags,
-            a: number::encoded(retry.len.unwrap_or_default())?,
-            ..Op::default()
-        })
-    },
-};
-
-const FINISH: OpCodec = OpCodec {
-    step: |_| Step::Finish,
-    op: |step| only(step, &Step::Finish),
-};
-
-/// `a`: how much is asked for.
-const READ: OpCodec = OpCodec {
-    step: |op| Step::Read(some(op.a)),
-    op: |step| {
-        let Step::Read(max) = step else {
-            return None;
-        };
-        Some(Op {
-            a: number::encoded(max.get())?,
-            ..Op::default()
-        })
-    },
-};
-
-const SHUTDOWN: OpCodec = OpCodec {
-    step: |_| Step::Shutdown,
-    op: |step| only(step, &Step::Shutdown),
-};
-
-fn key_update(op: Op) -> KeyUpdate {
-    bit(op, 0, KeyUpdate::Requested, KeyUpdate::NotRequested)
-}
-
-fn of_key_update(request: KeyUpdate) -> Op {
-    Op {
-        flags: u8::from(request == KeyUpdate::Requested),
-        ..Op::default()
-    }
-}
-
-const KEY_UPDATE: OpCodec = OpCodec {
-    step: |op| Step::KeyUpdate(key_update(op)),
-    op: |step| match step {
-        Step::KeyUpdate(request) => Some(of_key_update(*request)),
-        _ => None,
-    },
-};
-
-const PEER_KEY_UPDATE: OpCodec = OpCodec {
-    step: |op| Step::Peer(PeerAction::KeyUpdate(key_update(op))),
-    op: |step| match step {
-        Step::Peer(PeerAction::KeyUpdate(request)) => Some(of_key_update(*request)),
-        _ => None,
-    },
-};
-
-const RENEGOTIATE: OpCodec = OpCodec {
-    step: |_| Step::Renegotiate,
-    op: |step| only(step, &Step::Renegotiate),
-};
-
-/// `how`: bits 0 to 3 the modes, bit 4 whether they are switched off.
-const MODES: OpCodec = OpCodec {
-    step: |op| {
-        let named = |(place, mode): (u32, Mode)| bit(op, place, Some(mode), None);
-        let mut modes: Vec<Mode> = (0..).zip(Mode::ALL).filter_map(named).collect();
-        if modes.is_empty() {
-            modes.push(Mode::PartialWrite);
-        }
-        bit(op, 4, Step::ClearModes as fn(_) -> _, Step::SetModes)(modes)
-    },
-    op: |step| {
-        let (modes, off) = match step {
-            Step::SetModes(modes) => (modes, 0),
-            Step::ClearModes(modes) => (modes, 1 << 4),
-            _ => return None,
-        };
-        let bits = (0..)
-            .zip(Mode::ALL)
-            .filter(|(_, mode)| modes.contains(mode));
-        Some(Op {
-            flags: bits.fold(off, |flags, (place, _)| flags | 1 << place),
-            ..Op::default()
-        })
-    },
-};
-
-/// The range that SSL_set_max_send_fragment(3) takes, in bytes.
-const LEAST_FRAGMENT: u16 = 512;
-const FRAGMENTS: u16 = 16384 - LEAST_FRAGMENT + 1;
-
-/// `a`: how much more than the least.
-const FRAGMENT: OpCodec = OpCodec {
-    step: |op| Step::MaxSendFragment(LEAST_FRAGMENT + op.a % FRAGMENTS),
-    op: |step| match step {
-        Step::MaxSendFragment(bytes) => Some(Op {
-            a: bytes.checked_sub(LEAST_FRAGMENT)?,
-            ..Op::default()
-        }),
-        _ => None,
-    },
-};
-
-/// How the transport refuses, by number; those beyond the last would block.
-fn refusals() -> impl Iterator<Item = Refusal> {
-    let errnos = Errno::names()
-        .filter_map(Errno::from_name)
-        .map(Refusal::Fail);
-    [Refusal::WouldBlock, Refusal::Zero, Refusal::ZeroRetry]
-        .into_iter()
-        .chain(errnos)
-}
-
-/// A transport that hands over less than this in each call is so slow that it eats the fuzzer's time.
-const LEAST_EACH: usize = 32;
-
-/// How much passes, in which portions, and then what. `how`: bits 0 and 1 the kind of budget, bit 2 whether there is
-/// a limit for each transport call, bits 3 to 7 the refusal; `a` the budget, `b` the limit.
-struct FlowCodec {
-    budget: Budget,
-    at_most: Option<NonZeroUsize>,
-    then: Refusal,
-}
-
-impl FlowCodec {
-    fn of(op: Op) -> Self {
-        let bytes = number::decoded(op.a);
-        let budget = match op.flags & 3 {
-            0 | 1 => Budget::Bytes(bytes),
-            2 => Budget::EachCall(match bytes {
-                0 => 0,
-                some => some.max(LEAST_EACH),
-            }),
-            _ => Budget::All,
-        };
-        Self {
-            budget,
-            at_most: bit(op, 2, Some(some(op.b)), None),
-            then: refusals()
-                .nth(usize::from(op.flags >> 3))
-                .unwrap_or(Refusal::WouldBlock),
-        }
-    }
-
-    fn op(&self) -> Option<Op> {
-        let (kind, bytes) = match self.budget {
-            Budget::Bytes(bytes) => (0, bytes),
-            Budget::EachCall(bytes) => (2, bytes),
-            Budget::All => (3, 0),
-        };
-        let then = u8::try_from(refusals().position(|refusal| refusal == self.then)?).ok()?;
-        Some(Op {
-            flags: kind | u8::from(self.at_most.is_some()) << 2 | then << 3,
-            a: number::encoded(bytes)?,
-            b: number::encoded(self.at_most.map_or(0, NonZeroUsize::get))?,
-            ..Op::default()
-        })
-    }
-}
-
-const LINK: OpCodec = OpCodec {
-    step: |op| {
-        let flow = FlowCodec::of(op);
-        Step::Link(Outbound {
-            accept: flow.budget,
-            at_most: flow.at_most,
-            // It never refuses.
-            then: match flow.budget {
-                Budget::All => Refusal::WouldBlock,
-                _ => flow.then,
-            },
-        })
-    },
-    op: |step| match step {
-        Step::Link(outbound) => FlowCodec {
-            budget: outbound.accept,
-            at_most: outbound.at_most,
-            then: outbound.then,
-        }
-        .op(),
-        _ => None,
-    },
-};
-
-const LINK_OPEN: OpCodec = OpCodec {
-    step: |_| Step::Link(Outbound::OPEN),
-    op: |step| only(step, &Step::Link(Outbound::OPEN)),
-};
-
-const INBOUND: OpCodec = OpCodec {
-    step: |op| {
-        let flow = FlowCodec::of(op);
-        Step::Inbound(Inbound {
-            deliver: flow.budget,
-            at_most: flow.at_most,
-            then: flow.then,
-        })
-    },
-    op: |step| match step {
-        Step::Inbound(inbound) => FlowCodec {
-            budget: inbound.deliver,
-            at_most: inbound.at_most,
-            then: inbound.then,
-        }
-        .op(),
-        _ => None,
-    },
-};
-
-const PEER_READ: OpCodec = OpCodec {
-    step: |_| Step::Peer(PeerAction::Read),
-    op: |step| only(step, &Step::Peer(PeerAction::Read)),
-};
-
-/// `a`: how much.
-const PEER_WRITE: OpCodec = OpCodec {
-    step: |op| Step::Peer(PeerAction::Write(some(op.a))),
-    op: |step| match step {
-        Step::Peer(PeerAction::Write(bytes)) => Some(Op {
-            a: number::encoded(bytes.get())?,
-            ..Op::default()
-        }),
-        _ => None,
-    },
-};
-
-/// What the peer can do of which there is no more to say, by `how`.
-const PEER_ACTIONS: [PeerAction; 6] = [
-    PeerAction::Renegotiate,
-    PeerAction::SessionTicket,
-    PeerAction::Handshake,
-    PeerAction::CloseNotify,
-    PeerAction::FatalAlert,
-    PeerAction::Disconnect,
-];
-
-const PEER_ACTS: OpCodec = OpCodec {
-    step: |op| Step::Peer(PEER_ACTIONS[usize::from(op.flags) % PEER_ACTIONS.len()].clone()),
-    op: |step| {
-        let place = PEER_ACTIONS
-            .iter()
-            .position(|action| *step == Step::Peer(action.clone()))?;
-        Some(Op {
-            flags: u8::try_from(place).ok()?,
-            ..Op::default()
-        })
-    },
-};
-
-/// Bytes that no peer sends, by `how`: a record that does not open, an alert in the clear, something that is no TLS, and
-/// an empty record.
-const RAWS: [&[u8]; 4] = [
-    &[
-        0x17, 3, 3, 0, 0x18, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    ],
-    &[0x15, 3, 3, 0, 2, 2, 0x28],
-    b"GET / HTTP/1.1\r\n\r\n",
-    &[0x17, 3, 3, 0, 0],
-];
-
-const RAW: OpCodec = OpCodec {
-    step: |op| {
-        Step::Peer(PeerAction::Raw(
-            RAWS[usize::from(op.flags) % RAWS.len()].to_vec(),
-        ))
-    },
-    op: |step| {
-        let Step::Peer(PeerAction::Raw(bytes)) = step else {
-            return None;
-        };
-        let place = RAWS.iter().position(|raw| raw == bytes)?;
-        Some(Op {
-            flags: u8::try_from(place).ok()?,
-            ..Op::default()
-        })
-    },
-};
-
-/// What happens to the bytes that wait, by `how`; `a`: where.
-const WIRE: OpCodec = OpCodec {
-    step: |op| {
-        let at = number::decoded(op.a);
-        Step::Wire(match op.flags % 5 {
-            0 => WireFault::Flip(at),
-            1 => WireFault::Swap,
-            2 => WireFault::Drop,
-            3 => WireFault::Duplicate,
-            _ => WireFault::Truncate(at),
-        })
-    },
-    op: |step| {
-        let Step::Wire(fault) = step else {
-            return None;
-        };
-        let (flags, at) = match *fault {
-            WireFault::Flip(at) => (0, at),
-            WireFault::Swap => (1, 0),
-            WireFault::Drop => (2, 0),
-            WireFault::Duplicate => (3, 0),
-            WireFault::Truncate(at) => (4, at),
-        };
-        Some(Op {
-            flags,
-            a: number::encoded(at)?,
-            ..Op::default()
-        })
-    },
-};
-
-/// `how`: which kind.
-const STALE_ERROR: OpCodec = OpCodec {
-    step: |op| {
-        let kinds = StaleError::ALL;
-        Step::StaleError(kinds[usize::from(op.flags) % kinds.len()])
-    },
-    op: |step| {
-        let Step::StaleError(kind) = step else {
-            return None;
-        };
-        let place = StaleError::ALL.iter().position(|known| known == kind)?;
-        Some(Op {
-            flags: u8::try_from(place).ok()?,
-            ..Op::default()
-        })
-    },
-};
-
 /// How a case is set up.
 pub(super) struct SetupCodec {
     pub(super) variant: Variant,
@@ -558,8 +152,8 @@ pub(super) struct SetupCodec {
     pub(super) session_tickets: SessionTickets,
 }
 
-/// The transports of [`FuzzTarget::WriteSequence`], by bits 4 to 7 of `how`; those beyond the last are scripted. Sockets would be
-/// waited for.
+/// The transports of [`FuzzTarget::WriteSequence`], by bits 4 to 7 of `flags`; those beyond the last
+/// are scripted. Sockets would be waited for.
 const TRANSPORTS: [TransportKind; 5] = [
     TransportKind::Scripted,
     TransportKind::Blocking,
@@ -568,10 +162,11 @@ const TRANSPORTS: [TransportKind; 5] = [
     TransportKind::BufferingBio,
 ];
 
-/// Without a handshake before the steps, in bits 0 to 3 of `how`: rarely.
+/// Without a handshake before the steps, in bits 0 to 3 of `flags`: rarely.
 const NO_HANDSHAKE: u8 = 15;
 
-/// A whole key exchange, in bits 0 to 3 of `b`: rarely, as it costs several times as much as all the rest.
+/// A whole key exchange, in bits 0 to 3 of `b`: rarely, as it costs several times as much as all
+/// the rest.
 const EPHEMERAL: u16 = 15;
 
 /// Puts a handshake before the steps, if the first cell says that there is none.
@@ -581,9 +176,10 @@ pub(super) fn shake_hands(op: &mut Op) {
     }
 }
 
-/// What the first cell says. `kind`: bit 0 the role, bit 1 the version, bits 2 and 3 the cipher; `how`: bits 0 to 3 whether
-/// there is a handshake, bits 4 to 7 the transport; `a`: bit 0 whether the peer refuses to renegotiate, bit 1 whether
-/// tickets are sent; `b`: bits 0 to 3 how keys are agreed on, but for [`FuzzTarget::WriteRetry`], where that is always cheap.
+/// What the first cell says. `kind`: bit 0 the role, bit 1 the version, bits 2 and 3 the cipher;
+/// `flags`: bits 0 to 3 whether there is a handshake, bits 4 to 7 the transport; `a`: bit 0 whether
+/// the peer refuses to renegotiate, bit 1 whether tickets are sent; `b`: bits 0 to 3 how keys are
+/// agreed on, but for [`FuzzTarget::WriteRetry`], where that is always cheap.
 pub(super) fn setting(target: FuzzTarget, op: Op) -> SetupCodec {
     let role = Role::ALL[usize::from(op.kind & 1)];
     let version = match target {
@@ -621,7 +217,8 @@ pub(super) fn setting(target: FuzzTarget, op: Op) -> SetupCodec {
     }
 }
 
-/// The cell that says how this scenario is set up in this variant; how keys are agreed on apart, which is made cheap.
+/// The cell that says how this scenario is set up in this variant; how keys are agreed on apart,
+/// which is made cheap.
 pub(super) fn setting_of(
     target: FuzzTarget,
     scenario: &Scenario,
@@ -667,5 +264,60 @@ pub(super) fn setting_of(
     match told.cipher == scenario.cipher {
         true => Ok(op),
         false => untold(format!("the cipher {}", scenario.cipher.as_str())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const TARGETS: [FuzzTarget; 3] = [
+        FuzzTarget::WriteRetry,
+        FuzzTarget::WriteSequence,
+        FuzzTarget::WireInbound,
+    ];
+
+    #[test]
+    fn each_codec_encodes_what_it_decodes() {
+        for target in TARGETS {
+            let vocabulary = Vocabulary::of(target).expect("a target of cells");
+            for codec in vocabulary.codecs() {
+                for flags in 0..=u8::MAX {
+                    let (a, b) = (600, 1);
+                    let step = (codec.step)(Op {
+                        kind: 0,
+                        flags,
+                        a,
+                        b,
+                    });
+                    let again = (codec.op)(&step).map(codec.step);
+                    assert_eq!(again, Some(step));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_step_is_encoded_in_some_target() {
+        let ops = (0..=u8::MAX).flat_map(|kind| {
+            [0, 16].map(|flags| Op {
+                kind,
+                flags,
+                ..Op::default()
+            })
+        });
+        let decoded = |target| {
+            let vocabulary = Vocabulary::of(target).expect("a target of cells");
+            ops.clone().filter_map(move |op| vocabulary.step(op))
+        };
+        let mut names: BTreeSet<&str> = TARGETS
+            .into_iter()
+            .flat_map(decoded)
+            .map(|step| step.name())
+            .collect();
+        names.insert(Step::Handshake.name());
+        assert!(Step::names().all(|name| names.contains(name)), "{names:?}");
     }
 }

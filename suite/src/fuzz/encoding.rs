@@ -1,5 +1,6 @@
-//! A scenario as cells of six bytes: one for how the case is set up, one for each step. A cell that is added, taken away or
-//! changed is a step that is added, taken away or changed, and nothing else moves.
+//! A scenario as cells of six bytes: one for how the case is set up, one for each step. A cell that
+//! is added, taken away or changed is a step that is added, taken away or changed, and nothing else
+//! moves.
 
 use std::num::NonZeroUsize;
 
@@ -7,34 +8,11 @@ use arbitrary::{Arbitrary, Unstructured};
 
 use super::codec::{Vocabulary, setting, setting_of};
 use super::{FuzzTarget, multi_block};
+pub use crate::scenario::Op;
 use crate::scenario::{
-    Id, PeerAction, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets, Step, Variant,
-    Version, WriteSource, leave_out_what_cannot_stand,
+    FIRST_FORMAT, Id, PeerAction, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets,
+    Step, Variant, Version, WriteSource, leave_out_what_cannot_stand,
 };
-
-/// What stands for one step, or for how the case is set up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Arbitrary)]
-pub struct Op {
-    /// Which step: its place in the target's vocabulary, counted round and round.
-    pub kind: u8,
-    /// What else is said of the step, bit by bit.
-    pub flags: u8,
-    /// Its first number.
-    pub a: u16,
-    /// Its second one.
-    pub b: u16,
-}
-
-impl Op {
-    /// How many bytes it takes.
-    pub const LEN: usize = 6;
-
-    /// Its bytes, from which [`Arbitrary`] makes it again.
-    pub fn bytes(self) -> [u8; Self::LEN] {
-        let ([a0, a1], [b0, b1]) = (self.a.to_le_bytes(), self.b.to_le_bytes());
-        [self.kind, self.flags, a0, a1, b0, b1]
-    }
-}
 
 /// The cells of an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -155,8 +133,33 @@ impl Program {
         ops.flat_map(|op| op.bytes()).collect()
     }
 
-    /// The scenario that the cells tell and the one variant to run it in, in the words of `target`; nothing if it
-    /// does not write at all, or the target reads no cells. A step that cannot stand where it does is left out.
+    /// The program of an input of an older format as one of the newest.
+    pub(super) fn upgrade(&mut self, target: FuzzTarget, format: u8) {
+        if let Some(vocabulary) = Vocabulary::of(target) {
+            for op in &mut self.steps {
+                *op = vocabulary.upgrade(format, *op);
+            }
+        }
+    }
+
+    /// The oldest format in which the program is the same, and the program in it: an input whose
+    /// steps are all old stays as it is when a new step is added.
+    pub(super) fn downgrade(&self, target: FuzzTarget) -> (u8, Self) {
+        let mut oldest = FIRST_FORMAT;
+        let mut program = self.clone();
+        if let Some(vocabulary) = Vocabulary::of(target) {
+            for op in &mut program.steps {
+                let (format, same) = vocabulary.downgrade(*op);
+                oldest = oldest.max(format);
+                *op = same;
+            }
+        }
+        (oldest, program)
+    }
+
+    /// The scenario that the cells tell and the one variant to run it in, in the words of `target`;
+    /// nothing if it does not write at all, or the target reads no cells. A step that cannot stand
+    /// where it does is left out.
     pub fn case(&self, target: FuzzTarget) -> Option<(Scenario, Variant)> {
         let vocabulary = Vocabulary::of(target)?;
         let setting = setting(target, self.setting);

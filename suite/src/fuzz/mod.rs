@@ -18,13 +18,12 @@ mod examiner;
 mod known_crashes;
 mod multi_block;
 mod mutate;
-mod number;
 mod reading;
 mod seeds;
 mod session;
 mod shrink;
 
-pub use artifact::{Artifact, ArtifactBody, ArtifactError, FORMAT, Header};
+pub use artifact::{Artifact, ArtifactBody, ArtifactError, FIRST_FORMAT, FORMAT, Header};
 pub use encoding::{NotEncodable, Op, Program};
 pub use examiner::{Examined, Examiner, FindingKey};
 pub use mutate::mutate;

@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use super::codec::shake_hands;
 use super::encoding::Bounds;
-use super::{FuzzTarget, Header, Op, Program};
+use super::{FORMAT, FuzzTarget, Header, Op, Program};
 
 /// Numbers near which something changes: nothing, the borders of records and their headers, and the sizes of buffers.
 const BORDERS: [u16; 24] = [
@@ -33,17 +33,19 @@ pub fn mutate(
         return bytewise(space, len);
     }
     let mut random = Rng::with_seed(u64::from(seed));
-    let begins_right = space[..len].starts_with(&header);
-    if begins_right && random.u8(..4) == 0 {
+    let format = Header::format(target, &space[..len]);
+    if format.is_some() && random.u8(..4) == 0 {
         let rest = &mut space[header.len()..];
         return header.len() + bytewise(rest, len - header.len());
     }
-    let ops = match begins_right {
-        true => &space[header.len()..len],
-        false => &[],
+    let ops = if format.is_some() {
+        &space[header.len()..len]
+    } else {
+        &[]
     };
     // From an empty input comes an empty program, which has room for a first cell.
     let mut program = Program::arbitrary(&mut Unstructured::new(ops)).unwrap_or_default();
+    program.upgrade(target, format.unwrap_or(FORMAT));
     for _ in 0..random.usize(CHANGES) {
         change(&mut program, &mut random);
     }

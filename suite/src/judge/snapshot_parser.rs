@@ -108,7 +108,11 @@ impl<'t> LineResult<'t> {
             Outcome::Panicked(_) => *self == Self::Panicked,
             Outcome::Crashed(_) => *self == Self::Crashed,
             Outcome::Nothing(_) => matches!(self, Self::NotNeeded | Self::Other(_)),
-            Outcome::Done | Outcome::Hung(_) | Outcome::Stopped(_) | Outcome::Peer(_) => {
+            Outcome::Done
+            | Outcome::Observed(_)
+            | Outcome::Hung(_)
+            | Outcome::Stopped(_)
+            | Outcome::Peer(_) => {
                 matches!(self, Self::Other(_))
             }
         }

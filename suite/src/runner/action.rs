@@ -1,8 +1,6 @@
 //! What is done on the stage, in the words of a trace.
 
-use crate::scenario::{
-    Buffer, Function, KeyUpdate, Mode, PeerAction, Retry, RetryContent, StaleError, Step,
-};
+use crate::scenario::{Buffer, Function, Retry, RetryContent, Step};
 use crate::trace::{Argument, Asked, Attempt};
 
 /// Something that is done, in the words of a trace and as a judge has to know it.
@@ -16,7 +14,7 @@ impl Action {
     /// A step that is no write.
     pub(super) fn step(step: Step) -> Self {
         Self {
-            words: describe(&step),
+            words: step.describe(),
             asked: Asked::Step(step),
         }
     }
@@ -64,53 +62,4 @@ fn describe_attempt(attempt: &Attempt, retry: &Retry) -> String {
         words.push_str(" changed");
     }
     words
-}
-
-/// A step in the words of a trace; writes and retries are told by what they are called with.
-fn describe(step: &Step) -> String {
-    let modes = |modes: &[Mode]| {
-        modes
-            .iter()
-            .map(|m| m.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let request = |request: &KeyUpdate| match request {
-        KeyUpdate::NotRequested => "",
-        KeyUpdate::Requested => ", requested",
-    };
-    match step {
-        Step::Handshake => "handshake".to_owned(),
-        Step::Write(_) => "write".to_owned(),
-        Step::Retry(_) => "retry".to_owned(),
-        Step::Finish => "finish".to_owned(),
-        Step::Read(max) => format!("read {max}"),
-        Step::Shutdown => "shutdown".to_owned(),
-        Step::KeyUpdate(which) => format!("key update{}", request(which)),
-        Step::Renegotiate => "renegotiate".to_owned(),
-        Step::SetModes(which) => format!("set {}", modes(which)),
-        Step::ClearModes(which) => format!("clear {}", modes(which)),
-        Step::MaxSendFragment(bytes) => format!("max send fragment {bytes}"),
-        Step::Link(outbound) => format!("link {outbound}"),
-        Step::Inbound(inbound) => format!("inbound {inbound}"),
-        Step::Wire(fault) => format!("wire {fault}"),
-        Step::StaleError(kind) => match kind {
-            StaleError::Ssl => "stale error".to_owned(),
-            StaleError::SystemLibrary => "stale error of the system library".to_owned(),
-            StaleError::AnotherLibrary => "stale error of another library".to_owned(),
-            StaleError::Several => "stale errors of several libraries".to_owned(),
-        },
-        Step::Peer(action) => match action {
-            PeerAction::Read => "peer read".to_owned(),
-            PeerAction::Write(len) => format!("peer write {len}"),
-            PeerAction::Handshake => "peer handshake".to_owned(),
-            PeerAction::KeyUpdate(which) => format!("peer key update{}", request(which)),
-            PeerAction::Renegotiate => "peer renegotiate".to_owned(),
-            PeerAction::CloseNotify => "peer close_notify".to_owned(),
-            PeerAction::FatalAlert => "peer fatal alert".to_owned(),
-            PeerAction::SessionTicket => "peer session ticket".to_owned(),
-            PeerAction::Raw(bytes) => format!("peer raw {} bytes", bytes.len()),
-            PeerAction::Disconnect => "peer disconnect".to_owned(),
-        },
-    }
 }

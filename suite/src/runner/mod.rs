@@ -26,12 +26,12 @@ use crate::backend::{Backend, Endpoint, Memory, ModeChange, Setup, Unsupported};
 use crate::limits::{self, Allowance, Limit};
 use crate::peer::{End, Keys, Peer, PeerSetup};
 use crate::scenario::{
-    Buffer, KeyExchange, Mode, Retry, RetryContent, Role, Scenario, Step, Variant, Write,
-    WriteSource,
+    Buffer, KeyExchange, Mode, Needs, Operation, Retry, RetryContent, Role, Scenario, Step,
+    Variant, Write, WriteSource,
 };
 use crate::trace::{
-    Argument, Asked, Attempt, Call, Entry, ErrorClass, Outcome, Pattern, QueueEntry, Setting,
-    Shown, Stream, Trace, Verb,
+    Argument, Asked, Attempt, Call, Entry, ErrorClass, Observed, Outcome, Pattern, QueueEntry,
+    Setting, Shown, Stream, Trace, Verb,
 };
 use crate::transport::{GivenUp, Mark, Responder, Transport};
 use crate::wire;
@@ -295,30 +295,8 @@ impl Runner<'_> {
             Step::Retry(retry) => self.retry(retry)?,
             Step::Finish => self.finish()?,
             Step::Read(max) => self.read(*max)?,
-            Step::Shutdown => {
-                self.call(Action::step(step.clone()), Repeatable::Shutdown, |end| {
-                    end.shutdown()
-                })?;
-            }
-            Step::KeyUpdate(request) => {
-                let request = *request;
-                self.call(Action::step(step.clone()), Repeatable::Once, |end| {
-                    end.key_update(request)
-                })?;
-            }
-            Step::Renegotiate => {
-                self.call(Action::step(step.clone()), Repeatable::Once, |end| {
-                    end.renegotiate()
-                })?;
-            }
             Step::SetModes(modes) => self.set_modes(step, modes, ModeChange::Set)?,
             Step::ClearModes(modes) => self.set_modes(step, modes, ModeChange::Clear)?,
-            Step::MaxSendFragment(bytes) => {
-                let bytes = *bytes;
-                self.call(Action::step(step.clone()), Repeatable::Once, |end| {
-                    end.max_send_fragment(bytes)
-                })?;
-            }
             Step::Link(outbound) => {
                 let from = self.transport.mark();
                 self.transport.set_outbound(*outbound);
@@ -347,8 +325,54 @@ impl Runner<'_> {
                 self.endpoint.stale_error(*kind)?;
                 self.note(action, Outcome::Done);
             }
+            // All others are a matter of the library alone.
+            step => match step.needs() {
+                Needs::Call(operation) => self.operate(step, operation)?,
+                Needs::Numbers(functions) => self.observe(step, functions)?,
+                Needs::Nothing => {
+                    let what = format!("the step {}", step.name());
+                    return Err(Unsupported::new(what).into());
+                }
+            },
         }
         Ok(())
+    }
+
+    fn operate(&mut self, step: &Step, operation: Operation) -> Result<(), Stop> {
+        let what = match operation {
+            Operation::Shutdown => Repeatable::Shutdown,
+            _ => Repeatable::Once,
+        };
+        self.call(Action::step(step.clone()), what, |end| {
+            end.operate(operation)
+        })?;
+        Ok(())
+    }
+
+    /// Asks functions of the library for numbers. The call that `finish` repeats stays the one before.
+    fn observe(&mut self, step: &Step, functions: &[&str]) -> Result<(), Stop> {
+        let from = self.transport.mark();
+        let action = Action::step(step.clone());
+        self.announce(&action);
+        self.watch.enters(Phase::Library);
+        let result = self.caught(|end| {
+            let observed = |&function: &&str| {
+                let number = end.number(function)?;
+                let function = function.to_owned();
+                Ok(Observed { function, number })
+            };
+            functions.iter().map(observed).collect()
+        });
+        self.watch.enters(Phase::Script);
+        let ends = result.is_err();
+        self.push(
+            action,
+            result.map_or_else(|instead| instead, Outcome::Observed),
+            from,
+            Shown::Records,
+        );
+        self.stop_if_given_up()?;
+        if ends { Err(Stop::Recorded) } else { Ok(()) }
     }
 
     /// Adds an entry without wire traffic.
@@ -439,22 +463,30 @@ impl Runner<'_> {
         &mut self,
         run: impl FnOnce(&mut dyn Endpoint) -> Result<Call, Unsupported>,
     ) -> Result<Call, Outcome> {
+        let call = self.caught(run)?;
+        match (self.transport.has_given_up(), limit_of(&call.queue)) {
+            (Some(GivenUp::SendsTooMuch(most)), _) => Err(Outcome::Stopped(Limit::WireBytes(most))),
+            (_, Some(limit)) => Err(Outcome::Stopped(limit)),
+            _ if !self.watch.has_memory() => Err(Outcome::Stopped(Limit::Memory)),
+            _ => Ok(call),
+        }
+    }
+
+    /// Calls the library under test, as often as the case may. What a panic leaves half done is not called again.
+    fn caught<T>(
+        &mut self,
+        run: impl FnOnce(&mut dyn Endpoint) -> Result<T, Unsupported>,
+    ) -> Result<T, Outcome> {
         if self.calls == self.allowance.calls {
             return Err(Outcome::Stopped(Limit::Calls(self.calls)));
         }
         self.calls += 1;
         self.transport.begin_call();
         let endpoint = self.endpoint.as_mut();
-        let call = match catch_unwind(AssertUnwindSafe(|| run(endpoint))) {
-            Ok(Ok(call)) => call,
-            Ok(Err(unsupported)) => return Err(Outcome::Unsupported(unsupported.0)),
-            Err(panic) => return Err(Outcome::Panicked(panic_message(panic.as_ref()))),
-        };
-        match (self.transport.has_given_up(), limit_of(&call.queue)) {
-            (Some(GivenUp::SendsTooMuch(most)), _) => Err(Outcome::Stopped(Limit::WireBytes(most))),
-            (_, Some(limit)) => Err(Outcome::Stopped(limit)),
-            _ if !self.watch.has_memory() => Err(Outcome::Stopped(Limit::Memory)),
-            _ => Ok(call),
+        match catch_unwind(AssertUnwindSafe(|| run(endpoint))) {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(unsupported)) => Err(Outcome::Unsupported(unsupported.0)),
+            Err(panic) => Err(Outcome::Panicked(panic_message(panic.as_ref()))),
         }
     }
 
@@ -726,7 +758,9 @@ impl Runner<'_> {
             Repeatable::Write => self.attempt(Verb::Retry, &Retry::default()),
             Repeatable::Read(max) => self.read(max),
             Repeatable::Shutdown => self
-                .call(Action::step(Step::Shutdown), what, |end| end.shutdown())
+                .call(Action::step(Step::Shutdown), what, |end| {
+                    end.operate(Operation::Shutdown)
+                })
                 .map(|_| ()),
             Repeatable::Flush => self.flush().map(|_| ()),
             Repeatable::Once => Ok(()),

@@ -10,12 +10,12 @@ pub(crate) mod form;
 mod order;
 pub(crate) mod parse;
 mod pattern;
-mod steps;
+mod step;
+mod text;
 mod transport;
 mod write;
 
 use std::fmt;
-use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,18 +23,17 @@ pub(crate) use form::{nearest, shortened};
 pub(crate) use order::leave_out_what_cannot_stand;
 #[cfg(test)]
 pub(crate) use order::stands;
+pub(crate) use step::{Effect, FIRST_FORMAT, FORMAT, OpCodec, Part, appended_codecs, codec};
 
 pub use corpus::{Corpus, Origin, Selection, SelectionError};
 pub use parse::{ParseError, parse};
 pub use pattern::{Pattern, PatternError};
+pub use step::{
+    Buffer, Function, KeyUpdate, MAX_WRITE, Mode, Needs, Op, Operation, PeerAction, Retry,
+    RetryContent, StaleError, Step, Write, WriteSource,
+};
 pub use transport::TransportKind;
 pub use write::write;
-
-use crate::transport::{Inbound, Outbound, WireFault};
-
-/// The largest write that a scenario may ask for, in bytes (4 MiB): far past every record
-/// boundary, and small enough that a case stays fast and its memory bounded.
-pub const MAX_WRITE: usize = 4 << 20;
 
 /// One scenario: what a caller, the transport and the far end do, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -302,242 +301,6 @@ pub enum SessionTickets {
     None,
     /// It sends as many as it does when nobody says otherwise.
     Send,
-}
-
-/// One thing that the caller, the transport or the far end does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Step {
-    /// Both ends handshake until done, or until neither can go on.
-    Handshake,
-    /// The library under test is asked to write.
-    Write(Write),
-    /// The last write is repeated, rightly or wrongly.
-    Retry(Retry),
-    /// The last call is repeated as a right caller does: the same again after would-block (the
-    /// peer acts in between when reading is wanted), the rest after a short success, until all is
-    /// done or the call fails for good.
-    Finish,
-    /// The library under test is asked to read at most so many bytes.
-    Read(NonZeroUsize),
-    /// The library under test is asked to send close_notify.
-    Shutdown,
-    /// The library under test is asked for a key update (TLS 1.3).
-    KeyUpdate(KeyUpdate),
-    /// The library under test is asked to renegotiate (TLS 1.2).
-    Renegotiate,
-    /// Modes of the library under test are switched on.
-    SetModes(Vec<Mode>),
-    /// Modes of the library under test are switched off.
-    ClearModes(Vec<Mode>),
-    /// The longest plaintext of a record from now on, 512 to 16384 bytes.
-    MaxSendFragment(u16),
-    /// What the transport takes from the library under test from now on.
-    Link(Outbound),
-    /// What the transport hands to the library under test from now on.
-    Inbound(Inbound),
-    /// Something happens on the wire to the bytes which the peer has sent and the library under test has
-    /// not read.
-    Wire(WireFault),
-    /// The far end does something.
-    Peer(PeerAction),
-    /// An unrelated error is put into the library's error queue, as an earlier call of the caller's
-    /// may have left it; the next step is a call.
-    StaleError(StaleError),
-}
-
-/// What an earlier call of the caller's has left in the error queue.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum StaleError {
-    /// An entry of the library's TLS functions: a cipher that does not exist was asked for.
-    #[default]
-    Ssl,
-    /// An entry of the system library, `ENOENT`: a file was not found. `SSL_get_error` of OpenSSL up to
-    /// 3.6 takes it for an error of the transport.
-    SystemLibrary,
-    /// An entry of another library: a PEM file ended where another certificate could begin.
-    AnotherLibrary,
-    /// All three: first that of the system library, then that of another one, then that of TLS.
-    Several,
-}
-
-impl StaleError {
-    /// All kinds.
-    pub const ALL: [Self; 4] = [
-        Self::Ssl,
-        Self::SystemLibrary,
-        Self::AnotherLibrary,
-        Self::Several,
-    ];
-
-    /// The word in files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ssl => "ssl",
-            Self::SystemLibrary => "system-library",
-            Self::AnotherLibrary => "another-library",
-            Self::Several => "several",
-        }
-    }
-}
-
-/// Which function of the library is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Function {
-    /// `int SSL_write(SSL *, const void *, int)`.
-    Write,
-    /// `int SSL_write_ex(SSL *, const void *, size_t, size_t *)`.
-    WriteEx,
-}
-
-impl Function {
-    /// Both functions.
-    pub const ALL: [Self; 2] = [Self::Write, Self::WriteEx];
-
-    /// The C name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Write => "SSL_write",
-            Self::WriteEx => "SSL_write_ex",
-        }
-    }
-}
-
-/// A write, done once or several times in a row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Write {
-    /// Which function is called.
-    pub function: Function,
-    /// What it is asked to write.
-    pub source: WriteSource,
-    /// How many such writes follow each other; from a file, at most 64 MiB in all.
-    pub times: NonZeroUsize,
-}
-
-impl Write {
-    /// How many bytes it offers in all; what a short success left over is not counted again.
-    pub fn bytes(&self) -> usize {
-        let len = match &self.source {
-            WriteSource::Pattern(len) => *len,
-            WriteSource::Literal(bytes) => bytes.len(),
-            WriteSource::Rest | WriteSource::Null | WriteSource::Negative(_) => 0,
-        };
-        len * self.times.get()
-    }
-}
-
-/// What a write is asked to write.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum WriteSource {
-    /// So many bytes of the pattern, from where the accepted bytes end; at most [`MAX_WRITE`].
-    Pattern(usize),
-    /// These bytes.
-    Literal(Vec<u8>),
-    /// What the last write left over after a short success.
-    Rest,
-    /// A null pointer with length 0.
-    Null,
-    /// A negative length with a valid pointer.
-    Negative(i32),
-}
-
-/// How a write is repeated; everything that is not named stays as it was in the write itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retry {
-    /// Another length, shorter or longer, in bytes.
-    pub len: Option<usize>,
-    /// Which memory the bytes come from.
-    pub buffer: Buffer,
-    /// Whether the bytes are the same.
-    pub content: RetryContent,
-    /// The other function.
-    pub function: Option<Function>,
-}
-
-/// Which memory the bytes of a retry come from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Buffer {
-    /// The same address.
-    #[default]
-    Same,
-    /// Another address; what stands at the old one is overwritten first.
-    Moved,
-}
-
-/// Whether a retry offers the bytes that the write offered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RetryContent {
-    /// The same bytes.
-    #[default]
-    Same,
-    /// Other bytes at the same address.
-    Changed,
-}
-
-/// Whether a key update asks the other side for one too (RFC 8446, section 4.6.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum KeyUpdate {
-    /// `update_not_requested`.
-    NotRequested,
-    /// `update_requested`.
-    Requested,
-}
-
-/// Modes of `SSL_CTX_set_mode(3)` that have a bearing on writing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Mode {
-    /// `SSL_MODE_ENABLE_PARTIAL_WRITE`.
-    PartialWrite,
-    /// `SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER`.
-    MovingBuffer,
-    /// `SSL_MODE_AUTO_RETRY`.
-    AutoRetry,
-    /// `SSL_MODE_RELEASE_BUFFERS`.
-    ReleaseBuffers,
-}
-
-impl Mode {
-    /// All modes.
-    pub const ALL: [Self; 4] = [
-        Self::PartialWrite,
-        Self::MovingBuffer,
-        Self::AutoRetry,
-        Self::ReleaseBuffers,
-    ];
-
-    /// The word in files and traces.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::PartialWrite => "partial-write",
-            Self::MovingBuffer => "moving-buffer",
-            Self::AutoRetry => "auto-retry",
-            Self::ReleaseBuffers => "release-buffers",
-        }
-    }
-}
-
-/// What the far end does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PeerAction {
-    /// It reads whatever has arrived.
-    Read,
-    /// It writes so many bytes of its own pattern.
-    Write(NonZeroUsize),
-    /// It goes on with its handshake as far as it can.
-    Handshake,
-    /// It sends a key update (TLS 1.3).
-    KeyUpdate(KeyUpdate),
-    /// It asks for a renegotiation (TLS 1.2): HelloRequest or ClientHello.
-    Renegotiate,
-    /// It sends close_notify.
-    CloseNotify,
-    /// It sends a fatal alert (`bad_record_mac`, as if a record had been damaged on the way).
-    FatalAlert,
-    /// It sends a session ticket (TLS 1.3 server).
-    SessionTicket,
-    /// These bytes arrive as they are, past the peer's library.
-    Raw(Vec<u8>),
-    /// It is gone: reads find end of file, writes fail with `EPIPE`.
-    Disconnect,
 }
 
 /// Whether `text` can be a part of an id or of a clause: lower-case letters, digits and hyphens.

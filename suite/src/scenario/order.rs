@@ -1,14 +1,12 @@
-//! Where a step of a scenario can stand, and what the steps as a whole have to hold.
+//! Whether each step of a scenario can stand where it does, and what the steps as a whole have to
+//! hold. The rule of each step is a part of its declaration.
 //!
 //! In flow a scenario whose every value is right by itself and the places of its steps in the
 //! text; out flows nothing, or the first [`Fault`] in the order of the steps.
 
 use super::form::{Fault, Fields};
-use super::steps::{MAX_TIMES, MAX_WRITTEN};
-use super::{
-    PeerAction, Role, RoleState, Scenario, Step, TransportKind, Version, Write, WriteSource,
-};
-use crate::transport::Refusal;
+use super::step::{MAX_TIMES, MAX_WRITTEN, Objection, StepContext};
+use super::{Part, Role, Scenario, Step, Version, Write};
 
 /// How many bytes all steps together can write, and how many times (each takes pages of its own,
 /// which a system hands out tens of thousands of): twice what one step can.
@@ -30,12 +28,8 @@ pub(super) fn check(
 
 fn each_step(scenario: &Scenario, places: &[usize]) -> Result<(), Fault> {
     for (index, (step, &at)) in scenario.steps.iter().zip(places).enumerate() {
-        let place = StepContext {
-            scenario,
-            index,
-            step,
-        };
-        if let Some(Objection(message, help)) = RULES.iter().find_map(|rule| rule(&place)) {
+        let context = StepContext { scenario, index };
+        if let Some(Objection(message, help)) = step.objection(&context) {
             return Err(Fault::new(at, message, help));
         }
     }
@@ -53,22 +47,17 @@ fn last_step(scenario: &Scenario, places: &[usize]) -> Result<(), Fault> {
     }
 }
 
-/// Leaves out each step that cannot stand where it does, and in the end those that nothing would see the effect of.
+/// Leaves out each step that cannot stand where it does, and in the end those that nothing would
+/// see the effect of.
 pub(crate) fn leave_out_what_cannot_stand(scenario: &mut Scenario) {
     let mut index = 0;
     while let Some(step) = scenario.steps.get(index) {
-        let place = StepContext {
-            scenario,
-            index,
-            step,
-        };
-        match RULES.iter().any(|rule| rule(&place).is_some()) {
-            true => {
-                scenario.steps.remove(index);
-                // What stood before it has another step after it now.
-                index = index.saturating_sub(1);
-            }
-            false => index += 1,
+        if step.objection(&StepContext { scenario, index }).is_some() {
+            scenario.steps.remove(index);
+            // What stood before it has another step after it now.
+            index = index.saturating_sub(1);
+        } else {
+            index += 1;
         }
     }
     while scenario.steps.last().is_some_and(is_setting) {
@@ -140,204 +129,7 @@ fn whole(scenario: &Scenario, fields: &Fields<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A step among the others.
-struct StepContext<'s> {
-    scenario: &'s Scenario,
-    index: usize,
-    step: &'s Step,
-}
-
-impl StepContext<'_> {
-    fn before(&self, like: impl Fn(&Step) -> bool) -> bool {
-        self.scenario.steps[..self.index].iter().any(like)
-    }
-
-    fn next(&self) -> Option<&Step> {
-        self.scenario.steps.get(self.index + 1)
-    }
-
-    fn only_version(&self, version: Version) -> bool {
-        self.scenario.versions == [version]
-    }
-}
-
-/// Why a step cannot stand where it does, and what would be right.
-struct Objection(String, String);
-
-impl Objection {
-    fn new(message: &str, help: &str) -> Self {
-        Self(message.to_owned(), help.to_owned())
-    }
-}
-
-/// Where a step can stand. Each rule looks at one step and objects or has nothing to say.
-const RULES: [fn(&StepContext<'_>) -> Option<Objection>; 10] = [
-    one_handshake,
-    handshake_needs_a_role,
-    repeat_needs_a_write,
-    finish_needs_a_call,
-    key_update_needs_tls13,
-    renegotiation_needs_tls12,
-    ticket_needs_a_tls13_client,
-    stale_error_needs_a_call,
-    nothing_from_a_vanished_peer,
-    each_transport_can,
-];
-
-fn one_handshake(place: &StepContext<'_>) -> Option<Objection> {
-    let again = *place.step == Step::Handshake && place.before(|s| *s == Step::Handshake);
-    again.then(|| {
-        Objection::new(
-            "a second handshake",
-            "a connection shakes hands once: to repeat the call write \"finish\", for a handshake \
-         within the connection \"renegotiate\"",
-        )
-    })
-}
-
-fn handshake_needs_a_role(place: &StepContext<'_>) -> Option<Objection> {
-    let unset = place.scenario.role_state == RoleState::Unset;
-    (unset && *place.step == Step::Handshake).then(|| {
-        Objection::new(
-            "a handshake with role_state = \"unset\": the library does not know which one to do",
-            "leave the step out and write at once, or leave role_state out",
-        )
-    })
-}
-
-fn repeat_needs_a_write(place: &StepContext<'_>) -> Option<Objection> {
-    let written = || place.before(|step| matches!(step, Step::Write(_)));
-    match place.step {
-        Step::Retry(_) if !written() => Some(Objection::new(
-            "a retry before any write",
-            "a retry repeats a write: put a write before it",
-        )),
-        Step::Write(write) if write.source == WriteSource::Rest && !written() => {
-            Some(Objection::new(
-                "the rest of a write before any write",
-                "put a write before it that can leave something over",
-            ))
-        }
-        _ => None,
-    }
-}
-
-fn finish_needs_a_call(place: &StepContext<'_>) -> Option<Objection> {
-    let called = || {
-        place.before(|step| is_call(step) || matches!(step, Step::KeyUpdate(_) | Step::Renegotiate))
-    };
-    (*place.step == Step::Finish && !called()).then(|| {
-        Objection::new(
-            "finish before any call",
-            "it repeats the last call until that is done: put a handshake, write, read or shutdown \
-         before it",
-        )
-    })
-}
-
-fn key_update_needs_tls13(place: &StepContext<'_>) -> Option<Objection> {
-    let updates = matches!(
-        place.step,
-        Step::KeyUpdate(_) | Step::Peer(PeerAction::KeyUpdate(_))
-    );
-    (updates && !place.only_version(Version::Tls13)).then(|| {
-        Objection::new(
-            "a key update, which TLS 1.2 does not have",
-            "it needs versions = [\"tls1.3\"]",
-        )
-    })
-}
-
-fn renegotiation_needs_tls12(place: &StepContext<'_>) -> Option<Objection> {
-    let renegotiates = matches!(
-        place.step,
-        Step::Renegotiate | Step::Peer(PeerAction::Renegotiate)
-    );
-    (renegotiates && !place.only_version(Version::Tls12)).then(|| {
-        Objection::new(
-            "a renegotiation, which TLS 1.3 does not have",
-            "it needs versions = [\"tls1.2\"]",
-        )
-    })
-}
-
-fn ticket_needs_a_tls13_client(place: &StepContext<'_>) -> Option<Objection> {
-    let ticket = *place.step == Step::Peer(PeerAction::SessionTicket);
-    let fits = place.only_version(Version::Tls13) && place.scenario.roles == [Role::Client];
-    (ticket && !fits).then(|| {
-        Objection::new(
-            "a session ticket from the peer, which only a TLS 1.3 server sends at any time",
-            "it needs versions = [\"tls1.3\"] and roles = [\"client\"]",
-        )
-    })
-}
-
-fn stale_error_needs_a_call(place: &StepContext<'_>) -> Option<Objection> {
-    // At the very end another message is clearer: nothing would see its effect.
-    let next = place.next()?;
-    (matches!(place.step, Step::StaleError(_)) && !is_call(next)).then(|| {
-        Objection::new(
-            "a stale error that no call follows at once",
-            "put a write, retry, finish, read, shutdown or handshake right after it",
-        )
-    })
-}
-
-fn nothing_from_a_vanished_peer(place: &StepContext<'_>) -> Option<Objection> {
-    let gone = |step: &Step| *step == Step::Peer(PeerAction::Disconnect);
-    (matches!(place.step, Step::Peer(_)) && place.before(gone)).then(|| {
-        Objection::new(
-            "a step of a peer that has vanished",
-            "put it before peer = \"vanish\", or leave it out",
-        )
-    })
-}
-
-fn each_transport_can(place: &StepContext<'_>) -> Option<Objection> {
-    let is_end =
-        |step: &Step| matches!(step, Step::Inbound(inbound) if inbound.then == Refusal::Zero);
-    if matches!(place.step, Step::Inbound(_))
-        && place.scenario.transports.contains(&TransportKind::BioPair)
-        && place.before(is_end)
-    {
-        return Some(Objection::new(
-            "\"inbound\" after an end of file, which a BIO pair cannot take back",
-            "leave it out, or leave \"bio-pair\" out of transports",
-        ));
-    }
-    let mut transports = place.scenario.transports.iter();
-    let cannot = transports.find_map(|transport| match place.step {
-        Step::Link(link) => transport.refuses_outbound(link),
-        Step::Inbound(inbound) => transport.refuses_inbound(inbound),
-        Step::Wire(fault) => transport.refuses_fault(*fault),
-        _ => None,
-    })?;
-    Some(Objection(cannot.message, cannot.help))
-}
-
-/// Whether a step calls a function of the library that reads or writes.
-fn is_call(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::Handshake
-            | Step::Write(_)
-            | Step::Retry(_)
-            | Step::Finish
-            | Step::Read(_)
-            | Step::Shutdown
-    )
-}
-
 /// Whether a step does nothing but change what later ones do.
 fn is_setting(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::SetModes(_)
-            | Step::ClearModes(_)
-            | Step::MaxSendFragment(_)
-            | Step::Link(_)
-            | Step::Inbound(_)
-            | Step::Wire(_)
-            | Step::StaleError(_)
-    )
+    step.part() == Part::Setting
 }

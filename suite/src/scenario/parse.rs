@@ -22,7 +22,7 @@
 //! ]
 //! ```
 //!
-//! The steps are read by [`steps`], and [`order`] says where each of them can stand.
+//! The steps are read by [`step`], and [`order`] says where each of them can stand.
 
 use thiserror::Error;
 use toml::de::DeTable;
@@ -30,7 +30,7 @@ use toml::de::DeTable;
 use super::form::{Fault, Fields, Node};
 use super::{
     Cipher, Id, KeyExchange, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets,
-    TransportKind, Version, is_name, order, steps,
+    TransportKind, Version, is_name, order, step,
 };
 
 /// A file that a person edits, a scenario or a page of the manual, and that is wrong: where, how, and what would
@@ -124,7 +124,7 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
             ("send", SessionTickets::Send),
         ],
     )?;
-    let (steps, places) = steps::of_file(&fields)?;
+    let (steps, places) = step::of_file(&fields)?;
     let scenario = Scenario {
         id,
         title,

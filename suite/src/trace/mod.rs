@@ -161,6 +161,8 @@ pub enum Outcome {
     Done,
     /// The library under test was called and returned.
     Call(Call),
+    /// Functions of the library under test returned these numbers, in this order.
+    Observed(Vec<Observed>),
     /// The library under test has no such operation; the case ends here.
     Unsupported(String),
     /// The library under test is written in Rust and panicked with this message; the case ends
@@ -192,6 +194,15 @@ impl Outcome {
             Self::Crashed(_) | Self::Hung(_) | Self::Panicked(_) | Self::Stopped(_)
         )
     }
+}
+
+/// The number that a function of the library returned: one that makes no transport call and changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// The C name of the function.
+    pub function: String,
+    /// The number.
+    pub number: i64,
 }
 
 /// What one call of the library under test returned, and the error state that it left.

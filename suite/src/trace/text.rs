@@ -13,7 +13,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{
-    Call, Entry, ErrorClass, LeftOut, Outcome, PeerEnd, PeerReport, Portion, QueueEntry,
+    Call, Entry, ErrorClass, LeftOut, Observed, Outcome, PeerEnd, PeerReport, Portion, QueueEntry,
     RecordSeen, Stored, Trace, Want,
 };
 use crate::limits::{LINE, shortened};
@@ -101,6 +101,10 @@ impl fmt::Display for Outcome {
         match self {
             Self::Done => Ok(()),
             Self::Call(call) => call.fmt(f),
+            Self::Observed(numbers) => {
+                let numbers: Vec<String> = numbers.iter().map(Observed::to_string).collect();
+                f.write_str(&numbers.join(", "))
+            }
             Self::Unsupported(what) => write!(f, "not supported: {what}"),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
             Self::Crashed(how) => write!(f, "crashed: {how}"),
@@ -109,6 +113,12 @@ impl fmt::Display for Outcome {
             Self::Peer(report) => report.fmt(f),
             Self::Nothing(why) => f.write_str(why),
         }
+    }
+}
+
+impl fmt::Display for Observed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.function, self.number)
     }
 }
 

@@ -12,7 +12,7 @@ use super::stale;
 use super::symbols::{Functions, Ssl};
 use super::{CODE_BITS, QUEUE_LIMIT, Way, clear_errors, number};
 use crate::backend::{Bytes, Endpoint, ModeChange, Setup, Unsupported};
-use crate::scenario::{Function, KeyUpdate, Mode, Role, RoleState, StaleError};
+use crate::scenario::{Function, KeyUpdate, Mode, Operation, Role, RoleState, StaleError};
 use crate::trace::{Call, ErrorClass, QueueEntry, Stored, Want};
 use crate::transport::{Errno, Transport};
 
@@ -88,6 +88,63 @@ impl LibsslEndpoint {
         })?;
         self.port.after()?;
         call.ok_or_else(|| Unsupported::new("the transport made no call"))
+    }
+
+    fn shutdown(&mut self) -> Result<Call, Unsupported> {
+        let function = self
+            .connection
+            .api
+            .SSL_shutdown
+            .ok_or_else(|| Unsupported::new("SSL_shutdown"))?;
+        // SAFETY: the connection is live.
+        self.call(|_, ssl| unsafe { function(ssl) })
+    }
+
+    fn key_update(&mut self, request: KeyUpdate) -> Result<Call, Unsupported> {
+        let function = self
+            .connection
+            .api
+            .SSL_key_update
+            .ok_or_else(|| Unsupported::new("SSL_key_update"))?;
+        // SSL_KEY_UPDATE_NOT_REQUESTED and SSL_KEY_UPDATE_REQUESTED.
+        let number = match request {
+            KeyUpdate::NotRequested => 0,
+            KeyUpdate::Requested => 1,
+        };
+        // SAFETY: the connection is live.
+        self.call(|_, ssl| unsafe { function(ssl, number) })
+    }
+
+    fn renegotiate(&mut self) -> Result<Call, Unsupported> {
+        let function = self
+            .connection
+            .api
+            .SSL_renegotiate
+            .ok_or_else(|| Unsupported::new("SSL_renegotiate"))?;
+        // SAFETY: the connection is live.
+        self.call(|_, ssl| unsafe { function(ssl) })
+    }
+
+    fn max_send_fragment(&mut self, bytes: u16) -> Result<Call, Unsupported> {
+        if let Some(function) = self.connection.api.SSL_set_max_send_fragment {
+            // SAFETY: the connection is live.
+            return self.call(|_, ssl| unsafe { function(ssl, bytes.into()) });
+        }
+        let function = self
+            .connection
+            .api
+            .SSL_ctrl
+            .ok_or_else(|| Unsupported::new("SSL_set_max_send_fragment"))?;
+        let command = number::CTRL_MAX_SEND_FRAGMENT;
+        // SAFETY: the connection is live, and the command takes no pointer.
+        let call = self.call(|_, ssl| unsafe {
+            c_int::try_from(function(ssl, command, bytes.into(), ptr::null_mut())).unwrap_or(-1)
+        })?;
+        match call.ret {
+            1 => Ok(call),
+            // All lengths that a scenario can have are right: the library does not know the number.
+            _ => Err(refused(&self.connection.api, "SSL_set_max_send_fragment")),
+        }
     }
 
     fn write_once(&mut self, pointer: *const c_void, length: c_int) -> Result<Call, Unsupported> {
@@ -279,39 +336,22 @@ impl Endpoint for LibsslEndpoint {
         self.call(|_, ssl| unsafe { function(ssl, pointer.cast(), length) })
     }
 
-    fn shutdown(&mut self) -> Result<Call, Unsupported> {
-        let function = self
-            .connection
-            .api
-            .SSL_shutdown
-            .ok_or_else(|| Unsupported::new("SSL_shutdown"))?;
-        // SAFETY: the connection is live.
-        self.call(|_, ssl| unsafe { function(ssl) })
+    fn operate(&mut self, operation: Operation) -> Result<Call, Unsupported> {
+        match operation {
+            Operation::Shutdown => self.shutdown(),
+            Operation::KeyUpdate(request) => self.key_update(request),
+            Operation::Renegotiate => self.renegotiate(),
+            Operation::MaxSendFragment(bytes) => self.max_send_fragment(bytes),
+        }
     }
 
-    fn key_update(&mut self, request: KeyUpdate) -> Result<Call, Unsupported> {
-        let function = self
-            .connection
-            .api
-            .SSL_key_update
-            .ok_or_else(|| Unsupported::new("SSL_key_update"))?;
-        // SSL_KEY_UPDATE_NOT_REQUESTED and SSL_KEY_UPDATE_REQUESTED.
-        let number = match request {
-            KeyUpdate::NotRequested => 0,
-            KeyUpdate::Requested => 1,
-        };
+    fn number(&mut self, function: &str) -> Result<i64, Unsupported> {
+        let Connection { api, ssl, .. } = self.connection;
+        let function = api
+            .number(function)
+            .ok_or_else(|| Unsupported::new(function))?;
         // SAFETY: the connection is live.
-        self.call(|_, ssl| unsafe { function(ssl, number) })
-    }
-
-    fn renegotiate(&mut self) -> Result<Call, Unsupported> {
-        let function = self
-            .connection
-            .api
-            .SSL_renegotiate
-            .ok_or_else(|| Unsupported::new("SSL_renegotiate"))?;
-        // SAFETY: the connection is live.
-        self.call(|_, ssl| unsafe { function(ssl) })
+        Ok(i64::from(unsafe { function(ssl) }))
     }
 
     fn set_modes(&mut self, modes: &[Mode], to: ModeChange) -> Result<(), Unsupported> {
@@ -339,29 +379,6 @@ impl Endpoint for LibsslEndpoint {
         match done {
             true => Ok(()),
             false => Err(refused(&self.connection.api, "SSL_set_mode")),
-        }
-    }
-
-    fn max_send_fragment(&mut self, bytes: u16) -> Result<Call, Unsupported> {
-        if let Some(function) = self.connection.api.SSL_set_max_send_fragment {
-            // SAFETY: the connection is live.
-            return self.call(|_, ssl| unsafe { function(ssl, bytes.into()) });
-        }
-        let function = self
-            .connection
-            .api
-            .SSL_ctrl
-            .ok_or_else(|| Unsupported::new("SSL_set_max_send_fragment"))?;
-        let command = number::CTRL_MAX_SEND_FRAGMENT;
-        // SAFETY: the connection is live, and the command takes no pointer.
-        let call = self.call(|_, ssl| unsafe {
-            c_int::try_from(function(ssl, command, bytes.into(), ptr::null_mut())).unwrap_or(-1)
-        })?;
-        match call.ret {
-            1 => Ok(call),
-            // All lengths that a scenario can have are valid, so the library does not know the
-            // command.
-            _ => Err(refused(&self.connection.api, "SSL_set_max_send_fragment")),
         }
     }
 

@@ -38,16 +38,21 @@ pub(super) type PskClient = unsafe extern "C" fn(
 pub(super) type PskServer =
     unsafe extern "C" fn(*mut Ssl, *const c_char, *mut c_uchar, c_uint) -> c_uint;
 
+/// A function of the connection alone that returns a number, makes no transport call and changes nothing.
+pub(super) type Number = unsafe extern "C" fn(*const Ssl) -> c_int;
+
 pub(super) type BioCtrl = unsafe extern "C" fn(*mut Bio, c_int, c_long, *mut c_void) -> c_long;
 
-/// Declares the interface once: a field for each function, its look-up by name, and the names of
-/// the functions present. `required` functions must be present, `optional` ones may be missing, and
-/// `elsewhere` ones are not in the linked OpenSSL (macros there, or removed), but in other
+/// Declares the interface once: a field for each function, how a field is filled by name, and the
+/// names of what is there. `required` functions must be there, `optional` ones may be missing, and
+/// `numbers` are optional too, and all of one type: scenarios observe the numbers that they return.
+/// `elsewhere` ones are not in the OpenSSL that is linked in (macros there, or gone), but in other
 /// libraries.
 macro_rules! interface {
     (
         required { $($rname:ident($($rarg:ty),*) $(-> $rret:ty)?;)* }
         optional { $($oname:ident($($oarg:ty),*) $(-> $oret:ty)?;)* }
+        numbers { $($nname:ident;)* }
         elsewhere { $($ename:ident($($earg:ty),*) $(-> $eret:ty)?;)* }
     ) => {
         /// The functions of one library.
@@ -56,6 +61,7 @@ macro_rules! interface {
         pub(super) struct Functions {
             $(pub(super) $rname: unsafe extern "C" fn($($rarg),*) $(-> $rret)?,)*
             $(pub(super) $oname: Option<unsafe extern "C" fn($($oarg),*) $(-> $oret)?>,)*
+            $($nname: Option<Number>,)*
             $(pub(super) $ename: Option<unsafe extern "C" fn($($earg),*) $(-> $eret)?>,)*
         }
 
@@ -65,6 +71,7 @@ macro_rules! interface {
             unsafe extern "C" {
                 $(pub(super) fn $rname($(_: $rarg),*) $(-> $rret)?;)*
                 $(pub(super) fn $oname($(_: $oarg),*) $(-> $oret)?;)*
+                $(pub(super) fn $nname(_: *const Ssl) -> c_int;)*
             }
         }
 
@@ -72,8 +79,12 @@ macro_rules! interface {
             /// The C names of all functions that the suite can use, in the order of the
             /// declarations.
             pub(super) const NAMES: &[&str] = &[
-                $(stringify!($rname),)* $(stringify!($oname),)* $(stringify!($ename),)*
+                $(stringify!($rname),)* $(stringify!($oname),)* $(stringify!($nname),)*
+                $(stringify!($ename),)*
             ];
+
+            /// The C names of the functions whose numbers scenarios observe.
+            const NUMBERS: &[&str] = &[$(stringify!($nname)),*];
 
             const REQUIRED: &[&str] = &[$(stringify!($rname)),*];
 
@@ -82,6 +93,7 @@ macro_rules! interface {
                 Self {
                     $($rname: linked::$rname,)*
                     $($oname: Some(linked::$oname),)*
+                    $($nname: Some(linked::$nname),)*
                     $($ename: None,)*
                 }
             }
@@ -91,12 +103,21 @@ macro_rules! interface {
                 let names = [
                     $(Some(stringify!($rname)),)*
                     $(self.$oname.map(|_| stringify!($oname)),)*
+                    $(self.$nname.map(|_| stringify!($nname)),)*
                     $(self.$ename.map(|_| stringify!($ename)),)*
                 ];
                 names.into_iter().flatten().collect()
             }
 
-            /// Looks up the functions with `find`.
+            /// The function of this C name whose number scenarios observe, if the library has it.
+            pub(super) fn number(&self, name: &str) -> Option<Number> {
+                $(if name == stringify!($nname) {
+                    return self.$nname;
+                })*
+                None
+            }
+
+            /// The functions that `find` finds by name.
             ///
             /// # Errors
             ///
@@ -127,6 +148,10 @@ macro_rules! interface {
                         unsafe {
                             std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($oarg),*) $(-> $oret)?>(address)
                         }
+                    }),)*
+                    $($nname: find(stringify!($nname)).map(|address| {
+                        // SAFETY: as above.
+                        unsafe { std::mem::transmute::<*mut c_void, Number>(address) }
                     }),)*
                     $($ename: find(stringify!($ename)).map(|address| {
                         // SAFETY: as above.
@@ -201,6 +226,8 @@ interface! {
         ERR_vset_error(c_int, c_int, *const c_char, *mut c_void);
         ERR_lib_error_string(c_ulong) -> *const c_char;
         ERR_reason_error_string(c_ulong) -> *const c_char;
+    }
+    numbers {
     }
     elsewhere {
         ERR_put_error(c_int, c_int, c_int, *const c_char, c_int);
@@ -425,7 +452,9 @@ impl Functions {
         ];
         let lacks = self.lacks();
         OPERATIONS
-            .into_iter()
+            .iter()
+            .chain(Self::NUMBERS)
+            .copied()
             .filter(|name| lacks.contains(name))
             .collect()
     }

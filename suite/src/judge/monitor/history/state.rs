@@ -2,9 +2,7 @@
 
 use super::ending::Ending;
 use super::handshake::Handshake;
-use crate::scenario::{
-    Buffer, Mode, PeerAction, Role, SessionTickets, Step, TransportKind, Version,
-};
+use crate::scenario::{Buffer, Effect, Mode, Role, SessionTickets, Step, TransportKind, Version};
 use crate::trace::{Asked, Attempt, Body, Call, Entry, ErrorClass, Outcome, Setting, Verb};
 use crate::transport::{Budget, Inbound, Outbound, Refusal};
 use crate::wire::ContentType;
@@ -224,16 +222,7 @@ impl ConnectionState {
         self.see_records(entry);
         self.handshake.see(entry, setting.variant.version);
         if let Some(step) = entry.asked.step() {
-            self.follow(step);
-            // After bytes that are not a record, the sent records do not show it.
-            let closes = *step == Step::Peer(PeerAction::CloseNotify);
-            if closes && !entry.peer_sent.is_empty() {
-                self.peer_sent.close();
-            }
-            // A fault that found too few waiting bytes had no effect.
-            if matches!(step, Step::Wire(_)) && entry.result == Outcome::Done {
-                self.peer_bytes_injected = true;
-            }
+            self.follow(step.effect(), entry);
         }
         let Outcome::Call(call) = &entry.result else {
             return;
@@ -284,25 +273,33 @@ impl ConnectionState {
         }
     }
 
-    fn follow(&mut self, step: &Step) {
-        match step {
-            Step::SetModes(modes) => {
+    fn follow(&mut self, effect: Effect<'_>, entry: &Entry) {
+        match effect {
+            Effect::None => {}
+            Effect::SetModes(modes) => {
                 self.modes.extend(modes);
                 self.modes.dedup();
             }
-            Step::ClearModes(modes) => self.modes.retain(|mode| !modes.contains(mode)),
-            Step::MaxSendFragment(bytes) => self.max_send_fragment = usize::from(*bytes),
-            Step::Link(outbound) => self.outbound = *outbound,
-            Step::Inbound(inbound) => self.inbound = *inbound,
-            Step::StaleError(_) => self.stale_error = true,
-            Step::Peer(PeerAction::Raw(_)) => self.peer_bytes_injected = true,
-            Step::Peer(PeerAction::Disconnect) => {
+            Effect::ClearModes(modes) => self.modes.retain(|mode| !modes.contains(mode)),
+            Effect::MaxSendFragment(bytes) => self.max_send_fragment = usize::from(bytes),
+            Effect::Outbound(outbound) => self.outbound = outbound,
+            Effect::Inbound(inbound) => self.inbound = inbound,
+            Effect::StaleError => self.stale_error = true,
+            Effect::PeerBytesInjected => self.peer_bytes_injected = true,
+            // One that found too little waiting did nothing.
+            Effect::PeerBytesAltered => self.peer_bytes_injected |= entry.result == Outcome::Done,
+            // After bytes that are no record, the records that were sent do not show it.
+            Effect::PeerCloses => {
+                if !entry.peer_sent.is_empty() {
+                    self.peer_sent.close();
+                }
+            }
+            Effect::PeerGone => {
                 self.transport_failed = true;
                 self.outbound = Outbound::CUT_OFF;
                 self.inbound = Inbound::CUT_OFF;
             }
-            Step::Shutdown => self.shut_down = true,
-            _ => {}
+            Effect::Shutdown => self.shut_down = true,
         }
     }
 

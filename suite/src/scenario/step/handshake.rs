@@ -1,0 +1,49 @@
+//! `handshake`: both ends handshake.
+
+use super::argument::Argument;
+use super::encoding::Encoding;
+use super::{Declaration, Effect, Objection, Part, Step, StepContext};
+use crate::scenario::RoleState;
+use crate::scenario::form::Fault;
+
+pub(super) struct Handshake;
+
+impl Declaration for Handshake {
+    type Value = ();
+
+    const NAME: &'static str = "handshake";
+    const PART: Part = Part::Call;
+    const ENCODING: Encoding = Encoding::Setting;
+
+    fn parse(argument: &Argument<'_>) -> Result<(), Fault> {
+        argument.bare()
+    }
+
+    fn write((): &()) -> Option<String> {
+        None
+    }
+
+    fn describe((): &()) -> String {
+        "handshake".to_owned()
+    }
+
+    fn objection((): &(), context: &StepContext<'_>) -> Option<Objection> {
+        if context.before(|step| *step == Step::Handshake) {
+            return Some(Objection::new(
+                "a second handshake",
+                "a connection shakes hands once: to repeat the call write \"finish\", for a handshake \
+                 within the connection \"renegotiate\"",
+            ));
+        }
+        (context.scenario.role_state == RoleState::Unset).then(|| {
+            Objection::new(
+                "a handshake with role_state = \"unset\": the library does not know which one to do",
+                "leave the step out and write at once, or leave role_state out",
+            )
+        })
+    }
+
+    fn effect((): &()) -> Effect<'_> {
+        Effect::None
+    }
+}
