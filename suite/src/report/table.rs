@@ -48,7 +48,7 @@ impl Table<'_> {
         format!("{}\n{}", align(&rows), self.legend().replace('`', ""))
     }
 
-    /// For a page that stands at the top of the repository.
+    /// For the page of the book, `suite/docs/src/behaviour.md`.
     pub fn markdown(&self) -> String {
         let mut text = String::new();
         for section in &self.sections {
@@ -56,9 +56,9 @@ impl Table<'_> {
             let rule = vec!["---".to_owned(); heading.len()];
             let rows = with_scenarios(&section.rows).map(|(row, scenario)| {
                 let mut first = vec![row.question.text.clone()];
-                first.extend(
-                    scenario.map(|id| format!("<sub>[{id}](fixtures/scenarios/{id}.toml)</sub>")),
-                );
+                first.extend(scenario.map(|id| {
+                    format!("<sub>[{id}](../../../fixtures/scenarios/{id}.toml)</sub>")
+                }));
                 let columns = [first].into_iter().chain(cells(row));
                 columns.map(|lines| lines.join("<br>")).collect()
             });
