@@ -285,7 +285,7 @@ fn violations(trace: &Trace) -> Vec<(&'static str, Violation)> {
 fn the_limits_are_documented_as_they_are() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../fixtures/scenarios/README.md"
+        "/docs/src/scenario-format.md"
     );
     let text = std::fs::read_to_string(path).expect("the documentation");
     let (_, section) = text.split_once("## Limits of a case").expect("a section");

@@ -1,5 +1,5 @@
 //! What a known issue can ask about a moment of a connection's history. Each predicate has a name, says what it reads, and
-//! is defined here alone; `fixtures/ledger/README.md` lists them.
+//! is defined here alone; `suite/docs/src/known-issues.md` lists them.
 //!
 //! A predicate reads inputs where it can: what the caller, the peer, the transport and the settings did. What it reads of
 //! the library counts only as long as nothing unexpected has happened, since an unexpected event explains nothing.
@@ -527,16 +527,16 @@ mod tests {
 
     use super::*;
 
-    /// The words in backquotes in the part of the README between these headings.
+    /// The words in backquotes in the part of the page between these headings.
     fn documented(from: &str, to: &str) -> BTreeSet<&'static str> {
-        let readme = include_str!("../../../../fixtures/ledger/README.md");
-        let section = readme.split_once(from).expect("the heading").1;
+        let page = include_str!("../../../docs/src/known-issues.md");
+        let section = page.split_once(from).expect("the heading").1;
         let section = section.split_once(to).expect("the next heading").0;
         section.split('`').skip(1).step_by(2).collect()
     }
 
     #[test]
-    fn readme_lists_every_predicate() {
+    fn book_lists_every_predicate() {
         let names: BTreeSet<&str> = PREDICATES.iter().map(|predicate| predicate.name).collect();
         assert_eq!(names.len(), PREDICATES.len(), "a name stands twice");
         let documented = documented("### Predicates", "## Breaks");
