@@ -170,7 +170,10 @@ impl Sandbox {
         let shorter = root.join("fixtures/scenarios/retry/shorter-buffer.toml");
         let scenario = fs::read_to_string(shorter).expect("a scenario");
         for library in ["build", "old", "new", "released"] {
-            sandbox.write(&format!("{library}/libssl.so"), &fs::read(LIBSSL).expect("a library"));
+            sandbox.write(
+                &format!("{library}/libssl.so"),
+                &fs::read(LIBSSL).expect("a library"),
+            );
         }
         sandbox.write("mine.toml", scenario.as_bytes());
         sandbox.write("mine/first.toml", scenario.as_bytes());
@@ -211,6 +214,12 @@ impl Sandbox {
         let program = Path::new(env!("CARGO_BIN_EXE_writeproof"));
         let folder = program.parent().expect("a folder");
         let example = folder.join("examples/own_backend");
+        if command.starts_with(RUN_EXAMPLE) {
+            assert!(
+                example.exists(),
+                "build the example: cargo test --examples --test documents"
+            );
+        }
         let command = command.replace(RUN_EXAMPLE, &example.display().to_string());
         let path = std::env::var("PATH").unwrap_or_default();
         let output = Command::new("sh")
@@ -245,7 +254,10 @@ fn execute(block: &Block<'_>, sandbox: &Sandbox) -> Result<(), String> {
             Ok(())
         }
         "yaml" => {
-            let commands = block.text.lines().filter_map(|line| line.trim().strip_prefix("run: "));
+            let commands = block
+                .text
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("run: "));
             for command in commands {
                 let (exit, printed) = sandbox.run(command);
                 if exit != Some(0) {
@@ -260,7 +272,9 @@ fn execute(block: &Block<'_>, sandbox: &Sandbox) -> Result<(), String> {
             parsed.map(|_| ()).map_err(|error| error.to_string())
         }
         "rust" if EXAMPLE.contains(&block.text) => Ok(()),
-        language => Err(format!("a block of `{language}` cannot be executed: say why not")),
+        language => Err(format!(
+            "a block of `{language}` cannot be executed: say why not"
+        )),
     }
 }
 
@@ -329,7 +343,10 @@ fn every_code_block_is_executed_or_gives_a_reason() {
         }
     }
     let left_out = not_executed.lines().count();
-    println!("{} blocks executed, {left_out} not executed:", all.len() - left_out);
+    println!(
+        "{} blocks executed, {left_out} not executed:",
+        all.len() - left_out
+    );
     print!("{not_executed}");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     assert!(all.len() - left_out > left_out, "most blocks are executed");
@@ -338,7 +355,9 @@ fn every_code_block_is_executed_or_gives_a_reason() {
 /// In the order of the page, in one sandbox: a block may need a file that one above it has written.
 fn failures_of(document: &Document) -> Vec<String> {
     let blocks = blocks(document);
-    let executed = blocks.iter().filter(|block| block.reason_not_to_execute().is_none());
+    let executed = blocks
+        .iter()
+        .filter(|block| block.reason_not_to_execute().is_none());
     let sandbox = Sandbox::new();
     executed
         .filter_map(|block| {
@@ -351,11 +370,18 @@ fn failures_of(document: &Document) -> Vec<String> {
 #[test]
 fn readme_shows_a_check_and_a_finding() {
     let documents = documents();
-    let readme = documents.iter().find(|one| one.path == Path::new("README.md"));
+    let readme = documents
+        .iter()
+        .find(|one| one.path == Path::new("README.md"));
     let blocks = blocks(readme.expect("the README"));
     for command in ["$ writeproof check --libssl ", "$ writeproof show "] {
-        let mut executed = blocks.iter().filter(|block| block.reason_not_to_execute().is_none());
-        assert!(executed.any(|block| block.text.starts_with(command)), "{command}");
+        let mut executed = blocks
+            .iter()
+            .filter(|block| block.reason_not_to_execute().is_none());
+        assert!(
+            executed.any(|block| block.text.starts_with(command)),
+            "{command}"
+        );
     }
 }
 
@@ -400,7 +426,9 @@ fn anchors(text: &str) -> BTreeSet<String> {
     headings
         .map(|heading| {
             let heading = heading.trim_start_matches('#').trim().to_lowercase();
-            let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            let kept = heading
+                .chars()
+                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
             kept.map(|c| if c == ' ' { '-' } else { c }).collect()
         })
         .collect()
@@ -413,8 +441,13 @@ fn every_link_leads_somewhere() {
         let place = document.path.display();
         let folder = document.path.parent().expect("a folder");
         let text = prose(&document);
-        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        for target in targets.filter(|target| !target.contains("://") && !target.starts_with("mailto:")) {
+        let targets = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        for target in
+            targets.filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
+        {
             let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
             let (file, content) = if path.is_empty() {
                 (root.join(&document.path), text.clone())
@@ -425,7 +458,11 @@ fn every_link_leads_somewhere() {
                 (file, content)
             };
             let is_known = anchor.is_empty() || anchors(&content).contains(anchor);
-            assert!(is_known, "{place}: no heading #{anchor} in {}", file.display());
+            assert!(
+                is_known,
+                "{place}: no heading #{anchor} in {}",
+                file.display()
+            );
             let leaves_the_book = folder == Path::new(BOOK) && path.contains('/');
             assert!(
                 !(leaves_the_book && path.ends_with(".md")),
@@ -439,7 +476,9 @@ fn every_link_leads_somewhere() {
 fn the_summary_lists_every_page() {
     let documents = documents();
     let of_book = |name: &str| Path::new(BOOK).join(name);
-    let summary = documents.iter().find(|one| one.path == of_book("SUMMARY.md"));
+    let summary = documents
+        .iter()
+        .find(|one| one.path == of_book("SUMMARY.md"));
     let summary = summary.expect("the summary");
     for page in documents.iter().filter(|one| one.path.starts_with(BOOK)) {
         let name = page.path.file_name().expect("a name").to_string_lossy();
@@ -460,7 +499,9 @@ fn every_path_that_is_named_exists() {
             continue;
         }
         let text = prose(&document);
-        let quoted = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+        let quoted = text
+            .lines()
+            .flat_map(|line| line.split('`').skip(1).step_by(2));
         for path in quoted.filter_map(|words| words.split(' ').next()) {
             let is_path = FOLDERS.iter().any(|folder| path.starts_with(folder));
             let stem = path.trim_end_matches("README.md");

@@ -80,7 +80,11 @@ fn page_quotes_the_example_as_it_is() {
 #[test]
 fn page_runs_the_example() {
     let command = "--example own_backend -- zero/write-between-two-others";
-    assert!(blocks("console").iter().any(|block| block.contains(command)));
+    assert!(
+        blocks("console")
+            .iter()
+            .any(|block| block.contains(command))
+    );
 }
 
 #[test]
