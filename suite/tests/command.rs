@@ -157,22 +157,6 @@ fn closed_output_pipe_is_not_a_failure() {
     assert_eq!(stderr(&output), "");
 }
 
-#[test]
-fn readme_shows_what_the_command_prints() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = fs::read_to_string(readme).expect("the README");
-    let (_, command) = readme
-        .split_once("`cargo run --release -- show ")
-        .expect("an example");
-    let (arguments, rest) = command.split_once("`:").expect("the end of the command");
-    let (_, rest) = rest.split_once("```text\n").expect("its output");
-    let (printed, _) = rest.split_once("```").expect("the end of its output");
-    let arguments: Vec<&str> = ["show"].into_iter().chain(arguments.split(' ')).collect();
-    let output = run(&arguments);
-    assert_exit(&output, 0);
-    assert_eq!(stdout(&output), printed);
-}
-
 // Exit code 1.
 
 #[test]

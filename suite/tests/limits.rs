@@ -286,7 +286,7 @@ fn violations(trace: &Trace) -> Vec<(&'static str, Violation)> {
 fn limits_match_their_documentation() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../fixtures/scenarios/README.md"
+        "/docs/src/scenario-format.md"
     );
     let text = std::fs::read_to_string(path).expect("the documentation");
     let (_, section) = text.split_once("## Limits of a case").expect("a section");

@@ -1,4 +1,4 @@
-//! `writeproof table`: its questions are answered by what was recorded, and the README has its
+//! `writeproof table`: its questions are answered by what was recorded, and the book has its
 //! answers.
 
 use std::fs;
@@ -134,17 +134,17 @@ fn an_answer_is_what_the_trace_says(
 }
 
 #[test]
-fn the_readme_has_the_table_that_the_command_prints() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = fs::read_to_string(readme).expect("the README");
-    let (_, rest) = readme
+fn book_has_the_table_that_the_command_prints() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/src/behaviour.md");
+    let page = fs::read_to_string(page).expect("the page");
+    let (_, rest) = page
         .split_once("<!-- table -->\n")
         .expect("its beginning");
     let (table, _) = rest.split_once("<!-- /table -->").expect("its end");
     let wanted = printed(&["table", "--format", "markdown"]);
     assert!(
         table == wanted,
-        "README.md is not up to date: put between <!-- table --> and <!-- /table --> what \
+        "suite/docs/src/behaviour.md is not up to date: put between <!-- table --> and <!-- /table --> what \
          `cargo run -- table --format markdown` prints:\n{wanted}"
     );
 }

@@ -500,7 +500,7 @@ pub(super) enum TableFormat {
     /// For a terminal.
     #[default]
     Text,
-    /// For a page; the README has it.
+    /// For a page of the book.
     Markdown,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! With a MAC under a CBC cipher, a write of four fragments or more seals four or eight records in one go, if the processor
 //! has AES-NI: 1.1.1w `ssl/record/rec_layer_s3.c:436` to 440 and `crypto/evp/e_aes_cbc_hmac_sha1.c:945`, 3.6
-//! `ssl/record/methods/tls_multib.c:20`. What is known to be wrong there stands in `snapshots/README.md`.
+//! `ssl/record/methods/tls_multib.c:20`. Its known crash is an item of `suite/docs/src/findings.md`.
 
 use crate::scenario::{Cipher, Scenario, Step, WriteSource};
 

@@ -48,20 +48,21 @@ impl Table<'_> {
         format!("{}\n{}", align(&rows), self.legend().replace('`', ""))
     }
 
-    /// For a page that stands at the top of the repository.
+    /// For the page of the book, `suite/docs/src/behaviour.md`.
     pub fn markdown(&self) -> String {
         let mut text = String::new();
         for section in &self.sections {
             let heading = self.heading(section.title);
             let rule = vec!["---".to_owned(); heading.len()];
-            let rows = with_scenarios(&section.rows).map(|(row, scenario)| {
-                let mut first = vec![row.question.text.clone()];
-                first.extend(
-                    scenario.map(|id| format!("<sub>[{id}](fixtures/scenarios/{id}.toml)</sub>")),
-                );
-                let columns = [first].into_iter().chain(cells(row));
-                columns.map(|lines| lines.join("<br>")).collect()
-            });
+            let rows =
+                with_scenarios(&section.rows).map(|(row, scenario)| {
+                    let mut first = vec![row.question.text.clone()];
+                    first.extend(scenario.map(|id| {
+                        format!("<sub>[{id}](../../../fixtures/scenarios/{id}.toml)</sub>")
+                    }));
+                    let columns = [first].into_iter().chain(cells(row));
+                    columns.map(|lines| lines.join("<br>")).collect()
+                });
             for row in [heading, rule].into_iter().chain(rows) {
                 text.push_str(&markdown_row(&row));
             }

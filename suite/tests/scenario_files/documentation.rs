@@ -7,8 +7,7 @@ use writeproof::scenario::Corpus;
 
 use crate::{read, with_steps};
 
-const README: &str = "README.md";
-const FORMAT: &str = "fixtures/scenarios/README.md";
+const FORMAT: &str = "suite/docs/src/scenario-format.md";
 
 /// A file of the repository.
 fn document(path: &str) -> String {
@@ -45,15 +44,13 @@ fn known_words(wrong_file: &str) -> Vec<String> {
 
 #[test]
 fn documented_scenario_examples_are_valid() {
-    for path in [README, FORMAT] {
-        let document = document(path);
-        let mut examples = toml_blocks(&document);
-        examples.retain(|block| block.contains("steps"));
-        assert!(!examples.is_empty(), "{path} shows no scenario");
-        for example in examples {
-            let scenario = read(example);
-            assert!(scenario.is_ok(), "{path}: {scenario:?}\n{example}");
-        }
+    let document = document(FORMAT);
+    let mut examples = toml_blocks(&document);
+    examples.retain(|block| block.contains("steps"));
+    assert!(!examples.is_empty(), "{FORMAT} shows no scenario");
+    for example in examples {
+        let scenario = read(example);
+        assert!(scenario.is_ok(), "{scenario:?}\n{example}");
     }
 }
 

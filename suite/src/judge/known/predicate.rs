@@ -1,6 +1,6 @@
 //! The predicates that the trigger of a known issue can use about an event of a connection's
 //! history. Each has a name, states what it reads, and is defined only here;
-//! `fixtures/ledger/README.md` lists them.
+//! `suite/docs/src/known-issues.md` lists them.
 //!
 //! A predicate reads inputs if possible: the actions of the caller, the peer and the transport, and
 //! the settings. Outputs of the library count only until something unexpected has happened, because
@@ -535,16 +535,16 @@ mod tests {
 
     use super::*;
 
-    /// The words in backquotes in the part of the README between these headings.
+    /// The words in backquotes in the part of the page between these headings.
     fn documented(from: &str, to: &str) -> BTreeSet<&'static str> {
-        let readme = include_str!("../../../../fixtures/ledger/README.md");
-        let section = readme.split_once(from).expect("the heading").1;
+        let page = include_str!("../../../docs/src/known-issues.md");
+        let section = page.split_once(from).expect("the heading").1;
         let section = section.split_once(to).expect("the next heading").0;
         section.split('`').skip(1).step_by(2).collect()
     }
 
     #[test]
-    fn readme_lists_every_predicate() {
+    fn book_lists_every_predicate() {
         let names: BTreeSet<&str> = PREDICATES.iter().map(|predicate| predicate.name).collect();
         assert_eq!(names.len(), PREDICATES.len(), "a name stands twice");
         let documented = documented("### Predicates", "## Breaks");
