@@ -10,6 +10,8 @@ use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+
 /// A range of bytes that ends at an inaccessible page.
 ///
 /// The pages go back to a pool of the thread when the memory is dropped, because allocating them
@@ -267,29 +269,21 @@ impl Pages {
         // SAFETY: an anonymous private mapping at an address that the system chooses touches no
         // memory of ours.
         let start = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
+            mmap_anonymous(
+                ptr::null_mut(),
                 size.bytes() + page_size(),
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::PRIVATE,
+            )?
         };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
         let pages = Self {
             start: NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?,
             size,
             guard: Guard::take(),
         };
         // SAFETY: the last page of the mapping that was made above; nothing points into it.
-        let guarded = unsafe { libc::mprotect(pages.end().cast(), page_size(), libc::PROT_NONE) };
-        match guarded {
-            0 => Ok(pages),
-            _ => Err(io::Error::last_os_error()),
-        }
+        unsafe { mprotect(pages.end().cast(), page_size(), MprotectFlags::empty())? };
+        Ok(pages)
     }
 
     /// Where the last `bytes` readable bytes begin; at most [`Size::bytes`].
@@ -310,7 +304,7 @@ impl Drop for Pages {
     fn drop(&mut self) {
         let length = self.size.bytes() + page_size();
         // SAFETY: exactly the mapping that `map` made; its only user is being dropped.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), length) };
+        let _ = unsafe { munmap(self.start.as_ptr().cast(), length) };
         self.guard.leave();
     }
 }

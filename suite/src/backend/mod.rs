@@ -9,6 +9,7 @@
 //! [`Endpoint`] (at least handshake, write and read), and list it in [`Backends`]. A library with
 //! the C interface of OpenSSL needs no code: [`libssl::Libssl::open`].
 
+mod embedded;
 pub mod libssl;
 mod memory;
 mod rustls;
@@ -349,8 +350,16 @@ enum Location {
 
 /// The result of a crate in `suite/backends`.
 struct Object {
-    path: &'static str,
+    file: ObjectFile,
     version: &'static str,
+}
+
+/// Where a shared object that was built with this program is.
+enum ObjectFile {
+    /// In this file, which a program that stays in its checkout loads.
+    Built(&'static str),
+    /// In this program, which may have been installed elsewhere.
+    Embedded(&'static [u8]),
 }
 
 /// A backend with a crate of its own in `suite/backends`, which a feature of the same name
@@ -359,7 +368,7 @@ macro_rules! built {
     ($id:literal, $krate:ident) => {{
         #[cfg(feature = $id)]
         let built = Some(Object {
-            path: $krate::LIBSSL,
+            file: ObjectFile::of($krate::LIBSSL, $krate::EMBEDDED),
             version: $krate::VERSION,
         });
         #[cfg(not(feature = $id))]
@@ -375,7 +384,10 @@ macro_rules! built {
 /// All backends, in the order of reports.
 fn known() -> [Known; 8] {
     let openssl_1_1_1 = Object {
-        path: writeproof_openssl_1_1_1::LIBSSL,
+        file: ObjectFile::of(
+            writeproof_openssl_1_1_1::LIBSSL,
+            writeproof_openssl_1_1_1::EMBEDDED,
+        ),
         version: writeproof_openssl_1_1_1::VERSION,
     };
     let always = |id, place| Known {
@@ -460,7 +472,9 @@ impl Known {
             }
             (Location::Linked, None) => Ok(Home::Linked),
             (Location::Built(Some(object)), None) => {
-                let mut source = libssl::LibrarySource::new(self.id, object.path);
+                let path = object.file.path(self.id);
+                let path = path.map_err(|error| Unusable::new(self.id, error))?;
+                let mut source = libssl::LibrarySource::new(self.id, path);
                 source.version = Some(object.version.to_owned());
                 Ok(Home::SharedObject(source))
             }
@@ -483,6 +497,23 @@ impl Known {
             "not built in: --features {feature} builds it in, and {} names a shared object of it",
             variable(self.id)
         )
+    }
+}
+
+impl ObjectFile {
+    const fn of(path: &'static str, embedded: Option<&'static [u8]>) -> Self {
+        match embedded {
+            Some(bytes) => Self::Embedded(bytes),
+            None => Self::Built(path),
+        }
+    }
+
+    /// The file to load: the one that was built, or a copy of it from within this program.
+    fn path(&self, id: &'static str) -> Result<PathBuf, embedded::NoFolder> {
+        match self {
+            Self::Built(path) => Ok(path.into()),
+            Self::Embedded(bytes) => embedded::file(id, bytes),
+        }
     }
 }
 

@@ -139,8 +139,10 @@ Exit codes, the same for scenarios of the suite and of your own, and for backend
   130  interrupted; no report was written, but for shrink, which has kept the smallest input so far
 
 Environment:
-  WRITEPROOF_OPENSSL_1_1_1  the shared object of openssl-1.1.1, if it is not where it was built; the same
-                            for every other backend that is a shared object (WRITEPROOF_BORINGSSL)
+  WRITEPROOF_OPENSSL_1_1_1  a shared object to use in place of the built-in openssl-1.1.1; the same for every
+                            other backend that is a shared object (WRITEPROOF_BORINGSSL)
+  XDG_CACHE_HOME            the folder into which the built-in shared objects are written before they are
+                            loaded, below writeproof/libssl; the default is ~/.cache
   WRITEPROOF_REQUIRE        backends without which `run` fails, parted by commas; `all` for all";
 
 #[derive(Debug, Subcommand)]

@@ -29,7 +29,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 
 use self::args::{Arguments, Command, DiffArguments, Format, RunArguments, ShowArguments};
 pub use self::external_backend::own;
@@ -88,6 +88,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         complain(&failure);
         failure.exit()
     })
+}
+
+/// The command with all its arguments, from which `ci/release-files` writes manual pages and completions.
+#[doc(hidden)]
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Says something on standard error; where that cannot be written to, the exit code has to do.

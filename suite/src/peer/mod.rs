@@ -61,13 +61,13 @@ unsafe extern "C" {
 #[derive(Debug)]
 pub struct SavedErrorState {
     queue: *mut ErrState,
-    errno: errno::Errno,
+    errno: c_int,
 }
 
 impl SavedErrorState {
     /// Saves the thread's error queue and errno.
     pub fn new() -> Self {
-        let errno = errno::errno();
+        let errno = nix::errno::Errno::last_raw();
         // SAFETY: no precondition. If allocation fails, there is no state, and nothing is saved.
         let queue = unsafe {
             let queue = OSSL_ERR_STATE_new();
@@ -97,7 +97,7 @@ impl Drop for SavedErrorState {
                 OSSL_ERR_STATE_free(self.queue);
             }
         }
-        errno::set_errno(self.errno);
+        nix::errno::Errno::set_raw(self.errno);
     }
 }
 

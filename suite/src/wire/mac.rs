@@ -4,7 +4,6 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384};
-use subtle::ConstantTimeEq;
 
 use super::record::Frame;
 use super::suites::MacHash;
@@ -48,10 +47,8 @@ impl MacKey {
             mac.clone()
                 .chain_update(header)
                 .chain_update(covered)
-                .finalize()
-                .into_bytes()
-                .ct_eq(tag)
-                .into()
+                .verify_slice(tag)
+                .is_ok()
         }
         let header = frame.pseudo_header(sequence, covered.len())?;
         let parts = [&header, covered];

@@ -19,6 +19,7 @@ use nix::sys::signal::{SigEvent, SigHandler, SigSet, SigevNotify, Signal, signal
 use nix::sys::time::TimeSpec;
 use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
 use nix::time::ClockId;
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 use super::WorkerLimits;
 use super::confine::{self, confine, limit_cpu};
@@ -261,15 +262,13 @@ fn can_map(bytes: usize) -> bool {
     // SAFETY: a new mapping at an address that the system chooses, which is not accessed and is
     // removed at once.
     unsafe {
-        let mapped = libc::mmap(
+        let mapped = mmap_anonymous(
             std::ptr::null_mut(),
             bytes,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-            -1,
-            0,
+            ProtFlags::READ | ProtFlags::WRITE,
+            MapFlags::PRIVATE | MapFlags::NORESERVE,
         );
-        mapped != libc::MAP_FAILED && libc::munmap(mapped, bytes) == 0
+        mapped.is_ok_and(|mapped| munmap(mapped, bytes).is_ok())
     }
 }
 

@@ -7,7 +7,6 @@
 use std::ffi::{c_int, c_void};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
@@ -15,6 +14,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction, signal};
 use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::mm::{MapFlags, ProtFlags, mmap};
 
 use crate::backend::Memory;
 use crate::trace::Asked;
@@ -96,18 +96,18 @@ impl Shared {
         // SAFETY: a new mapping at an address that the system chooses, of a file that is long
         // enough and never shrinks.
         let address = unsafe {
-            libc::mmap(
+            mmap(
                 ptr::null_mut(),
                 SIZE,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                file.as_raw_fd(),
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED,
+                file,
                 0,
-            )
+            )?
         };
         match NonNull::new(address.cast()) {
-            Some(memory) if address != libc::MAP_FAILED => Ok(Self(memory)),
-            _ => Err(io::Error::last_os_error()),
+            Some(memory) => Ok(Self(memory)),
+            None => Err(io::ErrorKind::OutOfMemory.into()),
         }
     }
 

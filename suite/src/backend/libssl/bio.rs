@@ -247,7 +247,7 @@ unsafe fn answer(
             Transfer::Done(bytes) => c_int::try_from(bytes).unwrap_or(c_int::MAX),
             Transfer::Refused(Refusal::WouldBlock) => {
                 (port.set_flags)(bio, retry);
-                errno::set_errno(errno::Errno(Errno::AGAIN.raw()));
+                nix::errno::Errno::set_raw(Errno::AGAIN.raw());
                 -1
             }
             Transfer::Refused(Refusal::ZeroRetry) => {
@@ -255,7 +255,7 @@ unsafe fn answer(
                 0
             }
             Transfer::Refused(Refusal::Fail(number)) => {
-                errno::set_errno(errno::Errno(number.raw()));
+                nix::errno::Errno::set_raw(number.raw());
                 -1
             }
             Transfer::Refused(Refusal::Zero) => 0,

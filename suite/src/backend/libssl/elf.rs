@@ -177,9 +177,9 @@ fn named_by(script: &str) -> Option<PathBuf> {
 /// The machine that an ELF header names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Machine {
-    class: u8,
-    order: u8,
-    number: u16,
+    class: elf::FileClass,
+    order: elf::DataEncoding,
+    number: elf::Machine,
 }
 
 /// The machine of this program; `None` if its file cannot be read.
@@ -196,7 +196,7 @@ impl Machine {
         if !header.starts_with(&elf::ELFMAG) {
             return None;
         }
-        let (class, order) = (header[4], header[5]);
+        let (class, order) = (elf::FileClass(header[4]), elf::DataEncoding(header[5]));
         let number = [header[18], header[19]];
         let number = match order {
             elf::ELFDATA2MSB => u16::from_be_bytes(number),
@@ -205,7 +205,7 @@ impl Machine {
         Some(Self {
             class,
             order,
-            number,
+            number: elf::Machine(number),
         })
     }
 
@@ -274,19 +274,19 @@ fn details<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Details {
     else {
         return Err(NoLibrary::Damaged("it has no dynamic section".to_owned()));
     };
-    let entry = |tag: u32| {
-        let found = dynamic.iter().find(|one| one.tag32(endian) == Some(tag));
-        found.map(|one| one.d_val(endian).into())
+    let entry = |tag: elf::DynamicTag| {
+        let found = dynamic.iter().find(|one| one.tag(endian) == tag);
+        found.map(|one| one.val(endian))
     };
-    if entry(elf::DT_FLAGS_1).is_some_and(|flags| flags & u64::from(elf::DF_1_PIE) != 0) {
+    if entry(elf::DT_FLAGS_1).is_some_and(|flags| flags & elf::DF_1_PIE.0 != 0) {
         return Err(NoLibrary::OtherType("an executable"));
     }
     let strings = entry(elf::DT_STRTAB)
         .and_then(|address| file_offset::<H>(segments, endian, address))
         .map(|start| StringTable::new(bytes, start, has))
         .unwrap_or_default();
-    let texts = |tag: u32| {
-        let all = dynamic.iter().filter(|one| one.tag32(endian) == Some(tag));
+    let texts = |tag: elf::DynamicTag| {
+        let all = dynamic.iter().filter(|one| one.tag(endian) == tag);
         all.filter_map(|one| one.string(endian, strings).ok())
             .map(|text| String::from_utf8_lossy(text).into_owned())
             .collect::<Vec<_>>()
@@ -366,7 +366,7 @@ fn names<H: FileHeader<Endian = Endianness>>(
     };
     while let Ok(Some((version, mut own_names))) = versions.next() {
         // The first one is the name of the file.
-        let is_of_the_file = version.vd_flags.get(endian) & elf::VER_FLG_BASE != 0;
+        let is_of_the_file = version.vd_flags.get(endian).0 & elf::VER_FLG_BASE.0 != 0;
         if let (false, Ok(Some(own_name))) = (is_of_the_file, own_names.next())
             && let Ok(name) = own_name.name(endian, symbols.strings())
         {

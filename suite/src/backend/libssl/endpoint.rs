@@ -202,9 +202,9 @@ impl Connection {
             // Not earlier: the peer, which uses the same library, would clear them.
             self.leave_stale_entries(kind);
         }
-        errno::set_errno(errno::Errno(0));
+        nix::errno::Errno::clear();
         let ret = run(&self.api, self.ssl);
-        let errno = errno::errno().0;
+        let errno = nix::errno::Errno::last_raw();
         // SAFETY: directly after the call, on the same thread, as SSL_get_error(3) requires.
         let (error, want) = unsafe {
             let error = (self.api.SSL_get_error)(self.ssl, ret);
