@@ -284,10 +284,7 @@ fn violations(trace: &Trace) -> Vec<(&'static str, Violation)> {
 /// The documentation names the limits of a case.
 #[test]
 fn limits_match_their_documentation() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/docs/src/scenario-format.md"
-    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/src/scenario-format.md");
     let text = std::fs::read_to_string(path).expect("the documentation");
     let (_, section) = text.split_once("## Limits of a case").expect("a section");
     let of_one_write = Allowance::of(&scenario("{ write = { null = true } }"));

@@ -436,7 +436,7 @@ mod tests {
     #[test]
     fn library_for_another_machine_is_refused_with_its_name() {
         let mut bytes = library();
-        bytes[18..20].copy_from_slice(&elf::EM_SPARCV9.to_le_bytes());
+        bytes[18..20].copy_from_slice(&elf::EM_SPARCV9.0.to_le_bytes());
         let error = SharedObject::parse(&bytes, machine()).expect_err("no SPARC");
         assert!(matches!(error, NoLibrary::OtherMachine { .. }), "{error}");
         let text = error.to_string();
