@@ -170,6 +170,7 @@ fn calls_and_steps_of_the_peer_are_read() {
         Step::StaleError(StaleError::Several),
         Step::Read(count(16384)),
         Step::Read(count(1 << 20)),
+        Step::Pending,
         Step::KeyUpdate(KeyUpdate::NotRequested),
         Step::KeyUpdate(KeyUpdate::NotRequested),
         Step::KeyUpdate(KeyUpdate::Requested),

@@ -285,7 +285,7 @@ impl Walk {
             Step::ClearModes(modes) => self.modes.retain(|mode| !modes.contains(mode)),
             Step::MaxSendFragment(bytes) => self.fragment = fragment(*bytes),
             Step::Link(outbound) => self.link = *outbound,
-            Step::Inbound(_) => {}
+            Step::Inbound(_) | Step::Pending => {}
             // The library does not read what the peer sent.
             Step::Wire(_) => self.unread.clear(),
             Step::Peer(action) => self.peer(action),

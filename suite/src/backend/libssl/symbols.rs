@@ -228,6 +228,8 @@ interface! {
         ERR_reason_error_string(c_ulong) -> *const c_char;
     }
     numbers {
+        SSL_pending;
+        SSL_has_pending;
     }
     elsewhere {
         ERR_put_error(c_int, c_int, c_int, *const c_char, c_int);

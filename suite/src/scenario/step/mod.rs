@@ -18,6 +18,7 @@ mod max_send_fragment;
 mod modes;
 mod number;
 mod peer;
+mod pending;
 mod place;
 mod read;
 mod renegotiate;
@@ -304,6 +305,8 @@ steps! {
     /// An unrelated error is put into the library's error queue, as an earlier call of the caller's
     /// may have left it; the next step is a call.
     StaleError[kind: StaleError] => StaleError;
+    /// The library under test says how much of what the peer has sent it has buffered.
+    Pending => pending::Pending;
 }
 
 impl Step {
