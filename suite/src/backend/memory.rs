@@ -335,15 +335,15 @@ mod tests {
     fn guard_page_is_known_while_its_memory_exists() {
         let memory = Memory::holding(&[7; 5000]).expect("pages");
         let another = Memory::holding(b"").expect("pages");
-        let behind = memory.bytes().as_ptr_range().end.addr();
-        assert!(Memory::is_guarded(behind));
-        assert!(Memory::is_guarded(behind + page_size() - 1));
-        assert!(!Memory::is_guarded(behind - 1), "the last byte");
+        let guard_page = memory.bytes().as_ptr_range().end.addr();
+        assert!(Memory::is_guarded(guard_page));
+        assert!(Memory::is_guarded(guard_page + page_size() - 1));
+        assert!(!Memory::is_guarded(guard_page - 1), "the last byte");
         assert!(Memory::is_guarded(another.bytes().as_ptr().addr()));
         assert!(!Memory::is_guarded(0));
         // It goes back to the pool of this thread, which no other thread uses.
         drop(memory);
-        assert!(!Memory::is_guarded(behind));
+        assert!(!Memory::is_guarded(guard_page));
     }
 
     #[test]

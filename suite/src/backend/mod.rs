@@ -523,9 +523,12 @@ const VERSION: &str = "_VERSION";
 
 /// The environment variable that names the shared object of a backend: `WRITEPROOF_OPENSSL_1_1_1`.
 fn variable(id: &str) -> String {
-    let letter = |c: char| match c.is_ascii_alphanumeric() {
-        true => c.to_ascii_uppercase(),
-        false => '_',
+    let letter = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_uppercase()
+        } else {
+            '_'
+        }
     };
     format!("WRITEPROOF_{}", id.chars().map(letter).collect::<String>())
 }

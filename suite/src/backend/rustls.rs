@@ -206,8 +206,8 @@ impl Backend for Rustls {
             }
             Role::Server => {
                 let made = self.server(setup).ok()?;
-                // The ticket that identifies the session to the peer, whatever tickets it gets
-                // later.
+                // The ticket that identifies the session to the peer, regardless of later
+                // tickets.
                 let mut first = ServerConfig::clone(&made.config);
                 first.send_tls13_tickets = 1;
                 made.session(|| {
@@ -410,9 +410,10 @@ where
 
     fn failure(&self, error: &io::Error) -> Call {
         if error.kind() == io::ErrorKind::WouldBlock {
-            return Call::failure(match self.connection.wants_write() {
-                true => ErrorClass::WantWrite,
-                false => ErrorClass::WantRead,
+            return Call::failure(if self.connection.wants_write() {
+                ErrorClass::WantWrite
+            } else {
+                ErrorClass::WantRead
             });
         }
         if let Some(number) = error.raw_os_error() {

@@ -173,7 +173,7 @@ until = "3.2"
 
     #[test]
     fn invalid_page_is_refused_with_location_and_correction() {
-        for (from, to, told) in [
+        for (from, to, message) in [
             (
                 "section =",
                 "secton =",
@@ -212,7 +212,10 @@ until = "3.2"
             ("page =", "page", "not TOML"),
         ] {
             let refusal = refusal(from, to);
-            assert!(refusal.contains(told), "{refusal}\ndoes not say\n{told}");
+            assert!(
+                refusal.contains(message),
+                "{refusal}\ndoes not say\n{message}"
+            );
         }
     }
 
@@ -220,9 +223,9 @@ until = "3.2"
     fn clause_id_is_unique_across_pages() {
         let files = [("x", "x.toml", RIGHT), ("y", "y.toml", RIGHT)];
         let refusal = Contract::from_files(&files).unwrap_err().to_string();
-        let told = "another clause has the id \"retry.same-arguments\" too";
+        let message = "another clause has the id \"retry.same-arguments\" too";
         assert!(
-            refusal.starts_with("y.toml:4:") && refusal.contains(told),
+            refusal.starts_with("y.toml:4:") && refusal.contains(message),
             "{refusal}"
         );
     }

@@ -162,7 +162,7 @@ pub fn differences(reference: &Trace, trace: &Trace) -> Vec<Difference> {
         found.push(Difference {
             step: trace.entries.last().map_or(0, |entry| entry.step),
             call: 0,
-            action: "beside the calls".to_owned(),
+            action: "outside of the calls".to_owned(),
             aspect: Aspect::SideEffects,
             reference: Value::SideEffects(reference.side_effects.clone()),
             seen: Value::SideEffects(trace.side_effects.clone()),
@@ -387,8 +387,8 @@ impl Value {
             // It follows the word "error".
             Self::Class(ErrorClass::Other(number)) => number.to_string(),
             Self::Class(class) => class.to_string(),
-            Self::Want(want) => or(want.map(|want| want.to_string()), "not told"),
-            Self::Errno(errno) => or(errno.map(|errno| errno.to_string()), "not told"),
+            Self::Want(want) => or(want.map(|want| want.to_string()), "not reported"),
+            Self::Errno(errno) => or(errno.map(|errno| errno.to_string()), "not reported"),
             Self::Queue(queue) if queue.is_empty() => "empty".to_owned(),
             Self::Queue(queue) => QueueEntry::joined(queue),
             Self::Bytes(bytes) => or(bytes.as_ref().map(Content::to_string), "nothing"),
@@ -436,7 +436,7 @@ fn runs<T: PartialEq + fmt::Display>(values: &[T]) -> Vec<String> {
 impl fmt::Display for Aspect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::History => "comes to",
+            Self::History => "makes",
             Self::Return => "returns",
             Self::Written => "stores",
             Self::ErrorClass => "error",

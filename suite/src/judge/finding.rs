@@ -41,7 +41,7 @@ pub struct Finding {
     /// For the first call that differs, the resulting differences of the case as a whole, unless
     /// they are known.
     #[serde(skip)]
-    pub upshot: Vec<Difference>,
+    pub case_differences: Vec<Difference>,
     /// The ledger's entry for it, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
@@ -165,7 +165,7 @@ impl Finding {
             seen: line(&violation.observed.to_string()),
             observed: Some(violation.observed),
             differences: Vec::new(),
-            upshot: Vec::new(),
+            case_differences: Vec::new(),
             known: None,
         }
     }
@@ -189,7 +189,7 @@ impl Finding {
             seen: line(&join(aspects.iter().map(ToString::to_string).collect())),
             observed: None,
             differences: aspects.into_iter().cloned().collect(),
-            upshot: Vec::new(),
+            case_differences: Vec::new(),
             known: None,
         })
     }
@@ -206,7 +206,7 @@ impl Finding {
             _ => return None,
         };
         let expected = match kind {
-            Kind::Stop => "the case comes to its end",
+            Kind::Stop => "the case ends",
             _ => "the call returns",
         };
         Some(Self {
@@ -219,7 +219,7 @@ impl Finding {
             seen: how,
             observed: Some(Observation::Ended(entry.result.clone())),
             differences: Vec::new(),
-            upshot: Vec::new(),
+            case_differences: Vec::new(),
             known: None,
         })
     }
@@ -255,7 +255,7 @@ mod tests {
             seen: String::new(),
             observed: None,
             differences: Vec::new(),
-            upshot: Vec::new(),
+            case_differences: Vec::new(),
             known: known.map(|reason| Known {
                 class: Class::Bug,
                 reason: reason.to_owned(),

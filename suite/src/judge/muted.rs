@@ -143,7 +143,7 @@ mod tests {
             seen: String::new(),
             observed: None,
             differences: Vec::new(),
-            upshot: Vec::new(),
+            case_differences: Vec::new(),
             known,
         }
     }

@@ -76,7 +76,7 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
                     if finding.known.is_none() {
                         // Later differences may follow from it.
                         let result = pair.case_result().counted;
-                        finding.upshot = match self.known(&result) {
+                        finding.case_differences = match self.known(&result) {
                             Some(_) => Vec::new(),
                             None => result,
                         };

@@ -137,7 +137,7 @@ mod tests {
             seen: "returns 50".to_owned(),
             observed: None,
             differences: Vec::new(),
-            upshot: Vec::new(),
+            case_differences: Vec::new(),
             known,
         }
     }

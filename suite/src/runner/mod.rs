@@ -519,9 +519,10 @@ impl Runner<'_> {
         let mut turn = self.transport.progress();
         let result = loop {
             let result = self.guarded(|end| end.handshake());
-            peer_end = match self.peer_driver.is_established() {
-                true => End::Done,
-                false => self.peer_driver.peer().handshake(),
+            peer_end = if self.peer_driver.is_established() {
+                End::Done
+            } else {
+                self.peer_driver.peer().handshake()
             };
             let stuck = self.transport.progress() == turn;
             let goes_on = match &result {
@@ -537,9 +538,10 @@ impl Runner<'_> {
         self.watch.enters(Phase::Script);
         let established = matches!(&result, Ok(call) if call.error == ErrorClass::None)
             && self.peer_driver.is_established();
-        let wire = match established {
-            true => Shown::Nothing,
-            false => Shown::Records,
+        let wire = if established {
+            Shown::Nothing
+        } else {
+            Shown::Records
         };
         self.record_call(action, Repeatable::Handshake, result, from, wire)?;
         if peer_end != End::Done {
@@ -678,9 +680,10 @@ impl Runner<'_> {
             }
         };
         let accepted = self.last_call().and_then(|call| call.accepted());
-        let left = match error == ErrorClass::None || error.is_retry() {
-            true => writing.commit(attempt),
-            false => writing.roll_back(attempt),
+        let left = if error == ErrorClass::None || error.is_retry() {
+            writing.commit(attempt)
+        } else {
+            writing.roll_back(attempt)
         };
         self.kept.keep(left);
         if error == ErrorClass::None {

@@ -55,9 +55,10 @@ impl Responder for PeerDriver {
         }
         let _call = SavedErrorState::new();
         let (mut peer, mut heard) = (self.peer(), self.heard.borrow_mut());
-        let end = match peer.is_established() {
-            true => peer.read(|part| heard.bytes.extend_from_slice(part)),
-            false => peer.handshake(),
+        let end = if peer.is_established() {
+            peer.read(|part| heard.bytes.extend_from_slice(part))
+        } else {
+            peer.handshake()
         };
         if !matches!(end, End::Idle | End::Done) {
             heard.end = Some(end);
@@ -82,9 +83,10 @@ impl Runner<'_> {
 
     /// The peer does everything that the library under test may be waiting for.
     pub(super) fn drive_peer(&mut self) {
-        let action = match self.peer_driver.is_established() {
-            true => PeerAction::Read,
-            false => PeerAction::Handshake,
+        let action = if self.peer_driver.is_established() {
+            PeerAction::Read
+        } else {
+            PeerAction::Handshake
         };
         self.peer_acts(&action);
     }
@@ -125,7 +127,7 @@ impl Runner<'_> {
                 End::Done
             }
             PeerAction::Disconnect => {
-                self.vanish();
+                self.disconnect();
                 End::Done
             }
         };
@@ -155,7 +157,7 @@ impl Runner<'_> {
         end
     }
 
-    fn vanish(&mut self) {
+    fn disconnect(&mut self) {
         self.transport.set_outbound(Outbound::CUT_OFF);
         self.transport.set_inbound(Inbound::CUT_OFF);
     }

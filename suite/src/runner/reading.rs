@@ -42,15 +42,17 @@ impl Runner<'_> {
         let shakes_hands =
             !self.peer_driver.is_established() || scenario.steps.iter().any(renegotiates);
         if self.peer_bytes_altered && shakes_hands {
-            let from = match self.peer_driver.is_established() {
-                true => first_with_keys_of_a_later_handshake(&view.0),
-                false => 0,
+            let from = if self.peer_driver.is_established() {
+                first_with_keys_of_a_later_handshake(&view.0)
+            } else {
+                0
             };
             without_unknown_keys(&mut view.0[from..]);
         }
-        let mut entries = match self.setting.variant.transport.is_of_the_system() {
-            true => without_system_dependent_entries(self.entries, &scenario.steps),
-            false => self.entries,
+        let mut entries = if self.setting.variant.transport.is_of_the_system() {
+            without_system_dependent_entries(self.entries, &scenario.steps)
+        } else {
+            self.entries
         };
         let out: Vec<_> = entries
             .iter()
@@ -91,9 +93,10 @@ impl Runner<'_> {
         }
         self.watch.enters(Phase::Setup);
         self.watch.about_to(self.step, FREE, &Asked::Nothing);
-        match self.watch.frees() {
-            true => drop(self.endpoint),
-            false => std::mem::forget(self.endpoint),
+        if self.watch.frees() {
+            drop(self.endpoint)
+        } else {
+            std::mem::forget(self.endpoint)
         }
         Ok(match not_negotiated {
             Some(unsupported) => never_opened(self.setting, unsupported),

@@ -44,7 +44,7 @@ impl Setting {
 pub enum Interface {
     /// `SSL_write` and its variants: the manual pages apply.
     Libssl,
-    /// Other functions, behind an adapter that returns what `SSL_write` would: only rules for every
+    /// Other functions, through an adapter that returns what `SSL_write` would: only rules for every
     /// TLS writer apply.
     #[default]
     Other,

@@ -213,9 +213,10 @@ pub fn assign(
             }
             let part = (from.max(start), to.min(end));
             let complete = record.is_complete() && part.1 == end;
-            let body = match complete {
-                true => body.clone(),
-                false => body.before_completion(record),
+            let body = if complete {
+                body.clone()
+            } else {
+                body.before_completion(record)
             };
             let mut shown = RecordSeen::part(body, part, (start, end), complete);
             if part.1 == end.min(raw.len()) {

@@ -243,9 +243,10 @@ fn pieces(sent: &[u8], from: usize) -> impl Iterator<Item = Piece> {
         .skip_while(move |&(_, end, _)| end <= from)
         .map(move |(begin, end, whole)| Piece {
             bytes: sent[begin.max(from)..end].to_vec(),
-            extent: match whole && begin >= from {
-                true => Extent::Record,
-                false => Extent::Part,
+            extent: if whole && begin >= from {
+                Extent::Record
+            } else {
+                Extent::Part
             },
         })
 }

@@ -148,9 +148,10 @@ impl TransportState {
         {
             last_resort();
         }
-        match self.still > STILL_LIMIT || self.calls > CALL_LIMIT {
-            true => Err(GIVEN_UP),
-            false => Ok(()),
+        if self.still > STILL_LIMIT || self.calls > CALL_LIMIT {
+            Err(GIVEN_UP)
+        } else {
+            Ok(())
         }
     }
 
@@ -492,9 +493,10 @@ impl Transport {
     pub fn read(&self, space: &mut [u8]) -> Transfer {
         let responder = {
             let state = self.state();
-            match state.needs_no_wait() {
-                true => None,
-                false => state.responder(),
+            if state.needs_no_wait() {
+                None
+            } else {
+                state.responder()
             }
         };
         if let Some(responder) = &responder {

@@ -31,7 +31,7 @@ enum Method {
 }
 
 impl Opener {
-    /// For TLS 1.3; `None` if the secret behind the keys does not fit the suite.
+    /// For TLS 1.3; `None` if the secret of the keys does not fit the suite.
     pub(super) fn tls13(cipher: Cipher, keys: &TrafficKeys) -> Option<Self> {
         Aead::tls13(cipher, keys).map(|aead| Self::new(Method::Aead(Box::new(aead))))
     }
@@ -112,12 +112,13 @@ impl Opener {
         // The last number is the record's own.
         let own = self.sequence.saturating_sub(1);
         let earlier = own.saturating_sub(BACK)..own;
-        match earlier
+        if earlier
             .rev()
             .any(|number| aead.open(number, frame).is_some())
         {
-            true => Nonce::Repeated,
-            false => Nonce::New,
+            Nonce::Repeated
+        } else {
+            Nonce::New
         }
     }
 

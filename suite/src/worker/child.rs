@@ -301,7 +301,7 @@ struct ProcessState {
     folder: Option<PathBuf>,
     /// Standard output and error; `None` if closed.
     streams: [Option<Stream>; 2],
-    /// The number of threads of this process, as the link count of a folder with a subfolder for
+    /// The number of threads of this process, from the hard links of a folder with a subfolder for
     /// each, which is greater by two (proc_pid_task(5)); 0 if the system does not report it.
     threads: u64,
 }

@@ -59,7 +59,7 @@ pub(super) struct LastCall {
 impl CrashContext {
     /// A new, empty file.
     pub(super) fn new() -> io::Result<Self> {
-        let file = File::from(memfd_create("whereabouts", MemfdFlags::CLOEXEC)?);
+        let file = File::from(memfd_create("crash-context", MemfdFlags::CLOEXEC)?);
         file.set_len(SIZE as u64)?;
         Ok(Self(file))
     }

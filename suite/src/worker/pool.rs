@@ -161,7 +161,7 @@ impl Workers {
                     let exit = WorkerExit::at_loading(&again);
                     return Ok(WorkerAttempt {
                         ran: Vec::new(),
-                        exit: Some((exit, EarlierCases::None)),
+                        exit: Some((exit, WorkerUse::Fresh)),
                     });
                 }
             },
@@ -171,9 +171,10 @@ impl Workers {
         if exit.as_ref().is_some_and(WorkerExit::is_hang) {
             self.pace.hung();
         }
-        let earlier = match used || !answers.is_empty() {
-            true => EarlierCases::Some,
-            false => EarlierCases::None,
+        let worker_use = if used || !answers.is_empty() {
+            WorkerUse::Reused
+        } else {
+            WorkerUse::Fresh
         };
         let mut stays = exit.is_none() && worker == Worker::Any;
         let mut ran = Vec::with_capacity(answers.len());
@@ -182,7 +183,7 @@ impl Workers {
             if (used || !ran.is_empty())
                 && let Some(why) = unusable(&answer.reply)
             {
-                let exit = Some((WorkerExit::unusable(why), EarlierCases::Some));
+                let exit = Some((WorkerExit::unusable(why), WorkerUse::Reused));
                 return Ok(WorkerAttempt { ran, exit });
             }
             let (one, retire) = into_outcome(answer)?;
@@ -195,7 +196,7 @@ impl Workers {
         }
         Ok(WorkerAttempt {
             ran,
-            exit: exit.map(|exit| (exit, earlier)),
+            exit: exit.map(|exit| (exit, worker_use)),
         })
     }
 
@@ -237,9 +238,10 @@ impl Workers {
         } = exit;
         let place = *place;
         let freed = place.action == crate::runner::FREE;
-        let before = match freed {
-            true => scenario.steps.len(),
-            false => place.step.saturating_sub(1),
+        let before = if freed {
+            scenario.steps.len()
+        } else {
+            place.step.saturating_sub(1)
         };
         let setting = Setting::of(scenario, variant, self.interface);
         let mut trace = Trace {
@@ -302,10 +304,10 @@ impl Target for Workers {
             let attempt = self.attempt(cases(scenario, left), Worker::Any)?;
             let died_of = left.get(attempt.ran.len());
             done.extend(attempt.ran);
-            if let (Some((exit, earlier)), Some(&variant)) = (attempt.exit, died_of) {
-                done.push(match earlier {
-                    EarlierCases::None => self.crash_trace(scenario, variant, exit)?,
-                    EarlierCases::Some => self.alone(scenario, variant, &exit)?,
+            if let (Some((exit, worker_use)), Some(&variant)) = (attempt.exit, died_of) {
+                done.push(match worker_use {
+                    WorkerUse::Fresh => self.crash_trace(scenario, variant, exit)?,
+                    WorkerUse::Reused => self.alone(scenario, variant, &exit)?,
                 });
             }
         }
@@ -355,16 +357,16 @@ struct WorkerAttempt {
     ran: Vec<RunOutcome>,
     /// How the worker died in the next case, if it did, and whether earlier cases may have
     /// contributed.
-    exit: Option<(WorkerExit, EarlierCases)>,
+    exit: Option<(WorkerExit, WorkerUse)>,
 }
 
 /// What a worker had run before the case in which it died.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum EarlierCases {
+enum WorkerUse {
     /// Nothing.
-    None,
+    Fresh,
     /// Other cases.
-    Some,
+    Reused,
 }
 
 fn cases<'a>(scenario: &'a Scenario, variants: &'a [Variant]) -> Cases<'a> {

@@ -116,7 +116,7 @@ pub(super) enum End {
 }
 
 /// Serialises starts: a descriptor can only be passed by making it inheritable for every process
-/// that is started meanwhile.
+/// that is started at the same time.
 static STARTING: Mutex<()> = Mutex::new(());
 
 /// The running workers by process id, each with a pidfd, which stays valid when the id is reused.
@@ -246,10 +246,11 @@ impl Process {
             socket: &mut self.socket,
             deadline,
         })?;
-        let printed = match message.is_last() {
-            true => self.printed(),
+        let printed = if message.is_last() {
+            self.printed()
+        } else {
             // The worker may already be running the next case, and its output would be mixed in.
-            false => Printed::default(),
+            Printed::default()
         };
         Ok(Answer {
             reply: message,
@@ -407,9 +408,10 @@ impl Deadline {
             return missing.min(self.limits.deadline().saturating_sub(waited));
         }
         let has_slept_since = self.before.as_ref() == Some(activity);
-        match !has_slept_since && waited < limit * SLEEPY_FACTOR {
-            true => limit / SLEEPY_FACTOR,
-            false => Duration::ZERO,
+        if !has_slept_since && waited < limit * SLEEPY_FACTOR {
+            limit / SLEEPY_FACTOR
+        } else {
+            Duration::ZERO
         }
     }
 }
@@ -476,7 +478,7 @@ fn describe_exit(status: ExitStatus, limits: WorkerLimits) -> End {
             End::Crashed("closed the descriptors of its process".to_owned())
         }
         (None, Some(status::BAD_REQUEST)) => {
-            End::Crashed("changed what its process was told".to_owned())
+            End::Crashed("corrupted the requests to its process".to_owned())
         }
         (None, code) => End::Crashed(format!(
             "ended its process with exit code {}",
@@ -690,7 +692,7 @@ mod tests {
 
     #[test]
     fn activity_of_this_process_is_readable() {
-        let activity = Activity::of_process(std::process::id()).expect("the system tells");
+        let activity = Activity::of_process(std::process::id()).expect("the system reports it");
         assert!(
             matches!(activity.state, 'R' | 'S' | 'D'),
             "{}",

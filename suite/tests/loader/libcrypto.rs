@@ -45,7 +45,7 @@ fn libcrypto_next_to_the_libssl_is_found() {
     let ssl = libssl(folder.path(), &crypto, &[]);
     assert_eq!(
         found(&LibrarySource::new("next-to-it", ssl)),
-        (real(&crypto), Found::Beside)
+        (real(&crypto), Found::SameFolder)
     );
 }
 
@@ -58,7 +58,7 @@ fn libcrypto_next_to_a_symlink_to_the_libssl_is_found() {
     std::os::unix::fs::symlink(ssl, &link).expect("the test folder is writable");
     assert_eq!(
         found(&LibrarySource::new("link", link)),
-        (real(&crypto), Found::Beside)
+        (real(&crypto), Found::SameFolder)
     );
 }
 
@@ -138,7 +138,7 @@ fn libssl_without_a_needed_libcrypto_gets_one_that_has_its_symbols() {
     let right = shim(&right, crypto, &["-include", &has]);
     assert_eq!(
         found(&LibrarySource::new("silent", ssl)),
-        (real(&right), Found::Beside)
+        (real(&right), Found::SameFolder)
     );
 }
 
@@ -187,7 +187,7 @@ fn libraries_that_need_different_files_of_one_name_are_not_confused() {
         )
     };
     let ((one, its), (other, _)) = (of(&first), of(&second));
-    assert_eq!(found(&one), (real(&its), Found::Beside));
+    assert_eq!(found(&one), (real(&its), Found::SameFolder));
     match error_of(&other) {
         LoadError::NameTaken { taken, .. } => assert_eq!(Some(taken), real(&its)),
         other => panic!("something else went wrong: {other}"),

@@ -35,9 +35,10 @@ pub(super) unsafe fn give(
     unsafe {
         Ok(match (kind, way) {
             (TransportKind::Scripted | TransportKind::Blocking, Way::Bio(method)) => {
-                match method.give(ssl) {
-                    true => Box::new(method.port(transport)),
-                    false => return Err(refused(api, "a transport of the suite")),
+                if method.give(ssl) {
+                    Box::new(method.port(transport))
+                } else {
+                    return Err(refused(api, "a transport of the suite"));
                 }
             }
             (TransportKind::BufferingBio, Way::Bio(method)) => {

@@ -22,7 +22,7 @@ pub(super) struct BioPair {
     /// Our half, and how to free it.
     half: *mut Bio,
     free: unsafe extern "C" fn(*mut Bio) -> i32,
-    /// The connection's half has been told of the end of file.
+    /// End of file has been signalled to the connection's half.
     ended: bool,
 }
 

@@ -1,6 +1,6 @@
 //! A pair of connected blocking sockets as a transport: the library uses one end as a file
 //! descriptor, and its calls return only when they are complete. Each call runs on a thread of its
-//! own. Meanwhile the thread of the case reads at the other end and lets the peer respond.
+//! own, while the thread of the case reads at the other end and lets the peer respond.
 //!
 //! If the library waits for something that never comes, end of file releases it, and the transport
 //! gives up on it: the case has hung.
@@ -18,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::thread::gettid;
 
 use super::adapter::{TransportAdapter, no_sockets};
-use super::socket::{Ends, Reading, collect, deliver, has_vanished, vanish, waiting};
+use super::socket::{Ends, Reading, collect, deliver, disconnect, has_disconnected, waiting};
 use crate::backend::Unsupported;
 use crate::transport::Transport;
 
@@ -112,9 +112,10 @@ impl BlockingSocket {
     /// Waits until bytes arrive from the library, there is room for bytes to it, or the call is
     /// done, but no longer than one interval.
     fn wait(&self, ours: &UnixStream, reading: Reading, done: &PipeReader) -> io::Result<Wakeup> {
-        let room = match self.0.transport.readable().is_empty() {
-            true => PollFlags::empty(),
-            false => PollFlags::OUT,
+        let room = if self.0.transport.readable().is_empty() {
+            PollFlags::empty()
+        } else {
+            PollFlags::OUT
         };
         let mut polled = [
             PollFd::from_borrowed_fd(done.as_fd(), PollFlags::IN),
@@ -134,9 +135,10 @@ impl BlockingSocket {
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
-        match polled[0].revents().is_empty() {
-            true => Ok(Wakeup::Bytes),
-            false => Ok(Wakeup::Done),
+        if polled[0].revents().is_empty() {
+            Ok(Wakeup::Bytes)
+        } else {
+            Ok(Wakeup::Done)
         }
     }
 }
@@ -165,9 +167,10 @@ impl Asleep {
     fn has_been(&mut self, thread: i32) -> bool {
         let state = fs::read_to_string(format!("/proc/self/task/{thread}/stat")).ok();
         let sleeps = state.as_deref().is_some_and(is_asleep);
-        self.looks = match sleeps && state == self.state {
-            true => self.looks + 1,
-            false => 0,
+        self.looks = if sleeps && state == self.state {
+            self.looks + 1
+        } else {
+            0
         };
         self.state = state;
         self.looks >= LOOKS
@@ -184,10 +187,10 @@ fn is_asleep(stat: &str) -> bool {
 impl TransportAdapter for BlockingSocket {
     fn before(&mut self) -> Result<(), Unsupported> {
         if let Some(ours) = &self.0.ours
-            && has_vanished(&self.0.transport.outbound())
+            && has_disconnected(&self.0.transport.outbound())
         {
             deliver(&self.0.transport, ours).map_err(|error| no_sockets(&error))?;
-            vanish(self.0.ours.take()).map_err(|error| no_sockets(&error))?;
+            disconnect(self.0.ours.take()).map_err(|error| no_sockets(&error))?;
         }
         Ok(())
     }

@@ -87,7 +87,7 @@ impl Context {
     /// cipher, the context also offers others.
     pub(super) fn new(api: &Functions, setup: &Setup) -> Result<Self, Unsupported> {
         let general = general_method(api, setup)
-            .ok_or_else(|| Unsupported::new("TLS_method, or a way to tell the role"));
+            .ok_or_else(|| Unsupported::new("TLS_method, or a function that sets the role"));
         let made = general.and_then(|method| Self::with(api, method, setup, Versions::Set));
         let made = match (made, version_method(api, setup)) {
             (Ok(made), Some(method)) if made.unrestricted.version.is_some() => {

@@ -376,9 +376,10 @@ impl Endpoint for LibsslEndpoint {
             ModeChange::Set => on == c_long::from(bits),
             ModeChange::Clear => on == 0,
         };
-        match done {
-            true => Ok(()),
-            false => Err(refused(&self.connection.api, "SSL_set_mode")),
+        if done {
+            Ok(())
+        } else {
+            Err(refused(&self.connection.api, "SSL_set_mode"))
         }
     }
 

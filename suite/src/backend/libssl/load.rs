@@ -138,7 +138,10 @@ impl Opened {
             }
             (None, _) => Found::Nowhere,
         };
-        if matches!(found, Found::Named | Found::OwnDependency | Found::Beside) {
+        if matches!(
+            found,
+            Found::Named | Found::OwnDependency | Found::SameFolder
+        ) {
             not_the_systems().extend(seen.clone());
         }
         Ok(Libcrypto { path: seen, found })
@@ -228,7 +231,7 @@ impl<'s> Search<'s> {
         };
         let own = self.in_own_folders(name);
         let found = own.map(|path| (path, Found::OwnDependency));
-        let found = found.or_else(|| Some((self.same_folder(name)?, Found::Beside)));
+        let found = found.or_else(|| Some((self.same_folder(name)?, Found::SameFolder)));
         if let Some((path, found)) = found {
             // Once it is loaded, the dynamic loader uses it for this name.
             let library = dlopen(&path, Scope::Own).map_err(|reason| LoadError::Open {
@@ -306,7 +309,7 @@ impl<'s> Search<'s> {
             if let Ok(library) = dlopen(&path, Scope::Process) {
                 return Some(Intended {
                     path: Some(path),
-                    found: Found::Beside,
+                    found: Found::SameFolder,
                     library,
                 });
             }
@@ -379,15 +382,18 @@ impl<'s> Search<'s> {
             let error = dlopen(Path::new(name), Scope::Own).err()?;
             (!there).then(|| self.no_dependency(name, error))
         });
-        missing.unwrap_or_else(|| match self.wanted().is_empty() {
-            true => LoadError::Open {
-                path: self.source.path.clone(),
-                reason,
-            },
-            false => LoadError::NoLibcrypto {
-                path: self.source.path.clone(),
-                reason,
-            },
+        missing.unwrap_or_else(|| {
+            if self.wanted().is_empty() {
+                LoadError::Open {
+                    path: self.source.path.clone(),
+                    reason,
+                }
+            } else {
+                LoadError::NoLibcrypto {
+                    path: self.source.path.clone(),
+                    reason,
+                }
+            }
         })
     }
 

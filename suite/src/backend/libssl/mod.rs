@@ -96,7 +96,7 @@ enum Way {
 }
 
 // SAFETY: the interface is a table of functions, the BIO method is not changed once it is made, and
-// contexts are behind a lock.
+// a lock guards the contexts.
 unsafe impl Send for Libssl {}
 // SAFETY: as above.
 unsafe impl Sync for Libssl {}
@@ -246,9 +246,10 @@ pub enum LoadError {
 }
 
 fn remedy(missing: &str) -> &'static str {
-    match missing.contains("crypto") {
-        true => "name it: --libcrypto PATH",
-        false => "put it beside the file, or its folder into LD_LIBRARY_PATH",
+    if missing.contains("crypto") {
+        "name it: --libcrypto PATH"
+    } else {
+        "put it beside the file, or its folder into LD_LIBRARY_PATH"
     }
 }
 
@@ -528,9 +529,10 @@ fn likely_prefix(missing: &[&str], opened: &Opened) -> Option<String> {
         Functions::NAMES.iter().filter(there).count()
     };
     let longer = format!("{before}SSL_");
-    match named(&longer) > named(before) {
-        true => Some(longer),
-        false => Some(before.to_owned()),
+    if named(&longer) > named(before) {
+        Some(longer)
+    } else {
+        Some(before.to_owned())
     }
 }
 

@@ -80,9 +80,10 @@ unsafe extern "C" fn server_key(
     // SAFETY: null, or a string that lives as long as the call; there is room for `key_room` bytes
     // of a key, as the library guarantees.
     unsafe {
-        match !identity.is_null() && CStr::from_ptr(identity) == PRE_SHARED_IDENTITY {
-            true => copy_key(key, key_room),
-            false => 0,
+        if !identity.is_null() && CStr::from_ptr(identity) == PRE_SHARED_IDENTITY {
+            copy_key(key, key_room)
+        } else {
+            0
         }
     }
 }

@@ -73,8 +73,8 @@ impl TransportAdapter for Socket {
             return Ok(());
         };
         deliver(&self.0.transport, ours).map_err(|error| no_sockets(&error))?;
-        if has_vanished(&self.0.transport.outbound()) {
-            vanish(self.0.ours.take()).map_err(|error| no_sockets(&error))?;
+        if has_disconnected(&self.0.transport.outbound()) {
+            disconnect(self.0.ours.take()).map_err(|error| no_sockets(&error))?;
         }
         Ok(())
     }
@@ -108,13 +108,13 @@ pub(super) fn waiting(library: &UnixStream) -> io::Result<usize> {
 }
 
 /// Whether the peer has disconnected.
-pub(super) fn has_vanished(outbound: &Outbound) -> bool {
+pub(super) fn has_disconnected(outbound: &Outbound) -> bool {
     matches!(outbound.then, Refusal::Fail(_))
 }
 
 /// Closes the end of a peer that disconnects. Unread bytes are read first: otherwise a system would
 /// report a reset, and the library has to find an ordinarily closed connection.
-pub(super) fn vanish(ours: Option<UnixStream>) -> io::Result<()> {
+pub(super) fn disconnect(ours: Option<UnixStream>) -> io::Result<()> {
     let Some(mut ours) = ours else {
         return Ok(());
     };

@@ -177,9 +177,10 @@ impl Staged {
                 self.outbound
             )));
         }
-        match full {
-            true => Err(Unsupported::new("as many bytes, over a socket pair")),
-            false => Ok(()),
+        if full {
+            Err(Unsupported::new("as many bytes, over a socket pair"))
+        } else {
+            Ok(())
         }
     }
 
@@ -192,12 +193,13 @@ impl Staged {
         let at_once = self.inbound.at_most.map_or(usize::MAX, |most| most.get());
         let sockets_can = matches!(self.inbound.then, Refusal::WouldBlock | Refusal::Zero);
         // A library that left bytes unread never reached the end.
-        match read <= at_once && (sockets_can || unread > 0) {
-            true => Ok(()),
-            false => Err(Unsupported::new(format!(
+        if read <= at_once && (sockets_can || unread > 0) {
+            Ok(())
+        } else {
+            Err(Unsupported::new(format!(
                 "inbound {}, over a socket pair",
                 self.inbound
-            ))),
+            )))
         }
     }
 }

@@ -105,7 +105,8 @@ pub enum Found {
     /// The libssl lists its folder (`DT_RPATH`, `DT_RUNPATH`).
     OwnDependency,
     /// It is in the libssl's folder.
-    Beside,
+    #[serde(rename = "beside")]
+    SameFolder,
     /// The system's dynamic loader found it.
     System,
     /// The library has none of the functions that identify a libcrypto.
@@ -133,7 +134,7 @@ impl fmt::Display for Found {
             Self::Inside => "inside the libssl",
             Self::Named => "named by the user",
             Self::OwnDependency => "where the libssl says",
-            Self::Beside => "beside the libssl",
+            Self::SameFolder => "in the folder of the libssl",
             Self::System => "the system's",
             Self::Nowhere => "nowhere",
         })

@@ -30,7 +30,7 @@ struct Losses {
     refused: usize,
     /// Content bytes of the record left by a write that failed permanently, while none has been
     /// sent: the next write offers it first.
-    left_behind: Option<usize>,
+    left_over: Option<usize>,
     /// The last swallowed record, until it is sent.
     stuck: Option<Stuck>,
     /// The number of bytes lost before the first record sent at this event.
@@ -194,14 +194,13 @@ impl Losses {
             self.swallowed = self.swallowed.saturating_sub(stuck.content) + self.refused;
         }
         self.before_others = self.swallowed;
-        self.left_behind.take_if(|_| sends);
-        let swallowed = match reaches_data {
-            true => swallowed(history, at, self.swallowed),
-            false => 0,
+        self.left_over.take_if(|_| sends);
+        let swallowed = if reaches_data {
+            swallowed(history, at, self.swallowed)
+        } else {
+            0
         };
-        let swallowed = self
-            .left_behind
-            .map_or(swallowed, |left| swallowed.min(left));
+        let swallowed = self.left_over.map_or(swallowed, |left| swallowed.min(left));
         match self.stuck {
             _ if swallowed == 0 => {}
             Some(stuck) if stuck.is_offered_again => self.swallowed += self.refused,
@@ -212,7 +211,7 @@ impl Losses {
                     is_offered_again: false,
                 });
                 self.swallowed += swallowed;
-                self.left_behind = None;
+                self.left_over = None;
             }
         }
         let asked = event.attempt().and_then(|attempt| attempt.argument.len());
@@ -226,7 +225,7 @@ impl Losses {
             self.refused = left.min(lowest_block(history, at));
             match &mut self.stuck {
                 Some(stuck) => stuck.is_offered_again = true,
-                None => self.left_behind = self.left_behind.or(Some(self.refused)),
+                None => self.left_over = self.left_over.or(Some(self.refused)),
             }
         }
     }

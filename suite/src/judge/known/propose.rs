@@ -119,7 +119,7 @@ impl Proposals {
 
     /// Adds an unexplained difference of a case, and its consequences.
     pub fn add_difference(&mut self, witness: &Witness, history: &History<'_>, finding: &Finding) {
-        for differences in [&finding.differences, &finding.upshot] {
+        for differences in [&finding.differences, &finding.case_differences] {
             self.add_differences(witness, history, finding, differences);
         }
     }

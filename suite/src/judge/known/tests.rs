@@ -278,7 +278,11 @@ fn conjunct_is_needed_if_more_is_known_without_it() {
         [not_blocked]
     );
     let both = format!("[{zero}, {not_blocked}]");
-    assert_eq!(needed(&both), [""; 0], "each is redundant beside the other");
+    assert_eq!(
+        needed(&both),
+        [""; 0],
+        "each is redundant if the other is present"
+    );
     let earlier = format!("{{ earlier = {zero} }}");
     assert_eq!(
         needed(&format!("[\"write\", {earlier}]")),

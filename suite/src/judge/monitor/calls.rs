@@ -3,7 +3,7 @@
 //! `errors` and `would_block`.
 
 use super::errors::{check_errno, failure, is_explained, may_have_another_reason};
-use super::{Came, Contradiction, Event, History, Monitor, Notes, Observation};
+use super::{Contradiction, Event, History, Monitor, Notes, Observation, Returned};
 use crate::scenario::{RoleState, Step};
 use crate::trace::{Call, ErrorClass, Want};
 
@@ -74,7 +74,7 @@ fn failure_has_a_reason(history: &History<'_>, notes: &mut Notes) {
                 "a reason that SSL_get_error(3) has",
             ),
         };
-        notes.check(kept, event, expected, Came(call));
+        notes.check(kept, event, expected, Returned(call));
     }
 }
 
@@ -136,7 +136,7 @@ fn would_block(history: &History<'_>, notes: &mut Notes) {
             // For a BIO of the library, or a socket, only the call's own report is visible.
             Some((true, true)) | None => (call.error.is_retry(), "WANT_WRITE or WANT_READ"),
         };
-        notes.check(kept, event, expected, Came(call));
+        notes.check(kept, event, expected, Returned(call));
     }
 }
 
@@ -147,7 +147,7 @@ fn syscall_means_io_failed(history: &History<'_>, notes: &mut Notes) {
                 is_explained(event, call),
                 event,
                 "SYSCALL only when the transport failed, or with the cause in the queue",
-                Came(call).but(Contradiction::TransportInOrder),
+                Returned(call).contradicted_by(Contradiction::TransportInOrder),
             );
         }
     }
@@ -165,7 +165,7 @@ fn failed_transport_is_syscall(history: &History<'_>, notes: &mut Notes) {
         if let Some(errno) = failure(event) {
             let kept = call.error == ErrorClass::Syscall;
             let expected = format_args!("SYSCALL, as the transport failed with {errno}");
-            notes.check(kept, event, expected, Came(call));
+            notes.check(kept, event, expected, Returned(call));
         }
     }
 }
@@ -194,7 +194,7 @@ fn want_agrees(history: &History<'_>, notes: &mut Notes) {
             _ => continue,
         };
         if let Some(want) = call.want {
-            let seen = Came(call).but(Contradiction::Want(want));
+            let seen = Returned(call).contradicted_by(Contradiction::Want(want));
             notes.check(
                 want == expected,
                 event,
@@ -283,8 +283,8 @@ mod tests {
         kept(clause, 1, &read.refused(Direction::In, Refusal::Zero));
         broken(clause, 2, &shuts_down(syscall()));
         not_exercised(clause, &shuts_down(failed(0, ErrorClass::Syscall)));
-        let dead = Script::tls13().read(refused("ssl:bad record"));
-        not_exercised(clause, &dead.read(syscall()));
+        let failed_connection = Script::tls13().read(refused("ssl:bad record"));
+        not_exercised(clause, &failed_connection.read(syscall()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! close_notify and fatal alerts, in both directions.
 
-use super::{Came, Contradiction, Event, History, Monitor, Notes, Observation, has_succeeded};
+use super::{Contradiction, Event, History, Monitor, Notes, Observation, Returned, has_succeeded};
 use crate::scenario::{Step, Version};
 use crate::trace::{AlertSeen, Asked, Body, Call, ErrorClass, RecordSeen};
 use crate::transport::Outbound;
@@ -39,7 +39,7 @@ fn no_write_after_shutdown(history: &History<'_>, notes: &mut Notes) {
     for (event, attempt, call) in history.writes() {
         if event.before.own.is_closed() && !attempt.argument.is_empty() {
             let kept = !has_succeeded(attempt.function, call);
-            notes.check(kept, event, "a failure", Came(call));
+            notes.check(kept, event, "a failure", Returned(call));
         }
     }
 }
@@ -100,7 +100,7 @@ fn nothing_after_fatal_alert(history: &History<'_>, notes: &mut Notes) {
             .map(|record| record.filter(|record| !no_key(record)))
             .collect();
         match begun.iter().flatten().find(|record| !is_alert(record)) {
-            Some(record) => notes.violated(event, "nothing behind the peer's fatal alert", *record),
+            Some(record) => notes.violated(event, "nothing after the peer's fatal alert", *record),
             None if begun.contains(&None) => {}
             None => notes.satisfied(),
         }
@@ -113,7 +113,7 @@ fn write_fails_after_fatal_alert(history: &History<'_>, notes: &mut Notes) {
         let over = before.own.is_failed() || before.failed_over_an_alert();
         if over && !attempt.argument.is_empty() {
             let kept = !has_succeeded(attempt.function, call);
-            notes.check(kept, event, "a failure", Came(call));
+            notes.check(kept, event, "a failure", Returned(call));
         }
     }
 }
@@ -129,7 +129,7 @@ fn peer_close_leaves_writing(history: &History<'_>, notes: &mut Notes) {
             && event.connection_is_healthy()
         {
             let kept = call.error == ErrorClass::None || call.error.is_retry();
-            notes.check(kept, event, "the write goes on", Came(call));
+            notes.check(kept, event, "the write goes on", Returned(call));
         }
     }
 }
@@ -178,7 +178,7 @@ fn is_all_seen(history: &History<'_>, index: usize) -> bool {
 fn shutdown_returns(history: &History<'_>, notes: &mut Notes) {
     for (_, event, call) in shutdowns(history) {
         let kept = call.ret <= 1;
-        notes.check(kept, event, "1, 0 or a negative number", Came(call));
+        notes.check(kept, event, "1, 0 or a negative number", Returned(call));
     }
 }
 
@@ -197,10 +197,10 @@ fn zero_means_sent(history: &History<'_>, notes: &mut Notes) {
         }
         let after = history.after(index);
         if !after.own.is_closed() {
-            let seen = Came(call).but(Contradiction::CloseNotifyNotSent);
+            let seen = Returned(call).contradicted_by(Contradiction::CloseNotifyNotSent);
             notes.violated(event, "0 only when close_notify has been sent", seen);
         } else if after.peer.is_closed() && has_reported_close(history, index) {
-            let seen = Came(call).but(Contradiction::PeerHasClosed);
+            let seen = Returned(call).contradicted_by(Contradiction::PeerHasClosed);
             notes.violated(event, "1, as both have sent close_notify", seen);
         } else {
             notes.satisfied();
@@ -222,7 +222,7 @@ fn one_means_closed(history: &History<'_>, notes: &mut Notes) {
         };
         let expected = "1 only when close_notify has been sent and the peer's has come";
         let kept = after.own.is_closed() && after.may_have_read_close();
-        notes.check(kept, event, expected, Came(call).but(but));
+        notes.check(kept, event, expected, Returned(call).contradicted_by(but));
     }
 }
 
@@ -234,7 +234,7 @@ fn sent_is_a_success(history: &History<'_>, notes: &mut Notes) {
         // A transport that buffers sends at any time.
         let is_own = event.entry.traffic.is_some();
         if sends && is_own && !event.before.stale_error {
-            notes.check(call.ret >= 0, event, "0 or 1", Came(call));
+            notes.check(call.ret >= 0, event, "0 or 1", Returned(call));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Whether a connection recovers or stays failed, and whether the library's results are consistent.
 
-use super::{Came, Event, History, Monitor, Notes};
+use super::{Event, History, Monitor, Notes, Returned};
 use crate::scenario::{Buffer, RetryContent};
 use crate::trace::{Argument, ErrorClass, Verb};
 
@@ -61,12 +61,12 @@ fn recovers_or_stays_failed(history: &History<'_>, notes: &mut Notes) {
             continue;
         }
         let continues = call.error == ErrorClass::None || call.error.is_retry();
-        let expected = "a connection that refused a right call stays dead";
+        let expected = "a connection that refused a permitted call stays failed";
         notes.check(
             !(continues && refused_a_permitted_call),
             event,
             expected,
-            Came(call),
+            Returned(call),
         );
         refused_a_permitted_call |= !continues;
     }

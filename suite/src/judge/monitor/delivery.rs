@@ -139,9 +139,10 @@ fn no_more_than_offered(history: &History<'_>, notes: &mut Notes) {
             let len = attempt.argument.len().unwrap_or(0);
             let succeeded = event.call().is_some_and(|call| call.accepted().is_some());
             // A successful empty write leaves the pending write unchanged.
-            offered_to = match succeeded && len > 0 {
-                true => after.accepted,
-                false => offered_to.max(event.before.accepted + len),
+            offered_to = if succeeded && len > 0 {
+                after.accepted
+            } else {
+                offered_to.max(event.before.accepted + len)
             };
         }
         if event.completed().any(RecordSeen::is_application_data) {

@@ -1,6 +1,6 @@
 //! The error reports of a write: `SSL_get_error`, `SSL_want`, the error queue and errno.
 
-use super::{Came, Contradiction, Event, History, Monitor, Notes, Observation, has_succeeded};
+use super::{Contradiction, Event, History, Monitor, Notes, Observation, Returned, has_succeeded};
 use crate::trace::{Attempt, Call, ErrorClass, QueueEntry, Want};
 use crate::transport::{Errno, Refusal};
 
@@ -41,7 +41,7 @@ fn get_error_after_failure(history: &History<'_>, notes: &mut Notes) {
                 kept,
                 event,
                 "a reason that SSL_get_error(3) has",
-                Came(call),
+                Returned(call),
             );
         }
     }
@@ -51,7 +51,7 @@ fn none_on_success(history: &History<'_>, notes: &mut Notes) {
     for (event, attempt, call) in history.writes() {
         if has_succeeded(attempt.function, call) {
             let kept = call.error == ErrorClass::None;
-            notes.check(kept, event, "NONE", Came(call));
+            notes.check(kept, event, "NONE", Returned(call));
         }
     }
 }
@@ -67,7 +67,7 @@ fn zero_return(history: &History<'_>, notes: &mut Notes) {
                 history.after(index).may_have_read_close(),
                 event,
                 "ZERO_RETURN only when the peer has sent close_notify",
-                Came(call).but(Contradiction::PeerHasNotClosed),
+                Returned(call).contradicted_by(Contradiction::PeerHasNotClosed),
             );
         }
     }
@@ -86,7 +86,7 @@ fn syscall_means_io_failed(history: &History<'_>, notes: &mut Notes) {
                 is_explained(event, call),
                 event,
                 "SYSCALL only when the transport failed, or with the cause in the queue",
-                Came(call).but(Contradiction::TransportInOrder),
+                Returned(call).contradicted_by(Contradiction::TransportInOrder),
             );
         }
     }
@@ -110,7 +110,7 @@ fn failed_connection_reports_failure(history: &History<'_>, notes: &mut Notes) {
             _ => continue,
         };
         let expected = "an error that is so: SSL with a reason, SYSCALL for the transport";
-        notes.check(kept, event, expected, Came(call));
+        notes.check(kept, event, expected, Returned(call));
     }
 }
 
@@ -154,7 +154,7 @@ fn failed_transport_is_syscall(history: &History<'_>, notes: &mut Notes) {
         if let Some(errno) = failure(event) {
             let kept = call.error == ErrorClass::Syscall;
             let expected = format_args!("SYSCALL, as the transport failed with {errno}");
-            notes.check(kept, event, expected, Came(call));
+            notes.check(kept, event, expected, Returned(call));
         }
     }
 }
@@ -176,7 +176,7 @@ pub(super) fn check_errno(event: &Event<'_>, call: &Call, notes: &mut Notes) {
         kept,
         event,
         format_args!("errno {errno}, or an entry in the queue that names it"),
-        Came(call).but(Contradiction::Errno(seen)),
+        Returned(call).contradicted_by(Contradiction::Errno(seen)),
     );
 }
 
@@ -208,7 +208,7 @@ fn want_agrees(history: &History<'_>, notes: &mut Notes) {
             _ => continue,
         };
         if let Some(want) = call.want {
-            let seen = Came(call).but(Contradiction::Want(want));
+            let seen = Returned(call).contradicted_by(Contradiction::Want(want));
             notes.check(
                 want == expected,
                 event,
@@ -223,7 +223,7 @@ fn success_leaves_no_error(history: &History<'_>, notes: &mut Notes) {
     for (event, attempt, call) in writes(history) {
         if has_succeeded(attempt.function, call) {
             let kept = call.queue.is_empty();
-            notes.check(kept, event, "an empty queue", Came(call));
+            notes.check(kept, event, "an empty queue", Returned(call));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Handshakes that a write carries out, the first and later ones.
 
-use super::{Came, Event, History, Monitor, Notes, Observation, has_succeeded};
+use super::{Event, History, Monitor, Notes, Observation, Returned, has_succeeded};
 use crate::scenario::{Function, Role, RoleState, SessionTickets, Step, Version};
 use crate::trace::{AlertSeen, ErrorClass, RecordSeen, Setting, Verb};
 use crate::transport::{Budget, Inbound, Refusal, Traffic};
@@ -26,7 +26,7 @@ fn transparent(history: &History<'_>, notes: &mut Notes) {
         if !event.before.established() && event.is_permitted_call() && event.connection_is_healthy()
         {
             let kept = call.error == ErrorClass::None || call.error.is_retry();
-            notes.check(kept, event, "the handshake goes on", Came(call));
+            notes.check(kept, event, "the handshake goes on", Returned(call));
         }
     }
 }
@@ -46,7 +46,7 @@ fn role_first(history: &History<'_>, notes: &mut Notes) {
         if sends {
             notes.violated(event, expected, Observation::SomethingSent);
         } else {
-            notes.check(failed, event, expected, Came(call));
+            notes.check(failed, event, expected, Returned(call));
         }
     }
 }
@@ -71,7 +71,7 @@ fn failed_stays_failed(history: &History<'_>, notes: &mut Notes) {
             Some(record) => notes.violated(event, expected, record),
             None => {
                 let kept = !has_succeeded(attempt.function, call);
-                notes.check(kept, event, expected, Came(call));
+                notes.check(kept, event, expected, Returned(call));
             }
         }
     }
@@ -175,7 +175,7 @@ fn renegotiation(history: &History<'_>, notes: &mut Notes) {
                 attempt.argument.is_empty() && attempt.function == Function::Write && says_no_more
             });
             if event.connection_is_healthy_but_for_renegotiation() && !is_wrong && !is_of_nothing {
-                notes.violated(event, "the renegotiation is carried out", Came(call));
+                notes.violated(event, "the renegotiation is carried out", Returned(call));
             }
             asked = false;
         } else if looked && !begun && !goes_on && event.begun().any(RecordSeen::is_application_data)
@@ -234,7 +234,12 @@ fn data_despite_failed_tickets(history: &History<'_>, notes: &mut Notes) {
         if let Some(call) = event.call().filter(|_| is_read && fails && is_first)
             && have_come
         {
-            notes.check(call.ret > 0, event, "the data that have come", Came(call));
+            notes.check(
+                call.ret > 0,
+                event,
+                "the data that have come",
+                Returned(call),
+            );
         }
         waiting += event.entry.peer_sent.iter().filter(is_data).count();
         let taken = event.entry.taken.iter().filter(is_data).count();

@@ -107,10 +107,13 @@ impl<'t> History<'t> {
             Body::Incomplete { .. } => may_be_message || record.may_be_control(version),
             _ => false,
         };
-        begun.map(move |record| match is_open(record) {
-            // Only the last one can be continued later.
-            true => rest,
-            false => Some(record),
+        begun.map(move |record| {
+            if is_open(record) {
+                // Only the last one can be continued later.
+                rest
+            } else {
+                Some(record)
+            }
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Key updates of TLS 1.3, the library's own and those that the peer requests (RFC 8446, section
 //! 4.6.3).
 
-use super::{Came, Event, History, Monitor, Notes, Observation};
+use super::{Event, History, Monitor, Notes, Observation, Returned};
 use crate::scenario::{KeyUpdate, Step};
 use crate::trace::{Body, ErrorClass, RecordSeen};
 use crate::wire::HandshakeType;
@@ -50,7 +50,7 @@ fn call_only_schedules(history: &History<'_>, notes: &mut Notes) {
             .traffic
             .is_some_and(|traffic| traffic.outbound.is_used() || traffic.inbound.is_used());
         match event.begun().next() {
-            _ if !matches!(call.ret, 0 | 1) => notes.violated(event, "1 or 0", Came(call)),
+            _ if !matches!(call.ret, 0 | 1) => notes.violated(event, "1 or 0", Returned(call)),
             // A transport that buffers sends at any time.
             Some(record) if event.entry.traffic.is_some() => {
                 notes.violated(event, "nothing on the wire yet", record);

@@ -14,7 +14,7 @@ fn guard_page(history: &History<'_>, notes: &mut Notes) {
     for event in &history.events {
         match &event.entry.result {
             end @ Outcome::Crashed(how) if how.ends_with(TOUCHED_GUARD) => {
-                notes.violated(event, "no byte behind the buffer is read", end);
+                notes.violated(event, "no byte after the buffer is read", end);
             }
             Outcome::Call(_) if event.attempt().is_some() => notes.satisfied(),
             _ => {}

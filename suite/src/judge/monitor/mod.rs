@@ -30,7 +30,7 @@ use std::fmt;
 pub use history::{ConnectionState, Event, History, MAX_PLAINTEXT, Pending, has_succeeded};
 pub use observation::{Answer, Contradiction, Delivered, Gap, Observation, Wanted};
 
-use observation::Came;
+use observation::Returned;
 
 use crate::contract::Binds;
 use crate::trace::{Outcome, Trace};
@@ -186,7 +186,7 @@ pub fn stopped(history: &History<'_>) -> Option<Violation> {
         event: event.index,
         step: event.entry.step,
         action: event.entry.action.clone(),
-        expected: "the case comes to its end".to_owned(),
+        expected: "the case ends".to_owned(),
         observed: Observation::from(&event.entry.result),
     })
 }

@@ -1,7 +1,7 @@
 //! The observations of broken clauses, as data. Text, JSON and known issues derive from them; the
 //! text is never parsed.
 //!
-//! A monitor passes the values that it compared ([`Came`], a record, or an [`Observation`]). They
+//! A monitor passes the values that it compared ([`Returned`], a record, or an [`Observation`]). They
 //! become an observation only if the clause is broken, which is rare.
 
 use std::fmt;
@@ -141,16 +141,16 @@ pub enum Gap {
 
 /// The result of a call, in the form in which it follows a violation: `-1 SSL (ssl:bad length)`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Came<'c>(pub(super) &'c Call);
+pub(super) struct Returned<'c>(pub(super) &'c Call);
 
-impl From<Came<'_>> for Observation {
-    fn from(came: Came<'_>) -> Self {
-        Self::Answered(came.into())
+impl From<Returned<'_>> for Observation {
+    fn from(returned: Returned<'_>) -> Self {
+        Self::Answered(returned.into())
     }
 }
 
-impl From<Came<'_>> for Answer {
-    fn from(Came(call): Came<'_>) -> Self {
+impl From<Returned<'_>> for Answer {
+    fn from(Returned(call): Returned<'_>) -> Self {
         Self {
             ret: call.ret,
             error: call.error,
@@ -159,19 +159,19 @@ impl From<Came<'_>> for Answer {
     }
 }
 
-impl<'c> Came<'c> {
+impl<'c> Returned<'c> {
     /// The same with a contradicting fact.
-    pub(super) fn but(self, contradiction: Contradiction) -> But<'c> {
-        But(self, contradiction)
+    pub(super) fn contradicted_by(self, contradiction: Contradiction) -> ReturnedAgainst<'c> {
+        ReturnedAgainst(self, contradiction)
     }
 }
 
 /// The result of a call, and a fact that contradicts it.
-pub(super) struct But<'c>(Came<'c>, Contradiction);
+pub(super) struct ReturnedAgainst<'c>(Returned<'c>, Contradiction);
 
-impl From<But<'_>> for Observation {
-    fn from(But(came, contradiction): But<'_>) -> Self {
-        Self::Contradicted(came.into(), contradiction)
+impl From<ReturnedAgainst<'_>> for Observation {
+    fn from(ReturnedAgainst(returned, contradiction): ReturnedAgainst<'_>) -> Self {
+        Self::Contradicted(returned.into(), contradiction)
     }
 }
 

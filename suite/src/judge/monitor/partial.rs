@@ -1,6 +1,6 @@
 //! Writes in partial mode.
 
-use super::{Came, Contradiction, History, Monitor, Notes, Observation, has_succeeded};
+use super::{Contradiction, History, Monitor, Notes, Observation, Returned, has_succeeded};
 use crate::scenario::Mode;
 use crate::trace::{ErrorClass, Verb};
 
@@ -44,7 +44,7 @@ fn failure_means_no_bytes(history: &History<'_>, notes: &mut Notes) {
             Some(record) => notes.violated(
                 event,
                 "success, as a record was completed",
-                Came(call).but(Contradiction::Completed(record.clone())),
+                Returned(call).contradicted_by(Contradiction::Completed(record.clone())),
             ),
         }
     }
@@ -60,7 +60,7 @@ fn rest_in_a_new_write(history: &History<'_>, notes: &mut Notes) {
         }
         if was_short && attempt.verb == Verb::Write && event.connection_is_healthy() {
             let kept = call.error == ErrorClass::None || call.error.is_retry();
-            notes.check(kept, event, "a new write", Came(call));
+            notes.check(kept, event, "a new write", Returned(call));
         }
         let accepted = call.accepted().unwrap_or(0);
         was_short =

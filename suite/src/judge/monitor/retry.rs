@@ -1,6 +1,6 @@
 //! Retries of a write, permitted and not permitted.
 
-use super::{Came, ConnectionState, Event, History, Monitor, Notes, Observation, Pending};
+use super::{ConnectionState, Event, History, Monitor, Notes, Observation, Pending, Returned};
 use crate::scenario::{Buffer, Mode, RetryContent, Step};
 use crate::trace::{Attempt, Body, Call, ErrorClass, RecordSeen, Segment, Verb};
 
@@ -49,7 +49,7 @@ fn waits_for_closed_peer(event: &Event<'_>) -> bool {
 fn same_arguments(history: &History<'_>, notes: &mut Notes) {
     for (event, attempt, call) in permitted_retries(history) {
         if attempt.buffer == Buffer::Same {
-            notes.check(goes_on(call), event, "the write goes on", Came(call));
+            notes.check(goes_on(call), event, "the write goes on", Returned(call));
         }
     }
 }
@@ -57,7 +57,7 @@ fn same_arguments(history: &History<'_>, notes: &mut Notes) {
 fn moving_buffer(history: &History<'_>, notes: &mut Notes) {
     for (event, attempt, call) in permitted_retries(history) {
         if attempt.buffer == Buffer::Moved {
-            notes.check(goes_on(call), event, "the write goes on", Came(call));
+            notes.check(goes_on(call), event, "the write goes on", Returned(call));
         }
     }
 }
@@ -81,7 +81,7 @@ fn moved_without_the_mode(history: &History<'_>, notes: &mut Notes) {
                 !goes_on(call),
                 event,
                 "the repetition is refused",
-                Came(call),
+                Returned(call),
             );
         }
     }
@@ -112,7 +112,7 @@ fn shorter_is_refused(history: &History<'_>, notes: &mut Notes) {
                 !goes_on(call),
                 event,
                 format_args!("{len} of {bytes} bytes that are under way are refused"),
-                Came(call),
+                Returned(call),
             );
         }
     }
@@ -135,10 +135,10 @@ fn read_in_between(history: &History<'_>, notes: &mut Notes) {
         if is_plain_read(event) {
             was_read = true;
             if matches!(call.error, ErrorClass::Ssl | ErrorClass::Syscall) {
-                notes.violated(event, "a read does the write no harm", Came(call));
+                notes.violated(event, "a read does the write no harm", Returned(call));
             }
         } else if was_read && event.is_permitted_call() && event.connection_is_healthy() {
-            notes.check(goes_on(call), event, "the write goes on", Came(call));
+            notes.check(goes_on(call), event, "the write goes on", Returned(call));
         }
     }
 }
@@ -286,9 +286,12 @@ mod tests {
         not_exercised(clause, &update.attempt(moved(1000), wants_write()));
         // Before its first data, any of a server's records may be a ticket.
         let server = Script::tls13().server_with_tickets();
-        let after_data = |has_written: bool| match has_written {
-            true => server.clone().write(9, Call::success(9)).sent(data(9)),
-            false => server.clone(),
+        let after_data = |has_written: bool| {
+            if has_written {
+                server.clone().write(9, Call::success(9)).sent(data(9))
+            } else {
+                server.clone()
+            }
         };
         let cut = |has_written| {
             after_data(has_written)

@@ -1,6 +1,6 @@
 //! The return values of the write functions, and the numbers that they store.
 
-use super::{Came, Contradiction, History, Monitor, Notes, Observation, has_succeeded};
+use super::{Contradiction, History, Monitor, Notes, Observation, Returned, has_succeeded};
 use crate::scenario::{Function, Mode};
 use crate::trace::{Argument, Attempt, Outcome, Stored};
 
@@ -37,7 +37,7 @@ fn ex_one_or_zero(history: &History<'_>, notes: &mut Notes) {
     for (event, attempt, call) in history.writes() {
         if attempt.function == Function::WriteEx {
             let kept = matches!(call.ret, 0 | 1);
-            notes.check(kept, event, "1 or 0", Came(call));
+            notes.check(kept, event, "1 or 0", Returned(call));
         }
     }
 }
@@ -67,7 +67,7 @@ fn negative_length(history: &History<'_>, notes: &mut Notes) {
             notes.violated(event, expected, Observation::DataSent);
         } else {
             let kept = call.ret <= 0 && says_why;
-            notes.check(kept, event, expected, Came(call));
+            notes.check(kept, event, expected, Returned(call));
         }
     }
 }
@@ -140,7 +140,7 @@ fn failure_means_not_all_bytes(history: &History<'_>, notes: &mut Notes) {
             out < asked,
             event,
             format_args!("fewer than {asked} bytes have gone out"),
-            Came(call).but(Contradiction::BytesOut(out)),
+            Returned(call).contradicted_by(Contradiction::BytesOut(out)),
         );
     }
 }

@@ -419,7 +419,7 @@ fn notes(clause: &str, script: &Script) -> Notes {
     let mut watching = monitors().filter(|monitor| monitor.clause == clause);
     let monitor = watching
         .next()
-        .unwrap_or_else(|| panic!("nobody watches {clause}"));
+        .unwrap_or_else(|| panic!("no monitor watches {clause}"));
     monitor.watch(&history)
 }
 

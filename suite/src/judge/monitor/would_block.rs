@@ -1,6 +1,6 @@
 //! When a call asks for a retry, and in which direction.
 
-use super::{Came, Event, History, Monitor, Notes, Observation, Wanted};
+use super::{Event, History, Monitor, Notes, Observation, Returned, Wanted};
 use crate::scenario::Step;
 use crate::trace::{Asked, Call, ErrorClass};
 use crate::transport::{Errno, FlowStats, Refusal};
@@ -20,7 +20,7 @@ fn want_write(history: &History<'_>, notes: &mut Notes) {
             let is_other = call.error == ErrorClass::WantRead || has_been_ended(event, call);
             if may_only_wait(history, event) && !is_other {
                 let kept = call.error == ErrorClass::WantWrite;
-                notes.check(kept, event, "WANT_WRITE", Came(call));
+                notes.check(kept, event, "WANT_WRITE", Returned(call));
             }
             continue;
         };
@@ -34,7 +34,7 @@ fn want_write(history: &History<'_>, notes: &mut Notes) {
         let refused = traffic.outbound.is_to_be_retried() && !traffic.inbound.is_to_be_retried();
         if refused && !ended && event.connection_is_healthy() && call.error != ErrorClass::None {
             let kept = call.error == ErrorClass::WantWrite;
-            notes.check(kept, event, "WANT_WRITE", Came(call));
+            notes.check(kept, event, "WANT_WRITE", Returned(call));
         }
     }
 }
@@ -50,7 +50,7 @@ fn want_read(history: &History<'_>, notes: &mut Notes) {
         let empty = traffic.inbound.is_to_be_retried() && !traffic.outbound.is_to_be_retried();
         if empty && event.connection_is_healthy() && call.error != ErrorClass::None {
             let kept = call.error == ErrorClass::WantRead;
-            notes.check(kept, event, "WANT_READ", Came(call));
+            notes.check(kept, event, "WANT_READ", Returned(call));
         }
     }
 }
@@ -84,7 +84,7 @@ fn blocking_returns_when_done(history: &History<'_>, notes: &mut Notes) {
     }
     for (event, _, call) in history.writes() {
         let kept = !call.error.is_retry();
-        notes.check(kept, event, "done, or failed", Came(call));
+        notes.check(kept, event, "done, or failed", Returned(call));
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
         broken(clause, 2, &unseen(failed(-1, ErrorClass::Syscall)));
         not_exercised(clause, &unseen(wants_read()));
         // Bytes received during the call may have ended the connection.
-        for (call, came) in [
+        for (call, received) in [
             (refused("ssl:unexpected record"), data(9)),
             (
                 failed(-1, ErrorClass::ZeroReturn),
@@ -187,7 +187,7 @@ mod tests {
             ),
         ] {
             broken(clause, 2, &unseen(call.clone()));
-            not_exercised(clause, &unseen(call).taken(came));
+            not_exercised(clause, &unseen(call).taken(received));
         }
     }
 

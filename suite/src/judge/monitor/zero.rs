@@ -1,7 +1,7 @@
 //! Empty writes.
 
 use super::history::Pending;
-use super::{Came, Event, History, Monitor, Notes};
+use super::{Event, History, Monitor, Notes, Returned};
 use crate::scenario::{Function, Version};
 use crate::trace::{Call, ErrorClass};
 
@@ -25,7 +25,7 @@ fn empty_writes<'c, 't>(
 fn write_is_an_error(history: &History<'_>, notes: &mut Notes) {
     for (event, call) in empty_writes(history, Function::Write) {
         let kept = call.ret <= 0 && call.error != ErrorClass::None;
-        notes.check(kept, event, "an error", Came(call));
+        notes.check(kept, event, "an error", Returned(call));
     }
 }
 
@@ -43,7 +43,7 @@ fn write_ex_is_allowed(history: &History<'_>, notes: &mut Notes) {
         let closed = closes_in_turn && call.error == ErrorClass::ZeroReturn;
         if event.connection_is_healthy() && !is_during_another(event) && !closed {
             let kept = call.error == ErrorClass::None || call.error.is_retry();
-            notes.check(kept, event, "no failure for good", Came(call));
+            notes.check(kept, event, "no failure for good", Returned(call));
         }
     }
 }

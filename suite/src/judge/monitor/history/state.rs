@@ -174,9 +174,10 @@ impl ConnectionState {
     /// How many bytes of completed writes may still be in this transport. Unlimited after a write
     /// that was given up, if the transport buffers, because it is unknown how much it has accepted.
     pub fn max_unsent(&self, transport: TransportKind) -> usize {
-        match transport.keeps() && self.gave_up_a_write {
-            true => usize::MAX,
-            false => self.unsent(),
+        if transport.keeps() && self.gave_up_a_write {
+            usize::MAX
+        } else {
+            self.unsent()
         }
     }
 
