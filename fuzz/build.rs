@@ -1,9 +1,11 @@
-//! Lets shared objects that the targets load, C libraries that clang has instrumented, find libFuzzer and the sanitizers'
-//! runtime in the executable. Nothing else is shown to them: the reference library is linked into the executable too,
-//! and its functions must not take the place of another library's.
+//! Exports the symbols of libFuzzer and the sanitizers' runtime from the executable, for the
+//! instrumented shared objects that the targets load. Nothing else is exported: the reference
+//! library is linked into the executable too, and its functions must not replace those of another
+//! library.
 
-/// What instrumented C code calls (<https://clang.llvm.org/docs/SanitizerCoverage.html>, `compiler-rt/lib/asan`).
-const SHOWN: [&str; 5] = [
+/// The symbols that instrumented C code needs
+/// (<https://clang.llvm.org/docs/SanitizerCoverage.html>, `compiler-rt/lib/asan`).
+const EXPORTED: [&str; 5] = [
     "__sanitizer_*",
     "__sancov_*",
     "__asan_*",
@@ -13,7 +15,7 @@ const SHOWN: [&str; 5] = [
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    for symbols in SHOWN {
+    for symbols in EXPORTED {
         println!("cargo::rustc-link-arg-bins=-Wl,--export-dynamic-symbol={symbols}");
     }
 }

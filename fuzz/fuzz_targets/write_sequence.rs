@@ -1,4 +1,4 @@
-//! Every step that a scenario knows, in any order.
+//! Every step of a scenario, in any order.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! What is done about an unexpected finding: the target ends with a short message, or saves the first input of each
-//! cause and goes on. In comes an input with its findings; out come files, and at the end the list of causes.
+//! Handles unexpected findings: the target ends with a short message, or saves the first input of
+//! each cause, goes on, and prints the list of causes at the end.
 #![allow(unsafe_code)] // Ends the process in the middle of an input.
 
 use std::collections::BTreeMap;
@@ -14,26 +14,27 @@ use sha1::{Digest as _, Sha1};
 use writeproof::fuzz::{Cause, FuzzTarget, UnexpectedFinding};
 use writeproof::scenario::{self, Scenario};
 
-/// The environment variable that, if it is set to something else than `0`, makes a target go on after a finding.
+/// The environment variable that makes a target go on after a finding, if it is set and not `0`.
 const KEEP_GOING: &str = "WRITEPROOF_FUZZ_KEEP_GOING";
 
-/// The environment variable that names the folder for what is found then, and makes a target go on, too.
+/// The environment variable with the folder for the saved inputs; setting it makes a target go on,
+/// too.
 const FOLDER: &str = "WRITEPROOF_FUZZ_FINDINGS";
 
-/// The option of libFuzzer that says where artifacts go: what their paths begin with.
+/// The option of libFuzzer with the prefix of the paths of artifacts.
 const ARTIFACT_PREFIX: &str = "-artifact_prefix=";
 
-/// With what libFuzzer ends a process that has found something (its `-error_exitcode`).
+/// The exit code of libFuzzer for a finding (its `-error_exitcode`).
 const FOUND: i32 = 77;
 
 /// The causes so far, while a target goes on.
 static CAUSES: Mutex<Causes> = Mutex::new(Causes(BTreeMap::new()));
 
-/// What was found for each cause.
+/// The causes, with their inputs.
 #[derive(Debug, Default)]
 pub(crate) struct Causes(BTreeMap<Cause, Witness>);
 
-/// How a cause shows.
+/// The inputs of a cause.
 #[derive(Debug)]
 struct Witness {
     /// The first input that shows it.
@@ -42,15 +43,16 @@ struct Witness {
     inputs: u64,
 }
 
-/// An input that shows something that nobody has looked into.
+/// An input with unexpected findings.
 pub(crate) struct Unexpected<'f> {
     pub(crate) target: FuzzTarget,
     pub(crate) data: &'f [u8],
     pub(crate) scenario: &'f Scenario,
-    pub(crate) news: &'f [UnexpectedFinding],
+    pub(crate) findings: &'f [UnexpectedFinding],
 }
 
-/// Ends the process with a message, having saved the input; or saves it if one of its causes is new, and returns.
+/// Saves the input and ends the process with a message; or, if the target goes on, saves the input
+/// if one of its causes is new.
 ///
 /// # Panics
 /// The input cannot be saved.
@@ -59,10 +61,10 @@ pub(crate) fn report(found: &Unexpected<'_>) {
         None => {
             let path = format!("{}crash-{}", artifact_prefix(found.target), found.name());
             save(Path::new(&path), found.data);
-            eprintln!("{}", found.message(found.news, &path));
-            // Not by a panic: a backtrace through the fuzzer says nothing about the library. Nor by `exit`, in which libFuzzer
-            // would take the library for the one that ended the process.
-            // SAFETY: the function may be called at any time.
+            eprintln!("{}", found.message(found.findings, &path));
+            // Not by a panic, as a backtrace through the fuzzer says nothing about the library. Nor
+            // by `exit`, for which libFuzzer would blame the library. SAFETY: the function may be
+            // called at any time.
             unsafe { libc::_exit(FOUND) }
         }
         Some(folder) => {
@@ -83,13 +85,13 @@ impl Causes {
         let path = folder.join(format!("finding-{}", found.name()));
         let mut new: Vec<UnexpectedFinding> = Vec::new();
         let mut counted: Vec<Cause> = Vec::new();
-        for news in found.news {
-            let cause = news.cause();
+        for finding in found.findings {
+            let cause = finding.cause();
             if counted.contains(&cause) {
                 continue;
             }
             let witness = self.0.entry(cause.clone()).or_insert_with(|| {
-                new.push(news.clone());
+                new.push(finding.clone());
                 Witness {
                     artifact: path.clone(),
                     inputs: 0,
@@ -124,23 +126,23 @@ impl fmt::Display for Causes {
 }
 
 impl Unexpected<'_> {
-    /// As libFuzzer names the file of an input.
+    /// The name that libFuzzer gives the file of an input.
     fn name(&self) -> String {
         let digest = Sha1::digest(self.data);
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// What was found, in which scenario, and how to see it again.
-    fn message(&self, news: &[UnexpectedFinding], path: &str) -> String {
+    /// The findings, the scenario, and the command that shows them again.
+    fn message(&self, findings: &[UnexpectedFinding], path: &str) -> String {
         let mut text = String::from("unexpected finding:\n");
-        for news in news {
-            // A text in memory takes whatever is written to it.
-            let _ = writeln!(text, "{news}");
+        for finding in findings {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{finding}");
         }
         let scenario = scenario::write(self.scenario);
         let _ = write!(
             text,
-            "in\n{scenario}\nto see it again:\n  writeproof replay {path}"
+            "in\n{scenario}\nto reproduce:\n  writeproof replay {path}"
         );
         if let Some(path) = env::var_os(writeproof::fuzz::LIBSSL) {
             let _ = write!(text, " --libssl {}", Path::new(&path).display());
@@ -155,7 +157,7 @@ pub(crate) fn keeps_going() -> bool {
     env::var_os(FOLDER).is_some() || env::var_os(KEEP_GOING).is_some_and(is_set)
 }
 
-/// Where inputs are saved while the target goes on; nothing if it ends at the first finding.
+/// The folder of saved inputs; none if the target ends at the first finding.
 fn folder(target: FuzzTarget) -> Option<PathBuf> {
     keeps_going().then(|| match env::var_os(FOLDER) {
         Some(folder) => PathBuf::from(folder),
@@ -175,6 +177,6 @@ fn artifact_prefix(target: FuzzTarget) -> String {
 fn save(path: &Path, bytes: &[u8]) {
     let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
     if let Err(error) = folder.and_then(|()| fs::write(path, bytes)) {
-        panic!("{} cannot be written: {error}", path.display());
+        panic!("cannot write {}: {error}", path.display());
     }
 }

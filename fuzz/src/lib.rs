@@ -1,5 +1,6 @@
-//! What the targets share: an input is run on all libraries, and an unexpected finding ends the target with a message that says
-//! what was found, in which scenario, and how to see it again; or it is saved, and the target goes on.
+//! The common part of the fuzz targets. An input is run on all libraries. An unexpected finding
+//! ends the target with a message that shows the finding, the scenario, and the command that
+//! reproduces it; or the input is saved, and the target goes on.
 
 mod clock;
 mod counters;
@@ -18,18 +19,19 @@ use self::clock::{CLOCK, OnClock};
 use self::counters::Counters;
 use self::findings::Unexpected;
 
-/// What libFuzzer sees of the libraries.
+/// The coverage counters of the libraries.
 static COUNTERS: Mutex<Vec<Counters>> = Mutex::new(Vec::new());
 
-/// What is reached is noted for one in so many inputs: there are counters by the hundred thousand.
+/// Reached counters are noted for one in this number of inputs, as there are hundreds of thousands
+/// of them.
 const NOTED: u64 = 16;
 
 static SESSION: OnceLock<Session> = OnceLock::new();
 
-/// With what a target ends if it cannot begin.
+/// The exit code of a target that cannot start.
 const BAD_USAGE: i32 = 2;
 
-/// Opens the libraries, once; ends the process if one of them cannot be used, as then there is nothing to fuzz.
+/// Opens the libraries. Ends the process if one of them cannot be used.
 pub fn begin() {
     let session = Session::of_environment().unwrap_or_else(|error| {
         eprintln!("{error}");
@@ -54,7 +56,8 @@ pub fn begin() {
     CLOCK.start();
 }
 
-/// Runs an input of a target that reads cells. An unexpected finding ends the process, or is saved.
+/// Runs an input of a target that reads programs. An unexpected finding ends the process, or is
+/// saved.
 ///
 /// # Panics
 /// The suite itself failed.
@@ -64,22 +67,22 @@ pub fn examine(target: FuzzTarget, data: &[u8]) -> Corpus {
     };
     let session = session();
     match CLOCK.case(|| session.examine(&scenario, variant)) {
-        Ok(news) if news.is_empty() => {}
-        Ok(news) => findings::report(&Unexpected {
+        Ok(unexpected) if unexpected.is_empty() => {}
+        Ok(unexpected) => findings::report(&Unexpected {
             target,
             data,
             scenario: &scenario,
-            news: &news,
+            findings: &unexpected,
         }),
-        Err(error) => panic!("the suite could not do its part: {error}"),
+        Err(error) => panic!("the suite failed: {error}"),
     }
-    let tally = session.tally();
+    let stats = session.stats();
     let mut counters = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner);
-    if tally.cases.is_multiple_of(NOTED) {
+    if stats.cases.is_multiple_of(NOTED) {
         counters.iter_mut().for_each(Counters::note);
     }
-    if tally.cases.is_power_of_two() {
-        eprintln!("{tally}\n{CLOCK}");
+    if stats.cases.is_power_of_two() {
+        eprintln!("{stats}\n{CLOCK}");
         for counters in &*counters {
             eprintln!("{counters}");
         }
@@ -87,16 +90,18 @@ pub fn examine(target: FuzzTarget, data: &[u8]) -> Corpus {
     Corpus::Keep
 }
 
-/// The case that an input of a target that reads cells stands for, if it stands for one.
+/// The case that an input of a target that reads programs encodes, if it encodes one.
 fn case(target: FuzzTarget, data: &[u8]) -> Option<(Scenario, Variant)> {
     Artifact::of_target(target, data)?.case(target)
 }
 
 fn session() -> &'static Session {
-    SESSION.get().unwrap_or_else(|| panic!("not begun"))
+    SESSION
+        .get()
+        .unwrap_or_else(|| panic!("the session was not opened"))
 }
 
-/// Changes an input, mostly a step at a time.
+/// Mutates an input, mostly by whole steps.
 pub fn mutate(
     target: FuzzTarget,
     data: &mut [u8],
@@ -109,19 +114,19 @@ pub fn mutate(
         let most = space.len();
         fuzzer_mutate(space, len, most)
     });
-    // Here, and not while the input is run: the counters that libFuzzer then reads are to be those of the input.
+    // Not while an input runs, as libFuzzer then reads the counters of that input.
     if CLOCK.samples_next() {
         sample(target, &data[..size]);
     }
     size
 }
 
-/// Runs the handshake of an input alone, for its rate.
+/// Runs only the handshake of an input, to measure its rate.
 fn sample(target: FuzzTarget, data: &[u8]) {
     if let Some((scenario, variant)) = case(target, data) {
         CLOCK.sample(|| {
             let ran = session().handshake_alone(&scenario, variant);
-            ran.unwrap_or_else(|error| panic!("the suite could not do its part: {error}"))
+            ran.unwrap_or_else(|error| panic!("the suite failed: {error}"))
         });
     }
 }

@@ -1,5 +1,5 @@
-//! The summary that a target prints when libFuzzer ends it as planned, after its time or its number of inputs; and, while
-//! it goes on after findings, when the user ends it.
+//! The summary that a target prints at its end: after its time or its number of inputs and, if it
+//! goes on after findings, when the user interrupts it.
 #![allow(unsafe_code)] // libFuzzer ends the process by `exit`, and has no other hook for its end.
 
 use std::io::{self, Write as _};
@@ -8,7 +8,7 @@ use crate::SESSION;
 use crate::clock::CLOCK;
 use crate::findings;
 
-/// With what libFuzzer ends a process that the user interrupts (its `-interrupted_exitcode`).
+/// The exit code of libFuzzer for a process that the user interrupts (its `-interrupted_exitcode`).
 const INTERRUPTED: i32 = 72;
 
 /// Prints the summary when the process exits.
@@ -17,12 +17,12 @@ pub(crate) fn print_at_exit() {
     let refused = unsafe { libc::atexit(at_exit) };
     assert_eq!(
         refused, 0,
-        "the process has no room for one more function at its exit"
+        "cannot register a function that runs at the exit of the process"
     );
     if findings::keeps_going() {
-        // libFuzzer leaves a handler alone that is there before its own.
+        // libFuzzer does not replace an existing handler.
         if let Err(error) = ctrlc::set_handler(interrupted) {
-            eprintln!("Ctrl-C will end the target without its summary: {error}");
+            eprintln!("cannot handle Ctrl-C, which will end the target without a summary: {error}");
         }
     }
 }
@@ -33,7 +33,8 @@ extern "C" fn at_exit() {
 
 fn interrupted() {
     print();
-    // SAFETY: the function may be called at any time. The library may be in the middle of a call: nothing of it is cleaned up.
+    // SAFETY: the function may be called at any time. It cleans up nothing, as the library may be
+    // in the middle of a call.
     unsafe { libc::_exit(INTERRUPTED) }
 }
 
@@ -41,9 +42,9 @@ fn print() {
     let Some(session) = SESSION.get() else {
         return;
     };
-    // A summary that cannot be printed is no reason to end in another way.
+    // If the summary cannot be printed, the exit code stays the same.
     let mut stderr = io::stderr().lock();
-    let _ = writeln!(stderr, "{}\n{CLOCK}", session.tally());
+    let _ = writeln!(stderr, "{}\n{CLOCK}", session.stats());
     let muted = session.muted();
     if !muted.is_empty() {
         let _ = writeln!(stderr, "{muted}");

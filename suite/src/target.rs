@@ -1,7 +1,6 @@
-//! A library under test as a run sees it: something that a case can be run on, wherever the library
-//! lives. What is linked into this program or written in Rust runs in this process; a foreign shared
-//! object runs in workers, so that nothing that it does ends the run. Where a case is looked at because it
-//! may do just that, all of them do.
+//! A library under test, on which cases can be run. A library that is linked into this program runs
+//! in this process. A shared object runs in worker processes, so that a crash does not end the run.
+//! The commands for fuzz inputs run every library in workers, since an input may have crashed one.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,21 +16,21 @@ use crate::worker::{LoadReport, StartError, WorkerLimits, Workers};
 
 /// A library under test that cases can be run on.
 pub trait Target: Send + Sync {
-    /// Its name, version, and how it is reached.
+    /// Its name, version and linkage.
     fn about(&self) -> &About;
 
-    /// What was loaded, if it is a shared object.
+    /// What was loaded, for a shared object.
     fn load_report(&self) -> Option<&LoadReport> {
         None
     }
 
-    /// Runs one case. Whatever the library does, crashes and hangs included, is the result.
+    /// Runs one case. A crash or a hang of the library is a result, not an error.
     ///
     /// # Errors
-    /// [`RunnerError`], if the suite itself could not do its part.
+    /// [`RunnerError`], if the suite itself failed.
     fn run(&self, scenario: &Scenario, variant: Variant) -> Result<RunOutcome, RunnerError>;
 
-    /// Runs one scenario in several variants, in this order; answers as many results.
+    /// Runs one scenario in several variants, in this order, and returns one outcome for each.
     ///
     /// # Errors
     /// [`RunnerError`], as for one.
@@ -45,16 +44,16 @@ pub trait Target: Send + Sync {
     }
 }
 
-/// What came of a case.
+/// The outcome of a case.
 #[derive(Debug, Clone, Default)]
 pub struct RunOutcome {
     /// What happened.
     pub trace: Trace,
-    /// What the library printed meanwhile.
+    /// What the library printed during the case.
     pub printed: Printed,
 }
 
-/// What a library printed; the beginning of it, if it was much.
+/// What a library printed; only the beginning if it was much.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Printed {
     /// On standard output.
@@ -92,7 +91,7 @@ impl InProcess {
         let load_report = LoadReport {
             about: libssl.about().clone(),
             loaded: libssl.loaded().clone(),
-            unconfined: vec!["anything: it runs in the suite's own process".to_owned()],
+            unconfined: vec!["at all: it runs in the process of the suite".to_owned()],
             printed: Printed::default(),
         };
         Self {
@@ -120,14 +119,14 @@ impl Target for InProcess {
     }
 }
 
-/// Why a library cannot be run on.
+/// Why a library cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The library is not usable.
+    /// The library cannot be loaded.
     #[error("{0}")]
     Unusable(Unusable),
-    /// The suite could not start a worker; the library was not even looked at.
+    /// The suite could not start a worker process, so the library was not loaded.
     #[error("{0}")]
     Worker(StartError),
 }
@@ -138,14 +137,14 @@ impl From<Unusable> for OpenError {
     }
 }
 
-/// Where foreign libraries run.
+/// Where shared objects run.
 #[derive(Debug, Clone)]
 pub enum Isolation {
-    /// In this process, as a debugger likes it: a library that crashes ends the run.
+    /// In this process, for use with a debugger; a crash of the library ends the run.
     None,
-    /// In processes of their own.
+    /// In worker processes.
     Workers {
-        /// The command `writeproof`, which is started again for each worker.
+        /// The program `writeproof`, which each worker runs.
         program: PathBuf,
         /// What a worker may use.
         limits: WorkerLimits,
@@ -153,7 +152,7 @@ pub enum Isolation {
 }
 
 impl Isolation {
-    /// Opens a built-in backend by name; answers nothing for a name that nobody knows.
+    /// Opens a backend by name; none if there is no such backend.
     pub fn open(&self, id: &str) -> Option<Result<Arc<dyn Target>, OpenError>> {
         if let Ok(Home::SharedObject(source)) = Backends::home(id)? {
             return Some(self.load(&source));
@@ -162,8 +161,8 @@ impl Isolation {
         Some(Backends::open(id)?.map(here).map_err(OpenError::from))
     }
 
-    /// Opens a built-in backend by name as [`Isolation::open`] does, but for one that is a part of this program, which
-    /// gets processes of its own too; answers nothing for a name that nobody knows.
+    /// Opens a backend by name as [`Isolation::open`] does, but runs a linked one in workers too;
+    /// none if there is no such backend.
     pub fn open_apart(&self, id: &str) -> Option<Result<Arc<dyn Target>, OpenError>> {
         match (self, Backends::home(id)?) {
             (Self::Workers { program, limits }, Ok(Home::Linked | Home::Rust)) => {

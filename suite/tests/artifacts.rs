@@ -71,7 +71,7 @@ fn bytes_of(scenario: &Scenario) -> Vec<u8> {
     let target = FuzzTarget::WriteSequence;
     let variant = scenario.variants().next().expect("a variant");
     let program = Program::of(target, scenario, variant).expect("cells");
-    let content = ArtifactBody::Cells(program);
+    let content = ArtifactBody::Program(program);
     Artifact { target, content }.bytes()
 }
 
@@ -102,7 +102,7 @@ fn replay_tells_the_scenario_the_traces_and_each_finding_at_its_step() {
     let mut last = text.lines().rev();
     let (muted, summary) = (last.next(), last.next());
     let muted = muted.expect("what is muted, and by which entries");
-    assert!(muted.contains(" known findings, explained by "), "{muted}");
+    assert!(muted.contains(" findings explained by "), "{muted}");
     let summary = summary.expect("a summary");
     assert!(
         summary.contains("crash-1: ") && summary.contains(" libraries, nothing unexpected; "),
@@ -209,7 +209,7 @@ fn the_text_of_a_scenario_file_is_run_in_all_its_variants() {
     b"title = \"t\"\nsteps = [\"handshak\"]\n",
     "plain:2:10: unknown step \"handshak\": did you mean"
 )]
-#[case("scenario_file/odd", b"\xff\xfe", "it is no text in UTF-8")]
+#[case("scenario_file/odd", b"\xff\xfe", "it is not UTF-8 text")]
 #[case("scenario_file/empty", b"", "empty:1:1: no \"title\"")]
 fn a_scenario_file_that_is_refused_is_a_proper_result(
     #[case] name: &str,
@@ -222,7 +222,7 @@ fn a_scenario_file_that_is_refused_is_a_proper_result(
     assert_exit(&output, 0);
     let text = stdout(&output);
     assert!(
-        text.contains("tells no scenario, nothing was run: "),
+        text.contains("does not encode a scenario, nothing was run: "),
         "{text}"
     );
     assert!(text.contains(told), "{told} in\n{text}");
@@ -231,7 +231,7 @@ fn a_scenario_file_that_is_refused_is_a_proper_result(
 #[test]
 fn cells_that_write_nothing_are_a_proper_result() {
     let folder = TempDir::new().expect("a folder");
-    let content = ArtifactBody::Cells(Program {
+    let content = ArtifactBody::Program(Program {
         setting: Op::default(),
         steps: Vec::new(),
     });
@@ -253,18 +253,21 @@ fn no_artifact(folder: &TempDir, kind: &str) -> (PathBuf, &'static str) {
     let header = |version, letter| [b'W', b'P', version, letter, 1, 2, 3, 4, 5, 6, 7, 8];
     let write = |bytes: &[u8]| file(folder, kind, bytes);
     match kind {
-        "missing" => (folder.path().join(kind), "cannot be read: No such file"),
+        "missing" => (folder.path().join(kind), "No such file"),
         "folder" => (
             folder.path().to_owned(),
             "is a folder: name the files in it",
         ),
-        "device" => (PathBuf::from("/dev/zero"), "is no plain file"),
+        "device" => (PathBuf::from("/dev/zero"), "is not a regular file"),
         "empty" => (write(b""), "is empty: an artifact has a header"),
-        "cut-off" => (write(b"WP"), "cut off after 2 bytes"),
-        "cut-off-cell" => (write(&header(FORMAT, b'r')[..7]), "cut off after 7 bytes"),
+        "cut-off" => (write(b"WP"), "is truncated: it has 2 bytes"),
+        "cut-off-cell" => (
+            write(&header(FORMAT, b'r')[..7]),
+            "is truncated: it has 7 bytes",
+        ),
         "older" => (write(&header(FORMAT - 1, b'r')), "reads format"),
         "newer" => (write(&header(FORMAT + 1, b'r')), "reads format"),
-        "of-no-target" => (write(&header(FORMAT, b'?')), "which names no target"),
+        "of-no-target" => (write(&header(FORMAT, b'?')), "which is no target"),
         "foreign" => (
             write(b"\x7fELF\x02\x01\x01\xff"),
             "no artifact of a fuzz target",
@@ -441,7 +444,7 @@ fn where_nothing_unexpected_comes_there_is_nothing_to_shrink() {
     let output = run(&["shrink", words(&path), "--backend", "openssl-3.6"]);
     assert_exit(&output, 2);
     assert!(
-        stderr(&output).contains("nothing unexpected comes of"),
+        stderr(&output).contains("no unexpected finding to minimise"),
         "{}",
         stderr(&output)
     );
@@ -595,7 +598,7 @@ fn a_promotion_that_fails_in_its_middle_leaves_nothing() {
     let output = promote(&within, &artifact(&folder), "retry/new");
     assert_exit(&output, 2);
     assert!(
-        stderr(&output).contains("cannot be written"),
+        stderr(&output).contains("cannot write "),
         "{}",
         stderr(&output)
     );
@@ -616,7 +619,7 @@ fn a_wrong_name_is_refused_with_what_would_be_right(#[case] name: &str, #[case] 
     assert_exit(&output, 2);
     let text = stderr(&output);
     assert!(
-        text.contains("is no id of a scenario") && text.contains(better),
+        text.contains("is not a scenario id") && text.contains(better),
         "{text}"
     );
     assert_eq!(files(root.path()).len(), 0);
@@ -670,7 +673,7 @@ fn corpus_writes_a_seed_for_each_scenario_that_a_target_can_tell() {
         }
         assert_eq!(there, seeds.inputs);
         let all = library.scenarios().len();
-        assert_eq!(seeds.inputs.len() + seeds.untold.len(), all);
+        assert_eq!(seeds.inputs.len() + seeds.not_encodable.len(), all);
         assert!(told.contains(&format!("{}  ", target.name())), "{told}");
         assert!(
             told.contains(&format!("{} seeds", seeds.inputs.len())),
@@ -712,7 +715,7 @@ fn a_corpus_that_cannot_be_written_is_told() {
     let path = file(&folder, "in-the-way", b"");
     let output = run(&["corpus", "--output", words(&path)]);
     assert_exit(&output, 2);
-    let wanted = format!("{}/write_retry cannot be written: ", words(&path));
+    let wanted = format!("cannot write {}/write_retry: ", words(&path));
     assert!(stderr(&output).contains(&wanted), "{}", stderr(&output));
 }
 

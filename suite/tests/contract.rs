@@ -1,4 +1,4 @@
-//! What the command says of the contract: `writeproof manual`, `writeproof ledger`, `--ledger`, and what comes first in the
+//! What the command says of the contract: `writeproof clauses`, `writeproof ledger`, `--ledger`, and what comes first in the
 //! report on a library that breaks it.
 
 #![cfg(target_os = "linux")]
@@ -90,9 +90,9 @@ fn ledger_file(folder: &TempDir, text: &str) -> PathBuf {
 
 #[test]
 fn the_manual_has_a_line_for_each_clause_and_each_is_put_to_the_test() {
-    let text = writeproof(&["manual"]).with(0).out;
+    let text = writeproof(&["clauses"]).with(0).out;
     let (lines, _) = text
-        .split_once("\nWhat no trace can show:\n")
+        .split_once("\nClauses that no trace can show:\n")
         .expect("clauses that nothing shows");
     let told: Vec<&str> = lines
         .lines()
@@ -113,7 +113,7 @@ fn the_manual_has_a_line_for_each_clause_and_each_is_put_to_the_test() {
         assert!(named, "{} in\n{text}", clause.id);
     }
     let last = format!(
-        "{} clauses, {} that a trace can show; each has been put to the test\n",
+        "{} clauses, {} of them observable in a trace; each of these was exercised\n",
         manual.clauses().len(),
         wanted.len()
     );
@@ -124,7 +124,7 @@ fn the_manual_has_a_line_for_each_clause_and_each_is_put_to_the_test() {
 static TOLD: LazyLock<String> = LazyLock::new(|| {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.env(FAULT, BREAKS);
-    command.args(["manual", KEPT, BROKEN, "--backend", "openssl-3.6"]);
+    command.args(["clauses", KEPT, BROKEN, "--backend", "openssl-3.6"]);
     command.args(["--name", "faulty", "--libssl", writeproof_faulty::LIBSSL]);
     answer(&mut command).out
 });
@@ -151,7 +151,7 @@ fn of_a_clause_that_is_named_everything_is_told_and_of_no_other() {
             clause.strength.as_str(),
             clause.binds.as_str()
         ),
-        " have to do with it; by transport: ".to_owned(),
+        "; by transport: ".to_owned(),
     ] {
         assert!(TOLD.contains(&wanted), "{wanted} in\n{}", *TOLD);
     }
@@ -160,7 +160,7 @@ fn of_a_clause_that_is_named_everything_is_told_and_of_no_other() {
 #[test]
 fn who_breaks_a_clause_is_told_with_the_command_that_shows_it() {
     assert!(TOLD.contains("  broken by faulty in "), "{}", *TOLD);
-    assert!(TOLD.contains("(UNKNOWN), e.g. in step "), "{}", *TOLD);
+    assert!(TOLD.contains("(UNEXPECTED), e.g. in step "), "{}", *TOLD);
     let shows = |line: &&str| line.trim_start().starts_with("writeproof show ");
     let line = TOLD.lines().find(shows).expect("a command");
     let wanted = format!("--libssl {} --name faulty", writeproof_faulty::LIBSSL);
@@ -169,7 +169,7 @@ fn who_breaks_a_clause_is_told_with_the_command_that_shows_it() {
 
 #[test]
 fn the_manual_as_json_has_all_clauses_with_what_became_of_them() {
-    let arguments = ["manual", "--format", "json", "--backend", "openssl-3.6"];
+    let arguments = ["clauses", "--format", "json", "--backend", "openssl-3.6"];
     let document = parsed(&writeproof(&arguments).out);
     assert_eq!(document["schema"], SCHEMA);
     let rows = document["clauses"].as_array().expect("clauses");
@@ -195,12 +195,12 @@ const KNOWN_TO_BREAK: &str = "error.syscall-means-io-failed";
 
 #[rstest]
 #[case::as_its_object_shows(&[], &["manual-unclear", "by-design", "bug"])]
-#[case::unknown(&["--as", "unknown"], &["UNKNOWN"])]
+#[case::unknown(&["--as", "unknown"], &["UNEXPECTED"])]
 fn the_manual_judges_a_named_library_as_what_it_is(
     #[case] judged_as: &[&str],
     #[case] classes: &[&str],
 ) {
-    let arguments = ["manual", KNOWN_TO_BREAK, "--backend", "openssl-3.6"];
+    let arguments = ["clauses", KNOWN_TO_BREAK, "--backend", "openssl-3.6"];
     let library = ["--libssl", LIBSSL, "--name", "mine"];
     let text = writeproof(&[&arguments, &library[..], judged_as].concat()).out;
     let broken = text
@@ -213,10 +213,10 @@ fn the_manual_judges_a_named_library_as_what_it_is(
 
 #[rstest]
 #[case("retry.same-argument", "did you mean \"retry.same-arguments\"?")]
-#[case("no-such-topic.at-all-anywhere", "`writeproof manual` tells all")]
+#[case("no-such-topic.at-all-anywhere", "`writeproof clauses` lists all")]
 fn an_unknown_clause_is_refused_with_what_was_meant(#[case] clause: &str, #[case] hint: &str) {
-    let answer = writeproof(&["manual", clause]).with(2);
-    let wanted = format!("writeproof: there is no clause {clause:?}: ");
+    let answer = writeproof(&["clauses", clause]).with(2);
+    let wanted = format!("writeproof: unknown clause {clause:?}: ");
     assert!(answer.err.starts_with(&wanted), "{}", answer.err);
     assert!(answer.err.contains(hint), "{}", answer.err);
     assert_eq!(answer.out, "", "nothing was run");
@@ -271,7 +271,7 @@ fn a_library_that_the_ledger_does_not_have_is_refused_with_the_nearest() {
 #[test]
 fn the_ledger_knows_whatever_is_found_and_nothing_else() {
     let answer = writeproof(&["ledger", "--check"]);
-    assert_eq!(answer.out, "0 out of date, 0 missing\n");
+    assert_eq!(answer.out, "known issues: 0 out of date, 0 missing\n");
     answer.with(0);
 }
 
@@ -388,7 +388,7 @@ fn what_the_users_ledger_knows_and_does_not_come_is_told_with_its_line() {
     let path = ledger_file(&folder, &text);
     let text = check_by(&path, SAME).with(1).out;
     let wanted = format!(
-        "In the ledger, but not found any more:\n  {}:3: mine: libssl.so {SAME} tls1.3/client does not show it\n",
+        "Known issues that no longer occur:\n  {}:3: mine: libssl.so {SAME} tls1.3/client does not show it\n",
         path.display()
     );
     assert!(text.contains(&wanted), "{wanted} in\n{text}");
@@ -425,7 +425,10 @@ fn a_ledger_that_cannot_be_read_is_bad_usage() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("missing.toml");
     let answer = check_by(&path, DIFFERS).with(2);
-    let wanted = format!("writeproof: the ledger {} cannot be read: ", path.display());
+    let wanted = format!(
+        "writeproof: cannot read the known issues in {}: ",
+        path.display()
+    );
     assert!(answer.err.starts_with(&wanted), "{}", answer.err);
 }
 
@@ -450,11 +453,11 @@ fn the_worst_is_told_first_in_words_with_the_step_and_the_command_that_shows_it(
     let screen: Vec<&str> = text.lines().take(FIRST_SCREEN).collect();
     let headline = screen
         .iter()
-        .position(|line| line.starts_with("What is wrong, the most serious first:"))
+        .position(|line| line.starts_with("Violations and crashes, the most serious first:"))
         .unwrap_or_else(|| panic!("on the first screen:\n{text}"));
     let worst = &screen[headline + 1..];
     let clause = worst[0]
-        .strip_prefix("  1. DATA lost, doubled or leaked: breaks ")
+        .strip_prefix("  1. DATA lost, duplicated or leaked: breaks ")
         .unwrap_or_else(|| panic!("the worst first:\n{text}"));
     let manual = clauses();
     let clause = manual.get(clause).expect("a clause of the manual");

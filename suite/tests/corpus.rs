@@ -105,7 +105,7 @@ fn replayed(path: &Path) -> (ExitStatus, String) {
 /// What is wrong with an input that the fuzzer of `target` has saved: it may end the process of a library.
 fn wrong_apart(target: FuzzTarget, path: &Path) -> Option<String> {
     let runs = |artifact: Artifact| {
-        artifact.target == target && matches!(artifact.content, ArtifactBody::Cells(_))
+        artifact.target == target && matches!(artifact.content, ArtifactBody::Program(_))
     };
     if !Artifact::read(path).is_ok_and(runs) {
         return wrong(target, path);
@@ -209,7 +209,7 @@ fn what_ended_the_process_of_a_library_is_told_at_its_step() {
     let seed = Program::of(FuzzTarget::WriteSequence, &deadly, variant).expect("cells");
     let artifact = Artifact {
         target: FuzzTarget::WriteSequence,
-        content: ArtifactBody::Cells(seed),
+        content: ArtifactBody::Program(seed),
     };
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("crash-0123");

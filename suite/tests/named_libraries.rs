@@ -112,18 +112,18 @@ fn a_recognised_library_is_judged_with_what_is_known_of_it() {
         .find(|line| line.trim().starts_with("judged as"));
     let line = line.unwrap_or_else(|| panic!("{text}"));
     assert!(
-        line.contains("OpenSSL 3.0.") && line.contains("as its object shows"),
+        line.contains("OpenSSL 3.0.") && line.contains("detected from its object"),
         "{line}"
     );
     assert!(line.contains("of the ledger openssl-system-3.0"), "{line}");
 }
 
 #[rstest]
-#[case(&["--as", "unknown"], 1, "an unknown library, as --as says: nothing is known of it")]
-#[case(&["--as", "openssl@1.1.1w"], 0, "OpenSSL 1.1.1w, as --as says: with the ")]
-#[case(&["--as", "openssl"], 0, "OpenSSL 1.1.1w, as --as says: with the ")]
+#[case(&["--as", "unknown"], 1, "unknown library, given with --as: no known issues apply")]
+#[case(&["--as", "openssl@1.1.1w"], 0, "OpenSSL 1.1.1w, given with --as: ")]
+#[case(&["--as", "openssl"], 0, "OpenSSL 1.1.1w, given with --as: ")]
 #[case(&["--as", "openssl@3.2.1"], 1, "of the ledger openssl; this version is outside of those that were run: openssl-1.1.1, openssl-3.6")]
-#[case(&[], 0, "OpenSSL 1.1.1w, as its object shows: with the ")]
+#[case(&[], 0, "OpenSSL 1.1.1w, detected from its object: ")]
 fn what_the_user_says_comes_before_what_the_object_shows(
     #[case] more: &[&str],
     #[case] code: i32,
@@ -197,5 +197,9 @@ fn replay_and_ledger_judge_a_named_library_as_what_it_is(
     let output = writeproof(&[&check, &library[..], judged_as].concat());
     assert_exit(&output, code);
     let text = stdout(&output);
-    assert_eq!(text == "0 out of date, 0 missing\n", is_known, "{text}");
+    assert_eq!(
+        text == "known issues: 0 out of date, 0 missing\n",
+        is_known,
+        "{text}"
+    );
 }

@@ -8,7 +8,7 @@ use writeproof::backend::{
     About, Backend, Backends, Bytes, Endpoint, REFERENCE, Setup, Unsupported,
 };
 use writeproof::scenario::{Function, Version};
-use writeproof::self_check::{CheckOutcome, Claim, examine};
+use writeproof::self_check::{CheckOutcome, Claim, run};
 use writeproof::target::InProcess;
 use writeproof::trace::Call;
 use writeproof::transport::Transport;
@@ -94,7 +94,7 @@ fn found(twist: Twist) -> Vec<(Claim, &'static str)> {
         .expect("it is known")
         .expect("it is linked in");
     let target = InProcess::new(Arc::new(Twisted { inner, twist }));
-    let examination = examine(&target).expect("the stage does its part");
+    let examination = run(&target).expect("the runner works");
     let mut found: Vec<_> = examination
         .checks
         .iter()

@@ -53,7 +53,7 @@ fn a_symbol_prefix_that_no_function_has_is_refused() {
 #[test]
 fn manual_describes_all_clauses_of_a_family() {
     let family = "retry";
-    let output = writeproof(&["manual", family, "--backend", "openssl-3.6"]);
+    let output = writeproof(&["clauses", family, "--backend", "openssl-3.6"]);
     let text = stdout(&output);
     let manual = Contract::built_in().expect("the manual");
     let (named, others): (Vec<_>, Vec<_>) = manual
@@ -72,7 +72,7 @@ fn manual_describes_all_clauses_of_a_family() {
 
 #[test]
 fn a_family_that_there_is_not_is_answered_with_the_nearest() {
-    let output = writeproof(&["manual", "retri"]);
+    let output = writeproof(&["clauses", "retri"]);
     assert_exit(&output, 2);
     assert!(
         stderr(&output).contains("did you mean \"retry\"?"),
@@ -83,7 +83,7 @@ fn a_family_that_there_is_not_is_answered_with_the_nearest() {
 
 #[rstest]
 #[case("no/such/folder/report.txt", "there is no folder ")]
-#[case("file/report.txt", "is no folder")]
+#[case("file/report.txt", "is not a folder")]
 fn an_output_that_cannot_be_written_is_answered_with_the_reason(
     #[case] path: &str,
     #[case] wanted: &str,
@@ -96,7 +96,7 @@ fn an_output_that_cannot_be_written_is_answered_with_the_reason(
     assert_exit(&output, 2);
     let text = stderr(&output);
     assert!(
-        text.contains(&format!("the report cannot be written to {path}: ")),
+        text.contains(&format!("cannot write the report to {path}: ")),
         "{text}"
     );
     assert!(text.contains(wanted), "{text}");
@@ -160,7 +160,7 @@ fn a_folder_without_scenario_files_is_refused() {
     assert_exit(&output, 2);
     let text = stderr(&output);
     assert!(
-        text.contains("there is no scenario file (*.toml) in the folder"),
+        text.contains("no scenario file (*.toml) in the folder"),
         "{text}"
     );
 }

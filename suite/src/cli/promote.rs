@@ -1,5 +1,5 @@
-//! `writeproof promote`: from an input of a fuzz target to a scenario of the library, with its recorded traces, in a checkout
-//! of the repository.
+//! `writeproof promote`: turns a fuzz input into a scenario of the suite, with snapshots of its
+//! traces, in a checkout of the repository.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -20,14 +20,14 @@ use crate::judge::{Finding, Kind, file_stem, recording, to_record};
 use crate::scenario::{Id, Scenario, Variant, parse, write};
 use crate::trace::Trace;
 
-/// Where scenario files and recordings stand, from the top of the repository.
+/// The folders of scenario files and snapshots, relative to the top of the repository.
 const SCENARIOS: &str = "fixtures/scenarios";
 const SNAPSHOTS: &str = "snapshots";
 
-/// The title of a scenario that a person has yet to give one; a test asks that none is left.
+/// The placeholder for the title; a test fails if one is left.
 const TO_BE_FILLED_IN: &str = "… what is done here, and what a right library does";
 
-/// What came of a case on all libraries, by variant.
+/// The results of a case on all libraries, by variant.
 type Results = Vec<(Variant, Vec<Examined>)>;
 
 pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
@@ -42,12 +42,12 @@ pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
     let examiner = examiner(&arguments.libraries, &[], &[], &[])?;
     let results = interruptible(|| steady(&examiner, &scenario, &variants))?;
     let mut scenario = Scenario { id, ..scenario };
-    if let ArtifactBody::Cells(_) = input.artifact.content {
+    if let ArtifactBody::Program(_) = input.artifact.content {
         scenario.title = TO_BE_FILLED_IN.to_owned();
         scenario.clauses = clauses(&results);
     }
     let text = write(&scenario);
-    // What no file could say would be a bug; it is not written.
+    // A scenario that cannot be written as a file is a bug; nothing is written then.
     parse(scenario.id.clone(), &file.display().to_string(), &text)?;
     let mut files = recordings(&root, &examiner, &scenario.id, &results);
     files.push((file, text));
@@ -56,7 +56,7 @@ pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
     Ok(Exit::Expected)
 }
 
-/// The id, or what would be one.
+/// The id, or an error that suggests a valid one.
 fn id(text: &str) -> Result<Id, Failure> {
     if let Some(id) = Id::new(text) {
         return Ok(id);
@@ -99,7 +99,7 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Failure {
     |source| Failure::Unreadable { path, source }
 }
 
-/// A file that this scenario has already, if there is one.
+/// An existing file of this scenario, if there is one.
 fn taken(root: &Path, id: &Id) -> io::Result<Option<PathBuf>> {
     let file = root.join(SCENARIOS).join(format!("{id}.toml"));
     if file.symlink_metadata().is_ok() {
@@ -124,7 +124,8 @@ fn taken(root: &Path, id: &Id) -> io::Result<Option<PathBuf>> {
     Ok(taken.into_iter().min())
 }
 
-/// What comes of the scenario, which has to be the same a second time: what is recorded is compared for ever.
+/// Runs the scenario twice. The traces have to be the same, as all later runs are compared with
+/// them.
 fn steady(
     examiner: &Examiner,
     scenario: &Scenario,
@@ -144,7 +145,7 @@ fn steady(
     Ok(first)
 }
 
-/// The clauses that are broken: those that nobody knows to be, or else all.
+/// The clauses that are broken: the unexpected ones, or all if none is unexpected.
 fn clauses(results: &Results) -> Vec<String> {
     let all = || {
         let examined = results.iter().flat_map(|(_, examined)| examined);
@@ -160,13 +161,14 @@ fn clauses(results: &Results) -> Vec<String> {
         clauses
     };
     let unexpected = of(&|finding| finding.known.is_none());
-    match unexpected.is_empty() {
-        true => of(&|_| true),
-        false => unexpected,
+    if unexpected.is_empty() {
+        of(&|_| true)
+    } else {
+        unexpected
     }
 }
 
-/// The files of the recorded traces, as the tests would write them.
+/// The snapshots, as the tests would write them.
 fn recordings(
     root: &Path,
     examiner: &Examiner,
@@ -185,7 +187,7 @@ fn recordings(
     let reference = reference.map(traces).unwrap_or_default();
     let mut files = Vec::new();
     for (place, name) in names.iter().enumerate() {
-        // Of a library that is not the suite's nothing is recorded.
+        // A library that is not a backend of the suite has no snapshots.
         if !examiner.judge.recordings.knows(name) {
             continue;
         }
@@ -206,7 +208,7 @@ fn create_all(files: &[(PathBuf, String)]) -> Result<(), Failure> {
         let created = fs::create_dir_all(folder).and_then(|()| create_whole(path, text));
         if let Err(source) = created {
             for (path, _) in &files[..place] {
-                // What cannot be removed was there a moment ago: the message is about the first failure.
+                // If this fails too, the first failure is still the one to report.
                 let _ = fs::remove_file(path);
             }
             return Err(Failure::Unwritable {
@@ -218,7 +220,7 @@ fn create_all(files: &[(PathBuf, String)]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What was written, and what is left for a person to do.
+/// The files that were written, and what is left to do.
 fn next(
     root: &Path,
     files: &[(PathBuf, String)],
@@ -235,14 +237,17 @@ fn next(
     let mut steps = Vec::new();
     if scenario.title == TO_BE_FILLED_IN {
         steps.push(format!(
-            "Give {SCENARIOS}/{id}.toml its title: one sentence that says what is done, and what a right library does."
+            "Write the title in {SCENARIOS}/{id}.toml: one sentence that says what is done and what a correct library does."
         ));
     }
     if scenario.clauses.is_empty() {
-        steps.push("Name the clauses that it is about: `writeproof manual` lists them.".to_owned());
+        steps.push(
+            "Add the clauses that the scenario is about: `writeproof clauses` lists them."
+                .to_owned(),
+        );
     }
     steps.push(
-        "Read what was recorded as you would read code: does every step show something?".to_owned(),
+        "Review the snapshots as you would review code: does every step show something?".to_owned(),
     );
     steps.extend(entries(results).into_iter().map(|(backend, found)| {
         let library = Library {
@@ -250,15 +255,15 @@ fn next(
             version: "",
         };
         let file = examiner.judge.known.file_of(library);
-        let file = file.unwrap_or("a file of its own below fixtures/ledger");
+        let file = file.unwrap_or("a new file in fixtures/ledger");
         format!(
-            "Find the cause in {backend}, and add what `cargo run --release -- ledger --propose --backend {backend} --scenario {id}` writes to {file}: {}.",
+            "Find the cause in {backend} ({}). Draft a known issue with `cargo run --release -- ledger --propose --backend {backend} --scenario {id}`, complete it, and add it to {file}.",
             found.join(", ")
         )
     }));
-    steps.push(format!("`cargo test {id}`, then `cargo test`."));
+    steps.push(format!("Run `cargo test {id}`, then `cargo test`."));
     steps.push(
-        "`cargo run --release -- corpus`: the fuzzer begins with the new scenario too.".to_owned(),
+        "Run `cargo run --release -- corpus`, so that the fuzz targets start from the new scenario too.".to_owned(),
     );
     text.push_str("\nWhat is left to do:\n");
     for (number, step) in steps.iter().enumerate() {
@@ -267,7 +272,7 @@ fn next(
     text
 }
 
-/// By library, what is to be entered into the ledger: all that is found and not known.
+/// The unexpected findings of each library, for which known issues have to be added.
 fn entries(results: &Results) -> BTreeMap<String, Vec<String>> {
     let mut entries: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let examined = results.iter().flat_map(|(_, examined)| examined);

@@ -46,7 +46,7 @@ fn last_step(scenario: &Scenario, places: &[usize]) -> Result<(), Fault> {
     match (scenario.steps.last(), places.last()) {
         (Some(step), Some(&at)) if is_setting(step) => Err(Fault::new(
             at,
-            "nothing comes after this step and would see its effect",
+            "this step has no effect, as nothing comes after it",
             "put a call or a step of the peer after it, or leave it out",
         )),
         _ => Ok(()),
@@ -122,9 +122,9 @@ fn whole(scenario: &Scenario, fields: &Fields<'_>) -> Result<(), Fault> {
     {
         return Err(Fault::new(
             node.at(),
-            "the writes of all steps are too much for one case",
+            "the steps write too much for one case",
             format!(
-                "write no more than {MAX_WRITTEN_IN_ALL} bytes and {MAX_TIMES_IN_ALL} times in all"
+                "write at most {MAX_WRITTEN_IN_ALL} bytes and {MAX_TIMES_IN_ALL} times in total"
             ),
         ));
     }
@@ -189,8 +189,8 @@ fn one_handshake(place: &StepContext<'_>) -> Option<Objection> {
     again.then(|| {
         Objection::new(
             "a second handshake",
-            "a connection shakes hands once: to repeat the call write \"finish\", for a handshake \
-         within the connection \"renegotiate\"",
+            "a connection has one handshake: use \"finish\" to repeat the call, or \"renegotiate\" \
+             for another handshake",
         )
     })
 }
@@ -199,8 +199,8 @@ fn handshake_needs_a_role(place: &StepContext<'_>) -> Option<Objection> {
     let unset = place.scenario.role_state == RoleState::Unset;
     (unset && *place.step == Step::Handshake).then(|| {
         Objection::new(
-            "a handshake with role_state = \"unset\": the library does not know which one to do",
-            "leave the step out and write at once, or leave role_state out",
+            "a handshake with role_state = \"unset\": the library does not know its role",
+            "leave the step out and let a write do the handshake, or leave role_state out",
         )
     })
 }
@@ -215,7 +215,7 @@ fn repeat_needs_a_write(place: &StepContext<'_>) -> Option<Objection> {
         Step::Write(write) if write.source == WriteSource::Rest && !written() => {
             Some(Objection::new(
                 "the rest of a write before any write",
-                "put a write before it that can leave something over",
+                "put a write before it that can be accepted in part",
             ))
         }
         _ => None,
@@ -230,7 +230,7 @@ fn finish_needs_a_call(place: &StepContext<'_>) -> Option<Objection> {
         Objection::new(
             "finish before any call",
             "it repeats the last call until that is done: put a handshake, write, read or shutdown \
-         before it",
+             before it",
         )
     })
 }
@@ -243,7 +243,7 @@ fn key_update_needs_tls13(place: &StepContext<'_>) -> Option<Objection> {
     (updates && !place.only_version(Version::Tls13)).then(|| {
         Objection::new(
             "a key update, which TLS 1.2 does not have",
-            "it needs versions = [\"tls1.3\"]",
+            "add versions = [\"tls1.3\"]",
         )
     })
 }
@@ -256,7 +256,7 @@ fn renegotiation_needs_tls12(place: &StepContext<'_>) -> Option<Objection> {
     (renegotiates && !place.only_version(Version::Tls12)).then(|| {
         Objection::new(
             "a renegotiation, which TLS 1.3 does not have",
-            "it needs versions = [\"tls1.2\"]",
+            "add versions = [\"tls1.2\"]",
         )
     })
 }
@@ -266,8 +266,8 @@ fn ticket_needs_a_tls13_client(place: &StepContext<'_>) -> Option<Objection> {
     let fits = place.only_version(Version::Tls13) && place.scenario.roles == [Role::Client];
     (ticket && !fits).then(|| {
         Objection::new(
-            "a session ticket from the peer, which only a TLS 1.3 server sends at any time",
-            "it needs versions = [\"tls1.3\"] and roles = [\"client\"]",
+            "a session ticket from the peer, which only a TLS 1.3 server can send at any time",
+            "add versions = [\"tls1.3\"] and roles = [\"client\"]",
         )
     })
 }
@@ -277,7 +277,7 @@ fn stale_error_needs_a_call(place: &StepContext<'_>) -> Option<Objection> {
     let next = place.next()?;
     (matches!(place.step, Step::StaleError(_)) && !is_call(next)).then(|| {
         Objection::new(
-            "a stale error that no call follows at once",
+            "a stale error that is not followed by a call",
             "put a write, retry, finish, read, shutdown or handshake right after it",
         )
     })
@@ -287,8 +287,8 @@ fn nothing_from_a_vanished_peer(place: &StepContext<'_>) -> Option<Objection> {
     let gone = |step: &Step| *step == Step::Peer(PeerAction::Disconnect);
     (matches!(place.step, Step::Peer(_)) && place.before(gone)).then(|| {
         Objection::new(
-            "a step of a peer that has vanished",
-            "put it before peer = \"vanish\", or leave it out",
+            "a step of the peer after it disconnected",
+            "put it before peer = \"disconnect\", or leave it out",
         )
     })
 }
@@ -301,7 +301,7 @@ fn each_transport_can(place: &StepContext<'_>) -> Option<Objection> {
         && place.before(is_end)
     {
         return Some(Objection::new(
-            "\"inbound\" after an end of file, which a BIO pair cannot take back",
+            "\"inbound\" after an end of file, which a BIO pair cannot undo",
             "leave it out, or leave \"bio-pair\" out of transports",
         ));
     }

@@ -49,7 +49,7 @@ pub(super) fn of_file(fields: &Fields<'_>) -> Result<(Vec<Step>, Vec<usize>), Fa
     let Some(node) = fields.find("steps") else {
         return Err(Fault::new(
             fields.at(),
-            "no \"steps\"",
+            "missing \"steps\"",
             "add steps = [ … ], such as [\"handshake\", { write = { len = 100 } }]",
         ));
     };
@@ -116,7 +116,7 @@ impl<'t> Argument<'t> {
     fn bare(&self, step: Step) -> Result<Step, Fault> {
         match self.value {
             Some(node) if !self.is_bare() => Err(node.refused(format_args!(
-                "{{}}, as nothing can be said about this step; \"{}\" alone does too",
+                "{{}}, as this step has no arguments; or write just \"{}\"",
                 self.name
             ))),
             _ => Ok(step),
@@ -128,8 +128,8 @@ impl<'t> Argument<'t> {
         self.value.ok_or_else(|| {
             Fault::new(
                 self.at,
-                format!("the step \"{}\" stands alone", self.name),
-                format!("it needs a value: {{ {} = … }}", self.name),
+                format!("the step \"{}\" has no value", self.name),
+                format!("write {{ {} = … }}", self.name),
             )
         })
     }
@@ -235,7 +235,7 @@ fn times(fields: &Fields<'_>, source: &WriteSource) -> Result<NonZeroUsize, Faul
     };
     match MAX_WRITTEN.checked_div(len) {
         Some(most) if times.get() > most => Err(node.refused(format_args!(
-            "at most {most} with {len} bytes each: a step writes no more than {MAX_WRITTEN} in all"
+            "at most {most} with {len} bytes each: a step writes at most {MAX_WRITTEN} bytes in total"
         ))),
         _ => Ok(times),
     }
@@ -256,8 +256,8 @@ fn source(fields: &Fields<'_>, function: Function) -> Result<WriteSource, Fault>
         Some((_, node)) => node.hex(MAX_WRITE).map(WriteSource::Literal),
         None => Err(Fault::new(
             fields.at(),
-            "a write of nothing",
-            "name one of len, text, hex, or null = true; { len = 0 } writes no bytes",
+            "a write without data",
+            "give one of len, text, hex and null = true; { len = 0 } writes 0 bytes",
         )),
     }
 }
@@ -331,8 +331,8 @@ fn outbound(node: Node<'_>) -> Result<Outbound, Fault> {
     if let (Budget::All, Some(then)) = (flow.budget, fields.find("then")) {
         return Err(Fault::new(
             then.at(),
-            "\"then\" without a budget: the link never refuses",
-            "say how much it takes before: accept = N or accept_each = N",
+            "\"then\" without a budget has no effect",
+            "add accept = N or accept_each = N",
         ));
     }
     Ok(Outbound {
@@ -367,7 +367,7 @@ fn inbound(node: Node<'_>) -> Result<Inbound, Fault> {
 
 fn wire(node: Node<'_>) -> Result<WireFault, Fault> {
     const KEYS: [&str; 2] = ["flip", "truncate"];
-    const WANTED: &str = "\"swap\", \"drop\", \"double\", { flip = N } or { truncate = N }";
+    const WANTED: &str = "\"swap\", \"drop\", \"duplicate\", { flip = N } or { truncate = N }";
     if node.as_text().is_some() {
         return node.choice(WIRE_FAULTS);
     }

@@ -112,7 +112,7 @@ impl TransportKind {
             Cannot {
                 message: format!("\"wire {fault}\", which the transport \"{word}\" cannot do"),
                 help: format!(
-                    "what waits in a socket is out of reach; leave \"{word}\" out of transports"
+                    "the suite cannot change bytes in a socket; leave \"{word}\" out of transports"
                 ),
             }
         })
@@ -129,17 +129,17 @@ impl TransportKind {
     /// What it can do, in words that begin a sentence on what would be right.
     fn can(self) -> &'static str {
         match self {
-            Self::Scripted | Self::BufferingBio => "it can do all",
+            Self::Scripted | Self::BufferingBio => "it supports everything",
             Self::Blocking => {
-                "it never says would-block: a budget needs then = an ERRNO, \"zero\" (link) or \"eof\" (inbound)"
+                "it never reports would-block: a budget needs then = an errno name, \"zero\" (link) or \"eof\" (inbound)"
             }
             Self::MemoryBio | Self::BioPair => {
-                "it takes \"open\", \"blocked\" or \"hold\", \"eof\", and budgets without at_most, which bound what is drained and filled"
+                "it supports \"open\", \"blocked\" or \"hold\", \"eof\", and budgets without at_most"
             }
             Self::Socket => {
-                "how much a socket takes is the system's business: it takes \"open\", and \"blocked\" or \"hold\""
+                "the system decides how much a socket accepts, so it supports only \"open\", \"blocked\" and \"hold\""
             }
-            Self::BlockingSocket => "nobody would end its waiting: it takes \"open\"",
+            Self::BlockingSocket => "nothing would end its waiting, so it supports only \"open\"",
         }
     }
 }

@@ -41,7 +41,7 @@ pub struct Workers {
 #[non_exhaustive]
 pub enum StartError {
     /// The system started no process.
-    #[error("no worker could be started ({}): {source}", program.display())]
+    #[error("cannot start a worker process ({}): {source}", program.display())]
     Start {
         /// What was to be started.
         program: PathBuf,
@@ -49,7 +49,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// A worker is told of a file in JSON.
-    #[error("{} is no path in UTF-8: name a symbolic link that is", .0.display())]
+    #[error("the path {} is not UTF-8: use a symbolic link with a UTF-8 name", .0.display())]
     Path(PathBuf),
     /// The library was not loaded, and why.
     #[error("{0}")]

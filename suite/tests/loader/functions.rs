@@ -56,7 +56,7 @@ fn a_library_without_ssl_write_is_told_just_that() {
     let path = folder.path().join("nearly.so");
     let object = shim(&path, all_but(&["SSL_write"]), &[]);
     let wanted = format!(
-        "{} lacks SSL_write: is it a libssl (and not, say, a libcrypto)?",
+        "{} lacks SSL_write: is it a libssl, or perhaps a libcrypto?",
         object.display()
     );
     assert_eq!(load_error(&object).to_string(), wanted);
@@ -205,9 +205,9 @@ fn a_library_with_prefixed_names_is_told_which_prefix_to_name() {
         load_error(&object).to_string()
     };
     let wolf = of("wolf.so", &like_wolfssl);
-    assert!(wolf.ends_with("say so: --symbol-prefix wolfSSL_"), "{wolf}");
+    assert!(wolf.ends_with("use --symbol-prefix wolfSSL_"), "{wolf}");
     let other = of("other.so", &|name| Some(format!("my_{name}")));
-    assert!(other.ends_with("say so: --symbol-prefix my_"), "{other}");
+    assert!(other.ends_with("use --symbol-prefix my_"), "{other}");
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_prefix_that_no_function_has_is_refused() {
     };
     let error = error_of(&source);
     assert!(matches!(error, LoadError::Prefix { .. }), "{error}");
-    let wanted = "has no function whose name begins with nobody_: its names are plain; leave --symbol-prefix away";
+    let wanted = "has no function with the prefix nobody_: its functions have no prefix: leave --symbol-prefix out";
     assert!(error.to_string().ends_with(wanted), "{error}");
 }
 

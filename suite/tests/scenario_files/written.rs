@@ -159,7 +159,7 @@ fn what_a_generator_puts_together_is_read_back_or_refused_for_what_it_asks_and_n
             continue;
         };
         wrong += 1;
-        let is_of_form = ["unknown ", "not TOML"]
+        let is_of_form = ["unknown ", "invalid TOML"]
             .iter()
             .any(|start| error.message.starts_with(start))
             || error.help.starts_with("must be");

@@ -27,19 +27,19 @@ const HEADER: usize = 20;
 #[non_exhaustive]
 pub enum NoLibrary {
     /// There is nothing at this path.
-    #[error("there is no such file")]
+    #[error("no such file")]
     Missing,
     /// The user may not read it.
-    #[error("it may not be read (permission denied); a library must be readable")]
+    #[error("permission denied; the file must be readable")]
     NoPermission,
     /// The operating system gave another reason.
     #[error("it cannot be read: {0}")]
     Unreadable(String),
     /// The path leads to a folder.
-    #[error("it is a folder; name the file in it, such as libssl.so.3")]
+    #[error("it is a folder; give the file in it, such as libssl.so.3")]
     Folder,
     /// The path leads to a device, a pipe or a socket.
-    #[error("it is no regular file; name a shared object, such as libssl.so.3")]
+    #[error("it is not a regular file; give a shared object, such as libssl.so.3")]
     NoFile,
     /// The file has no bytes.
     #[error("it is empty; a shared object (ELF) is needed")]
@@ -48,13 +48,13 @@ pub enum NoLibrary {
     #[error("it has {0} bytes, more than any library")]
     TooLarge(u64),
     /// The file is text for the linker that names the library.
-    #[error("it is a linker script, which names another file{}; name that one", as_named(.0))]
+    #[error("it is a linker script that names another file{}; give that one", as_named(.0))]
     LinkerScript(Option<PathBuf>),
     /// The file is an archive of object files.
     #[error("it is a static library (.a); a shared object (.so) is needed")]
     StaticLibrary,
     /// The file has another format.
-    #[error("it is no ELF file; a shared object (ELF) is needed")]
+    #[error("it is not an ELF file; a shared object (ELF) is needed")]
     NotElf,
     /// The file is for another kind of processor.
     #[error("it is built for {file}; this program is {program}")]
@@ -68,7 +68,7 @@ pub enum NoLibrary {
     #[error("it is {0}; a shared object (linked with -shared) is needed")]
     OtherType(&'static str),
     /// The file says that it is longer than it is.
-    #[error("it is cut off: it has {has} bytes of at least {needs}")]
+    #[error("it is truncated: it has {has} of at least {needs} bytes")]
     CutOff {
         /// Its length, in bytes.
         has: u64,
