@@ -1,11 +1,9 @@
-//! Exports the symbols of libFuzzer and the sanitizers' runtime from the executable, for the
-//! instrumented shared objects that the targets load. Nothing else is exported: the reference
-//! library is linked into the executable too, and its functions must not replace those of another
-//! library.
+//! Lets shared objects that the targets load, C libraries that clang has instrumented, find libFuzzer and the sanitizers'
+//! runtime in the executable. Nothing else is shown to them: the reference library is linked into the executable too,
+//! and its functions must not take the place of another library's.
 
-/// The symbols that instrumented C code needs
-/// (<https://clang.llvm.org/docs/SanitizerCoverage.html>, `compiler-rt/lib/asan`).
-const EXPORTED: [&str; 5] = [
+/// What instrumented C code calls (<https://clang.llvm.org/docs/SanitizerCoverage.html>, `compiler-rt/lib/asan`).
+const SHOWN: [&str; 5] = [
     "__sanitizer_*",
     "__sancov_*",
     "__asan_*",
@@ -15,7 +13,7 @@ const EXPORTED: [&str; 5] = [
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    for symbols in EXPORTED {
+    for symbols in SHOWN {
         println!("cargo::rustc-link-arg-bins=-Wl,--export-dynamic-symbol={symbols}");
     }
 }

@@ -1,4 +1,4 @@
-//! Passes bytes to the parser of scenario files, which must return an error or a valid scenario.
+//! Bytes into the reader of scenario files: an error or a valid scenario, never a panic.
 
 #![no_main]
 
@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         .unwrap_or_default();
     let id = Id::new(&String::from_utf8_lossy(line)).or_else(|| Id::new("fuzz/input"));
     match id.map(|id| Reading::of(id, "input.toml", bytes)) {
-        // Bytes that are not text are refused before they are parsed.
+        // A file that is no text is refused before it is parsed.
         Some(Ok(Reading::NoText)) => Corpus::Reject,
         Some(Ok(Reading::Refused(_) | Reading::Scenario(_))) => Corpus::Keep,
         Some(Err(misread)) => panic!("{misread}"),

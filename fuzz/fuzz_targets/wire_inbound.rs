@@ -1,4 +1,4 @@
-//! A few fixed writes, and all faults of the bytes that the peer sends.
+//! A few writes, and all that can become of the bytes that the peer sends.
 
 #![no_main]
 

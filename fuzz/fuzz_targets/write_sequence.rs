@@ -1,4 +1,4 @@
-//! Every step of a scenario, in any order.
+//! Every step that a scenario knows, in any order.
 
 #![no_main]
 

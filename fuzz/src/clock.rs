@@ -1,8 +1,8 @@
-//! Measures the speed of a target and the time of each phase of a case. Some cases are also run
-//! with only their handshake, for a rate to compare with. No verdict depends on these figures.
+//! How fast a target is, and where the time of an input goes: a clock that is notified of each phase of each case, and the same
+//! cases cut off after their handshake, now and then, for a rate to compare with. Nothing that is judged depends on it.
 //!
-//! Rates use processor time, so that they do not depend on the load of the machine. The shares of
-//! the phases use wall time, which is cheaper to read.
+//! Rates are of processor time, so that they do not depend on what else the machine does; the shares of the phases are of the
+//! time that passes, which costs less to read.
 
 use std::fmt;
 use std::iter;
@@ -14,21 +14,21 @@ use rustix::time::{ClockId, clock_gettime};
 use writeproof::runner::{Phase, Watch};
 use writeproof::trace::Asked;
 
-/// The handshake of one in this number of generated inputs is also run alone.
+/// Of so many inputs that libFuzzer makes up, the handshake of one is also run alone.
 const SAMPLED: u64 = 32;
 
-/// The phase between two cases: libFuzzer, and decoding its bytes to a case.
+/// What the time between two cases is charged to: libFuzzer, and making a case of its bytes.
 const FUZZER: usize = Phase::ALL.len();
 
 /// The clock of this process. libFuzzer calls the target on one thread.
 pub(crate) static CLOCK: Clock = Clock::new();
 
-/// Charges the elapsed time to the current phase.
+/// Charges the time that passes to the phase that a case is in.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    /// When the current phase began, in nanoseconds since the first reading.
+    /// In nanoseconds since the first reading: when the present phase began.
     since: AtomicU64,
-    /// The current phase, by its index in [`Phase::ALL`], or [`FUZZER`].
+    /// The present phase, by its place in [`Phase::ALL`], or [`FUZZER`].
     present: AtomicUsize,
     /// Nanoseconds that each phase has taken.
     spent: [AtomicU64; FUZZER + 1],
@@ -36,11 +36,11 @@ pub(crate) struct Clock {
     origin: AtomicU64,
     /// Cases that were run in full.
     cases: AtomicU64,
-    /// Nanoseconds of processor time that they took, without that of libFuzzer.
+    /// Nanoseconds of processor time that they took, without libFuzzer's.
     ran: AtomicU64,
-    /// Generated inputs.
+    /// Inputs that were made up.
     made_up: AtomicU64,
-    /// Whether a handshake is running alone, during which phases are not charged.
+    /// A handshake is run alone: phases are not charged.
     is_sampling: AtomicBool,
     /// Handshakes that were run alone, and the nanoseconds of processor time that they took.
     samples: AtomicU64,
@@ -63,17 +63,17 @@ impl Clock {
         }
     }
 
-    /// Starts the clock; the time before is not charged.
+    /// Starts to count; what came before is not charged to anything.
     pub(crate) fn start(&self) {
         self.since.store(nanoseconds(), Ordering::Relaxed);
         self.origin.store(processor_time(), Ordering::Relaxed);
     }
 
-    /// Runs a case in full; the time after it is charged to libFuzzer.
+    /// Runs a case in full; what comes after it is libFuzzer's time.
     pub(crate) fn case<T>(&self, run: impl FnOnce() -> T) -> T {
         let begun = processor_time();
         let answer = run();
-        // First, as the system may suspend the process in the call for its time.
+        // First: the system may stop the process where it is asked for its time.
         self.pass_to(FUZZER);
         self.ran
             .fetch_add(processor_time() - begun, Ordering::Relaxed);
@@ -81,13 +81,13 @@ impl Clock {
         answer
     }
 
-    /// Whether the handshake of the next generated input is to be run alone, too.
+    /// Whether the handshake of the next input that is made up is to be run alone, too.
     pub(crate) fn samples_next(&self) -> bool {
         let made_up = self.made_up.fetch_add(1, Ordering::Relaxed);
         made_up.is_multiple_of(SAMPLED)
     }
 
-    /// Runs a handshake alone, without charging a phase. `run` returns whether it ran one.
+    /// Runs a handshake alone, which `run` answers whether it has done, and charges nothing else with it.
     pub(crate) fn sample(&self, run: impl FnOnce() -> bool) {
         self.pass_to(FUZZER);
         self.is_sampling.store(true, Ordering::Relaxed);
@@ -116,21 +116,21 @@ impl Clock {
     }
 }
 
-/// The time since the first call, in nanoseconds.
+/// Since the first call, in nanoseconds.
 fn nanoseconds() -> u64 {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     let elapsed = ORIGIN.get_or_init(Instant::now).elapsed();
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The processor time of this process, in nanoseconds.
+/// That this process has had so far, in nanoseconds.
 fn processor_time() -> u64 {
     const SECOND: i64 = 1_000_000_000;
     let time = clock_gettime(ClockId::ProcessCPUTime);
     u64::try_from(time.tv_sec * SECOND + time.tv_nsec).unwrap_or(0)
 }
 
-/// Forwards the phases of a session's cases to the clock.
+/// What a session notifies of the phases of its cases.
 #[derive(Debug)]
 pub(crate) struct OnClock;
 
@@ -149,10 +149,10 @@ impl Watch for OnClock {
 /// time of an input: 926 us: setup 5.1 %, handshake 24.0 %, …, fuzzer 2.2 %
 /// ```
 ///
-/// Both rates include the time of libFuzzer, which is the same for an input with only a handshake.
+/// libFuzzer takes as long for an input that ends after its handshake as for any other, and is counted in both rates.
 impl fmt::Display for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// Nanoseconds per second and per microsecond.
+        /// Nanoseconds of a second, and of a microsecond.
         const SECOND: f64 = 1e9;
         const MICROSECOND: f64 = 1e3;
 

@@ -1,7 +1,6 @@
-//! Shows whether libFuzzer gets coverage from the libraries: how many coverage counters clang has
-//! put into the shared objects of this process
-//! (<https://clang.llvm.org/docs/SanitizerCoverage.html>, inline 8-bit counters), and how many of
-//! them the inputs have reached.
+//! Whether libFuzzer sees into the libraries: the coverage counters that clang has put into the shared objects of this
+//! process (<https://clang.llvm.org/docs/SanitizerCoverage.html>, inline 8-bit counters), how many there are, and how
+//! many an input has reached yet.
 #![allow(unsafe_code)] // Reads the memory of other objects in this process.
 
 use std::ffi::{CStr, OsStr, c_int, c_void};
@@ -14,44 +13,42 @@ use std::ptr;
 use object::read::elf::ElfFile64;
 use object::{Object as _, ObjectSection as _};
 
-/// The section of the counters, one byte for each edge.
+/// Where clang puts the counters, a byte for each edge.
 const SECTION: &str = "__sancov_cntrs";
 
 /// The counters of one shared object.
 #[derive(Debug)]
 pub(crate) struct Counters {
     path: PathBuf,
-    /// The first counter; null if there are none.
+    /// Null if there are none.
     first: *const u8,
-    /// Whether an input has reached each counter.
+    /// Whether an input has reached it.
     reached: Vec<bool>,
 }
 
-// SAFETY: the counters are bytes of an object that is never unloaded, read as atomically as bytes
-// are.
+// SAFETY: the counters are bytes of an object that is never unloaded, read as atomically as bytes are.
 unsafe impl Send for Counters {}
 
 /// A shared object in this process.
 struct Loaded {
     path: PathBuf,
-    /// The difference between its addresses in memory and in its file.
+    /// What is added to the addresses in its file.
     bias: u64,
 }
 
 impl Counters {
-    /// The counters of the shared objects in this process that are a `libssl`, by their file names;
-    /// an empty list of counters for an object without any.
+    /// Those of the shared objects in this process that are a `libssl` of the suite's, by the files' names, also where
+    /// there are none.
     pub(crate) fn of_this_process() -> Vec<Self> {
         let mut loaded: Vec<Loaded> = Vec::new();
-        // SAFETY: the callback gets the pointer from the second argument, which is valid during the
-        // call.
+        // SAFETY: the function gets the pointer that stands beside it, while it is valid.
         unsafe { libc::dl_iterate_phdr(Some(note), ptr::from_mut(&mut loaded).cast()) };
         let ours = |object: &Loaded| is_a_libssl(&object.path);
         loaded.into_iter().filter(ours).map(Self::of).collect()
     }
 
     fn of(object: Loaded) -> Self {
-        // The counters of a file that can no longer be read cannot be found.
+        // A file that cannot be read any more has no counters that anybody could find.
         let (address, count) = section(&object.path).unwrap_or_default();
         let first = match count {
             0 => ptr::null(),
@@ -64,16 +61,14 @@ impl Counters {
         }
     }
 
-    /// Notes the counters that the current input has reached. libFuzzer clears them before each
-    /// input.
+    /// Takes note of what the present input has reached. libFuzzer clears the counters before each.
     pub(crate) fn note(&mut self) {
-        // Nearly all are 0, so eight are read at once.
+        // Nearly all are 0, so look at eight at once.
         for (index, reached) in self.reached.chunks_mut(size_of::<u64>()).enumerate() {
             let first = index * size_of::<u64>();
             let all = match reached.len() {
-                // SAFETY: within the section, which stays mapped; the read may be unaligned. Other
-                // threads of the library, if it had any, would write single bytes, each of which is
-                // read before or after that.
+                // SAFETY: within the section, which the loader has mapped and which stays; no address is too odd. Other
+                // threads of the library, if it had any, would write bytes, and a byte is read before or after that.
                 8 => unsafe { self.first.add(first).cast::<u64>().read_unaligned() },
                 _ => 1, // the last few, one by one
             };
@@ -97,8 +92,7 @@ impl fmt::Display for Counters {
     }
 }
 
-/// Accepts `libssl.so…` in any folder, and any file in a folder `libssl`, such as
-/// `libssl/openssl-3.6.so`.
+/// `libssl.so` in a folder of its own, or `openssl-3.6.so` in a folder `libssl`.
 fn is_a_libssl(path: &Path) -> bool {
     let name = path.file_name().unwrap_or(OsStr::new("")).to_string_lossy();
     let folder = path.parent().and_then(Path::file_name);
@@ -115,8 +109,7 @@ fn section(path: &Path) -> Option<(u64, usize)> {
 
 /// Adds an object of this process to the list that `list` points to.
 unsafe extern "C" fn note(info: *mut libc::dl_phdr_info, _: usize, list: *mut c_void) -> c_int {
-    // SAFETY: the loader passes a valid description, and the caller a list that is not borrowed
-    // elsewhere.
+    // SAFETY: the loader hands over a valid description, and the caller a list that nobody else has.
     let (info, list) = unsafe { (&*info, &mut *list.cast::<Vec<Loaded>>()) };
     if !info.dlpi_name.is_null() {
         // SAFETY: the loader keeps the name as long as the object.

@@ -1,5 +1,5 @@
-//! Handles unexpected findings: the target ends with a short message, or saves the first input of
-//! each cause, goes on, and prints the list of causes at the end.
+//! What is done about an unexpected finding: the target ends with a short message, or saves the first input of each
+//! cause and goes on. In comes an input with its findings; out come files, and at the end the list of causes.
 #![allow(unsafe_code)] // Ends the process in the middle of an input.
 
 use std::collections::BTreeMap;
@@ -14,27 +14,26 @@ use sha1::{Digest as _, Sha1};
 use writeproof::fuzz::{Cause, FuzzTarget, UnexpectedFinding};
 use writeproof::scenario::{self, Scenario};
 
-/// The environment variable that makes a target go on after a finding, if it is set and not `0`.
+/// The environment variable that, if it is set to something else than `0`, makes a target go on after a finding.
 const KEEP_GOING: &str = "WRITEPROOF_FUZZ_KEEP_GOING";
 
-/// The environment variable with the folder for the saved inputs; setting it makes a target go on,
-/// too.
+/// The environment variable that names the folder for what is found then, and makes a target go on, too.
 const FOLDER: &str = "WRITEPROOF_FUZZ_FINDINGS";
 
-/// The option of libFuzzer with the prefix of the paths of artifacts.
+/// The option of libFuzzer that says where artifacts go: what their paths begin with.
 const ARTIFACT_PREFIX: &str = "-artifact_prefix=";
 
-/// The exit code of libFuzzer for a finding (its `-error_exitcode`).
+/// With what libFuzzer ends a process that has found something (its `-error_exitcode`).
 const FOUND: i32 = 77;
 
 /// The causes so far, while a target goes on.
 static CAUSES: Mutex<Causes> = Mutex::new(Causes(BTreeMap::new()));
 
-/// The causes, with their inputs.
+/// What was found for each cause.
 #[derive(Debug, Default)]
 pub(crate) struct Causes(BTreeMap<Cause, Witness>);
 
-/// The inputs of a cause.
+/// How a cause shows.
 #[derive(Debug)]
 struct Witness {
     /// The first input that shows it.
@@ -43,7 +42,7 @@ struct Witness {
     inputs: u64,
 }
 
-/// An input with unexpected findings.
+/// An input that shows something that nobody has looked into.
 pub(crate) struct Unexpected<'f> {
     pub(crate) target: FuzzTarget,
     pub(crate) data: &'f [u8],
@@ -51,8 +50,7 @@ pub(crate) struct Unexpected<'f> {
     pub(crate) findings: &'f [UnexpectedFinding],
 }
 
-/// Saves the input and ends the process with a message; or, if the target goes on, saves the input
-/// if one of its causes is new.
+/// Ends the process with a message, having saved the input; or saves it if one of its causes is new, and returns.
 ///
 /// # Panics
 /// The input cannot be saved.
@@ -62,9 +60,9 @@ pub(crate) fn report(found: &Unexpected<'_>) {
             let path = format!("{}crash-{}", artifact_prefix(found.target), found.name());
             save(Path::new(&path), found.data);
             eprintln!("{}", found.message(found.findings, &path));
-            // Not by a panic, as a backtrace through the fuzzer says nothing about the library. Nor
-            // by `exit`, for which libFuzzer would blame the library. SAFETY: the function may be
-            // called at any time.
+            // Not by a panic: a backtrace through the fuzzer says nothing about the library. Nor by `exit`, in which libFuzzer
+            // would take the library for the one that ended the process.
+            // SAFETY: the function may be called at any time.
             unsafe { libc::_exit(FOUND) }
         }
         Some(folder) => {
@@ -126,17 +124,17 @@ impl fmt::Display for Causes {
 }
 
 impl Unexpected<'_> {
-    /// The name that libFuzzer gives the file of an input.
+    /// As libFuzzer names the file of an input.
     fn name(&self) -> String {
         let digest = Sha1::digest(self.data);
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The findings, the scenario, and the command that shows them again.
+    /// What was found, in which scenario, and how to see it again.
     fn message(&self, findings: &[UnexpectedFinding], path: &str) -> String {
         let mut text = String::from("unexpected finding:\n");
         for finding in findings {
-            // Writing to a string cannot fail.
+            // A text in memory takes whatever is written to it.
             let _ = writeln!(text, "{finding}");
         }
         let scenario = scenario::write(self.scenario);
@@ -157,7 +155,7 @@ pub(crate) fn keeps_going() -> bool {
     env::var_os(FOLDER).is_some() || env::var_os(KEEP_GOING).is_some_and(is_set)
 }
 
-/// The folder of saved inputs; none if the target ends at the first finding.
+/// Where inputs are saved while the target goes on; nothing if it ends at the first finding.
 fn folder(target: FuzzTarget) -> Option<PathBuf> {
     keeps_going().then(|| match env::var_os(FOLDER) {
         Some(folder) => PathBuf::from(folder),

@@ -1,6 +1,5 @@
-//! The common part of the fuzz targets. An input is run on all libraries. An unexpected finding
-//! ends the target with a message that shows the finding, the scenario, and the command that
-//! reproduces it; or the input is saved, and the target goes on.
+//! What the targets share: an input is run on all libraries, and an unexpected finding ends the target with a message that says
+//! what was found, in which scenario, and how to see it again; or it is saved, and the target goes on.
 
 mod clock;
 mod counters;
@@ -19,19 +18,18 @@ use self::clock::{CLOCK, OnClock};
 use self::counters::Counters;
 use self::findings::Unexpected;
 
-/// The coverage counters of the libraries.
+/// What libFuzzer sees of the libraries.
 static COUNTERS: Mutex<Vec<Counters>> = Mutex::new(Vec::new());
 
-/// Reached counters are noted for one in this number of inputs, as there are hundreds of thousands
-/// of them.
+/// What is reached is noted for one in so many inputs: there are counters by the hundred thousand.
 const NOTED: u64 = 16;
 
 static SESSION: OnceLock<Session> = OnceLock::new();
 
-/// The exit code of a target that cannot start.
+/// With what a target ends if it cannot begin.
 const BAD_USAGE: i32 = 2;
 
-/// Opens the libraries. Ends the process if one of them cannot be used.
+/// Opens the libraries, once; ends the process if one of them cannot be used, as then there is nothing to fuzz.
 pub fn begin() {
     let session = Session::of_environment().unwrap_or_else(|error| {
         eprintln!("{error}");
@@ -56,8 +54,7 @@ pub fn begin() {
     CLOCK.start();
 }
 
-/// Runs an input of a target that reads programs. An unexpected finding ends the process, or is
-/// saved.
+/// Runs an input of a target that reads cells. An unexpected finding ends the process, or is saved.
 ///
 /// # Panics
 /// The suite itself failed.
@@ -90,18 +87,16 @@ pub fn examine(target: FuzzTarget, data: &[u8]) -> Corpus {
     Corpus::Keep
 }
 
-/// The case that an input of a target that reads programs encodes, if it encodes one.
+/// The case that an input of a target that reads cells stands for, if it stands for one.
 fn case(target: FuzzTarget, data: &[u8]) -> Option<(Scenario, Variant)> {
     Artifact::of_target(target, data)?.case(target)
 }
 
 fn session() -> &'static Session {
-    SESSION
-        .get()
-        .unwrap_or_else(|| panic!("the session was not opened"))
+    SESSION.get().unwrap_or_else(|| panic!("the session was not opened"))
 }
 
-/// Mutates an input, mostly by whole steps.
+/// Changes an input, mostly a step at a time.
 pub fn mutate(
     target: FuzzTarget,
     data: &mut [u8],
@@ -114,14 +109,14 @@ pub fn mutate(
         let most = space.len();
         fuzzer_mutate(space, len, most)
     });
-    // Not while an input runs, as libFuzzer then reads the counters of that input.
+    // Here, and not while the input is run: the counters that libFuzzer then reads are to be those of the input.
     if CLOCK.samples_next() {
         sample(target, &data[..size]);
     }
     size
 }
 
-/// Runs only the handshake of an input, to measure its rate.
+/// Runs the handshake of an input alone, for its rate.
 fn sample(target: FuzzTarget, data: &[u8]) {
     if let Some((scenario, variant)) = case(target, data) {
         CLOCK.sample(|| {

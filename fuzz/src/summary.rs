@@ -1,5 +1,5 @@
-//! The summary that a target prints at its end: after its time or its number of inputs and, if it
-//! goes on after findings, when the user interrupts it.
+//! The summary that a target prints when libFuzzer ends it as planned, after its time or its number of inputs; and, while
+//! it goes on after findings, when the user ends it.
 #![allow(unsafe_code)] // libFuzzer ends the process by `exit`, and has no other hook for its end.
 
 use std::io::{self, Write as _};
@@ -8,7 +8,7 @@ use crate::SESSION;
 use crate::clock::CLOCK;
 use crate::findings;
 
-/// The exit code of libFuzzer for a process that the user interrupts (its `-interrupted_exitcode`).
+/// With what libFuzzer ends a process that the user interrupts (its `-interrupted_exitcode`).
 const INTERRUPTED: i32 = 72;
 
 /// Prints the summary when the process exits.
@@ -20,7 +20,7 @@ pub(crate) fn print_at_exit() {
         "cannot register a function that runs at the exit of the process"
     );
     if findings::keeps_going() {
-        // libFuzzer does not replace an existing handler.
+        // libFuzzer leaves a handler alone that is there before its own.
         if let Err(error) = ctrlc::set_handler(interrupted) {
             eprintln!("cannot handle Ctrl-C, which will end the target without a summary: {error}");
         }
@@ -33,8 +33,7 @@ extern "C" fn at_exit() {
 
 fn interrupted() {
     print();
-    // SAFETY: the function may be called at any time. It cleans up nothing, as the library may be
-    // in the middle of a call.
+    // SAFETY: the function may be called at any time. The library may be in the middle of a call: nothing of it is cleaned up.
     unsafe { libc::_exit(INTERRUPTED) }
 }
 
@@ -42,7 +41,7 @@ fn print() {
     let Some(session) = SESSION.get() else {
         return;
     };
-    // If the summary cannot be printed, the exit code stays the same.
+    // A summary that cannot be printed is no reason to end in another way.
     let mut stderr = io::stderr().lock();
     let _ = writeln!(stderr, "{}\n{CLOCK}", session.stats());
     let muted = session.muted();

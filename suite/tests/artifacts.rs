@@ -240,7 +240,7 @@ fn cells_that_write_nothing_are_a_proper_result() {
     let output = run(&["replay", words(&path), "--backend", "rustls"]);
     assert_exit(&output, 0);
     assert!(
-        stdout(&output).contains("no cell of it writes anything"),
+        stdout(&output).contains("none of its operations writes"),
         "{}",
         stdout(&output)
     );
@@ -256,10 +256,10 @@ fn no_artifact(folder: &TempDir, kind: &str) -> (PathBuf, &'static str) {
         "missing" => (folder.path().join(kind), "No such file"),
         "folder" => (
             folder.path().to_owned(),
-            "is a folder: name the files in it",
+            "is a folder: give the files in it",
         ),
         "device" => (PathBuf::from("/dev/zero"), "is not a regular file"),
-        "empty" => (write(b""), "is empty: an artifact has a header"),
+        "empty" => (write(b""), "is empty: a fuzz input is a header"),
         "cut-off" => (write(b"WP"), "is truncated: it has 2 bytes"),
         "cut-off-cell" => (
             write(&header(FORMAT, b'r')[..7]),
@@ -459,7 +459,7 @@ fn only_cells_are_shrunk() {
     let output = run(&["shrink", words(&path)]);
     assert_exit(&output, 2);
     assert!(
-        stderr(&output).contains("is the text of a scenario file"),
+        stderr(&output).contains("is a scenario file, which cannot be shrunk"),
         "{}",
         stderr(&output)
     );
@@ -473,7 +473,7 @@ fn a_small_one_that_cannot_be_written_is_told_before_anything_runs() {
         let told = run(&["shrink", words(&path), "--output", output]);
         assert_exit(&told, 2);
         assert!(
-            stderr(&told).contains(&format!("cannot be written to {output}")),
+            stderr(&told).contains(&format!("cannot write {output}")),
             "{}",
             stderr(&told)
         );
@@ -551,7 +551,7 @@ fn a_promoted_artifact_has_a_title_to_be_filled_in_and_the_clause_of_its_finding
         "  fixtures/scenarios/new-family/new-name.toml\n",
         "  snapshots/new-family/new-name.snap\n",
         "  snapshots/new-family/new-name@rustls.snap\n",
-        "Give fixtures/scenarios/new-family/new-name.toml its title",
+        "Write the title in fixtures/scenarios/new-family/new-name.toml",
         "`cargo test new-family/new-name`",
     ] {
         assert!(told.contains(wanted), "{wanted} in\n{told}");
@@ -580,7 +580,7 @@ fn promote_writes_over_nothing(#[case] taken: &str) {
     file(&root, taken, b"mine");
     let output = promote(&within, &artifact(&folder), "retry/new");
     assert_exit(&output, 2);
-    let wanted = format!("{taken} is there already: nothing was written");
+    let wanted = format!("{taken} already exists; nothing was written");
     assert!(stderr(&output).contains(&wanted), "{}", stderr(&output));
     let files = files(root.path());
     assert_eq!(
@@ -631,7 +631,7 @@ fn outside_of_a_checkout_nothing_is_promoted() {
     let output = promote(folder.path(), &artifact(&folder), "retry/new");
     assert_exit(&output, 2);
     assert!(
-        stderr(&output).contains("is in no checkout of the repository"),
+        stderr(&output).contains("is not in a checkout of the repository"),
         "{}",
         stderr(&output)
     );
@@ -684,7 +684,7 @@ fn corpus_writes_a_seed_for_each_scenario_that_a_target_can_tell() {
     // Once more, in the same place, with every reason.
     let output = run(&["corpus", "--output", words(&path), "--verbose"]);
     assert_exit(&output, 0);
-    let wanted = "write_sequence: handshake/no-role-set: a role that is not set";
+    let wanted = "write_sequence: handshake/no-role-set: the target has no operation for a role that is not set";
     assert!(stdout(&output).contains(wanted), "{}", stdout(&output));
 }
 
@@ -731,7 +731,7 @@ fn an_argument_that_is_missing_is_named(#[case] arguments: &[&str], #[case] name
 
 #[rstest]
 #[case("replay", "fuzz/artifacts/write_retry/*")]
-#[case("shrink", "130 interrupted; the smallest so far was written")]
+#[case("shrink", "130 interrupted (the smallest input so far was written)")]
 #[case("promote", "retry/shorter-after-a-read")]
 #[case("corpus", "--verbose")]
 fn help_teaches_by_examples_and_documents_the_exit_codes(

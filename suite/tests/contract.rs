@@ -401,11 +401,11 @@ fn what_the_users_ledger_knows_and_does_not_come_is_told_with_its_line() {
 #[case("[[isseu]]\n", ":1:3: unknown key \"isseu\"")]
 #[case(
     "[[known]]\ndiffers = \"x\"\n",
-    ":1:1: [[known]] is the format before known issues had causes"
+    ":1:1: [[known]] is the old format of known issues, without causes"
 )]
 #[case(
     "[[issue]]\nid = \"x\"\ntitle = \"x\"\nwhen = \"read\"\ndiffers = [{ in = \"call\" }]\n",
-    ":5:12: it explains anything"
+    ":5:12: a difference that matches any other"
 )]
 fn a_wrong_ledger_is_refused_with_its_place(#[case] text: &str, #[case] told: &str) {
     let folder = TempDir::new().expect("a folder");

@@ -116,7 +116,7 @@ pub(super) enum Failure {
     Unwritable { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Seeds(#[from] SameName),
-    #[error("cannot write the report to {}: {source}", path.display())]
+    #[error("cannot write {}: {source}", path.display())]
     Output { path: PathBuf, source: io::Error },
     #[error("cannot write the report to standard output: {0}")]
     StandardOutput(io::Error),

@@ -257,7 +257,7 @@ fn next(
         let file = examiner.judge.known.file_of(library);
         let file = file.unwrap_or("a new file in fixtures/ledger");
         format!(
-            "Find the cause in {backend} ({}). Draft a known issue with `cargo run --release -- ledger --propose --backend {backend} --scenario {id}`, complete it, and add it to {file}.",
+            "Find the cause in {backend} of: {}. `cargo run --release -- ledger --propose --backend {backend} --scenario {id}` drafts a known issue: add it to {file} and complete it.",
             found.join(", ")
         )
     }));
