@@ -563,7 +563,7 @@ fn a_promoted_artifact_has_a_title_to_be_filled_in_and_the_clause_of_its_finding
         assert!(file.is_file(), "{} in\n{told}", file.display());
     }
     let text = &files(root.path())["fixtures/scenarios/new-family/new-name.toml"];
-    let begins = "title = \"… what is done here, and what a right library does\"\n\
+    let begins = "title = \"… what is done here, and what a correct library does\"\n\
                   clauses = [\"error.dead-connection-tells-the-truth\"]\n\
                   versions = [\"tls1.2\"]\nroles = [\"client\"]\n";
     assert!(text.starts_with(begins), "{text}");

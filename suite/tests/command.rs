@@ -187,7 +187,7 @@ fn a_trace_that_is_not_as_recorded_exits_with_1() {
     let wanted = "retry/shorter-buffer on openssl-3.6 does not match its snapshot: tls1.2/client";
     assert!(text.contains(wanted), "{text}");
     let wanted = format!(
-        "{} unexpected: not as in the snapshot, or without a known issue",
+        "{} unexpected: not as in their snapshots, or with findings that no known issue explains",
         cases_on_all()
     );
     assert!(text.contains(&wanted), "{wanted} in\n{text}");

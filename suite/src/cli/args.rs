@@ -47,9 +47,11 @@ Examples:
 
 Exit codes:
   0  nothing unexpected
-  1  the library breaks a clause, differs from the reference, crashed or hung, and no known issue explains it
+  1  the library breaks a clause, differs from the reference, crashed or hung, and no known issue
+     explains it
   2  bad usage
-  3  the library could not be loaded or tested: no handshake completed, or too few cases applied to it
+  3  the library could not be loaded or tested: no handshake completed, the self-check failed, or too
+     few cases are applicable
 `writeproof --help` lists all exit codes.";
 
 const CLAUSES_EXAMPLES: &str = "\
@@ -59,18 +61,20 @@ Examples:
   writeproof clauses retry                        all clauses of a topic
   writeproof clauses --backend boringssl --format json
 
-Exit codes: 0 the run exercised every clause, 1 it did not, 2 bad usage. `writeproof --help` lists all.";
+Exit codes: 0 every observable clause was exercised, 1 one was not, 2 bad usage.
+`writeproof --help` lists all exit codes.";
 
 const LEDGER_EXAMPLES: &str = "\
 Examples:
   writeproof ledger                               list the known issues and their reasons
   writeproof ledger --backend openssl-3.6
   writeproof ledger --cases                       run everything and count the cases of each issue
-  writeproof ledger --check                       run everything and check that the list is up to date
+  writeproof ledger --check                       run everything and check that they are up to date
   writeproof ledger --propose --backend openssl-3.6 >> fixtures/ledger/openssl.toml
   writeproof ledger --propose --libssl ./libssl.so > known.toml
 
-Exit codes: 0 the list is complete and up to date, 1 it is not, 2 bad usage. `writeproof --help` lists all.";
+Exit codes: 0 the known issues are complete and up to date, 1 they are not, 2 bad usage.
+`writeproof --help` lists all exit codes.";
 
 const REPLAY_EXAMPLES: &str = "\
 Examples:
@@ -78,8 +82,8 @@ Examples:
   writeproof replay fuzz/artifacts/write_retry/*
   writeproof replay crash-0123abcd --backend boringssl --libssl ./libssl.so
 
-Exit codes: 0 no unexpected finding, 1 an unexpected finding, 2 bad usage, or the file is not a fuzz input.
-`writeproof --help` lists all.";
+Exit codes: 0 no unexpected finding, 1 an unexpected finding, 2 bad usage or not a fuzz input.
+`writeproof --help` lists all exit codes.";
 
 const SHRINK_EXAMPLES: &str = "\
 Examples:
@@ -89,21 +93,22 @@ Examples:
   writeproof shrink crash-0123abcd --known        minimise a known finding if there is no unexpected one
 
 Exit codes: 0 the input was minimised, 2 bad usage, not a fuzz input, or no unexpected finding,
-130 interrupted (the smallest input so far was written). `writeproof --help` lists all.";
+130 interrupted (the smallest input so far was written). `writeproof --help` lists all exit codes.";
 
 const PROMOTE_EXAMPLES: &str = "\
 Examples:
   writeproof promote fuzz/artifacts/write_retry/crash-0123abcd.min retry/shorter-after-a-read
 
-Exit codes: 0 the files were written, 2 bad usage, not a fuzz input, the name is taken, or the current
-directory is not in a checkout. `writeproof --help` lists all.";
+Exit codes: 0 the files were written, 2 bad usage, not a fuzz input, the id is taken, or the current
+directory is not in a checkout. `writeproof --help` lists all exit codes.";
 
 const CORPUS_EXAMPLES: &str = "\
 Examples:
   writeproof corpus                               write to fuzz/corpus, where the fuzz targets expect it
   writeproof corpus --output /tmp/corpus --verbose
 
-Exit codes: 0 the corpus was written, 2 a file could not be written. `writeproof --help` lists all.";
+Exit codes: 0 the corpus was written, 2 a file could not be written.
+`writeproof --help` lists all exit codes.";
 
 const LONG_HELP: &str = "\
 Name scenarios by id (retry/shorter-buffer), by pattern (retry, 'closing/*', '*/shorter-*'), or by the
@@ -124,7 +129,7 @@ Examples:
   writeproof table --backend openssl-3.6 --backend rustls --format markdown
   writeproof clauses                              the clauses of the contract, and who breaks them
   writeproof ledger --backend openssl-3.6         the known issues of a library, with their reasons
-  writeproof replay fuzz/artifacts/write_retry/*  run what the fuzzer found; then `shrink` and `promote` it
+  writeproof replay fuzz/artifacts/write_retry/*  what the fuzzer found (then: `shrink`, `promote`)
 
 Every shared object, whether a backend or given with --libssl, runs in a separate process that cannot
 use the network, write files or start programs. If it crashes, exits or hangs, that is the result of the
@@ -138,8 +143,8 @@ Exit codes:
        In `check`, a broken clause that says \"should\" counts only with --strict
   2    bad usage, a bad input file, or a report that cannot be written
   3    a library could not be loaded or tested. In `check`: no handshake completed, or the self-check
-       failed. In every command: no case applied to a library given with --libssl, or fewer cases applied
-       than --require-applicable asks for
+       failed. In every command: no case is applicable to a library given with --libssl, or fewer cases
+       are than --require-applicable asks for
   4    the suite itself failed: a bug, or the system ran out of memory
   130  interrupted; no report was written, but `shrink` wrote the smallest input so far
 
@@ -223,8 +228,8 @@ pub(super) struct LibsslArguments {
     #[arg(long, value_name = "PATH")]
     pub(super) libssl: Vec<PathBuf>,
     /// The libcrypto to use with --libssl: give it once for all, or once for each in the same order
-    /// [default: the libssl itself if it includes libcrypto, else its dependency, else the
-    /// libcrypto in the same folder, else the system's].
+    /// [default: the libssl itself if it includes a libcrypto, else the one that it depends on, else
+    /// the one in its folder, else the system's].
     #[arg(long, value_name = "PATH", requires = "libssl")]
     pub(super) libcrypto: Vec<PathBuf>,
     /// The name of the library in reports and in other options: one for each --libssl, in the same
@@ -253,10 +258,10 @@ pub(super) struct LibsslArguments {
 /// The library as which a shared object is judged.
 #[derive(Debug, Args)]
 pub(super) struct AsArguments {
-    /// Which library a --libssl is, and so which known issues apply to it: openssl, tongsuo,
-    /// boringssl or aws-lc, with a version (openssl@3.0.19) if the one that it reports is wrong; or
-    /// unknown, to which none apply. Give it once for all --libssl, or once for each [default:
-    /// detected from the object].
+    /// Which library a --libssl is: openssl, tongsuo, boringssl or aws-lc, or unknown. Add the version
+    /// (openssl@3.0.19) if the one that it reports is wrong. The known issues of that library apply; an
+    /// unknown library has none. Give it once for all --libssl, or once for each [default: detected
+    /// from the object].
     #[arg(long = "as", value_name = "NAME[@VERSION]", requires = "libssl", value_parser = parse_as)]
     pub(super) judged_as: Vec<As>,
 }

@@ -42,7 +42,7 @@ pub(super) enum Failure {
     UnknownBackend { name: String, hint: String },
     #[error("unknown clause {name:?}: {hint}")]
     UnknownClause { name: String, hint: String },
-    #[error("none of the selected scenarios has a variant given with --variant")]
+    #[error("no selected scenario has any of the variants given with --variant")]
     NoSuchVariant,
     #[error("{0}")]
     Open(#[from] OpenError),
@@ -102,12 +102,12 @@ pub(super) enum Failure {
     #[error("{} already exists; nothing was written: choose another name, or remove the file", .0.display())]
     Taken(PathBuf),
     #[error(
-        "{} is not in a checkout of the repository (no fixtures/scenarios and snapshots in it or above it): run this command in one",
+        "{} is not in a checkout of the repository, which has the folders fixtures/scenarios and snapshots: run this command in one",
         .0.display()
     )]
     NoCheckout(PathBuf),
     #[error(
-        "two runs on {0} give different traces, so no snapshot can be written. A link that blocks within a handshake causes this: the lengths of handshake messages vary"
+        "two runs on {0} give different traces, so no snapshot can be written; one cause is a link that blocks within a handshake, as the lengths of its messages vary"
     )]
     Unsteady(String),
     #[error("cannot read {}: {source}", path.display())]

@@ -25,7 +25,7 @@ const SCENARIOS: &str = "fixtures/scenarios";
 const SNAPSHOTS: &str = "snapshots";
 
 /// The placeholder for the title; a test fails if one is left.
-const TO_BE_FILLED_IN: &str = "… what is done here, and what a right library does";
+const TO_BE_FILLED_IN: &str = "… what is done here, and what a correct library does";
 
 /// The results of a case on all libraries, by variant.
 type Results = Vec<(Variant, Vec<Examined>)>;

@@ -258,14 +258,14 @@ impl Report<'_> {
                     let cases = count(unexpected - unrecorded, "case");
                     let _ = writeln!(
                         text,
-                        "{cases} unexpected: not as in the snapshot, or without a known issue"
+                        "{cases} unexpected: not as in their snapshots, or with findings that no known issue explains"
                     );
                 }
                 if unrecorded > 0 {
                     let cases = count(unrecorded, "case");
                     let _ = writeln!(
                         text,
-                        "{cases} unexpected of libraries without snapshots, compared with {}",
+                        "{cases} unexpected, of libraries without snapshots (compared with {})",
                         self.reference
                     );
                 }

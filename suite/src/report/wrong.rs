@@ -101,7 +101,7 @@ pub(super) fn known(results: &[&CaseResult]) -> String {
         text
     } else {
         format!(
-            "Known violations and crashes, with their number (`writeproof ledger` has the reasons):\n{text}"
+            "Known violations and crashes, and how many (`writeproof ledger` explains them):\n{text}"
         )
     }
 }
@@ -193,8 +193,8 @@ fn headline(finding: &Finding, contract: &Contract) -> String {
 fn consequence(severity: Severity) -> &'static str {
     match severity {
         Severity::Data => "DATA lost, duplicated or leaked",
-        Severity::Connection => "CONNECTION wrongly failed or wrongly kept",
-        Severity::Report => "WRONG RESULT for the caller",
+        Severity::Connection => "CONNECTION wrongly broken or kept open",
+        Severity::Report => "WRONG RESULT reported to the caller",
         Severity::Other => "OTHER",
     }
 }
