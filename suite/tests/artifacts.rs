@@ -222,7 +222,7 @@ fn a_scenario_file_that_is_refused_is_a_proper_result(
     assert_exit(&output, 0);
     let text = stdout(&output);
     assert!(
-        text.contains("does not encode a scenario, nothing was run: "),
+        text.contains("contains no valid scenario, nothing was run: "),
         "{text}"
     );
     assert!(text.contains(told), "{told} in\n{text}");
@@ -270,7 +270,7 @@ fn no_artifact(folder: &TempDir, kind: &str) -> (PathBuf, &'static str) {
         "of-no-target" => (write(&header(FORMAT, b'?')), "which is no target"),
         "foreign" => (
             write(b"\x7fELF\x02\x01\x01\xff"),
-            "no artifact of a fuzz target",
+            "is not a fuzz input: it ",
         ),
         _ => (write(&vec![0xff; (1 << 20) + 1]), "more than an input has"),
     }

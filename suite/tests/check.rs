@@ -266,7 +266,7 @@ fn a_library_of_the_users_own_is_shown_run_and_compared_by_path() {
 #[case(&["check"], "no library to check")]
 #[case(&["check", "--libssl", LIBSSL, "--name", "rustls"], "the name rustls is taken")]
 #[case(&["check", "--libssl", LIBSSL, "--name", "a b"], "expected 1 to 64 letters, digits")]
-#[case(&["check", "--libssl", LIBSSL, "--name", "a", "--name", "b"], "--name is given 2 times")]
+#[case(&["check", "--libssl", LIBSSL, "--name", "a", "--name", "b"], "2 values for --name and 1 for --libssl")]
 #[case(&["check", "--libssl", LIBSSL, "--limit", "0"], "from 0.001 to")]
 #[case(&["check", "--libssl", LIBSSL, "--limit", "NaN"], "from 0.001 to")]
 #[case(&["check", "--libssl", LIBSSL, "--against", "openssl-4"], "did you mean \"openssl-4.0\"?")]

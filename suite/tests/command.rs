@@ -268,7 +268,7 @@ fn a_backend_that_cannot_be_used_exits_with_3(#[case] arguments: &[&str]) {
         .output()
         .expect("the command starts");
     assert_exit(&output, 3);
-    let wanted = "openssl-1.1.1 cannot be used: cannot load /nowhere/libssl.so: no such file";
+    let wanted = "openssl-1.1.1 cannot be used: /nowhere/libssl.so: no such file";
     assert!(stderr(&output).contains(wanted), "{}", stderr(&output));
 }
 

@@ -47,11 +47,11 @@ Examples:
 
 Exit codes:
   0  nothing unexpected
-  1  the library breaks a clause, differs from the reference, crashed or hung, and no known issue
-     explains it
+  1  the library breaks a clause, differs from the reference, crashed or hung, and no known
+     issue explains it
   2  bad usage
-  3  the library could not be loaded or tested: no handshake completed, the self-check failed, or too
-     few cases are applicable
+  3  the library could not be loaded or tested: no handshake completed, the self-check failed,
+     or too few cases are applicable
 `writeproof --help` lists all exit codes.";
 
 const CLAUSES_EXAMPLES: &str = "\
@@ -90,7 +90,7 @@ Examples:
   writeproof shrink fuzz/artifacts/write_retry/crash-0123abcd
   writeproof shrink crash-0123abcd --output small --backend boringssl
   writeproof shrink crash-0123abcd --libssl ./libssl.so
-  writeproof shrink crash-0123abcd --known        minimise a known finding if there is no unexpected one
+  writeproof shrink crash-0123abcd --known        keep a known finding if none is unexpected
 
 Exit codes: 0 the input was minimised, 2 bad usage, not a fuzz input, or no unexpected finding,
 130 interrupted (the smallest input so far was written). `writeproof --help` lists all exit codes.";
@@ -104,21 +104,21 @@ directory is not in a checkout. `writeproof --help` lists all exit codes.";
 
 const CORPUS_EXAMPLES: &str = "\
 Examples:
-  writeproof corpus                               write to fuzz/corpus, where the fuzz targets expect it
+  writeproof corpus                               write to fuzz/corpus, for the fuzz targets
   writeproof corpus --output /tmp/corpus --verbose
 
 Exit codes: 0 the corpus was written, 2 a file could not be written.
 `writeproof --help` lists all exit codes.";
 
 const LONG_HELP: &str = "\
-Name scenarios by id (retry/shorter-buffer), by pattern (retry, 'closing/*', '*/shorter-*'), or by the
-path of a scenario file or a folder of scenario files (./my-scenario.toml, ./mine).
+Name scenarios by id (retry/shorter-buffer), by pattern (retry, 'closing/*', '*/shorter-*'), or by
+the path of a scenario file or a folder of them (./my-scenario.toml, ./mine).
 
 Examples:
   writeproof run                                  all scenarios on all backends
   writeproof run --scenario retry --backend rustls
   writeproof run --format json --output report.json
-  writeproof list                                 scenarios and backends, and what each backend lacks
+  writeproof list                                 scenarios and backends, with what these lack
   writeproof show retry/shorter-buffer --variant tls1.3/client
   writeproof show ./my-scenario.toml --backend openssl-1.1.1
   writeproof diff openssl-3.6 openssl-1.1.1 --scenario renegotiation
@@ -129,31 +129,31 @@ Examples:
   writeproof table --backend openssl-3.6 --backend rustls --format markdown
   writeproof clauses                              the clauses of the contract, and who breaks them
   writeproof ledger --backend openssl-3.6         the known issues of a library, with their reasons
-  writeproof replay fuzz/artifacts/write_retry/*  what the fuzzer found (then: `shrink`, `promote`)
+  writeproof replay fuzz/artifacts/write_retry/*  what the fuzzer found; then shrink and promote it
 
-Every shared object, whether a backend or given with --libssl, runs in a separate process that cannot
-use the network, write files or start programs. If it crashes, exits or hangs, that is the result of the
-case, and the run goes on.
+Every shared object, whether a backend or given with --libssl, runs in a separate process that
+cannot use the network, write files or start programs. If it crashes, exits or hangs, that is the
+result of the case, and the run goes on.
 
 Exit codes:
   0    nothing unexpected: every trace matches its snapshot, and a known issue explains every broken
        clause and every difference
-  1    something unexpected: a clause is broken or a library differs, crashed or hung, and no known issue
-       explains it; a trace does not match its snapshot or has none; or a known issue no longer occurs.
-       In `check`, a broken clause that says \"should\" counts only with --strict
+  1    something unexpected: a clause is broken, or a library differs, crashed or hung, and no known
+       issue explains it; a trace does not match its snapshot or has none; or a known issue no
+       longer occurs. In `check`, a broken clause that says \"should\" counts only with --strict
   2    bad usage, a bad input file, or a report that cannot be written
-  3    a library could not be loaded or tested. In `check`: no handshake completed, or the self-check
-       failed. In every command: no case is applicable to a library given with --libssl, or fewer cases
-       are than --require-applicable asks for
+  3    a library could not be loaded or tested. In `check`: no handshake completed, or the
+       self-check failed. In every command: no case is applicable to a library given with --libssl,
+       or fewer cases are than --require-applicable asks for
   4    the suite itself failed: a bug, or the system ran out of memory
   130  interrupted; no report was written, but `shrink` wrote the smallest input so far
 
 Environment:
-  WRITEPROOF_OPENSSL_1_1_1  path of the shared object to use as the backend openssl-1.1.1, if not the one
-                            built with the suite. Every backend that is a shared object has such a
-                            variable, such as WRITEPROOF_BORINGSSL
-  WRITEPROOF_REQUIRE        backends that must be present, separated by commas, or `all`: if one is
-                            missing, `run` exits with 3";
+  WRITEPROOF_OPENSSL_1_1_1  path of the shared object to use as the backend openssl-1.1.1, if not
+                            the one built with the suite. Each backend that is a shared object has
+                            such a variable, such as WRITEPROOF_BORINGSSL
+  WRITEPROOF_REQUIRE        backends that must be present, separated by commas, or `all`: `run`
+                            exits with 3 if one of them is missing";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -177,8 +177,7 @@ pub(super) enum Command {
     Check(CheckArguments),
     /// Compare the recorded behavior of the libraries in a table; runs nothing.
     Table(TableArguments),
-    /// List the clauses of the contract, how many cases exercise each, and which libraries break
-    /// it.
+    /// List the clauses of the contract, with the cases that exercise and break them.
     ///
     /// Runs all scenarios. With clauses as arguments, describes these in full: the statement, its
     /// source, and for each library that breaks it an example and the command that shows it.
@@ -300,7 +299,7 @@ pub(super) struct ReportArguments {
     /// How many cases to run at the same time [default: one per processor].
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<NonZeroU16>,
-    /// Exit with 3 if less than this percentage of the cases of a library is applicable to it.
+    /// Exit with 3 if less than this percentage of a library's cases are applicable.
     #[arg(long, value_name = "PERCENT", value_parser = value_parser!(u8).range(0..=100))]
     pub(super) require_applicable: Option<u8>,
     /// A file of known issues of the libraries given with --libssl, in the format of the files in
@@ -320,8 +319,7 @@ pub(super) struct CheckArguments {
     /// --libssl.
     #[arg(long, value_name = "NAME", default_value = REFERENCE)]
     pub(super) against: String,
-    /// Exit with 1 even if all broken clauses say "should" rather than "must", as `run` always
-    /// does.
+    /// Exit with 1 even if only clauses that say "should" are broken, as `run` always does.
     #[arg(long)]
     pub(super) strict: bool,
     #[command(flatten)]

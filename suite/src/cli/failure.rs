@@ -38,8 +38,12 @@ impl Termination for Exit {
 /// Why the command failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    #[error("unknown backend {name:?}: {hint}")]
-    UnknownBackend { name: String, hint: String },
+    #[error("unknown {kind} {name:?}: {hint}")]
+    UnknownLibrary {
+        kind: &'static str,
+        name: String,
+        hint: String,
+    },
     #[error("unknown clause {name:?}: {hint}")]
     UnknownClause { name: String, hint: String },
     #[error("no selected scenario has any of the variants given with --variant")]
@@ -54,10 +58,8 @@ pub(super) enum Failure {
         "cannot compare {0} with itself: choose another library with --against, or check another with --libssl"
     )]
     AgainstItself(String),
-    #[error(
-        "{0} is given {1} times and --libssl {2} times: give {0} once, or once for each --libssl"
-    )]
-    Uneven(&'static str, usize, usize),
+    #[error("{1} values for {0} and {2} for --libssl: give {0} once, or once for each --libssl")]
+    CountMismatch(&'static str, usize, usize),
     #[error("the name {0} is taken, by a backend or another --libssl: choose another --name")]
     NameTaken(String),
     #[error(
@@ -83,7 +85,7 @@ pub(super) enum Failure {
     Artifact(#[from] ArtifactError),
     #[error("{} {what}", path.display())]
     NoInput { path: PathBuf, what: &'static str },
-    #[error("{} does not encode a scenario: {why}", path.display())]
+    #[error("{} contains no valid scenario: {why}", path.display())]
     NoScenario { path: PathBuf, why: String },
     #[error(
         "{} is a scenario file, which cannot be shrunk: remove its steps by hand",
@@ -109,7 +111,7 @@ pub(super) enum Failure {
     #[error(
         "two runs on {0} give different traces, so no snapshot can be written; one cause is a link that blocks within a handshake, as the lengths of its messages vary"
     )]
-    Unsteady(String),
+    NotDeterministic(String),
     #[error("cannot read {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", path.display())]
@@ -133,18 +135,24 @@ pub(super) enum Failure {
 impl Failure {
     /// An unknown backend, with the most similar name.
     pub(super) fn unknown_backend(name: &str) -> Self {
-        Self::unknown_among(name, &Backends::all())
+        Self::unknown_among(("backend", "backends"), name, &Backends::all())
     }
 
-    /// A name that is none of these, with the most similar one.
-    pub(super) fn unknown_among(name: &str, all: &[&str]) -> Self {
+    /// A name that is none of these, with the most similar one. `kind` says what they are, in the
+    /// singular and the plural.
+    pub(super) fn unknown_among(
+        (kind, kinds): (&'static str, &str),
+        name: &str,
+        all: &[&str],
+    ) -> Self {
         let nearest = nearest(name, all.iter().map(|id| (*id, *id)), 1);
         let all = all.join(", ");
         let hint = match nearest.first() {
-            Some(id) => format!("did you mean {id:?}? (backends: {all})"),
-            None => format!("the backends are {all}"),
+            Some(id) => format!("did you mean {id:?}? ({kinds}: {all})"),
+            None => format!("the {kinds} are {all}"),
         };
-        Self::UnknownBackend {
+        Self::UnknownLibrary {
+            kind,
             name: shortened(name),
             hint,
         }
@@ -165,11 +173,11 @@ impl Failure {
 
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::UnknownBackend { .. }
+            Self::UnknownLibrary { .. }
             | Self::UnknownClause { .. }
             | Self::NothingToCheck
             | Self::AgainstItself(_)
-            | Self::Uneven(..)
+            | Self::CountMismatch(..)
             | Self::NameTaken(_)
             | Self::NotTwo
             | Self::NotOneToConvert(_)
@@ -185,7 +193,7 @@ impl Failure {
             | Self::WrongId { .. }
             | Self::Taken(_)
             | Self::NoCheckout(_)
-            | Self::Unsteady(_)
+            | Self::NotDeterministic(_)
             | Self::Unreadable { .. }
             | Self::Unwritable { .. }
             | Self::Output { .. }

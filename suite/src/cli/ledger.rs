@@ -39,7 +39,11 @@ pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     );
     for name in &arguments.backend {
         if !known.contains(&name.as_str()) {
-            return Err(Failure::unknown_among(name, &known));
+            return Err(Failure::unknown_among(
+                ("library", "libraries"),
+                name,
+                &known,
+            ));
         }
     }
     output.write(&issues::text(&judge.known, &arguments.backend, None))?;

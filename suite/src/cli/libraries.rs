@@ -276,7 +276,11 @@ fn sources(arguments: &LibsslArguments) -> Result<Vec<LibrarySource>, Failure> {
     let libcryptos = spread("--libcrypto", &arguments.libcrypto, paths.len())?;
     let prefixes = spread("--symbol-prefix", &arguments.symbol_prefix, paths.len())?;
     if arguments.name.len() > paths.len() {
-        return Err(Failure::Uneven("--name", arguments.name.len(), paths.len()));
+        return Err(Failure::CountMismatch(
+            "--name",
+            arguments.name.len(),
+            paths.len(),
+        ));
     }
     let mut taken: BTreeSet<String> = Backends::all().into_iter().map(str::to_owned).collect();
     let mut sources = Vec::new();
@@ -305,7 +309,7 @@ fn spread<'a, T>(
         [] => Ok(vec![None; wanted]),
         [one] => Ok(vec![Some(one); wanted]),
         several if several.len() == wanted => Ok(several.iter().map(Some).collect()),
-        several => Err(Failure::Uneven(option, several.len(), wanted)),
+        several => Err(Failure::CountMismatch(option, several.len(), wanted)),
     }
 }
 

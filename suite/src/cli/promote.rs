@@ -40,7 +40,7 @@ pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
         return Err(Failure::Taken(taken));
     }
     let examiner = examiner(&arguments.libraries, &[], &[], &[])?;
-    let results = interruptible(|| steady(&examiner, &scenario, &variants))?;
+    let results = interruptible(|| run_twice(&examiner, &scenario, &variants))?;
     let mut scenario = Scenario { id, ..scenario };
     if let ArtifactBody::Program(_) = input.artifact.content {
         scenario.title = TO_BE_FILLED_IN.to_owned();
@@ -126,7 +126,7 @@ fn taken(root: &Path, id: &Id) -> io::Result<Option<PathBuf>> {
 
 /// Runs the scenario twice. The traces have to be the same, as all later runs are compared with
 /// them.
-fn steady(
+fn run_twice(
     examiner: &Examiner,
     scenario: &Scenario,
     variants: &[Variant],
@@ -139,7 +139,7 @@ fn steady(
         .flat_map(|((_, a), (_, b))| a.iter().zip(b));
     for (a, b) in twice {
         if a.ran.trace.digest() != b.ran.trace.digest() {
-            return Err(Failure::Unsteady(a.backend.clone()));
+            return Err(Failure::NotDeterministic(a.backend.clone()));
         }
     }
     Ok(first)

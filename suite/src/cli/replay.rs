@@ -47,7 +47,7 @@ fn replayed(input: &Input, examiner: &Examiner) -> Result<Exit, Failure> {
     let (scenario, variants) = match input.reading() {
         InputReading::Scenario(scenario, variants) => (scenario, variants),
         InputReading::Nothing(why) => {
-            let result = format_args!("does not encode a scenario, nothing was run: {why}");
+            let result = format_args!("contains no valid scenario, nothing was run: {why}");
             return ended(&result, Exit::Expected);
         }
         InputReading::RoundTripMismatch(how) => {

@@ -105,7 +105,7 @@ pub enum ArtifactError {
         least: usize,
     },
     /// It has neither a header nor UTF-8 text.
-    #[error("{} is not a fuzz input: it neither begins with \"WP\" nor is it the text of a scenario file", path.display())]
+    #[error("{} is not a fuzz input: it neither begins with \"WP\" nor is UTF-8 text", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,

@@ -134,7 +134,7 @@ fn whole(scenario: &Scenario, fields: &Fields<'_>) -> Result<(), Fault> {
         return Err(Fault::new(
             node.at(),
             "no step writes",
-            "add one, such as { write = { len = 100 } }: a scenario is about writing",
+            "add one, such as { write = { len = 100 } }",
         ));
     }
     Ok(())
@@ -210,7 +210,7 @@ fn repeat_needs_a_write(place: &StepContext<'_>) -> Option<Objection> {
     match place.step {
         Step::Retry(_) if !written() => Some(Objection::new(
             "a retry before any write",
-            "a retry repeats a write: put a write before it",
+            "put the write that it repeats before it",
         )),
         Step::Write(write) if write.source == WriteSource::Rest && !written() => {
             Some(Objection::new(

@@ -110,7 +110,7 @@ impl TransportKind {
         self.is_of_the_system().then(|| {
             let word = self.as_str();
             Cannot {
-                message: format!("\"wire {fault}\", which the transport \"{word}\" cannot do"),
+                message: format!("the transport \"{word}\" does not support \"wire {fault}\""),
                 help: format!(
                     "the suite cannot change bytes in a socket; leave \"{word}\" out of transports"
                 ),
@@ -121,8 +121,11 @@ impl TransportKind {
     fn cannot(self, what: &str) -> Cannot {
         let word = self.as_str();
         Cannot {
-            message: format!("\"{what}\", which the transport \"{word}\" cannot do"),
-            help: format!("{}; or leave \"{word}\" out of transports", self.can()),
+            message: format!("the transport \"{word}\" does not support \"{what}\""),
+            help: format!(
+                "{}; change the step, or leave \"{word}\" out of transports",
+                self.can()
+            ),
         }
     }
 
@@ -137,9 +140,9 @@ impl TransportKind {
                 "it supports \"open\", \"blocked\" or \"hold\", \"eof\", and budgets without at_most"
             }
             Self::Socket => {
-                "the system decides how much a socket accepts, so it supports only \"open\", \"blocked\" and \"hold\""
+                "it supports only \"open\", \"blocked\" and \"hold\", as the system decides how much it accepts"
             }
-            Self::BlockingSocket => "nothing would end its waiting, so it supports only \"open\"",
+            Self::BlockingSocket => "it supports only \"open\", as nothing would end its waiting",
         }
     }
 }

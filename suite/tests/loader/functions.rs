@@ -218,7 +218,7 @@ fn a_prefix_that_no_function_has_is_refused() {
     };
     let error = error_of(&source);
     assert!(matches!(error, LoadError::Prefix { .. }), "{error}");
-    let wanted = "has no function with the prefix nobody_: its functions have no prefix: leave --symbol-prefix out";
+    let wanted = "has no function with the prefix nobody_: leave --symbol-prefix out, as its functions have no prefix";
     assert!(error.to_string().ends_with(wanted), "{error}");
 }
 

@@ -317,7 +317,7 @@ pub(crate) const TABLE: &[Expected] = &[
     refused(
         "load/unresolved",
         &[
-            "cannot load ",
+            "the dynamic loader refused it: ",
             "undefined symbol: a_function_that_nobody_has",
         ],
     ),
@@ -338,7 +338,7 @@ pub(crate) const TABLE: &[Expected] = &[
         &["it is built for ", "; this program is "],
     ),
     // Root may read it, and finds text.
-    refused("file/forbidden", &["cannot load "]),
+    refused("file/forbidden", &["libssl.so: "]),
     refused("file/missing", &[": no such file"]),
     refused(
         "file/pipe-without-a-writer",
@@ -354,6 +354,6 @@ pub(crate) const TABLE: &[Expected] = &[
     },
     refused(
         "file/without-ssl-write",
-        &["lacks SSL_write: is it a libssl (and not, say, a libcrypto)?"],
+        &["lacks SSL_write: is it a libssl, or perhaps a libcrypto?"],
     ),
 ];

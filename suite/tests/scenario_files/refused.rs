@@ -224,7 +224,7 @@ fn a_step_out_of_place_is_refused() {
     check_refused(
         with_steps,
         r#"
-  { retry = {} }                                     => 3:5 a retry before any write: a retry repeats a write: put a write before it
+  { retry = {} }                                     => 3:5 a retry before any write: put the write that it repeats before it
 { write = 'rest' }                                   => 3:3 the rest of a write before any write
 { peer = 'read' }, 'finish'                          => 3:20 finish before any call
 'handshake',\n { write = { len = 1 } },\n 'handshake' => 5:2 a second handshake ~ renegotiate
@@ -284,22 +284,22 @@ fn a_step_that_a_transport_cannot_do_is_refused() {
     check_refused(
         over,
         r#"
-'blocking': { link = 'blocked' }                                => 4:3 "link accept 0", which the transport "blocking" cannot do: it never reports would-block ~ leave "blocking" out of transports
-'blocking': { link = { accept = 5, then = 'zero-retry' } }      => 4:3 the transport "blocking" cannot do
-'blocking': { inbound = 'hold' }                                => 4:3 "inbound deliver 0", which the transport "blocking" cannot do
-'blocking': { inbound = { deliver = 5 } }                       => 4:3 the transport "blocking" cannot do
-'memory-bio': { link = { fail = 'EPIPE' } }                     => 4:3 the transport "memory-bio" cannot do ~ without at_most
-'memory-bio': { link = { accept = 5, at_most = 1 } }            => 4:3 the transport "memory-bio" cannot do
-'memory-bio': { inbound = { fail = 'EPIPE' } }                  => 4:3 the transport "memory-bio" cannot do
-'bio-pair': { link = { accept = 5, then = 'zero' } }            => 4:3 the transport "bio-pair" cannot do
+'blocking': { link = 'blocked' }                                => 4:3 the transport "blocking" does not support "link accept 0": it never reports would-block ~ leave "blocking" out of transports
+'blocking': { link = { accept = 5, then = 'zero-retry' } }      => 4:3 the transport "blocking" does not support
+'blocking': { inbound = 'hold' }                                => 4:3 the transport "blocking" does not support "inbound deliver 0"
+'blocking': { inbound = { deliver = 5 } }                       => 4:3 the transport "blocking" does not support
+'memory-bio': { link = { fail = 'EPIPE' } }                     => 4:3 the transport "memory-bio" does not support ~ without at_most
+'memory-bio': { link = { accept = 5, at_most = 1 } }            => 4:3 the transport "memory-bio" does not support
+'memory-bio': { inbound = { fail = 'EPIPE' } }                  => 4:3 the transport "memory-bio" does not support
+'bio-pair': { link = { accept = 5, then = 'zero' } }            => 4:3 the transport "bio-pair" does not support
 'bio-pair': { inbound = 'eof' },\n{ inbound = 'open' }          => 5:3 a BIO pair cannot undo
-'scripted', 'socket': { link = { accept = 5 } }                 => 4:3 the transport "socket" cannot do ~ leave "socket" out of transports
-'socket': { link = { at_most = 5 } }                            => 4:3 the transport "socket" cannot do
-'socket': { wire = 'swap' }                                     => 4:3 "wire swap", which the transport "socket" cannot do: the suite cannot change bytes in a socket ~ leave "socket" out
-'blocking-socket': { wire = { flip = 3 } }                      => 4:3 "wire flip 3", which the transport "blocking-socket" cannot do
-'socket': { inbound = 'eof' }                                   => 4:3 the transport "socket" cannot do
-'blocking-socket': { link = 'blocked' }                         => 4:3 the transport "blocking-socket" cannot do
-'blocking-socket': { inbound = 'hold' }                         => 4:3 the transport "blocking-socket" cannot do
+'scripted', 'socket': { link = { accept = 5 } }                 => 4:3 the transport "socket" does not support ~ leave "socket" out of transports
+'socket': { link = { at_most = 5 } }                            => 4:3 the transport "socket" does not support
+'socket': { wire = 'swap' }                                     => 4:3 the transport "socket" does not support "wire swap": the suite cannot change bytes in a socket ~ leave "socket" out
+'blocking-socket': { wire = { flip = 3 } }                      => 4:3 the transport "blocking-socket" does not support "wire flip 3"
+'socket': { inbound = 'eof' }                                   => 4:3 the transport "socket" does not support
+'blocking-socket': { link = 'blocked' }                         => 4:3 the transport "blocking-socket" does not support
+'blocking-socket': { inbound = 'hold' }                         => 4:3 the transport "blocking-socket" does not support
 "#,
     );
 }

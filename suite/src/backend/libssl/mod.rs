@@ -104,7 +104,7 @@ unsafe impl Sync for Libssl {}
 #[non_exhaustive]
 pub enum LoadError {
     /// The file, or the libcrypto that was named for it, is no shared object for this machine.
-    #[error("cannot load {}: {problem}", path.display())]
+    #[error("{}: {problem}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -112,7 +112,7 @@ pub enum LoadError {
         problem: NoLibrary,
     },
     /// The dynamic loader refused the file.
-    #[error("cannot load {}: {reason}", path.display())]
+    #[error("{}: the dynamic loader refused it: {reason}", path.display())]
     Open {
         /// The file.
         path: PathBuf,
@@ -262,9 +262,9 @@ fn is_it_a_libssl(prefix: Option<&str>) -> String {
 
 fn right_prefix(likely: Option<&str>) -> String {
     match likely {
-        Some("") => "its functions have no prefix: leave --symbol-prefix out".to_owned(),
+        Some("") => "leave --symbol-prefix out, as its functions have no prefix".to_owned(),
         Some(prefix) => {
-            format!("its functions seem to have the prefix {prefix}: use --symbol-prefix {prefix}")
+            format!("its functions seem to have another one: use --symbol-prefix {prefix}")
         }
         None => "leave --symbol-prefix out if its functions have no prefix".to_owned(),
     }
