@@ -272,7 +272,10 @@ fn no_artifact(folder: &TempDir, kind: &str) -> (PathBuf, &'static str) {
             write(b"\x7fELF\x02\x01\x01\xff"),
             "is not a fuzz input: it ",
         ),
-        _ => (write(&vec![0xff; (1 << 20) + 1]), "more than an input has"),
+        _ => (
+            write(&vec![0xff; (1 << 20) + 1]),
+            "and an input has at most ",
+        ),
     }
 }
 

@@ -230,7 +230,7 @@ fn the_ledger_tells_each_entry_with_its_class_reason_and_source() {
     let known = KnownIssues::built_in().expect("fixtures/ledger is right");
     for issue in known.issues() {
         let wanted = format!(
-            "  {} ({})\n    what     {}\n    why      {}\n    where    {}\n",
+            "  {} ({})\n    title    {}\n    reason   {}\n    link     {}\n",
             issue.id,
             issue.class.as_str(),
             issue.title,

@@ -119,7 +119,7 @@ fn a_recognised_library_is_judged_with_what_is_known_of_it() {
 }
 
 #[rstest]
-#[case(&["--as", "unknown"], 1, "unknown library, given with --as: no known issues apply")]
+#[case(&["--as", "unknown"], 1, "unknown library, given with --as: no known issues of its own")]
 #[case(&["--as", "openssl@1.1.1w"], 0, "OpenSSL 1.1.1w, given with --as: ")]
 #[case(&["--as", "openssl"], 0, "OpenSSL 1.1.1w, given with --as: ")]
 #[case(&["--as", "openssl@3.2.1"], 1, "of the ledger openssl; this version is outside of those that were run: openssl-1.1.1, openssl-3.6")]

@@ -54,11 +54,11 @@ fn not_encodable(seeds: &Seeds) -> String {
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, why) in &seeds.not_encodable {
         let reason = match why {
-            NotEncodable::NoCells(_) => "(the target does not read operations)",
-            NotEncodable::Step(_) => "(a step)",
-            NotEncodable::Setting(_) => "(the setup)",
-            NotEncodable::TooLong { .. } => "(too many steps)",
-            NotEncodable::TooMuch => "(writes too much)",
+            NotEncodable::NoCells(_) => "as the target does not read operations",
+            NotEncodable::Step(_) => "for a step",
+            NotEncodable::Setting(_) => "for the setup",
+            NotEncodable::TooLong { .. } => "with too many steps",
+            NotEncodable::TooMuch => "that write too much",
         };
         *reasons.entry(reason).or_default() += 1;
     }

@@ -93,7 +93,7 @@ fn should_alone(counts: Counts) -> String {
     match counts.should_alone {
         0 => String::new(),
         cases => {
-            format!("; {cases} of them only break a \"should\", which counts with --strict")
+            format!("; {cases} of these break only \"should\" clauses, which count with --strict")
         }
     }
 }

@@ -90,9 +90,9 @@ fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
         .iter()
         .map(|(library, place)| format!("{library} {place}"));
     let read: Vec<String> = read.collect();
-    line("what", &issue.title);
-    line("why", &issue.reason);
-    line("where", &issue.link);
+    line("title", &issue.title);
+    line("reason", &issue.reason);
+    line("link", &issue.link);
     line(
         "affects",
         &match affects.as_slice() {
@@ -100,7 +100,7 @@ fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
             affects => affects.join("; "),
         },
     );
-    line("read in", if read.is_empty() { "no version" } else { "" });
+    line("read", if read.is_empty() { "no version" } else { "" });
     for place in &read {
         line("", place);
     }
@@ -122,7 +122,7 @@ fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
         line("differs", &differs.to_string());
     }
     for witness in &issue.witnesses {
-        line("shown by", &witness.to_string());
+        line("witness", &witness.to_string());
     }
     if let Some(shown) = shown {
         let cases = shown.0.get(&issue.id).copied().unwrap_or_default();

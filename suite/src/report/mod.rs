@@ -127,9 +127,9 @@ impl fmt::Display for JudgedAs {
         let Some(library) = &self.library else {
             return f.write_str(match self.by {
                 By::Object => {
-                    "unknown library, not detected from its object: no known issues apply (use --as NAME@VERSION)"
+                    "unknown library, not detected from its object: no known issues of its own (use --as NAME@VERSION)"
                 }
-                By::User => "unknown library, given with --as: no known issues apply",
+                By::User => "unknown library, given with --as: no known issues of its own",
             });
         };
         let by = match self.by {

@@ -271,7 +271,7 @@ impl Report<'_> {
                 }
                 if shoulds > 0 {
                     let cases = count(shoulds, "case");
-                    let _ = writeln!(text, "of these, {cases} only break a \"should\"");
+                    let _ = writeln!(text, "of these, {cases} break only \"should\" clauses");
                 }
             }
         }

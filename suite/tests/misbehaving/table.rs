@@ -338,7 +338,7 @@ pub(crate) const TABLE: &[Expected] = &[
         &["it is built for ", "; this program is "],
     ),
     // Root may read it, and finds text.
-    refused("file/forbidden", &["libssl.so: "]),
+    refused("file/forbidden", &["forbidden: "]),
     refused("file/missing", &[": no such file"]),
     refused(
         "file/pipe-without-a-writer",
