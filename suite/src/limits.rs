@@ -61,7 +61,7 @@ const BUFFERED_BYTES: usize = 64 << 20;
 
 /// Address space that a process must have left after each call, in bytes: more than the suite and a
 /// library allocate between two calls. With less the case ends, so that a failed allocation is not
-/// mistaken for the library's behavior.
+/// mistaken for the library's behaviour.
 pub(crate) const MEMORY_LEFT: usize = 16 << 20;
 
 /// Entries of the error queue after one call, at most: in all known libraries it holds 16.

@@ -30,7 +30,7 @@ Examples:
   writeproof show retry/shorter-buffer --variant tls1.3/client
   writeproof diff openssl-3.6 openssl-1.1.1
   writeproof check --libssl ./libssl.so           check your own library
-  writeproof table                                compare the behavior of all libraries
+  writeproof table                                compare the behaviour of all libraries
   writeproof show ./my-scenario.toml              run your own scenario
 
 `writeproof --help` describes scenario names, exit codes and environment variables.";
@@ -125,7 +125,7 @@ Examples:
   writeproof check --libssl ./libssl.so.3         check your own library
   writeproof check --libssl old/libssl.so --name old --libssl new/libssl.so --name new
   writeproof diff --libssl old/libssl.so --libssl new/libssl.so
-  writeproof table                                compare the behavior of all libraries
+  writeproof table                                compare the behaviour of all libraries
   writeproof table --backend openssl-3.6 --backend rustls --format markdown
   writeproof clauses                              the clauses of the contract, and who breaks them
   writeproof ledger --backend openssl-3.6         the known issues of a library, with their reasons
@@ -175,7 +175,7 @@ pub(super) enum Command {
     /// case.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArguments),
-    /// Compare the recorded behavior of the libraries in a table; runs nothing.
+    /// Compare the recorded behaviour of the libraries in a table; runs nothing.
     Table(TableArguments),
     /// List the clauses of the contract, with the cases that exercise and break them.
     ///

@@ -1,4 +1,4 @@
-//! `writeproof table`: shows the recorded behavior of the libraries; runs nothing.
+//! `writeproof table`: shows the recorded behaviour of the libraries; runs nothing.
 
 use super::args::{TableArguments, TableFormat};
 use super::failure::{Exit, Failure};

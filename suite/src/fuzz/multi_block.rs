@@ -1,4 +1,4 @@
-//! Keeps a case off OpenSSL's multi-block path, whose behavior depends on the processor, so that a
+//! Keeps a case off OpenSSL's multi-block path, whose behaviour depends on the processor, so that a
 //! finding there could not be recorded for all machines.
 //!
 //! With a MAC-then-encrypt CBC cipher, a write of four fragments or more seals four or eight

@@ -10,7 +10,7 @@ use super::codec::shake_hands;
 use super::encoding::Bounds;
 use super::{FuzzTarget, Header, Op, Program};
 
-/// Numbers near which behavior changes: zero, the limits of records and their headers, and the
+/// Numbers near which behaviour changes: zero, the limits of records and their headers, and the
 /// sizes of buffers.
 const BORDERS: [u16; 24] = [
     0, 1, 2, 5, 6, 12, 29, 50, 100, 256, 512, 1000, 1024, 4096, 8192, 16383, 16384, 16385, 16413,

@@ -1,5 +1,5 @@
 //! The reports. The results of a run as text ([`text`], and [`check`] for shared objects of the
-//! user) and as JSON ([`json`]); the recorded behavior of the libraries as a table ([`table`]).
+//! user) and as JSON ([`json`]); the recorded behaviour of the libraries as a table ([`table`]).
 
 pub mod check;
 pub mod clauses;

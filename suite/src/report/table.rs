@@ -1,4 +1,4 @@
-//! The behavior table, as text and as Markdown: a row for each question, a column for each library.
+//! The behaviour table, as text and as Markdown: a row for each question, a column for each library.
 //!
 //! A cell that equals that of the first column is `=`, so that differences stand out and columns
 //! stay narrow.
