@@ -48,7 +48,7 @@ pub(crate) struct Unexpected<'f> {
     pub(crate) target: FuzzTarget,
     pub(crate) data: &'f [u8],
     pub(crate) scenario: &'f Scenario,
-    pub(crate) news: &'f [UnexpectedFinding],
+    pub(crate) findings: &'f [UnexpectedFinding],
 }
 
 /// Saves the input and ends the process with a message. A target that continues saves it only if
@@ -61,9 +61,9 @@ pub(crate) fn report(found: &Unexpected<'_>) {
         None => {
             let path = format!("{}crash-{}", artifact_prefix(found.target), found.name());
             save(Path::new(&path), found.data);
-            eprintln!("{}", found.message(found.news, &path));
-            // No panic: a backtrace through the fuzzer says nothing about the library. No `exit`
-            // either: libFuzzer would report that the library had ended the process.
+            eprintln!("{}", found.message(found.findings, &path));
+            // Not by a panic: a backtrace through the fuzzer says nothing about the library. Nor by `exit`, in which libFuzzer
+            // would take the library for the one that ended the process.
             // SAFETY: the function may be called at any time.
             unsafe { libc::_exit(FOUND) }
         }
@@ -85,13 +85,13 @@ impl Causes {
         let path = folder.join(format!("finding-{}", found.name()));
         let mut new: Vec<UnexpectedFinding> = Vec::new();
         let mut counted: Vec<Cause> = Vec::new();
-        for news in found.news {
-            let cause = news.cause();
+        for finding in found.findings {
+            let cause = finding.cause();
             if counted.contains(&cause) {
                 continue;
             }
             let witness = self.0.entry(cause.clone()).or_insert_with(|| {
-                new.push(news.clone());
+                new.push(finding.clone());
                 Witness {
                     artifact: path.clone(),
                     inputs: 0,
@@ -132,12 +132,12 @@ impl Unexpected<'_> {
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The findings, the scenario, and how to reproduce them.
-    fn message(&self, news: &[UnexpectedFinding], path: &str) -> String {
+    /// What was found, in which scenario, and how to see it again.
+    fn message(&self, findings: &[UnexpectedFinding], path: &str) -> String {
         let mut text = String::from("unexpected finding:\n");
-        for news in news {
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "{news}");
+        for finding in findings {
+            // A text in memory takes whatever is written to it.
+            let _ = writeln!(text, "{finding}");
         }
         let scenario = scenario::write(self.scenario);
         let _ = write!(
@@ -177,6 +177,6 @@ fn artifact_prefix(target: FuzzTarget) -> String {
 fn save(path: &Path, bytes: &[u8]) {
     let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
     if let Err(error) = folder.and_then(|()| fs::write(path, bytes)) {
-        panic!("{} cannot be written: {error}", path.display());
+        panic!("cannot write {}: {error}", path.display());
     }
 }

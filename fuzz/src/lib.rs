@@ -66,22 +66,22 @@ pub fn examine(target: FuzzTarget, data: &[u8]) -> Corpus {
     };
     let session = session();
     match CLOCK.case(|| session.examine(&scenario, variant)) {
-        Ok(news) if news.is_empty() => {}
-        Ok(news) => findings::report(&Unexpected {
+        Ok(unexpected) if unexpected.is_empty() => {}
+        Ok(unexpected) => findings::report(&Unexpected {
             target,
             data,
             scenario: &scenario,
-            news: &news,
+            findings: &unexpected,
         }),
         Err(error) => panic!("the suite failed: {error}"),
     }
-    let tally = session.tally();
+    let stats = session.stats();
     let mut counters = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner);
-    if tally.cases.is_multiple_of(NOTED) {
+    if stats.cases.is_multiple_of(NOTED) {
         counters.iter_mut().for_each(Counters::note);
     }
-    if tally.cases.is_power_of_two() {
-        eprintln!("{tally}\n{CLOCK}");
+    if stats.cases.is_power_of_two() {
+        eprintln!("{stats}\n{CLOCK}");
         for counters in &*counters {
             eprintln!("{counters}");
         }
@@ -97,7 +97,7 @@ fn case(target: FuzzTarget, data: &[u8]) -> Option<(Scenario, Variant)> {
 fn session() -> &'static Session {
     SESSION
         .get()
-        .unwrap_or_else(|| panic!("`begin` was not called"))
+        .unwrap_or_else(|| panic!("the session was not opened"))
 }
 
 /// Changes an input, usually one step at a time.

@@ -15,11 +15,14 @@ const INTERRUPTED: i32 = 72;
 pub(crate) fn print_at_exit() {
     // SAFETY: the function may be called at any time, and does not unwind.
     let refused = unsafe { libc::atexit(at_exit) };
-    assert_eq!(refused, 0, "no further exit handler can be registered");
+    assert_eq!(
+        refused, 0,
+        "cannot register a function that runs at the exit of the process"
+    );
     if findings::keeps_going() {
         // libFuzzer keeps a handler that was installed before its own.
         if let Err(error) = ctrlc::set_handler(interrupted) {
-            eprintln!("Ctrl-C will end the target without its summary: {error}");
+            eprintln!("cannot handle Ctrl-C, which will end the target without a summary: {error}");
         }
     }
 }
@@ -41,7 +44,7 @@ fn print() {
     };
     // Failing to print the summary does not change the exit code.
     let mut stderr = io::stderr().lock();
-    let _ = writeln!(stderr, "{}\n{CLOCK}", session.tally());
+    let _ = writeln!(stderr, "{}\n{CLOCK}", session.stats());
     let muted = session.muted();
     if !muted.is_empty() {
         let _ = writeln!(stderr, "{muted}");

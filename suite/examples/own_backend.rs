@@ -1,5 +1,6 @@
-//! A whole backend through the trait: the crate `openssl` as a Rust program uses it. Run it with
-//! `cargo run --release -p writeproof --example own_backend`; scenario names select scenarios.
+//! A complete backend outside of the suite: the crate `openssl`, as a Rust program uses it. Run it
+//! with `cargo run --release -p writeproof --example own_backend`, followed by the scenarios to run
+//! (default: all).
 
 use openssl::ssl::{self, Ssl, SslContext, SslMethod, SslStream, SslVersion};
 use openssl::{error::ErrorStack, pkey::PKey, x509::X509};
@@ -69,5 +70,5 @@ fn answer(result: Result<usize, ssl::Error>) -> Call {
 
 fn main() -> Exit {
     let about = About::new("openssl-crate", "openssl", openssl::version::version());
-    external_backend::main(OpensslCrate(about))
+    external_backend::run_cli(OpensslCrate(about))
 }

@@ -1,8 +1,9 @@
 //! Writeproof: a conformance and differential fuzz suite for implementations of `SSL_write`.
 //!
-//! Data flows one way: a [`scenario`] and a [`backend`] go onto the [`stage`], where the [`link`] and
-//! the [`peer`] stand; out comes a [`trace`], whose records the [`wire`] view read; the [`judge`]
-//! holds it against the [`manual`] and compares traces, and the [`report`] tells the result to a person or a program.
+//! Data flows one way. The [`runner`] runs a [`scenario`] on a [`backend`], over a [`transport`] to
+//! a [`peer`], and returns a [`trace`], whose records the [`wire`] view decodes. The [`judge`]
+//! checks the trace against the [`contract`] and compares it with other traces, and the [`report`]
+//! shows the result as text or JSON.
 
 pub mod backend;
 pub mod cli;

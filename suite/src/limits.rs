@@ -1,10 +1,10 @@
-//! What one case may cost, and how much of it a report shows: no library may end a run, use up the memory of the machine,
-//! or fill a report.
+//! The limits of a case and of a report, so that no library can block a run, use up the memory of
+//! the machine, or flood a report.
 //!
-//! In flows a scenario; out flows an [`Allowance`] for its cases. Each bound of a case is many times what any right library
-//! needs, and each is counted, not timed, so that the same case is stopped at the same place on every machine. A case that
-//! exceeds one ends there with the [`Limit`] as its outcome; nothing is judged from the rest that is missing. Bounds of a
-//! report leave out and count what they left out.
+//! [`Allowance::of`] computes the limits for the cases of a scenario. Each is many times what a
+//! correct library needs, and is counted rather than timed, so that a case is stopped at the same
+//! place on every machine. A case that exceeds one ends there with the [`Limit`] as its outcome,
+//! and what it did not do is not judged. A report states how much its limits leave out.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,93 +14,101 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::{PeerAction, Scenario, Step, WriteSource};
 use crate::transport::{Budget, Inbound, Outbound};
 
-/// Calls of the library that every case may make, whatever its steps: the recorded cases make some 100 at most.
+/// Calls of the library that every case may make, with any steps: the recorded cases make some 100
+/// at most.
 const CALLS: usize = 1_000;
 
-/// The fewest bytes of a long write that a right library sends in one call while nothing hinders it, in bytes: the smallest
-/// record that `SSL_CTX_set_max_send_fragment(3)` lets a caller ask for.
+/// The fewest bytes of a long write that a correct library sends in one call over an open
+/// transport: the smallest record that `SSL_CTX_set_max_send_fragment(3)` lets a caller ask for.
 const SMALLEST_RECORD: usize = 512;
 
-/// What a record has on the wire beside its content, at most, in bytes: header, initialisation vector, MAC and padding of a CBC
-/// cipher (RFC 5246, section 6.2.3.2), or another record before it.
+/// What a record adds to its content on the wire, at most, in bytes: header, initialisation vector,
+/// MAC and padding of a CBC cipher (RFC 5246, section 6.2.3.2), or another record before it.
 const RECORD_HEAD: usize = 128;
 
-/// Calls that a write of the smallest size comes to: itself, and one that sends what the library holds back.
+/// Calls that a write of the smallest size needs: itself, and one that flushes what the library
+/// buffers.
 const CALLS_OF_A_WRITE: usize = 2;
 
-/// How often the bytes of a scenario may be sent: a library may seal a retry once more, and each record adds its header.
+/// How often the bytes of a scenario may be sent: a library may seal a retry once more, and each
+/// record adds its header.
 const TIMES_SENT: usize = 4;
 
-/// Bytes that every case may send, whatever its steps, in bytes: key updates, alerts, and the handshake of a case that leaves it to
-/// a write.
+/// Bytes that every case may send, with any steps: key updates, alerts, and a handshake that a
+/// write performs.
 const WIRE_BYTES: usize = 256 << 10;
 
-/// Bytes that both ends send in one handshake, at most, in bytes: those of the suite's identity have some 5,000.
+/// Bytes that both ends send in one handshake, at most: with the suite's certificate some 5,000.
 const HANDSHAKE_BYTES: usize = 16 << 10;
 
-/// What both ends send beside handshakes and data, at most, in bytes: tickets, key updates, alerts.
+/// Bytes that both ends send in other records than handshakes and data, at most: tickets, key
+/// updates, alerts.
 const OTHER_BYTES: usize = 4 << 10;
 
-/// Calls of one `handshake` before the first case, at most, by which a session is made: a transport that is open both ways needs
-/// five, and a socket some more.
+/// Calls of `handshake`, at most, that establish the session to resume before the first case: over
+/// an open transport five are enough, over a socket some more.
 pub(crate) const SESSION_CALLS: usize = 1_000;
 
-/// Buffers of earlier writes that a case keeps, at most. They stay until it ends, so that no later one has the address of an
-/// earlier one by chance. Each takes two mappings, of which a process of Linux has 65,530 (`vm.max_map_count`).
+/// Buffers of earlier writes that a case keeps, at most. They stay until it ends, so that no later
+/// buffer has the address of an earlier one by chance. Each takes two of the 65,530 mappings that a
+/// Linux process may have (`vm.max_map_count`).
 const BUFFERS: usize = 4_096;
 
-/// Bytes of such buffers that a case keeps, at most: a write of a mebibyte that is accepted record by record leaves half as many.
+/// Bytes of such buffers that a case keeps, at most: a write of a mebibyte that is accepted record
+/// by record needs half as many.
 const BUFFERED_BYTES: usize = 64 << 20;
 
-/// Address space that a process must have left after each call, in bytes: more than the suite and a library ask for at once
-/// between two calls. With less a case ends, so that no failed allocation is mistaken for the library's own behaviour.
+/// Address space that a process must have left after each call, in bytes: more than the suite and a
+/// library allocate between two calls. With less the case ends, so that a failed allocation is not
+/// mistaken for the library's behaviour.
 pub(crate) const MEMORY_LEFT: usize = 16 << 20;
 
-/// Entries of the error queue after one call, at most: the queues of all known libraries hold 16.
+/// Entries of the error queue after one call, at most: in all known libraries it holds 16.
 pub(crate) const QUEUE_ENTRIES: usize = 32;
 
 /// Bytes of all entries of the error queue after one call, at most: a reason has some 30.
 const QUEUE_BYTES: usize = 4 << 10;
 
-/// Characters of a text that a library made, such as its version or the message of a panic, at most.
+/// Characters of a text from a library, such as its version or the message of a panic, at most.
 pub(crate) const FOREIGN_TEXT: usize = 1_000;
 
-/// Characters of a line of a trace, at most: the longest of the recorded ones has some 300.
+/// Characters of a line of a trace, at most: the longest recorded one has some 300.
 pub(crate) const LINE: usize = 2_000;
 
-/// Parts of a list that are shown in a line, such as the pieces of what was read, or the messages of a record, at most.
+/// Parts of a list that are shown in a line, such as the messages of a record, at most.
 pub(crate) const LISTED: usize = 40;
 
-/// Findings of one clause in one case that are kept for each thing that is known of them, and as many that nobody knows, at most.
+/// Findings of one clause in one case that are kept for each known issue, and as many unexpected
+/// ones, at most.
 pub(crate) const FINDINGS: usize = 16;
 
-/// How many entries and records of the trace of one case are kept once it is judged, at most: the recorded cases have some 200.
-/// Two thousand such cases take some 300 MiB.
+/// Entries and records of the trace of one case that are kept once it is judged, at most: the
+/// recorded cases have some 200. Two thousand cases of this size take some 300 MiB.
 pub(crate) const KEPT: usize = 1_000;
 
-/// How large a report in JSON may be for each of its cases, in bytes; below, larger and smaller ones may make up for each other.
-/// With 2,000 cases it stays below 64 MiB.
+/// The size of a JSON report per case, in bytes; small cases leave room for larger ones. With 2,000
+/// cases a report stays below 64 MiB.
 pub(crate) const CASE_IN_JSON: usize = 30 << 10;
 
-/// A report of fewer cases than these may be as large as one of so many.
+/// A report of fewer cases than this may be as large as one of this number.
 pub(crate) const CASES_IN_JSON: usize = 2_000;
 
-/// What a case did too much of: it was stopped there.
+/// The limit at which a case was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Limit {
-    /// So many calls of the library did not come to the end of the steps.
+    /// The steps were not done after this number of calls.
     Calls(usize),
-    /// The library sent more bytes than these.
+    /// The library sent more bytes than this.
     WireBytes(usize),
-    /// So many buffers of earlier writes are kept already.
+    /// This number of buffers of earlier writes is kept already.
     Buffers(usize),
-    /// So many bytes of buffers of earlier writes are kept already.
+    /// This number of bytes in buffers of earlier writes is kept already.
     BufferedBytes(usize),
-    /// A call left more entries than these in the error queue.
+    /// A call left more entries than this in the error queue.
     QueueEntries(usize),
-    /// The entries that a call left in the error queue have more bytes than these.
+    /// The entries that a call left in the error queue have more bytes than this.
     QueueBytes(usize),
     /// The process has no memory left.
     Memory,
@@ -136,7 +144,7 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// What the cases of this scenario may use.
+    /// The limits for the cases of this scenario.
     pub fn of(scenario: &Scenario) -> Self {
         let steps = &scenario.steps;
         let all = |of: fn(&Step) -> usize| steps.iter().map(of).fold(0, usize::saturating_add);
@@ -160,7 +168,8 @@ impl Allowance {
     }
 }
 
-/// How many more calls a case may need as its transport moves only a few bytes in each, where so many bytes of writes move.
+/// How many more calls a case may need because its transport moves only a few bytes in each, if its
+/// writes and reads move this number of bytes.
 fn slow_calls(steps: &[Step], moved: usize) -> usize {
     let Some(first) = steps
         .iter()
@@ -169,7 +178,7 @@ fn slow_calls(steps: &[Step], moved: usize) -> usize {
         return 0;
     };
     let (before, slow) = steps.split_at(first);
-    // Without a step for it, a write shakes hands.
+    // Without a step for it, a write performs the handshake.
     let first_handshake = usize::from(!before.contains(&Step::Handshake));
     let handshakes = slow.iter().map(handshakes).sum::<usize>() + first_handshake;
     let moved = moved
@@ -187,7 +196,7 @@ fn writes(step: &Step) -> usize {
     }
 }
 
-/// How many handshakes a step comes to, at most.
+/// How many handshakes a step performs, at most.
 fn handshakes(step: &Step) -> usize {
     match step {
         Step::Handshake | Step::Renegotiate | Step::Peer(PeerAction::Renegotiate) => 1,
@@ -218,7 +227,7 @@ fn sent_by_peer(step: &Step) -> usize {
     }
 }
 
-/// How many bytes the transport moves in each call from this step on, if it says so and moves any.
+/// How many bytes the transport moves in each call from this step on, if that is set and not 0.
 fn moved_each_call(step: &Step) -> Option<usize> {
     match step {
         Step::Link(Outbound {
@@ -241,7 +250,7 @@ pub(crate) fn of_queue(entries: usize, bytes: usize) -> Option<Limit> {
     (bytes > QUEUE_BYTES).then_some(Limit::QueueBytes(QUEUE_BYTES))
 }
 
-/// The beginning of a text if it has more than so many characters, with the number of those that it has in all.
+/// The text, or its beginning and its number of characters if it has more than `most`.
 pub(crate) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         None => Cow::Borrowed(text),
@@ -257,14 +266,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_cut_between_characters_and_says_how_long_it_was() {
+    fn shortened_text_ends_between_characters_and_states_its_length() {
         assert_eq!(shortened("grün", 4), "grün");
         assert_eq!(shortened("grüne", 3), "grü… (5 characters in all)");
         assert_eq!(shortened("", 0), "");
     }
 
     #[test]
-    fn an_error_queue_is_bounded_in_entries_and_in_bytes() {
+    fn error_queue_is_limited_in_entries_and_in_bytes() {
         assert_eq!(of_queue(32, 4096), None);
         assert_eq!(of_queue(33, 33), Some(Limit::QueueEntries(32)));
         assert_eq!(of_queue(1, 4097), Some(Limit::QueueBytes(4096)));

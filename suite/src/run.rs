@@ -1,8 +1,8 @@
-//! A run of the suite: every chosen scenario, in all of its variants, on every chosen backend, judged
-//! against the reference and against what was recorded.
+//! A run of the suite: every selected scenario, in all of its variants, on every selected backend,
+//! judged against the contract, the reference and the snapshots.
 //!
-//! In flow scenarios and backends; out flow the results, always in the same order: by scenario,
-//! variant and backend, whatever the number of threads.
+//! A [`Plan`] holds the scenarios and backends. Its results are always in the same order: by
+//! scenario, variant and backend, for any number of threads.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -29,15 +29,15 @@ pub struct Plan<'c> {
     pub scenarios: Vec<Selection<'c>>,
     /// The backends to report on.
     pub backends: Vec<Arc<dyn Target>>,
-    /// The backend that all are compared with; it is run whether or not it is reported on.
+    /// The backend that the others are compared with. It is run even if it is not reported on.
     pub reference: Arc<dyn Target>,
-    /// How many threads run cases; at least 1 is used.
+    /// How many threads run cases; 0 counts as 1.
     pub jobs: usize,
     /// Which variants to run; all if empty.
     pub variants: Vec<Variant>,
 }
 
-/// One case on one backend, and what came of it.
+/// The result of one case on one backend.
 #[derive(Debug, Clone)]
 pub struct CaseResult {
     /// The scenario.
@@ -46,44 +46,44 @@ pub struct CaseResult {
     pub variant: Variant,
     /// The backend's name.
     pub backend: String,
-    /// What happened, as much of it as is kept.
+    /// The trace, shortened to what is kept.
     pub trace: Trace,
-    /// What the library printed meanwhile.
+    /// What the library printed during the case.
     pub printed: Printed,
-    /// What is said of it, in a word.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What is to be said of it, the most serious first.
+    /// The findings, the most serious first.
     pub findings: Vec<Finding>,
-    /// How many more there are of those of which there are very many.
+    /// How many more findings there are of the kinds that have very many.
     pub more: Vec<More>,
     /// How the trace differs from the reference's.
     pub differences: Vec<Difference>,
-    /// How many of the differences do not count, as they are words, or come where calls are not compared.
+    /// How many differences are ignored: in wording only, or in calls that are not compared.
     pub normalised: usize,
-    /// The clauses that something in the trace has to do with.
+    /// The clauses that the trace exercises.
     pub exercised: Vec<&'static str>,
-    /// How it stands to what was recorded.
+    /// How the trace compares with its snapshot.
     pub recorded: Recorded,
     /// Where the scenario comes from.
     pub origin: Origin,
 }
 
-/// How much of a surprise a case is.
+/// How unexpected a case is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Surprise {
-    /// Everything is as it was recorded, or is known.
+    /// Nothing is unexpected.
     None,
-    /// All that is not known is that clauses are broken which say *should*, and that those very calls differ from the
-    /// reference's.
+    /// The only unexpected findings are broken clauses that say *should*, and differences of the
+    /// same calls from the reference.
     ShouldAlone,
-    /// Something else is not known, or not as it was recorded.
+    /// There is another unexpected finding, or the trace does not match its snapshot.
     Other,
 }
 
 impl CaseResult {
-    /// How much of a surprise it is: something was found that the ledger does not know; another trace was
-    /// recorded, or none was although the scenario belongs to the library. Where the scenario comes from, and where the
-    /// backend does, is all the same for what was found.
+    /// How unexpected the case is. It is unexpected if a finding has no known issue, if the trace
+    /// does not match its snapshot, or if a scenario of the suite has no snapshot. Findings count
+    /// the same for all scenarios and libraries, those of the user included.
     pub fn surprise(&self, contract: &Contract) -> Surprise {
         let is_recorded = match self.recorded {
             Recorded::AsRecorded | Recorded::Untracked => true,
@@ -97,14 +97,18 @@ impl CaseResult {
             .findings
             .iter()
             .filter(|finding| finding.known.is_none());
-        let surprises = unknown.map(|finding| match self.is_a_should(finding, contract) {
-            true => Surprise::ShouldAlone,
-            false => Surprise::Other,
+        let surprises = unknown.map(|finding| {
+            if self.is_a_should(finding, contract) {
+                Surprise::ShouldAlone
+            } else {
+                Surprise::Other
+            }
         });
         surprises.max().unwrap_or(Surprise::None)
     }
 
-    /// Whether this unknown finding is a broken clause that says *should*, or how the call that broke it differs.
+    /// Whether this unexpected finding is a broken clause that says *should*, or a difference of
+    /// the call that broke it.
     fn is_a_should(&self, finding: &Finding, contract: &Contract) -> bool {
         let breaks_should = |finding: &Finding| {
             let clause = finding.clause.as_deref().and_then(|id| contract.get(id));
@@ -129,8 +133,8 @@ impl CaseResult {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// The suite itself could not do its part in a case.
-    #[error("{scenario} on {backend} could not be run: {source}")]
+    /// The suite itself failed to run a case.
+    #[error("cannot run {scenario} on {backend}: {source}")]
     Runner {
         /// The scenario.
         scenario: Id,
@@ -139,32 +143,32 @@ pub enum RunError {
         /// What went wrong.
         source: RunnerError,
     },
-    /// The suite itself could not do its part in examining a library.
-    #[error("the library could not be examined: {0}")]
-    Doctor(RunnerError),
+    /// The suite itself failed during the self-check of a library.
+    #[error("cannot run the self-check: {0}")]
+    SelfCheck(RunnerError),
     /// The suite has a bug: a case panicked.
-    #[error("{scenario}: the suite itself panicked, which is a bug in it")]
+    #[error("the suite panicked while running {scenario}, which is a bug in it: please report it")]
     Panic {
         /// The scenario.
         scenario: Id,
     },
-    /// Somebody stopped the run.
+    /// The run was interrupted.
     #[error("interrupted after {done} of {cases} cases; no report was written")]
     Interrupted {
-        /// Cases that were run.
+        /// How many cases were run.
         done: usize,
-        /// Cases that there are.
+        /// How many cases there are.
         cases: usize,
     },
 }
 
-/// Looks on while a run goes on.
+/// Is notified of the progress of a run.
 pub trait Progress: Sync {
     /// So many more cases are done.
     fn advance(&self, cases: usize);
 }
 
-/// Nobody looks on.
+/// Ignores the progress.
 pub struct Unwatched;
 
 impl Progress for Unwatched {
@@ -179,8 +183,8 @@ impl<'c> Plan<'c> {
         variants * self.backends.len()
     }
 
-    /// A scenario and its variants, to be run on all backends by one thread: what a worker is asked
-    /// for at once costs less than what it is asked for one by one.
+    /// The scenarios with their variants. One thread runs a scenario in all variants on all
+    /// backends: a worker needs less time for several variants in one request than in several.
     fn work(&self) -> Vec<(&Selection<'c>, Vec<Variant>)> {
         let wanted =
             |variant: &Variant| self.variants.is_empty() || self.variants.contains(variant);
@@ -199,7 +203,7 @@ impl<'c> Plan<'c> {
     /// Runs everything.
     ///
     /// # Errors
-    /// [`RunError`], if the suite could not do its part or `stop` was set meanwhile.
+    /// [`RunError`], if the suite itself failed, or `stop` was set during the run.
     pub fn run(
         &self,
         judge: &Judge,
@@ -228,7 +232,7 @@ impl<'c> Plan<'c> {
         };
         thread::scope(|scope| {
             for _ in 1..self.jobs.min(work.len()).max(1) {
-                // Where the machine gives no more threads, those that there are do the work.
+                // If the system gives no more threads, the existing ones do the work.
                 if thread::Builder::new()
                     .spawn_scoped(scope, take_turns)
                     .is_err()
@@ -244,12 +248,13 @@ impl<'c> Plan<'c> {
         for (_, result) in done {
             results.extend(result?);
         }
-        match results.len() == self.cases() {
-            true => Ok(results),
-            false => Err(RunError::Interrupted {
+        if results.len() == self.cases() {
+            Ok(results)
+        } else {
+            Err(RunError::Interrupted {
                 done: results.len(),
                 cases: self.cases(),
-            }),
+            })
         }
     }
 
@@ -272,9 +277,10 @@ impl<'c> Plan<'c> {
             let mut results = Vec::with_capacity(variants.len() * self.backends.len());
             for backend in &self.backends {
                 let about = backend.about();
-                let ran = match about.id == self.reference.about().id {
-                    true => reference.clone(),
-                    false => self.ran(backend, scenario, variants)?,
+                let ran = if about.id == self.reference.about().id {
+                    reference.clone()
+                } else {
+                    self.ran(backend, scenario, variants)?
                 };
                 let recorded_as = about.recorded_as();
                 for ((place, &variant), ran) in variants.iter().enumerate().zip(ran) {
@@ -295,8 +301,9 @@ impl<'c> Plan<'c> {
                     let recorded = judge
                         .recordings
                         .compare(&scenario.id, about, variant, &trace);
-                    // How the suite's own libraries differ from another one than the reference follows from how both
-                    // differ from that, which is known of the suite's own scenarios.
+                    // If backends are compared with another one than the reference, their
+                    // differences follow from those between each of them and the reference, for
+                    // which there are snapshots.
                     let is_on_record = recorded == Recorded::Untracked
                         || self.reference.about().id == REFERENCE
                         || selection.origin != Origin::Library;
@@ -321,7 +328,7 @@ impl<'c> Plan<'c> {
                     results.push((place, result));
                 }
             }
-            // Backends stay in their order.
+            // A stable sort keeps the order of the backends.
             results.sort_by_key(|(place, _)| *place);
             Ok(results.into_iter().map(|(_, result)| result).collect())
         };
@@ -332,7 +339,7 @@ impl<'c> Plan<'c> {
         })
     }
 
-    /// The entries of the ledger whose finding did not come in these results, as far as they can tell.
+    /// The known issues that do not occur in these results, as far as the results can show.
     pub fn stale(&self, judge: &Judge, results: &[CaseResult]) -> Vec<Stale> {
         let with = match self.reference.about().id.as_str() {
             REFERENCE => Compared::Reference,
@@ -340,7 +347,7 @@ impl<'c> Plan<'c> {
         };
         let mut stale = Vec::new();
         for about in self.backends.iter().map(|backend| backend.about()) {
-            // What a library that nobody knows cannot do, it cannot show.
+            // A library without snapshots cannot show an issue in an operation that it lacks.
             let shows = |result: &CaseResult| {
                 let is_applicable = !matches!(result.verdict, Verdict::NotApplicable(_));
                 is_applicable || result.recorded != Recorded::Untracked
@@ -352,7 +359,8 @@ impl<'c> Plan<'c> {
                 .clone()
                 .map(|result| ((&result.scenario, result.variant), &result.findings[..]))
                 .collect();
-            // A file may be an edited copy of a scenario of the library, of which the suite's entries say nothing.
+            // A file may be an edited copy of a scenario of the suite, for which the known issues
+            // of the suite need not hold.
             let ran = of_backend
                 .filter(|result| result.origin == Origin::Library)
                 .map(|result| ((&result.scenario, result.variant), &result.findings[..]))
@@ -371,10 +379,10 @@ impl<'c> Plan<'c> {
         stale
     }
 
-    /// The whole trace of a result: where not all of it was kept, the case is run again.
+    /// The whole trace of a result; if only a part of it was kept, the case is run again.
     ///
     /// # Errors
-    /// [`RunError`], if the suite could not do its part.
+    /// [`RunError`], if the suite itself failed.
     pub fn whole_trace<'r>(&self, result: &'r CaseResult) -> Result<Cow<'r, Trace>, RunError> {
         let is_whole = result.trace.left_out.is_none();
         let mut backends = self.backends.iter();

@@ -1,7 +1,9 @@
-//! Proofs that the suite's hold on a library is honest, before anything is said against the library:
-//! a failed proof is the adapter's problem, unless the wire, or another transport, shows that the library itself did it.
+//! Checks that the suite can drive a library, before anything is reported about the library: the
+//! handshake completes, data arrives, the wire view decodes it, and repeating a case gives the same
+//! trace. A failed check is a fault of the adapter, unless the wire or another transport shows that
+//! the library did it.
 //!
-//! The input is a subject, the output an [`Examination`].
+//! The input is a [`Target`], the output a [`SelfCheck`].
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -16,75 +18,76 @@ use crate::scenario::{
 use crate::target::Target;
 use crate::trace::{Body, Call, Entry, ErrorClass, Outcome, Protection, Segment, Trace};
 
-/// What the examination of a library comes to.
+/// The result of the self-check of a library.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Examination {
-    /// What was proved, variant by variant.
+pub struct SelfCheck {
+    /// The checks, variant by variant.
     pub checks: Vec<Check>,
-    /// Where the handshake ended in each variant, if none was completed in any; else empty. Nothing can be tested then.
+    /// Where the handshake failed in each variant, if it completed in none; else empty. Nothing can
+    /// be tested then.
     pub no_handshake: Vec<Obstacle>,
 }
 
-/// What kept a handshake from being completed.
+/// What kept a handshake from completing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Obstacle {
-    /// The call of the library that failed, by its C name, and what it returned.
+    /// The C function that failed, and what it returned.
     pub call: String,
-    /// The variants in which it did, such as `tls1.3/client`.
+    /// The variants in which it failed, such as `tls1.3/client`.
     pub variants: Vec<String>,
 }
 
-/// What is proved, in one variant.
+/// One check in one variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What is claimed.
+    /// What is checked.
     pub claim: Claim,
-    /// In which variant, such as `tls1.3/client`.
+    /// The variant, such as `tls1.3/client`.
     pub variant: String,
-    /// How it stands.
+    /// The outcome.
     pub outcome: CheckOutcome,
 }
 
-/// What can be claimed of the suite's hold on a library.
+/// What is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Claim {
-    /// A plain handshake comes to its end, and a write of 10 bytes arrives.
+    /// A plain handshake completes, and a write of 10 bytes arrives.
     Arrives,
-    /// What the tap saw, opened by the suite's own reader of records, is what the peer read.
+    /// The records on the wire, decrypted by the suite, hold what the peer read.
     WireIsRead,
-    /// The same case twice gives the same trace.
+    /// Repeating a case gives the same trace.
     SameTwice,
-    /// An operation that cannot exist is answered with *unsupported*.
+    /// An impossible operation is reported as unsupported.
     UnsupportedIsSaid,
 }
 
-/// How a claim stands.
+/// The outcome of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckOutcome {
     /// It holds.
     Holds,
-    /// It does not, and what was seen instead.
+    /// It does not hold; what was seen instead.
     Fails(String),
-    /// The library itself did otherwise: the wire and the peer agree on it.
+    /// It does not hold because of the library: the wire and the peer agree. What was seen.
     Library(String),
-    /// It cannot be asked, and why.
+    /// It cannot be checked, and why.
     NotApplicable(String),
 }
 
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Arrives => "a handshake is done and 10 bytes arrive",
-            Self::WireIsRead => "the records on the wire are what the peer read",
-            Self::SameTwice => "the same case twice gives the same trace",
-            Self::UnsupportedIsSaid => "an operation that cannot exist is not supported",
+            Self::Arrives => "a handshake completes and 10 bytes arrive",
+            Self::WireIsRead => "the records on the wire hold what the peer read",
+            Self::SameTwice => "repeating a case gives the same trace",
+            Self::UnsupportedIsSaid => "an impossible operation is reported as unsupported",
         })
     }
 }
 
-/// What is written.
+/// The bytes that are written.
 const ALL: [Segment; 1] = [Segment::Stream { from: 0, to: 10 }];
 
 const PLAIN: &str = r#"
@@ -92,19 +95,19 @@ title = "A handshake, and a small write that the peer reads"
 steps = ["handshake", { write = { len = 10 } }, { peer = "read" }]
 "#;
 
-/// The transports that are the library's own, or the system's: where one of them fails as well, no BIO of the suite's is to
+/// Transports of the library or of the system. If these fail as well, no BIO of the suite is to
 /// blame.
-const OF_OTHERS: [TransportKind; 3] = [
+const FOREIGN_TRANSPORTS: [TransportKind; 3] = [
     TransportKind::MemoryBio,
     TransportKind::BioPair,
     TransportKind::Socket,
 ];
 
-/// Examines a library in both roles and both versions.
+/// Checks a library in both roles and both versions.
 ///
 /// # Errors
-/// [`RunnerError`], if the suite itself could not do its part.
-pub fn examine(target: &dyn Target) -> Result<Examination, RunnerError> {
+/// [`RunnerError`], if the suite itself failed.
+pub fn run(target: &dyn Target) -> Result<SelfCheck, RunnerError> {
     let plain = plain().map_err(|error| RunnerError::Worker(error.to_string()))?;
     let impossible = impossible(&plain);
     let mut checks = Vec::new();
@@ -137,21 +140,21 @@ pub fn examine(target: &dyn Target) -> Result<Examination, RunnerError> {
         let impossible = target.run(&impossible, variant)?.trace;
         record(Claim::UnsupportedIsSaid, unsupported(&impossible));
     }
-    Ok(Examination {
+    Ok(SelfCheck {
         checks,
         no_handshake: in_all_variants(obstacles),
     })
 }
 
-/// Whether the bytes do not arrive over any transport that is not the suite's own either. Not so if the library has none of
-/// these.
+/// Whether the bytes do not arrive over any foreign transport either. False if the library supports
+/// none of them.
 fn fails_elsewhere(
     target: &dyn Target,
     plain: &Scenario,
     variant: Variant,
 ) -> Result<bool, RunnerError> {
     let mut tried = false;
-    for transport in OF_OTHERS {
+    for transport in FOREIGN_TRANSPORTS {
         let trace = target
             .run(
                 plain,
@@ -172,7 +175,7 @@ fn fails_elsewhere(
     Ok(tried)
 }
 
-/// What kept the handshake of the plain case from being completed, if anything did.
+/// What kept the handshake of the plain case from completing, if anything did.
 fn obstacle(target: &dyn Target, trace: &Trace) -> Option<String> {
     if let Some(why) = trace.unsupported() {
         return Some(why.to_owned());
@@ -194,7 +197,7 @@ fn is_established(trace: &Trace) -> bool {
     let Some(handshake) = handshake(trace) else {
         return false;
     };
-    // Where the peer did not complete it, an entry of its own in the same step says so.
+    // If the peer did not complete it, a second entry of the same step says so.
     let entries = trace
         .entries
         .iter()
@@ -203,19 +206,20 @@ fn is_established(trace: &Trace) -> bool {
     matches!(&handshake.result, Outcome::Call(call) if is_done(call)) && entries.count() == 1
 }
 
-/// The function by which the suite lets this library do a handshake.
+/// The function that the suite calls for a handshake with this library.
 fn handshake_function(target: &dyn Target) -> &'static str {
     let Some(load_report) = target.load_report() else {
         return "the handshake";
     };
     let has = |name: &str| load_report.loaded.has.iter().any(|it| it == name);
-    match has("SSL_do_handshake") {
-        true => "SSL_do_handshake",
-        false => "SSL_connect or SSL_accept",
+    if has("SSL_do_handshake") {
+        "SSL_do_handshake"
+    } else {
+        "SSL_connect or SSL_accept"
     }
 }
 
-/// The obstacles, those that are alike together; none if a handshake was completed in one of the variants.
+/// The obstacles, grouped by call; none if a handshake completed in one of the variants.
 fn in_all_variants(obstacles: Vec<(Option<String>, Variant)>) -> Vec<Obstacle> {
     let mut together: Vec<Obstacle> = Vec::new();
     for (call, variant) in obstacles {
@@ -235,15 +239,15 @@ fn in_all_variants(obstacles: Vec<(Option<String>, Variant)>) -> Vec<Obstacle> {
 }
 
 fn plain() -> Result<Scenario, ParseError> {
-    const ID: &str = "doctor/plain";
+    const ID: &str = "self-check/plain";
     match Id::new(ID) {
         Some(id) => parse(id, ID, PLAIN),
         None => unreachable!("a family and a name in lower case"),
     }
 }
 
-/// No library has a write of a negative number of bytes through a `size_t`; a scenario file cannot even
-/// ask for it.
+/// A case with an impossible operation: a write of a negative number of bytes through a `size_t`,
+/// which no scenario file can ask for.
 fn impossible(plain: &Scenario) -> Scenario {
     let write = Write {
         function: Function::WriteEx,
@@ -256,7 +260,7 @@ fn impossible(plain: &Scenario) -> Scenario {
     }
 }
 
-/// Which bytes the peer read, in order.
+/// The bytes that the peer read, in order.
 fn read_by_peer(trace: &Trace) -> Vec<Segment> {
     let mut read = Vec::new();
     for entry in &trace.entries {
@@ -269,8 +273,8 @@ fn read_by_peer(trace: &Trace) -> Vec<Segment> {
     joined(read)
 }
 
-/// Which bytes were in the records on the wire, in order; nothing if there was any that was not sealed
-/// application data.
+/// The bytes in the records on the wire, in order; none if a record is unprotected application data
+/// or cannot be decrypted.
 fn on_the_wire(trace: &Trace) -> Option<Vec<Segment>> {
     let mut sent = Vec::new();
     let mut position = 0;
@@ -303,7 +307,7 @@ fn on_the_wire(trace: &Trace) -> Option<Vec<Segment>> {
     Some(joined(sent))
 }
 
-/// Runs that follow one another are one.
+/// Joins adjacent segments.
 fn joined(segments: Vec<Segment>) -> Vec<Segment> {
     let mut joined: Vec<Segment> = Vec::new();
     for segment in segments {
@@ -326,7 +330,7 @@ fn wire_is_read(trace: &Trace) -> CheckOutcome {
     let read = read_by_peer(trace);
     match on_the_wire(trace) {
         Some(wire) if wire == read => CheckOutcome::Holds,
-        // Neither the suite's reader nor the peer could make anything of it.
+        // Neither the suite nor the peer could decrypt it.
         None if read != ALL => CheckOutcome::Library(in_quotes(trace)),
         _ => CheckOutcome::Fails(in_quotes(trace)),
     }
@@ -337,7 +341,7 @@ fn arrives(trace: &Trace, wire: &CheckOutcome) -> CheckOutcome {
     if read == ALL && trace.end().is_none() && is_established(trace) {
         return CheckOutcome::Holds;
     }
-    // Where nothing of the suite's stands between the library and what it did, it is the library's.
+    // If the wire shows what the library did, the suite's adapter is not the cause.
     match wire {
         CheckOutcome::Library(how) => CheckOutcome::Library(how.clone()),
         CheckOutcome::Holds if !read.is_empty() => CheckOutcome::Library(in_quotes(trace)),
@@ -349,7 +353,7 @@ fn same(first: &Trace, second: &Trace) -> CheckOutcome {
     if first.digest() == second.digest() {
         return CheckOutcome::Holds;
     }
-    let told = format!("first {}; then {}", in_quotes(first), in_quotes(second));
+    let seen = format!("first {}; then {}", in_quotes(first), in_quotes(second));
     let calls = |trace: &Trace| {
         let calls = Trace {
             side_effects: Vec::new(),
@@ -357,10 +361,11 @@ fn same(first: &Trace, second: &Trace) -> CheckOutcome {
         };
         calls.digest()
     };
-    // What it did beside the calls is nothing of the suite's, such as a greeting at the first handshake.
-    match calls(first) == calls(second) {
-        true => CheckOutcome::Library(told),
-        false => CheckOutcome::Fails(told),
+    // Side effects, such as a message printed at the first handshake, come from the library.
+    if calls(first) == calls(second) {
+        CheckOutcome::Library(seen)
+    } else {
+        CheckOutcome::Fails(seen)
     }
 }
 
@@ -401,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_library_does_beside_the_calls_is_its_own_doing() {
+    fn side_effect_is_attributed_to_the_library() {
         let (quiet, loud) = (trace("read", &[]), trace("read", &["printed"]));
         assert_eq!(same(&loud, &loud), CheckOutcome::Holds);
         assert!(matches!(same(&loud, &quiet), CheckOutcome::Library(_)));

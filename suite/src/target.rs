@@ -1,4 +1,4 @@
-//! A library under test as a run sees it: something that runs cases, in this process or in another one.
+//! A library under test, on which cases can be run: in this process, or in worker processes.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,21 +10,21 @@ use crate::trace::Trace;
 
 /// A library under test that cases can be run on.
 pub trait Target: Send + Sync {
-    /// Its name, version, and how it is reached.
+    /// Its name, version and linkage.
     fn about(&self) -> &About;
 
-    /// What was loaded, if it is a shared object.
+    /// What was loaded, for a shared object.
     fn load_report(&self) -> Option<&LoadReport> {
         None
     }
 
-    /// Runs one case. Whatever the library does, crashes and hangs included, is the result.
+    /// Runs one case. A crash or a hang of the library is a result, not an error.
     ///
     /// # Errors
-    /// [`RunnerError`], if the suite itself could not do its part.
+    /// [`RunnerError`], if the suite itself failed.
     fn run(&self, scenario: &Scenario, variant: Variant) -> Result<RunOutcome, RunnerError>;
 
-    /// Runs one scenario in several variants, in this order; answers as many results.
+    /// Runs one scenario in several variants, in this order, and returns one outcome for each.
     ///
     /// # Errors
     /// [`RunnerError`], as for one.
@@ -38,16 +38,16 @@ pub trait Target: Send + Sync {
     }
 }
 
-/// What came of a case.
+/// The outcome of a case.
 #[derive(Debug, Clone, Default)]
 pub struct RunOutcome {
     /// What happened.
     pub trace: Trace,
-    /// What the library printed meanwhile.
+    /// What the library printed during the case.
     pub printed: Printed,
 }
 
-/// What a library printed; the beginning of it, if it was much.
+/// What a library printed; only the beginning if it was much.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Printed {
     /// On standard output.

@@ -74,7 +74,7 @@ fn bytes_of(scenario: &Scenario) -> Vec<u8> {
     let target = FuzzTarget::WriteSequence;
     let variant = scenario.variants().next().expect("a variant");
     let program = Program::of(target, scenario, variant).expect("cells");
-    let content = ArtifactBody::Cells(program);
+    let content = ArtifactBody::Program(program);
     Artifact { target, content }.bytes()
 }
 
@@ -105,7 +105,7 @@ fn replay_prints_the_scenario_the_traces_and_each_finding_at_its_step() {
     let mut last = text.lines().rev();
     let (muted, summary) = (last.next(), last.next());
     let muted = muted.expect("what is muted, and by which entries");
-    assert!(muted.contains(" known findings, explained by "), "{muted}");
+    assert!(muted.contains(" findings explained by "), "{muted}");
     let summary = summary.expect("a summary");
     assert!(
         summary.contains("crash-1: ") && summary.contains(" libraries, nothing unexpected; "),
@@ -212,7 +212,7 @@ fn scenario_file_artifact_runs_in_all_its_variants() {
     b"title = \"t\"\nsteps = [\"handshak\"]\n",
     "plain:2:10: unknown step \"handshak\": did you mean"
 )]
-#[case("scenario_file/odd", b"\xff\xfe", "it is no text in UTF-8")]
+#[case("scenario_file/odd", b"\xff\xfe", "it is not UTF-8 text")]
 #[case("scenario_file/empty", b"", "empty:1:1: no \"title\"")]
 fn refused_scenario_file_is_a_valid_result(
     #[case] name: &str,
@@ -225,7 +225,7 @@ fn refused_scenario_file_is_a_valid_result(
     assert_exit(&output, 0);
     let text = stdout(&output);
     assert!(
-        text.contains("tells no scenario, nothing was run: "),
+        text.contains("contains no valid scenario, nothing was run: "),
         "{text}"
     );
     assert!(text.contains(told), "{told} in\n{text}");
@@ -234,7 +234,7 @@ fn refused_scenario_file_is_a_valid_result(
 #[test]
 fn ops_that_write_nothing_are_valid() {
     let folder = TempDir::new().expect("a folder");
-    let content = ArtifactBody::Cells(Program {
+    let content = ArtifactBody::Program(Program {
         setting: Op::default(),
         steps: Vec::new(),
     });
@@ -243,7 +243,7 @@ fn ops_that_write_nothing_are_valid() {
     let output = run(&["replay", words(&path), "--backend", "rustls"]);
     assert_exit(&output, 0);
     assert!(
-        stdout(&output).contains("no cell of it writes anything"),
+        stdout(&output).contains("none of its operations writes"),
         "{}",
         stdout(&output)
     );
@@ -254,10 +254,17 @@ fn no_artifact(folder: &TempDir, kind: &str) -> (PathBuf, &'static str) {
     let header = |version, letter| [b'W', b'P', version, letter, 1, 2, 3, 4, 5, 6, 7, 8];
     let write = |bytes: &[u8]| file(folder, kind, bytes);
     match kind {
-        "missing" => (folder.path().join(kind), "cannot be read: No such file"),
+        "missing" => (folder.path().join(kind), "No such file"),
         "folder" => (
             folder.path().to_owned(),
-            "is a folder: name the files in it",
+            "is a folder: give the files in it",
+        ),
+        "device" => (PathBuf::from("/dev/zero"), "is not a regular file"),
+        "empty" => (write(b""), "is empty: a fuzz input is a header"),
+        "cut-off" => (write(b"WP"), "is truncated: it has 2 bytes"),
+        "cut-off-cell" => (
+            write(&header(FORMAT, b'r')[..7]),
+            "is truncated: it has 7 bytes",
         ),
         "device" => (PathBuf::from("/dev/zero"), "is no plain file"),
         "empty" => (write(b""), "is empty: an artifact has a header"),
@@ -265,12 +272,15 @@ fn no_artifact(folder: &TempDir, kind: &str) -> (PathBuf, &'static str) {
         "cut-off-cell" => (write(&header(FORMAT, b'r')[..7]), "cut off after 7 bytes"),
         "older" => (write(&header(FIRST_FORMAT - 1, b'r')), "reads format"),
         "newer" => (write(&header(FORMAT + 1, b'r')), "reads format"),
-        "of-no-target" => (write(&header(FORMAT, b'?')), "which names no target"),
+        "of-no-target" => (write(&header(FORMAT, b'?')), "which is no target"),
         "foreign" => (
             write(b"\x7fELF\x02\x01\x01\xff"),
-            "no artifact of a fuzz target",
+            "is not a fuzz input: it ",
         ),
-        _ => (write(&vec![0xff; (1 << 20) + 1]), "more than an input has"),
+        _ => (
+            write(&vec![0xff; (1 << 20) + 1]),
+            "and an input has at most ",
+        ),
     }
 }
 
@@ -442,7 +452,7 @@ fn artifact_without_an_unexpected_finding_is_not_shrunk() {
     let output = run(&["shrink", words(&path), "--backend", "openssl-3.6"]);
     assert_exit(&output, 2);
     assert!(
-        stderr(&output).contains("nothing unexpected comes of"),
+        stderr(&output).contains("no unexpected finding to minimise"),
         "{}",
         stderr(&output)
     );
@@ -457,7 +467,7 @@ fn scenario_file_artifact_is_not_shrunk() {
     let output = run(&["shrink", words(&path)]);
     assert_exit(&output, 2);
     assert!(
-        stderr(&output).contains("is the text of a scenario file"),
+        stderr(&output).contains("is a scenario file, which cannot be shrunk"),
         "{}",
         stderr(&output)
     );
@@ -471,7 +481,7 @@ fn unwritable_shrink_output_is_reported_before_anything_runs() {
         let told = run(&["shrink", words(&path), "--output", output]);
         assert_exit(&told, 2);
         assert!(
-            stderr(&told).contains(&format!("cannot be written to {output}")),
+            stderr(&told).contains(&format!("cannot write {output}")),
             "{}",
             stderr(&told)
         );
@@ -559,7 +569,7 @@ fn promoted_scenario_has_a_placeholder_title_and_the_clause_of_its_finding() {
     for wanted in [
         "  fixtures/scenarios/new-family/new-name.toml\n",
         "  snapshots/new-family/new-name.snap\n",
-        "Give fixtures/scenarios/new-family/new-name.toml its title",
+        "Write the title in fixtures/scenarios/new-family/new-name.toml",
         "`cargo test new-family/new-name`",
     ] {
         assert!(told.contains(wanted), "{wanted} in\n{told}");
@@ -571,7 +581,7 @@ fn promoted_scenario_has_a_placeholder_title_and_the_clause_of_its_finding() {
         assert!(file.is_file(), "{} in\n{told}", file.display());
     }
     let text = &files(root.path())["fixtures/scenarios/new-family/new-name.toml"];
-    let begins = "title = \"… what is done here, and what a right library does\"\n\
+    let begins = "title = \"… what is done here, and what a correct library does\"\n\
                   clauses = [\"error.dead-connection-tells-the-truth\"]\n\
                   versions = [\"tls1.2\"]\nroles = [\"client\"]\n";
     assert!(text.starts_with(begins), "{text}");
@@ -588,7 +598,7 @@ fn promote_overwrites_no_file(#[case] taken: &str) {
     file(&root, taken, b"mine");
     let output = promote(&within, &artifact(&folder), "retry/new");
     assert_exit(&output, 2);
-    let wanted = format!("{taken} is there already: nothing was written");
+    let wanted = format!("{taken} already exists; nothing was written");
     assert!(stderr(&output).contains(&wanted), "{}", stderr(&output));
     let files = files(root.path());
     assert_eq!(
@@ -607,7 +617,7 @@ fn failed_promotion_leaves_no_file() {
     let output = promote(&within, &artifact(&folder), "retry/new");
     assert_exit(&output, 2);
     assert!(
-        stderr(&output).contains("cannot be written"),
+        stderr(&output).contains("cannot write "),
         "{}",
         stderr(&output)
     );
@@ -628,7 +638,7 @@ fn wrong_name_is_refused_with_a_hint(#[case] name: &str, #[case] better: &str) {
     assert_exit(&output, 2);
     let text = stderr(&output);
     assert!(
-        text.contains("is no id of a scenario") && text.contains(better),
+        text.contains("is not a scenario id") && text.contains(better),
         "{text}"
     );
     assert_eq!(files(root.path()).len(), 0);
@@ -640,7 +650,7 @@ fn promote_outside_a_checkout_is_refused() {
     let output = promote(folder.path(), &artifact(&folder), "retry/new");
     assert_exit(&output, 2);
     assert!(
-        stderr(&output).contains("is in no checkout of the repository"),
+        stderr(&output).contains("is not in a checkout of the repository"),
         "{}",
         stderr(&output)
     );
@@ -682,7 +692,7 @@ fn corpus_writes_a_seed_for_each_encodable_scenario() {
         }
         assert_eq!(there, seeds.inputs);
         let all = library.scenarios().len();
-        assert_eq!(seeds.inputs.len() + seeds.untold.len(), all);
+        assert_eq!(seeds.inputs.len() + seeds.not_encodable.len(), all);
         assert!(told.contains(&format!("{}  ", target.name())), "{told}");
         assert!(
             told.contains(&format!("{} seeds", seeds.inputs.len())),
@@ -693,7 +703,7 @@ fn corpus_writes_a_seed_for_each_encodable_scenario() {
     // Run again in the same folder, with all reasons.
     let output = run(&["corpus", "--output", words(&path), "--verbose"]);
     assert_exit(&output, 0);
-    let wanted = "write_sequence: handshake/no-role-set: a role that is not set";
+    let wanted = "write_sequence: handshake/no-role-set: the target has no operation for a role that is not set";
     assert!(stdout(&output).contains(wanted), "{}", stdout(&output));
 }
 
@@ -724,7 +734,7 @@ fn unwritable_corpus_folder_is_reported() {
     let path = file(&folder, "in-the-way", b"");
     let output = run(&["corpus", "--output", words(&path)]);
     assert_exit(&output, 2);
-    let wanted = format!("{}/write_retry cannot be written: ", words(&path));
+    let wanted = format!("cannot write {}/write_retry: ", words(&path));
     assert!(stderr(&output).contains(&wanted), "{}", stderr(&output));
 }
 
@@ -740,7 +750,7 @@ fn missing_argument_is_named(#[case] arguments: &[&str], #[case] named: &str) {
 
 #[rstest]
 #[case("replay", "fuzz/artifacts/write_retry/*")]
-#[case("shrink", "130 interrupted; the smallest so far was written")]
+#[case("shrink", "130 interrupted (the smallest input so far was written)")]
 #[case("promote", "retry/shorter-after-a-read")]
 #[case("corpus", "--verbose")]
 fn help_shows_examples_and_documents_the_exit_codes(#[case] command: &str, #[case] example: &str) {

@@ -39,12 +39,12 @@ fn loaded_library_is_described_before_the_differences() {
     let real = Path::new(LIBSSL).canonicalize().expect("it was built");
     let wanted = [
         "libssl.so: OpenSSL 1.1.1w  11 Sep 2023".to_owned(),
-        format!("file       {}", real.display()),
-        format!("libcrypto  {} (inside the libssl)", real.display()),
-        "transport  a BIO of the suite".to_owned(),
-        "lacks      nothing".to_owned(),
-        "doctor     all 16 proofs hold".to_owned(),
-        "What differs from openssl-3.6, by the first call that does:".to_owned(),
+        format!("file        {}", real.display()),
+        format!("libcrypto   {} (inside the libssl)", real.display()),
+        "transport   a BIO of the suite".to_owned(),
+        "lacks       nothing".to_owned(),
+        "self-check  all 16 checks passed: the adapter works".to_owned(),
+        "Differences from openssl-3.6, grouped by the first call that differs:".to_owned(),
     ];
     let mut from = 0;
     for wanted in &wanted {
@@ -143,7 +143,7 @@ fn library_against_itself_has_no_difference_but_keeps_its_violations() {
     let (text, _) = exits_with(1, &arguments);
     assert!(!text.contains("differ"), "{text}");
     assert!(
-        text.contains("\nWhat is wrong, the most serious first:\n"),
+        text.contains("\nViolations and crashes, the most serious first:\n"),
         "{text}"
     );
 }
@@ -263,17 +263,17 @@ fn user_library_is_shown_run_and_compared_by_path() {
 }
 
 #[rstest]
-#[case(&["check"], "nothing to check")]
-#[case(&["check", "--libssl", LIBSSL, "--name", "rustls"], "rustls is the name of a backend")]
-#[case(&["check", "--libssl", LIBSSL, "--name", "a b"], "a name has letters, digits")]
-#[case(&["check", "--libssl", LIBSSL, "--name", "a", "--name", "b"], "--name is given 2 times")]
+#[case(&["check"], "no library to check")]
+#[case(&["check", "--libssl", LIBSSL, "--name", "rustls"], "the name rustls is taken")]
+#[case(&["check", "--libssl", LIBSSL, "--name", "a b"], "expected 1 to 64 letters, digits")]
+#[case(&["check", "--libssl", LIBSSL, "--name", "a", "--name", "b"], "2 values for --name and 1 for --libssl")]
 #[case(&["check", "--libssl", LIBSSL, "--limit", "0"], "from 0.001 to")]
 #[case(&["check", "--libssl", LIBSSL, "--limit", "NaN"], "from 0.001 to")]
 #[case(&["check", "--libssl", LIBSSL, "--against", "openssl-4"], "did you mean \"openssl-4.0\"?")]
 #[case(&["check", "--name", "mine"], "--libssl")]
-#[case(&["check", "--libssl", LIBSSL, "--name", "a", "--against", "a"], "not compared with itself")]
-#[case(&["diff", "openssl-3.6"], "two libraries are compared")]
-#[case(&["diff", "openssl-3.6", "rustls", "--libssl", LIBSSL], "two libraries are compared")]
+#[case(&["check", "--libssl", LIBSSL, "--name", "a", "--against", "a"], "cannot compare a with itself")]
+#[case(&["diff", "openssl-3.6"], "diff needs exactly two libraries")]
+#[case(&["diff", "openssl-3.6", "rustls", "--libssl", LIBSSL], "diff needs exactly two libraries")]
 fn wrong_arguments_are_refused_with_a_hint(#[case] arguments: &[&str], #[case] wanted: &str) {
     let (_, err) = exits_with(2, arguments);
     assert!(err.contains(wanted), "{err}");

@@ -92,7 +92,7 @@ fn ledger_file(folder: &TempDir, text: &str) -> PathBuf {
 fn clause_list_has_every_clause_and_each_is_exercised() {
     let text = writeproof(&["clauses"]).with(0).out;
     let (lines, _) = text
-        .split_once("\nWhat no trace can show:\n")
+        .split_once("\nClauses that no trace can show:\n")
         .expect("clauses that nothing shows");
     let told: Vec<&str> = lines
         .lines()
@@ -113,7 +113,7 @@ fn clause_list_has_every_clause_and_each_is_exercised() {
         assert!(named, "{} in\n{text}", clause.id);
     }
     let last = format!(
-        "{} clauses, {} that a trace can show; each has been put to the test\n",
+        "{} clauses, {} of them observable in a trace; each of these was exercised\n",
         manual.clauses().len(),
         wanted.len()
     );
@@ -151,7 +151,7 @@ fn named_clause_is_described_in_full_and_no_other() {
             clause.strength.as_str(),
             clause.binds.as_str()
         ),
-        " have to do with it; by transport: ".to_owned(),
+        "; by transport: ".to_owned(),
     ] {
         assert!(TOLD.contains(&wanted), "{wanted} in\n{}", *TOLD);
     }
@@ -160,7 +160,7 @@ fn named_clause_is_described_in_full_and_no_other() {
 #[test]
 fn backends_that_break_a_clause_are_listed_with_the_command_that_shows_it() {
     assert!(TOLD.contains("  broken by faulty in "), "{}", *TOLD);
-    assert!(TOLD.contains("(UNKNOWN), e.g. in step "), "{}", *TOLD);
+    assert!(TOLD.contains("(UNEXPECTED), e.g. in step "), "{}", *TOLD);
     let shows = |line: &&str| line.trim_start().starts_with("writeproof show ");
     let line = TOLD.lines().find(shows).expect("a command");
     let wanted = format!("--libssl {} --name faulty", writeproof_faulty::LIBSSL);
@@ -195,7 +195,7 @@ const KNOWN_TO_BREAK: &str = "error.syscall-means-io-failed";
 
 #[rstest]
 #[case::as_its_object_shows(&[], &["manual-unclear", "by-design", "bug"])]
-#[case::unknown(&["--as", "unknown"], &["UNKNOWN"])]
+#[case::unknown(&["--as", "unknown"], &["UNEXPECTED"])]
 fn clauses_command_judges_a_recognised_library_with_its_known_issues(
     #[case] judged_as: &[&str],
     #[case] classes: &[&str],
@@ -213,10 +213,10 @@ fn clauses_command_judges_a_recognised_library_with_its_known_issues(
 
 #[rstest]
 #[case("retry.same-argument", "did you mean \"retry.same-arguments\"?")]
-#[case("no-such-topic.at-all-anywhere", "`writeproof manual` tells all")]
+#[case("no-such-topic.at-all-anywhere", "`writeproof clauses` lists all")]
 fn unknown_clause_gets_a_suggestion(#[case] clause: &str, #[case] hint: &str) {
     let answer = writeproof(&["clauses", clause]).with(2);
-    let wanted = format!("writeproof: there is no clause {clause:?}: ");
+    let wanted = format!("writeproof: unknown clause {clause:?}: ");
     assert!(answer.err.starts_with(&wanted), "{}", answer.err);
     assert!(answer.err.contains(hint), "{}", answer.err);
     assert_eq!(answer.out, "", "nothing was run");
@@ -230,7 +230,7 @@ fn ledger_prints_each_entry_with_its_class_reason_and_source() {
     let known = KnownIssues::built_in().expect("fixtures/ledger is right");
     for issue in known.issues() {
         let wanted = format!(
-            "  {} ({})\n    what     {}\n    why      {}\n    where    {}\n",
+            "  {} ({})\n    title    {}\n    reason   {}\n    link     {}\n",
             issue.id,
             issue.class.as_str(),
             issue.title,
@@ -271,7 +271,7 @@ fn library_without_a_ledger_gets_a_suggestion() {
 #[test]
 fn ledger_explains_every_finding_and_has_no_unused_entry() {
     let answer = writeproof(&["ledger", "--check"]);
-    assert_eq!(answer.out, "0 out of date, 0 missing\n");
+    assert_eq!(answer.out, "known issues: 0 out of date, 0 missing\n");
     answer.with(0);
 }
 
@@ -388,7 +388,7 @@ fn unused_entry_of_the_users_ledger_is_reported_with_its_line() {
     let path = ledger_file(&folder, &text);
     let text = check_by(&path, SAME).with(1).out;
     let wanted = format!(
-        "In the ledger, but not found any more:\n  {}:3: mine: libssl.so {SAME} tls1.3/client does not show it\n",
+        "Known issues that no longer occur:\n  {}:3: mine: libssl.so {SAME} tls1.3/client does not show it\n",
         path.display()
     );
     assert!(text.contains(&wanted), "{wanted} in\n{text}");
@@ -401,11 +401,11 @@ fn unused_entry_of_the_users_ledger_is_reported_with_its_line() {
 #[case("[[isseu]]\n", ":1:3: unknown key \"isseu\"")]
 #[case(
     "[[known]]\ndiffers = \"x\"\n",
-    ":1:1: [[known]] is the format before known issues had causes"
+    ":1:1: [[known]] is the old format of known issues, without causes"
 )]
 #[case(
     "[[issue]]\nid = \"x\"\ntitle = \"x\"\nwhen = \"read\"\ndiffers = [{ in = \"call\" }]\n",
-    ":5:12: it explains anything"
+    ":5:12: a difference that matches any other"
 )]
 fn wrong_ledger_is_refused_with_its_position(#[case] text: &str, #[case] told: &str) {
     let folder = TempDir::new().expect("a folder");
@@ -425,7 +425,10 @@ fn unreadable_ledger_is_bad_usage() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("missing.toml");
     let answer = check_by(&path, DIFFERS).with(2);
-    let wanted = format!("writeproof: the ledger {} cannot be read: ", path.display());
+    let wanted = format!(
+        "writeproof: cannot read the known issues in {}: ",
+        path.display()
+    );
     assert!(answer.err.starts_with(&wanted), "{}", answer.err);
 }
 
@@ -450,11 +453,11 @@ fn worst_finding_comes_first_with_its_step_and_the_command_that_shows_it() {
     let screen: Vec<&str> = text.lines().take(FIRST_SCREEN).collect();
     let headline = screen
         .iter()
-        .position(|line| line.starts_with("What is wrong, the most serious first:"))
+        .position(|line| line.starts_with("Violations and crashes, the most serious first:"))
         .unwrap_or_else(|| panic!("on the first screen:\n{text}"));
     let worst = &screen[headline + 1..];
     let clause = worst[0]
-        .strip_prefix("  1. DATA lost, doubled or leaked: breaks ")
+        .strip_prefix("  1. DATA lost, duplicated or leaked: breaks ")
         .unwrap_or_else(|| panic!("the worst first:\n{text}"));
     let manual = clauses();
     let clause = manual.get(clause).expect("a clause of the manual");

@@ -105,7 +105,7 @@ fn replayed(path: &Path) -> (ExitStatus, String) {
 /// What is wrong with an artifact that the fuzzer of `target` has saved: it may crash a library.
 fn wrong_apart(target: FuzzTarget, path: &Path) -> Option<String> {
     let runs = |artifact: Artifact| {
-        artifact.target == target && matches!(artifact.content, ArtifactBody::Cells(_))
+        artifact.target == target && matches!(artifact.content, ArtifactBody::Program(_))
     };
     if !Artifact::read(path).is_ok_and(runs) {
         return wrong(target, path);
@@ -210,7 +210,7 @@ fn input_that_crashes_the_library_is_reported_at_its_step() {
         .expect("the scenario is encodable");
     let artifact = Artifact {
         target: FuzzTarget::WriteSequence,
-        content: ArtifactBody::Cells(seed),
+        content: ArtifactBody::Program(seed),
     };
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("crash-0123");

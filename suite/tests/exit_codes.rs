@@ -134,7 +134,7 @@ fn broken_recommendation_is_counted_and_fails_a_strict_check() {
     let text = stdout(&output);
     assert!(text.contains("\n4 cases unexpected, in "), "{text}");
     assert!(
-        text.contains("; 4 of them for clauses alone that say should"),
+        text.contains("; 4 of these break only \"should\" clauses, which count with --strict"),
         "{text}"
     );
     arguments.push("--strict".to_owned());

@@ -127,7 +127,7 @@ fn every_line_about_a_library_is_explained() {
         label.unwrap_or_default()
     });
     let labels: BTreeSet<&str> = labels.collect();
-    assert!(labels.contains("doctor"), "{text}");
+    assert!(labels.contains("self-check"), "{text}");
     let explained = quoted_on_the_page();
     let unexplained: Vec<_> = labels.difference(&explained).collect();
     assert!(unexplained.is_empty(), "{unexplained:?}");

@@ -110,18 +110,18 @@ fn recognised_library_is_judged_with_its_known_issues() {
         .find(|line| line.trim().starts_with("judged as"));
     let line = line.unwrap_or_else(|| panic!("{text}"));
     assert!(
-        line.contains("OpenSSL 3.0.") && line.contains("as its object shows"),
+        line.contains("OpenSSL 3.0.") && line.contains("detected from its object"),
         "{line}"
     );
     assert!(line.contains("of the ledger openssl-system-3.0"), "{line}");
 }
 
 #[rstest]
-#[case(&["--as", "unknown"], 1, "an unknown library, as --as says: nothing is known of it")]
-#[case(&["--as", "openssl@1.1.1w"], 0, "OpenSSL 1.1.1w, as --as says: with the ")]
-#[case(&["--as", "openssl"], 0, "OpenSSL 1.1.1w, as --as says: with the ")]
+#[case(&["--as", "unknown"], 1, "unknown library, given with --as: no known issues of its own")]
+#[case(&["--as", "openssl@1.1.1w"], 0, "OpenSSL 1.1.1w, given with --as: ")]
+#[case(&["--as", "openssl"], 0, "OpenSSL 1.1.1w, given with --as: ")]
 #[case(&["--as", "openssl@3.2.1"], 1, "of the ledger openssl; this version is outside of those that were run: openssl-1.1.1, openssl-3.6")]
-#[case(&[], 0, "OpenSSL 1.1.1w, as its object shows: with the ")]
+#[case(&[], 0, "OpenSSL 1.1.1w, detected from its object: ")]
 fn as_option_overrides_recognition(#[case] more: &[&str], #[case] code: i32, #[case] wanted: &str) {
     let arguments = ["check", "--libssl", LIBSSL, "--scenario", "closing"];
     let output = writeproof(&[&arguments[..], more].concat());
@@ -192,5 +192,9 @@ fn replay_and_ledger_judge_a_recognised_library_with_its_known_issues(
     let output = writeproof(&[&check, &library[..], judged_as].concat());
     assert_exit(&output, code);
     let text = stdout(&output);
-    assert_eq!(text == "0 out of date, 0 missing\n", is_known, "{text}");
+    assert_eq!(
+        text == "known issues: 0 out of date, 0 missing\n",
+        is_known,
+        "{text}"
+    );
 }

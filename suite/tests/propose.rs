@@ -319,7 +319,7 @@ fn old_format_is_refused_with_its_position_and_the_convert_command(
     );
     assert_exit(&output, 2);
     let wanted = format!(
-        "writeproof: {path}:{line}:1: [[known]] is the format before known issues had causes: convert the file: writeproof ledger --convert {path}"
+        "writeproof: {path}:{line}:1: [[known]] is the old format of known issues, without causes: convert the file: writeproof ledger --convert {path}"
     );
     let said = stderr(&output);
     assert!(said.starts_with(&wanted), "{wanted} in {said}");
@@ -360,7 +360,7 @@ fn entry_that_cannot_be_converted_is_listed_and_kept_in_comments() {
     assert_exit(&output, 1);
     let line = old().matches('\n').count() + 2;
     let wanted = format!(
-        "writeproof: {}:{line}: not converted: hang: *: no case that it names shows it, on mine\n",
+        "writeproof: {}:{line}: not converted: hang: *: none of its scenarios shows the finding (on mine)\n",
         path.display()
     );
     assert_eq!(stderr(&output), wanted);
@@ -430,7 +430,7 @@ fn ledger_is_converted_with_its_own_library_only(#[case] backends: &[&str]) {
     let output = output.expect("the command starts");
     assert_exit(&output, 2);
     assert!(
-        stderr(&output).contains("name that one"),
+        stderr(&output).contains("give the one library that it is about"),
         "{}",
         stderr(&output)
     );

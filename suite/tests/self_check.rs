@@ -9,7 +9,7 @@ use writeproof::backend::{
 };
 use writeproof::isolation::InProcess;
 use writeproof::scenario::{Function, Version};
-use writeproof::self_check::{CheckOutcome, Claim, examine};
+use writeproof::self_check::{CheckOutcome, Claim, run};
 use writeproof::trace::Call;
 use writeproof::transport::Transport;
 
@@ -94,7 +94,7 @@ fn found(twist: Twist) -> Vec<(Claim, &'static str)> {
         .expect("a known backend")
         .expect("the backend is linked");
     let target = InProcess::new(Arc::new(Twisted { inner, twist }));
-    let examination = examine(&target).expect("the runner works");
+    let examination = run(&target).expect("the runner works");
     let mut found: Vec<_> = examination
         .checks
         .iter()

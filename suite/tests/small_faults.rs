@@ -53,7 +53,7 @@ fn unknown_symbol_prefix_is_refused() {
 #[test]
 fn clauses_command_describes_all_clauses_of_a_family() {
     let family = "retry";
-    let output = writeproof(&["manual", family, "--backend", "openssl-3.6"]);
+    let output = writeproof(&["clauses", family, "--backend", "openssl-3.6"]);
     let text = stdout(&output);
     let contract = Contract::built_in().expect("the contract");
     let (named, others): (Vec<_>, Vec<_>) = contract
@@ -72,7 +72,7 @@ fn clauses_command_describes_all_clauses_of_a_family() {
 
 #[test]
 fn unknown_family_gets_a_suggestion() {
-    let output = writeproof(&["manual", "retri"]);
+    let output = writeproof(&["clauses", "retri"]);
     assert_exit(&output, 2);
     assert!(
         stderr(&output).contains("did you mean \"retry\"?"),
@@ -83,19 +83,16 @@ fn unknown_family_gets_a_suggestion() {
 
 #[rstest]
 #[case("no/such/folder/report.txt", "there is no folder ")]
-#[case("file/report.txt", "is no folder")]
+#[case("file/report.txt", "is not a folder")]
 fn unwritable_output_is_reported_with_its_reason(#[case] path: &str, #[case] wanted: &str) {
-    let folder = TempDir::new().expect("a temporary folder");
-    fs::write(folder.path().join("file"), "").expect("the test folder is writable");
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("file"), "").expect("the folder is ours");
     let path = folder.path().join(path);
     let path = path.to_str().expect("UTF-8");
     let output = writeproof(&["run", "--scenario", "zero", "--output", path]);
     assert_exit(&output, 2);
     let text = stderr(&output);
-    assert!(
-        text.contains(&format!("the report cannot be written to {path}: ")),
-        "{text}"
-    );
+    assert!(text.contains(&format!("cannot write {path}: ")), "{text}");
     assert!(text.contains(wanted), "{text}");
     assert!(!text.contains("entity"), "{text}");
 }
@@ -159,7 +156,7 @@ fn folder_without_scenario_files_is_refused() {
     assert_exit(&output, 2);
     let text = stderr(&output);
     assert!(
-        text.contains("there is no scenario file (*.toml) in the folder"),
+        text.contains("no scenario file (*.toml) in the folder"),
         "{text}"
     );
 }

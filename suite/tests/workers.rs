@@ -170,7 +170,7 @@ fn path_that_is_not_utf8_is_refused_with_a_hint() {
         .expect("the command starts");
     assert_exit(&output, 3);
     let err = text(&output.stderr);
-    assert!(err.contains("is no path in UTF-8"), "{err}");
+    assert!(err.contains("is not UTF-8: use a symbolic link"), "{err}");
 }
 
 #[test]

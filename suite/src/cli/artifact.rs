@@ -1,4 +1,4 @@
-//! From paths to the inputs of fuzz targets, and from these to what can be run.
+//! Reads fuzz inputs from files, and decodes them into cases.
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -14,24 +14,24 @@ use crate::fuzz::{Artifact, ArtifactBody, Examined, Examiner, FuzzTarget, Readin
 use crate::run::RunError;
 use crate::scenario::{Id, Scenario, Variant};
 
-/// An input of a fuzz target, and where it stands.
+/// A fuzz input and its file.
 pub(super) struct Input {
     pub(super) path: PathBuf,
     pub(super) artifact: Artifact,
 }
 
-/// What an input tells.
+/// The result of decoding a fuzz input.
 pub(super) enum InputReading {
     /// A scenario, to be run in these variants.
     Scenario(Scenario, Vec<Variant>),
-    /// None, and why not.
+    /// No scenario, and why not.
     Nothing(String),
-    /// It is misread, and how: a bug of the suite.
+    /// It does not survive a round trip, which is a bug in the suite.
     RoundTripMismatch(String),
 }
 
 impl Input {
-    /// Reads the file at `path`, which has to be a plain one.
+    /// Reads the file at `path`, which has to be a regular file.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let wrong = |what| Failure::NoInput {
             path: path.to_owned(),
@@ -42,16 +42,16 @@ impl Input {
                 .parent()
                 .is_some_and(|folder| folder.ends_with(FuzzTarget::ScenarioFile.name()));
             if there.is_dir() {
-                return Err(wrong("is a folder: name the files in it"));
+                return Err(wrong("is a folder: give the files in it"));
             }
             if !there.is_file() {
                 return Err(wrong(
-                    "is no plain file: name one that a fuzz target has written",
+                    "is not a regular file: give a file that a fuzz target wrote",
                 ));
             }
             if there.len() == 0 && !of_parser {
                 return Err(wrong(
-                    "is empty: an artifact has a header and cells, or is the text of a scenario file",
+                    "is empty: a fuzz input is a header and operations, or the text of a scenario file",
                 ));
             }
         }
@@ -61,37 +61,37 @@ impl Input {
         })
     }
 
-    /// What it tells.
-    pub(super) fn told(&self) -> InputReading {
+    /// Decodes it.
+    pub(super) fn reading(&self) -> InputReading {
         let bytes = match &self.artifact.content {
-            ArtifactBody::Cells(_) => {
+            ArtifactBody::Program(_) => {
                 return match self.artifact.case() {
                     Some((scenario, variant)) => InputReading::Scenario(scenario, vec![variant]),
-                    None => InputReading::Nothing("no cell of it writes anything".to_owned()),
+                    None => InputReading::Nothing("none of its operations writes".to_owned()),
                 };
             }
             ArtifactBody::Text(bytes) => bytes,
         };
         let path = self.path.display().to_string();
         match catch_unwind(|| Reading::of(Id::of_file(&self.path), &path, bytes)) {
-            Ok(Ok(Reading::NoText)) => InputReading::Nothing("it is no text in UTF-8".to_owned()),
+            Ok(Ok(Reading::NoText)) => InputReading::Nothing("it is not UTF-8 text".to_owned()),
             Ok(Ok(Reading::Refused(error))) => InputReading::Nothing(error.to_string()),
             Ok(Ok(Reading::Scenario(scenario))) => {
                 let variants = scenario.variants().collect();
                 InputReading::Scenario(*scenario, variants)
             }
             Ok(Err(misread)) => InputReading::RoundTripMismatch(misread.to_string()),
-            Err(_) => InputReading::RoundTripMismatch("the suite panics on it".to_owned()),
+            Err(_) => InputReading::RoundTripMismatch("the parser panics on it".to_owned()),
         }
     }
 
-    /// The scenario that it tells, for a command that needs one.
+    /// The scenario that it encodes, for a command that needs one.
     pub(super) fn scenario(&self) -> Result<(Scenario, Vec<Variant>), Failure> {
         let nothing = |why: String| Failure::NoScenario {
             path: self.path.clone(),
             why,
         };
-        match self.told() {
+        match self.reading() {
             InputReading::Scenario(scenario, variants) => Ok((scenario, variants)),
             InputReading::Nothing(why) => Err(nothing(why)),
             InputReading::RoundTripMismatch(how) => {
@@ -101,8 +101,9 @@ impl Input {
     }
 }
 
-/// The libraries of these names and those that the user named by path; all that are here if there is no name. Those that were
-/// named by path are what the user says or their objects show, and of them these ledgers know something too.
+/// An examiner for the backends of these names, or for all that are present, and for the shared
+/// objects of the user, which are judged as `judged_as` says and with the known issues in
+/// `ledgers`.
 pub(super) fn examiner(
     libraries: &LibsslArguments,
     judged_as: &[As],
@@ -124,7 +125,7 @@ pub(super) fn examiner(
     })
 }
 
-/// Runs the variants one after the other, until somebody interrupts.
+/// Runs the variants one after the other, until the user interrupts.
 pub(super) fn examine_all(
     examiner: &Examiner,
     scenario: &Scenario,

@@ -1,4 +1,4 @@
-//! `writeproof check`: what a shared object that nobody here has seen does.
+//! `writeproof check`: checks a shared object of the user.
 
 use std::time::Instant;
 
@@ -37,8 +37,8 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
     let begun = Instant::now();
     let mut examinations = Vec::new();
     for target in &plan.backends {
-        let examined = self_check::examine(target.as_ref());
-        examinations.push(examined.map_err(RunError::Doctor)?);
+        let examined = self_check::run(target.as_ref());
+        examinations.push(examined.map_err(RunError::SelfCheck)?);
     }
     let results = carry_out(&plan, &judge)?;
     let duration = begun.elapsed();
@@ -61,9 +61,10 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
             report.json(duration).map_err(Failure::Json)?
         }
     })?;
-    let strictness = match arguments.strict {
-        true => Strictness::Strict,
-        false => Strictness::ShouldIsFree,
+    let strictness = if arguments.strict {
+        Strictness::Strict
+    } else {
+        Strictness::IgnoreShould
     };
     Ok(exit_of(&report, required, strictness))
 }

@@ -1,4 +1,4 @@
-//! `writeproof clauses`: the clauses of the contract, and what becomes of them when everything is run.
+//! `writeproof clauses`: the clauses of the contract, with the cases that exercise and break them.
 
 use super::args::{ClausesArguments, Format};
 use super::failure::{Exit, Failure};
@@ -35,9 +35,10 @@ pub(super) fn clauses(arguments: &ClausesArguments) -> Result<Exit, Failure> {
     let mut clauses = Clauses::of(&judge.contract, &results, &|result| {
         shown_by(result, &libraries.again(&[&result.backend]))
     });
-    let exit = match clauses.unexercised().is_empty() {
-        true => Exit::Expected,
-        false => Exit::Unexpected,
+    let exit = if clauses.unexercised().is_empty() {
+        Exit::Expected
+    } else {
+        Exit::Unexpected
     };
     if !arguments.clause.is_empty() {
         let named = judge.contract.clauses().iter();

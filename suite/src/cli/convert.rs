@@ -1,5 +1,6 @@
-//! `writeproof ledger --convert`: a ledger in the format before known issues had causes, with issues by cause in the place of its
-//! entries. Their triggers are found by running the scenarios that they name on the library that they are of.
+//! `writeproof ledger --convert`: converts a file of known issues from the old format, whose
+//! entries list scenarios, to issues by cause. Runs the scenarios of each entry to find its
+//! triggers.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,7 +57,7 @@ pub(super) fn convert(path: &Path, arguments: &LedgerArguments) -> Result<Exit, 
     }
 }
 
-/// The file with nothing in the lines of old entries: what is known by cause in it already.
+/// The file with the old entries blanked out, so that its issues by cause keep their lines.
 fn rest(old: &OldLedger) -> String {
     let parts = old.parts.iter().map(|part| match part.old {
         None => part.text.clone(),
@@ -65,7 +66,7 @@ fn rest(old: &OldLedger) -> String {
     parts.collect()
 }
 
-/// The scenarios that the entries speak of: of the library, and of the files that these arguments name.
+/// The scenarios that the entries name: of the suite, and of the files given as arguments.
 fn scenarios<'c>(
     corpus: &'c Corpus,
     old: &OldLedger,
@@ -88,24 +89,24 @@ fn scenarios<'c>(
     Ok(all.into_values().collect())
 }
 
-/// A case, with what it breaks.
+/// A case, with the clauses that it breaks.
 struct Case<'r> {
     result: &'r CaseResult,
     trace: Cow<'r, Trace>,
-    /// Each with whether an entry was converted for it.
+    /// Each with whether an entry was already converted for it.
     broken: Vec<(Broken, bool)>,
 }
 
 /// The conversion of a file, entry by entry.
 struct Conversion<'r> {
-    /// The library that it is of.
+    /// The library that the file is about.
     about: &'r About,
-    /// Its release alone, as `affects` has it.
+    /// Its release, in the form of `affects`.
     release: (String, String),
     cases: Vec<Case<'r>>,
-    /// The ids of issues that there are.
+    /// The ids that are taken.
     taken: BTreeSet<String>,
-    /// What could not be converted, and why, each with file and line.
+    /// The entries that could not be converted, with file, line and reason.
     failed: Vec<String>,
 }
 
@@ -135,25 +136,28 @@ impl<'r> Conversion<'r> {
         })
     }
 
-    /// What stands in the place of this entry, which has this text: the issues that it comes to, or itself in comments.
+    /// The replacement for this entry: the issues that it becomes, or its text in comments.
     fn converted(&mut self, entry: &OldEntry, text: &str) -> String {
         let words = entry.finding.words();
         if !entry.is_of_version(&self.about.version) {
-            return self.not_converted(entry, text, "it is of another version than it has");
+            return self.not_converted(entry, text, "the entry is for other versions");
         }
         let (proposals, known) = self.found(entry);
         let inexpressible = proposals.inexpressible().to_vec();
         let issues = proposals.issues();
         if let Some(what) = inexpressible.first() {
-            return self.not_converted(entry, text, &format!("no issue can say this: {what}"));
+            return self.not_converted(entry, text, &format!("no issue can express this: {what}"));
         }
         if issues.is_empty() && known.is_empty() {
-            return self.not_converted(entry, text, "no case that it names shows it");
+            return self.not_converted(entry, text, "none of its scenarios shows the finding");
         }
         let mut converted = Vec::new();
         if !known.is_empty() {
             let by: Vec<String> = known.into_iter().collect();
-            converted.push(format!("# {words}: known already, by {}\n", by.join(", ")));
+            converted.push(format!(
+                "# {words}: already explained by {}\n",
+                by.join(", ")
+            ));
         }
         let stated = self.stated(entry);
         for issue in issues {
@@ -164,22 +168,22 @@ impl<'r> Conversion<'r> {
         converted.join("\n")
     }
 
-    /// The entry in comments, with the reason why it was not converted.
+    /// The entry in comments, with the reason for which it was not converted.
     fn not_converted(&mut self, entry: &OldEntry, text: &str, why: &str) -> String {
         let (place, words, of) = (&entry.location, entry.finding.words(), &self.about.id);
         self.failed
-            .push(format!("{place}: not converted: {words}: {why}, on {of}"));
+            .push(format!("{place}: not converted: {words}: {why} (on {of})"));
         let lines = text.lines().map(|line| match line {
             "" => "\n".to_owned(),
             line => format!("# {line}\n"),
         });
         format!(
-            "# Not converted: {why}, on {of}.\n{}",
+            "# Not converted: {why} (on {of}).\n{}",
             lines.collect::<String>()
         )
     }
 
-    /// What an issue says beside its trigger and what it breaks.
+    /// The fields of an issue other than its trigger and effects.
     fn stated(&self, entry: &OldEntry) -> Stated {
         let is_address = entry.link.starts_with("https://") || entry.link.starts_with("http://");
         let key = if is_address { "link" } else { "source" };
@@ -190,7 +194,8 @@ impl<'r> Conversion<'r> {
         }
     }
 
-    /// What an entry expects and no issue explains, and the names of the issues that explain what it expects.
+    /// Proposals for the findings that an entry expects and no issue explains, and the ids of the
+    /// issues that explain the others.
     fn found(&mut self, entry: &OldEntry) -> (Proposals, BTreeSet<String>) {
         let mut proposals = Proposals::default();
         let mut known = BTreeSet::new();

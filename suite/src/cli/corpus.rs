@@ -1,4 +1,4 @@
-//! `writeproof corpus`: the seeds of the fuzz targets, from all scenario files.
+//! `writeproof corpus`: writes the seed corpus of the fuzz targets, from all scenarios.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ pub(super) fn corpus(arguments: &CorpusArguments) -> Result<Exit, Failure> {
         fs::create_dir_all(&folder).map_err(failed(folder.clone()))?;
         for (name, bytes) in &seeds.inputs {
             let path = folder.join(name);
-            // What stands there already keeps its time: nothing is built anew for it.
+            // An unchanged file keeps its modification time, so that nothing is rebuilt for it.
             if fs::read(&path).is_ok_and(|there| there == *bytes) {
                 continue;
             }
@@ -34,13 +34,13 @@ pub(super) fn corpus(arguments: &CorpusArguments) -> Result<Exit, Failure> {
         rows.push(vec![
             folder.display().to_string(),
             format!("{} seeds", seeds.inputs.len()),
-            untold(seeds),
+            not_encodable(seeds),
         ]);
     }
     let mut text = align(&rows);
     if arguments.verbose {
         for (target, seeds) in &all {
-            for (id, why) in &seeds.untold {
+            for (id, why) in &seeds.not_encodable {
                 let _ = writeln!(text, "{}: {id}: {why}", target.name());
             }
         }
@@ -49,25 +49,25 @@ pub(super) fn corpus(arguments: &CorpusArguments) -> Result<Exit, Failure> {
     Ok(Exit::Expected)
 }
 
-/// How many scenarios the target cannot tell, by reasons.
-fn untold(seeds: &Seeds) -> String {
+/// How many scenarios the target cannot encode, by reason.
+fn not_encodable(seeds: &Seeds) -> String {
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, why) in &seeds.untold {
+    for (_, why) in &seeds.not_encodable {
         let reason = match why {
-            NotEncodable::NoCells(_) => "as the target reads no cells",
+            NotEncodable::NoCells(_) => "as the target does not read operations",
             NotEncodable::Step(_) => "for a step",
-            NotEncodable::Setting(_) => "for how it is set up",
-            NotEncodable::TooLong { .. } => "as too long",
-            NotEncodable::TooMuch => "as it writes too much",
+            NotEncodable::Setting(_) => "for the setup",
+            NotEncodable::TooLong { .. } => "with too many steps",
+            NotEncodable::TooMuch => "that write too much",
         };
         *reasons.entry(reason).or_default() += 1;
     }
-    let told: Vec<String> = reasons
+    let counts: Vec<String> = reasons
         .iter()
         .map(|(reason, scenarios)| format!("{scenarios} {reason}"))
         .collect();
-    match seeds.untold.len() {
-        0 => "every scenario".to_owned(),
-        number => format!("{number} scenarios cannot be told: {}", told.join(", ")),
+    match seeds.not_encodable.len() {
+        0 => "all scenarios encoded".to_owned(),
+        number => format!("{number} scenarios not encoded: {}", counts.join(", ")),
     }
 }

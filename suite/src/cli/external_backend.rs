@@ -1,5 +1,5 @@
-//! The command for a backend that is no part of the suite: a program of its own, with scenarios as its
-//! arguments.
+//! The command line of a program that tests a backend from outside of the suite. Its arguments are
+//! scenarios.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use crate::report::check::quoted;
 use crate::run::{CaseResult, Plan};
 use crate::scenario::Corpus;
 
-/// Runs the scenarios that the program's arguments name, or all, on this backend, in this process;
-/// reports how it differs from the reference, and answers the exit code.
-pub fn own(backend: impl Backend + 'static) -> Exit {
+/// Runs the scenarios that the program's arguments name, or all, on this backend in this process,
+/// reports how it differs from the reference, and returns the exit code.
+pub fn run_cli(backend: impl Backend + 'static) -> Exit {
     let scenarios: Vec<String> = std::env::args().skip(1).collect();
     let done =
         progress::stop_on_interrupt(&super::STOP).and_then(|()| run(Arc::new(backend), &scenarios));

@@ -1,4 +1,4 @@
-//! Everything that can end the command early, with its exit code.
+//! The errors of the command, and its exit codes.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,16 +12,16 @@ use crate::run::RunError;
 use crate::runner::RunnerError;
 use crate::scenario::{ParseError, SelectionError, nearest, shortened};
 
-/// The exit codes of the command, as `--help` tells them.
+/// The exit codes of the command, as `--help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Nothing unexpected.
+    /// Nothing unexpected was found.
     Expected = 0,
-    /// Something unexpected.
+    /// Something unexpected was found.
     Unexpected = 1,
     /// Bad usage, a bad input file, or a report that cannot be written.
     Usage = 2,
-    /// A backend could not be used.
+    /// A library could not be loaded or tested.
     Backend = 3,
     /// The suite itself failed.
     Suite = 4,
@@ -35,41 +35,43 @@ impl Termination for Exit {
     }
 }
 
-/// Why the command ended early.
+/// Why the command failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    #[error("there is no backend {name:?}: {hint}")]
-    UnknownBackend { name: String, hint: String },
-    #[error("there is no clause {name:?}: {hint}")]
+    #[error("unknown {kind} {name:?}: {hint}")]
+    UnknownLibrary {
+        kind: &'static str,
+        name: String,
+        hint: String,
+    },
+    #[error("unknown clause {name:?}: {hint}")]
     UnknownClause { name: String, hint: String },
-    #[error("no scenario that was named has this variant")]
+    #[error("no selected scenario has any of the variants given with --variant")]
     NoSuchVariant,
     #[error("{0}")]
     Open(#[from] OpenError),
-    #[error("required by WRITEPROOF_REQUIRE, but missing:{}", list(.0))]
+    #[error("WRITEPROOF_REQUIRE asks for backends that are missing:{}", list(.0))]
     Required(Vec<Unusable>),
-    #[error("nothing to check: name a shared object with --libssl PATH")]
+    #[error("no library to check: give a shared object with --libssl PATH")]
     NothingToCheck,
     #[error(
-        "{0} is not compared with itself: name another library with --against, or with --libssl"
+        "cannot compare {0} with itself: choose another library with --against, or check another with --libssl"
     )]
     AgainstItself(String),
-    #[error(
-        "{0} is given {1} times and --libssl {2} times: give it once for each library, or once for all"
-    )]
-    Uneven(&'static str, usize, usize),
-    #[error("{0} is the name of a backend, or is given twice: choose another --name")]
+    #[error("{1} values for {0} and {2} for --libssl: give {0} once, or once for each --libssl")]
+    CountMismatch(&'static str, usize, usize),
+    #[error("the name {0} is taken, by a backend or another --libssl: choose another --name")]
     NameTaken(String),
     #[error(
-        "two libraries are compared: name two backends, or one and --libssl PATH, or --libssl twice"
+        "diff needs exactly two libraries: two backends, a backend and --libssl PATH, or --libssl twice"
     )]
     NotTwo,
     #[error(
-        "{} is converted by running the library that it is of: name that one, with --libssl PATH or --backend NAME",
+        "to convert {}, give the one library that it is about, with --libssl PATH or --backend NAME",
         .0.display()
     )]
     NotOneToConvert(PathBuf),
-    #[error("the program cannot find itself, to start workers: {0}")]
+    #[error("cannot find the path of this program, which is needed to start worker processes: {0}")]
     Program(io::Error),
     #[error("{0}")]
     Scenario(#[from] ParseError),
@@ -77,83 +79,89 @@ pub(super) enum Failure {
     Selection(#[from] SelectionError),
     #[error("{0}")]
     Run(#[from] RunError),
-    #[error("the ledger {} cannot be read: {source}", path.display())]
+    #[error("cannot read the known issues in {}: {source}", path.display())]
     Ledger { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Artifact(#[from] ArtifactError),
     #[error("{} {what}", path.display())]
     NoInput { path: PathBuf, what: &'static str },
-    #[error("{} tells no scenario: {why}", path.display())]
+    #[error("{} contains no valid scenario: {why}", path.display())]
     NoScenario { path: PathBuf, why: String },
     #[error(
-        "{} is the text of a scenario file, of which the steps can be taken away by hand: only cells are shrunk",
+        "{} is a scenario file, which cannot be shrunk: remove its steps by hand",
         .0.display()
     )]
-    NoCells(PathBuf),
+    NotEncoded(PathBuf),
     #[error(
-        "nothing unexpected comes of {}, and so there is nothing to keep; with --known the most serious finding that the ledger knows is kept, if there is one",
+        "{}: no unexpected finding to minimise; use --known to minimise a known one",
         .0.display()
     )]
     NothingToKeep(PathBuf),
     #[error(
-        "{text:?} is no id of a scenario, which is FAMILY/NAME, both of a-z, 0-9 and -, such as {better}"
+        "{text:?} is not a scenario id: write FAMILY/NAME, both of a-z, 0-9 and -, such as {better}"
     )]
     WrongId { text: String, better: String },
-    #[error("{} is there already: nothing was written; choose another name, or remove it", .0.display())]
+    #[error("{} already exists; nothing was written: choose another name, or remove the file", .0.display())]
     Taken(PathBuf),
     #[error(
-        "{} is in no checkout of the repository, which has the folders fixtures/scenarios and snapshots: go into one first",
+        "{} is not in a checkout of the repository, which has the folders fixtures/scenarios and snapshots: run this command in one",
         .0.display()
     )]
     NoCheckout(PathBuf),
     #[error(
-        "two runs on {0} give two traces, which cannot be recorded; a link that blocks within a handshake does that, as the lengths of its messages differ from run to run"
+        "two runs on {0} give different traces, so no snapshot can be written; one cause is a link that blocks within a handshake, as the lengths of its messages vary"
     )]
-    Unsteady(String),
-    #[error("{} cannot be read: {source}", path.display())]
+    NotDeterministic(String),
+    #[error("cannot read {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("{} cannot be written: {source}", path.display())]
+    #[error("cannot write {}: {source}", path.display())]
     Unwritable { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Seeds(#[from] SameName),
-    #[error("the report cannot be written to {}: {source}", path.display())]
+    #[error("cannot write {}: {source}", path.display())]
     Output { path: PathBuf, source: io::Error },
-    #[error("the report cannot be written: {0}")]
+    #[error("cannot write the report to standard output: {0}")]
     StandardOutput(io::Error),
-    #[error("the report cannot be said in JSON: {0}")]
+    #[error("cannot serialise the report as JSON: {0}")]
     Json(serde_json::Error),
     #[error("{0}")]
     Unanswered(#[from] Unanswered),
-    #[error("interrupts cannot be caught: {0}")]
+    #[error("cannot install the handler for Ctrl-C: {0}")]
     Interrupt(#[from] ctrlc::Error),
 }
 
 impl Failure {
-    /// An unknown backend, with the nearest names.
+    /// An unknown backend, with the most similar name.
     pub(super) fn unknown_backend(name: &str) -> Self {
-        Self::unknown_among(name, &Backends::all())
+        Self::unknown_among(("backend", "backends"), name, &Backends::all())
     }
 
-    /// A name that is none of these, with the nearest of them.
-    pub(super) fn unknown_among(name: &str, all: &[&str]) -> Self {
+    /// A name that is none of these, with the most similar one. `kind` says what they are, in the
+    /// singular and the plural.
+    pub(super) fn unknown_among(
+        (kind, kinds): (&'static str, &str),
+        name: &str,
+        all: &[&str],
+    ) -> Self {
         let nearest = nearest(name, all.iter().map(|id| (*id, *id)), 1);
         let all = all.join(", ");
         let hint = match nearest.first() {
-            Some(id) => format!("did you mean {id:?}? (backends: {all})"),
-            None => format!("the backends are {all}"),
+            Some(id) => format!("did you mean {id:?}? ({kinds}: {all})"),
+            None => format!("the {kinds} are {all}"),
         };
-        Self::UnknownBackend {
+        Self::UnknownLibrary {
+            kind,
             name: shortened(name),
             hint,
         }
     }
 
-    /// A clause that there is not, with the nearest one.
+    /// An unknown clause, with the most similar one.
     pub(super) fn unknown_clause(name: &str, all: &[&str]) -> Self {
         let nearest = nearest(name, all.iter().map(|id| (*id, *id)), 1);
         let hint = match nearest.first() {
-            Some(id) => format!("did you mean {id:?}? (`writeproof manual` tells all)"),
-            None => "`writeproof manual` tells all".to_owned(),
+            Some(id) => format!("did you mean {id:?}? (`writeproof clauses` lists all)"),
+            None => "`writeproof clauses` lists all".to_owned(),
         };
         Self::UnknownClause {
             name: shortened(name),
@@ -163,11 +171,11 @@ impl Failure {
 
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::UnknownBackend { .. }
+            Self::UnknownLibrary { .. }
             | Self::UnknownClause { .. }
             | Self::NothingToCheck
             | Self::AgainstItself(_)
-            | Self::Uneven(..)
+            | Self::CountMismatch(..)
             | Self::NameTaken(_)
             | Self::NotTwo
             | Self::NotOneToConvert(_)
@@ -178,12 +186,12 @@ impl Failure {
             | Self::Artifact(_)
             | Self::NoInput { .. }
             | Self::NoScenario { .. }
-            | Self::NoCells(_)
+            | Self::NotEncoded(_)
             | Self::NothingToKeep(_)
             | Self::WrongId { .. }
             | Self::Taken(_)
             | Self::NoCheckout(_)
-            | Self::Unsteady(_)
+            | Self::NotDeterministic(_)
             | Self::Unreadable { .. }
             | Self::Unwritable { .. }
             | Self::Output { .. }
@@ -196,7 +204,7 @@ impl Failure {
                     source: RunnerError::Changed(_),
                     ..
                 }
-                | RunError::Doctor(RunnerError::Changed(_)),
+                | RunError::SelfCheck(RunnerError::Changed(_)),
             ) => Exit::Backend,
             Self::Run(_)
             | Self::Program(_)

@@ -1,5 +1,5 @@
-//! `writeproof ledger`: what is known already; whether it still holds; entries for what is found and not known, to be completed
-//! and reviewed by a person; and files in the old format, converted.
+//! `writeproof ledger`: lists the known issues, checks that they still occur, proposes new ones for
+//! a person to complete, and converts files in the old format.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -39,14 +39,18 @@ pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     );
     for name in &arguments.backend {
         if !known.contains(&name.as_str()) {
-            return Err(Failure::unknown_among(name, &known));
+            return Err(Failure::unknown_among(
+                ("library", "libraries"),
+                name,
+                &known,
+            ));
         }
     }
     output.write(&issues::text(&judge.known, &arguments.backend, None))?;
     Ok(Exit::Expected)
 }
 
-/// Runs what the arguments name, or everything.
+/// Runs the selected scenarios, or all, for `--check`, `--propose` and `--cases`.
 fn run(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     let output = Output::prepare(arguments.output.as_deref())?;
     let corpus = Corpus::built_in()?;
@@ -75,13 +79,13 @@ fn run(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     } else {
         let _ = writeln!(
             text,
-            "{} out of date, {} missing{}",
+            "known issues: {} out of date, {} missing{}",
             stale.len(),
             proposed.entries,
             if proposed.entries == 0 {
                 ""
             } else {
-                ": --propose writes them"
+                "; --propose writes drafts of the missing ones"
             }
         );
     }
@@ -93,7 +97,8 @@ fn run(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     }
 }
 
-/// The libraries that the user named, and the backends of these names; all that are here if there is neither.
+/// The shared objects of the user and the selected backends; if there is neither, all backends that
+/// are present.
 pub(super) fn named_or_chosen(
     libraries: &Libraries,
     arguments: &LedgerArguments,
@@ -107,7 +112,8 @@ pub(super) fn named_or_chosen(
     Ok(backends)
 }
 
-/// What is known of the libraries that were run, with the cases in which it was triggered and explained something.
+/// The known issues of the libraries that were run, with the cases in which each was triggered and
+/// explained a finding.
 fn with_cases(judge: &Judge, plan: &Plan<'_>, results: &[CaseResult]) -> String {
     let abouts = plan.backends.iter().map(|backend| backend.about());
     let abouts: BTreeMap<&str, (String, String)> = abouts

@@ -1,4 +1,4 @@
-//! From arguments to libraries that cases can be run on: backends by name, and shared objects by path.
+//! Opens the libraries that the arguments name: backends by name, and shared objects by path.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -17,19 +17,19 @@ use crate::report::{By, JudgedAs};
 use crate::target::Target;
 use crate::worker::WorkerLimits;
 
-/// In bytes.
+/// A mebibyte, in bytes.
 const MEBIBYTE: u64 = 1 << 20;
 
-/// Which backends run in processes of their own, unless none does.
+/// Which backends run in separate processes, unless none does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Apart {
     /// Shared objects.
     Foreign,
-    /// What is a part of this program, too.
+    /// Also backends that are linked into this program.
     All,
 }
 
-/// Everything that can be opened in one command.
+/// The libraries that one command can run on.
 pub(super) struct Libraries {
     isolation: Isolation,
     apart: Apart,
@@ -41,7 +41,7 @@ pub(super) struct Libraries {
 struct Named {
     source: LibrarySource,
     target: Arc<dyn Target>,
-    /// What it is, if the user says so.
+    /// Which library it is, if the user says so.
     given: Option<As>,
 }
 
@@ -55,12 +55,13 @@ impl Libraries {
                 mebibytes => Some(u64::from(mebibytes) * MEBIBYTE),
             },
         };
-        let isolation = match arguments.in_process {
-            true => Isolation::None,
-            false => Isolation::Workers {
+        let isolation = if arguments.in_process {
+            Isolation::None
+        } else {
+            Isolation::Workers {
                 program: env::current_exe().map_err(Failure::Program)?,
                 limits,
-            },
+            }
         };
         let mut named = Vec::new();
         for source in sources(arguments)? {
@@ -78,7 +79,7 @@ impl Libraries {
         })
     }
 
-    /// The same, and what is a part of this program runs in processes of its own too: for cases that a fuzzer has saved
+    /// The same, but linked backends run in separate processes too: for cases that a fuzzer saved
     /// because they ended a process.
     pub(super) fn all_apart(self) -> Self {
         Self {
@@ -87,7 +88,8 @@ impl Libraries {
         }
     }
 
-    /// The same, and those that the user named are what the user says, where that is said: once for all, or for each.
+    /// The same, with shared objects judged as the user says: one value for all of them, or one
+    /// each.
     pub(super) fn judged_as(mut self, given: &[As]) -> Result<Self, Failure> {
         let given = spread("--as", given, self.named.len())?;
         for (named, given) in self.named.iter_mut().zip(given) {
@@ -96,7 +98,7 @@ impl Libraries {
         Ok(self)
     }
 
-    /// As which libraries those are judged that the user named, by the names that they go by.
+    /// As which libraries the shared objects of the user are judged, by their names in reports.
     pub(super) fn identities(&self, judge: &Judge) -> BTreeMap<String, JudgedAs> {
         let identity = |named: &Named| (named.source.id.clone(), named.identity(judge));
         self.named.iter().map(identity).collect()
@@ -108,7 +110,7 @@ impl Libraries {
         targets.collect()
     }
 
-    /// A library by name: one that the user named, or a backend.
+    /// A library by name: a shared object of the user, or a backend.
     pub(super) fn by_name(&self, name: &str) -> Result<Arc<dyn Target>, Failure> {
         if let Some(Named { target, .. }) = self.named.iter().find(|one| one.source.id == name) {
             return Ok(Arc::clone(target));
@@ -123,7 +125,7 @@ impl Libraries {
         }
     }
 
-    /// Libraries by name; named twice is meant once.
+    /// Libraries by name, each once.
     pub(super) fn all_by_name(
         &self,
         names: &[impl AsRef<str>],
@@ -149,10 +151,10 @@ impl Libraries {
         }
     }
 
-    /// With which arguments these libraries are had in another command, run as they were in this one.
+    /// The arguments that select these libraries in another command, with the limits of this one.
     pub(super) fn again(&self, names: &[&str]) -> String {
         let mut sources: Vec<&LibrarySource> = Vec::new();
-        // Either all of them have one, or none.
+        // Either all have one, or none.
         let mut given: Vec<&As> = Vec::new();
         let mut backends: Vec<&str> = Vec::new();
         for name in names {
@@ -173,7 +175,7 @@ impl Libraries {
 }
 
 impl Named {
-    /// As which library it is judged, and what this judge knows of that.
+    /// As which library it is judged, and how many issues are known of that.
     fn identity(&self, judge: &Judge) -> JudgedAs {
         let loaded = self
             .target
@@ -223,7 +225,7 @@ fn named_again(sources: &[&LibrarySource]) -> Vec<String> {
     for source in sources {
         words.push(format!("--libssl {}", quoted(&source.path)));
     }
-    // Either all of them have these, or none.
+    // Either all have these, or none.
     for libcrypto in sources
         .iter()
         .filter_map(|source| source.libcrypto.as_ref())
@@ -233,7 +235,7 @@ fn named_again(sources: &[&LibrarySource]) -> Vec<String> {
     for prefix in sources.iter().filter_map(|source| source.prefix.as_ref()) {
         words.push(format!("--symbol-prefix {}", quoted(Path::new(prefix))));
     }
-    // Names are given to the first ones.
+    // --name applies to the first ones, so all get one.
     let is_renamed = |source: &&LibrarySource| default_name(&source.path) != source.id;
     if sources.iter().any(is_renamed) {
         words.extend(sources.iter().map(|source| format!("--name {}", source.id)));
@@ -241,7 +243,7 @@ fn named_again(sources: &[&LibrarySource]) -> Vec<String> {
     words
 }
 
-/// The arguments that say how libraries are run, where that is not left to the command.
+/// The arguments for the limits and the isolation that differ from the defaults.
 fn isolated_again(isolation: &Isolation) -> Vec<String> {
     let limits = match isolation {
         Isolation::None => return vec!["--in-process".to_owned()],
@@ -258,7 +260,7 @@ fn isolated_again(isolation: &Isolation) -> Vec<String> {
     words
 }
 
-/// Adds libraries, but for those that are there already: what is named twice is meant once.
+/// Adds libraries that are not in the list yet.
 pub(super) fn add(targets: &mut Vec<Arc<dyn Target>>, more: Vec<Arc<dyn Target>>) {
     for target in more {
         let id = &target.about().id;
@@ -268,13 +270,18 @@ pub(super) fn add(targets: &mut Vec<Arc<dyn Target>>, more: Vec<Arc<dyn Target>>
     }
 }
 
-/// What the arguments name; each list has one entry for each `--libssl`, or one for all, or none.
+/// The shared objects that the arguments name. Each list has one entry per `--libssl`, one for all,
+/// or none.
 fn sources(arguments: &LibsslArguments) -> Result<Vec<LibrarySource>, Failure> {
     let paths = &arguments.libssl;
     let libcryptos = spread("--libcrypto", &arguments.libcrypto, paths.len())?;
     let prefixes = spread("--symbol-prefix", &arguments.symbol_prefix, paths.len())?;
     if arguments.name.len() > paths.len() {
-        return Err(Failure::Uneven("--name", arguments.name.len(), paths.len()));
+        return Err(Failure::CountMismatch(
+            "--name",
+            arguments.name.len(),
+            paths.len(),
+        ));
     }
     let mut taken: BTreeSet<String> = Backends::all().into_iter().map(str::to_owned).collect();
     let mut sources = Vec::new();
@@ -303,15 +310,18 @@ fn spread<'a, T>(
         [] => Ok(vec![None; wanted]),
         [one] => Ok(vec![Some(one); wanted]),
         several if several.len() == wanted => Ok(several.iter().map(Some).collect()),
-        several => Err(Failure::Uneven(option, several.len(), wanted)),
+        several => Err(Failure::CountMismatch(option, several.len(), wanted)),
     }
 }
 
 fn default_name(path: &Path) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy());
-    let right = |c: char| match c.is_ascii_alphanumeric() || "._-+".contains(c) {
-        true => c,
-        false => '-',
+    let right = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-+".contains(c) {
+            c
+        } else {
+            '-'
+        }
     };
     let name: String = name
         .unwrap_or_default()
@@ -319,9 +329,10 @@ fn default_name(path: &Path) -> String {
         .map(right)
         .take(64)
         .collect();
-    match name.is_empty() {
-        true => "libssl".to_owned(),
-        false => name,
+    if name.is_empty() {
+        "libssl".to_owned()
+    } else {
+        name
     }
 }
 
@@ -334,10 +345,10 @@ fn free_name(name: &str, taken: &BTreeSet<String>) -> String {
         .unwrap_or_default()
 }
 
-/// The backends that `run` takes when none is named, and those that are missing.
+/// The backends that `run` uses by default, and those that are missing.
 ///
 /// # Errors
-/// If one is missing that `WRITEPROOF_REQUIRE` asks for.
+/// A backend is missing that `WRITEPROOF_REQUIRE` asks for.
 pub(super) fn default_backends() -> Result<(Vec<&'static str>, Vec<Unusable>), Failure> {
     let missing = Backends::missing();
     let wanted = env::var("WRITEPROOF_REQUIRE").unwrap_or_default();
@@ -359,8 +370,8 @@ pub(super) fn default_backends() -> Result<(Vec<&'static str>, Vec<Unusable>), F
     Ok((Backends::here(), missing))
 }
 
-/// The name under which this series of a family was recorded: `openssl-1.1.1` for OpenSSL 1.1.1w, and `aws-lc`, which has no
-/// series, for every AWS-LC.
+/// The recorded backend of the same family and series: `openssl-1.1.1` for OpenSSL 1.1.1w, and
+/// `aws-lc`, which has no series, for every AWS-LC.
 fn recorded_of<'n>(names: &[&'n str], family: &str, version: Option<&str>) -> Option<&'n str> {
     let is_of_series = |series: &str| {
         let after = version.and_then(|version| version.strip_prefix(series));

@@ -1,4 +1,4 @@
-//! The command: parses arguments, calls the library, prints.
+//! The command `writeproof`: parses arguments, calls the library, prints reports.
 
 mod args;
 mod artifact;
@@ -32,7 +32,7 @@ use std::time::Instant;
 use clap::{CommandFactory as _, Parser};
 
 use self::args::{Arguments, Command, DiffArguments, Format, RunArguments, ShowArguments};
-pub use self::external_backend::own;
+pub use self::external_backend::run_cli;
 pub use self::failure::Exit;
 use self::failure::Failure;
 use self::libraries::{Libraries, add, default_backends};
@@ -50,19 +50,20 @@ use crate::target::Target;
 use crate::trace::Trace;
 use crate::worker;
 
-/// Somebody wants the run to stop.
+/// Whether the user has asked the run to stop.
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Runs the command with these arguments, the program's name first, and answers its exit code.
+/// Runs the command with these arguments, the program's name first, and returns its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // What cannot be printed cannot be helped: the exit code tells.
+            // If it cannot be printed, the exit code has to do.
             let _ = error.print();
-            return match error.use_stderr() {
-                true => Exit::Usage,
-                false => Exit::Expected,
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Expected
             };
         }
     };
@@ -96,14 +97,14 @@ pub fn command() -> clap::Command {
     Arguments::command()
 }
 
-/// Says something on standard error; where that cannot be written to, the exit code has to do.
+/// Prints a message on standard error; if that fails, the exit code has to do.
 fn complain(what: &dyn Display) {
     let _ = writeln!(io::stderr(), "writeproof: {what}");
 }
 
 fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let corpus = Corpus::built_in()?;
-    // Before anything runs: a report that cannot be written is known at once.
+    // Before anything runs, so that a bad path is reported at once.
     let output = Output::prepare(arguments.report.output.as_deref())?;
     let scenarios = corpus.select(&arguments.report.scenario)?;
     let libraries = Libraries::open(&arguments.libraries)?;
@@ -154,11 +155,11 @@ fn of_scenarios<'c>(
     })
 }
 
-/// As which libraries those are judged that the user named, by the names that they go by.
+/// As which libraries the shared objects of the user are judged, by their names in reports.
 type Identities = BTreeMap<String, JudgedAs>;
 
-/// The judge that also knows, of the libraries that the user named, what is known of what they are, and what these files
-/// say.
+/// The judge, with the known issues that apply to the shared objects of the user and those in these
+/// files.
 fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<(Judge, Identities), Failure> {
     let mut judge = Judge::built_in()?;
     let identities = libraries.identities(&judge);
@@ -185,12 +186,12 @@ fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<(Judge, Iden
 /// The backends to run on.
 struct Chosen {
     backends: Vec<Arc<dyn Target>>,
-    /// Those that the suite knows, that were wanted, and that are not here.
+    /// Known backends that were selected but are missing on this machine.
     missing: Vec<Unusable>,
 }
 
 impl Chosen {
-    /// The backends of these names, or all that are here.
+    /// The backends of these names, or all that are present.
     fn of(libraries: &Libraries, names: &[String]) -> Result<Self, Failure> {
         let (backends, missing) = match names {
             [] => {
@@ -225,7 +226,8 @@ fn list(format: Format) -> Result<Exit, Failure> {
         Format::Json => list_json(&corpus, &abouts, &missing).map_err(Failure::Json)?,
     };
     Output::Standard.write(&text)?;
-    // What can be listed was; what cannot be used is still said, and decides the exit code.
+    // The list is complete apart from the first backend that cannot be used, which decides the exit
+    // code.
     match unusable.into_iter().next() {
         Some(failure) => Err(failure),
         None => Ok(Exit::Expected),
@@ -239,9 +241,10 @@ fn list_text(corpus: &Corpus, backends: &[&About], missing: &[Unusable]) -> Stri
             REFERENCE => ", the reference",
             _ => "",
         };
-        let lacks = match about.lacks.is_empty() {
-            true => "lacks nothing".to_owned(),
-            false => format!("lacks {}", about.lacks.join(", ")),
+        let lacks = if about.lacks.is_empty() {
+            "lacks nothing".to_owned()
+        } else {
+            format!("lacks {}", about.lacks.join(", "))
         };
         rows.push(vec![
             format!("  {}", about.id),
@@ -273,7 +276,7 @@ fn list_text(corpus: &Corpus, backends: &[&About], missing: &[Unusable]) -> Stri
     )
 }
 
-/// Versions and roles, then the transports, where there are others than the scripted one.
+/// Versions and roles, then the transports if there are others than the scripted one.
 fn listed_variants(scenario: &Scenario) -> String {
     let scripted = scenario
         .variants()
@@ -283,9 +286,10 @@ fn listed_variants(scenario: &Scenario) -> String {
             ..variant
         });
     let variants: Vec<String> = scripted.map(|variant| variant.to_string()).collect();
-    let variants = match variants.len() == Version::ALL.len() * Role::ALL.len() {
-        true => "all variants".to_owned(),
-        false => variants.join(" "),
+    let variants = if variants.len() == Version::ALL.len() * Role::ALL.len() {
+        "all variants".to_owned()
+    } else {
+        variants.join(" ")
     };
     match scenario.transports[..] {
         [TransportKind::Scripted] => variants,
@@ -374,7 +378,8 @@ fn shown(id: &Id, backend: &str, results: &[CaseResult]) -> String {
 
 fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
     let corpus = Corpus::built_in()?;
-    // Where a shell has put several files in the place of a pattern, those after the first stand among the names.
+    // If the shell expands a pattern to several files, those after the first end up among the
+    // names.
     let (files, names): (Vec<String>, Vec<String>) = arguments
         .backends
         .iter()
@@ -413,7 +418,7 @@ fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
     Ok(exit_of(&report, None, Strictness::Strict))
 }
 
-/// How many cases are the same, and how many not, in words.
+/// How many cases are the same and how many are not, as text.
 fn compared(results: &[CaseResult]) -> String {
     let of = |wanted: fn(&CaseResult) -> bool| results.iter().filter(|r| wanted(r)).count();
     let is_other = |result: &CaseResult| match result.verdict {
@@ -480,28 +485,29 @@ fn report<'a>(
             .map(|backend| backend.about())
             .collect(),
         reference: &plan.reference.about().id,
-        manual: &judge.contract,
+        contract: &judge.contract,
         stale: Vec::new(),
         results,
     }
 }
 
-/// What fails a command.
+/// Which unexpected findings make a command fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Strictness {
-    /// Everything that is unexpected.
+    /// All of them.
     Strict,
-    /// The same, but for broken clauses that say *should*.
-    ShouldIsFree,
+    /// All but broken clauses that say *should*.
+    IgnoreShould,
 }
 
-/// The exit code for what a report says, as `writeproof --help` has it. What says nothing of a library comes first.
+/// The exit code of a report, as `writeproof --help` describes it. An untested library takes
+/// precedence over an unexpected finding.
 fn exit_of(report: &Report<'_>, required: Option<u8>, strictness: Strictness) -> Exit {
     let free = match strictness {
         Strictness::Strict => Surprise::None,
-        Strictness::ShouldIsFree => Surprise::ShouldAlone,
+        Strictness::IgnoreShould => Surprise::ShouldAlone,
     };
-    let is_failure = |result: &CaseResult| result.surprise(report.manual) > free;
+    let is_failure = |result: &CaseResult| result.surprise(report.contract) > free;
     if !report.untested(required).is_empty() {
         Exit::Backend
     } else if report.results.iter().any(is_failure) || !report.stale.is_empty() {
@@ -511,14 +517,14 @@ fn exit_of(report: &Report<'_>, required: Option<u8>, strictness: Strictness) ->
     }
 }
 
-/// Says why a library was not tested, where the report does not.
+/// Prints why a library was not tested, for reports that do not say so.
 fn complain_of_untested(report: &Report<'_>, required: Option<u8>) {
     for untested in report.untested(required) {
         complain(&untested);
     }
 }
 
-/// As many as asked for, else one for each processor.
+/// As many jobs as asked for, else one per processor.
 fn jobs(asked: Option<NonZeroU16>) -> usize {
     asked.map_or_else(processors, |jobs| jobs.get().into())
 }

@@ -1,4 +1,4 @@
-//! Where a report, or a file that a command is asked for, goes: to standard output, or into a file that is there whole or
+//! Writes reports and files: to standard output, or to a file that is either written completely or
 //! not at all.
 
 use std::fs::{self, Permissions};
@@ -10,19 +10,19 @@ use tempfile::NamedTempFile;
 
 use super::failure::Failure;
 
-/// A place for a report.
+/// The destination of a report.
 #[derive(Debug)]
 pub(super) enum Output {
     /// Standard output.
     Standard,
-    /// A file that takes its name when the report is complete.
+    /// A file that is created or replaced when the report is complete.
     File(PathBuf),
-    /// A device or a pipe, which is written to as it is.
+    /// A device or a pipe, which is written to directly.
     Special(PathBuf),
 }
 
 impl Output {
-    /// Makes sure that the report can be written, before there is one.
+    /// Checks before the run that the report can be written.
     pub(super) fn prepare(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path else {
             return Ok(Self::Standard);
@@ -37,7 +37,7 @@ impl Output {
             Ok(there) if there.permissions().readonly() => {
                 Err(failed(io::ErrorKind::PermissionDenied.into()))
             }
-            // Behind a link, the file itself is replaced, and the link stays.
+            // The target of a link is replaced, and the link stays.
             Ok(_) => {
                 let path = path.canonicalize().map_err(failed)?;
                 draft(&path).map_err(failed)?;
@@ -50,7 +50,7 @@ impl Output {
         }
     }
 
-    /// Writes the whole report. A reader that has gone away (`| head`) has seen what it wanted.
+    /// Writes the whole report. It is no error if the reader has closed the pipe (`| head`).
     pub(super) fn write(self, text: &str) -> Result<(), Failure> {
         let failed = |path: PathBuf| move |source| Failure::Output { path, source };
         match self {
@@ -67,7 +67,7 @@ impl Output {
     }
 }
 
-/// Writes a file that is there whole or not at all, in the place of what stands there.
+/// Writes a file completely or not at all, and replaces an existing one.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |source| Failure::Unwritable {
         path: path.to_owned(),
@@ -79,7 +79,7 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Writes a file that is there whole or not at all, where none stands yet.
+/// Writes a new file completely or not at all; fails if it exists.
 pub(super) fn create_whole(path: &Path, text: &str) -> io::Result<()> {
     let mut draft = draft(path)?;
     draft.write_all(text.as_bytes())?;
@@ -87,9 +87,9 @@ pub(super) fn create_whole(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// An empty file beside `path`, which goes away by itself.
+/// An empty temporary file in the folder of `path`, removed when dropped.
 fn draft(path: &Path) -> io::Result<NamedTempFile> {
-    /// As any new file, less what the user's mask takes away.
+    /// The permissions of a new file, before the umask is applied.
     const READABLE: u32 = 0o666;
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -102,26 +102,27 @@ fn draft(path: &Path) -> io::Result<NamedTempFile> {
         .map_err(|error| cannot_create(folder, &error))
 }
 
-/// Why no file can be created in this folder. The error itself names the draft, which nobody asked for.
+/// Why no file can be created in this folder. The error itself names the temporary file, which
+/// means nothing to the user.
 fn cannot_create(folder: &Path, error: &io::Error) -> io::Error {
     let folder = folder.display();
     let kind = error.kind();
     let why = match kind {
         io::ErrorKind::NotFound => format!("there is no folder {folder}"),
-        io::ErrorKind::NotADirectory => format!("{folder} is no folder"),
+        io::ErrorKind::NotADirectory => format!("{folder} is not a folder"),
         io::ErrorKind::PermissionDenied => {
-            format!("no permission to create a file in the folder {folder}")
+            format!("no permission to create a file in {folder}")
         }
-        io::ErrorKind::ReadOnlyFilesystem => format!("the folder {folder} is read-only"),
+        io::ErrorKind::ReadOnlyFilesystem => format!("{folder} is on a read-only file system"),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            format!("no space is left for a file in the folder {folder}")
+            format!("no space left for a file in {folder}")
         }
         _ => return kind.into(),
     };
     io::Error::new(kind, why)
 }
 
-/// Writes a draft, which then takes the place of `path`, and its permissions.
+/// Writes a temporary file, gives it the permissions of `path`, and renames it to `path`.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut draft = draft(path)?;
     draft.write_all(bytes)?;

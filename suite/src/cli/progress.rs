@@ -1,4 +1,4 @@
-//! A progress bar on a terminal, none in a pipe; and what an interrupt does.
+//! The progress bar, and the handling of interrupts.
 
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use super::failure::{Exit, Failure};
 use crate::run::Progress;
 use crate::worker;
 
-/// Shows on standard error how many cases are done, if that is a terminal.
+/// Shows on standard error how many cases are done, if standard error is a terminal.
 pub(super) struct Bar(ProgressBar);
 
 impl Bar {
@@ -22,17 +22,18 @@ impl Bar {
         Self(bar)
     }
 
-    /// For what makes less of so many steps.
+    /// A bar for shrinking an input of so many steps.
     pub(super) fn of_steps(steps: usize) -> Self {
         let bar = ProgressBar::new(steps as u64);
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} steps gone, {msg}")
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:40} {pos} of {len} steps removed, {msg}")
         {
             bar.set_style(style);
         }
         Self(bar)
     }
 
-    /// So many steps are left, after so many cases.
+    /// Shows that so many steps are left, after so many cases.
     pub(super) fn left(&self, steps: usize, cases: usize) {
         let gone = self.0.length().unwrap_or(0).saturating_sub(steps as u64);
         self.0.set_position(gone);
@@ -50,10 +51,10 @@ impl Progress for Bar {
     }
 }
 
-/// Whether cases are being run, which an interrupt lets come to their end.
+/// Whether cases are running, which an interrupt lets finish.
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
-/// Does something that ends soon after `stop` is set.
+/// Runs something that ends soon after `stop` is set.
 pub(super) fn interruptible<T>(run: impl FnOnce() -> T) -> T {
     RUNNING.store(true, Ordering::Relaxed);
     let result = run();
@@ -61,8 +62,8 @@ pub(super) fn interruptible<T>(run: impl FnOnce() -> T) -> T {
     result
 }
 
-/// While cases run, the first interrupt lets those under way end and no others begin; a second one,
-/// or one at any other time, ends the program at once.
+/// Installs the handler for interrupts. While cases run, the first interrupt lets the running ones
+/// finish and starts no others. A second one, or one at any other time, ends the program at once.
 pub(super) fn stop_on_interrupt(stop: &'static AtomicBool) -> Result<(), Failure> {
     static INSTALLED: Once = Once::new();
     let mut result = Ok(());
@@ -74,7 +75,7 @@ pub(super) fn stop_on_interrupt(stop: &'static AtomicBool) -> Result<(), Failure
                 worker::kill_all();
                 std::process::exit(Exit::Interrupted as i32);
             }
-            complain(&"interrupted, the cases under way are brought to their end");
+            complain(&"interrupted; waiting for running cases to finish");
         });
     });
     Ok(result?)

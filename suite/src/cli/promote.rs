@@ -1,5 +1,5 @@
-//! `writeproof promote`: from an input of a fuzz target to a scenario of the library, with its recorded traces, in a checkout
-//! of the repository.
+//! `writeproof promote`: turns a fuzz input into a scenario of the suite, with snapshots of its
+//! traces, in a checkout of the repository.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -19,14 +19,14 @@ use crate::judge::{Finding, Kind, Recording};
 use crate::scenario::{Id, Scenario, Variant, parse, write};
 use crate::trace::Trace;
 
-/// Where scenario files and recordings stand, from the top of the repository.
+/// The folders of scenario files and snapshots, relative to the top of the repository.
 const SCENARIOS: &str = "fixtures/scenarios";
 const SNAPSHOTS: &str = "snapshots";
 
-/// The title of a scenario that a person has yet to give one; a test asks that none is left.
-const TO_BE_FILLED_IN: &str = "… what is done here, and what a right library does";
+/// The placeholder for the title; a test fails if one is left.
+const TO_BE_FILLED_IN: &str = "… what is done here, and what a correct library does";
 
-/// What came of a case on all libraries, by variant.
+/// The results of a case on all libraries, by variant.
 type Results = Vec<(Variant, Vec<Examined>)>;
 
 pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
@@ -39,14 +39,14 @@ pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
         return Err(Failure::Taken(taken));
     }
     let examiner = examiner(&arguments.libraries, &[], &[], &[])?;
-    let results = interruptible(|| steady(&examiner, &scenario, &variants))?;
+    let results = interruptible(|| run_twice(&examiner, &scenario, &variants))?;
     let mut scenario = Scenario { id, ..scenario };
-    if let ArtifactBody::Cells(_) = input.artifact.content {
+    if let ArtifactBody::Program(_) = input.artifact.content {
         scenario.title = TO_BE_FILLED_IN.to_owned();
         scenario.clauses = clauses(&results);
     }
     let text = write(&scenario);
-    // What no file could say would be a bug; it is not written.
+    // A scenario that cannot be written as a file is a bug; nothing is written then.
     parse(scenario.id.clone(), &file.display().to_string(), &text)?;
     let recording = recording(&root, &examiner, &scenario.id, &results);
     let files: Vec<_> = recording.into_iter().chain([(file, text)]).collect();
@@ -55,7 +55,7 @@ pub(super) fn promote(arguments: &PromoteArguments) -> Result<Exit, Failure> {
     Ok(Exit::Expected)
 }
 
-/// The id, or what would be one.
+/// The id, or an error that suggests a valid one.
 fn id(text: &str) -> Result<Id, Failure> {
     if let Some(id) = Id::new(text) {
         return Ok(id);
@@ -98,7 +98,7 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Failure {
     |source| Failure::Unreadable { path, source }
 }
 
-/// A file that this scenario has already, if there is one.
+/// An existing file of this scenario, if there is one.
 fn taken(root: &Path, id: &Id) -> Option<PathBuf> {
     let files = [
         root.join(SCENARIOS).join(format!("{id}.toml")),
@@ -109,8 +109,9 @@ fn taken(root: &Path, id: &Id) -> Option<PathBuf> {
         .find(|file| file.symlink_metadata().is_ok())
 }
 
-/// What comes of the scenario, which has to be the same a second time: what is recorded is compared for ever.
-fn steady(
+/// Runs the scenario twice. The traces have to be the same, as all later runs are compared with
+/// them.
+fn run_twice(
     examiner: &Examiner,
     scenario: &Scenario,
     variants: &[Variant],
@@ -123,13 +124,13 @@ fn steady(
         .flat_map(|((_, a), (_, b))| a.iter().zip(b));
     for (a, b) in twice {
         if a.ran.trace.digest() != b.ran.trace.digest() {
-            return Err(Failure::Unsteady(a.backend.clone()));
+            return Err(Failure::NotDeterministic(a.backend.clone()));
         }
     }
     Ok(first)
 }
 
-/// The clauses that are broken: those that nobody knows to be, or else all.
+/// The clauses that are broken: the unexpected ones, or all if none is unexpected.
 fn clauses(results: &Results) -> Vec<String> {
     let all = || {
         let examined = results.iter().flat_map(|(_, examined)| examined);
@@ -145,13 +146,14 @@ fn clauses(results: &Results) -> Vec<String> {
         clauses
     };
     let unexpected = of(&|finding| finding.known.is_none());
-    match unexpected.is_empty() {
-        true => of(&|_| true),
-        false => unexpected,
+    if unexpected.is_empty() {
+        of(&|_| true)
+    } else {
+        unexpected
     }
 }
 
-/// The file of the recorded traces, as the tests would write it; none if nothing is recorded of these libraries.
+/// The snapshot, as the tests would write it; none if none of the libraries is a backend of the suite.
 fn recording(
     root: &Path,
     examiner: &Examiner,
@@ -167,7 +169,7 @@ fn recording(
     let mut recording = Recording::default();
     for (place, target) in examiner.targets.iter().enumerate() {
         let name = target.about().recorded_as();
-        // A library that is not one of the suite's is not recorded.
+        // A library that is not a backend of the suite has no snapshots.
         if examiner.judge.recordings.knows(&name) {
             recording.set(&name, &traces(place));
         }
@@ -183,7 +185,7 @@ fn create_all(files: &[(PathBuf, String)]) -> Result<(), Failure> {
         let created = fs::create_dir_all(folder).and_then(|()| create_whole(path, text));
         if let Err(source) = created {
             for (path, _) in &files[..place] {
-                // What cannot be removed was there a moment ago: the message is about the first failure.
+                // If this fails too, the first failure is still the one to report.
                 let _ = fs::remove_file(path);
             }
             return Err(Failure::Unwritable {
@@ -195,7 +197,7 @@ fn create_all(files: &[(PathBuf, String)]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What was written, and what is left for a person to do.
+/// The files that were written, and what is left to do.
 fn next(
     root: &Path,
     files: &[(PathBuf, String)],
@@ -212,14 +214,17 @@ fn next(
     let mut steps = Vec::new();
     if scenario.title == TO_BE_FILLED_IN {
         steps.push(format!(
-            "Give {SCENARIOS}/{id}.toml its title: one sentence that says what is done, and what a right library does."
+            "Write the title in {SCENARIOS}/{id}.toml: one sentence that says what is done and what a correct library does."
         ));
     }
     if scenario.clauses.is_empty() {
-        steps.push("Name the clauses that it is about: `writeproof manual` lists them.".to_owned());
+        steps.push(
+            "Add the clauses that the scenario is about: `writeproof clauses` lists them."
+                .to_owned(),
+        );
     }
     steps.push(
-        "Read what was recorded as you would read code: does every step show something?".to_owned(),
+        "Review the snapshots as you would review code: does every step show something?".to_owned(),
     );
     steps.extend(entries(results).into_iter().map(|(backend, found)| {
         let library = Library {
@@ -227,15 +232,15 @@ fn next(
             version: "",
         };
         let file = examiner.judge.known.file_of(library);
-        let file = file.unwrap_or("a file of its own below fixtures/ledger");
+        let file = file.unwrap_or("a new file in fixtures/ledger");
         format!(
-            "Find the cause in {backend}, and add what `cargo run --release -- ledger --propose --backend {backend} --scenario {id}` writes to {file}: {}.",
+            "Find the cause in {backend} of: {}. `cargo run --release -- ledger --propose --backend {backend} --scenario {id}` drafts a known issue: add it to {file} and complete it.",
             found.join(", ")
         )
     }));
-    steps.push(format!("`cargo test {id}`, then `cargo test`."));
+    steps.push(format!("Run `cargo test {id}`, then `cargo test`."));
     steps.push(
-        "`cargo run --release -- corpus`: the fuzzer begins with the new scenario too.".to_owned(),
+        "Run `cargo run --release -- corpus`, so that the fuzz targets start from the new scenario too.".to_owned(),
     );
     text.push_str("\nWhat is left to do:\n");
     for (number, step) in steps.iter().enumerate() {
@@ -244,7 +249,7 @@ fn next(
     text
 }
 
-/// By library, what is to be entered into the ledger: all that is found and not known.
+/// The unexpected findings of each library, for which known issues have to be added.
 fn entries(results: &Results) -> BTreeMap<String, Vec<String>> {
     let mut entries: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let examined = results.iter().flat_map(|(_, examined)| examined);

@@ -1,4 +1,5 @@
-//! `writeproof replay`: what an input of a fuzz target tells, what each library does there, and what of it is found.
+//! `writeproof replay`: runs fuzz inputs on all libraries, and shows the traces with their
+//! findings.
 
 use std::fmt::{Display, Write as _};
 
@@ -12,7 +13,7 @@ use crate::report::replay::{marked, muted, summary};
 use crate::scenario::write;
 
 pub(super) fn replay(arguments: &ReplayArguments) -> Result<Exit, Failure> {
-    // Before anything runs: what cannot be read is known at once.
+    // Before anything runs, so that an unreadable file is reported at once.
     let inputs = arguments.artifact.iter().map(|path| Input::read(path));
     let inputs = inputs.collect::<Result<Vec<Input>, Failure>>()?;
     let examiner = examiner(
@@ -33,8 +34,8 @@ pub(super) fn replay(arguments: &ReplayArguments) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Tells all that is to be told of one input. What is to be run is told before it is: with `--in-process` a library may end
-/// this very process.
+/// Shows one input. The scenario is printed before it runs: with `--in-process` a library may end
+/// this process.
 fn replayed(input: &Input, examiner: &Examiner) -> Result<Exit, Failure> {
     let path = input.path.display();
     let target = input.artifact.target.name();
@@ -43,15 +44,15 @@ fn replayed(input: &Input, examiner: &Examiner) -> Result<Exit, Failure> {
         Output::Standard.write(&format!("{begin}{path}: {how}\n"))?;
         Ok(exit)
     };
-    let (scenario, variants) = match input.told() {
+    let (scenario, variants) = match input.reading() {
         InputReading::Scenario(scenario, variants) => (scenario, variants),
         InputReading::Nothing(why) => {
-            let told = format_args!("tells no scenario, nothing was run: {why}");
-            return ended(&told, Exit::Expected);
+            let result = format_args!("contains no valid scenario, nothing was run: {why}");
+            return ended(&result, Exit::Expected);
         }
         InputReading::RoundTripMismatch(how) => {
-            let told = format_args!("UNEXPECTED, a bug in the suite: {how}");
-            return ended(&told, Exit::Unexpected);
+            let result = format_args!("UNEXPECTED, a bug in the suite: {how}");
+            return ended(&result, Exit::Unexpected);
         }
     };
     Output::Standard.write(&format!("{begin}{}\n", write(&scenario)))?;
@@ -68,8 +69,9 @@ fn replayed(input: &Input, examiner: &Examiner) -> Result<Exit, Failure> {
     text.push_str(&muted(&all));
     Output::Standard.write(&text)?;
     let is_unexpected = |one: &Examined| one.unexpected().next().is_some();
-    match all.iter().any(is_unexpected) {
-        true => Ok(Exit::Unexpected),
-        false => Ok(Exit::Expected),
+    if all.iter().any(is_unexpected) {
+        Ok(Exit::Unexpected)
+    } else {
+        Ok(Exit::Expected)
     }
 }

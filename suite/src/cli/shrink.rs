@@ -1,4 +1,4 @@
-//! `writeproof shrink`: makes an input of a fuzz target as small as it can be while the same finding comes.
+//! `writeproof shrink`: minimises a fuzz input while the same finding occurs.
 
 use std::ffi::OsString;
 use std::ops::ControlFlow;
@@ -17,15 +17,15 @@ use crate::scenario::write;
 
 pub(super) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
     let input = Input::read(&arguments.artifact)?;
-    let ArtifactBody::Cells(program) = &input.artifact.content else {
-        return Err(Failure::NoCells(input.path));
+    let ArtifactBody::Program(program) = &input.artifact.content else {
+        return Err(Failure::NotEncoded(input.path));
     };
     let (scenario, variants) = input.scenario()?;
     let output = match &arguments.output {
         Some(path) => path.clone(),
         None => beside_input(&input.path),
     };
-    // Before anything runs: a file that cannot be written is known at once.
+    // Before anything runs, so that a bad path is reported at once.
     Output::prepare(Some(&output))?;
     let mut examiner = examiner(
         &arguments.libraries,
@@ -37,23 +37,23 @@ pub(super) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
     let sought = FindingKey::most_serious(&examined)
         .filter(|sought| arguments.known || !sought.is_known)
         .ok_or_else(|| Failure::NothingToKeep(input.path.clone()))?;
-    // The others would be run for nothing.
+    // The findings of other libraries are not looked at.
     examiner
         .targets
         .retain(|target| target.about().id == sought.backend);
     let (least, ended) = interruptible(|| smallest(&input.artifact, program, &sought, &examiner));
     let least = Artifact {
         target: input.artifact.target,
-        content: ArtifactBody::Cells(least),
+        content: ArtifactBody::Program(least),
     };
     write_whole(&output, &least.bytes())?;
-    let text = told(&input, &least, &sought, &output)?;
+    let text = summary(&input, &least, &sought, &output)?;
     Output::Standard.write(&text)?;
     match ended {
         Ended::Done => Ok(Exit::Expected),
         Ended::Interrupted => {
             complain(&format_args!(
-                "interrupted; the smallest so far stands in {}",
+                "interrupted; the smallest input so far is in {}",
                 output.display()
             ));
             Ok(Exit::Interrupted)
@@ -106,8 +106,8 @@ fn smallest(
     (least, ended)
 }
 
-/// What was made of what.
-fn told(
+/// The kept finding, and the scenario before and after.
+fn summary(
     input: &Input,
     least: &Artifact,
     sought: &FindingKey,

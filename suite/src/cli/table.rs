@@ -1,4 +1,4 @@
-//! `writeproof table`: what the libraries do, as it was recorded; nothing is run.
+//! `writeproof table`: shows the recorded behaviour of the libraries; runs nothing.
 
 use super::args::{TableArguments, TableFormat};
 use super::failure::{Exit, Failure};
@@ -23,7 +23,7 @@ pub(super) fn table(arguments: &TableArguments) -> Result<Exit, Failure> {
     Ok(Exit::Expected)
 }
 
-/// The backends that are named, each once, or all, by the names that their recordings have.
+/// The selected backends, each once, or all, by the names of their snapshots.
 fn columns<'n>(names: &'n [String], recordings: &'n Recordings) -> Result<Vec<&'n str>, Failure> {
     let recorded = recordings.backends();
     if names.is_empty() {
@@ -32,7 +32,11 @@ fn columns<'n>(names: &'n [String], recordings: &'n Recordings) -> Result<Vec<&'
     let mut columns: Vec<&str> = Vec::new();
     for name in names.iter().map(String::as_str) {
         if !recorded.contains(&name) {
-            return Err(Failure::unknown_among(name, &recorded));
+            return Err(Failure::unknown_among(
+                ("backend", "backends"),
+                name,
+                &recorded,
+            ));
         }
         if !columns.contains(&name) {
             columns.push(name);

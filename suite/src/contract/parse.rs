@@ -40,7 +40,7 @@ fn add(text: &str, clauses: &mut Vec<Clause>) -> Result<(), Fault> {
         if clauses.iter().any(|known| known.id == clause.id) {
             return Err(Fault::new(
                 element.at(),
-                format!("another clause has the id {:?} too", clause.id),
+                format!("duplicate clause id {:?}", clause.id),
                 "give one of them another id",
             ));
         }
@@ -77,7 +77,7 @@ fn clause(element: Node<'_>, page: &str, address: &str) -> Result<Clause, Fault>
                 "nothing can break a clause that says {:?}",
                 strength.as_str()
             ),
-            "add unobservable = \"…\", the reason, or say must or should",
+            "add unobservable = \"…\" with the reason, or use must or should",
         ));
     }
     Ok(Clause {
@@ -102,7 +102,7 @@ fn required<'t>(fields: &Fields<'t>, key: &str, right: &str) -> Result<Node<'t>,
     fields.find(key).ok_or_else(|| {
         Fault::new(
             fields.at(),
-            format!("no \"{key}\""),
+            format!("missing \"{key}\""),
             format!("add {key}: {right}"),
         )
     })
@@ -122,7 +122,7 @@ fn sentence(fields: &Fields<'_>, key: &str) -> Result<String, Fault> {
 }
 
 fn release(node: Node<'_>) -> Result<Release, Fault> {
-    const WANTED: &str = "a version of the manual, such as \"1.1.1\" or \"3.2\"";
+    const WANTED: &str = "a version of the manual page, such as \"1.1.1\" or \"3.2\"";
     node.as_text()
         .and_then(Release::parse)
         .ok_or_else(|| node.refused(WANTED))
@@ -192,7 +192,7 @@ until = "3.2"
             (
                 "\"1.1.1\"",
                 "\"one\"",
-                "fixtures/contract/x.toml:11:9: \"since\" in clause is \"one\": must be a version of the manual",
+                "fixtures/contract/x.toml:11:9: \"since\" in clause is \"one\": must be a version of the manual page",
             ),
             (
                 "retry.same-arguments",
@@ -202,14 +202,14 @@ until = "3.2"
             (
                 "binds = \"libssl\"\n",
                 "",
-                "no \"binds\": add binds: one of libssl, all",
+                "missing \"binds\": add binds: one of libssl, all",
             ),
             (
                 "\"must\"",
                 "\"may\"",
                 "nothing can break a clause that says \"may\"",
             ),
-            ("page =", "page", "not TOML"),
+            ("page =", "page", "invalid TOML"),
         ] {
             let refusal = refusal(from, to);
             assert!(
@@ -223,7 +223,7 @@ until = "3.2"
     fn clause_id_is_unique_across_pages() {
         let files = [("x", "x.toml", RIGHT), ("y", "y.toml", RIGHT)];
         let refusal = Contract::from_files(&files).unwrap_err().to_string();
-        let message = "another clause has the id \"retry.same-arguments\" too";
+        let message = "duplicate clause id \"retry.same-arguments\"";
         assert!(
             refusal.starts_with("y.toml:4:") && refusal.contains(message),
             "{refusal}"

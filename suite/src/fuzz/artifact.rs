@@ -1,5 +1,5 @@
-//! The bytes of an input as a file: a header that says what they are, then the cells. For the
-//! target that reads scenario files an input is such a file, and has no header.
+//! Fuzz inputs as files: a header with the version and the target, then the operations. An input of
+//! the target `scenario_file` is the text of a scenario file, without a header.
 
 use std::fs;
 use std::io;
@@ -17,12 +17,12 @@ pub const FORMAT: u8 = scenario::FORMAT;
 /// version does not have yet was encoded otherwise, or not at all.
 pub const FIRST_FORMAT: u8 = scenario::FIRST_FORMAT;
 
-/// What every input of cells begins with.
+/// The header of every input that is not text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header;
 
 impl Header {
-    /// How many bytes it takes: two that are always the same, the version, and the target's letter.
+    /// Its length in bytes: two constant ones, the version, and the letter of the target.
     pub const LEN: usize = 4;
     const MAGIC: [u8; 2] = *b"WP";
 
@@ -59,30 +59,30 @@ fn letter(target: FuzzTarget) -> u8 {
     }
 }
 
-/// An input of a target.
+/// A fuzz input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
-    /// Whose it is.
+    /// The target that it is for.
     pub target: FuzzTarget,
-    /// What it holds.
+    /// Its content.
     pub content: ArtifactBody,
 }
 
-/// What an input holds.
+/// The content of a fuzz input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArtifactBody {
-    /// A scenario in cells.
-    Cells(Program),
-    /// The text of a scenario file, as it was found.
+    /// An encoded scenario.
+    Program(Program),
+    /// The text of a scenario file, unchanged.
     Text(Vec<u8>),
 }
 
-/// Why a file is no input of a target.
+/// Why a file is not a fuzz input.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArtifactError {
     /// It cannot be read.
-    #[error("{} cannot be read: {source}", path.display())]
+    #[error("cannot read {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -90,7 +90,7 @@ pub enum ArtifactError {
         source: io::Error,
     },
     /// It is larger than any input.
-    #[error("{}: {len} bytes, more than an input has ({most}): no artifact of a fuzz target", path.display())]
+    #[error("{} is not a fuzz input: it has {len} bytes, and an input has at most {most}", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -99,24 +99,24 @@ pub enum ArtifactError {
         /// How large an input is at most, in bytes.
         most: u64,
     },
-    /// It is in the format of another version of the suite.
-    #[error("{}: format {found}, but this version of the suite reads formats {FIRST_FORMAT} to {FORMAT}: replay it with the version that wrote it, and promote it to a scenario there", path.display())]
+    /// It has the format of another version of the suite.
+    #[error("{} has format {found}, but this version of the suite reads formats {FIRST_FORMAT} to {FORMAT}: replay it with the version that wrote it, and promote it to a scenario there", path.display())]
     OtherFormat {
         /// The file.
         path: PathBuf,
-        /// The version that it names.
+        /// Its version.
         found: u8,
     },
-    /// It begins like an input of cells, and names no target.
-    #[error("{}: byte 4 is {found:#04x}, which names no target (r: write_retry, s: write_sequence, i: wire_inbound)", path.display())]
+    /// It has a header with an unknown target.
+    #[error("{} is not a fuzz input: byte 4 is {found:#04x}, which is no target (r: write_retry, s: write_sequence, i: wire_inbound)", path.display())]
     UnknownTarget {
         /// The file.
         path: PathBuf,
-        /// What stands where the target should.
+        /// The byte that should be the letter of a target.
         found: u8,
     },
-    /// It ends within its header or its first cell.
-    #[error("{}: cut off after {len} bytes: an input has {least} or more", path.display())]
+    /// It ends within its header or its first operation.
+    #[error("{} is truncated: it has {len} bytes, and a fuzz input has at least {least}", path.display())]
     CutOff {
         /// The file.
         path: PathBuf,
@@ -125,8 +125,8 @@ pub enum ArtifactError {
         /// How large an input is at least, in bytes.
         least: usize,
     },
-    /// It is neither cells nor text.
-    #[error("{}: no artifact of a fuzz target: it begins neither with \"WP\" nor is it the text of a scenario file", path.display())]
+    /// It has neither a header nor UTF-8 text.
+    #[error("{} is not a fuzz input: it neither begins with \"WP\" nor is UTF-8 text", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -140,7 +140,7 @@ impl Artifact {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// [`ArtifactError`], if it cannot be read or is no input of a target.
+    /// [`ArtifactError`], if it cannot be read or is not a fuzz input.
     pub fn read(path: &Path) -> Result<Self, ArtifactError> {
         let unreadable = |source| ArtifactError::Unreadable {
             path: path.to_owned(),
@@ -158,24 +158,25 @@ impl Artifact {
         Self::parse(path, &bytes)
     }
 
-    /// Takes the bytes of the file that messages call `path`.
+    /// Parses the bytes of the file that messages call `path`.
     ///
     /// # Errors
-    /// [`ArtifactError`], if they are no input of a target.
+    /// [`ArtifactError`], if they are not a fuzz input.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ArtifactError> {
         let path = || path.to_owned();
         let Some(rest) = bytes.strip_prefix(&Header::MAGIC) else {
-            // A scenario file has no header; whether it is a right one is for its parser to say.
+            // A scenario file has no header; its own parser decides whether it is valid.
             let is_text = !bytes.is_empty() && std::str::from_utf8(bytes).is_ok();
             let of_that_target = path()
                 .parent()
                 .is_some_and(|folder| folder.ends_with(FuzzTarget::ScenarioFile.name()));
-            return match is_text || of_that_target {
-                true => Ok(Self {
+            return if is_text || of_that_target {
+                Ok(Self {
                     target: FuzzTarget::ScenarioFile,
                     content: ArtifactBody::Text(bytes.to_vec()),
-                }),
-                false => Err(ArtifactError::Foreign { path: path() }),
+                })
+            } else {
+                Err(ArtifactError::Foreign { path: path() })
             };
         };
         let least = Header::LEN + super::Op::LEN;
@@ -193,9 +194,9 @@ impl Artifact {
                 found: *version,
             });
         }
-        let cells_of = |target: &FuzzTarget| *target != FuzzTarget::ScenarioFile;
+        let has_header = |target: &FuzzTarget| *target != FuzzTarget::ScenarioFile;
         let named = |target: &FuzzTarget| self::letter(*target) == *letter;
-        let Some(target) = FuzzTarget::ALL.into_iter().filter(cells_of).find(named) else {
+        let Some(target) = FuzzTarget::ALL.into_iter().filter(has_header).find(named) else {
             return Err(ArtifactError::UnknownTarget {
                 path: path(),
                 found: *letter,
@@ -208,12 +209,12 @@ impl Artifact {
         program.upgrade(target, *version);
         Ok(Self {
             target,
-            content: ArtifactBody::Cells(program),
+            content: ArtifactBody::Program(program),
         })
     }
 
-    /// An input of `target` with these bytes, as a fuzzer makes them up; nothing if they are none.
-    /// This is the short way to [`Artifact::parse`].
+    /// The program of an input of `target` with these bytes, which a fuzzer generated; none if they
+    /// are not an input. Faster than [`Artifact::parse`].
     pub fn of_target(target: FuzzTarget, bytes: &[u8]) -> Option<Program> {
         let format = Header::format(target, bytes)?;
         let ops = &bytes[Header::LEN..];
@@ -225,7 +226,7 @@ impl Artifact {
     /// The bytes of the file.
     pub fn bytes(&self) -> Vec<u8> {
         match &self.content {
-            ArtifactBody::Cells(program) => {
+            ArtifactBody::Program(program) => {
                 let (format, program) = program.downgrade(self.target);
                 let mut bytes = Header::of_format(self.target, format).to_vec();
                 bytes.extend(program.bytes());
@@ -235,11 +236,11 @@ impl Artifact {
         }
     }
 
-    /// The scenario that cells tell, and the variant to run it in; nothing if they tell none, or it
-    /// is a text.
+    /// The scenario that the operations encode, and the variant to run it in; none if they encode
+    /// none, or the input is text.
     pub fn case(&self) -> Option<(Scenario, Variant)> {
         match &self.content {
-            ArtifactBody::Cells(program) => program.case(self.target),
+            ArtifactBody::Program(program) => program.case(self.target),
             ArtifactBody::Text(_) => None,
         }
     }
@@ -256,10 +257,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn artifact_survives_a_round_trip() {
         let artifact = Artifact {
             target: FuzzTarget::WriteSequence,
-            content: ArtifactBody::Cells(Program {
+            content: ArtifactBody::Program(Program {
                 setting: Op::default(),
                 steps: vec![Op {
                     kind: 1,
@@ -274,29 +275,32 @@ mod tests {
         assert_eq!(read, artifact);
         let program = Artifact::of_target(FuzzTarget::WriteSequence, &bytes);
         assert_eq!(
-            Some(ArtifactBody::Cells(program.expect("cells"))),
+            Some(ArtifactBody::Program(program.expect("operations"))),
             Some(artifact.content)
         );
         assert_eq!(Artifact::of_target(FuzzTarget::WriteRetry, &bytes), None);
     }
 
     #[test]
-    fn what_is_no_artifact_is_refused_with_what_would_be_right() {
-        for (bytes, told) in [
-            (&b"WP"[..], "cut off after 2 bytes: an input has 10 or more"),
-            (b"WP\x03r123", "cut off after 7 bytes"),
+    fn other_file_is_refused_with_the_reason() {
+        for (bytes, message) in [
+            (
+                &b"WP"[..],
+                "is truncated: it has 2 bytes, and a fuzz input has at least 10",
+            ),
+            (b"WP\x03r123", "is truncated: it has 7 bytes"),
             (
                 b"WP\x01r123456",
-                "format 1, but this version of the suite reads formats 3 to ",
+                "has format 1, but this version of the suite reads formats 3 to ",
             ),
             (b"WP\x63r123456", "format 99"),
-            (b"WP\x03x123456", "byte 4 is 0x78, which names no target"),
-            (b"\xff\xfe\x00", "it begins neither with"),
-            (b"", "it begins neither with"),
+            (b"WP\x03x123456", "byte 4 is 0x78, which is no target"),
+            (b"\xff\xfe\x00", "it neither begins with"),
+            (b"", "it neither begins with"),
         ] {
             let refusal = refusal(bytes);
             assert!(
-                refusal.contains("folder/crash-1") && refusal.contains(told),
+                refusal.contains("folder/crash-1") && refusal.contains(message),
                 "{refusal}"
             );
         }
@@ -334,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_an_input_of_the_parser() {
+    fn text_is_an_input_of_the_parser() {
         let artifact = Artifact::parse(Path::new("x"), b"title = 1").expect("a text");
         assert_eq!(artifact.target, FuzzTarget::ScenarioFile);
         let odd = Artifact::parse(Path::new("fuzz/corpus/scenario_file/y"), b"\xff");

@@ -105,13 +105,13 @@ impl<'a> Arbitrary<'a> for Program {
 #[non_exhaustive]
 pub enum NotEncodable {
     /// The target reads no cells.
-    #[error("{} reads no cells", .0.name())]
+    #[error("{} does not read operations", .0.name())]
     NoCells(FuzzTarget),
     /// It has no word for this step, or no number so large.
-    #[error("step {0}, which the target has no cell for")]
+    #[error("the target has no operation for step {0}")]
     Step(usize),
     /// It has no word for how the case is set up.
-    #[error("{0}, which the target has no cell for")]
+    #[error("the target has no operation for {0}")]
     Setting(String),
     /// There are more steps than a case of the fuzzer has.
     #[error("{steps} steps, more than {most}")]
@@ -122,7 +122,7 @@ pub enum NotEncodable {
         most: usize,
     },
     /// The cells come to something else: what is too much for the fuzzer is made less.
-    #[error("it writes more than the fuzzer does in a case")]
+    #[error("it writes more than a fuzz case may")]
     TooMuch,
 }
 

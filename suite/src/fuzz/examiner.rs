@@ -1,5 +1,6 @@
-//! Runs a case that nobody wrote on libraries wherever they live, and says of each what was found, known or not: the long
-//! way of a [`Session`](super::Session), for a person who looks at one case.
+//! Runs a generated case on all libraries, in this process or in workers, and returns the traces
+//! and findings of each, known and unexpected. A [`Session`](super::Session) is the fast
+//! counterpart for the fuzz targets.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,42 +10,43 @@ use crate::run::RunError;
 use crate::scenario::{Scenario, Variant};
 use crate::target::{RunOutcome, Target};
 
-/// What one library did in a case, and what is to be said of it.
+/// What one library did in a case, and the findings.
 #[derive(Debug, Clone)]
 pub struct Examined {
     /// The library's name.
     pub backend: String,
     /// What happened.
     pub ran: RunOutcome,
-    /// What is to be said of it, the most serious first.
+    /// The findings, the most serious first.
     pub findings: Vec<Finding>,
 }
 
 impl Examined {
-    /// What nobody knows.
+    /// The findings without a known issue.
     pub fn unexpected(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|found| found.known.is_none())
     }
 }
 
-/// What a case is run on.
+/// The libraries that a case is run on.
 pub struct Examiner {
-    /// What all are compared with; it is run whether or not it is among the subjects.
+    /// The library that the others are compared with. It is run even if it is not among the
+    /// targets.
     pub reference: Arc<dyn Target>,
-    /// The libraries to tell of.
+    /// The libraries to report on.
     pub targets: Vec<Arc<dyn Target>>,
-    /// What is known already.
+    /// The judge, with the known issues.
     pub judge: Judge,
 }
 
 impl Examiner {
     /// Runs the case on all libraries.
     ///
-    /// Of a library that nothing was ever recorded of it is no news that it breaks a clause as the reference does: what is
-    /// known of the reference there counts.
+    /// If a library without snapshots has the same finding as the reference, the known issue of the
+    /// reference explains it.
     ///
     /// # Errors
-    /// [`RunError`], if the suite itself could not do its part.
+    /// [`RunError`], if the suite itself failed.
     pub fn examine(
         &self,
         scenario: &Scenario,
@@ -55,9 +57,10 @@ impl Examiner {
         let mut examined = Vec::with_capacity(self.targets.len());
         for target in &self.targets {
             let about = target.about();
-            let ran = match about.id == self.reference.about().id {
-                true => reference.clone(),
-                false => ran(target, scenario, variant)?,
+            let ran = if about.id == self.reference.about().id {
+                reference.clone()
+            } else {
+                ran(target, scenario, variant)?
             };
             let mut findings = self.found(target, &reference, &ran);
             if !self.judge.recordings.knows(&about.recorded_as()) {
@@ -88,13 +91,13 @@ impl Examiner {
     }
 }
 
-/// Whether both tell the same, whatever is known of them.
+/// Whether both are the same apart from their known issues.
 fn is_like(a: &Finding, b: &Finding) -> bool {
-    let told = |found: &Finding| Finding {
+    let without_issue = |found: &Finding| Finding {
         known: None,
         ..found.clone()
     };
-    told(a) == told(b)
+    without_issue(a) == without_issue(b)
 }
 
 fn ran(
@@ -115,7 +118,7 @@ fn ran(
     }
 }
 
-/// By what a finding is known again in a case that has become smaller.
+/// Identifies a finding while its case is made smaller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FindingKey {
     /// The library.
@@ -124,17 +127,17 @@ pub struct FindingKey {
     pub kind: Kind,
     /// The clause that is broken, if one is.
     pub clause: Option<String>,
-    /// Whether the ledger knows it.
+    /// Whether a known issue explains it.
     pub is_known: bool,
 }
 
 impl FindingKey {
-    /// The most serious of all findings: of those that nobody knows, if there is one.
+    /// The most serious finding; an unexpected one, if there is any.
     pub fn most_serious(examined: &[Examined]) -> Option<Self> {
         let all = examined
             .iter()
             .flat_map(|one| one.findings.iter().map(move |found| (one, found)));
-        // Of equals the first: the order of the libraries decides.
+        // Of equal ones the first, in the order of the libraries.
         let (of, finding) = all.min_by_key(|(_, finding)| finding.rank())?;
         Some(Self {
             backend: of.backend.clone(),

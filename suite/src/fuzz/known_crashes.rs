@@ -1,9 +1,10 @@
-//! What is known to end a library's process, and with it the fuzzer's, in which the library runs: such a case is not run
-//! on that library, or no run would ever get past it. A process of its own, as of `run` and of `replay`, survives it.
+//! Predicts which cases are known to crash a library. The fuzz targets run libraries in their own
+//! process, so such a case is skipped for that library; otherwise it would end every fuzz run.
+//! `run` and `replay` use separate processes and need not skip it.
 //!
-//! Which cases these are the known issues say: those that break `call.returns` with a crash. Whether their triggers will hold is
-//! asked before the case is run, of the history that it has at worst: each call succeeds and sends nothing, and a transport that
-//! may fail does so in each call.
+//! The known issues say which cases these are: those that break `call.returns` with a crash. Their
+//! triggers are evaluated before the case runs, on its worst-case history: every call succeeds and
+//! sends nothing, and a transport that can fail fails in every call.
 
 use crate::judge::known::{KnownIssues, Library};
 use crate::judge::monitor::History;
@@ -13,9 +14,9 @@ use crate::trace::{
 };
 use crate::transport::{Errno, FlowStats, Refusal, Traffic};
 
-/// Whether the library may end the process in this case. More is passed over than what really does, as it depends on how
-/// much the transport takes.
-pub(super) fn is_deadly(
+/// Whether this case may crash the library. It is true for some cases that do not, as that depends
+/// on how much the transport accepts.
+pub(super) fn may_crash(
     known: &KnownIssues,
     library: Library<'_>,
     scenario: &Scenario,
@@ -29,7 +30,7 @@ pub(super) fn is_deadly(
     history.is_some_and(|history| known.crashes(library, &history))
 }
 
-/// The trace that the case has at worst.
+/// The worst-case trace.
 fn at_worst(scenario: &Scenario, variant: Variant) -> Trace {
     let mut out = None;
     let mut last = None;
@@ -100,8 +101,8 @@ mod tests {
     use crate::judge::Judge;
     use crate::scenario::Corpus;
 
-    /// The variants of a scenario of the library in which this library may end the process.
-    fn deadly(library: &str, id: &str) -> bool {
+    /// Whether this library may crash in any variant of a scenario of the suite.
+    fn crashes(library: &str, id: &str) -> bool {
         let corpus = Corpus::built_in().expect("the library");
         let scenario = corpus.get(id).expect("a scenario");
         let known = Judge::built_in().expect("the ledger").known;
@@ -114,29 +115,29 @@ mod tests {
             },
         };
         let mut variants = scenario.variants();
-        variants.any(|variant| is_deadly(&known, library, scenario, variant))
+        variants.any(|variant| may_crash(&known, library, scenario, variant))
     }
 
     #[test]
-    fn what_crashes_in_its_own_process_is_not_run_in_the_fuzzer_s() {
+    fn known_crash_is_predicted() {
         for id in [
             "closing/records-sealed-at-once-interrupted-then-open",
             "handshake/renegotiation-before-the-first-one-long-write",
         ] {
-            assert!(deadly("openssl-1.1.1", id), "{id}");
-            assert!(!deadly("openssl-3.6", id), "{id}");
+            assert!(crashes("openssl-1.1.1", id), "{id}");
+            assert!(!crashes("openssl-3.6", id), "{id}");
         }
     }
 
     #[test]
-    fn what_comes_close_to_it_is_run() {
+    fn similar_case_is_not_predicted_to_crash() {
         for id in [
             "handshake/renegotiation-before-the-first-one",
             "renegotiation/own-in-mid-write",
             "closing/interrupted-then-open",
             "combined/mac-then-encrypt-fatal-alert-in-mid-write",
         ] {
-            assert!(!deadly("openssl-1.1.1", id), "{id}");
+            assert!(!crashes("openssl-1.1.1", id), "{id}");
         }
     }
 }

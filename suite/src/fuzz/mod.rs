@@ -1,14 +1,16 @@
-//! What the fuzz targets are made of: bytes become a [`Scenario`](crate::scenario::Scenario) (an [`Artifact`]), which runs in
-//! this process on several libraries, is judged by the contract, and says what nobody knows yet (a [`Session`]).
+//! The core of the fuzz targets. An [`Artifact`] decodes bytes to a
+//! [`Scenario`](crate::scenario::Scenario); a [`Session`] runs it in this process on several
+//! libraries, judges the traces, and returns the unexpected findings. The targets in `fuzz/` and
+//! the tests that replay their inputs are thin layers over this module.
 //!
-//! In flow bytes that a fuzzer made up; out flow scenarios of the same type that files make, and findings. The targets in
-//! `fuzz/` are a few lines over this; so is their replay without a fuzzer.
+//! The inputs of most targets are programs: a list of operations of six bytes each, one for the
+//! setup of the case and one for each step.
 //!
-//! | target | what its inputs are |
+//! | target | its inputs |
 //! |---|---|
-//! | `write_retry` | cells: writes, blocks and retries of every kind, modes, fragments, shutdowns; TLS 1.2 |
-//! | `write_sequence` | cells: every step that a scenario knows, both versions, all ciphers, several transports |
-//! | `wire_inbound` | cells: the same few writes, and all that can become of the bytes that the peer sends |
+//! | `write_retry` | programs: writes, blocks and retries of every kind, modes, fragments, shutdowns; TLS 1.2 |
+//! | `write_sequence` | programs: every step of a scenario, both versions, all ciphers, several transports |
+//! | `wire_inbound` | programs: a few fixed writes, and all faults of the bytes that the peer sends |
 //! | `scenario_file` | the text of a scenario file |
 
 mod artifact;
@@ -37,9 +39,9 @@ pub use shrink::{MOST_TRIES, Question, ShrinkProgress, shrink};
 pub enum FuzzTarget {
     /// Writes, blocks and retries.
     WriteRetry,
-    /// Every step.
+    /// Every step of a scenario.
     WriteSequence,
-    /// What becomes of the peer's bytes.
+    /// Faults of the bytes that the peer sends.
     WireInbound,
     /// The parser of scenario files.
     ScenarioFile,
@@ -54,7 +56,8 @@ impl FuzzTarget {
         Self::ScenarioFile,
     ];
 
-    /// Its name: of the file in `fuzz/fuzz_targets`, of the folder of its corpus, and of that of its artifacts.
+    /// Its name, which is that of its file in `fuzz/fuzz_targets` and of its folders of corpus and
+    /// artifacts.
     pub fn name(self) -> &'static str {
         match self {
             Self::WriteRetry => "write_retry",
@@ -64,7 +67,7 @@ impl FuzzTarget {
         }
     }
 
-    /// The name as the family of the scenarios that it makes up: `write-retry`.
+    /// The family of the scenarios that it generates: `write-retry`.
     pub fn family(self) -> String {
         self.name().replace('_', "-")
     }

@@ -1,24 +1,26 @@
-//! Keeps a case clear of OpenSSL's multi-block path, on which a library does one thing on one processor and another thing on
-//! another: what the fuzzer finds there could not be recorded for all machines.
+//! Keeps a case off OpenSSL's multi-block path, whose behaviour depends on the processor, so that a
+//! finding there could not be recorded for all machines.
 //!
-//! With a MAC under a CBC cipher, a write of four fragments or more seals four or eight records in one go, if the processor
-//! has AES-NI: 1.1.1w `ssl/record/rec_layer_s3.c:436` to 440 and `crypto/evp/e_aes_cbc_hmac_sha1.c:945`, 3.6
-//! `ssl/record/methods/tls_multib.c:20`. Its known crash is an item of `suite/docs/src/findings.md`.
+//! With a MAC-then-encrypt CBC cipher, a write of four fragments or more seals four or eight
+//! records at once if the processor has AES-NI: 1.1.1w `ssl/record/rec_layer_s3.c:436` to 440 and
+//! `crypto/evp/e_aes_cbc_hmac_sha1.c:945`, 3.6 `ssl/record/methods/tls_multib.c:20`.
+//! `suite/docs/src/findings.md` describes the known bugs of this path.
 
 use crate::scenario::{Cipher, Scenario, Step, WriteSource};
 
-/// From so many full fragments on a write seals several records in one go.
+/// A write of this number of full fragments seals several records at once.
 const FRAGMENTS: usize = 4;
 
-/// What a fragment holds at most if nothing else is set, in bytes (RFC 5246, 6.2.1).
+/// The default size limit of a fragment, in bytes (RFC 5246, 6.2.1).
 const LARGEST_FRAGMENT: usize = 1 << 14;
 
-/// Makes writes and retries shorter that would be long enough.
+/// Shortens the writes and retries that would take this path.
 pub(super) fn keep_clear(scenario: &mut Scenario) {
     if scenario.cipher != Cipher::Aes128CbcMacThenEncrypt {
         return;
     }
-    // A write is retried with what was set since, too, so that the smallest fragment of the case counts throughout.
+    // A retry uses a fragment size that was set after the write, so the smallest one of the case
+    // counts for every step.
     let set = scenario.steps.iter().filter_map(|step| match step {
         Step::MaxSendFragment(bytes) => Some(usize::from(*bytes)),
         _ => None,
@@ -46,7 +48,7 @@ mod tests {
     use super::*;
     use crate::scenario::{Corpus, Id, parse};
 
-    /// Whether a write or a retry is long enough for it.
+    /// Whether a write or a retry takes the path.
     fn is_on_it(scenario: &Scenario) -> bool {
         let mut clear = scenario.clone();
         keep_clear(&mut clear);
@@ -76,7 +78,7 @@ mod tests {
         { max_send_fragment = 2000 }, { write = { len = 3999, times = 2 } }";
 
     #[test]
-    fn writes_that_would_take_the_multi_block_path_are_made_shorter() {
+    fn multi_block_writes_are_shortened() {
         let kept = |cipher, steps| {
             let mut scenario = scenario(cipher, steps);
             keep_clear(&mut scenario);
@@ -88,9 +90,10 @@ mod tests {
         assert_eq!(kept("aes128-cbc", STEPS), [65536, 70000]);
     }
 
-    /// Else its traces would be those of one kind of processor, as are those of these scenarios, which are about the path itself.
+    /// The traces of a scenario on the path depend on the processor. Only scenarios about the path
+    /// itself may take it.
     #[test]
-    fn no_other_scenario_of_the_library_takes_the_multi_block_path() {
+    fn only_scenarios_about_the_multi_block_path_take_it() {
         let corpus = Corpus::built_in().expect("the library");
         let on_it = corpus
             .scenarios()

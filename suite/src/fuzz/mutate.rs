@@ -1,5 +1,5 @@
-//! How one input becomes another: mostly a cell at a time. What a fuzzer does to bytes is done too, now and then, for the
-//! values that it finds in the comparisons of the code.
+//! The custom mutator: mostly changes whole operations. Sometimes it calls the fuzzer's mutator of
+//! bytes, for the values that the fuzzer finds in comparisons of the code.
 
 use std::ops::RangeInclusive;
 
@@ -10,17 +10,19 @@ use super::codec::shake_hands;
 use super::encoding::Bounds;
 use super::{FORMAT, FuzzTarget, Header, Op, Program};
 
-/// Numbers near which something changes: nothing, the borders of records and their headers, and the sizes of buffers.
+/// Numbers near which behaviour changes: zero, the limits of records and their headers, and the
+/// sizes of buffers.
 const BORDERS: [u16; 24] = [
     0, 1, 2, 5, 6, 12, 29, 50, 100, 256, 512, 1000, 1024, 4096, 8192, 16383, 16384, 16385, 16413,
     20000, 32767, 32768, 32769, 34922,
 ];
 
-/// How many changes are made to an input at once.
+/// How many changes a mutation makes.
 const CHANGES: RangeInclusive<usize> = 1..=3;
 
-/// Changes the input of `target` that stands in the first `len` bytes of `space`, and answers how many it takes then. `bytewise`
-/// changes bytes as the fuzzer does, with the same arguments and answer. The same seed makes the same change.
+/// Mutates the input of `target` in the first `len` bytes of `space`, and returns its new length.
+/// `bytewise` is the fuzzer's mutator of bytes, with the same arguments and result. The same seed
+/// makes the same change.
 pub fn mutate(
     target: FuzzTarget,
     space: &mut [u8],
@@ -43,14 +45,14 @@ pub fn mutate(
     } else {
         &[]
     };
-    // From an empty input comes an empty program, which has room for a first cell.
+    // An empty input gives an empty program, to which an operation can be added.
     let mut program = Program::arbitrary(&mut Unstructured::new(ops)).unwrap_or_default();
     program.upgrade(target, format.unwrap_or(FORMAT));
     for _ in 0..random.usize(CHANGES) {
         change(&mut program, &mut random);
     }
-    // What cases without a handshake show is seen soon, and a corpus of what is new keeps ever more of them; the targets are about
-    // writes behind one. So most of them shake hands again.
+    // The targets are about writes after a handshake. Cases without one are soon explored, but
+    // would take up more and more of the corpus, so most get their handshake back.
     if random.u8(..4) > 0 {
         shake_hands(&mut program.setting);
     }
@@ -64,12 +66,12 @@ pub fn mutate(
 fn change(program: &mut Program, random: &mut Rng) {
     let steps = &mut program.steps;
     if steps.is_empty() {
-        steps.push(new_cell(random));
+        steps.push(new_op(random));
         return;
     }
     let at = random.usize(..steps.len());
     match random.u8(..16) {
-        0..=4 => steps.insert(random.usize(..=steps.len()), new_cell(random)),
+        0..=4 => steps.insert(random.usize(..=steps.len()), new_op(random)),
         5 | 6 => {
             steps.remove(at);
         }
@@ -82,7 +84,7 @@ fn change(program: &mut Program, random: &mut Rng) {
             steps.swap(at, other);
         }
         9 => {
-            // A run of steps once more: what comes again and again.
+            // A run of steps is repeated.
             let end = random.usize(at..steps.len());
             let run = steps[at..=end].to_vec();
             steps.splice(at..at, run);
@@ -92,15 +94,12 @@ fn change(program: &mut Program, random: &mut Rng) {
     }
 }
 
-fn new_cell(random: &mut Rng) -> Op {
+fn new_op(random: &mut Rng) -> Op {
     Op {
         kind: random.u8(..),
-        flags: match random.bool() {
-            true => random.u8(..),
-            false => 0,
-        },
+        flags: if random.bool() { random.u8(..) } else { 0 },
         a: new_number(random),
-        // How often, or how much at once: rarely much, as that takes long.
+        // A count or a portion: rarely large, as large ones take long.
         b: match random.u8(..16) {
             0 => new_number(random),
             1..=4 => random.u16(..4),
@@ -109,7 +108,7 @@ fn new_cell(random: &mut Rng) -> Op {
     }
 }
 
-/// Mostly small, often near a border: much takes long, and one write of much is enough.
+/// Mostly small, often near a limit: large writes take long, and one per case is enough.
 fn new_number(random: &mut Rng) -> u16 {
     match random.u8(..16) {
         0..=6 => random.u16(..64),
@@ -140,7 +139,7 @@ fn changed(op: Op, random: &mut Rng) -> Op {
 mod tests {
     use super::*;
 
-    /// A change of bytes that shows that it was made.
+    /// A recognisable change of bytes.
     fn doubled(space: &mut [u8], len: usize) -> usize {
         let len = len.min(space.len() / 2);
         space.copy_within(..len, len);
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_stays_one_and_within_its_space() {
+    fn mutated_input_stays_valid_and_within_its_space() {
         let target = FuzzTarget::WriteRetry;
         let mut space = [0; 200];
         let mut len = 0;
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn most_of_what_does_not_shake_hands_does_then() {
+    fn most_cases_without_a_handshake_get_one() {
         let without = Op {
             flags: 15,
             ..Op::default()
@@ -199,12 +198,13 @@ mod tests {
                 space[..bytes.len()].copy_from_slice(&bytes);
                 let len = mutate(target, &mut space, bytes.len(), *seed, &mut |_, len| len);
                 let ops = &space[Header::bytes(target).len()..len];
-                let child = Program::arbitrary(&mut Unstructured::new(ops)).expect("cells");
+                let child = Program::arbitrary(&mut Unstructured::new(ops)).expect("operations");
                 child.setting.flags & 0xf != 15
             };
             (0..1000).filter(times).count()
         };
-        // A quarter is left to the fuzzer, and changes nothing here; of the rest, three quarters.
+        // A quarter is left to the fuzzer's mutator, which changes nothing here; of the rest, three
+        // quarters.
         for target in [
             FuzzTarget::WriteRetry,
             FuzzTarget::WriteSequence,

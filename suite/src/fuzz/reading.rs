@@ -1,41 +1,42 @@
-//! What the target `scenario_file` asks of the reader of scenario files: whatever the bytes, an error with words or a
-//! scenario that can be run, and that is the same when it is written and read again.
+//! The property that the target `scenario_file` checks: any bytes give either an error with a
+//! message, or a scenario that can be run and that stays the same when it is written and read
+//! again.
 
 use crate::scenario::{Id, ParseError, Scenario, parse, write};
 
-/// What reading an input came to.
+/// The result of reading an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reading {
-    /// The bytes are no text in UTF-8; the reader is never given such.
+    /// The bytes are not UTF-8 text; the parser is not called.
     NoText,
-    /// They are no right scenario file.
+    /// They are not a valid scenario file.
     Refused(ParseError),
-    /// They are one.
+    /// They are a valid scenario file.
     Scenario(Box<Scenario>),
 }
 
-/// What is wrong with the reader, or with what writes scenarios.
+/// A bug in the parser or the writer of scenario files.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RoundTripMismatch {
-    /// A refusal does not say what is wrong.
-    #[error("an error without words")]
+    /// An error has no message.
+    #[error("an error without a message")]
     Speechless,
-    /// There is nothing to run.
+    /// The scenario has no variant.
     #[error("a scenario without a variant to run it in")]
     NoVariant,
-    /// What was read and written is refused.
-    #[error("the scenario is refused once it is written: {error}\n{text}")]
+    /// The written scenario is refused.
+    #[error("the scenario is refused after it was written: {error}\n{text}")]
     Refused {
         /// Why.
         error: ParseError,
-        /// What was written.
+        /// The written text.
         text: String,
     },
-    /// What was read and written says something else.
-    #[error("the scenario is another once it is written and read again:\n{text}")]
+    /// The written scenario is a different one.
+    #[error("the scenario is different after it was written and read again:\n{text}")]
     Another {
-        /// What was written.
+        /// The written text.
         text: String,
     },
 }

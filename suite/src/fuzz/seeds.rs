@@ -1,5 +1,5 @@
-//! What the targets begin with: everything that is known, as one input for each scenario of the library that a target can
-//! tell.
+//! The seed corpus of the fuzz targets: one input for each scenario of the suite that a target can
+//! encode.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -10,15 +10,15 @@ use crate::scenario::{Corpus, Id, Scenario, write};
 /// The seeds of one target.
 #[derive(Debug, Clone)]
 pub struct Seeds {
-    /// The bytes of each, by its name: the scenario's id, with a hyphen for the slash.
+    /// The inputs by name: the scenario's id, with a hyphen for the slash.
     pub inputs: BTreeMap<String, Vec<u8>>,
-    /// The scenarios that the target cannot tell, and why not: of several variants, the reason of the first.
-    pub untold: Vec<(Id, NotEncodable)>,
+    /// The scenarios that the target cannot encode, with the reason for the first variant.
+    pub not_encodable: Vec<(Id, NotEncodable)>,
 }
 
 /// Two scenarios whose seeds would have the same name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the seeds of two scenarios would both be called {name}: rename {second}")]
+#[error("two scenarios would have a seed with the name {name}: rename {second}")]
 pub struct SameName {
     /// The name.
     pub name: String,
@@ -26,21 +26,21 @@ pub struct SameName {
     pub second: Id,
 }
 
-/// The seeds of `target` from all scenarios of the library. Of the variants of a scenario it is the first that the target can
-/// tell: the fuzzer finds the others itself.
+/// The seeds of `target` from all scenarios of the suite. Each is the first variant that the target
+/// can encode: the fuzzer finds the others.
 ///
 /// # Errors
 /// [`SameName`].
 pub fn seeds(target: FuzzTarget, corpus: &Corpus) -> Result<Seeds, SameName> {
     let mut seeds = Seeds {
         inputs: BTreeMap::new(),
-        untold: Vec::new(),
+        not_encodable: Vec::new(),
     };
     for scenario in corpus.scenarios() {
         let content = match content(target, scenario) {
             Ok(content) => content,
             Err(why) => {
-                seeds.untold.push((scenario.id.clone(), why));
+                seeds.not_encodable.push((scenario.id.clone(), why));
                 continue;
             }
         };
@@ -67,7 +67,7 @@ fn content(target: FuzzTarget, scenario: &Scenario) -> Result<ArtifactBody, NotE
     let mut first = None;
     for variant in scenario.variants() {
         match Program::of(target, scenario, variant) {
-            Ok(program) => return Ok(ArtifactBody::Cells(program)),
+            Ok(program) => return Ok(ArtifactBody::Program(program)),
             Err(why) => _ = first.get_or_insert(why),
         }
     }

@@ -1,6 +1,7 @@
-//! What runs the cases of a fuzz target: several libraries in this process, and the judge.
+//! Runs the cases of a fuzz target on several libraries in this process, and judges the traces.
 //!
-//! A finding is news if the ledger does not know it by its cause, by the same rule as in a scenario of the suite.
+//! A finding is unexpected if no known issue explains it, by the same rule as for the scenarios of
+//! the suite.
 
 use std::env;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::known_crashes::is_deadly;
+use super::known_crashes::may_crash;
 use crate::backend::libssl::{LibrarySource, Libssl, LoadError};
 use crate::backend::{Backend, Backends, REFERENCE, Unusable};
 use crate::judge::known;
@@ -19,27 +20,28 @@ use crate::runner::{self, Phase, RunnerError, Unwatched, Watch};
 use crate::scenario::{ParseError, Scenario, Step, Variant};
 use crate::trace::{ErrorClass, Outcome, Trace};
 
-/// The environment variable that says which of the suite's libraries to run beside the reference, by their names with commas
-/// between; all that are here if it is not set.
+/// The environment variable with the backends to run besides the reference, separated by commas;
+/// all that are present if it is not set.
 const BACKENDS: &str = "WRITEPROOF_FUZZ_BACKENDS";
 
-/// The environment variable that names a shared object to tell of, instead of the suite's own libraries.
+/// The environment variable with the path of a shared object to test instead of the backends.
 pub const LIBSSL: &str = "WRITEPROOF_FUZZ_LIBSSL";
 
-/// The environment variable that names a ledger of that object: what it knows is no news.
+/// The environment variable with a file of known issues of that object.
 const LEDGER: &str = "WRITEPROOF_FUZZ_LEDGER";
 
-/// The environment variable that says whose entries in the built-in ledger hold for that object, and in which version if not
-/// in its own: `NAME` or `NAME@VERSION`.
+/// The environment variable with the library whose known issues apply to that object, with a
+/// version if not the one that the object reports: `NAME` or `NAME@VERSION`.
 const AS: &str = "WRITEPROOF_FUZZ_AS";
 
-/// The environment variable that, if it is set, makes each difference of that object from the reference news too.
+/// The environment variable that, if set, makes the differences of that object from the reference
+/// count as findings.
 const DIFFERENCES: &str = "WRITEPROOF_FUZZ_DIFFERENCES";
 
-/// The name by which messages call that object.
-const STRANGER: &str = "libssl";
+/// The name of that object in messages.
+const LIBSSL_NAME: &str = "libssl";
 
-/// Libraries in this process, and what is known of them.
+/// Libraries in this process, and their known issues.
 pub struct Session {
     reference: Arc<dyn Backend>,
     libraries: Vec<Library>,
@@ -52,16 +54,16 @@ pub struct Session {
     muted: Mutex<Muted>,
 }
 
-/// What a session has come to.
+/// The statistics of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
     /// Cases that were run, each on all libraries.
     pub cases: u64,
-    /// Those of them in which the reference came past its handshake.
+    /// Those of them in which the handshake of the reference completed.
     pub established: u64,
-    /// How often a case was not run on a library, as it is known to end its process.
+    /// How often a case was skipped for a library because it is known to crash it.
     pub skipped: u64,
-    /// Cases with a finding that a second run did not show.
+    /// Cases with a finding that did not occur again in a second run.
     pub flaky: u64,
 }
 
@@ -73,106 +75,108 @@ impl fmt::Display for Stats {
             skipped,
             flaky,
         } = *self;
-        // In tenths of a percent, whole numbers all the way.
+        // In tenths of a percent, in integers.
         let share = established * 1000 / cases.max(1);
         let (percent, tenths) = (share / 10, share % 10);
         write!(
             f,
             "past the handshake: {percent}.{tenths} % of {cases} inputs; \
-             not run on a library that is known to crash in such a case: {skipped}; \
-             with a finding that a second run did not show: {flaky}"
+             skipped for a library with a known crash: {skipped}; \
+             flaky, with a finding that did not occur again: {flaky}"
         )
     }
 }
 
-/// What comes of a case that all libraries run once.
+/// The result of running a case once on all libraries.
 #[derive(Default)]
-struct Look {
-    /// What nobody knows yet.
-    news: Vec<UnexpectedFinding>,
-    /// Whether the reference came past its handshake.
+struct Findings {
+    /// The findings without a known issue.
+    unexpected: Vec<UnexpectedFinding>,
+    /// Whether the handshake of the reference completed.
     is_established: bool,
-    /// What the ledger mutes.
+    /// The findings that known issues explain.
     muted: Muted,
 }
 
 struct Library {
     backend: Arc<dyn Backend>,
-    /// Whose entries in the ledger hold for it, and in which version.
+    /// The library and version whose known issues apply.
     named: (String, String),
-    acquaintance: Baseline,
+    baseline: Baseline,
 }
 
-/// What is known of a library beforehand.
+/// Which findings of a library are expected.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Baseline {
-    /// What the ledger says.
+    /// Those with a known issue.
     Ledger,
-    /// What the ledger says, if anything; what the reference does too is no news, so that what is told is the library's own.
-    /// `writeproof replay` tells all.
+    /// Those with a known issue, and those that the reference has too. `writeproof replay` shows
+    /// the latter as well.
     Untracked { differences: bool },
 }
 
-/// Why there is no session.
+/// Why a session cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
     /// A library cannot be used.
     #[error(transparent)]
     Unusable(#[from] Unusable),
-    /// There is no such library.
-    #[error("{BACKENDS}: {0} is no backend; there are {all}", all = Backends::all().join(", "))]
+    /// There is no such backend.
+    #[error("{BACKENDS}: unknown backend {0}: the backends are {all}", all = Backends::all().join(", "))]
     Unknown(String),
     /// The shared object cannot be used.
     #[error("{LIBSSL}: {0}")]
     Load(#[from] LoadError),
-    /// The ledger or the manual is wrong.
+    /// A file of known issues or of the contract is invalid.
     #[error(transparent)]
     Parse(#[from] ParseError),
-    /// The user's ledger cannot be read.
-    #[error("{LEDGER}: {} cannot be read: {source}", path.display())]
+    /// The user's file of known issues cannot be read.
+    #[error("{LEDGER}: cannot read {}: {source}", path.display())]
     Ledger {
         /// The file.
         path: PathBuf,
         /// Why not.
         source: io::Error,
     },
-    /// The ledger has no entries of this library.
-    #[error("{AS}: the ledger has no entries of {name}; it has those of {}", known.join(", "))]
+    /// The suite has no known issues of this library.
+    #[error("{AS}: no known issues of {name}: there are some of {}", known.join(", "))]
     UnknownAs {
         /// The library.
         name: String,
-        /// The libraries that it has entries of.
+        /// The libraries with known issues.
         known: Vec<String>,
     },
-    /// A variable is set that speaks of the shared object, and there is none.
-    #[error("{0} is about the library that {LIBSSL} names, which is not set")]
+    /// A variable about the shared object is set without one.
+    #[error("{0} needs {LIBSSL}, which is not set")]
     WithoutLibssl(&'static str),
 }
 
-/// A finding that nobody knows.
+/// A finding without a known issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnexpectedFinding {
     /// The name of the library.
     pub backend: String,
-    /// What was found.
+    /// The finding.
     pub finding: Finding,
 }
 
-/// What is taken for one cause of findings: of each, one input is of interest.
+/// What findings have in common that probably have the same cause. One input of each is of
+/// interest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cause {
     /// The kind of the findings.
     pub kind: Kind,
     /// The clause that is broken, if one is.
     pub clause: Option<String>,
-    /// In what the library differs, if no clause is broken.
+    /// The aspects in which the library differs, if no clause is broken.
     pub differs: Vec<Differing>,
     /// The library.
     pub backend: String,
 }
 
-/// `violation of retry.same-arguments on libssl`, `difference on libssl: error SSL instead of WANT_WRITE, records`
+/// `violation of retry.same-arguments on libssl`, `difference on libssl: error SSL instead of
+/// WANT_WRITE, records`
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.as_str())?;
@@ -189,7 +193,7 @@ impl fmt::Display for Cause {
 }
 
 impl UnexpectedFinding {
-    /// What it is taken to come from.
+    /// Its probable cause.
     pub fn cause(&self) -> Cause {
         Cause {
             kind: self.finding.kind,
@@ -222,13 +226,13 @@ impl fmt::Display for UnexpectedFinding {
 }
 
 impl Session {
-    /// With the libraries that the environment names: see the page on fuzzing, `suite/docs/src/fuzzing.md`.
+    /// Opens the libraries that the environment selects: see `suite/docs/src/fuzzing.md`.
     ///
     /// # Errors
     /// [`SessionError`], if one of them cannot be used.
     pub fn of_environment() -> Result<Self, SessionError> {
         if let Some(path) = env::var_os(LIBSSL) {
-            return Self::of_stranger(PathBuf::from(path));
+            return Self::of_libssl(PathBuf::from(path));
         }
         if let Some(variable) = [LEDGER, AS, DIFFERENCES]
             .into_iter()
@@ -245,10 +249,10 @@ impl Session {
         Self::with(&names)
     }
 
-    /// With a shared object, of which alone it tells; the reference is what it is compared with.
-    fn of_stranger(path: PathBuf) -> Result<Self, SessionError> {
+    /// Opens a shared object, which is the only library to be reported on, and the reference.
+    fn of_libssl(path: PathBuf) -> Result<Self, SessionError> {
         let mut session = Self::with(&[])?;
-        let source = LibrarySource::new(STRANGER, path);
+        let source = LibrarySource::new(LIBSSL_NAME, path);
         let backend = Libssl::open(&source)?;
         let named = session.named(&backend)?;
         if let Some(path) = env::var_os(LEDGER).map(PathBuf::from) {
@@ -262,18 +266,19 @@ impl Session {
         session.libraries = vec![Library {
             backend: Arc::new(backend),
             named,
-            acquaintance: Baseline::Untracked {
+            baseline: Baseline::Untracked {
                 differences: env::var_os(DIFFERENCES).is_some(),
             },
         }];
         Ok(session)
     }
 
-    /// Whose entries hold for a shared object, and in which version: those that the user names, or none but the user's own.
+    /// The library and version whose known issues apply to a shared object: the one that the user
+    /// names, or none, so that only the user's file applies.
     fn named(&self, backend: &Libssl) -> Result<(String, String), SessionError> {
         let version = backend.about().version.clone();
         let Ok(named) = env::var(AS) else {
-            return Ok((STRANGER.to_owned(), version));
+            return Ok((LIBSSL_NAME.to_owned(), version));
         };
         let (name, version) = match named.split_once('@') {
             Some((name, version)) => (name.to_owned(), version.to_owned()),
@@ -291,7 +296,7 @@ impl Session {
         Ok((name, version))
     }
 
-    /// With the reference and the libraries of these names.
+    /// Opens the reference and the backends of these names.
     ///
     /// # Errors
     /// [`SessionError`], if one of them cannot be used.
@@ -319,56 +324,57 @@ impl Session {
         })
     }
 
-    /// The same session, with `watch` notified of what each library is called for, and of the
-    /// [`Phase`] that each case is in.
+    /// The same session, with `watch` notified of each call of a library and each [`Phase`] of a
+    /// case.
     pub fn watched(self, watch: Box<dyn Watch + Send + Sync>) -> Self {
         Self { watch, ..self }
     }
 
-    /// The libraries that it tells of.
+    /// The libraries to be reported on.
     pub fn backends(&self) -> impl Iterator<Item = &dyn Backend> {
         self.libraries
             .iter()
             .map(|library| library.backend.as_ref())
     }
 
-    /// Runs a case on all libraries and says what nobody knows yet, the most serious first. A library that is known to end the
-    /// process in such a case is passed over. What a second run does not show again is counted and not told: where a stream of
-    /// records is torn, a byte that was sealed is taken for a header, and what it says is chance.
+    /// Runs a case on all libraries and returns the unexpected findings, the most serious first. A
+    /// case is skipped for a library that it is known to crash. A finding that does not occur again
+    /// in a second run is counted but not returned: in a damaged stream, an encrypted byte may be
+    /// taken for a record header, and its value is random.
     ///
     /// # Errors
-    /// [`RunnerError`], if the suite itself could not do its part.
+    /// [`RunnerError`], if the suite itself failed.
     pub fn examine(
         &self,
         scenario: &Scenario,
         variant: Variant,
     ) -> Result<Vec<UnexpectedFinding>, RunnerError> {
-        let Look {
-            mut news,
+        let Findings {
+            mut unexpected,
             is_established,
             muted,
-        } = self.look(scenario, variant)?;
+        } = self.run_once(scenario, variant)?;
         self.cases.fetch_add(1, Ordering::Relaxed);
         let established = u64::from(is_established);
         self.established.fetch_add(established, Ordering::Relaxed);
         self.count(muted);
-        if news.is_empty() {
-            return Ok(news);
+        if unexpected.is_empty() {
+            return Ok(unexpected);
         }
-        let again = self.look(scenario, variant)?.news;
-        let seen = news.len();
-        news.retain(|news| again.contains(news));
-        let flaky = u64::from(news.len() < seen);
+        let again = self.run_once(scenario, variant)?.unexpected;
+        let seen = unexpected.len();
+        unexpected.retain(|finding| again.contains(finding));
+        let flaky = u64::from(unexpected.len() < seen);
         self.flaky.fetch_add(flaky, Ordering::Relaxed);
-        Ok(news)
+        Ok(unexpected)
     }
 
-    /// Runs the handshake of a case, and nothing else of it, on all libraries: with a clock, how fast a target would be if
-    /// steps cost nothing. It is not counted, and what it shows is dropped. Answers whether the case begins with its
-    /// handshake; otherwise nothing is run.
+    /// Runs only the handshake of a case on all libraries, to measure how fast a target would be if
+    /// the other steps cost nothing. The case is not counted, and its findings are dropped. Returns
+    /// whether the case begins with a handshake; if not, nothing is run.
     ///
     /// # Errors
-    /// [`RunnerError`], if the suite itself could not do its part.
+    /// [`RunnerError`], if the suite itself failed.
     pub fn handshake_alone(
         &self,
         scenario: &Scenario,
@@ -381,44 +387,46 @@ impl Session {
             steps: vec![Step::Handshake],
             ..scenario.clone()
         };
-        self.look(&alone, variant)?;
+        self.run_once(&alone, variant)?;
         Ok(true)
     }
 
-    fn look(&self, scenario: &Scenario, variant: Variant) -> Result<Look, RunnerError> {
+    fn run_once(&self, scenario: &Scenario, variant: Variant) -> Result<Findings, RunnerError> {
         let run = |backend: &dyn Backend| {
             runner::run_watched(backend, scenario, variant, self.watch.as_ref())
         };
         let reference = run(self.reference.as_ref())?;
-        let mut look = Look {
+        let mut all = Findings {
             is_established: is_established(&reference),
-            ..Look::default()
+            ..Findings::default()
         };
         for library in &self.libraries {
             let (name, version) = &library.named;
             let named = known::Library { name, version };
-            if is_deadly(&self.judge.known, named, scenario, variant) {
+            if may_crash(&self.judge.known, named, scenario, variant) {
                 self.skipped.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
-            let trace = match Arc::ptr_eq(&library.backend, &self.reference) {
-                true => None,
-                false => Some(run(library.backend.as_ref())?),
+            let trace = if Arc::ptr_eq(&library.backend, &self.reference) {
+                None
+            } else {
+                Some(run(library.backend.as_ref())?)
             };
             let trace = trace.as_ref().unwrap_or(&reference);
             self.watch.enters(Phase::Judge);
             let mut findings = self.found(library, &reference, trace);
-            look.muted.add(&findings);
+            all.muted.add(&findings);
             findings.retain(|finding| finding.known.is_none());
             let backend = &library.backend.about().id;
-            look.news
+            all.unexpected
                 .extend(findings.into_iter().map(|finding| UnexpectedFinding {
                     backend: backend.clone(),
                     finding,
                 }));
         }
-        look.news.sort_by_key(|news| news.finding.rank());
-        Ok(look)
+        all.unexpected
+            .sort_by_key(|unexpected| unexpected.finding.rank());
+        Ok(all)
     }
 
     fn count(&self, muted: Muted) {
@@ -426,14 +434,14 @@ impl Session {
         all.append(muted);
     }
 
-    /// What the ledger has muted so far.
+    /// The findings that known issues have explained so far.
     pub fn muted(&self) -> Muted {
         let all = self.muted.lock().unwrap_or_else(PoisonError::into_inner);
         all.clone()
     }
 
-    /// What it has come to so far.
-    pub fn tally(&self) -> Stats {
+    /// The statistics so far.
+    pub fn stats(&self) -> Stats {
         Stats {
             cases: self.cases.load(Ordering::Relaxed),
             established: self.established.load(Ordering::Relaxed),
@@ -442,12 +450,12 @@ impl Session {
         }
     }
 
-    /// What counts of the findings in a library's trace, known or not.
+    /// The findings in a library's trace, known or not, without those that the baseline drops.
     fn found(&self, library: &Library, reference: &Trace, trace: &Trace) -> Vec<Finding> {
         let (name, version) = &library.named;
         let of = |trace| self.judge.generated(reference, trace, (name, version));
         let mut findings = of(trace);
-        if let Baseline::Untracked { differences } = library.acquaintance
+        if let Baseline::Untracked { differences } = library.baseline
             && findings.iter().any(|finding| finding.known.is_none())
         {
             let of_reference = of(reference);
@@ -460,19 +468,19 @@ impl Session {
 }
 
 impl Library {
-    /// One of the suite's own, with its entries.
+    /// A backend of the suite, with its known issues.
     fn built_in(backend: Arc<dyn Backend>) -> Self {
         let about = backend.about();
         let named = (about.recorded_as(), about.version.clone());
         Self {
             backend,
             named,
-            acquaintance: Baseline::Ledger,
+            baseline: Baseline::Ledger,
         }
     }
 }
 
-/// Whether a handshake was done, by itself or by a write.
+/// Whether a handshake completed, by itself or within a write.
 fn is_established(trace: &Trace) -> bool {
     trace.entries.iter().any(|entry| match &entry.result {
         Outcome::Call(call) => {

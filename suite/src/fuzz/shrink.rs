@@ -1,34 +1,34 @@
-//! Makes an input smaller, cell by cell, as long as it still shows the same: first steps are taken away, by halves, quarters
-//! and so on (delta debugging: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input"), then less is said
-//! in each cell, then each number becomes as small as it can.
+//! Minimises a program while it still shows the same finding: first removes steps, by halves,
+//! quarters and so on (delta debugging: Zeller and Hildebrandt, "Simplifying and Isolating
+//! Failure-Inducing Input"), then clears flags in each operation, then reduces each number.
 //!
-//! In flow a program and a question that the caller answers by running a case; out flows a program that tells no more than
-//! it must. The same answers lead to the same program.
+//! The caller answers for each candidate whether it still shows the finding. The same answers lead
+//! to the same program.
 
 use std::ops::ControlFlow;
 
 use super::{FuzzTarget, Op, Program};
 use crate::scenario::{Scenario, Variant};
 
-/// So many cases are run at most: an input of the longest kind needs some hundred.
+/// How many cases are run at most; the longest inputs need some hundred.
 pub const MOST_TRIES: usize = 4096;
 
-/// How far the shrinking has come.
+/// The progress of shrinking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShrinkProgress {
     /// How many cases were run.
     pub tries: usize,
-    /// How many cells of steps are left.
+    /// How many steps are left.
     pub steps: usize,
-    /// How many cells of steps there were.
+    /// How many steps there were.
     pub of: usize,
 }
 
-/// Runs a case, and says whether it still shows what it is to show; breaks off where no more is to be tried.
+/// Runs a case and returns whether it still shows the finding, or breaks to stop shrinking.
 pub type Question<'q> = dyn FnMut(&Scenario, Variant, ShrinkProgress) -> ControlFlow<(), bool> + 'q;
 
-/// The smallest program that was found for which `shows` says yes, as it does for `program` itself; that one, if it tells no
-/// scenario.
+/// The smallest program found for which `shows` returns true, as it does for `program` itself.
+/// Returns `program` if it does not encode a scenario.
 pub fn shrink(target: FuzzTarget, program: &Program, shows: &mut Question<'_>) -> Program {
     let Some(case) = program.case(target) else {
         return program.clone();
@@ -41,7 +41,7 @@ pub fn shrink(target: FuzzTarget, program: &Program, shows: &mut Question<'_>) -
         tries: 0,
         shows,
     };
-    // Broken off or done: the best is the best.
+    // Stopped or done, the best one so far is the result.
     let _ = shrinking.go();
     shrinking.best
 }
@@ -50,7 +50,7 @@ struct Shrinking<'s, 'q> {
     target: FuzzTarget,
     of: usize,
     best: Program,
-    /// What the best program tells.
+    /// The case that the best program encodes.
     case: (Scenario, Variant),
     tries: usize,
     shows: &'s mut Question<'q>,
@@ -58,27 +58,27 @@ struct Shrinking<'s, 'q> {
 
 impl Shrinking<'_, '_> {
     fn go(&mut self) -> ControlFlow<()> {
-        // Told anew, nothing is left of cells that tell nothing.
-        if let Ok(anew) = Program::of(self.target, &self.case.0, self.case.1) {
-            self.attempt(anew)?;
+        // Encoding the scenario again drops the operations that have no effect.
+        if let Ok(encoded) = Program::of(self.target, &self.case.0, self.case.1) {
+            self.attempt(encoded)?;
         }
         loop {
             let before = self.best.clone();
-            self.take_steps_away()?;
-            self.say_less()?;
+            self.remove_steps()?;
+            self.simplify()?;
             if self.best == before {
                 return ControlFlow::Continue(());
             }
         }
     }
 
-    /// Takes the candidate if it shows the same.
+    /// Keeps the candidate if it still shows the finding.
     fn attempt(&mut self, candidate: Program) -> ControlFlow<(), bool> {
         let Some((scenario, variant)) = candidate.case(self.target) else {
             return ControlFlow::Continue(false);
         };
         if (&scenario, variant) == (&self.case.0, self.case.1) {
-            // The same case needs not be run again.
+            // The same case need not run again.
             self.best = candidate;
             return ControlFlow::Continue(true);
         }
@@ -99,8 +99,9 @@ impl Shrinking<'_, '_> {
         ControlFlow::Continue(same)
     }
 
-    /// Takes runs of steps away, long ones first, from the end: what comes after the finding mostly does nothing for it.
-    fn take_steps_away(&mut self) -> ControlFlow<()> {
+    /// Removes runs of steps, long ones first, from the end: most steps after the finding are not
+    /// needed.
+    fn remove_steps(&mut self) -> ControlFlow<()> {
         let mut size = self.best.steps.len().div_ceil(2);
         while size > 0 {
             let mut end = self.best.steps.len();
@@ -116,25 +117,25 @@ impl Shrinking<'_, '_> {
         ControlFlow::Continue(())
     }
 
-    /// Says less in each cell.
-    fn say_less(&mut self) -> ControlFlow<()> {
-        // Which step a cell tells stays; how the case is set up need not.
+    /// Simplifies each operation.
+    fn simplify(&mut self) -> ControlFlow<()> {
+        // The kind of a step stays; the setup may change.
         fn setting(program: &mut Program) -> Option<&mut Op> {
             Some(&mut program.setting)
         }
         for bit in (0..u8::BITS).rev() {
             self.change(&setting, |op| op.kind &= !(1 << bit))?;
         }
-        self.say_less_in(setting)?;
+        self.simplify_op(setting)?;
         let mut place = 0;
         while place < self.best.steps.len() {
-            self.say_less_in(|program| program.steps.get_mut(place))?;
+            self.simplify_op(|program| program.steps.get_mut(place))?;
             place += 1;
         }
         ControlFlow::Continue(())
     }
 
-    fn say_less_in(&mut self, op: impl Fn(&mut Program) -> Option<&mut Op>) -> ControlFlow<()> {
+    fn simplify_op(&mut self, op: impl Fn(&mut Program) -> Option<&mut Op>) -> ControlFlow<()> {
         for bit in (0..u8::BITS).rev() {
             self.change(&op, |op| op.flags &= !(1 << bit))?;
         }
@@ -142,7 +143,8 @@ impl Shrinking<'_, '_> {
         self.lower(&op, |op| &mut op.a)
     }
 
-    /// Makes a number as small as it can be, if what it shows comes with all that are larger; else smaller.
+    /// Reduces a number by bisection: to the smallest possible one if all larger ones show the
+    /// finding too.
     fn lower(
         &mut self,
         op: &impl Fn(&mut Program) -> Option<&mut Op>,
@@ -158,15 +160,16 @@ impl Shrinking<'_, '_> {
         let (mut too_small, mut enough) = (0, now(&self.best));
         while enough - too_small > 1 {
             let middle = too_small + (enough - too_small) / 2;
-            match self.change(op, |op| *number(op) = middle)? {
-                true => enough = middle,
-                false => too_small = middle,
+            if self.change(op, |op| *number(op) = middle)? {
+                enough = middle
+            } else {
+                too_small = middle
             }
         }
         ControlFlow::Continue(())
     }
 
-    /// Tries a change of a cell; says no if it changes nothing.
+    /// Tries a change of an operation; returns false if it changes nothing.
     fn change(
         &mut self,
         op: &impl Fn(&mut Program) -> Option<&mut Op>,
@@ -176,9 +179,10 @@ impl Shrinking<'_, '_> {
         if let Some(op) = op(&mut candidate) {
             change(op);
         }
-        match candidate == self.best {
-            true => ControlFlow::Continue(false),
-            false => self.attempt(candidate),
+        if candidate == self.best {
+            ControlFlow::Continue(false)
+        } else {
+            self.attempt(candidate)
         }
     }
 }
@@ -190,7 +194,7 @@ mod tests {
 
     const TARGET: FuzzTarget = FuzzTarget::WriteSequence;
 
-    /// A program of many cells, whatever they tell.
+    /// A program of many arbitrary operations.
     fn program(ops: u16) -> Program {
         let op = |n: u16| Op {
             kind: u8::try_from(n % 16).unwrap_or_default(),
@@ -213,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_what_the_finding_needs_and_as_small_as_it_can_be() {
+    fn shrunk_program_has_only_the_needed_steps_and_the_smallest_numbers() {
         let program = program(40);
         let (scenario, _) = program.case(TARGET).expect("a scenario");
         assert!(writes_at_least(&scenario, 104) >= 2, "{scenario:?}");
@@ -237,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_answers_lead_to_the_same_program() {
+    fn same_answers_lead_to_the_same_program() {
         let shrunk = || {
             shrink(TARGET, &program(33), &mut |scenario, _, _| {
                 ControlFlow::Continue(scenario.steps.len() % 3 == 1)
@@ -247,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn where_it_is_broken_off_the_best_so_far_stays() {
+    fn stopped_shrinking_keeps_the_best_so_far() {
         let program = program(40);
         let mut kept = 0;
         let shrunk = shrink(
@@ -265,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_can_be_taken_from_stays_as_it_is() {
+    fn irreducible_program_stays_as_it_is() {
         let mut program = program(5);
         let (scenario, variant) = program.case(TARGET).expect("a scenario");
         program = Program::of(TARGET, &scenario, variant).unwrap_or(program);

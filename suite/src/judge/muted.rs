@@ -89,17 +89,17 @@ impl Muted {
 }
 
 impl fmt::Display for Muted {
-    /// One line: the number of findings and entries, and the entries with most findings.
+    /// In one line: how many findings, by how many known issues, and the issues that explain most.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.rows();
         let findings: usize = rows.iter().map(|row| row.count.findings).sum();
         let plural = |number: usize, one, more| if number == 1 { one } else { more };
         write!(
             f,
-            "{findings} known {}, explained by {} ledger {}",
+            "{findings} {} explained by {} known {}",
             plural(findings, "finding", "findings"),
             rows.len(),
-            plural(rows.len(), "entry", "entries")
+            plural(rows.len(), "issue", "issues")
         )?;
         for (place, row) in rows.iter().take(Self::NAMED).enumerate() {
             let before = if place == 0 { ": " } else { ", " };
@@ -175,12 +175,12 @@ mod tests {
         let one = counted(&[&[Some(4)]]);
         assert_eq!(
             one.to_string(),
-            "1 known finding, explained by 1 ledger entry: x.toml:4 (1)"
+            "1 finding explained by 1 known issue: x.toml:4 (1)"
         );
         let many = counted(&[&[Some(1), Some(2), Some(3), Some(4), Some(4)]]);
         assert_eq!(
             many.to_string(),
-            "5 known findings, explained by 4 ledger entries: x.toml:4 (2), x.toml:1 (1), x.toml:2 (1), …"
+            "5 findings explained by 4 known issues: x.toml:4 (2), x.toml:1 (1), x.toml:2 (1), …"
         );
     }
 

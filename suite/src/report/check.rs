@@ -1,5 +1,6 @@
-//! The report on one library that the user named: what was loaded, whether the suite can trust its hold
-//! on it, and what differs, grouped by what differs, each with the command that shows it.
+//! The report of `writeproof check` on a shared object: what was loaded, the self-check, what is
+//! wrong, and what differs. Similar cases are grouped, and each group has the command that shows
+//! its first case.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,15 +15,16 @@ use crate::scenario::Origin;
 use crate::self_check::{self, Check, Claim};
 use crate::transport::Errno;
 
-/// More groups than this help nobody at first sight; JSON has every case.
-const TOLD: usize = 60;
+/// How many groups are shown at most; the JSON report has every case.
+const SHOWN: usize = 60;
 
-/// More of a difference than this is cut: the trace tells the rest.
+/// How many characters of a difference are shown at most; the trace has the rest.
 const LINE: usize = 300;
 
 impl Report<'_> {
-    /// The report on the libraries that were checked; `again` says which command shows a result once
-    /// more, beside the reference's; `required` is how many percent of the cases have to be applicable.
+    /// The report on the libraries that were checked. `again` returns the command that shows a
+    /// result next to that of the reference; `required` is how many percent of the cases have to be
+    /// applicable.
     pub fn check(
         &self,
         duration: Duration,
@@ -38,7 +40,7 @@ impl Report<'_> {
                 .collect();
             parts.push(loaded(checked));
             parts.push(self.summary_of(checked.id, &results));
-            parts.push(wrong::wrong(&results, self.manual, again));
+            parts.push(wrong::wrong(&results, self.contract, again));
             parts.push(wrong::known(&results));
             parts.push(groups(&results, self.reference, again));
             parts.push(not_run(self.share(checked.id), &results));
@@ -51,11 +53,11 @@ impl Report<'_> {
         parts.join("\n")
     }
 
-    /// What all of it means for the exit code.
+    /// The last lines, which explain the exit code.
     fn conclusion(&self, required: Option<u8>, duration: Duration) -> String {
         let untested = self.untested(required);
         let mut text: String = untested.iter().map(|one| format!("{one}\n")).collect();
-        let counts = Counts::of(self.results, self.manual);
+        let counts = Counts::of(self.results, self.contract);
         let seconds = duration.as_secs_f64();
         let _ = match (counts.unexpected, untested.is_empty()) {
             (0, true) => writeln!(text, "nothing unexpected, in {seconds:.2} s"),
@@ -75,7 +77,7 @@ impl Report<'_> {
     }
 
     fn summary_of(&self, id: &str, results: &[&CaseResult]) -> String {
-        let counts = Counts::of(results.iter().copied(), self.manual);
+        let counts = Counts::of(results.iter().copied(), self.contract);
         format!(
             "{id} against {}, {} of {}: {}\n",
             self.reference,
@@ -86,17 +88,17 @@ impl Report<'_> {
     }
 }
 
-/// How many of the unexpected cases break clauses that say *should*, and nothing else.
+/// How many of the unexpected cases only break clauses that say *should*.
 fn should_alone(counts: Counts) -> String {
     match counts.should_alone {
         0 => String::new(),
         cases => {
-            format!("; {cases} of them for clauses alone that say should, which fail with --strict")
+            format!("; {cases} of these break only \"should\" clauses, which count with --strict")
         }
     }
 }
 
-/// What was loaded, and what the doctor says.
+/// What was loaded, and the results of the self-check.
 fn loaded(checked: &Checked<'_>) -> String {
     let loaded = checked.loaded;
     let mut rows = vec![
@@ -115,9 +117,10 @@ fn loaded(checked: &Checked<'_>) -> String {
     ));
     rows.push((
         "lacks",
-        match loaded.lacks.is_empty() {
-            true => "nothing".to_owned(),
-            false => loaded.lacks.join(", "),
+        if loaded.lacks.is_empty() {
+            "nothing".to_owned()
+        } else {
+            loaded.lacks.join(", ")
         },
     ));
     if !checked.unconfined.is_empty() {
@@ -132,9 +135,9 @@ fn loaded(checked: &Checked<'_>) -> String {
         }
     }
     rows.extend(
-        examined(&checked.checks)
+        self_checked(&checked.checks)
             .into_iter()
-            .map(|told| ("doctor", told)),
+            .map(|line| ("self-check", line)),
     );
     let rows: Vec<Vec<String>> = rows
         .into_iter()
@@ -143,54 +146,50 @@ fn loaded(checked: &Checked<'_>) -> String {
     format!("{}: {}\n{}", checked.id, loaded.version, align(&rows))
 }
 
-/// One line if everything holds; else one for each claim that does not.
-fn examined(checks: &[Check]) -> Vec<String> {
+/// One line if all checks pass; else one more for each claim that does not hold.
+fn self_checked(checks: &[Check]) -> Vec<String> {
     let mut lines: BTreeMap<(Claim, String), Vec<&str>> = BTreeMap::new();
     let mut held = 0;
     for check in checks {
-        let told = match &check.outcome {
+        let outcome = match &check.outcome {
             self_check::CheckOutcome::Holds => {
                 held += 1;
                 continue;
             }
-            self_check::CheckOutcome::NotApplicable(why) => format!("not asked: {why}"),
+            self_check::CheckOutcome::NotApplicable(why) => format!("not applicable: {why}"),
             self_check::CheckOutcome::Fails(seen) => {
-                format!("FAILED, which is the adapter's problem, not the library's: {seen}")
+                format!("FAILED, a fault of the suite's adapter, not of the library: {seen}")
             }
             self_check::CheckOutcome::Library(seen) => {
-                format!("not so, by the library's own doing: {seen}")
+                format!("no, because of the library: {seen}")
             }
         };
         lines
-            .entry((check.claim, told))
+            .entry((check.claim, outcome))
             .or_default()
             .push(&check.variant);
     }
-    let mut told = match (held, checks.len()) {
+    let mut text = match (held, checks.len()) {
         (_, 0) => Vec::new(),
         (held, all) if held == all => {
-            vec![format!(
-                "all {all} proofs hold: the suite has this library in hand"
-            )]
+            vec![format!("all {all} checks passed: the adapter works")]
         }
-        (held, all) => vec![format!("{held} of {all} proofs hold")],
+        (held, all) => vec![format!("{held} of {all} checks passed")],
     };
-    told.extend(
-        lines.into_iter().map(|((claim, told), variants)| {
-            cut(&format!("{claim}, {}: {told}", variants.join(" ")))
-        }),
-    );
-    told
+    text.extend(lines.into_iter().map(|((claim, outcome), variants)| {
+        cut(&format!("{claim}, {}: {outcome}", variants.join(" ")))
+    }));
+    text
 }
 
-/// Cases that came to the same.
+/// Cases with the same difference.
 struct Group<'r> {
     first: &'r CaseResult,
     text: String,
     cases: usize,
 }
 
-/// What most cases have in common first.
+/// The unexpected differences, grouped, the largest group first.
 fn groups(
     results: &[&CaseResult],
     reference: &str,
@@ -221,8 +220,9 @@ fn groups(
         return String::new();
     }
     groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.cases));
-    let mut text = format!("What differs from {reference}, by the first call that does:\n");
-    for (number, (_, group)) in groups.iter().enumerate().take(TOLD) {
+    let mut text =
+        format!("Differences from {reference}, grouped by the first call that differs:\n");
+    for (number, (_, group)) in groups.iter().enumerate().take(SHOWN) {
         let result = group.first;
         let _ = writeln!(
             text,
@@ -235,12 +235,12 @@ fn groups(
             again(result),
         );
     }
-    if groups.len() > TOLD {
-        let left = &groups[TOLD..];
+    if groups.len() > SHOWN {
+        let left = &groups[SHOWN..];
         let cases: usize = left.iter().map(|(_, group)| group.cases).sum();
         let _ = writeln!(
             text,
-            "     … and {} more, of {}; --format json has them all",
+            "     … and {} more, with {}; --format json lists all",
             count(left.len(), "group"),
             count(cases, "case")
         );
@@ -248,7 +248,7 @@ fn groups(
     text
 }
 
-/// The command that shows a result once more, where `libraries` are the arguments that name its library.
+/// The command that shows a result; `libraries` are the arguments that select its library.
 pub fn shown_by(result: &CaseResult, libraries: &str) -> String {
     let scenario = match &result.origin {
         Origin::Library => result.scenario.to_string(),
@@ -258,12 +258,12 @@ pub fn shown_by(result: &CaseResult, libraries: &str) -> String {
     format!("writeproof show {scenario} --variant {variant} {libraries}")
 }
 
-/// What share of the cases was run to its end, and why the others were not.
+/// What share of the cases was applicable, and why the others were not.
 fn not_run(share: Share, results: &[&CaseResult]) -> String {
     let mut text = format!("{share}\n");
     let reasons = reasons(results.iter().copied());
     if !reasons.is_empty() {
-        text.push_str("What could not be run, and why:\n");
+        text.push_str("Not applicable, by reason:\n");
     }
     for (reason, cases) in reasons {
         let _ = writeln!(text, "  {}: {reason}", count(cases, "case"));
@@ -276,12 +276,13 @@ fn printed(results: &[&CaseResult]) -> String {
     let Some(first) = loud.first() else {
         return String::new();
     };
-    let printed = match first.printed.stdout.is_empty() {
-        true => &first.printed.stderr,
-        false => &first.printed.stdout,
+    let printed = if first.printed.stdout.is_empty() {
+        &first.printed.stderr
+    } else {
+        &first.printed.stdout
     };
     format!(
-        "It printed something in {}, e.g. in {} {}:\n  {}\n",
+        "The library printed something in {}, e.g. in {} {}:\n  {}\n",
         count(loud.len(), "case"),
         first.scenario,
         first.variant,
@@ -289,8 +290,8 @@ fn printed(results: &[&CaseResult]) -> String {
     )
 }
 
-/// What differs, without what belongs to the case: a retry is a write again, the transport's error is
-/// the scenario's, and so is every number but 0 and 1.
+/// A difference without the details of its case, as a key for grouping: a retry counts as a write,
+/// and the transport's error and all numbers but 0 and 1 are left out.
 pub(super) fn without_the_case(text: &str) -> String {
     let words = text.split(' ').map(|word| match word {
         "retry" => "write",
@@ -303,20 +304,21 @@ pub(super) fn without_the_case(text: &str) -> String {
 fn without_errno(text: &str) -> String {
     let is_errno = |name: &str| Errno::from_name(name).is_some();
     let parts = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
-    let told = parts.map(|part| {
+    let parts = parts.map(|part| {
         let name = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
-        match is_errno(name) {
-            true => part.replacen(name, "errno", 1),
-            false => part.to_owned(),
+        if is_errno(name) {
+            part.replacen(name, "errno", 1)
+        } else {
+            part.to_owned()
         }
     });
-    told.collect()
+    parts.collect()
 }
 
 fn without_numbers(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut digits = String::new();
-    // One more, so that the last number ends.
+    // One more character, which ends the last number.
     for c in text.chars().chain(['\n']) {
         if c.is_ascii_digit() {
             digits.push(c);
@@ -333,13 +335,13 @@ fn without_numbers(text: &str) -> String {
     kept
 }
 
-/// The first line that says something: a sanitizer begins with a rule.
+/// The first line with a letter or a digit: a sanitizer's report starts with a line of `=`.
 fn first_line(text: &str) -> String {
     let says = |line: &&str| line.contains(char::is_alphanumeric);
     cut(text.lines().find(says).unwrap_or_default())
 }
 
-/// What fits; control characters of a library's output do nothing on a terminal.
+/// As much as fits, with control characters replaced, so that they do nothing on a terminal.
 pub(super) fn cut(text: &str) -> String {
     let mut shown: String = text
         .chars()
@@ -352,13 +354,14 @@ pub(super) fn cut(text: &str) -> String {
     shown
 }
 
-/// How a shell takes this path as one word.
+/// The path, quoted as one word for a shell if needed.
 pub fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text.into_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
+    if !text.is_empty() && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 
@@ -367,7 +370,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_belongs_to_the_case_makes_no_group() {
+    fn grouping_key_ignores_the_details_of_a_case() {
         let key = without_the_case(
             "retry 20000: returns -1 instead of 0; error queue system library:EPIPE",
         );
@@ -379,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_was_printed_the_first_line_with_words_is_told() {
+    fn first_line_skips_lines_without_words() {
         assert_eq!(
             first_line("=====\n==7==ERROR: here\nthere"),
             "==7==ERROR: here"
@@ -388,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_one_word_of_a_shell() {
+    fn quoted_path_is_one_word_for_a_shell() {
         assert_eq!(
             quoted(Path::new("/usr/lib/libssl.so.3")),
             "/usr/lib/libssl.so.3"

@@ -1,5 +1,5 @@
-//! The clauses of the contract: how many cases of a run have to do with each, and which libraries break
-//! it.
+//! The report of `writeproof clauses`: how many cases of a run exercise each clause, and which
+//! libraries break it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use crate::contract::{Clause, Contract};
 use crate::judge::Kind;
 use crate::run::CaseResult;
 
-/// What became of all clauses in a run.
+/// All clauses, with the results of a run.
 #[derive(Debug, Serialize)]
 pub struct Clauses<'a> {
     schema: u32,
@@ -19,7 +19,7 @@ pub struct Clauses<'a> {
     clauses: Vec<Row<'a>>,
 }
 
-/// What became of a clause.
+/// A clause, with the results of a run.
 #[derive(Debug, Serialize)]
 struct Row<'a> {
     id: &'a str,
@@ -35,14 +35,15 @@ struct Row<'a> {
     until: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unobservable: Option<&'a str>,
-    /// Cases that have to do with it.
+    /// Cases that exercise it.
     cases: usize,
     /// The same by transport.
     transports: BTreeMap<&'static str, usize>,
-    /// For each library that breaks it, in how many cases, and one of them.
+    /// The libraries that break it.
     violated: BTreeMap<&'a str, Broken>,
 }
 
+/// How a library breaks a clause: in how many cases, and one of them as an example.
 #[derive(Debug, Serialize)]
 struct Broken {
     cases: usize,
@@ -51,7 +52,7 @@ struct Broken {
     step: usize,
     expected: String,
     seen: String,
-    /// What the ledger says; nothing if it does not know.
+    /// The class of the known issue; none if a case is not explained by one.
     #[serde(skip_serializing_if = "Option::is_none")]
     known: Option<&'static str>,
     /// The command that shows it.
@@ -59,9 +60,9 @@ struct Broken {
 }
 
 impl<'a> Clauses<'a> {
-    /// From the results of a run; `again` says which command shows a result once more.
+    /// From the results of a run; `again` returns the command that shows a result.
     pub fn of(
-        manual: &'a Contract,
+        contract: &'a Contract,
         results: &'a [CaseResult],
         again: &dyn Fn(&CaseResult) -> String,
     ) -> Self {
@@ -97,11 +98,11 @@ impl<'a> Clauses<'a> {
         Self {
             schema: super::json::SCHEMA,
             writeproof: env!("CARGO_PKG_VERSION"),
-            clauses: manual.clauses().iter().map(row).collect(),
+            clauses: contract.clauses().iter().map(row).collect(),
         }
     }
 
-    /// The clauses that a trace could show and none did.
+    /// The observable clauses that no trace exercised.
     pub fn unexercised(&self) -> Vec<&str> {
         let rows = self.clauses.iter();
         rows.filter(|row| row.unobservable.is_none() && row.cases == 0)
@@ -109,12 +110,12 @@ impl<'a> Clauses<'a> {
             .collect()
     }
 
-    /// Only the clauses that `wanted` says.
+    /// Keeps only the clauses that `wanted` accepts.
     pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
         self.clauses.retain(|row| wanted(row.id));
     }
 
-    /// A line for each clause, then those that no trace can show, with the reason.
+    /// A line for each observable clause, then the other clauses, with the reason.
     pub fn text(&self) -> String {
         let mut rows = vec![
             ["clause", "strength", "cases", "broken by"]
@@ -138,7 +139,7 @@ impl<'a> Clauses<'a> {
             .filter_map(|row| Some((row.id, row.unobservable?)))
             .collect();
         if !hidden.is_empty() {
-            text.push_str("\nWhat no trace can show:\n");
+            text.push_str("\nClauses that no trace can show:\n");
             let rows: Vec<Vec<String>> = hidden
                 .iter()
                 .map(|(id, why)| vec![format!("  {id}"), (*why).to_owned()])
@@ -148,26 +149,26 @@ impl<'a> Clauses<'a> {
         let never = self.unexercised();
         let _ = writeln!(
             text,
-            "\n{}, {observable} that a trace can show; {}",
+            "\n{}, {observable} of them observable in a trace; {}",
             count(self.clauses.len(), "clause"),
             match never.as_slice() {
-                [] => "each has been put to the test".to_owned(),
-                never => format!("never put to the test: {}", never.join(", ")),
+                [] => "each of these was exercised".to_owned(),
+                never => format!("not exercised: {}", never.join(", ")),
             }
         );
         text
     }
 
-    /// All that there is to say of each clause.
+    /// Each clause in full.
     pub fn details(&self) -> String {
         let parts: Vec<String> = self.clauses.iter().map(Row::details).collect();
         parts.join("\n")
     }
 
-    /// For a program.
+    /// The report as JSON.
     ///
     /// # Errors
-    /// None that is known.
+    /// None is known.
     pub fn json(&self) -> Result<String, serde_json::Error> {
         Ok(format!("{}\n", serde_json::to_string_pretty(self)?))
     }
@@ -199,7 +200,7 @@ fn note_violations<'r>(
             show: again(result),
         });
         broken.cases += 1;
-        // What the ledger does not know of one case, it does not know.
+        // One unexplained case is enough for the clause to count as unexpected.
         if finding.known.is_none() {
             broken.known = None;
         }
@@ -208,15 +209,15 @@ fn note_violations<'r>(
 
 impl Row<'_> {
     fn broken_by(&self) -> String {
-        let told: Vec<String> = self
+        let libraries: Vec<String> = self
             .violated
             .iter()
             .map(|(backend, broken)| {
-                let known = broken.known.unwrap_or("UNKNOWN");
+                let known = broken.known.unwrap_or("UNEXPECTED");
                 format!("{backend} {} ({known})", broken.cases)
             })
             .collect();
-        told.join(", ")
+        libraries.join(", ")
     }
 
     fn details(&self) -> String {
@@ -234,13 +235,13 @@ impl Row<'_> {
         let since = self.since.as_ref().map(|r| format!(", since {r}"));
         let until = self.until.as_ref().map(|r| format!(", until {r}"));
         let mut text = format!(
-            "{id}\n  {statement}\n  {source}{}{}\n  {address}\n  {strength}; binds {binds}; breaking it is about: {severity}\n",
+            "{id}\n  {statement}\n  {source}{}{}\n  {address}\n  {strength}; binds {binds}; severity: {severity}\n",
             since.unwrap_or_default(),
             until.unwrap_or_default(),
         );
         match self.unobservable {
             Some(why) => {
-                let _ = writeln!(text, "  no trace can show it: {why}");
+                let _ = writeln!(text, "  not observable in a trace: {why}");
             }
             None => {
                 let over: Vec<String> = self
@@ -249,7 +250,7 @@ impl Row<'_> {
                     .map(|(transport, cases)| format!("{transport} {cases}"))
                     .collect();
                 let (cases, over) = (count(*cases, "case"), over.join(", "));
-                let _ = writeln!(text, "  {cases} have to do with it; by transport: {over}");
+                let _ = writeln!(text, "  exercised by {cases}; by transport: {over}");
             }
         }
         for (backend, broken) in &self.violated {
@@ -267,7 +268,7 @@ impl Row<'_> {
                 text,
                 "  broken by {backend} in {} ({}), e.g. in step {step} of {scenario} {variant}:\n    expected: {expected}\n    seen:     {seen}\n    {show}",
                 count(*cases, "case"),
-                known.unwrap_or("UNKNOWN"),
+                known.unwrap_or("UNEXPECTED"),
             );
         }
         text

@@ -1,30 +1,33 @@
-//! The known issues by cause, as a person reads them: in flow the issues, and the cases in which each was triggered and explained
-//! something, if everything was run; out flows text.
+//! The report of `writeproof ledger`: the known issues as text, with the number of cases in which
+//! each was triggered and explained a finding, if the scenarios were run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::text::count;
 use crate::judge::known::{Issue, KnownIssues, Library};
 use crate::judge::monitor::History;
 use crate::run::CaseResult;
 
-/// In how many cases issues were triggered, and in how many they explained something.
+/// In how many cases each issue was triggered, and in how many it explained a finding.
 #[derive(Debug, Clone, Default)]
 pub struct Shown(BTreeMap<String, Cases>);
 
-/// Cases of one issue.
+/// The cases of one issue.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cases {
-    /// In which its trigger held.
+    /// Those in which its trigger held.
     triggered: usize,
-    /// Of these, in which it explained something.
+    /// Those of them in which it explained a finding.
     explained: usize,
-    /// Of libraries that it does not affect, in which it explained how they differ from one that it affects.
+    /// Cases of libraries that it does not affect, but whose difference from an affected library it
+    /// explained.
     of_others: usize,
 }
 
 impl Shown {
-    /// Counts these results; `recorded_as` gives the name and version of a backend, as issues know it.
+    /// Counts these results; `recorded_as` returns the name and version by which issues know a
+    /// backend.
     pub fn of<'r>(
         known: &KnownIssues,
         results: &'r [CaseResult],
@@ -64,7 +67,7 @@ pub fn text(known: &KnownIssues, wanted: &[String], shown: Option<&Shown>) -> St
         wanted.is_empty() || wanted.iter().any(affects)
     };
     let issues: Vec<&Issue> = known.issues().iter().filter(is_wanted).collect();
-    let mut text = format!("{} known issues, by cause\n", issues.len());
+    let mut text = format!("{}\n", count(issues.len(), "known issue"));
     for issue in issues {
         describe(&mut text, issue, shown);
     }
@@ -87,9 +90,9 @@ fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
         .iter()
         .map(|(library, place)| format!("{library} {place}"));
     let read: Vec<String> = read.collect();
-    line("what", &issue.title);
-    line("why", &issue.reason);
-    line("where", &issue.link);
+    line("title", &issue.title);
+    line("reason", &issue.reason);
+    line("link", &issue.link);
     line(
         "affects",
         &match affects.as_slice() {
@@ -97,7 +100,7 @@ fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
             affects => affects.join("; "),
         },
     );
-    line("read in", if read.is_empty() { "no version" } else { "" });
+    line("read", if read.is_empty() { "no version" } else { "" });
     for place in &read {
         line("", place);
     }
@@ -105,7 +108,10 @@ fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
     if !untested.is_empty() {
         line(
             "untested",
-            &format!("{}: neither run nor read", untested.join(", ")),
+            &format!(
+                "{}: neither run nor checked in the source",
+                untested.join(", ")
+            ),
         );
     }
     line("when", &issue.when.to_string());
@@ -116,7 +122,7 @@ fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
         line("differs", &differs.to_string());
     }
     for witness in &issue.witnesses {
-        line("shown by", &witness.to_string());
+        line("witness", &witness.to_string());
     }
     if let Some(shown) = shown {
         let cases = shown.0.get(&issue.id).copied().unwrap_or_default();
@@ -127,12 +133,12 @@ fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
             .map_or_else(String::new, |rare| format!(": {rare}"));
         let of_others = match cases.of_others {
             0 => String::new(),
-            cases => format!(", and in {cases} of other libraries"),
+            cases => format!("; explains a difference of another library in {cases}"),
         };
         line(
             "cases",
             &format!(
-                "triggered in {}, explains in {} ({percent} %){of_others}{rare}",
+                "triggered in {}, explains a finding in {} ({percent} %){of_others}{rare}",
                 cases.triggered, cases.explained
             ),
         );

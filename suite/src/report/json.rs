@@ -1,4 +1,4 @@
-//! The report for a program: JSON with a version, described by `fixtures/report.schema.json`.
+//! The report as JSON; `fixtures/report.schema.json` describes it.
 
 use std::borrow::Cow;
 use std::io;
@@ -14,7 +14,8 @@ use crate::run::CaseResult;
 use crate::target::Printed;
 use crate::trace::{Entry, Trace};
 
-/// The version of the format; it grows when a reader of the old one could misread the new one.
+/// The version of the format; it is raised when a reader of the old version could misread the new
+/// one.
 pub const SCHEMA: u32 = 5;
 
 #[derive(Serialize)]
@@ -51,7 +52,7 @@ struct Case<'a> {
     more_findings: &'a [More],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     differences: &'a [Difference],
-    /// How many of the differences do not count.
+    /// How many of the differences are ignored.
     #[serde(skip_serializing_if = "is_zero")]
     normalised: usize,
     steps: Cow<'a, [Entry]>,
@@ -71,7 +72,7 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// How much of a case is not in the report, as there was too much of it.
+/// How much of a case is left out of the report because it is too large.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 struct LeftOut {
     steps: usize,
@@ -106,9 +107,9 @@ impl Report<'_> {
     /// The whole report as JSON, with a line break at the end.
     ///
     /// # Errors
-    /// None that is known: nothing in a report cannot be said in JSON.
+    /// None is known: every value of a report can be serialised.
     pub fn json(&self, duration: Duration) -> Result<String, serde_json::Error> {
-        let counts = Counts::of(self.results, self.manual);
+        let counts = Counts::of(self.results, self.contract);
         let muted = self.muted();
         let document = Document {
             schema: SCHEMA,
@@ -141,13 +142,14 @@ impl Report<'_> {
     }
 }
 
-/// The cases. If all of them together are too much, of each that is larger than its share no more than fits into that.
+/// The cases. If they are too large in total, each case that exceeds its share is cut down to it.
 fn cases(results: &[CaseResult]) -> Vec<Case<'_>> {
     let most = CASE_IN_JSON * results.len().max(CASES_IN_JSON);
     let whole: Vec<Case<'_>> = results.iter().map(case).collect();
-    match whole.iter().map(Case::size).sum::<usize>() > most {
-        true => results.iter().map(fitted).collect(),
-        false => whole,
+    if whole.iter().map(Case::size).sum::<usize>() > most {
+        results.iter().map(fitted).collect()
+    } else {
+        whole
     }
 }
 
@@ -162,16 +164,16 @@ fn fitted(result: &CaseResult) -> Case<'_> {
     fitted
 }
 
-/// A case with so many entries and records at most, and of everything else in proportion.
+/// A case with at most so many entries and records, and with everything else in proportion.
 fn reduced(result: &CaseResult, most: usize) -> Case<'_> {
-    /// Of so many entries and records, findings, differences and characters of what was printed are as many.
+    /// The entries per finding and per difference, and the characters of output per entry.
     const OF_FINDINGS: usize = 4;
     const OF_DIFFERENCES: usize = 8;
     const PRINTED: usize = 4;
 
     let mut trace = result.trace.clone();
     trace.shorten(most);
-    // The worst is told in any case.
+    // The most serious finding is always kept.
     let findings = first(&result.findings, (most / OF_FINDINGS).max(1));
     let differences = first(&result.differences, most / OF_DIFFERENCES);
     let left_out = LeftOut {
@@ -207,16 +209,16 @@ fn of_trace(trace: &Trace) -> LeftOut {
 }
 
 impl Case<'_> {
-    /// How many bytes it takes in a report.
+    /// How many bytes it has in a report.
     fn size(&self) -> usize {
         let mut bytes = Counted::default();
-        // As deep in the document as it stands there. Counting cannot fail.
+        // Nested as deep as in the document. Counting cannot fail.
         let _ = serde_json::to_writer_pretty(&mut bytes, &[[self]]);
         bytes.0
     }
 }
 
-/// Counts what is written.
+/// Counts the bytes that are written.
 #[derive(Default)]
 struct Counted(usize);
 
@@ -271,7 +273,7 @@ mod tests {
     use crate::scenario::{Id, Origin, Variant};
     use crate::trace::Outcome;
 
-    /// A case with so many entries, each with as long an action, that ended with a stop.
+    /// A case with this number of entries, each with an action of this length, that was stopped.
     fn result(entries: usize, length: usize) -> CaseResult {
         let entry = |result| Entry::new(1, "x".repeat(length), result);
         let mut trace = Trace {
@@ -305,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_whole_as_long_as_its_cases_make_up_for_each_other() {
+    fn large_case_is_whole_while_the_report_is_small_enough() {
         let mut results = vec![result(0, 1); 10];
         results.push(result(900, 100));
         let cases = cases(&results);
@@ -314,14 +316,18 @@ mod tests {
     }
 
     #[test]
-    fn of_too_much_each_case_has_its_share_with_what_is_worst() {
+    fn oversized_report_keeps_a_share_of_each_case_and_its_worst_finding() {
         let results = vec![result(900, 1000); 100];
         let whole: Vec<_> = results.iter().map(case).collect();
         assert!(bytes(&whole) > CASE_IN_JSON * CASES_IN_JSON);
         let cases = cases(&results);
         for (case, result) in cases.iter().zip(&results) {
             assert!(case.size() <= CASE_IN_JSON, "{} bytes", case.size());
-            assert_eq!(case.digest, result.trace.digest(), "that of the whole");
+            assert_eq!(
+                case.digest,
+                result.trace.digest(),
+                "digest of the whole trace"
+            );
             let last = case.steps.last().expect("steps");
             assert!(last.result.is_end(), "{last:?}");
             assert_eq!(case.findings[0].kind, Kind::Stop);

@@ -1,5 +1,5 @@
-//! The same results for a person ([`text`], and [`check`] for libraries that the user named) and for a
-//! program ([`json`]); and what the libraries do at a glance ([`table`]).
+//! The reports. The results of a run as text ([`text`], and [`check`] for shared objects of the
+//! user) and as JSON ([`json`]); the recorded behaviour of the libraries as a table ([`table`]).
 
 pub mod check;
 pub mod clauses;
@@ -25,34 +25,33 @@ use crate::run::{CaseResult, Surprise};
 use crate::self_check::{self, Check, Obstacle};
 use crate::target::Printed;
 
-/// Everything that there is to report of a run.
+/// The results of a run, and all that a report needs beside them.
 #[derive(Debug)]
 pub struct Report<'a> {
     /// The backends that are reported on, in the order of the columns.
     pub backends: Vec<&'a About>,
-    /// The name of the backend that all were compared with.
+    /// The name of the backend that the others were compared with.
     pub reference: &'a str,
-    /// The contract that they were held against.
-    pub manual: &'a Contract,
-    /// Entries of the ledger whose finding did not come.
+    /// The contract that the traces were checked against.
+    pub contract: &'a Contract,
+    /// Known issues that no longer occur.
     pub stale: Vec<Stale>,
     /// The results, in the order of the run.
     pub results: &'a [CaseResult],
-    /// Backends that the suite knows, that were wanted, and that are not here.
+    /// Known backends that were selected but are missing on this machine.
     pub missing: &'a [Unusable],
-    /// What was loaded from shared objects that the user named, and whether the suite can trust its
-    /// own hold on them.
+    /// The shared objects of the user, with the results of their self-checks.
     pub checked: Vec<Checked<'a>>,
 }
 
 impl Report<'_> {
-    /// What the ledger mutes in these results.
+    /// The findings in these results that known issues explain.
     pub fn muted(&self) -> Muted {
         Muted::of(self.results.iter().map(|result| &*result.findings))
     }
 }
 
-/// A line that says how many differences do not count, if any does not.
+/// A line that says how many differences are ignored, if any is.
 fn normalised_line<'r>(results: impl IntoIterator<Item = &'r CaseResult>) -> String {
     let numbers = results.into_iter().map(|result| result.normalised);
     let numbers: Vec<usize> = numbers.filter(|&number| number > 0).collect();
@@ -61,10 +60,12 @@ fn normalised_line<'r>(results: impl IntoIterator<Item = &'r CaseResult>) -> Str
         return String::new();
     }
     let (differences, cases) = (text::count(all, "difference"), text::count(cases, "case"));
-    format!("{differences} in {cases} not counted: words, or where calls are not compared\n")
+    format!(
+        "ignored {differences} in {cases}: in wording only, or in calls that are not compared\n"
+    )
 }
 
-/// A line that says what was muted, if anything was.
+/// A line about the findings that known issues explain, if there are any.
 fn muted_line(muted: &Muted) -> String {
     if muted.is_empty() {
         String::new()
@@ -73,51 +74,51 @@ fn muted_line(muted: &Muted) -> String {
     }
 }
 
-/// A shared object that the user named.
+/// A shared object of the user.
 #[derive(Debug, Clone, Serialize)]
 pub struct Checked<'a> {
-    /// The name that it goes by.
+    /// Its name in reports.
     pub id: &'a str,
     /// What was loaded.
     pub loaded: &'a Loaded,
     /// As which library it is judged.
     pub judged_as: &'a JudgedAs,
-    /// What its worker could not give up on this system, in words.
+    /// What its worker process is still able to do, as this system cannot forbid it.
     pub unconfined: &'a [String],
     /// What it printed while it was loaded.
     #[serde(skip_serializing_if = "Printed::is_empty")]
     pub printed: Printed,
-    /// What the doctor found.
+    /// The results of the self-check.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
-    /// What kept the doctor's handshakes from being completed, if none was in any variant.
+    /// What kept the handshakes of the self-check from completing, if none did in any variant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub no_handshake: Vec<Obstacle>,
 }
 
-/// As which library one that the user named is judged, and what is known of that.
+/// As which library a shared object of the user is judged, and the known issues of that library.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JudgedAs {
-    /// The library; nothing if it is unknown.
+    /// The library; none if it is unknown.
     pub library: Option<Recognised>,
     /// Who says so.
     pub by: By,
-    /// The name under which something is known of it, in this version.
+    /// The backend or library whose known issues apply.
     pub known: Option<String>,
-    /// How much is known.
+    /// How many known issues apply.
     pub entries: usize,
-    /// Other versions of it of which something is known, where nothing is of this one.
+    /// The backends of other versions, if none has this version.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<String>,
 }
 
-/// Who says as which library one is judged.
+/// How it was decided as which library a shared object is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
-    /// Its own object does, or does not.
+    /// Detected from the object, or not detected.
     Object,
-    /// The user does, with `--as`.
+    /// Given by the user with `--as`.
     User,
 }
 
@@ -126,54 +127,51 @@ impl fmt::Display for JudgedAs {
         let Some(library) = &self.library else {
             return f.write_str(match self.by {
                 By::Object => {
-                    "an unknown library, which its object does not identify: nothing is known of it (--as NAME@VERSION)"
+                    "unknown library, not detected from its object: no known issues of its own (use --as NAME@VERSION)"
                 }
-                By::User => "an unknown library, as --as says: nothing is known of it",
+                By::User => "unknown library, given with --as: no known issues of its own",
             });
         };
         let by = match self.by {
-            By::Object => "as its object shows",
-            By::User => "as --as says",
+            By::Object => "detected from its object",
+            By::User => "given with --as",
         };
         match &self.known {
             Some(known) => {
-                let entries = text::count_entries(self.entries);
-                write!(
-                    f,
-                    "{library}, {by}: with the {entries} of the ledger {known}"
-                )?;
+                let issues = text::count(self.entries, "known issue");
+                write!(f, "{library}, {by}: {issues} of {known}")?;
                 match self.others.as_slice() {
                     [] => Ok(()),
                     others => write!(
                         f,
-                        "; this version is outside of those that were run: {}",
+                        "; this version was not tested, only {}",
                         others.join(", ")
                     ),
                 }
             }
             None if self.others.is_empty() => {
-                write!(f, "{library}, {by}: the ledger knows nothing of it")
+                write!(f, "{library}, {by}: no known issues")
             }
             None => write!(
                 f,
-                "{library}, {by}: the ledger knows nothing of this version, only of {}",
+                "{library}, {by}: no known issues of this version, only of {}",
                 self.others.join(", ")
             ),
         }
     }
 }
 
-/// Why it says nothing of a library that nothing unexpected was found: what would have shown it was not run.
+/// Why a library was not tested, so that "nothing unexpected" says nothing about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Untested<'a> {
-    /// No handshake was completed.
+    /// No handshake completed.
     NoHandshake {
         /// The library.
         id: &'a str,
-        /// What kept the handshakes from being completed.
+        /// What kept the handshakes from completing.
         obstacles: &'a [Obstacle],
     },
-    /// The suite's own hold on the library is not honest.
+    /// The self-check failed: the suite's adapter does not work with this library.
     Adapter {
         /// The library.
         id: &'a str,
@@ -184,9 +182,9 @@ pub enum Untested<'a> {
         id: &'a str,
         /// How many were applicable.
         share: Share,
-        /// How many percent of them had to be; nothing if one would have done.
+        /// How many percent of them had to be; none if one case is enough.
         required: Option<u8>,
-        /// The reason that most of the others have.
+        /// The most frequent reason of the others.
         reason: &'a str,
     },
 }
@@ -197,7 +195,7 @@ impl fmt::Display for Untested<'_> {
             Self::NoHandshake { id, obstacles } => {
                 write!(
                     f,
-                    "{id} could not be tested: no handshake was completed in any variant"
+                    "{id} could not be tested: no handshake completed in any variant"
                 )?;
                 for Obstacle { call, variants } in *obstacles {
                     write!(f, "; {}: {call}", variants.join(" "))?;
@@ -206,7 +204,7 @@ impl fmt::Display for Untested<'_> {
             }
             Self::Adapter { id } => write!(
                 f,
-                "{id} could not be tested: the suite's adapter for it does not work, see the lines \"doctor\""
+                "{id} could not be tested: the self-check failed, see its lines above"
             ),
             Self::NotApplicable {
                 id,
@@ -215,7 +213,7 @@ impl fmt::Display for Untested<'_> {
                 reason,
             } => write!(
                 f,
-                "{id} could not be tested: none of {} was applicable, mostly because of: {reason}",
+                "{id} could not be tested: none of {} was applicable; most frequent reason: {reason}",
                 text::count(share.all, "case"),
             ),
             Self::NotApplicable {
@@ -225,8 +223,8 @@ impl fmt::Display for Untested<'_> {
                 reason,
             } => write!(
                 f,
-                "{id} was not tested enough: {share}, and {percent} % are required; of the others, most \
-                 were not because of: {reason}"
+                "{id} was not tested enough: {share}, but {percent} % are required; most frequent reason: \
+                 {reason}"
             ),
         }
     }
@@ -235,14 +233,14 @@ impl fmt::Display for Untested<'_> {
 /// How many cases were applicable, of how many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Share {
-    /// Those that were.
+    /// The applicable ones.
     pub applicable: usize,
     /// All.
     pub all: usize,
 }
 
 impl Share {
-    /// Of these results.
+    /// Counts these results.
     pub fn of<'r>(results: impl IntoIterator<Item = &'r CaseResult>) -> Self {
         let mut share = Self::default();
         for result in results {
@@ -252,7 +250,7 @@ impl Share {
         share
     }
 
-    /// Whether at least so many percent were applicable. Of no cases, all were.
+    /// Whether at least so many percent were applicable. With no cases, that is true.
     pub fn reaches(self, percent: u8) -> bool {
         self.applicable * 100 >= self.all * usize::from(percent)
     }
@@ -275,7 +273,8 @@ impl fmt::Display for Share {
     }
 }
 
-/// Why cases were not applicable, and how many for each reason, the most first.
+/// The reasons for which cases were not applicable, with the number of cases, the most frequent
+/// first.
 pub fn reasons<'r>(results: impl IntoIterator<Item = &'r CaseResult>) -> Vec<(&'r str, usize)> {
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for result in results {
@@ -289,8 +288,9 @@ pub fn reasons<'r>(results: impl IntoIterator<Item = &'r CaseResult>) -> Vec<(&'
 }
 
 impl Report<'_> {
-    /// The libraries of which this report says too little for "nothing unexpected" to mean anything: those that the user
-    /// named and that no case was applicable to, and each one of whose cases less than `required` percent were.
+    /// The libraries that were tested too little for "nothing unexpected" to mean anything: shared
+    /// objects of the user whose self-check failed or to which no case was applicable, and every
+    /// library with less than `required` percent applicable cases.
     pub fn untested(&self, required: Option<u8>) -> Vec<Untested<'_>> {
         let mut untested = Vec::new();
         for id in self.backends.iter().map(|about| about.id.as_str()) {
@@ -301,11 +301,11 @@ impl Report<'_> {
             let results = || self.results.iter().filter(|result| result.backend == id);
             let share = Share::of(results());
             let reason = reasons(results()).first().map_or("", |&(reason, _)| reason);
-            // What a backend of the suite's lacks is recorded.
-            let is_stranger = results().any(|result| result.recorded == Recorded::Untracked);
+            // A backend of the suite has snapshots that show what it lacks.
+            let is_untracked = results().any(|result| result.recorded == Recorded::Untracked);
             let required = match required {
                 Some(percent) if !share.reaches(percent) => Some(percent),
-                _ if is_stranger && share.applicable == 0 => None,
+                _ if is_untracked && share.applicable == 0 => None,
                 _ => continue,
             };
             untested.push(Untested::NotApplicable {
@@ -331,31 +331,32 @@ impl Checked<'_> {
     }
 }
 
-/// How many cases came to which verdict.
+/// How many cases have which verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// The contract is kept, and the trace is the reference's.
+    /// No clause is broken, and the trace is that of the reference.
     pub conforms: usize,
-    /// A clause of the contract is broken.
+    /// A clause is broken.
     pub violates: usize,
-    /// The contract is kept, and the trace differs from the reference's.
+    /// No clause is broken, and the trace differs from the reference's.
     pub differs: usize,
     /// The backend lacks an operation.
     pub not_applicable: usize,
     /// The library ended its process.
     pub crashed: usize,
-    /// The library did not come back.
+    /// The library did not return.
     pub hung: usize,
-    /// The case was stopped, as the library did more than any case needs.
+    /// The case was stopped, as the library did far more than the case needs.
     pub stopped: usize,
-    /// Whatever the verdict: not as recorded, or not known.
+    /// Cases of any verdict that do not match their snapshot or have a finding without a known
+    /// issue.
     pub unexpected: usize,
-    /// Of the unexpected ones, those that only break clauses which say *should*.
+    /// The unexpected cases that only break clauses which say *should*.
     pub should_alone: usize,
 }
 
 impl Counts {
-    /// Counts results, with the contract that they were held against.
+    /// Counts results, with the contract that they were checked against.
     pub fn of<'r>(results: impl IntoIterator<Item = &'r CaseResult>, contract: &Contract) -> Self {
         let mut counts = Self::default();
         for result in results {
@@ -375,7 +376,7 @@ impl Counts {
         counts
     }
 
-    /// All counts that are not 0, in words; those that conform always.
+    /// The counts as text, without those that are 0 except for the conforming cases.
     pub fn words(&self) -> String {
         let more = [
             (self.violates, "violate"),

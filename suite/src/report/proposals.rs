@@ -1,4 +1,5 @@
-//! Known issues for what was found and is not known, as a file has them, for a person to complete. In flow the results of a plan; out flows text.
+//! Drafts of known issues for the unexpected findings of a run, in the format of the files, for a
+//! person to complete.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -10,17 +11,17 @@ use crate::judge::{Broken, Finding, Judge, Kind};
 use crate::run::{CaseResult, Plan, RunError};
 use crate::trace::Trace;
 
-/// Entries that are proposed.
+/// Drafts of known issues.
 #[derive(Debug, Default)]
 pub struct Proposed {
-    /// The entries, as a file has them.
+    /// The drafts, in the format of the files.
     pub text: String,
-    /// How many there are; what cannot be an entry counts too.
+    /// How many there are, with the findings that no issue can express.
     pub entries: usize,
 }
 
 impl Proposed {
-    /// An entry for everything that was found and that this judge does not know.
+    /// A draft for every finding that no known issue explains.
     ///
     /// # Errors
     /// [`RunError`], if a case had to be run again and the suite could not do its part.
@@ -56,13 +57,13 @@ impl Proposed {
             "# {}: {}",
             named(about),
             if is_of_suite(about) {
-                "to be completed, and added to the file of its family below fixtures/ledger"
+                "complete these drafts, and add them to the file of the library in fixtures/ledger"
             } else {
-                "to be completed with class, reason and link"
+                "complete these drafts with class, reason and link"
             }
         );
         for what in &inexpressible {
-            let _ = writeln!(self.text, "# No entry can say this: {what}");
+            let _ = writeln!(self.text, "# No known issue can express this: {what}");
         }
         for issue in &issues {
             let id = issue.id(taken);
@@ -74,7 +75,7 @@ impl Proposed {
     }
 }
 
-/// What the judge does not know of what a case breaks.
+/// Adds what a case breaks and no known issue explains.
 fn add_unexplained(
     proposals: &mut Proposals,
     plan: &Plan<'_>,
@@ -96,7 +97,7 @@ fn add_unexplained(
         proposals.add_without_history(&witness, unknown);
         return Ok(());
     };
-    // A case that was stopped by what its scenario asks for is no finding.
+    // A case that its scenario makes too large is stopped without a finding.
     let is_found = |broken: &&Broken| {
         let kind = broken.finding.kind;
         kind != Kind::Stop || unknown.iter().any(|finding| finding.kind == kind)
@@ -121,7 +122,7 @@ pub(crate) fn witness(result: &CaseResult) -> Witness {
     }
 }
 
-/// What a trace of this library breaks, known or not.
+/// The clauses that a trace of this library breaks, known or not.
 pub(crate) fn broken(
     judge: &Judge,
     about: &About,
@@ -132,7 +133,8 @@ pub(crate) fn broken(
     judge.violations(trace, history, judge.library(&name, &about.version))
 }
 
-/// The versions that an issue of this library affects: those of a file of the user's own affect every library that is named.
+/// The versions that an issue of this library affects. An issue in a file of the user has none: it
+/// applies to every library given with --libssl.
 pub(crate) fn affects(about: &About) -> Option<(String, String)> {
     let name = about.recorded_as();
     let library = Library {

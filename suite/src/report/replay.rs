@@ -1,5 +1,5 @@
-//! One case that nobody wrote, for a person: the trace of each library, with what was found right behind the step in which
-//! it was seen, and what the ledger knows of it.
+//! The report of `writeproof replay` on one generated case: the trace of each library, with every
+//! finding after the step in which it occurred.
 
 use std::fmt::Write as _;
 
@@ -42,12 +42,12 @@ pub fn marked(id: &Id, variant: Variant, examined: &Examined) -> String {
         ..Trace::default()
     };
     let _ = write!(text, "{side_effects}{}", printed(&ran.printed));
-    // What was seen in no step that the trace tells of.
+    // Findings in no step of the trace.
     text.extend(left.into_iter().map(mark));
     text
 }
 
-/// What was found, in lines that stand out among those of a trace.
+/// A finding, in lines that stand out among those of a trace.
 fn mark(finding: &Finding) -> String {
     let known = match &finding.known {
         None => "UNEXPECTED".to_owned(),
@@ -60,7 +60,7 @@ fn mark(finding: &Finding) -> String {
     )
 }
 
-/// The kind of finding, and the clause where that says more.
+/// The kind of finding, with the clause of a violation.
 fn what(finding: &Finding) -> String {
     match (&finding.clause, finding.kind) {
         (Some(clause), Kind::Violation) => format!("violation of {clause}"),
@@ -69,30 +69,27 @@ fn what(finding: &Finding) -> String {
 }
 
 fn printed(printed: &Printed) -> String {
-    let told = |name: &str, text: &str| match text.lines().next() {
-        Some(line) => format!(
-            "  the library's first line on standard {name}: {}\n",
-            cut(line)
-        ),
+    let line = |name: &str, text: &str| match text.lines().next() {
+        Some(line) => format!("  first line printed on standard {name}: {}\n", cut(line)),
         None => String::new(),
     };
-    told("output", &printed.stdout) + &told("error", &printed.stderr)
+    line("output", &printed.stdout) + &line("error", &printed.stderr)
 }
 
-/// What the ledger mutes in these cases, in a line, if anything is known.
+/// A line about the findings that known issues explain, if there are any.
 pub fn muted(examined: &[Examined]) -> String {
     muted_line(&Muted::of(examined.iter().map(|one| &*one.findings)))
 }
 
-/// In a few words what was found, by library, those first that nobody knows.
+/// A line with the unexpected findings of all libraries, and the number of the known ones.
 pub fn summary(examined: &[Examined]) -> String {
-    let mut told: Vec<String> = Vec::new();
+    let mut findings: Vec<String> = Vec::new();
     for one in examined {
         for finding in one.unexpected() {
             let (what, step) = (what(finding), finding.step);
             let words = format!("{what} on {} in step {step}", one.backend);
-            if !told.contains(&words) {
-                told.push(words);
+            if !findings.contains(&words) {
+                findings.push(words);
             }
         }
     }
@@ -109,13 +106,14 @@ pub fn summary(examined: &[Examined]) -> String {
         0 => String::new(),
         known => format!("; {known} known"),
     };
-    match told.is_empty() {
-        true => format!("{libraries}, nothing unexpected{known}"),
-        false => format!(
+    if findings.is_empty() {
+        format!("{libraries}, nothing unexpected{known}")
+    } else {
+        format!(
             "{libraries}, {} UNEXPECTED: {}{known}",
             count(unexpected, "finding"),
-            told.join(", ")
-        ),
+            findings.join(", ")
+        )
     }
 }
 
@@ -143,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn each_finding_stands_behind_its_step_and_one_of_no_step_at_the_end() {
+    fn finding_follows_its_step_or_ends_the_trace() {
         let known = Known {
             class: Class::Bug,
             reason: "why".to_owned(),
@@ -174,13 +172,13 @@ mod tests {
         };
         let id = Id::new("fuzz/x").expect("an id");
         let variant = Variant::parse("tls1.2/client").expect("a variant");
-        let told = ">>>   expected: refused\n>>>   seen:     returns 50\n";
+        let details = ">>>   expected: refused\n>>>   seen:     returns 50\n";
         assert_eq!(
             marked(&id, variant, &examined),
             format!(
                 "fuzz/x  rustls  tls1.2/client\n  one\n  two\n  two, again\n\
-                 >>> violation of retry.same-arguments: known, bug: why\n{told}  three\n\
-                 >>> violation of retry.same-arguments: UNEXPECTED\n{told}"
+                 >>> violation of retry.same-arguments: known, bug: why\n{details}  three\n\
+                 >>> violation of retry.same-arguments: UNEXPECTED\n{details}"
             )
         );
         assert_eq!(

@@ -1,7 +1,7 @@
-//! What the libraries do: a question a row, a library a column, as text and as Markdown.
+//! The behaviour table, as text and as Markdown: a row for each question, a column for each library.
 //!
-//! A cell that says the same as the first column's is `=`, so that what differs stands out and many
-//! columns stay narrow.
+//! A cell that equals that of the first column is `=`, so that differences stand out and columns
+//! stay narrow.
 
 use super::text::align;
 use crate::judge::{Answer, Answers, Row};
@@ -16,15 +16,15 @@ pub struct Table<'a> {
     pub sections: Vec<Answers<'a>>,
 }
 
-/// The cell that is as the first one.
+/// A cell that equals the first one.
 const SAME: &str = "=";
 
-/// How wide a question and a cell may become before they are broken into lines, in columns of text.
+/// The widths at which a question and a cell are wrapped, in characters.
 const QUESTION_WIDTH: usize = 48;
 const CELL_WIDTH: usize = 22;
 
 impl Table<'_> {
-    /// For a terminal.
+    /// The table for a terminal.
     pub fn text(&self) -> String {
         let mut rows = Vec::new();
         for section in &self.sections {
@@ -81,7 +81,7 @@ impl Table<'_> {
             .collect()
     }
 
-    /// What the short words in the cells mean.
+    /// The meaning of the short words in the cells.
     fn legend(&self) -> String {
         let same = match self.backends[..] {
             [first, _, ..] => format!("`{SAME}`: as {first}\n"),
@@ -94,7 +94,7 @@ impl Table<'_> {
     }
 }
 
-/// The rows, each with its scenario where that is not the one of the row above.
+/// The rows, each with its scenario unless the row above has the same.
 fn with_scenarios<'r>(rows: &'r [Row<'r>]) -> impl Iterator<Item = (&'r Row<'r>, Option<&'r str>)> {
     let mut above = None;
     rows.iter().map(move |row| {
@@ -105,7 +105,7 @@ fn with_scenarios<'r>(rows: &'r [Row<'r>]) -> impl Iterator<Item = (&'r Row<'r>,
     })
 }
 
-/// Breaks at spaces into lines no longer than `width`, but for words that are longer.
+/// Wraps at spaces into lines no longer than `width`, except for longer words.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -134,14 +134,15 @@ fn markdown_row(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// What the cells of a row say, each in one part or more.
+/// The cells of a row, each of one or more parts.
 fn cells(row: &Row<'_>) -> Vec<Vec<String>> {
-    let told: Vec<Vec<String>> = row.cells.iter().map(|cell| parts(cell)).collect();
+    let all: Vec<Vec<String>> = row.cells.iter().map(|cell| parts(cell)).collect();
     let lacks = vec![Answer::Unsupported.to_string()];
-    let shown = told.iter().enumerate().map(|(column, parts)| {
-        match column > 0 && *parts == told[0] && *parts != lacks {
-            true => vec![SAME.to_owned()],
-            false => parts.clone(),
+    let shown = all.iter().enumerate().map(|(column, parts)| {
+        if column > 0 && *parts == all[0] && *parts != lacks {
+            vec![SAME.to_owned()]
+        } else {
+            parts.clone()
         }
     });
     shown.collect()
@@ -160,10 +161,10 @@ fn parts(cell: &[(Variant, Answer)]) -> Vec<String> {
         return vec![answer.to_string()];
     }
     let all: Vec<Variant> = cell.iter().map(|(variant, _)| *variant).collect();
-    let told = groups
+    let parts = groups
         .iter()
         .map(|(answer, variants)| format!("{}: {answer}", label(variants, &all)));
-    told.collect()
+    parts.collect()
 }
 
 /// The shortest name for these variants among `all`: `1.3`, `client`, or each by itself.
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_like_the_first_column_is_an_equals_sign() {
+    fn cell_equal_to_the_first_column_is_an_equals_sign() {
         let questions = [question("zero/x")];
         let cells = ["0 SYSCALL", "0 SYSCALL", "0 NONE"].map(everywhere);
         let text = table(&questions, &cells).text();
@@ -259,14 +260,14 @@ Zero                    a          b  c
     }
 
     #[test]
-    fn two_that_lack_an_operation_are_not_called_alike() {
+    fn missing_operation_is_never_an_equals_sign() {
         let questions = [question("zero/x")];
         let text = table(&questions, &["-", "-"].map(everywhere)).text();
         assert!(text.contains("SSL_write of 0 bytes  -  -\n"), "{text}");
     }
 
     #[test]
-    fn markdown_has_a_link_to_each_scenario_once_and_no_stray_bar() {
+    fn markdown_links_each_scenario_once_and_escapes_bars() {
         let questions = [question("zero/x"), question("zero/x")];
         let markdown = table(&questions, &["1|2"].map(everywhere)).markdown();
         let wanted = "\
@@ -280,7 +281,7 @@ Zero                    a          b  c
     }
 
     #[test]
-    fn variants_that_differ_are_told_by_their_shortest_names() {
+    fn differing_variants_have_their_shortest_names() {
         let by_role = cell(&[
             ("tls1.2/client", "x"),
             ("tls1.2/server", "y"),
@@ -307,7 +308,7 @@ Zero                    a          b  c
     }
 
     #[test]
-    fn a_long_text_is_broken_at_spaces() {
+    fn long_text_is_wrapped_at_spaces() {
         assert_eq!(
             wrapped("-1 SSL bad write retry", 12),
             ["-1 SSL bad", "write retry"]

@@ -1,5 +1,5 @@
-//! The report for a person: a table of families by backends, what differs from the reference and
-//! how, what is not as recorded, and a summary.
+//! The report of `writeproof run` as text: broken clauses, a table of families by backends, the
+//! differences from the reference, what is unexpected, and a summary.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use crate::run::{CaseResult, Surprise};
 use crate::scenario::Variant;
 
 impl Report<'_> {
-    /// The whole report; `again` says which command shows a result once more, and `required` is how many percent of the
-    /// cases have to be applicable.
+    /// The whole report. `again` returns the command that shows a result; `required` is how many
+    /// percent of the cases have to be applicable.
     pub fn text(
         &self,
         duration: Duration,
@@ -37,40 +37,41 @@ impl Report<'_> {
         parts.join("\n")
     }
 
-    /// What is wrong and not known.
+    /// Violations and crashes without a known issue.
     fn wrong(&self, again: &dyn Fn(&CaseResult) -> String) -> String {
         let results: Vec<&CaseResult> = self.results.iter().collect();
-        wrong::wrong(&results, self.manual, again)
+        wrong::wrong(&results, self.contract, again)
     }
 
-    /// What is wrong and known.
+    /// Violations and crashes that known issues explain.
     fn known(&self) -> String {
         let results: Vec<&CaseResult> = self.results.iter().collect();
         wrong::known(&results)
     }
 
-    /// As which libraries those were judged that the user named.
+    /// As which libraries the shared objects of the user were judged.
     pub fn judged_as(&self) -> String {
         let line =
             |checked: &Checked<'_>| format!("{} is judged as {}\n", checked.id, checked.judged_as);
         self.checked.iter().map(line).collect()
     }
 
-    /// Entries of the ledger whose finding did not come.
+    /// Known issues that no longer occur.
     pub fn stale(&self) -> String {
         let mut text = String::new();
         for stale in &self.stale {
             let _ = writeln!(text, "  {stale}");
         }
-        match text.is_empty() {
-            true => text,
-            false => format!("In the ledger, but not found any more:\n{text}"),
+        if text.is_empty() {
+            text
+        } else {
+            format!("Known issues that no longer occur:\n{text}")
         }
     }
 
-    /// Whether a result is not as recorded, or not known.
+    /// Whether a result does not match its snapshot or has an unexpected finding.
     fn is_unexpected(&self, result: &CaseResult) -> bool {
-        result.surprise(self.manual) > Surprise::None
+        result.surprise(self.contract) > Surprise::None
     }
 
     /// How many scenarios there are.
@@ -90,22 +91,22 @@ impl Report<'_> {
             let mut row = vec![family.to_owned()];
             row.extend(self.backends.iter().map(|about| {
                 let cell = |r: &&CaseResult| r.backend == about.id && r.scenario.family() == family;
-                cell_text(Counts::of(self.results.iter().filter(cell), self.manual))
+                cell_text(Counts::of(self.results.iter().filter(cell), self.contract))
             }));
             rows.push(row);
         }
         align(&rows)
     }
 
-    /// Every case that differs from the reference, and how; variants that differ in the same way
-    /// are told once.
+    /// Every case that differs from the reference, and how. Variants with the same differences
+    /// share an entry.
     pub fn divergences(&self) -> String {
         let mut text = String::new();
-        let mut told = None;
+        let mut shown = None;
         for (result, variants, differences) in self.grouped() {
-            if told != Some(&result.scenario) {
+            if shown != Some(&result.scenario) {
                 let _ = writeln!(text, "{}", result.scenario);
-                told = Some(&result.scenario);
+                shown = Some(&result.scenario);
             }
             let variants: Vec<String> = variants.iter().map(ToString::to_string).collect();
             let _ = writeln!(text, "  {}  {}", result.backend, variants.join(" "));
@@ -113,13 +114,15 @@ impl Report<'_> {
                 let _ = writeln!(text, "    step {step}, {action}: {}", aspects.join("; "));
             }
         }
-        match text.is_empty() {
-            true => text,
-            false => format!("What differs from {}:\n{text}", self.reference),
+        if text.is_empty() {
+            text
+        } else {
+            format!("Differences from {}:\n{text}", self.reference)
         }
     }
 
-    /// The cases that differ: a result, the variants with the same differences, and these.
+    /// The cases that differ: a result, the variants with the same differences, and the
+    /// differences.
     fn grouped(&self) -> Vec<(&CaseResult, Vec<Variant>, &[Difference])> {
         let mut groups: Vec<(&CaseResult, Vec<Variant>, &[Difference])> = Vec::new();
         for result in self.results {
@@ -140,7 +143,8 @@ impl Report<'_> {
         groups
     }
 
-    /// What share of the cases each library ran, where that is not all, and why it did not run the others.
+    /// What share of the cases was applicable to each library, if not all, and why the others were
+    /// not.
     fn lacks(&self) -> String {
         let mut text = String::new();
         for about in &self.backends {
@@ -157,29 +161,31 @@ impl Report<'_> {
                 let _ = writeln!(text, "    {}: {reason}", count(cases, "case"));
             }
         }
-        match text.is_empty() {
-            true => text,
-            false => format!("What could not be run, and why:\n{text}"),
+        if text.is_empty() {
+            text
+        } else {
+            format!("Not applicable, by reason:\n{text}")
         }
     }
 
-    /// Backends that were not in the run although they were wanted.
+    /// Backends that were selected but are missing on this machine.
     fn missing(&self) -> String {
         let rows: Vec<Vec<String>> = self
             .missing
             .iter()
             .map(|missing| vec![format!("  {}", missing.id), missing.reason.clone()])
             .collect();
-        match rows.is_empty() {
-            true => String::new(),
-            false => format!("Not in this run:\n{}", align(&rows)),
+        if rows.is_empty() {
+            String::new()
+        } else {
+            format!("Missing backends:\n{}", align(&rows))
         }
     }
 
-    /// What is not as recorded: a line for each scenario and backend, the first of them only.
+    /// The first unexpected cases: a line for each scenario and backend.
     pub fn surprises(&self) -> String {
-        /// More lines than a screen holds help nobody; JSON has them all.
-        const TOLD: usize = 40;
+        /// How many lines are shown at most; the JSON report has all cases.
+        const SHOWN: usize = 40;
         let mut lines: Vec<(&CaseResult, Vec<String>)> = Vec::new();
         let is_unexpected = |result: &&CaseResult| self.is_unexpected(result);
         for result in self.results.iter().filter(is_unexpected) {
@@ -197,7 +203,7 @@ impl Report<'_> {
             return String::new();
         }
         let mut text = String::from("Unexpected:\n");
-        for (result, variants) in lines.iter().take(TOLD) {
+        for (result, variants) in lines.iter().take(SHOWN) {
             let unknown = |finding: &&Finding| finding.known.is_none();
             let worst = result.findings.iter().find(unknown).map(|found| found.kind);
             let why = match (&result.verdict, result.recorded) {
@@ -205,23 +211,23 @@ impl Report<'_> {
                 (Verdict::Hung(_), _) => "hung",
                 (Verdict::Stopped(_), _) => "was stopped",
                 _ if worst == Some(Kind::Violation) => "breaks the contract",
-                (_, Recorded::Changed) => "is not as recorded",
-                (_, Recorded::Never) => "was never recorded",
+                (_, Recorded::Changed) => "does not match its snapshot",
+                (_, Recorded::Never) => "has no snapshot",
                 (_, Recorded::Untracked) => "differs",
-                (_, Recorded::AsRecorded) => "differs, which the ledger does not know",
+                (_, Recorded::AsRecorded) => "differs without a known issue",
             };
             let (id, backend) = (&result.scenario, &result.backend);
             let _ = writeln!(text, "  {id} on {backend} {why}: {}", variants.join(" "));
         }
-        if lines.len() > TOLD {
-            let _ = writeln!(text, "  … and {} lines more", lines.len() - TOLD);
+        if lines.len() > SHOWN {
+            let _ = writeln!(text, "  … and {} more lines", lines.len() - SHOWN);
         }
         text
     }
 
-    /// One line with all counts, and one that says what they mean for the exit code.
+    /// A line with all counts, and lines that explain the exit code.
     fn summary(&self, duration: Duration) -> String {
-        let counts = Counts::of(self.results, self.manual);
+        let counts = Counts::of(self.results, self.contract);
         let mut text = format!(
             "{}, {}, {}: {}, in {:.2} s\n",
             count(self.scenarios(), "scenario"),
@@ -234,32 +240,38 @@ impl Report<'_> {
         let outside = self.results.iter().filter(outside).count();
         if outside > 0 {
             let cases = count(outside, "case");
-            let _ = writeln!(text, "{cases} outside the library: nothing to compare with");
+            let _ = writeln!(
+                text,
+                "{cases} of your own scenarios, which have no snapshots to compare with"
+            );
         }
         match counts.unexpected {
             0 if outside > 0 => {}
-            0 if self.stale.is_empty() => text.push_str("everything is as recorded and known\n"),
-            0 => text.push_str("the ledger is not up to date\n"),
+            0 if self.stale.is_empty() => text.push_str("nothing unexpected\n"),
+            0 => text.push_str("known issues are out of date\n"),
             unexpected => {
                 let shoulds = counts.should_alone;
-                let stranger =
+                let untracked =
                     |r: &&CaseResult| self.is_unexpected(r) && r.recorded == Recorded::Untracked;
-                let strangers = self.results.iter().filter(stranger).count();
-                if unexpected > strangers {
-                    let cases = count(unexpected - strangers, "case");
-                    let _ = writeln!(text, "{cases} not as recorded, or not known");
-                }
-                if strangers > 0 {
-                    let cases = count(strangers, "case");
+                let unrecorded = self.results.iter().filter(untracked).count();
+                if unexpected > unrecorded {
+                    let cases = count(unexpected - unrecorded, "case");
                     let _ = writeln!(
                         text,
-                        "{cases} not like {}, of libraries that nothing was recorded of",
+                        "{cases} unexpected: not as in their snapshots, or with findings that no known issue explains"
+                    );
+                }
+                if unrecorded > 0 {
+                    let cases = count(unrecorded, "case");
+                    let _ = writeln!(
+                        text,
+                        "{cases} unexpected, of libraries without snapshots (compared with {})",
                         self.reference
                     );
                 }
                 if shoulds > 0 {
                     let cases = count(shoulds, "case");
-                    let _ = writeln!(text, "of these, {cases} for clauses alone that say should");
+                    let _ = writeln!(text, "of these, {cases} break only \"should\" clauses");
                 }
             }
         }
@@ -282,9 +294,10 @@ fn cell_text(counts: Counts) -> String {
     .into_iter()
     .flatten()
     .collect();
-    match parts.is_empty() {
-        true => "-".to_owned(),
-        false => parts.join(", "),
+    if parts.is_empty() {
+        "-".to_owned()
+    } else {
+        parts.join(", ")
     }
 }
 
@@ -296,15 +309,7 @@ pub(crate) fn count(number: usize, word: &str) -> String {
     }
 }
 
-/// `1 entry`, `2 entries`.
-pub(super) fn count_entries(number: usize) -> String {
-    match number {
-        1 => "1 entry".to_owned(),
-        _ => format!("{number} entries"),
-    }
-}
-
-/// Differences of one call together: step, action, aspects.
+/// The differences grouped by call: step, action, aspects.
 fn by_action(differences: &[Difference]) -> Vec<(usize, &str, Vec<String>)> {
     let mut actions: Vec<(usize, &str, Vec<String>)> = Vec::new();
     for difference in differences {

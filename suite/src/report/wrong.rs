@@ -1,5 +1,5 @@
-//! What is wrong, the most serious first: crashes, hangs, stopped cases, and the clauses of the contract that are broken,
-//! each in words, with the step, and with the command that shows it.
+//! Crashes, hangs, stopped cases and broken clauses, the most serious first, each with an example
+//! and the command that shows it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,10 +10,10 @@ use crate::contract::{Contract, Severity};
 use crate::judge::{Class, Finding, Kind};
 use crate::run::CaseResult;
 
-/// More groups than this help nobody at first sight; JSON has every case.
-const TOLD: usize = 40;
+/// How many groups are shown at most; the JSON report has every case.
+const SHOWN: usize = 40;
 
-/// Findings that are alike.
+/// Similar findings.
 struct Group<'r> {
     first: (&'r CaseResult, &'r Finding),
     /// How many cases each library has.
@@ -23,47 +23,47 @@ struct Group<'r> {
     last: &'r CaseResult,
 }
 
-/// What the ledger does not know; `again` says which command shows a result once more.
+/// The findings without a known issue; `again` returns the command that shows a result.
 pub(super) fn wrong(
     results: &[&CaseResult],
-    manual: &Contract,
+    contract: &Contract,
     again: &dyn Fn(&CaseResult) -> String,
 ) -> String {
     let groups = groups(results);
     if groups.is_empty() {
         return String::new();
     }
-    let mut text = String::from("What is wrong, the most serious first:\n");
-    for (number, group) in groups.iter().enumerate().take(TOLD) {
+    let mut text = String::from("Violations and crashes, the most serious first:\n");
+    for (number, group) in groups.iter().enumerate().take(SHOWN) {
         let (result, finding) = group.first;
         let _ = writeln!(
             text,
             "{:3}. {}\n     {}; {}, e.g. {} {}, step {}, {}:\n{}     {}",
             number + 1,
-            headline(finding, manual),
+            headline(finding, contract),
             group.who(),
             count(group.scenarios, "scenario"),
             result.scenario,
             result.variant,
             finding.step,
             finding.action,
-            told(finding),
+            details(finding),
             again(result),
         );
     }
-    if groups.len() > TOLD {
-        let left: usize = groups[TOLD..].iter().map(Group::all).sum();
+    if groups.len() > SHOWN {
+        let left: usize = groups[SHOWN..].iter().map(Group::all).sum();
         let _ = writeln!(
             text,
-            "     … and {} more, of {}; --format json has them all",
-            count(groups.len() - TOLD, "group"),
+            "     … and {} more, with {}; --format json lists all",
+            count(groups.len() - SHOWN, "group"),
             count(left, "case")
         );
     }
     text
 }
 
-/// What the ledger knows: a line for each clause and class.
+/// The findings that known issues explain: a line for each clause and class.
 pub(super) fn known(results: &[&CaseResult]) -> String {
     let mut rows: BTreeMap<(Kind, &str, Class), BTreeMap<&str, usize>> = BTreeMap::new();
     for result in results {
@@ -97,11 +97,12 @@ pub(super) fn known(results: &[&CaseResult]) -> String {
             backends.join(", ")
         );
     }
-    match text.is_empty() {
-        true => text,
-        false => {
-            format!("What is wrong and known, how often; `writeproof ledger` says why:\n{text}")
-        }
+    if text.is_empty() {
+        text
+    } else {
+        format!(
+            "Known violations and crashes, and how many (`writeproof ledger` explains them):\n{text}"
+        )
     }
 }
 
@@ -154,24 +155,24 @@ impl Group<'_> {
         self.cases.values().sum()
     }
 
-    /// Which libraries, and in how many cases.
+    /// The libraries, each with its number of cases.
     fn who(&self) -> String {
-        let told: Vec<String> = self
+        let libraries: Vec<String> = self
             .cases
             .iter()
             .map(|(backend, cases)| format!("{backend} in {}", count(*cases, "case")))
             .collect();
-        told.join(", ")
+        libraries.join(", ")
     }
 }
 
-/// What it means for a user, and what the clause says.
-fn headline(finding: &Finding, manual: &Contract) -> String {
+/// The consequence for a user, and the clause.
+fn headline(finding: &Finding, contract: &Contract) -> String {
     let Finding {
         seen, step, action, ..
     } = finding;
     let ended = |word| cut(&format!("{word}: {seen}, in step {step}, {action}"));
-    let clause = finding.clause.as_deref().and_then(|id| manual.get(id));
+    let clause = finding.clause.as_deref().and_then(|id| contract.get(id));
     match (finding.kind, clause) {
         (Kind::Crash, _) => ended("CRASHED"),
         (Kind::Hang, _) => ended("HUNG"),
@@ -188,18 +189,18 @@ fn headline(finding: &Finding, manual: &Contract) -> String {
     }
 }
 
-/// What a broken clause of this severity does to a user, in words.
+/// The consequence of a broken clause of this severity for a user.
 fn consequence(severity: Severity) -> &'static str {
     match severity {
-        Severity::Data => "DATA lost, doubled or leaked",
-        Severity::Connection => "CONNECTION wrongly dead or wrongly alive",
-        Severity::Report => "WRONG REPORT",
+        Severity::Data => "DATA lost, duplicated or leaked",
+        Severity::Connection => "CONNECTION wrongly broken or kept open",
+        Severity::Report => "WRONG RESULT reported to the caller",
         Severity::Other => "OTHER",
     }
 }
 
-/// What was seen; of a crash, a hang and a stop the headline says it.
-fn told(finding: &Finding) -> String {
+/// What was expected and seen. The headline of a crash, a hang or a stop already says it.
+fn details(finding: &Finding) -> String {
     match finding.kind {
         Kind::Crash | Kind::Hang | Kind::Stop => String::new(),
         Kind::Violation | Kind::Difference => format!(

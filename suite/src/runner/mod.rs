@@ -45,7 +45,7 @@ pub(crate) const FREE: &str = "free";
 #[non_exhaustive]
 pub enum RunnerError {
     /// The peer could not be set up.
-    #[error("the peer could not be set up: {0}")]
+    #[error("cannot set up the peer: {0}")]
     Peer(#[from] openssl::error::ErrorStack),
     /// The file of a foreign library was changed or removed during the run: later results would
     /// belong to another library.
@@ -55,7 +55,7 @@ pub enum RunnerError {
     #[error("{0}")]
     Worker(String),
     /// The peer's key log could not be read.
-    #[error("the peer's key log could not be read: {0}")]
+    #[error("cannot read the peer's key log: {0}")]
     KeyLog(#[from] wire::KeyLogError),
 }
 

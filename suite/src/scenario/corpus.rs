@@ -46,15 +46,15 @@ impl Corpus {
             let Some(known_id) = Id::new(id) else {
                 return Err(ParseError::at_start(
                     path,
-                    format!("{id:?} is not an id"),
-                    "the file must be FAMILY/NAME.toml, both of a-z, 0-9 and -",
+                    format!("{id:?} is not a scenario id"),
+                    "name the file FAMILY/NAME.toml, both of a-z, 0-9 and -",
                 ));
             };
             let scenario = parse(known_id.clone(), path, text)?;
             if scenarios.insert(known_id, scenario).is_some() {
                 return Err(ParseError::at_start(
                     path,
-                    format!("another scenario has the id {id:?} too"),
+                    format!("duplicate scenario id {id:?}"),
                     "rename one of the files",
                 ));
             }
@@ -276,7 +276,7 @@ pub enum Origin {
 #[non_exhaustive]
 pub enum SelectionError {
     /// It is neither an id, nor a pattern that matches one, nor a file.
-    #[error("no scenario is called {text:?}: {}", Offer(nearest))]
+    #[error("unknown scenario {text:?}: {}", Offer(nearest))]
     Unknown {
         /// The argument.
         text: String,
@@ -303,14 +303,14 @@ pub enum SelectionError {
         source: io::Error,
     },
     /// The folder has no scenario file.
-    #[error("there is no scenario file (*.toml) in the folder {}", .0.display())]
+    #[error("no scenario file (*.toml) in the folder {}", .0.display())]
     NoFiles(PathBuf),
     /// The file is not a right scenario.
     #[error(transparent)]
     Parse(#[from] ParseError),
     /// Two files would have one id.
     #[error(
-        "{} and {} would both be the scenario {id}: name them apart, or pass one of them",
+        "{} and {} would both have the scenario id {id}: rename one, or pass only one",
         first.display(), second.display()
     )]
     SameId {
@@ -330,7 +330,7 @@ impl fmt::Display for Offer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             return f.write_str(
-                "it must be an id, a pattern such as retry or */short-*, or a path to a .toml file or to a folder of them",
+                "give an id, a pattern such as retry or */short-*, or the path of a .toml file or a folder of them",
             );
         }
         write!(f, "did you mean {}?", self.0.join(" or "))

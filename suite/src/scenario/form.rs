@@ -143,7 +143,7 @@ impl<'t> Fields<'t> {
             [first, second, ..] => Err(Fault::new(
                 second.at,
                 format!(
-                    "{} stands in one table with {}",
+                    "{} is in the same table as {}",
                     Shown(second.key),
                     Shown(first.key)
                 ),
@@ -211,7 +211,11 @@ impl<'t> Fields<'t> {
             None => Ok(Some((first.key, self.node(*first)))),
             Some(second) => Err(Fault::new(
                 second.at,
-                format!("{} excludes \"{}\"", self.node(*second).name, first.key),
+                format!(
+                    "{} cannot be combined with \"{}\"",
+                    self.node(*second).name,
+                    first.key
+                ),
                 format!("write only one of {}", keys.join(", ")),
             )),
         }
@@ -407,11 +411,11 @@ impl<'t> Node<'t> {
                 return Err(Fault::new(
                     element.at(),
                     format!(
-                        "{} stands twice in {}",
+                        "{} is listed twice in {}",
                         Described(element.value.get_ref()),
                         self.name
                     ),
-                    "write it once",
+                    "list it once",
                 ));
             }
             known.push(item);

@@ -40,7 +40,7 @@ fn last_step(scenario: &Scenario, places: &[usize]) -> Result<(), Fault> {
     match (scenario.steps.last(), places.last()) {
         (Some(step), Some(&at)) if is_setting(step) => Err(Fault::new(
             at,
-            "nothing comes after this step and would see its effect",
+            "this step has no effect, as nothing comes after it",
             "put a call or a step of the peer after it, or leave it out",
         )),
         _ => Ok(()),
@@ -111,9 +111,9 @@ fn whole(scenario: &Scenario, fields: &Fields<'_>) -> Result<(), Fault> {
     {
         return Err(Fault::new(
             node.at(),
-            "the writes of all steps are too much for one case",
+            "the steps write too much for one case",
             format!(
-                "write no more than {MAX_WRITTEN_IN_ALL} bytes and {MAX_TIMES_IN_ALL} times in all"
+                "write at most {MAX_WRITTEN_IN_ALL} bytes and {MAX_TIMES_IN_ALL} times in total"
             ),
         ));
     }
@@ -123,7 +123,7 @@ fn whole(scenario: &Scenario, fields: &Fields<'_>) -> Result<(), Fault> {
         return Err(Fault::new(
             node.at(),
             "no step writes",
-            "add one, such as { write = { len = 100 } }: a scenario is about writing",
+            "add one, such as { write = { len = 100 } }",
         ));
     }
     Ok(())

@@ -148,13 +148,14 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
 pub(crate) fn syntax(text: &str, error: &toml::de::Error) -> Fault {
     Fault::new(
         error.span().map_or(text.len(), |span| span.start),
-        format!("not TOML: {}", error.message().replace('\n', ", ")),
-        "see https://toml.io for what is",
+        format!("invalid TOML: {}", error.message().replace('\n', ", ")),
+        "see https://toml.io for the syntax",
     )
 }
 
 fn title(fields: &Fields<'_>) -> Result<String, Fault> {
-    const WANTED: &str = "one sentence, on one line, that says what is done and what is right";
+    const WANTED: &str =
+        "one sentence, on one line, that says what is done and what a correct library does";
     match fields.find("title") {
         Some(node) => node
             .text(WANTED, |t| {
@@ -163,7 +164,7 @@ fn title(fields: &Fields<'_>) -> Result<String, Fault> {
             .map(str::to_owned),
         None => Err(Fault::new(
             fields.at(),
-            "no \"title\"",
+            "missing \"title\"",
             format!("add title = \"…\", {WANTED}"),
         )),
     }
@@ -176,7 +177,7 @@ pub(crate) fn clause(node: Node<'_>) -> Result<String, Fault> {
             .is_some_and(|(topic, rule)| is_name(topic) && is_name(rule))
     };
     node.text(
-        "a clause such as \"retry.same-arguments\": two names of a-z, 0-9 and -, and a dot between",
+        "a clause such as \"retry.same-arguments\": two names of a-z, 0-9 and -, separated by a dot",
         right,
     )
     .map(str::to_owned)
@@ -210,7 +211,7 @@ fn cipher(fields: &Fields<'_>, versions: &[Version]) -> Result<Cipher, Fault> {
         Some(node) if !cipher.is_aead() && versions != [Version::Tls12] => Err(Fault::new(
             node.at(),
             format!("\"{}\" does not exist in TLS 1.3", cipher.as_str()),
-            "it needs versions = [\"tls1.2\"]",
+            "add versions = [\"tls1.2\"]",
         )),
         _ => Ok(cipher),
     }

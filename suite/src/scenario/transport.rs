@@ -110,9 +110,9 @@ impl TransportKind {
         self.is_of_the_system().then(|| {
             let word = self.as_str();
             Cannot {
-                message: format!("\"wire {fault}\", which the transport \"{word}\" cannot do"),
+                message: format!("the transport \"{word}\" does not support \"wire {fault}\""),
                 help: format!(
-                    "what waits in a socket is out of reach; leave \"{word}\" out of transports"
+                    "the suite cannot change bytes in a socket; leave \"{word}\" out of transports"
                 ),
             }
         })
@@ -121,25 +121,28 @@ impl TransportKind {
     fn cannot(self, what: &str) -> Cannot {
         let word = self.as_str();
         Cannot {
-            message: format!("\"{what}\", which the transport \"{word}\" cannot do"),
-            help: format!("{}; or leave \"{word}\" out of transports", self.can()),
+            message: format!("the transport \"{word}\" does not support \"{what}\""),
+            help: format!(
+                "{}; change the step, or leave \"{word}\" out of transports",
+                self.can()
+            ),
         }
     }
 
     /// What it can do, in words that begin a sentence on what would be right.
     fn can(self) -> &'static str {
         match self {
-            Self::Scripted | Self::BufferingBio => "it can do all",
+            Self::Scripted | Self::BufferingBio => "it supports everything",
             Self::Blocking => {
-                "it never says would-block: a budget needs then = an ERRNO, \"zero\" (link) or \"eof\" (inbound)"
+                "it never reports would-block: a budget needs then = an errno name, \"zero\" (link) or \"eof\" (inbound)"
             }
             Self::MemoryBio | Self::BioPair => {
-                "it takes \"open\", \"blocked\" or \"hold\", \"eof\", and budgets without at_most, which bound what is drained and filled"
+                "it supports \"open\", \"blocked\" or \"hold\", \"eof\", and budgets without at_most"
             }
             Self::Socket => {
-                "how much a socket takes is the system's business: it takes \"open\", and \"blocked\" or \"hold\""
+                "it supports only \"open\", \"blocked\" and \"hold\", as the system decides how much it accepts"
             }
-            Self::BlockingSocket => "nobody would end its waiting: it takes \"open\"",
+            Self::BlockingSocket => "it supports only \"open\", as nothing would end its waiting",
         }
     }
 }

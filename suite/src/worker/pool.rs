@@ -40,16 +40,16 @@ pub struct Workers {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The system could not start the process.
-    #[error("no worker could be started ({}): {source}", program.display())]
+    /// The system started no process.
+    #[error("cannot start a worker process ({}): {source}", program.display())]
     Start {
         /// The program to be started.
         program: PathBuf,
         /// The error of the system.
         source: io::Error,
     },
-    /// The path cannot be passed to a worker, as its messages are JSON.
-    #[error("{} is no path in UTF-8: name a symbolic link that is", .0.display())]
+    /// A worker is told of a file in JSON.
+    #[error("the path {} is not UTF-8: use a symbolic link with a UTF-8 name", .0.display())]
     Path(PathBuf),
     /// The worker could not load the library, for this reason.
     #[error("{0}")]

@@ -30,10 +30,7 @@ fn real() -> Vec<u8> {
 #[test]
 fn missing_file_is_named() {
     let error = load_error(Path::new("/nowhere/libssl.so")).to_string();
-    assert_eq!(
-        error,
-        "/nowhere/libssl.so could not be loaded: there is no such file"
-    );
+    assert_eq!(error, "/nowhere/libssl.so: no such file");
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn library_without_ssl_write_is_refused_with_that_name_alone() {
     let path = folder.path().join("nearly.so");
     let object = shim(&path, all_but(&["SSL_write"]), &[]);
     let wanted = format!(
-        "{} lacks SSL_write: is it a libssl (and not, say, a libcrypto)?",
+        "{} lacks SSL_write: is it a libssl, or perhaps a libcrypto?",
         object.display()
     );
     assert_eq!(load_error(&object).to_string(), wanted);
@@ -208,9 +208,9 @@ fn library_with_prefixed_names_gets_the_prefix_as_a_hint() {
         load_error(&object).to_string()
     };
     let wolf = of("wolf.so", &like_wolfssl);
-    assert!(wolf.ends_with("say so: --symbol-prefix wolfSSL_"), "{wolf}");
+    assert!(wolf.ends_with("use --symbol-prefix wolfSSL_"), "{wolf}");
     let other = of("other.so", &|name| Some(format!("my_{name}")));
-    assert!(other.ends_with("say so: --symbol-prefix my_"), "{other}");
+    assert!(other.ends_with("use --symbol-prefix my_"), "{other}");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn unknown_prefix_is_refused() {
     };
     let error = error_of(&source);
     assert!(matches!(error, LoadError::Prefix { .. }), "{error}");
-    let wanted = "has no function whose name begins with nobody_: its names are plain; leave --symbol-prefix away";
+    let wanted = "has no function with the prefix nobody_: leave --symbol-prefix out, as its functions have no prefix";
     assert!(error.to_string().ends_with(wanted), "{error}");
 }
 

@@ -318,42 +318,36 @@ pub(crate) const TABLE: &[Expected] = &[
     refused(
         "load/unresolved",
         &[
-            "could not be loaded",
+            "the dynamic loader refused it: ",
             "undefined symbol: a_function_that_nobody_has",
         ],
     ),
     both("end/crash", Same),
     both("end/hang", Same),
-    refused(
-        "file/cut-off",
-        &["could not be loaded: it is cut off: it has "],
-    ),
+    refused("file/cut-off", &[": it is truncated: it has "]),
     refused(
         "file/device",
-        &["it is no regular file; name a shared object"],
+        &["it is not a regular file; give a shared object"],
     ),
     refused(
         "file/empty",
         &["it is empty; a shared object (ELF) is needed"],
     ),
-    refused("file/folder", &["could not be loaded: it is a folder"]),
+    refused("file/folder", &[": it is a folder"]),
     refused(
         "file/for-another-machine",
         &["it is built for ", "; this program is "],
     ),
-    // Root can read it and finds text.
-    refused("file/forbidden", &["could not be loaded: "]),
-    refused(
-        "file/missing",
-        &["could not be loaded: there is no such file"],
-    ),
+    // Root may read it, and finds text.
+    refused("file/forbidden", &["forbidden: "]),
+    refused("file/missing", &[": no such file"]),
     refused(
         "file/pipe-without-a-writer",
-        &["it is no regular file; name a shared object"],
+        &["it is not a regular file; give a shared object"],
     ),
     refused(
         "file/text",
-        &["it is no ELF file; a shared object (ELF) is needed"],
+        &["it is not an ELF file; a shared object (ELF) is needed"],
     ),
     Expected {
         others: Others::MayNotApply,
@@ -361,6 +355,6 @@ pub(crate) const TABLE: &[Expected] = &[
     },
     refused(
         "file/without-ssl-write",
-        &["lacks SSL_write: is it a libssl (and not, say, a libcrypto)?"],
+        &["lacks SSL_write: is it a libssl, or perhaps a libcrypto?"],
     ),
 ];

@@ -33,11 +33,11 @@ fn invalid_toml_is_refused_at_the_place_of_the_error() {
     check_refused(
         str::to_owned,
         r#"
-title = "t"\nsteps = [\n  { write = }\n] => 3:13 not TOML
-title = "t => 1:11 not TOML
-title = 't'\ntitle = 'u'                 => 2:1 not TOML: duplicate key
-title = 't'\nsteps = [                   => 2:10 not TOML
-# größer\ntitle = 'ü' x                  => 2:13 not TOML
+title = "t"\nsteps = [\n  { write = }\n] => 3:13 invalid TOML
+title = "t => 1:11 invalid TOML
+title = 't'\ntitle = 'u'                 => 2:1 invalid TOML: duplicate key
+title = 't'\nsteps = [                   => 2:10 invalid TOML
+# größer\ntitle = 'ü' x                  => 2:13 invalid TOML
 "#,
     );
 }
@@ -47,8 +47,8 @@ fn wrong_header_is_refused() {
     check_refused(
         str::to_owned,
         r#"
-                             => 1:1 no "title" ~ add title =
-title = 't'                  => 1:1 no "steps" ~ add steps =
+                             => 1:1 missing "title" ~ add title =
+title = 't'                  => 1:1 missing "steps" ~ add steps =
 title = ' '\nsteps = []      => 1:9 "title" is " " ~ must be one sentence
 title = 5\nsteps = []        => 1:9 "title" is 5
 title = 't'\nsteps = []      => 2:9 "steps" is an empty array ~ one or more steps
@@ -64,16 +64,16 @@ clauses = 'a.b'                 => 1:11 must be an array of clauses
 clauses = ['a.b', 'retry']      => 1:19 an element of "clauses" is "retry" ~ retry.same-arguments
 clauses = ['a.B']               => 1:12 such as
 clauses = ['a.b.c']             => 1:12 such as
-clauses = ['a.b', 'a.b']        => 1:19 "a.b" stands twice in "clauses"
+clauses = ['a.b', 'a.b']        => 1:19 "a.b" is listed twice in "clauses"
 links = ['ftp://x']             => 1:10 starts with https://
 links = ['https://']            => 1:10 starts with https://
 links = [7]                     => 1:10 an element of "links" is 7
 versions = ['tls1.4']           => 1:13 unknown value "tls1.4" for an element of "versions" ~ did you mean "tls1. ~ (values: tls1.2, tls1.3)
 versions = []                   => 1:12 "versions" is an empty array ~ one or more
-versions = ['tls1.2', 'tls1.2'] => 1:23 "tls1.2" stands twice in "versions"
+versions = ['tls1.2', 'tls1.2'] => 1:23 "tls1.2" is listed twice in "versions"
 roles = ['clent']               => 1:10 did you mean "client"?
 roles = []                      => 1:9 "roles" is an empty array
-roles = ['server', 'server']    => 1:20 stands twice
+roles = ['server', 'server']    => 1:20 is listed twice
 cipher = 'aes'                  => 1:10 unknown value "aes" for "cipher" ~ aes128-gcm
 cipher = true                   => 1:10 "cipher" is true ~ must be one of aes128-gcm, chacha20
 cipher = 'aes128-cbc'           => 1:10 "aes128-cbc" does not exist in TLS 1.3 ~ versions = ["tls1.2"]
@@ -98,11 +98,11 @@ fn malformed_step_is_refused() {
         r#"
 5                          => 3:1 an element of "steps" is 5 ~ must be a step: a name
 {}                         => 3:1 an empty table ~ a table of its own
-{ retry = {}, write = {} } => 3:15 "write" stands in one table with "retry"
+{ retry = {}, write = {} } => 3:15 "write" is in the same table as "retry"
 'hanshake'                 => 3:1 unknown step "hanshake" ~ did you mean "handshake"? ~ (steps: handshake, write,
   { writ = {} }            => 3:5 unknown step "writ" ~ did you mean "write"?
-'write'                    => 3:1 the step "write" stands alone ~ { write = … }
-'link'                     => 3:1 stands alone
+'write'                    => 3:1 the step "write" has no value ~ { write = … }
+'link'                     => 3:1 has no value
 { handshake = 1 }          => 3:15 "handshake" is 1 ~ must be {} ~ "handshake" alone
 { finish = { a = 1 } }     => 3:12 "finish" is a table ~ must be {}
 "#,
@@ -117,8 +117,8 @@ fn wrong_write_is_refused() {
 { write = { lenght = 4 } }                           => 3:13 unknown key "lenght" in write: did you mean "len"? (keys: len, text, hex, null, function, times)
 { write = 5 }                                        => 3:11 "write" is 5 ~ must be "rest", or a table
 { write = 'all' }                                    => 3:11 "write" is "all" ~ "rest"
-{ write = {} }                                       => 3:11 a write of nothing ~ len, text, hex
-{ write = { times = 2 } }                            => 3:11 a write of nothing
+{ write = {} }                                       => 3:11 a write without data ~ len, text, hex
+{ write = { times = 2 } }                            => 3:11 a write without data
 { write = { len = 4194305 } }                        => 3:19 "len" in write is 4194305 ~ from -2147483648 to 4194304
 { write = { len = -2147483649 } }                    => 3:19 a whole number
 { write = { len = 99999999999999999999999999999999999999999 } } => 3:19 a whole number
@@ -128,11 +128,11 @@ fn wrong_write_is_refused() {
 { write = { len = [] } }                             => 3:19 is an empty array
 { write = { len = {} } }                             => 3:19 is an empty table
 { write = { len = -1, function = 'SSL_write_ex' } }  => 3:19 "len" in write is -1 ~ SSL_write_ex takes no negative length
-{ write = { len = 1, text = 'a' } }                  => 3:22 "text" in write excludes "len" ~ only one of len, text, hex
-{ write = { hex = '00', len = 1 } }                  => 3:25 "len" in write excludes "hex"
-{ write = { null = true, text = 'a' } }              => 3:26 "text" in write excludes "null"
+{ write = { len = 1, text = 'a' } }                  => 3:22 "text" in write cannot be combined with "len" ~ only one of len, text, hex
+{ write = { hex = '00', len = 1 } }                  => 3:25 "len" in write cannot be combined with "hex"
+{ write = { null = true, text = 'a' } }              => 3:26 "text" in write cannot be combined with "null"
 { write = { null = false } }                         => 3:20 "null" in write is false ~ must be true, or left out
-{ write = { null = true, len = 5 } }                 => 3:26 "len" in write excludes "null"
+{ write = { null = true, len = 5 } }                 => 3:26 "len" in write cannot be combined with "null"
 { write = { text = '' } }                            => 3:20 "text" in write is ""
 { write = { hex = '' } }                             => 3:19 two hexadecimal digits
 { write = { hex = '0ff' } }                          => 3:19 two hexadecimal digits
@@ -140,7 +140,7 @@ fn wrong_write_is_refused() {
 { write = { hex = 'ü' } }                            => 3:19 two hexadecimal digits
 { write = { len = 1, times = 0 } }                   => 3:30 "times" in write is 0 ~ from 1 to 10000
 { write = { len = 1, times = 10001 } }               => 3:30 from 1 to 10000
-{ write = { len = 4194304, times = 17 } }            => 3:36 "times" in write is 17: must be at most 16 with 4194304 bytes each: a step writes no more than 67108864 in all
+{ write = { len = 4194304, times = 17 } }            => 3:36 "times" in write is 17: must be at most 16 with 4194304 bytes each: a step writes at most 67108864 bytes in total
 { write = { len = 6711, times = 10000 } }            => 3:33 at most 9999 with 6711 bytes each
 { write = { len = 1, function = 'SSL_wirte' } }      => 3:33 did you mean "SSL_write"?
 { write = { text = 'ü', function = 1 } }             => 3:36 one of SSL_write, SSL_write_ex
@@ -168,7 +168,7 @@ fn other_wrong_calls_are_refused() {
 { set_modes = [] }                                   => 3:15 "set_modes" is an empty array ~ one or more modes
 { set_modes = 'auto-retry' }                         => 3:15 an array of modes
 { clear_modes = ['partial'] }                        => 3:18 did you mean "partial-write"?
-{ clear_modes = ['auto-retry', 'auto-retry'] }       => 3:32 "auto-retry" stands twice in "clear_modes"
+{ clear_modes = ['auto-retry', 'auto-retry'] }       => 3:32 "auto-retry" is listed twice in "clear_modes"
 { max_send_fragment = 511 }                          => 3:23 from 512 to 16384
 { max_send_fragment = 16385 }                        => 3:23 from 512 to 16384
 "#,
@@ -186,33 +186,33 @@ fn wrong_link_or_peer_is_refused() {
 { link = { acept = 5 } }                        => 3:12 did you mean "accept"?
 { link = { accept = -1 } }                      => 3:21 from 0 to 1073741824
 { link = { accept = 1, at_most = 0 } }          => 3:34 from 1 to
-{ link = { accept = 1, accept_each = 1 } }      => 3:24 "accept_each" in link excludes "accept"
+{ link = { accept = 1, accept_each = 1 } }      => 3:24 "accept_each" in link cannot be combined with "accept"
 { link = { accept = 1, then = 'ECONRESET' } }   => 3:31 did you mean "ECONNRESET"?
 { link = { accept = 1, then = 'eof' } }         => 3:31 would-block, zero, zero-retry, EACCES, EAGAIN
 { link = { then = 'zero' } }                    => 3:19 without a budget ~ accept = N
 { link = { at_most = 1, then = 'zero' } }       => 3:32 without a budget
 { link = { fail = 'zero' } }                    => 3:19 unknown value "zero" for "fail" in link
-{ link = { fail = 'EPIPE', accept = 1 } }       => 3:28 "accept" in link excludes "fail"
-{ link = { at_most = 1, fail = 'EPIPE' } }      => 3:25 "fail" in link excludes "at_most"
-{ link = { fail = 'EPIPE', then = 'zero' } }    => 3:28 excludes
+{ link = { fail = 'EPIPE', accept = 1 } }       => 3:28 "accept" in link cannot be combined with "fail"
+{ link = { at_most = 1, fail = 'EPIPE' } }      => 3:25 "fail" in link cannot be combined with "at_most"
+{ link = { fail = 'EPIPE', then = 'zero' } }    => 3:28 cannot be combined with
 { inbound = 'blocked' }                         => 3:13 the values are open, hold, eof
 { inbound = true }                              => 3:13 "open", "hold", "eof"
 { inbound = { accept = 5 } }                    => 3:15 the keys are deliver, deliver_each, fail, at_most, then
 { inbound = { deliver = 1, then = 'zero' } }    => 3:35 would-block, eof, zero-retry
-{ inbound = { deliver = 1, deliver_each = 1 } } => 3:28 excludes
-{ wire = 'swop' }                               => 3:10 did you mean "swap"? ~ drop, double
+{ inbound = { deliver = 1, deliver_each = 1 } } => 3:28 cannot be combined with
+{ wire = 'swop' }                               => 3:10 did you mean "swap"? ~ drop, duplicate
 { stale_error = 'sytem-library' }               => 3:17 did you mean "system-library"? ~ another-library
 { wire = {} }                                   => 3:10 "swap", "drop", "duplicate", { flip = N } or { truncate = N }
-{ wire = { flip = 1, truncate = 1 } }                => 3:22 "truncate" in wire excludes "flip"
+{ wire = { flip = 1, truncate = 1 } }                => 3:22 "truncate" in wire cannot be combined with "flip"
 { wire = { flip = -1 } }                        => 3:19 from 0 to 1048576
 { wire = { truncate = 1048577 } }                    => 3:18 from 0 to 1048576
-{ wire = { drop = 1 } }                         => 3:12 the keys are flip, cut
+{ wire = { drop = 1 } }                         => 3:12 the keys are flip, truncate
 { peer = 'reed' }                               => 3:10 did you mean "read"? ~ close_notify
 { peer = 5 }                                    => 3:10 a word such as "read"
 { peer = {} }                                   => 3:10 "peer" is an empty table
 { peer = { read = 5 } }                         => 3:12 the keys are write, key_update, raw
 { peer = { write = 0 } }                        => 3:20 from 1 to 1048576
-{ peer = { write = 1, raw = '00' } }            => 3:23 "raw" in peer excludes "write"
+{ peer = { write = 1, raw = '00' } }            => 3:23 "raw" in peer cannot be combined with "write"
 { peer = { raw = 'x' } }                        => 3:18 two hexadecimal digits
 { peer = { key_update = {} } }                  => 3:25 one of not-requested, requested
 "#,
@@ -224,23 +224,23 @@ fn misplaced_step_is_refused() {
     check_refused(
         with_steps,
         r#"
-  { retry = {} }                                     => 3:5 a retry before any write: a retry repeats a write: put a write before it
+  { retry = {} }                                     => 3:5 a retry before any write: put the write that it repeats before it
 { write = 'rest' }                                   => 3:3 the rest of a write before any write
 { peer = 'read' }, 'finish'                          => 3:20 finish before any call
 'handshake',\n { write = { len = 1 } },\n 'handshake' => 5:2 a second handshake ~ renegotiate
 'key_update'                                         => 3:1 TLS 1.2 does not have ~ versions = ["tls1.3"]
 'renegotiate'                                        => 3:1 TLS 1.3 does not have ~ versions = ["tls1.2"]
-'stale_error', { peer = 'read' }                     => 3:1 no call follows ~ right after it
-{ peer = 'disconnect' }, 'read', { peer = 'read' }       => 3:32 a peer that has vanished ~ before peer = "disconnect"
-{ write = { len = 1 } }, { link = 'open' }           => 3:28 would see its effect
-{ write = { len = 1 } }, { inbound = 'open' }        => 3:28 would see its effect
-{ write = { len = 1 } }, { wire = 'drop' }           => 3:28 would see its effect
-{ write = { len = 1 } }, { set_modes = ['auto-retry'] } => 3:28 would see its effect
-{ write = { len = 1 } }, { clear_modes = ['auto-retry'] } => 3:28 would see its effect
-{ write = { len = 1 } }, { max_send_fragment = 600 } => 3:28 would see its effect
-{ write = { len = 1 } }, 'stale_error'               => 3:26 would see its effect
+'stale_error', { peer = 'read' }                     => 3:1 not followed by a call ~ right after it
+{ peer = 'disconnect' }, 'read', { peer = 'read' }       => 3:32 a step of the peer after it disconnected ~ before peer = "disconnect"
+{ write = { len = 1 } }, { link = 'open' }           => 3:28 this step has no effect, as nothing comes after it
+{ write = { len = 1 } }, { inbound = 'open' }        => 3:28 this step has no effect, as nothing comes after it
+{ write = { len = 1 } }, { wire = 'drop' }           => 3:28 this step has no effect, as nothing comes after it
+{ write = { len = 1 } }, { set_modes = ['auto-retry'] } => 3:28 this step has no effect, as nothing comes after it
+{ write = { len = 1 } }, { clear_modes = ['auto-retry'] } => 3:28 this step has no effect, as nothing comes after it
+{ write = { len = 1 } }, { max_send_fragment = 600 } => 3:28 this step has no effect, as nothing comes after it
+{ write = { len = 1 } }, 'stale_error'               => 3:26 this step has no effect, as nothing comes after it
 'handshake', 'read'                                  => 2:9 no step writes ~ { write = { len = 100 } }
-{ write = { len = 1, times = 10000 } }, { write = { len = 1, times = 10000 } }, { write = { len = 1 } } => 2:9 too much for one case ~ 20000 times in all
+{ write = { len = 1, times = 10000 } }, { write = { len = 1, times = 10000 } }, { write = { len = 1 } } => 2:9 the steps write too much for one case ~ 20000 times in total
 "#,
     );
     check_refused(
@@ -265,7 +265,7 @@ transports = 'socket'             => 2:14 "transports" is "socket" ~ an array of
 transports = []                   => 2:14 "transports" is an empty array ~ one or more strings
 transports = ['biopair']          => 2:15 unknown value "biopair" for an element of "transports" ~ did you mean "bio-pair"?
 transports = ['socket', 'pigeon'] => 2:25 the values are scripted, blocking, memory-bio, bio-pair, buffering-bio, socket, blocking-socket
-transports = ['socket', 'socket'] => 2:25 "socket" stands twice in "transports"
+transports = ['socket', 'socket'] => 2:25 "socket" is listed twice in "transports"
 transport = ['socket']            => 2:1 did you mean "transports"?
 "#,
     );
@@ -284,22 +284,22 @@ fn step_that_its_transport_cannot_do_is_refused() {
     check_refused(
         over,
         r#"
-'blocking': { link = 'blocked' }                                => 4:3 "link accept 0", which the transport "blocking" cannot do: it never says would-block ~ leave "blocking" out of transports
-'blocking': { link = { accept = 5, then = 'zero-retry' } }      => 4:3 the transport "blocking" cannot do
-'blocking': { inbound = 'hold' }                                => 4:3 "inbound deliver 0", which the transport "blocking" cannot do
-'blocking': { inbound = { deliver = 5 } }                       => 4:3 the transport "blocking" cannot do
-'memory-bio': { link = { fail = 'EPIPE' } }                     => 4:3 the transport "memory-bio" cannot do ~ without at_most
-'memory-bio': { link = { accept = 5, at_most = 1 } }            => 4:3 the transport "memory-bio" cannot do
-'memory-bio': { inbound = { fail = 'EPIPE' } }                  => 4:3 the transport "memory-bio" cannot do
-'bio-pair': { link = { accept = 5, then = 'zero' } }            => 4:3 the transport "bio-pair" cannot do
-'bio-pair': { inbound = 'eof' },\n{ inbound = 'open' }          => 5:3 a BIO pair cannot take back
-'scripted', 'socket': { link = { accept = 5 } }                 => 4:3 the transport "socket" cannot do ~ leave "socket" out of transports
-'socket': { link = { at_most = 5 } }                            => 4:3 the transport "socket" cannot do
-'socket': { wire = 'swap' }                                     => 4:3 "wire swap", which the transport "socket" cannot do: what waits in a socket is out of reach ~ leave "socket" out
-'blocking-socket': { wire = { flip = 3 } }                      => 4:3 "wire flip 3", which the transport "blocking-socket" cannot do
-'socket': { inbound = 'eof' }                                   => 4:3 the transport "socket" cannot do
-'blocking-socket': { link = 'blocked' }                         => 4:3 the transport "blocking-socket" cannot do
-'blocking-socket': { inbound = 'hold' }                         => 4:3 the transport "blocking-socket" cannot do
+'blocking': { link = 'blocked' }                                => 4:3 the transport "blocking" does not support "link accept 0": it never reports would-block ~ leave "blocking" out of transports
+'blocking': { link = { accept = 5, then = 'zero-retry' } }      => 4:3 the transport "blocking" does not support
+'blocking': { inbound = 'hold' }                                => 4:3 the transport "blocking" does not support "inbound deliver 0"
+'blocking': { inbound = { deliver = 5 } }                       => 4:3 the transport "blocking" does not support
+'memory-bio': { link = { fail = 'EPIPE' } }                     => 4:3 the transport "memory-bio" does not support ~ without at_most
+'memory-bio': { link = { accept = 5, at_most = 1 } }            => 4:3 the transport "memory-bio" does not support
+'memory-bio': { inbound = { fail = 'EPIPE' } }                  => 4:3 the transport "memory-bio" does not support
+'bio-pair': { link = { accept = 5, then = 'zero' } }            => 4:3 the transport "bio-pair" does not support
+'bio-pair': { inbound = 'eof' },\n{ inbound = 'open' }          => 5:3 a BIO pair cannot undo
+'scripted', 'socket': { link = { accept = 5 } }                 => 4:3 the transport "socket" does not support ~ leave "socket" out of transports
+'socket': { link = { at_most = 5 } }                            => 4:3 the transport "socket" does not support
+'socket': { wire = 'swap' }                                     => 4:3 the transport "socket" does not support "wire swap": the suite cannot change bytes in a socket ~ leave "socket" out
+'blocking-socket': { wire = { flip = 3 } }                      => 4:3 the transport "blocking-socket" does not support "wire flip 3"
+'socket': { inbound = 'eof' }                                   => 4:3 the transport "socket" does not support
+'blocking-socket': { link = 'blocked' }                         => 4:3 the transport "blocking-socket" does not support
+'blocking-socket': { inbound = 'hold' }                         => 4:3 the transport "blocking-socket" does not support
 "#,
     );
 }

@@ -105,7 +105,7 @@ fn corpus_error_names_the_file() {
         ("a/b", "f/a/b.toml", SHORTER_BUFFER),
         ("a/b", "g/a/b.toml", SHORTER_BUFFER),
     ];
-    assert!(message(&twice).starts_with("g/a/b.toml:1:1: another scenario has the id"));
+    assert!(message(&twice).starts_with("g/a/b.toml:1:1: duplicate scenario id"));
 }
 
 #[test]
@@ -122,11 +122,11 @@ fn argument_that_matches_nothing_gets_a_suggestion() {
     let offered = |argument| picked(&[argument]).unwrap_err();
     assert_eq!(
         offered("retry/shorter-bufer"),
-        "no scenario is called \"retry/shorter-bufer\": did you mean retry/shorter-buffer?"
+        "unknown scenario \"retry/shorter-bufer\": did you mean retry/shorter-buffer?"
     );
     assert!(offered("shorter-buffer").contains("did you mean retry/shorter-buffer"));
     assert!(offered("retyr").contains("did you mean retry"));
-    assert!(offered("qqq").contains("it must be an id, a pattern"));
+    assert!(offered("qqq").contains("give an id, a pattern"));
     assert!(offered("retry/[a").contains("is not a pattern"));
 }
 
@@ -171,7 +171,7 @@ fn file_named_twice_is_picked_once_but_two_files_with_one_id_are_refused() {
     assert_eq!(picked(&[&first, &roundabout]).unwrap(), ["probe/x"]);
     let message = picked(&[&first, &second]).unwrap_err();
     assert!(
-        message.contains("would both be the scenario probe/x"),
+        message.contains("would both have the scenario id probe/x"),
         "{message}"
     );
 }

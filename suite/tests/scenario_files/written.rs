@@ -158,7 +158,7 @@ fn generated_scenario_round_trips_or_is_refused_by_a_rule() {
             continue;
         };
         wrong += 1;
-        let is_of_form = ["unknown ", "not TOML"]
+        let is_of_form = ["unknown ", "invalid TOML"]
             .iter()
             .any(|start| error.message.starts_with(start))
             || error.help.starts_with("must be");

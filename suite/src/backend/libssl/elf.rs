@@ -26,20 +26,20 @@ const HEADER: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoLibrary {
-    /// The path does not exist.
-    #[error("there is no such file")]
+    /// There is nothing at this path.
+    #[error("no such file")]
     Missing,
-    /// The user has no permission to read it.
-    #[error("it may not be read (permission denied); a library must be readable")]
+    /// The user may not read it.
+    #[error("permission denied; the file must be readable")]
     NoPermission,
     /// Another error of the operating system.
     #[error("it cannot be read: {0}")]
     Unreadable(String),
-    /// The path is a directory.
-    #[error("it is a folder; name the file in it, such as libssl.so.3")]
+    /// The path leads to a folder.
+    #[error("it is a folder; give the file in it, such as libssl.so.3")]
     Folder,
-    /// The path is a device, a pipe or a socket.
-    #[error("it is no regular file; name a shared object, such as libssl.so.3")]
+    /// The path leads to a device, a pipe or a socket.
+    #[error("it is not a regular file; give a shared object, such as libssl.so.3")]
     NoFile,
     /// The file is empty.
     #[error("it is empty; a shared object (ELF) is needed")]
@@ -47,14 +47,14 @@ pub enum NoLibrary {
     /// The file is larger than any library.
     #[error("it has {0} bytes, more than any library")]
     TooLarge(u64),
-    /// The file is a linker script that names the library.
-    #[error("it is a linker script, which names another file{}; name that one", as_named(.0))]
+    /// The file is text for the linker that names the library.
+    #[error("it is a linker script that names another file{}; give that one", as_named(.0))]
     LinkerScript(Option<PathBuf>),
     /// The file is an archive of object files.
     #[error("it is a static library (.a); a shared object (.so) is needed")]
     StaticLibrary,
     /// The file has another format.
-    #[error("it is no ELF file; a shared object (ELF) is needed")]
+    #[error("it is not an ELF file; a shared object (ELF) is needed")]
     NotElf,
     /// The file is for another processor.
     #[error("it is built for {file}; this program is {program}")]
@@ -67,8 +67,8 @@ pub enum NoLibrary {
     /// The file is an ELF file of another type.
     #[error("it is {0}; a shared object (linked with -shared) is needed")]
     OtherType(&'static str),
-    /// The file is truncated.
-    #[error("it is cut off: it has {has} bytes of at least {needs}")]
+    /// The file says that it is longer than it is.
+    #[error("it is truncated: it has {has} of at least {needs} bytes")]
     CutOff {
         /// Its length, in bytes.
         has: u64,

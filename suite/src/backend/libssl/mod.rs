@@ -105,8 +105,8 @@ unsafe impl Sync for Libssl {}
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The file, or the libcrypto named for it, is not a shared object for this machine.
-    #[error("{} could not be loaded: {problem}", path.display())]
+    /// The file, or the libcrypto that was named for it, is no shared object for this machine.
+    #[error("{}: {problem}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -114,7 +114,7 @@ pub enum LoadError {
         problem: NoLibrary,
     },
     /// The dynamic loader refused the file.
-    #[error("{} could not be loaded: {reason}", path.display())]
+    #[error("{}: the dynamic loader refused it: {reason}", path.display())]
     Open {
         /// The file.
         path: PathBuf,
@@ -123,8 +123,8 @@ pub enum LoadError {
     },
     /// The file needs another library, which was not found.
     #[error(
-        "{} needs {missing}, which stands neither where it says, nor beside it, nor where the system looks \
-         ({reason}); {}",
+        "{} needs {missing}, which is neither in its run path, nor in its folder, nor in the system's library \
+         folders ({reason}); {}",
         path.display(),
         remedy(missing)
     )]
@@ -138,8 +138,8 @@ pub enum LoadError {
     },
     /// The file needs functions of a libcrypto, but does not declare which one.
     #[error(
-        "{} needs functions of a libcrypto, but does not say of which ({reason}); name the one that goes \
-         with it: --libcrypto PATH",
+        "{} uses functions of libcrypto, but does not name its libcrypto ({reason}); give it with \
+         --libcrypto PATH",
         path.display()
     )]
     NoLibcrypto {
@@ -150,7 +150,7 @@ pub enum LoadError {
     },
     /// The named libcrypto has another name than the one that the file needs.
     #[error(
-        "{} needs {needed}, but {} calls itself {name} (its DT_SONAME): does it go with it?",
+        "{} needs {needed}, but the given libcrypto {} is {name} (its DT_SONAME)",
         path.display(),
         libcrypto.display()
     )]
@@ -166,8 +166,9 @@ pub enum LoadError {
     },
     /// The named libcrypto is not the one that the file uses.
     #[error(
-        "{} was named as the libcrypto of {}, which uses that of {}: leave --libcrypto away if it is inside; \
-         if another library of that name is loaded already, take a process for each",
+        "{} was given as the libcrypto of {}, which uses the one in {} instead: leave --libcrypto out if the \
+         libssl includes its libcrypto; if another library of the same name is already loaded, use a separate \
+         process for each",
         named.display(),
         path.display(),
         used.display()
@@ -182,8 +183,8 @@ pub enum LoadError {
     },
     /// Another libcrypto of the same name was loaded earlier, and the dynamic loader reused it.
     #[error(
-        "{} was given {} as its libcrypto, which this process had loaded under the same name, and not {}: \
-         take a process for each library",
+        "{} got {} as its libcrypto, which this process had already loaded under the same name, instead of \
+         {}: use a separate process for each library",
         path.display(),
         taken.display(),
         meant.as_ref().map_or_else(|| "the system's".into(), |path| path.display().to_string())
@@ -198,7 +199,7 @@ pub enum LoadError {
     },
     /// Another file of the same name was loaded earlier, and the dynamic loader reused it.
     #[error(
-        "the dynamic loader answered with {} for {}: take a process for each library",
+        "the dynamic loader returned {} instead of {}: use a separate process for each library",
         answers.display(),
         path.display()
     )]
@@ -225,7 +226,7 @@ pub enum LoadError {
     },
     /// None of its functions has the requested prefix.
     #[error(
-        "{} has no function whose name begins with {prefix}: {}",
+        "{} has no function with the prefix {prefix}: {}",
         path.display(),
         right_prefix(likely.as_deref())
     )]
@@ -238,7 +239,7 @@ pub enum LoadError {
         likely: Option<String>,
     },
     /// The library did not make a BIO method.
-    #[error("{} has BIO_meth_new, but it failed", path.display())]
+    #[error("BIO_meth_new of {} failed", path.display())]
     Bio {
         /// The file.
         path: PathBuf,
@@ -247,28 +248,28 @@ pub enum LoadError {
 
 fn remedy(missing: &str) -> &'static str {
     if missing.contains("crypto") {
-        "name it: --libcrypto PATH"
+        "give it with --libcrypto PATH"
     } else {
-        "put it beside the file, or its folder into LD_LIBRARY_PATH"
+        "put it into the same folder, or add its folder to LD_LIBRARY_PATH"
     }
 }
 
 fn is_it_a_libssl(prefix: Option<&str>) -> String {
     match prefix {
         Some(prefix) => {
-            format!("its names seem to begin with {prefix}; say so: --symbol-prefix {prefix}")
+            format!("its functions seem to have the prefix {prefix}: use --symbol-prefix {prefix}")
         }
-        None => "is it a libssl (and not, say, a libcrypto)?".to_owned(),
+        None => "is it a libssl, or perhaps a libcrypto?".to_owned(),
     }
 }
 
 fn right_prefix(likely: Option<&str>) -> String {
     match likely {
-        Some("") => "its names are plain; leave --symbol-prefix away".to_owned(),
+        Some("") => "leave --symbol-prefix out, as its functions have no prefix".to_owned(),
         Some(prefix) => {
-            format!("they seem to begin with {prefix}; say so: --symbol-prefix {prefix}")
+            format!("its functions seem to have another one: use --symbol-prefix {prefix}")
         }
-        None => "leave --symbol-prefix away if its names are plain".to_owned(),
+        None => "leave --symbol-prefix out if its functions have no prefix".to_owned(),
     }
 }
 

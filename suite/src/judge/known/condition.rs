@@ -82,7 +82,7 @@ impl Condition {
         };
         let needs = |key: &str, why: &str| match fields.find(key) {
             Some(node) => Ok(node),
-            None => Err(Fault::new(node.at(), format!("no \"{key}\""), why)),
+            None => Err(Fault::new(node.at(), format!("missing \"{key}\""), why)),
         };
         Ok(match operator {
             "any" => {

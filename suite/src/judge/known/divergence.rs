@@ -87,7 +87,7 @@ impl Divergence {
         let missing = || {
             Fault::new(
                 node.at(),
-                "no \"in\"",
+                "missing \"in\"",
                 "add in = \"call\" or in = \"later\"",
             )
         };
@@ -110,7 +110,11 @@ impl Divergence {
         };
         if divergence.is_empty() {
             let help = "say what differs: aspect, error or entries";
-            return Err(Fault::new(node.at(), "it explains anything", help));
+            return Err(Fault::new(
+                node.at(),
+                "a difference that matches any other",
+                help,
+            ));
         }
         Ok(divergence)
     }

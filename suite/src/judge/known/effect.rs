@@ -234,7 +234,7 @@ impl Effect {
         let missing = |key: &str| {
             Fault::new(
                 node.at(),
-                format!("no \"{key}\""),
+                format!("missing \"{key}\""),
                 format!("add {key} = \"…\""),
             )
         };
@@ -243,7 +243,11 @@ impl Effect {
         let pattern = Pattern::read(&fields)?;
         if pattern.is_empty() {
             let help = "say what is observed: error, returns, record, alert, flaw, bytes, missing, repeated, what or ends";
-            return Err(Fault::new(node.at(), "it explains anything", help));
+            return Err(Fault::new(
+                node.at(),
+                "an effect that matches any finding",
+                help,
+            ));
         }
         Ok(Self {
             clause,
@@ -277,7 +281,7 @@ pub(super) fn scope(fields: &Fields<'_>, node: Node<'_>) -> Result<Scope, Fault>
         (false, Some(_)) => Err(Fault::new(
             node.at(),
             "\"until\" with in = \"call\"",
-            "it ends what holds later: in = \"later\"",
+            "\"until\" needs in = \"later\"",
         )),
     }
 }

@@ -32,7 +32,7 @@ fn page(path: &str, text: &str, others: &[Issue], keeper: Keeper) -> Result<Vec<
     let fields = Fields::of_file(&document, "the known issues");
     if let Some(node) = fields.find("known") {
         let help = format!("convert the file: writeproof ledger --convert {path} --libssl LIBRARY");
-        let message = "[[known]] is the format before known issues had causes";
+        let message = "[[known]] is the old format of known issues, without causes";
         return Err(Fault::new(node.at(), message, help));
     }
     let fields = fields.only(&["issue"])?;
@@ -54,8 +54,8 @@ fn page(path: &str, text: &str, others: &[Issue], keeper: Keeper) -> Result<Vec<
         {
             return Err(Fault::new(
                 element.at(),
-                format!("a second issue \"{}\"", issue.id),
-                "give it a name of its own",
+                format!("duplicate issue id \"{}\"", issue.id),
+                "choose another id",
             ));
         }
         issues.push(issue);
@@ -73,7 +73,7 @@ fn issue(element: Node<'_>, location: Location, keeper: Keeper) -> Result<Issue,
         let missing = || {
             Fault::new(
                 element.at(),
-                format!("no \"{key}\""),
+                format!("missing \"{key}\""),
                 format!("add {key} = …"),
             )
         };
@@ -86,7 +86,7 @@ fn issue(element: Node<'_>, location: Location, keeper: Keeper) -> Result<Issue,
         let help = "say which clauses it breaks, or how the library differs from others";
         return Err(Fault::new(
             element.at(),
-            "no \"breaks\" and no \"differs\"",
+            "neither \"breaks\" nor \"differs\"",
             help,
         ));
     }
@@ -95,10 +95,10 @@ fn issue(element: Node<'_>, location: Location, keeper: Keeper) -> Result<Issue,
     let scopes = effects.chain(differs.iter().map(|differs| (&differs.scope, differs.at)));
     let mut of_call = scopes.filter(|(scope, _)| matches!(scope, Scope::Call));
     if let Some((_, at)) = of_call.next().filter(|_| when.reads_present_answer()) {
-        let help = "a call may not excuse itself by its answer: put it under \"earlier\", or use in = \"later\"";
+        let help = "a call must not be excused by its own result: put the condition under \"earlier\", or use in = \"later\"";
         return Err(Fault::new(
             at,
-            "in = \"call\" where \"when\" reads the answer of the call",
+            "in = \"call\" with a \"when\" that depends on the result of the same call",
             help,
         ));
     }
@@ -108,7 +108,7 @@ fn issue(element: Node<'_>, location: Location, keeper: Keeper) -> Result<Issue,
         None => {
             return Err(Fault::new(
                 element.at(),
-                "no \"link\"",
+                "missing \"link\"",
                 "add link = \"https://…\" or source = \"FILE:LINE\"",
             ));
         }

@@ -327,7 +327,7 @@ fn invalid_files_are_refused_with_the_location() {
         (
             "[[issue]]",
             "[[known]]",
-            "mine.toml:1:1: [[known]] is the format before known issues had causes: convert the file",
+            "mine.toml:1:1: [[known]] is the old format of known issues, without causes: convert the file",
         ),
         (
             "\"transport-zero\"",
@@ -339,18 +339,26 @@ fn invalid_files_are_refused_with_the_location() {
             "missing = \"<= swalowed\"",
             "must be a number, or a sum of asked",
         ),
-        (", missing = \"swallowed\"", "", "it explains anything"),
+        (
+            ", missing = \"swallowed\"",
+            "",
+            "an effect that matches any finding",
+        ),
         (
             "\"transport-zero\"",
             "\"succeeds\"",
-            "a call may not excuse itself",
+            "a call must not be excused by its own result",
         ),
-        ("\"transport-zero\"", "{ any = [\"read\"] }", "no \"why\""),
-        ("when = \"transport-zero\"", "", "no \"when\""),
+        (
+            "\"transport-zero\"",
+            "{ any = [\"read\"] }",
+            "missing \"why\"",
+        ),
+        ("when = \"transport-zero\"", "", "missing \"when\""),
         (
             "clause = \"success.bytes-are-on-the-wire\", ",
             "",
-            "no \"clause\"",
+            "missing \"clause\"",
         ),
         ("title", "titel", "unknown key \"titel\""),
     ] {
@@ -498,8 +506,8 @@ fn every_pattern_parses_back_to_its_observation() {
 #[test]
 fn invalid_differs_is_refused_with_the_location() {
     for (differs, wanted) in [
-        ("[{ in = \"call\" }]", "it explains anything"),
-        ("[{ aspect = \"records\" }]", "no \"in\""),
+        ("[{ in = \"call\" }]", "a difference that matches any other"),
+        ("[{ aspect = \"records\" }]", "missing \"in\""),
         (
             "[{ in = \"call\", aspect = \"record\" }]",
             "unknown value \"record\" for \"aspect\"",

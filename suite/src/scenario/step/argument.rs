@@ -78,7 +78,7 @@ impl<'t> Argument<'t> {
     pub(super) fn bare(&self) -> Result<(), Fault> {
         match self.value {
             Some(node) if !self.is_bare() => Err(node.refused(format_args!(
-                "{{}}, as nothing can be said about this step; \"{}\" alone does too",
+                "{{}}, as this step has no arguments; or write just \"{}\"",
                 self.name
             ))),
             _ => Ok(()),
@@ -90,8 +90,8 @@ impl<'t> Argument<'t> {
         self.value.ok_or_else(|| {
             Fault::new(
                 self.at,
-                format!("the step \"{}\" stands alone", self.name),
-                format!("it needs a value: {{ {} = … }}", self.name),
+                format!("the step \"{}\" has no value", self.name),
+                format!("write {{ {} = … }}", self.name),
             )
         })
     }

@@ -30,8 +30,7 @@ impl Declaration for Finish {
         (!context.is_after_a_call()).then(|| {
             Objection::new(
                 "finish before any call",
-                "it repeats the last call until that is done: put a handshake, write, read or shutdown \
-                 before it",
+                "it repeats the last call until that is done: put a handshake, write, read or shutdown before it",
             )
         })
     }

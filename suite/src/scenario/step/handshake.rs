@@ -31,14 +31,13 @@ impl Declaration for Handshake {
         if context.before(|step| *step == Step::Handshake) {
             return Some(Objection::new(
                 "a second handshake",
-                "a connection shakes hands once: to repeat the call write \"finish\", for a handshake \
-                 within the connection \"renegotiate\"",
+                "a connection has one handshake: use \"finish\" to repeat the call, or \"renegotiate\" for another handshake",
             ));
         }
         (context.scenario.role_state == RoleState::Unset).then(|| {
             Objection::new(
-                "a handshake with role_state = \"unset\": the library does not know which one to do",
-                "leave the step out and write at once, or leave role_state out",
+                "a handshake with role_state = \"unset\": the library does not know its role",
+                "leave the step out and let a write do the handshake, or leave role_state out",
             )
         })
     }

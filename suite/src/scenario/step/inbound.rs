@@ -56,7 +56,7 @@ impl Declaration for InboundStep {
         let transports = &context.scenario.transports;
         if transports.contains(&TransportKind::BioPair) && context.before(is_end) {
             return Some(Objection::new(
-                "\"inbound\" after an end of file, which a BIO pair cannot take back",
+                "\"inbound\" after an end of file, which a BIO pair cannot undo",
                 "leave it out, or leave \"bio-pair\" out of transports",
             ));
         }

@@ -33,8 +33,8 @@ impl Declaration for Link {
         if let (Budget::All, Some(then)) = (flow.budget, fields.find("then")) {
             return Err(Fault::new(
                 then.at(),
-                "\"then\" without a budget: the link never refuses",
-                "say how much it takes before: accept = N or accept_each = N",
+                "\"then\" without a budget has no effect",
+                "add accept = N or accept_each = N",
             ));
         }
         Ok(Outbound {

@@ -1,10 +1,10 @@
-//! Numbers of bytes in two bytes: exact where the borders lie, coarse far beyond them.
+//! Encodes numbers of bytes in 16 bits: exactly up to the limits of records, coarsely beyond them.
 
-/// The numbers below this are told exactly; those above in multiples of [`STRIDE`].
+/// Numbers below this are exact; those above are multiples of [`STRIDE`].
 const EXACT: usize = 0x8000;
 const STRIDE: usize = 8;
 
-/// The number that `code` stands for: up to 294904 bytes, past the borders of seventeen records.
+/// The number that `code` encodes: up to 294904, more than seventeen records.
 pub(super) fn decoded(code: u16) -> usize {
     let code = usize::from(code);
     match code.checked_sub(EXACT) {
@@ -13,7 +13,7 @@ pub(super) fn decoded(code: u16) -> usize {
     }
 }
 
-/// What stands for this number; nothing if no code does.
+/// The code of this number; none if it has no code.
 pub(super) fn encoded(number: usize) -> Option<u16> {
     let code = match number.checked_sub(EXACT) {
         None => number,
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_stands_for_one_number() {
+    fn every_code_survives_a_round_trip() {
         for code in 0..=u16::MAX {
             assert_eq!(encoded(decoded(code)), Some(code));
         }

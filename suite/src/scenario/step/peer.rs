@@ -141,8 +141,8 @@ fn ticket_needs_a_tls13_client(context: &StepContext<'_>) -> Option<Objection> {
     let fits = context.only_version(Version::Tls13) && context.scenario.roles == [Role::Client];
     (!fits).then(|| {
         Objection::new(
-            "a session ticket from the peer, which only a TLS 1.3 server sends at any time",
-            "it needs versions = [\"tls1.3\"] and roles = [\"client\"]",
+            "a session ticket from the peer, which only a TLS 1.3 server can send at any time",
+            "add versions = [\"tls1.3\"] and roles = [\"client\"]",
         )
     })
 }
@@ -151,8 +151,8 @@ fn nothing_from_a_vanished_peer(context: &StepContext<'_>) -> Option<Objection> 
     let gone = |step: &Step| *step == Step::Peer(PeerAction::Disconnect);
     context.before(gone).then(|| {
         Objection::new(
-            "a step of a peer that has vanished",
-            "put it before peer = \"vanish\", or leave it out",
+            "a step of the peer after it disconnected",
+            "put it before peer = \"disconnect\", or leave it out",
         )
     })
 }

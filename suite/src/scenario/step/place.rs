@@ -39,7 +39,7 @@ impl StepContext<'_> {
         (!self.only_version(Version::Tls13)).then(|| {
             Objection::new(
                 "a key update, which TLS 1.2 does not have",
-                "it needs versions = [\"tls1.3\"]",
+                "add versions = [\"tls1.3\"]",
             )
         })
     }
@@ -49,7 +49,7 @@ impl StepContext<'_> {
         (!self.only_version(Version::Tls12)).then(|| {
             Objection::new(
                 "a renegotiation, which TLS 1.3 does not have",
-                "it needs versions = [\"tls1.2\"]",
+                "add versions = [\"tls1.2\"]",
             )
         })
     }

@@ -81,7 +81,7 @@ impl Declaration for Retry {
         (!context.is_after_a_write()).then(|| {
             Objection::new(
                 "a retry before any write",
-                "a retry repeats a write: put a write before it",
+                "put the write that it repeats before it",
             )
         })
     }

@@ -77,7 +77,7 @@ impl Declaration for StaleError {
         let next = context.next()?;
         (next.part() != Part::Call).then(|| {
             Objection::new(
-                "a stale error that no call follows at once",
+                "a stale error that is not followed by a call",
                 "put a write, retry, finish, read, shutdown or handshake right after it",
             )
         })

@@ -28,7 +28,7 @@ impl Declaration for Wire {
 
     fn parse(argument: &Argument<'_>) -> Result<WireFault, Fault> {
         const KEYS: [&str; 2] = ["flip", "truncate"];
-        const WANTED: &str = "\"swap\", \"drop\", \"double\", { flip = N } or { truncate = N }";
+        const WANTED: &str = "\"swap\", \"drop\", \"duplicate\", { flip = N } or { truncate = N }";
         let node = argument.node()?;
         if node.as_text().is_some() {
             return node.choice(WIRE_FAULTS);

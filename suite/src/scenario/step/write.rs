@@ -122,7 +122,7 @@ impl Declaration for Write {
         (write.source == WriteSource::Rest && !context.is_after_a_write()).then(|| {
             Objection::new(
                 "the rest of a write before any write",
-                "put a write before it that can leave something over",
+                "put a write before it that can be accepted in part",
             )
         })
     }
@@ -167,7 +167,7 @@ fn times(fields: &Fields<'_>, source: &WriteSource) -> Result<NonZeroUsize, Faul
     };
     match MAX_WRITTEN.checked_div(len) {
         Some(most) if times.get() > most => Err(node.refused(format_args!(
-            "at most {most} with {len} bytes each: a step writes no more than {MAX_WRITTEN} in all"
+            "at most {most} with {len} bytes each: a step writes at most {MAX_WRITTEN} bytes in total"
         ))),
         _ => Ok(times),
     }
@@ -188,8 +188,8 @@ fn source(fields: &Fields<'_>, function: Function) -> Result<WriteSource, Fault>
         Some((_, node)) => node.hex(MAX_WRITE).map(WriteSource::Literal),
         None => Err(Fault::new(
             fields.at(),
-            "a write of nothing",
-            "name one of len, text, hex, or null = true; { len = 0 } writes no bytes",
+            "a write without data",
+            "give one of len, text, hex and null = true; { len = 0 } writes 0 bytes",
         )),
     }
 }
