@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 #[cfg(not(embedded_data))]
 use std::path::{Path, PathBuf};
 
-use crate::scenario::ParseError;
+use crate::toml_reader::ParseError;
 
 /// A file: its path below the folder without its ending, its path in the repository, and its text.
 pub(crate) type File = (&'static str, &'static str, &'static str);

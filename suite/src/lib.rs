@@ -22,6 +22,7 @@ pub mod runner;
 pub mod scenario;
 pub mod self_check;
 pub mod target;
+mod toml_reader;
 pub mod trace;
 pub mod transport;
 pub mod wire;

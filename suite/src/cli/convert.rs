@@ -9,8 +9,8 @@ use std::path::Path;
 
 use super::args::LedgerArguments;
 use super::failure::{Exit, Failure};
-use super::ledger::named_or_chosen;
 use super::libraries::Libraries;
+use super::named_or_chosen;
 use super::output::Output;
 use super::{carry_out, complain, judge_with, of_scenarios};
 use crate::backend::About;

@@ -8,7 +8,7 @@ use super::args::CorpusArguments;
 use super::failure::{Exit, Failure};
 use super::output::Output;
 use crate::fuzz::{FuzzTarget, NotEncodable, Seeds, seeds};
-use crate::report::text::align;
+use crate::report::layout::align;
 use crate::scenario::Corpus;
 
 pub(super) fn corpus(arguments: &CorpusArguments) -> Result<Exit, Failure> {
@@ -54,7 +54,7 @@ fn not_encodable(seeds: &Seeds) -> String {
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, why) in &seeds.not_encodable {
         let reason = match why {
-            NotEncodable::NoCells(_) => "as the target does not read operations",
+            NotEncodable::NoOperations(_) => "as the target does not read operations",
             NotEncodable::Step(_) => "for a step",
             NotEncodable::Setting(_) => "for the setup",
             NotEncodable::TooLong { .. } => "with too many steps",

@@ -10,7 +10,8 @@ use crate::isolation::OpenError;
 use crate::judge::Unanswered;
 use crate::run::RunError;
 use crate::runner::RunnerError;
-use crate::scenario::{ParseError, SelectionError, nearest, shortened};
+use crate::scenario::{ParseError, SelectionError};
+use crate::toml_reader::{nearest, shortened};
 
 /// The exit codes of the command, as `--help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

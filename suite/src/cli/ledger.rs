@@ -3,21 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use super::args::LedgerArguments;
 use super::convert::convert;
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{Chosen, add, carry_out, judge_with, of_scenarios};
+use super::{carry_out, judge_with, named_or_chosen, of_scenarios};
 use crate::backend::Backends;
 use crate::judge::Judge;
 use crate::report::issues::{self, Shown};
 use crate::report::proposals::Proposed;
 use crate::run::{CaseResult, Plan};
 use crate::scenario::Corpus;
-use crate::target::Target;
 
 pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     let action = &arguments.action;
@@ -95,21 +93,6 @@ fn run(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     } else {
         Ok(Exit::Unexpected)
     }
-}
-
-/// The shared objects of the user and the selected backends; if there is neither, all backends that
-/// are present.
-pub(super) fn named_or_chosen(
-    libraries: &Libraries,
-    arguments: &LedgerArguments,
-) -> Result<Vec<Arc<dyn Target>>, Failure> {
-    let named = libraries.named();
-    if arguments.backend.is_empty() && !named.is_empty() {
-        return Ok(named);
-    }
-    let Chosen { mut backends, .. } = Chosen::of(libraries, &arguments.backend)?;
-    add(&mut backends, named);
-    Ok(backends)
 }
 
 /// The known issues of the libraries that were run, with the cases in which each was triggered and

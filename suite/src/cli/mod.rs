@@ -43,7 +43,7 @@ use crate::backend::{About, Backends, REFERENCE, Unusable};
 use crate::isolation::Isolation;
 use crate::judge::{self, Identity, Judge, Verdict};
 use crate::report::check::shown_by;
-use crate::report::{Checked, JudgedAs, Report, text};
+use crate::report::{Checked, JudgedAs, Report, layout};
 use crate::run::{CaseResult, Plan, Surprise};
 use crate::scenario::{Corpus, Id, Role, Scenario, Selection, TransportKind, Variant, Version};
 use crate::target::Target;
@@ -257,7 +257,7 @@ fn list_text(corpus: &Corpus, backends: &[&About], missing: &[Unusable]) -> Stri
         let (id, reason) = (format!("  {}", missing.id), missing.reason.clone());
         vec![id, "-".to_owned(), reason]
     }));
-    let backends = text::align(&rows);
+    let backends = layout::align(&rows);
     let rows: Vec<Vec<String>> = corpus
         .scenarios()
         .iter()
@@ -272,7 +272,7 @@ fn list_text(corpus: &Corpus, backends: &[&About], missing: &[Unusable]) -> Stri
     let number = rows.len();
     format!(
         "Backends:\n{backends}\n{number} scenarios:\n{}",
-        text::align(&rows)
+        layout::align(&rows)
     )
 }
 
@@ -531,4 +531,19 @@ fn jobs(asked: Option<NonZeroU16>) -> usize {
 
 fn processors() -> usize {
     available_parallelism().map_or(1, usize::from)
+}
+
+/// The shared objects of the user and the selected backends; if there is neither, all backends that
+/// are present.
+fn named_or_chosen(
+    libraries: &Libraries,
+    arguments: &args::LedgerArguments,
+) -> Result<Vec<Arc<dyn Target>>, Failure> {
+    let named = libraries.named();
+    if arguments.backend.is_empty() && !named.is_empty() {
+        return Ok(named);
+    }
+    let Chosen { mut backends, .. } = Chosen::of(libraries, &arguments.backend)?;
+    add(&mut backends, named);
+    Ok(backends)
 }

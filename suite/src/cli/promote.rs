@@ -74,7 +74,7 @@ fn id(text: &str) -> Result<Id, Failure> {
         .unwrap_or(("retry", bare));
     let better = format!("{}/{}", part(family), part(name));
     Err(Failure::WrongId {
-        text: crate::scenario::shortened(text),
+        text: crate::toml_reader::shortened(text),
         better: match Id::new(&better) {
             Some(better) => better.to_string(),
             None => "retry/shorter-buffer".to_owned(),

@@ -20,8 +20,8 @@
 use toml::de::DeTable;
 
 use super::{Binds, Citation, Clause, ParseError, Release, Severity, Strength};
-use crate::scenario::form::{Fault, Fields, Node};
 use crate::scenario::parse::{clause as clause_id, link_address, syntax};
+use crate::toml_reader::{Fault, Fields, Node};
 
 /// Appends the clauses of one file to `clauses`; `path` names the file in error messages.
 pub(super) fn page(path: &str, text: &str, clauses: &mut Vec<Clause>) -> Result<(), ParseError> {

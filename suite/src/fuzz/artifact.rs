@@ -329,7 +329,7 @@ mod tests {
                 );
                 let again = Artifact {
                     target,
-                    content: ArtifactBody::Cells(program),
+                    content: ArtifactBody::Program(program),
                 };
                 let counted = u8::try_from(usize::from(kind) % steps).expect("a kind");
                 assert_eq!(again.bytes(), input(counted));

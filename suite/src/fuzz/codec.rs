@@ -4,13 +4,13 @@
 use std::sync::LazyLock;
 
 use super::FuzzTarget;
-use super::encoding::{NotEncodable, Op};
+use super::not_encodable::NotEncodable;
 use crate::scenario::codec::{
     FINISH, FRAGMENT, INBOUND, KEY_UPDATE, LINK, LINK_OPEN, MODES, PEER_ACTS, PEER_KEY_UPDATE,
     PEER_READ, PEER_WRITE, RAW, READ, RENEGOTIATE, RETRY, SHUTDOWN, STALE_ERROR, WIRE, WRITE,
 };
 use crate::scenario::{
-    Cipher, FIRST_FORMAT, KeyExchange, OpCodec, PeerRenegotiation, Role, RoleState, Scenario,
+    Cipher, FIRST_FORMAT, KeyExchange, Op, OpCodec, PeerRenegotiation, Role, RoleState, Scenario,
     SessionTickets, Step, TransportKind, Variant, Version, appended_codecs,
 };
 

@@ -1,20 +1,19 @@
-//! A scenario as cells of six bytes: one for how the case is set up, one for each step. A cell that
-//! is added, taken away or changed is a step that is added, taken away or changed, and nothing else
-//! moves.
+//! A scenario as operations of six bytes: one for the setup of the case, one for each step. To add, remove or change an
+//! operation is to add, remove or change one step; the others stay as they are.
 
 use std::num::NonZeroUsize;
 
 use arbitrary::{Arbitrary, Unstructured};
 
 use super::codec::{Vocabulary, setting, setting_of};
+use super::not_encodable::NotEncodable;
 use super::{FuzzTarget, multi_block};
-pub use crate::scenario::Op;
 use crate::scenario::{
-    FIRST_FORMAT, Id, PeerAction, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets,
+    FIRST_FORMAT, Id, Op, PeerAction, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets,
     Step, Variant, Version, WriteSource, leave_out_what_cannot_stand,
 };
 
-/// The cells of an input.
+/// The operations of an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Program {
     /// How the case is set up.
@@ -98,32 +97,6 @@ impl<'a> Arbitrary<'a> for Program {
         }
         Ok(Self { setting, steps })
     }
-}
-
-/// Why a scenario cannot be told in the cells of a target.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotEncodable {
-    /// The target reads no cells.
-    #[error("{} does not read operations", .0.name())]
-    NoCells(FuzzTarget),
-    /// It has no word for this step, or no number so large.
-    #[error("the target has no operation for step {0}")]
-    Step(usize),
-    /// It has no word for how the case is set up.
-    #[error("the target has no operation for {0}")]
-    Setting(String),
-    /// There are more steps than a case of the fuzzer has.
-    #[error("{steps} steps, more than {most}")]
-    TooLong {
-        /// So many it has.
-        steps: usize,
-        /// So many it may have.
-        most: usize,
-    },
-    /// The cells come to something else: what is too much for the fuzzer is made less.
-    #[error("it writes more than a fuzz case may")]
-    TooMuch,
 }
 
 impl Program {
@@ -214,7 +187,7 @@ impl Program {
         scenario: &Scenario,
         variant: Variant,
     ) -> Result<Self, NotEncodable> {
-        let vocabulary = Vocabulary::of(target).ok_or(NotEncodable::NoCells(target))?;
+        let vocabulary = Vocabulary::of(target).ok_or(NotEncodable::NoOperations(target))?;
         let handshakes = scenario.steps.first() == Some(&Step::Handshake);
         let steps = &scenario.steps[usize::from(handshakes)..];
         let most = Bounds::of(target).steps;

@@ -71,5 +71,5 @@ fn content(target: FuzzTarget, scenario: &Scenario) -> Result<ArtifactBody, NotE
             Err(why) => _ = first.get_or_insert(why),
         }
     }
-    Err(first.unwrap_or(NotEncodable::NoCells(target)))
+    Err(first.unwrap_or(NotEncodable::NoOperations(target)))
 }

@@ -15,9 +15,9 @@ use toml::de::DeTable;
 
 use super::{Class, Location};
 use crate::judge::finding::{Finding, Kind};
-use crate::scenario::form::{Fault, Fields, Node};
 use crate::scenario::parse::{clause as clause_id, link_address, syntax};
 use crate::scenario::{Id, ParseError, Pattern, Variant};
+use crate::toml_reader::{Fault, Fields, Node};
 
 /// A file in the old format.
 #[derive(Debug)]

@@ -16,8 +16,8 @@ use std::fmt::Write as _;
 use super::snapshot_parser::{LineResult, lines};
 use crate::backend::{About, Backends, SYSTEM};
 use crate::data::SNAPSHOTS;
-use crate::scenario::form::Fault;
 use crate::scenario::{Id, ParseError, Scenario, Variant};
+use crate::toml_reader::Fault;
 use crate::trace::Trace;
 
 /// The recorded traces of all scenarios.

@@ -7,19 +7,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use super::text::{align, count};
+use super::layout::{align, count, cut, without_the_case};
 use super::{Checked, Counts, Report, Share, muted_line, normalised_line, reasons, wrong};
 use crate::judge::{Finding, Kind};
 use crate::run::CaseResult;
 use crate::scenario::Origin;
 use crate::self_check::{self, Check, Claim};
-use crate::transport::Errno;
 
 /// How many groups are shown at most; the JSON report has every case.
 const SHOWN: usize = 60;
-
-/// How many characters of a difference are shown at most; the trace has the rest.
-const LINE: usize = 300;
 
 impl Report<'_> {
     /// The report on the libraries that were checked. `again` returns the command that shows a
@@ -195,7 +191,8 @@ fn groups(
     reference: &str,
     again: &dyn Fn(&CaseResult) -> String,
 ) -> String {
-    let mut groups: Vec<(String, Group<'_>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for &result in results {
         let differs =
             |finding: &&Finding| finding.kind == Kind::Difference && finding.known.is_none();
@@ -203,26 +200,26 @@ fn groups(
             continue;
         };
         let text = format!("{}: {}", finding.action, finding.seen);
-        let found = without_the_case(&text);
-        match groups.iter_mut().find(|(key, _)| *key == found) {
-            Some((_, group)) => group.cases += 1,
-            None => groups.push((
-                found,
-                Group {
-                    first: result,
-                    text,
-                    cases: 1,
-                },
-            )),
+        let place = *places
+            .entry(without_the_case(&text))
+            .or_insert(groups.len());
+        if let Some(group) = groups.get_mut(place) {
+            group.cases += 1;
+        } else {
+            groups.push(Group {
+                first: result,
+                text,
+                cases: 1,
+            });
         }
     }
     if groups.is_empty() {
         return String::new();
     }
-    groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.cases));
+    groups.sort_by_key(|group| std::cmp::Reverse(group.cases));
     let mut text =
         format!("Differences from {reference}, grouped by the first call that differs:\n");
-    for (number, (_, group)) in groups.iter().enumerate().take(SHOWN) {
+    for (number, group) in groups.iter().enumerate().take(SHOWN) {
         let result = group.first;
         let _ = writeln!(
             text,
@@ -237,7 +234,7 @@ fn groups(
     }
     if groups.len() > SHOWN {
         let left = &groups[SHOWN..];
-        let cases: usize = left.iter().map(|(_, group)| group.cases).sum();
+        let cases: usize = left.iter().map(|group| group.cases).sum();
         let _ = writeln!(
             text,
             "     … and {} more, with {}; --format json lists all",
@@ -290,68 +287,10 @@ fn printed(results: &[&CaseResult]) -> String {
     )
 }
 
-/// A difference without the details of its case, as a key for grouping: a retry counts as a write,
-/// and the transport's error and all numbers but 0 and 1 are left out.
-pub(super) fn without_the_case(text: &str) -> String {
-    let words = text.split(' ').map(|word| match word {
-        "retry" => "write",
-        "moved" | "changed" => "",
-        word => word,
-    });
-    without_errno(&without_numbers(&words.collect::<Vec<_>>().join(" ")))
-}
-
-fn without_errno(text: &str) -> String {
-    let is_errno = |name: &str| Errno::from_name(name).is_some();
-    let parts = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
-    let parts = parts.map(|part| {
-        let name = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
-        if is_errno(name) {
-            part.replacen(name, "errno", 1)
-        } else {
-            part.to_owned()
-        }
-    });
-    parts.collect()
-}
-
-fn without_numbers(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    let mut digits = String::new();
-    // One more character, which ends the last number.
-    for c in text.chars().chain(['\n']) {
-        if c.is_ascii_digit() {
-            digits.push(c);
-            continue;
-        }
-        match digits.as_str() {
-            "" => {}
-            "0" | "1" => kept.push_str(&digits),
-            _ => kept.push('n'),
-        }
-        digits.clear();
-        kept.push(c);
-    }
-    kept
-}
-
 /// The first line with a letter or a digit: a sanitizer's report starts with a line of `=`.
 fn first_line(text: &str) -> String {
     let says = |line: &&str| line.contains(char::is_alphanumeric);
     cut(text.lines().find(says).unwrap_or_default())
-}
-
-/// As much as fits, with control characters replaced, so that they do nothing on a terminal.
-pub(super) fn cut(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(LINE)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect();
-    if text.chars().nth(LINE).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 /// The path, quoted as one word for a shell if needed.

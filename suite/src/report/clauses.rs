@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::text::{align, count};
+use super::layout::{align, count};
 use crate::contract::{Clause, Contract};
 use crate::judge::Kind;
 use crate::run::CaseResult;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::text::count;
+use super::layout::count;
 use crate::judge::known::{Issue, KnownIssues, Library};
 use crate::judge::monitor::History;
 use crate::run::CaseResult;

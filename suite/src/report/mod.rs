@@ -5,6 +5,7 @@ pub mod check;
 pub mod clauses;
 pub mod issues;
 pub mod json;
+pub(crate) mod layout;
 pub mod proposals;
 pub mod replay;
 pub mod table;
@@ -59,7 +60,10 @@ fn normalised_line<'r>(results: impl IntoIterator<Item = &'r CaseResult>) -> Str
     if cases == 0 {
         return String::new();
     }
-    let (differences, cases) = (text::count(all, "difference"), text::count(cases, "case"));
+    let (differences, cases) = (
+        layout::count(all, "difference"),
+        layout::count(cases, "case"),
+    );
     format!(
         "ignored {differences} in {cases}: in wording only, or in calls that are not compared\n"
     )
@@ -138,7 +142,7 @@ impl fmt::Display for JudgedAs {
         };
         match &self.known {
             Some(known) => {
-                let issues = text::count(self.entries, "known issue");
+                let issues = layout::count(self.entries, "known issue");
                 write!(f, "{library}, {by}: {issues} of {known}")?;
                 match self.others.as_slice() {
                     [] => Ok(()),
@@ -214,7 +218,7 @@ impl fmt::Display for Untested<'_> {
             } => write!(
                 f,
                 "{id} could not be tested: none of {} was applicable; most frequent reason: {reason}",
-                text::count(share.all, "case"),
+                layout::count(share.all, "case"),
             ),
             Self::NotApplicable {
                 id,
@@ -266,7 +270,7 @@ impl fmt::Display for Share {
             f,
             "{} of {} were applicable ({}.{} %)",
             self.applicable,
-            text::count(self.all, "case"),
+            layout::count(self.all, "case"),
             permille / 10,
             permille % 10
         )

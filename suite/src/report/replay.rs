@@ -3,9 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::check::cut;
+use super::layout::{count, cut};
 use super::muted_line;
-use super::text::count;
 use crate::fuzz::Examined;
 use crate::judge::{Finding, Kind, Muted};
 use crate::scenario::{Id, Variant};

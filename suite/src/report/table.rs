@@ -3,7 +3,7 @@
 //! A cell that equals that of the first column is `=`, so that differences stand out and columns
 //! stay narrow.
 
-use super::text::align;
+use super::layout::align;
 use crate::judge::{Answer, Answers, Row};
 use crate::scenario::{Role, TransportKind, Variant, Version};
 

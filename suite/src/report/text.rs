@@ -1,13 +1,15 @@
 //! The report of `writeproof run` as text: broken clauses, a table of families by backends, the
 //! differences from the reference, what is unexpected, and a summary.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::layout::{align, count};
 use super::{Checked, Counts, Report, Share, muted_line, normalised_line, reasons, wrong};
 use crate::judge::{Difference, Finding, Kind, Recorded, Verdict};
 use crate::run::{CaseResult, Surprise};
-use crate::scenario::Variant;
+use crate::scenario::{Id, Variant};
 
 impl Report<'_> {
     /// The whole report. `again` returns the command that shows a result; `required` is how many
@@ -125,19 +127,22 @@ impl Report<'_> {
     /// differences.
     fn grouped(&self) -> Vec<(&CaseResult, Vec<Variant>, &[Difference])> {
         let mut groups: Vec<(&CaseResult, Vec<Variant>, &[Difference])> = Vec::new();
+        // The groups of each scenario and backend, which are few.
+        let mut places: BTreeMap<(&Id, &str), Vec<usize>> = BTreeMap::new();
         for result in self.results {
             let differences = result.differences.as_slice();
             if differences.is_empty() {
                 continue;
             }
-            let like = groups.iter_mut().find(|(first, _, known)| {
-                first.scenario == result.scenario
-                    && first.backend == result.backend
-                    && *known == differences
-            });
-            match like {
-                Some((_, variants, _)) => variants.push(result.variant),
-                None => groups.push((result, vec![result.variant], differences)),
+            let places = places
+                .entry((&result.scenario, &result.backend))
+                .or_default();
+            match places.iter().find(|place| groups[**place].2 == differences) {
+                Some(&place) => groups[place].1.push(result.variant),
+                None => {
+                    places.push(groups.len());
+                    groups.push((result, vec![result.variant], differences));
+                }
             }
         }
         groups
@@ -187,16 +192,19 @@ impl Report<'_> {
         /// How many lines are shown at most; the JSON report has all cases.
         const SHOWN: usize = 40;
         let mut lines: Vec<(&CaseResult, Vec<String>)> = Vec::new();
+        let mut places: BTreeMap<(&Id, &str), Vec<usize>> = BTreeMap::new();
         let is_unexpected = |result: &&CaseResult| self.is_unexpected(result);
         for result in self.results.iter().filter(is_unexpected) {
-            let like = lines.iter_mut().rev().find(|(first, _)| {
-                first.scenario == result.scenario
-                    && first.backend == result.backend
-                    && first.recorded == result.recorded
-            });
-            match like {
-                Some((_, variants)) => variants.push(result.variant.to_string()),
-                None => lines.push((result, vec![result.variant.to_string()])),
+            let places = places
+                .entry((&result.scenario, &result.backend))
+                .or_default();
+            let like = |place: &&usize| lines[**place].0.recorded == result.recorded;
+            match places.iter().find(like) {
+                Some(&place) => lines[place].1.push(result.variant.to_string()),
+                None => {
+                    places.push(lines.len());
+                    lines.push((result, vec![result.variant.to_string()]));
+                }
             }
         }
         if lines.is_empty() {
@@ -301,14 +309,6 @@ fn cell_text(counts: Counts) -> String {
     }
 }
 
-/// `1 case`, `2 cases`.
-pub(crate) fn count(number: usize, word: &str) -> String {
-    match number {
-        1 => format!("1 {word}"),
-        _ => format!("{number} {word}s"),
-    }
-}
-
 /// The differences grouped by call: step, action, aspects.
 fn by_action(differences: &[Difference]) -> Vec<(usize, &str, Vec<String>)> {
     let mut actions: Vec<(usize, &str, Vec<String>)> = Vec::new();
@@ -327,25 +327,4 @@ fn by_action(differences: &[Difference]) -> Vec<(usize, &str, Vec<String>)> {
         }
     }
     actions
-}
-
-/// Columns as wide as their widest cell, two spaces apart.
-pub fn align(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:width$}"))
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
 }

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::check::{cut, without_the_case};
-use super::text::count;
+use super::layout::{count, cut, without_the_case};
 use crate::contract::{Contract, Severity};
 use crate::judge::{Class, Finding, Kind};
 use crate::run::CaseResult;

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::form::{nearest, shortened};
 use super::pattern::PatternError;
 use super::{Id, ParseError, Pattern, Scenario, parse};
 use crate::data::SCENARIOS;
+use crate::toml_reader::{nearest, shortened};
 
 /// Scenarios, each with an id of its own, in the order of their ids.
 #[derive(Debug, Clone)]

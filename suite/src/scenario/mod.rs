@@ -6,7 +6,6 @@
 //! text of a file ([`write()`]). Knows no library.
 
 mod corpus;
-pub(crate) mod form;
 mod order;
 pub(crate) mod parse;
 mod pattern;
@@ -19,14 +18,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use form::{nearest, shortened};
 pub(crate) use order::leave_out_what_cannot_stand;
 #[cfg(test)]
 pub(crate) use order::stands;
 pub(crate) use step::{Effect, FIRST_FORMAT, FORMAT, OpCodec, Part, appended_codecs, codec};
 
+pub use crate::toml_reader::ParseError;
 pub use corpus::{Corpus, Origin, Selection, SelectionError};
-pub use parse::{ParseError, parse};
+pub use parse::parse;
 pub use pattern::{Pattern, PatternError};
 pub use step::{
     Buffer, Function, KeyUpdate, MAX_WRITE, Mode, Needs, Op, Operation, PeerAction, Retry,

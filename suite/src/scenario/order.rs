@@ -4,9 +4,9 @@
 //! In flow a scenario whose every value is right by itself and the places of its steps in the
 //! text; out flows nothing, or the first [`Fault`] in the order of the steps.
 
-use super::form::{Fault, Fields};
 use super::step::{MAX_TIMES, MAX_WRITTEN, Objection, StepContext};
 use super::{Part, Role, Scenario, Step, Version, Write};
+use crate::toml_reader::{Fault, Fields};
 
 /// How many bytes all steps together can write, and how many times (each takes pages of its own,
 /// which a system hands out tens of thousands of): twice what one step can.

@@ -24,51 +24,13 @@
 //!
 //! The steps are read by [`step`], and [`order`] says where each of them can stand.
 
-use thiserror::Error;
 use toml::de::DeTable;
 
-use super::form::{Fault, Fields, Node};
 use super::{
     Cipher, Id, KeyExchange, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets,
     TransportKind, Version, is_name, order, step,
 };
-
-/// A file that a person edits, a scenario or a page of the manual, and that is wrong: where, how, and what would
-/// be right.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{path}:{line}:{column}: {message}: {help}")]
-#[non_exhaustive]
-pub struct ParseError {
-    /// The file, as the caller of [`parse`] called it.
-    pub path: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// The column in characters, from 1.
-    pub column: usize,
-    /// What is wrong.
-    pub message: String,
-    /// What would be right.
-    pub help: String,
-}
-
-impl ParseError {
-    pub(crate) fn at_start(path: &str, message: String, help: &str) -> Self {
-        Self::locate(path, "", Fault::new(0, message, help))
-    }
-
-    pub(crate) fn locate(path: &str, text: &str, fault: Fault) -> Self {
-        let before = || text.char_indices().take_while(|&(at, _)| at < fault.at);
-        let line = before().filter(|&(_, c)| c == '\n').count() + 1;
-        let column = before().fold(1, |column, (_, c)| if c == '\n' { 1 } else { column + 1 });
-        Self {
-            path: path.to_owned(),
-            line,
-            column,
-            message: fault.message,
-            help: fault.help,
-        }
-    }
-}
+use crate::toml_reader::{Fault, Fields, Node, ParseError};
 
 /// Reads the `text` of the scenario `id`; messages call the file `path`.
 ///

@@ -18,7 +18,7 @@ use std::fmt;
 
 use super::measured::MeasuredHistory;
 use super::predicate::{self, Predicate, Reads};
-use crate::scenario::form::{Fault, Node};
+use crate::toml_reader::{Fault, Node};
 
 /// The trigger of a known issue.
 #[derive(Debug, Clone)]

@@ -16,7 +16,7 @@ use std::fmt;
 use super::effect::{ERRORS, Scope, one_or_more, quoted, scope};
 use crate::judge::compare::reasons;
 use crate::judge::difference::{Aspect, Difference, Value};
-use crate::scenario::form::{Fault, Node};
+use crate::toml_reader::{Fault, Node};
 use crate::trace::{ErrorClass, QueueEntry};
 
 /// The differences that an issue explains.

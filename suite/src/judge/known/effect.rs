@@ -26,8 +26,8 @@ use super::condition::Condition;
 use super::measured::MeasuredHistory;
 use super::number::Number;
 use crate::judge::monitor::{Contradiction, Gap, Observation, Wanted};
-use crate::scenario::form::{Fault, Fields, Node};
 use crate::scenario::parse::clause as clause_id;
+use crate::toml_reader::{Fault, Fields, Node};
 use crate::trace::{
     AlertSeen, Body, ErrorClass, Flaw, MessageKind, Outcome, QueueEntry, RecordSeen,
 };

@@ -10,9 +10,9 @@ use super::effect::{Effect, Scope};
 use super::version::Range;
 use super::{Issue, Witness};
 use crate::judge::ledger::{Class, Keeper, Location};
-use crate::scenario::form::{Fault, Fields, Node};
 use crate::scenario::parse::{link_address, syntax};
 use crate::scenario::{Id, ParseError, Variant};
+use crate::toml_reader::{Fault, Fields, Node};
 
 /// The most witnesses that an issue may name.
 pub(super) const MOST_WITNESSES: usize = 3;

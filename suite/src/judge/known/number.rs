@@ -19,7 +19,7 @@
 use std::fmt;
 
 use super::measured::MeasuredHistory;
-use crate::scenario::form::{Fault, Node};
+use crate::toml_reader::{Fault, Node};
 
 /// A sum.
 #[derive(Debug, Clone, PartialEq, Eq)]

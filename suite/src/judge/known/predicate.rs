@@ -10,11 +10,11 @@ use std::cmp::Ordering;
 
 use super::measured::MeasuredHistory;
 use crate::judge::monitor::{ConnectionState, Event, Pending};
-use crate::scenario::form::{Fault, Shown};
 use crate::scenario::{
     Buffer, Function, KeyUpdate, Mode, PeerAction, RetryContent, Role, SessionTickets, Step,
     TransportKind, Version,
 };
+use crate::toml_reader::{Fault, Shown};
 use crate::trace::{
     AlertSeen, Argument, Attempt, Body, ErrorClass, Outcome, PeerEnd, RecordSeen, Verb,
 };
@@ -443,7 +443,10 @@ static PREDICATES: &[Predicate] = &[
         at.before().peer.is_failed() || at.may_take_alert_of_a_failure()
     }),
     state("alert-sent", |at| at.before().own.is_failed()),
-    state("failed", |at| at.before().failed_permanently),
+    // A failure without a cause is an unexpected event, which excuses nothing.
+    state("failed", |at| {
+        at.before().failed_permanently && !at.before().failed_without_cause
+    }),
     state("transport-has-failed", |at| at.before().transport_failed),
     state("gave-up-a-write", |at| at.before().gave_up_a_write),
     state("record-may-wait", |at| {

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::scenario::form::{Fault, Node};
+use crate::toml_reader::{Fault, Node};
 
 /// A version, as in `1.1.1w` or `3.6.3`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! each stands. Whether a step can stand there is checked by [`order`](crate::scenario::order).
 
 use super::{KINDS, Step};
-use crate::scenario::form::{Fault, Fields, Node, Shown};
+use crate::toml_reader::{Fault, Fields, Node, Shown};
 
 /// The steps, and where in the text each of them stands, in bytes.
 pub(in crate::scenario) fn of_file(fields: &Fields<'_>) -> Result<(Vec<Step>, Vec<usize>), Fault> {

@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 
 use super::encoding::{Op, bit, some};
 use super::number;
-use crate::scenario::form::{Fault, Fields, Node};
 use crate::scenario::text::quoted;
+use crate::toml_reader::{Fault, Fields, Node};
 use crate::transport::{Budget, Errno, Refusal};
 
 /// The largest budget of the transport, in bytes (1 GiB): more than a scenario would send.

@@ -4,7 +4,7 @@ use super::argument::Argument;
 use super::encoding::Encoding;
 use super::{Declaration, Effect, Objection, Part, Step, StepContext};
 use crate::scenario::RoleState;
-use crate::scenario::form::Fault;
+use crate::toml_reader::Fault;
 
 pub(super) struct Handshake;
 

@@ -5,8 +5,8 @@ use super::encoding::{Encoding, OpCodec};
 use super::flow::{FlowCodec, FlowFields, some_fields, then};
 use super::{Declaration, Effect, Objection, Part, Step, StepContext};
 use crate::scenario::TransportKind;
-use crate::scenario::form::Fault;
 use crate::scenario::text::{Table, quoted};
+use crate::toml_reader::Fault;
 use crate::transport::{Budget, Inbound, Refusal};
 
 pub(super) struct InboundStep;

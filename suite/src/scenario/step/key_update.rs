@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::argument::Argument;
 use super::encoding::{Encoding, Op, OpCodec, bit};
 use super::{Declaration, Effect, Needs, Objection, Operation, Part, Step, StepContext};
-use crate::scenario::form::Fault;
 use crate::scenario::text::word;
+use crate::toml_reader::Fault;
 
 /// Whether a key update asks the other side for one too (RFC 8446, section 4.6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

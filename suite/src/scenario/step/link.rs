@@ -4,8 +4,8 @@ use super::argument::Argument;
 use super::encoding::{Encoding, OpCodec, only};
 use super::flow::{FlowCodec, FlowFields, some_fields, then};
 use super::{Declaration, Effect, Objection, Part, Step, StepContext};
-use crate::scenario::form::Fault;
 use crate::scenario::text::{Table, quoted};
+use crate::toml_reader::Fault;
 use crate::transport::{Budget, Outbound, Refusal};
 
 pub(super) struct Link;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::argument::Argument;
 use super::encoding::{Encoding, Op, OpCodec};
 use super::{Declaration, Effect, Needs, Operation, Part, Step};
-use crate::scenario::form::Fault;
+use crate::toml_reader::Fault;
 
 /// The range that SSL_set_max_send_fragment(3) takes, in bytes.
 const FRAGMENTS: RangeInclusive<u16> = 512..=16384;

@@ -45,7 +45,7 @@ pub(super) use write::{MAX_TIMES, MAX_WRITTEN};
 
 use self::argument::Argument;
 use self::encoding::Encoding;
-use super::form::Fault;
+use crate::toml_reader::Fault;
 use crate::transport::{Inbound, Outbound, WireFault};
 
 /// The codecs of the first format of fuzz inputs, from which the tables of the fuzz targets are

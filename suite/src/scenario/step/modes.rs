@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::argument::Argument;
 use super::encoding::{Encoding, Op, OpCodec, bit};
 use super::{Declaration, Effect, Part, Step};
-use crate::scenario::form::Fault;
 use crate::scenario::text::quoted;
+use crate::toml_reader::Fault;
 
 /// Modes of `SSL_CTX_set_mode(3)` that have a bearing on writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -8,9 +8,9 @@ use super::argument::Argument;
 use super::encoding::{Encoding, Op, OpCodec, only, some};
 use super::key_update::{KEY_UPDATES, key_update, of_key_update};
 use super::{Declaration, Effect, KeyUpdate, Objection, Part, Step, StepContext, number};
-use crate::scenario::form::Fault;
 use crate::scenario::text::{Table, hex, word};
 use crate::scenario::{Role, Version};
+use crate::toml_reader::Fault;
 
 /// What the far end does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

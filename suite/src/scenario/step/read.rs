@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use super::argument::Argument;
 use super::encoding::{Encoding, Op, OpCodec, some};
 use super::{Declaration, Effect, Part, Step, number};
-use crate::scenario::form::Fault;
 use crate::scenario::text::Table;
+use crate::toml_reader::Fault;
 
 /// The largest read, in bytes (1 MiB).
 const MAX_READ: usize = 1 << 20;

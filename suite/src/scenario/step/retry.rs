@@ -6,8 +6,8 @@ use super::argument::Argument;
 use super::encoding::{Encoding, Op, OpCodec, bit};
 use super::write::{function, function_bit, parse_function};
 use super::{Declaration, Effect, Function, MAX_WRITE, Objection, Part, Step, StepContext, number};
-use crate::scenario::form::Fault;
 use crate::scenario::text::{Table, quoted, word};
+use crate::toml_reader::Fault;
 
 /// How a write is repeated; everything that is not named stays as it was in the write itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use super::argument::Argument;
 use super::encoding::{Encoding, OpCodec, only};
 use super::{Declaration, Effect, Needs, Operation, Part, Step};
-use crate::scenario::form::Fault;
+use crate::toml_reader::Fault;
 
 pub(super) struct Shutdown;
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::argument::Argument;
 use super::encoding::{Encoding, Op, OpCodec};
 use super::{Declaration, Effect, Objection, Part, Step, StepContext};
-use crate::scenario::form::Fault;
 use crate::scenario::text::quoted;
+use crate::toml_reader::Fault;
 
 /// What an earlier call of the caller's has left in the error queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use super::argument::Argument;
 use super::encoding::{Encoding, Op, OpCodec};
 use super::{Declaration, Effect, Objection, Part, Step, StepContext, number};
-use crate::scenario::form::Fault;
 use crate::scenario::text::{Table, word};
+use crate::toml_reader::Fault;
 use crate::transport::WireFault;
 
 /// The last waiting byte that can be named, in bytes (1 MiB).

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::argument::Argument;
 use super::encoding::{Encoding, Op, OpCodec, bit};
 use super::{Declaration, Effect, Objection, Part, Step, StepContext, number};
-use crate::scenario::form::{Fault, Fields, Node};
 use crate::scenario::text::{Table, hex, quoted};
+use crate::toml_reader::{Fault, Fields, Node};
 
 /// The largest write that a scenario may ask for, in bytes (4 MiB): far past every record
 /// boundary, and small enough that a case stays fast and its memory bounded.

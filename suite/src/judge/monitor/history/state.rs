@@ -3,7 +3,9 @@
 use super::ending::Ending;
 use super::handshake::Handshake;
 use crate::scenario::{Buffer, Effect, Mode, Role, SessionTickets, Step, TransportKind, Version};
-use crate::trace::{Asked, Attempt, Body, Call, Entry, ErrorClass, Outcome, Setting, Verb};
+use crate::trace::{
+    Asked, Attempt, Body, Call, Entry, ErrorClass, Outcome, RecordSeen, Setting, Verb,
+};
 use crate::transport::{Budget, Inbound, Outbound, Refusal};
 use crate::wire::ContentType;
 
@@ -43,6 +45,8 @@ pub struct ConnectionState {
     /// A call has failed permanently. Changes of settings do not count, nor do empty writes, which
     /// fail by contract.
     pub failed_permanently: bool,
+    /// Whether the call that failed was a new write to which nothing had happened that can make a write fail.
+    pub failed_without_cause: bool,
     /// The transport failed, or reached its end, permanently during a call; or the peer is gone.
     pub transport_failed: bool,
     /// Bytes were injected into the peer's wire, or its bytes were altered: it is unknown which of
@@ -97,6 +101,7 @@ impl Default for ConnectionState {
             unread: 0,
             gave_up_a_write: false,
             failed_permanently: false,
+            failed_without_cause: false,
             transport_failed: false,
             peer_bytes_injected: false,
             shut_down: false,
@@ -219,6 +224,7 @@ impl ConnectionState {
     }
 
     pub(super) fn go_on(&mut self, entry: &Entry, setting: &Setting) {
+        let was_undisturbed = self.is_undisturbed_at(entry);
         let of_write = self.sends_data(entry, setting);
         self.see_records(entry);
         self.handshake.see(entry, setting.variant.version);
@@ -239,7 +245,30 @@ impl ConnectionState {
         }
         let transport_fails = self.transport_fails(entry);
         self.transport_failed |= transport_fails;
-        self.failed_permanently |= is_permanent_failure(&entry.asked, call, transport_fails);
+        if is_permanent_failure(&entry.asked, call, transport_fails) {
+            self.failed_without_cause |= !self.failed_permanently && was_undisturbed;
+            self.failed_permanently = true;
+        }
+    }
+
+    /// Whether the entry is a new write, and nothing before it or during it can make a write fail: nothing is pending, no
+    /// limit was changed, no handshake is in progress or requested, and neither the peer nor the transport interfered.
+    fn is_undisturbed_at(&self, entry: &Entry) -> bool {
+        let is_new = entry
+            .asked
+            .attempt()
+            .is_some_and(|attempt| attempt.verb == Verb::Write && !attempt.argument.is_empty());
+        let takes_data_only = entry.taken.iter().all(RecordSeen::is_application_data);
+        is_new
+            && takes_data_only
+            && self.established()
+            && !self.has_later_handshake()
+            && !self.has_more_to_send()
+            && !self.gave_up_a_write
+            && !self.stale_error
+            && self.max_send_fragment == MAX_PLAINTEXT
+            && self.connection_is_healthy()
+            && !self.transport_fails(entry)
     }
 
     fn see_records(&mut self, entry: &Entry) {

@@ -3,12 +3,13 @@
 //! right.
 //!
 //! In flows the spanned tree of the `toml` crate; out flow plain values. Which keys and words there
-//! are is the business of [`scenario::parse`](super::parse()) and of [`manual`](crate::manual).
+//! are is the business of [`scenario`](crate::scenario), [`contract`](crate::contract) and [`judge`](crate::judge).
 
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 
+use thiserror::Error;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -21,6 +22,42 @@ pub(crate) struct Fault {
     pub(crate) message: String,
     /// What would be right.
     pub(crate) help: String,
+}
+
+/// A file that a person edits is not valid: where, and how to correct it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{path}:{line}:{column}: {message}: {help}")]
+#[non_exhaustive]
+pub struct ParseError {
+    /// The file, as messages name it.
+    pub path: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: String,
+}
+
+impl ParseError {
+    pub(crate) fn at_start(path: &str, message: String, help: &str) -> Self {
+        Self::locate(path, "", Fault::new(0, message, help))
+    }
+
+    pub(crate) fn locate(path: &str, text: &str, fault: Fault) -> Self {
+        let before = || text.char_indices().take_while(|&(at, _)| at < fault.at);
+        let line = before().filter(|&(_, c)| c == '\n').count() + 1;
+        let column = before().fold(1, |column, (_, c)| if c == '\n' { 1 } else { column + 1 });
+        Self {
+            path: path.to_owned(),
+            line,
+            column,
+            message: fault.message,
+            help: fault.help,
+        }
+    }
 }
 
 impl Fault {
