@@ -272,7 +272,7 @@ Zero                    a          b  c
         let wanted = "\
 | Zero | a |
 | --- | --- |
-| `SSL_write` of 0 bytes<br><sub>[zero/x](fixtures/scenarios/zero/x.toml)</sub> | 1\\|2 |
+| `SSL_write` of 0 bytes<br><sub>[zero/x](../../../fixtures/scenarios/zero/x.toml)</sub> | 1\\|2 |
 | `SSL_write` of 0 bytes | 1\\|2 |
 
 `-`: ";
