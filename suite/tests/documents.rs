@@ -217,7 +217,7 @@ impl Sandbox {
         if command.starts_with(RUN_EXAMPLE) {
             assert!(
                 example.exists(),
-                "build the example: cargo test --examples --test documents"
+                "build the example: cargo build --example own_backend"
             );
         }
         let command = command.replace(RUN_EXAMPLE, &example.display().to_string());
