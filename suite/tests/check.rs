@@ -294,7 +294,7 @@ fn a_backend_that_is_required_and_missing_is_an_error(#[case] required: &str, #[
     assert_eq!(output.status.code(), Some(3));
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(
-        err.contains("required by WRITEPROOF_REQUIRE, but missing"),
+        err.contains("WRITEPROOF_REQUIRE asks for backends that are missing"),
         "{err}"
     );
     assert!(

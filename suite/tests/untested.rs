@@ -96,7 +96,7 @@ fn a_library_that_completes_no_handshake_exits_with_3_and_names_the_call(
         "{told}"
     );
     assert!(told.contains(call), "{told}");
-    assert!(!text.contains("the adapter's problem"), "{text}");
+    assert!(!text.contains("a fault of the suite's adapter"), "{text}");
     assert!(!text.contains("nothing unexpected"), "{text}");
 
     let (report, code) = report(library, &["--scenario", "zero"]);
@@ -114,7 +114,7 @@ fn a_write_that_never_sends_is_the_librarys_failure_and_not_the_adapters() {
     let output = check(wrapper("silent").path(), &["--scenario", "whole"]);
     assert_exit(&output, 1);
     let text = stdout(&output);
-    assert!(!text.contains("the adapter's problem"), "{text}");
+    assert!(!text.contains("a fault of the suite's adapter"), "{text}");
     assert!(text.contains("no, because of the library: "), "{text}");
 }
 

@@ -184,7 +184,7 @@ fn a_worker_that_cannot_be_started_is_the_suites_failure() {
         .expect("a shell");
     assert_exit(&output, 4);
     let err = text(&output.stderr);
-    assert!(err.contains("no worker could be started"), "{err}");
+    assert!(err.contains("cannot start a worker process"), "{err}");
 }
 
 #[test]

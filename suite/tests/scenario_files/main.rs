@@ -61,7 +61,7 @@ steps = [
   { wire = "drop" },
   { wire = "duplicate" },
   { wire = { flip = 0 } },
-  { wire = { cut = 1048576 } },
+  { wire = { truncate = 1048576 } },
   { write = { len = 4194304, function = "SSL_write_ex", times = 16 } },
   { write = { len = 0 } },
   { write = { len = -2147483648 } },
