@@ -291,7 +291,7 @@ fn missing_required_backend_is_an_error(#[case] required: &str, #[case] named: &
     assert_eq!(output.status.code(), Some(3));
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(
-        err.contains("required by WRITEPROOF_REQUIRE, but missing"),
+        err.contains("WRITEPROOF_REQUIRE asks for backends that are missing"),
         "{err}"
     );
     assert!(

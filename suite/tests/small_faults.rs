@@ -45,7 +45,7 @@ fn unknown_symbol_prefix_is_refused() {
         "{text}"
     );
     assert!(
-        text.contains("its names are plain; leave --symbol-prefix away"),
+        text.contains("leave --symbol-prefix out, as its functions have no prefix"),
         "{text}"
     );
 }
@@ -116,10 +116,7 @@ fn read_only_folder_is_named() {
     let path = path.to_str().expect("UTF-8");
     let output = writeproof(&["run", "--scenario", "zero", "--output", path]);
     assert_exit(&output, 2);
-    let wanted = format!(
-        "no permission to create a file in the folder {}",
-        closed.display()
-    );
+    let wanted = format!("no permission to create a file in {}", closed.display());
     assert!(stderr(&output).contains(&wanted), "{}", stderr(&output));
 }
 

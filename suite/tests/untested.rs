@@ -97,7 +97,7 @@ fn library_without_a_completed_handshake_exits_with_3_and_names_the_call(
         "{told}"
     );
     assert!(told.contains(call), "{told}");
-    assert!(!text.contains("the adapter's problem"), "{text}");
+    assert!(!text.contains("a fault of the suite's adapter"), "{text}");
     assert!(!text.contains("nothing unexpected"), "{text}");
 
     let (report, code) = report(library, &["--scenario", "zero"]);
@@ -115,7 +115,7 @@ fn write_that_never_sends_is_blamed_on_the_library() {
     let output = check(wrapper("silent").path(), &["--scenario", "whole"]);
     assert_exit(&output, 1);
     let text = stdout(&output);
-    assert!(!text.contains("the adapter's problem"), "{text}");
+    assert!(!text.contains("a fault of the suite's adapter"), "{text}");
     assert!(text.contains("no, because of the library: "), "{text}");
 }
 

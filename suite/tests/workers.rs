@@ -184,7 +184,7 @@ fn worker_that_cannot_start_is_a_suite_failure() {
         .expect("a shell");
     assert_exit(&output, 4);
     let err = text(&output.stderr);
-    assert!(err.contains("no worker could be started"), "{err}");
+    assert!(err.contains("cannot start a worker process"), "{err}");
 }
 
 #[test]

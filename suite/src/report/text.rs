@@ -32,7 +32,7 @@ impl Report<'_> {
             self.stale(),
             normalised_line(self.results) + &muted_line(&self.muted()),
             self.judged_as(),
-            self.summary(duration),
+            self.summary(duration, untested.is_empty()),
             untested.iter().map(|one| format!("{one}\n")).collect(),
         ];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -233,8 +233,9 @@ impl Report<'_> {
         text
     }
 
-    /// A line with all counts, and lines that explain the exit code.
-    fn summary(&self, duration: Duration) -> String {
+    /// A line with all counts, and lines that explain the exit code; `is_tested` unless a library was
+    /// tested too little for "nothing unexpected" to mean anything.
+    fn summary(&self, duration: Duration, is_tested: bool) -> String {
         let counts = Counts::of(self.results, self.contract);
         let mut text = format!(
             "{}, {}, {}: {}, in {:.2} s\n",
@@ -254,7 +255,7 @@ impl Report<'_> {
             );
         }
         match counts.unexpected {
-            0 if outside > 0 => {}
+            0 if outside > 0 || !is_tested => {}
             0 if self.stale.is_empty() => text.push_str("nothing unexpected\n"),
             0 => text.push_str("known issues are out of date\n"),
             unexpected => {

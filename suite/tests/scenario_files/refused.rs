@@ -103,7 +103,7 @@ fn malformed_step_is_refused() {
   { writ = {} }            => 3:5 unknown step "writ" ~ did you mean "write"?
 'write'                    => 3:1 the step "write" has no value ~ { write = … }
 'link'                     => 3:1 has no value
-{ handshake = 1 }          => 3:15 "handshake" is 1 ~ must be {} ~ "handshake" alone
+{ handshake = 1 }          => 3:15 "handshake" is 1 ~ must be {} ~ or write just "handshake"
 { finish = { a = 1 } }     => 3:12 "finish" is a table ~ must be {}
 "#,
     );
@@ -205,7 +205,7 @@ fn wrong_link_or_peer_is_refused() {
 { wire = {} }                                   => 3:10 "swap", "drop", "duplicate", { flip = N } or { truncate = N }
 { wire = { flip = 1, truncate = 1 } }                => 3:22 "truncate" in wire cannot be combined with "flip"
 { wire = { flip = -1 } }                        => 3:19 from 0 to 1048576
-{ wire = { truncate = 1048577 } }                    => 3:18 from 0 to 1048576
+{ wire = { truncate = 1048577 } }               => 3:23 from 0 to 1048576
 { wire = { drop = 1 } }                         => 3:12 the keys are flip, truncate
 { peer = 'reed' }                               => 3:10 did you mean "read"? ~ close_notify
 { peer = 5 }                                    => 3:10 a word such as "read"
@@ -231,7 +231,7 @@ fn misplaced_step_is_refused() {
 'key_update'                                         => 3:1 TLS 1.2 does not have ~ versions = ["tls1.3"]
 'renegotiate'                                        => 3:1 TLS 1.3 does not have ~ versions = ["tls1.2"]
 'stale_error', { peer = 'read' }                     => 3:1 not followed by a call ~ right after it
-{ peer = 'disconnect' }, 'read', { peer = 'read' }       => 3:32 a step of the peer after it disconnected ~ before peer = "disconnect"
+{ peer = 'disconnect' }, 'read', { peer = 'read' }   => 3:36 a step of the peer after it disconnected ~ before peer = "disconnect"
 { write = { len = 1 } }, { link = 'open' }           => 3:28 this step has no effect, as nothing comes after it
 { write = { len = 1 } }, { inbound = 'open' }        => 3:28 this step has no effect, as nothing comes after it
 { write = { len = 1 } }, { wire = 'drop' }           => 3:28 this step has no effect, as nothing comes after it

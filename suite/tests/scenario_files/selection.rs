@@ -99,7 +99,7 @@ fn corpus_error_names_the_file() {
     assert!(message(&[("a/b", "f/a/b.toml", "title = 5")]).starts_with("f/a/b.toml:1:9: "));
     assert!(
         message(&[("A/b", "f/A/b.toml", SHORTER_BUFFER)])
-            .starts_with("f/A/b.toml:1:1: \"A/b\" is not an id")
+            .starts_with("f/A/b.toml:1:1: \"A/b\" is not a scenario id")
     );
     let twice = [
         ("a/b", "f/a/b.toml", SHORTER_BUFFER),
