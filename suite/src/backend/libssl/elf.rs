@@ -434,7 +434,7 @@ mod tests {
     #[test]
     fn another_machine_is_named() {
         let mut bytes = library();
-        bytes[18..20].copy_from_slice(&elf::EM_SPARCV9.to_le_bytes());
+        bytes[18..20].copy_from_slice(&elf::EM_SPARCV9.0.to_le_bytes());
         let error = SharedObject::parse(&bytes, machine()).expect_err("no SPARC");
         assert!(matches!(error, NoLibrary::OtherMachine { .. }), "{error}");
         let text = error.to_string();
