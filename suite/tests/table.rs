@@ -132,9 +132,7 @@ fn an_answer_is_what_the_trace_says(
 fn book_has_the_table_that_the_command_prints() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/src/behaviour.md");
     let page = fs::read_to_string(page).expect("the page");
-    let (_, rest) = page
-        .split_once("<!-- table -->\n")
-        .expect("its beginning");
+    let (_, rest) = page.split_once("<!-- table -->\n").expect("its beginning");
     let (table, _) = rest.split_once("<!-- /table -->").expect("its end");
     let wanted = printed(&["table", "--format", "markdown"]);
     assert!(

@@ -222,7 +222,7 @@ impl fmt::Display for UnexpectedFinding {
 }
 
 impl Session {
-    /// With the libraries that the environment names: see the page on fuzzing, `suite/docs/src/fuzzing.md`.
+    /// With the libraries that the environment names: see `suite/docs/src/fuzzing.md`.
     ///
     /// # Errors
     /// [`SessionError`], if one of them cannot be used.
