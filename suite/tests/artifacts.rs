@@ -210,7 +210,7 @@ fn the_text_of_a_scenario_file_is_run_in_all_its_variants() {
     "plain:2:10: unknown step \"handshak\": did you mean"
 )]
 #[case("scenario_file/odd", b"\xff\xfe", "it is not UTF-8 text")]
-#[case("scenario_file/empty", b"", "empty:1:1: no \"title\"")]
+#[case("scenario_file/empty", b"", "empty:1:1: missing \"title\"")]
 fn a_scenario_file_that_is_refused_is_a_proper_result(
     #[case] name: &str,
     #[case] bytes: &[u8],

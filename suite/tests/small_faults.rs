@@ -41,7 +41,7 @@ fn a_symbol_prefix_that_no_function_has_is_refused() {
     assert_exit(&output, 3);
     let text = stderr(&output);
     assert!(
-        text.contains("has no function whose name begins with wolfSSL_"),
+        text.contains("has no function with the prefix wolfSSL_"),
         "{text}"
     );
     assert!(
