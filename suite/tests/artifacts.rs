@@ -213,7 +213,7 @@ fn scenario_file_artifact_runs_in_all_its_variants() {
     "plain:2:10: unknown step \"handshak\": did you mean"
 )]
 #[case("scenario_file/odd", b"\xff\xfe", "it is not UTF-8 text")]
-#[case("scenario_file/empty", b"", "empty:1:1: no \"title\"")]
+#[case("scenario_file/empty", b"", "empty:1:1: missing \"title\"")]
 fn refused_scenario_file_is_a_valid_result(
     #[case] name: &str,
     #[case] bytes: &[u8],
