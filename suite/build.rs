@@ -71,7 +71,7 @@ fn collect(path: &Path, ending: &str, files: &mut Vec<PathBuf>) -> io::Result<()
     Ok(())
 }
 
-/// The version of a crate that the lock file names; rustls does not tell its own.
+/// The version of a crate in the lock file; rustls does not export its own version.
 fn version_of(name: &str, root: &Path) -> String {
     let version = || -> Option<String> {
         let lock: toml::Table = fs::read_to_string(root.join("Cargo.lock"))

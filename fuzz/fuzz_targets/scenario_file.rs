@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         // A file that is not text is refused before it is parsed.
         Some(Ok(Reading::NoText)) => Corpus::Reject,
         Some(Ok(Reading::Refused(_) | Reading::Scenario(_))) => Corpus::Keep,
-        Some(Err(misread)) => panic!("{misread}"),
+        Some(Err(mismatch)) => panic!("{mismatch}"),
         None => unreachable!("fuzz/input is an id"),
     }
 });

@@ -136,7 +136,7 @@ impl Unexpected<'_> {
     fn message(&self, findings: &[UnexpectedFinding], path: &str) -> String {
         let mut text = String::from("unexpected finding:\n");
         for finding in findings {
-            // A text in memory takes whatever is written to it.
+            // Writing to a `String` cannot fail.
             let _ = writeln!(text, "{finding}");
         }
         let scenario = scenario::write(self.scenario);

@@ -93,7 +93,7 @@ pub enum Isolation {
 }
 
 impl Isolation {
-    /// Opens a built-in backend by name; answers nothing for a name that nobody knows.
+    /// Opens a built-in backend by name; returns `None` for an unknown name.
     pub fn open(&self, id: &str) -> Option<Result<Arc<dyn Target>, OpenError>> {
         if let Ok(Home::SharedObject(source)) = Backends::home(id)? {
             return Some(self.load(&source));
@@ -102,8 +102,8 @@ impl Isolation {
         Some(Backends::open(id)?.map(here).map_err(OpenError::from))
     }
 
-    /// Opens a built-in backend by name as [`Isolation::open`] does, but for one that is a part of this program, which
-    /// gets processes of its own too; answers nothing for a name that nobody knows.
+    /// Opens a built-in backend by name as [`Isolation::open`] does, but also runs a backend that is linked into this
+    /// program in worker processes. Returns `None` for an unknown name.
     pub fn open_apart(&self, id: &str) -> Option<Result<Arc<dyn Target>, OpenError>> {
         match (self, Backends::home(id)?) {
             (Self::Workers { program, limits }, Ok(Home::Linked | Home::Rust)) => {

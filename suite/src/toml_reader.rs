@@ -1,9 +1,8 @@
-//! How a file that a person edits is read, a scenario or a page of the manual: views of the TOML tree that hand out values of the wanted kind and
-//! range, or a [`Fault`] that knows its place in the text, what stands there and what would be
-//! right.
+//! Reads TOML files that a person edits: scenarios, the contract and the known issues.
 //!
-//! In flows the spanned tree of the `toml` crate; out flow plain values. Which keys and words there
-//! are is the business of [`scenario`](crate::scenario), [`contract`](crate::contract) and [`judge`](crate::judge).
+//! Takes the spanned tree of the `toml` crate, and yields values of the wanted kind and range, or a
+//! [`Fault`] with its position, what is wrong and what would be right. The keys and words are defined
+//! by [`scenario`](crate::scenario), [`contract`](crate::contract) and [`judge`](crate::judge).
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -69,7 +68,7 @@ impl Fault {
         }
     }
 
-    /// `message` tells of a word that is none of `known`, which are called `kinds`.
+    /// A word that is none of `known`; the message calls these `kinds`.
     pub(crate) fn unknown(
         at: usize,
         message: String,
@@ -93,14 +92,14 @@ impl Fault {
     }
 }
 
-/// Words of scenario files that others have replaced: the old one and the new one.
+/// Renamed words of scenario files: the old one and the new one.
 const RENAMED: [(&str, &str); 3] = [
     ("cut", "truncate"),
     ("double", "duplicate"),
     ("vanish", "disconnect"),
 ];
 
-/// What messages call a file that has no better name.
+/// The name of the file in messages, if it has no better one.
 const FILE: &str = "the file";
 
 /// The entries of a table, in the order of the file.

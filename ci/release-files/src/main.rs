@@ -1,5 +1,5 @@
-//! Writes into a folder what a release has beside the program: manual pages, completions for shells, and the licences of
-//! all that the program contains. See `ci/release`.
+//! Writes the files of a release other than the program into a folder: manual pages, shell completions, and the licences
+//! of everything that the program contains. See `ci/release`.
 
 mod licences;
 

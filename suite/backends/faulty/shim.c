@@ -194,7 +194,7 @@ static int failed(const struct write *call, int ret) {
         ret = would_block(call, ret);
     else
         now.blocked = 0;
-    if (class == SSL_ERROR_SYSCALL && ERR_peek_error() != 0 && FAULT(dead_transport_wants_write)) {
+    if (class == SSL_ERROR_SYSCALL && ERR_peek_error() != 0 && FAULT(broken_transport_wants_write)) {
         ERR_clear_error();
         now.error = SSL_ERROR_WANT_WRITE;
     }

@@ -70,7 +70,7 @@ fn in_first_of(folders: &[PathBuf], id: &str, object: &[u8]) -> Result<PathBuf, 
 
 fn in_folder(folder: &Path, name: &str, object: &[u8]) -> io::Result<PathBuf> {
     private_folder(folder)?;
-    // As beside a program that was copied: a folder of this name holds a libssl for each backend.
+    // The layout next to a copied program: a folder `libssl` with an object for each backend.
     let folder = folder.join("libssl");
     private_folder(&folder)?;
     let path = folder.join(name);
@@ -84,8 +84,8 @@ fn in_folder(folder: &Path, name: &str, object: &[u8]) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Makes the folder unless it is there. It must be this user's, and nobody else may write into it: code is loaded from
-/// there, and the folder for temporary files is open to all.
+/// Makes the folder unless it exists. This user has to own it, and no other user may write into it: code is loaded from
+/// there, and the folder for temporary files is open to all users.
 fn private_folder(folder: &Path) -> io::Result<()> {
     if let Err(error) = fs::DirBuilder::new()
         .recursive(true)
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn folder_that_others_can_write_into_is_passed_over() {
+    fn folder_that_others_can_write_into_is_skipped() {
         let temporary = tempfile::tempdir().expect("a folder");
         let [open, private] = ["open", "private"].map(|name| temporary.path().join(name));
         fs::create_dir(&open).expect("the folder is ours");

@@ -80,7 +80,7 @@ impl Input {
                 let variants = scenario.variants().collect();
                 InputReading::Scenario(*scenario, variants)
             }
-            Ok(Err(misread)) => InputReading::RoundTripMismatch(misread.to_string()),
+            Ok(Err(mismatch)) => InputReading::RoundTripMismatch(mismatch.to_string()),
             Err(_) => InputReading::RoundTripMismatch("the parser panics on it".to_owned()),
         }
     }

@@ -23,7 +23,7 @@ pub(super) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
     let (scenario, variants) = input.scenario()?;
     let output = match &arguments.output {
         Some(path) => path.clone(),
-        None => beside_input(&input.path),
+        None => min_path(&input.path),
     };
     // Before anything runs, so that a bad path is reported at once.
     Output::prepare(Some(&output))?;
@@ -34,20 +34,20 @@ pub(super) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
         &arguments.backend,
     )?;
     let examined = interruptible(|| examiner.examine(&scenario, variants[0]))?;
-    let sought = FindingKey::most_serious(&examined)
-        .filter(|sought| arguments.known || !sought.is_known)
+    let key = FindingKey::most_serious(&examined)
+        .filter(|key| arguments.known || !key.is_known)
         .ok_or_else(|| Failure::NothingToKeep(input.path.clone()))?;
-    // The findings of other libraries are not looked at.
+    // The findings on other libraries do not matter here.
     examiner
         .targets
-        .retain(|target| target.about().id == sought.backend);
-    let (least, ended) = interruptible(|| smallest(&input.artifact, program, &sought, &examiner));
+        .retain(|target| target.about().id == key.backend);
+    let (least, ended) = interruptible(|| smallest(&input.artifact, program, &key, &examiner));
     let least = Artifact {
         target: input.artifact.target,
         content: ArtifactBody::Program(least),
     };
     write_whole(&output, &least.bytes())?;
-    let text = summary(&input, &least, &sought, &output)?;
+    let text = summary(&input, &least, &key, &output)?;
     Output::Standard.write(&text)?;
     match ended {
         Ended::Done => Ok(Exit::Expected),
@@ -62,8 +62,8 @@ pub(super) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
     }
 }
 
-/// `ARTIFACT.min`.
-fn beside_input(path: &Path) -> PathBuf {
+/// The default output: `ARTIFACT.min`, in the folder of the artifact.
+fn min_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".min");
     name.into()
@@ -79,7 +79,7 @@ enum Ended {
 fn smallest(
     artifact: &Artifact,
     program: &Program,
-    sought: &FindingKey,
+    key: &FindingKey,
     examiner: &Examiner,
 ) -> (Program, Ended) {
     let bar = Bar::of_steps(program.steps.len());
@@ -94,7 +94,7 @@ fn smallest(
                 return ControlFlow::Break(());
             }
             match examiner.examine(scenario, variant) {
-                Ok(examined) => ControlFlow::Continue(sought.among(&examined).is_some()),
+                Ok(examined) => ControlFlow::Continue(key.among(&examined).is_some()),
                 Err(error) => {
                     ended = Ended::Failed(error);
                     ControlFlow::Break(())
@@ -110,7 +110,7 @@ fn smallest(
 fn summary(
     input: &Input,
     least: &Artifact,
-    sought: &FindingKey,
+    key: &FindingKey,
     output: &Path,
 ) -> Result<String, Failure> {
     let (before, _) = input.scenario()?;
@@ -119,14 +119,14 @@ fn summary(
         artifact: least.clone(),
     };
     let (after, _) = after.scenario()?;
-    let clause = match &sought.clause {
+    let clause = match &key.clause {
         Some(clause) => format!(" of {clause}"),
         None => String::new(),
     };
     Ok(format!(
         "{} on {}{clause}: kept\n\nBefore, {} steps:\n\n{}\nAfter, {} steps, in {}:\n\n{}",
-        sought.kind.as_str(),
-        sought.backend,
+        key.kind.as_str(),
+        key.backend,
         before.steps.len(),
         write(&before),
         after.steps.len(),

@@ -217,17 +217,17 @@ pub(super) fn setting(target: FuzzTarget, op: Op) -> SetupCodec {
     }
 }
 
-/// The cell that says how this scenario is set up in this variant; how keys are agreed on apart,
-/// which is made cheap.
+/// The operation that encodes how this scenario is set up in this variant. The key exchange of the
+/// scenario is not kept: it becomes the cheapest one.
 pub(super) fn setting_of(
     target: FuzzTarget,
     scenario: &Scenario,
     variant: Variant,
     handshakes: bool,
 ) -> Result<Op, NotEncodable> {
-    let untold = |what: String| Err(NotEncodable::Setting(what));
+    let refuse = |what: String| Err(NotEncodable::Setting(what));
     if scenario.role_state != RoleState::Set {
-        return untold("a role that is not set".to_owned());
+        return refuse("a role that is not set".to_owned());
     }
     let place = |found: Option<usize>| {
         found
@@ -257,13 +257,14 @@ pub(super) fn setting_of(
             | u16::from(scenario.session_tickets == SessionTickets::Send) << 1,
         b: 0,
     };
-    let told = setting(target, op);
-    if told.variant != variant {
-        return untold(format!("the variant {variant}"));
+    let decoded = setting(target, op);
+    if decoded.variant != variant {
+        return refuse(format!("the variant {variant}"));
     }
-    match told.cipher == scenario.cipher {
-        true => Ok(op),
-        false => untold(format!("the cipher {}", scenario.cipher.as_str())),
+    if decoded.cipher == scenario.cipher {
+        Ok(op)
+    } else {
+        refuse(format!("the cipher {}", scenario.cipher.as_str()))
     }
 }
 

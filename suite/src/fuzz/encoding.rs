@@ -25,11 +25,11 @@ pub struct Program {
 /// How much a case of a target does at most: more would make an input slow, and hardly find more.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// Steps behind the handshake.
+    /// Steps after the handshake.
     pub(super) steps: usize,
-    /// Bytes that all writes together offer, and as many that the peer writes.
+    /// Bytes that all writes together offer; the peer writes at most as many.
     bytes: usize,
-    /// How often all steps together write.
+    /// Writes of all steps together.
     times: usize,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Arbitrary<'a> for Program {
     fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         let setting = Op::arbitrary(input)?;
         let mut steps = Vec::new();
-        // What is left of a cell that was cut off is filled up with zeros.
+        // A truncated operation is padded with zeros.
         while !input.is_empty() && steps.len() < Bounds::WIDE.steps {
             steps.push(Op::arbitrary(input)?);
         }
@@ -100,7 +100,7 @@ impl<'a> Arbitrary<'a> for Program {
 }
 
 impl Program {
-    /// The bytes of the cells.
+    /// The bytes of the operations.
     pub fn bytes(&self) -> Vec<u8> {
         let ops = std::iter::once(&self.setting).chain(&self.steps);
         ops.flat_map(|op| op.bytes()).collect()
@@ -130,8 +130,8 @@ impl Program {
         (oldest, program)
     }
 
-    /// The scenario that the cells tell and the one variant to run it in, in the words of `target`;
-    /// nothing if it does not write at all, or the target reads no cells. A step that cannot stand
+    /// Decodes the operations for `target`: the scenario and the one variant to run it in. `None` if
+    /// the scenario has no write, or if the target reads no operations. A step that cannot stand
     /// where it does is left out.
     pub fn case(&self, target: FuzzTarget) -> Option<(Scenario, Variant)> {
         let vocabulary = Vocabulary::of(target)?;
@@ -163,7 +163,7 @@ impl Program {
         };
         multi_block::keep_clear(&mut scenario);
         leave_out_what_cannot_stand(&mut scenario);
-        // Without effect otherwise, and so not to be said.
+        // A setting without effect is refused, so it gets its default.
         if !scenario.steps.contains(&Step::Renegotiate) {
             scenario.peer_renegotiation = PeerRenegotiation::Allow;
         }
@@ -178,10 +178,10 @@ impl Program {
             .then_some((scenario, variant))
     }
 
-    /// The cells that tell this scenario in this variant, with the cheapest way to agree on keys.
+    /// Encodes this scenario in this variant; the key exchange becomes the cheapest one.
     ///
     /// # Errors
-    /// [`NotEncodable`], if the target has no cells for it.
+    /// [`NotEncodable`], if the target has no operations for it.
     pub fn of(
         target: FuzzTarget,
         scenario: &Scenario,
@@ -205,21 +205,22 @@ impl Program {
             setting: setting_of(target, scenario, variant, handshakes)?,
             steps: ops.collect::<Result<_, _>>()?,
         };
-        let told = program.case(target).ok_or(NotEncodable::TooMuch)?.0;
-        let same = told.steps.len() == scenario.steps.len()
-            && told
+        let decoded = program.case(target).ok_or(NotEncodable::TooMuch)?.0;
+        let same = decoded.steps.len() == scenario.steps.len()
+            && decoded
                 .steps
                 .iter()
                 .zip(&scenario.steps)
                 .all(|(a, b)| is_same(a, b));
-        match same {
-            true => Ok(program),
-            false => Err(NotEncodable::TooMuch),
+        if same {
+            Ok(program)
+        } else {
+            Err(NotEncodable::TooMuch)
         }
     }
 }
 
-/// Whether both do the same, whatever bytes are written.
+/// Whether both do the same. The bytes that they write may differ, their number may not.
 fn is_same(a: &Step, b: &Step) -> bool {
     match (a, b) {
         (Step::Write(a), Step::Write(b)) => {
@@ -229,7 +230,7 @@ fn is_same(a: &Step, b: &Step) -> bool {
     }
 }
 
-/// How much is written, and whether that is a number of bytes at all.
+/// The number of bytes to write, or the source itself if it is of another kind.
 fn length(source: &WriteSource) -> Result<usize, &WriteSource> {
     match source {
         WriteSource::Pattern(len) => Ok(*len),
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_bytes_are_every_step_stands_where_it_can() {
+    fn any_bytes_decode_to_steps_that_can_stand_where_they_do() {
         let mut random = Rng::with_seed(1);
         let mut cases = 0;
         for _ in 0..20_000 {
@@ -299,9 +300,9 @@ mod tests {
     }
 
     #[test]
-    fn the_cells_of_a_scenario_tell_it_again() {
+    fn encoded_scenario_decodes_to_the_same_steps() {
         let corpus = Corpus::built_in().expect("the library");
-        let mut told = 0;
+        let mut encoded = 0;
         let cases = |scenario| Scenario::variants(scenario).collect::<Vec<Variant>>();
         for scenario in corpus.scenarios() {
             for (variant, target) in cases(scenario)
@@ -311,7 +312,7 @@ mod tests {
                 let Ok(program) = Program::of(target, scenario, variant) else {
                     continue;
                 };
-                told += 1;
+                encoded += 1;
                 let (again, in_variant) = program.case(target).expect("a case");
                 assert_eq!(in_variant, variant);
                 let same = again
@@ -322,19 +323,19 @@ mod tests {
                 assert!(same, "{}: {:?}", scenario.id, again.steps);
             }
         }
-        assert!(told > 1000, "{told}");
+        assert!(encoded > 1000, "{encoded}");
     }
 
     #[test]
-    fn most_scenarios_can_be_told_as_a_sequence() {
+    fn most_scenarios_are_encodable_as_a_write_sequence() {
         let corpus = Corpus::built_in().expect("the library");
-        let told = |scenario: &&Scenario| {
+        let is_encodable = |scenario: &&Scenario| {
             let mut variants = scenario.variants();
             variants
                 .any(|variant| Program::of(FuzzTarget::WriteSequence, scenario, variant).is_ok())
         };
         let scenarios = corpus.scenarios();
-        let number = scenarios.iter().filter(told).count();
+        let number = scenarios.iter().filter(is_encodable).count();
         assert!(
             number * 10 >= scenarios.len() * 8,
             "{number} of {}",

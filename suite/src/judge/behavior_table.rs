@@ -1,5 +1,5 @@
-//! Answers questions from recorded traces, without running anything: in flow the questions, the
-//! scenarios, what was recorded, and names of backends; out flows a table of short answers.
+//! Answers questions from recorded traces, without running anything. Takes the questions, the
+//! scenarios, the recordings and names of backends, and yields a table of short answers.
 
 use std::fmt;
 
@@ -121,7 +121,7 @@ fn row<'q>(
             text: question.text.clone(),
             scenario: question.scenario.clone(),
         })?;
-    // A question that the reference does not answer is wrong, whoever else is asked.
+    // A question that the reference does not answer is wrong for every backend.
     let reference = cell(question, scenario, recordings, REFERENCE)?;
     if let [(variant, Answer::Never), ..] = reference[..]
         && reference.iter().all(|(_, answer)| *answer == Answer::Never)
@@ -204,7 +204,7 @@ fn end<'l, 't>(lines: &'l [Line<'t>], write: &str) -> Option<&'l Line<'t>> {
 }
 
 impl LineResult<'_> {
-    /// In few words; nothing if there is nothing to tell.
+    /// The result in a few words; `None` if the line has no result.
     fn short(&self) -> Option<Answer> {
         match self {
             Self::Call(returned) => Some(Answer::Seen(returned.short())),

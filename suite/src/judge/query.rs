@@ -35,23 +35,23 @@ pub struct Question {
     pub text: String,
     /// The id of the scenario that shows it.
     pub scenario: String,
-    /// What of its traces is the answer.
+    /// The part of its traces that is the answer.
     pub asks: Query,
 }
 
-/// What of a trace is the answer. Actions are named as a trace tells them, such as `retry 1000 moved`.
+/// The part of a trace that is the answer. Actions are named as in a trace, such as `retry 1000 moved`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Query {
-    /// What comes of this action when it is first done.
+    /// The result of this action when it is done for the first time.
     First(String),
-    /// What comes of it when it is done for the second time.
+    /// The result of this action when it is done for the second time.
     Second(String),
-    /// What comes in the end of this `write …`: of its last retry, or of itself if it has none.
+    /// The last result of this `write …`: of its last retry, or of the write itself if it has none.
     End(String),
-    /// What stands in the error queue after this action when it is first done.
+    /// The error queue after this action when it is done for the first time.
     Queue(String),
-    /// During which action a record that begins like this goes out first.
+    /// The first action during which a record that begins like this is sent.
     Sends(String),
 }
 

@@ -261,7 +261,7 @@ impl Recording {
         body
     }
 
-    /// The file, as `cargo test --test scenarios` writes it when it is told to accept.
+    /// The text of the file, as `cargo test --test scenarios` writes it when new traces are accepted.
     pub fn file(&self) -> String {
         format!("{METADATA}{}", self.body())
     }

@@ -15,7 +15,7 @@ pub(super) struct Line<'t> {
     pub(super) action: &'t str,
     /// Its result.
     pub(super) result: LineResult<'t>,
-    /// The records that the library put onto the wire meanwhile.
+    /// The records that the library sent during the action.
     pub(super) sent: Vec<&'t str>,
 }
 
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_failed_call_left_behind_is_read() {
+    fn failed_call_is_read_with_its_queue_and_errno() {
         let call = Call {
             ret: 0,
             written: Some(Stored::Untouched),

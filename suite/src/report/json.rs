@@ -14,8 +14,8 @@ use crate::run::CaseResult;
 use crate::target::Printed;
 use crate::trace::{Entry, Trace};
 
-/// The version of the format; it is raised when a reader of the old version could misread the new
-/// one.
+/// The version of the format. It is raised when a program that reads the old version could
+/// misinterpret the new one.
 pub const SCHEMA: u32 = 5;
 
 #[derive(Serialize)]

@@ -26,7 +26,7 @@ use crate::run::{CaseResult, Surprise};
 use crate::self_check::{self, Check, Obstacle};
 use crate::target::Printed;
 
-/// The results of a run, and all that a report needs beside them.
+/// The results of a run, and the other data that a report needs.
 #[derive(Debug)]
 pub struct Report<'a> {
     /// The backends that are reported on, in the order of the columns.

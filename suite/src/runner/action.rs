@@ -1,9 +1,9 @@
-//! What is done on the stage, in the words of a trace.
+//! The actions of the runner, as a trace describes them.
 
 use crate::scenario::{Buffer, Function, Retry, RetryContent, Step};
 use crate::trace::{Argument, Asked, Attempt};
 
-/// Something that is done, in the words of a trace and as a judge has to know it.
+/// An action: its text in the trace, and its typed form for the judge.
 #[derive(Debug)]
 pub(super) struct Action {
     pub(super) words: String,
@@ -11,7 +11,7 @@ pub(super) struct Action {
 }
 
 impl Action {
-    /// A step that is no write.
+    /// A step that is not a write.
     pub(super) fn step(step: Step) -> Self {
         Self {
             words: step.describe(),
@@ -27,7 +27,7 @@ impl Action {
         }
     }
 
-    /// The library sends what it holds back.
+    /// The library sends the data that it has buffered.
     pub(super) fn flush() -> Self {
         Self {
             words: "flush".to_owned(),

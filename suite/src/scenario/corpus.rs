@@ -1,8 +1,8 @@
-//! The library of scenarios, and how a person picks from it: by id (`retry/shorter-buffer`), by
-//! pattern (`retry`, `*/short-*`), or by the path to a scenario file of their own.
+//! The library of scenarios. The user selects from it by id (`retry/shorter-buffer`) or by pattern
+//! (`retry`, `*/short-*`), or names a scenario file by its path.
 //!
-//! In flow the texts of the files that are compiled into the program, and arguments; out flow
-//! scenarios in the order of their ids.
+//! Takes the texts of the scenario files and the arguments of the command, and yields scenarios in
+//! the order of their ids.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
-//! What is to be done: a scenario is a list of steps, read from a TOML file or made by a
-//! generator, and run once for each of its variants (protocol version, role and transport).
+//! Scenarios. A scenario is a list of steps, read from a TOML file or made by a generator, and run
+//! once for each of its variants (protocol version, role and transport).
 //!
-//! In flows the text of a file ([`parse`]); out flows a [`Scenario`] that cannot be wrong: every
-//! number is in range and every step stands where it can be done. What a generator made goes back into the
-//! text of a file ([`write()`]). Knows no library.
+//! Takes the text of a file ([`parse`]), and yields a [`Scenario`] in which every number is in range
+//! and every step stands where it can be done. [`write()`] turns the scenario of a generator back
+//! into the text of a file. Knows no library.
 
 mod corpus;
 mod order;
@@ -34,16 +34,16 @@ pub use step::{
 pub use transport::TransportKind;
 pub use write::write;
 
-/// One scenario: what a caller, the transport and the far end do, in order.
+/// One scenario: the actions of the caller, the transport and the peer, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
     /// `family/name`: the path of the file without its ending.
     pub id: Id,
-    /// One sentence that says what is done and what a right library does.
+    /// One sentence: what is done, and what a correct library does.
     pub title: String,
     /// Clauses of the contract that the scenario is about, such as `retry.same-arguments`.
     pub clauses: Vec<String>,
-    /// Where the behaviour, or the bug that the scenario repeats, is told.
+    /// Links to descriptions of the behaviour, or of the bug that the scenario reproduces.
     pub links: Vec<String>,
     /// Protocol versions to run with; never empty.
     pub versions: Vec<Version>,
@@ -55,7 +55,7 @@ pub struct Scenario {
     pub cipher: Cipher,
     /// How the keys of the connection are agreed on.
     pub key_exchange: KeyExchange,
-    /// Whether the library under test is told its role before the first step.
+    /// Whether the role of the library under test is set before the first step.
     pub role_state: RoleState,
     /// What the peer does when it is asked to renegotiate.
     pub peer_renegotiation: PeerRenegotiation,
@@ -217,8 +217,8 @@ pub enum Cipher {
     /// AES-128 in CBC mode with HMAC-SHA1, with encrypt-then-MAC if the library under test knows it
     /// (RFC 7366), as the peer does; TLS 1.2 only.
     Aes128Cbc,
-    /// The same with MAC-then-encrypt (RFC 5246, section 6.2.3.2), whatever the library under test
-    /// knows: the peer does not agree to anything else; TLS 1.2 only.
+    /// The same with MAC-then-encrypt (RFC 5246, section 6.2.3.2): the peer does not negotiate
+    /// encrypt-then-MAC, even if the library under test offers it; TLS 1.2 only.
     Aes128CbcMacThenEncrypt,
 }
 
@@ -298,7 +298,7 @@ pub enum PeerRenegotiation {
 pub enum SessionTickets {
     /// It sends none.
     None,
-    /// It sends as many as it does when nobody says otherwise.
+    /// It sends its default number.
     Send,
 }
 

@@ -1,8 +1,8 @@
-//! Whether each step of a scenario can stand where it does, and what the steps as a whole have to
-//! hold. The rule of each step is a part of its declaration.
+//! Checks whether each step of a scenario can stand where it does, and whether the steps as a whole
+//! are valid. The rule of each step is a part of its declaration.
 //!
-//! In flow a scenario whose every value is right by itself and the places of its steps in the
-//! text; out flows nothing, or the first [`Fault`] in the order of the steps.
+//! Takes a scenario whose values are valid one by one, and the positions of its steps in the text.
+//! Yields the first [`Fault`] in the order of the steps, if there is one.
 
 use super::step::{MAX_TIMES, MAX_WRITTEN, Objection, StepContext};
 use super::{Part, Role, Scenario, Step, Version, Write};
@@ -14,8 +14,8 @@ const MAX_WRITTEN_IN_ALL: usize = 2 * MAX_WRITTEN;
 const MAX_TIMES_IN_ALL: usize = 2 * MAX_TIMES;
 
 /// Refuses the scenario that was read from `fields` if a step cannot stand where it does, or if
-/// the steps and the keys beside them do not go together. `places` are those of the steps in the
-/// text, in bytes.
+/// the steps do not fit the other keys. `places` are the positions of the steps in the text, in
+/// bytes.
 pub(super) fn check(
     scenario: &Scenario,
     places: &[usize],
@@ -85,7 +85,7 @@ fn too_much(steps: &[Step]) -> bool {
     bytes > MAX_WRITTEN_IN_ALL || times > MAX_TIMES_IN_ALL
 }
 
-/// What the steps as a whole, and the keys beside them, ask for.
+/// The rules on the steps as a whole and on the other keys.
 fn whole(scenario: &Scenario, fields: &Fields<'_>) -> Result<(), Fault> {
     let any = |like: fn(&Step) -> bool| scenario.steps.iter().any(like);
     if let Some(node) = fields.find("peer_renegotiation")

@@ -1,17 +1,17 @@
-//! Reads a scenario file into a [`Scenario`], or says in which line and column it is wrong and what
-//! would be right there.
+//! Reads a scenario file into a [`Scenario`], or yields an error with the line, the column and a
+//! correction.
 //!
 //! ```toml
 //! title = "A blocked write retried with fewer bytes is refused"   # required
 //! clauses = ["retry.same-arguments"]        # clauses of the contract; default none
-//! links = ["https://…"]                     # where the behaviour is told; default none
+//! links = ["https://…"]                     # descriptions of the behaviour; default none
 //! versions = ["tls1.2", "tls1.3"]           # default both
 //! roles = ["client", "server"]              # of the library under test; default both
 //! transports = ["scripted"]                 # or blocking, memory-bio, bio-pair, buffering-bio, socket, blocking-socket
 //! cipher = "aes128-gcm"                     # or chacha20; aes128-cbc, aes128-cbc-mac-then-encrypt (with tls1.2 alone)
 //! key_exchange = "ephemeral"                # or pre-shared: the shortest handshake that there is
 //! role_state = "set"                        # or unset: no SSL_set_connect_state before
-//! peer_renegotiation = "allow"              # or refuse; only beside a step renegotiate
+//! peer_renegotiation = "allow"              # or refuse; only with a step renegotiate
 //! session_tickets = "none"                  # or send; only where tls1.3/server is a variant
 //!
 //! steps = [                                 # required, at least one write among them
@@ -37,7 +37,7 @@ use crate::toml_reader::{Fault, Fields, Node, ParseError};
 /// # Errors
 ///
 /// The text is not TOML, has an unknown key, an impossible value, or a step that cannot be done
-/// where it stands. Only the first thing that is wrong is told.
+/// where it stands. Only the first fault is reported.
 pub fn parse(id: Id, path: &str, text: &str) -> Result<Scenario, ParseError> {
     scenario(id, text).map_err(|fault| ParseError::locate(path, text, fault))
 }

@@ -1,7 +1,7 @@
 //! A pattern names scenarios by their ids, as a person types it: `retry/shorter-buffer` (itself),
 //! `retry` or `retry/` (the family), `retry/*-buffer`, `{retry,zero}/*`, `**` (all).
 //!
-//! In flows such text; out flows a [`Pattern`] that says of an id whether it is meant.
+//! Takes such text, and yields a [`Pattern`] that matches ids.
 
 use std::fmt;
 

@@ -8,10 +8,10 @@ use crate::transport::{Budget, Inbound, Outbound, Refusal, WireFault};
 /// A kind of transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TransportKind {
-    /// A BIO of the suite's that does what the steps say and never waits.
+    /// A BIO of the suite that follows the steps and never waits.
     Scripted,
-    /// The same, but it waits: a call of it returns when the far end has taken everything, or when
-    /// something has come. Meanwhile the far end reads and answers.
+    /// The same, but it waits: a write returns when the peer has taken everything, a read when
+    /// something has arrived. The peer reads and answers during the call.
     Blocking,
     /// Two memory BIOs of the library (`BIO_s_mem`), filled before each call and drained after it.
     MemoryBio,
@@ -57,12 +57,12 @@ impl TransportKind {
         }
     }
 
-    /// Whether it keeps what the library hands over, and sends it later.
+    /// Whether it buffers the data of the library, and sends it later.
     pub fn keeps(self) -> bool {
         matches!(self, Self::MemoryBio | Self::BufferingBio | Self::BioPair)
     }
 
-    /// Whether a call waits for the far end, which has to act meanwhile.
+    /// Whether a call waits for the peer, which has to act during the call.
     pub fn waits(self) -> bool {
         matches!(self, Self::Blocking | Self::BlockingSocket)
     }

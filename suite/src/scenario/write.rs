@@ -1,10 +1,9 @@
-//! Writes a [`Scenario`] as the text of a file that [`parse`](super::parse()) reads back: what a generator
-//! made, for a person to read, to change and to keep.
+//! Writes a [`Scenario`] as the text of a file that [`parse`](super::parse()) reads back, so that a
+//! person can read, edit and keep the scenario of a generator.
 //!
-//! In flows any scenario; out flows its text, in the style of the files below `fixtures/scenarios`: a key
-//! that says what goes without saying is left out, and each step has a line of its own. Nothing is made
-//! right in silence: reading back what was written, and finding the same, is how a scenario is told from
-//! data that only looks like one.
+//! Takes any scenario, and yields its text in the style of the files in `fixtures/scenarios`: keys with
+//! their default value are left out, and each step has a line of its own. An invalid scenario is written
+//! without corrections: it is valid only if reading the text back gives the same scenario.
 
 use std::fmt::Display;
 

@@ -1,8 +1,8 @@
-//! A hash over the values of a serialisable type: of what it holds, and in which order, but not of the names of its
-//! fields and variants, so that a rename changes no digest.
+//! A hash over the values of a serialisable type, in their order. The names of its fields and variants are left out,
+//! so that a rename changes no digest.
 //!
-//! Each value is fed to the hash behind a byte that says what it is, so that no two different sequences of values
-//! give the same bytes. A field that is skipped is marked too.
+//! Each value is preceded by a byte for its kind, so that no two different sequences of values give the same bytes. A
+//! skipped field is marked too.
 
 use std::fmt;
 
@@ -46,7 +46,7 @@ impl ValueHasher {
         self.0.update(bytes);
     }
 
-    /// Behind its length.
+    /// As `put`, with the length before the bytes.
     fn put_long(&mut self, tag: Tag, bytes: &[u8]) {
         self.put(tag, &(bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);

@@ -48,7 +48,7 @@ pub enum StartError {
         /// The error of the system.
         source: io::Error,
     },
-    /// A worker is told of a file in JSON.
+    /// A worker gets the path of a file in JSON, which is UTF-8.
     #[error("the path {} is not UTF-8: use a symbolic link with a UTF-8 name", .0.display())]
     Path(PathBuf),
     /// The worker could not load the library, for this reason.

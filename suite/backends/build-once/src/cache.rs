@@ -75,7 +75,7 @@ impl BuildCache {
     }
 
     /// Returns the folder of `key`; first calls `build` with the empty folder if it is not
-    /// complete. Another process or thread that needs the same folder waits meanwhile.
+    /// complete. Another process or thread that needs the same folder waits for the build.
     ///
     /// # Errors
     ///

@@ -95,8 +95,7 @@ trait Declaration {
         None
     }
 
-    /// What the step needs of the library, beside the calls that the runner makes in every
-    /// scenario.
+    /// The calls that the step needs, in addition to those that the runner makes in every scenario.
     fn needs(_value: &Self::Value) -> Needs {
         Needs::Nothing
     }
@@ -118,7 +117,7 @@ pub(crate) enum Part {
     Other,
 }
 
-/// What a step needs of the library, beside the calls that the runner makes in every scenario.
+/// The calls that a step needs, in addition to those that the runner makes in every scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing.
@@ -156,7 +155,7 @@ impl Operation {
     }
 }
 
-/// What a step changes for later ones, whatever the library makes of it.
+/// The changes that a step makes for later ones, regardless of the result of its call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect<'s> {
     /// Nothing but what its own call does.
@@ -188,7 +187,7 @@ pub(crate) enum Effect<'s> {
 /// Declares the steps: the variants of [`Step`], and what dispatches to their declarations.
 macro_rules! steps {
     ($($(#[$doc:meta])* $variant:ident $([$value:ident: $Value:ty])? => $declaration:path;)*) => {
-        /// One thing that the caller, the transport or the far end does.
+        /// One action of the caller, the transport or the peer.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         pub enum Step {
             $($(#[$doc])* $variant $(($Value))?,)*
@@ -243,7 +242,7 @@ macro_rules! steps {
                 }
             }
 
-            /// What the step needs of the library, beside the calls that the runner makes in every
+            /// The calls that the step needs, in addition to those that the runner makes in every
             /// scenario.
             pub fn needs(&self) -> Needs {
                 match self {
@@ -300,7 +299,7 @@ steps! {
     /// Something happens on the wire to the bytes which the peer has sent and the library under
     /// test has not read.
     Wire[fault: WireFault] => wire::Wire;
-    /// The far end does something.
+    /// An action of the peer.
     Peer[action: PeerAction] => PeerAction;
     /// An unrelated error is put into the library's error queue, as an earlier call of the caller's
     /// may have left it; the next step is a call.

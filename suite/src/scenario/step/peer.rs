@@ -1,4 +1,4 @@
-//! `peer`: the far end does something.
+//! `peer`: an action of the peer.
 
 use std::num::NonZeroUsize;
 
@@ -12,14 +12,14 @@ use crate::scenario::text::{Table, hex, word};
 use crate::scenario::{Role, Version};
 use crate::toml_reader::Fault;
 
-/// What the far end does.
+/// An action of the peer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PeerAction {
-    /// It reads whatever has arrived.
+    /// It reads everything that has arrived.
     Read,
-    /// It writes so many bytes of its own pattern.
+    /// It writes this many bytes of its own pattern.
     Write(NonZeroUsize),
-    /// It goes on with its handshake as far as it can.
+    /// It continues its handshake as far as it can.
     Handshake,
     /// It sends a key update (TLS 1.3).
     KeyUpdate(KeyUpdate),
@@ -100,7 +100,7 @@ impl Declaration for PeerAction {
             Self::SessionTicket => ticket_needs_a_tls13_client(context),
             _ => None,
         };
-        objection.or_else(|| nothing_from_a_vanished_peer(context))
+        objection.or_else(|| no_action_after_a_disconnect(context))
     }
 
     fn effect(action: &Self) -> Effect<'_> {
@@ -147,7 +147,7 @@ fn ticket_needs_a_tls13_client(context: &StepContext<'_>) -> Option<Objection> {
     })
 }
 
-fn nothing_from_a_vanished_peer(context: &StepContext<'_>) -> Option<Objection> {
+fn no_action_after_a_disconnect(context: &StepContext<'_>) -> Option<Objection> {
     let gone = |step: &Step| *step == Step::Peer(PeerAction::Disconnect);
     context.before(gone).then(|| {
         Objection::new(
