@@ -335,7 +335,7 @@ fn is_step(entry: &Value, step: &str) -> bool {
 /// in the trace.
 fn would_block(case: &Value) -> bool {
     let blocks = |entry: &Value| {
-        let refusal = &entry["traffic"]["out"]["refusal"];
+        let refusal = &entry["traffic"]["outbound"]["refusal"];
         refusal == "WouldBlock" || refusal == "ZeroRetry" || error(entry) == "WANT_WRITE"
     };
     let is_socket = || name(case).1.ends_with("/socket");
