@@ -184,7 +184,7 @@ fn trace_that_differs_from_its_recording_exits_with_1() {
 #[case(&["show", "no-such-family/at-all"], "no-such-family/at-all")]
 #[case(&["run", "--backend", "opensll-3.6"], "did you mean \"openssl-3.6\"?")]
 #[case(&["diff", "openssl-3.6", "zzz"], "the backends are openssl-3.6, openssl-1.1.1, rustls")]
-#[case(&["show", SCENARIO, "--variant", "tls1.4/client"], "tls1.3/server")]
+#[case(&["show", SCENARIO, "--variant", "tls1.4/client"], "expected VERSION/ROLE")]
 #[case(&["run", "--format", "xml"], "possible values: text, json")]
 #[case(&["run", "--jobs", "0"], "--jobs")]
 #[case(&["run", "--scenario", "/nowhere/at-all.toml"], "/nowhere/at-all.toml")]

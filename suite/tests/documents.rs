@@ -1,8 +1,9 @@
 //! The documents: their code blocks are executed, and their links and paths exist.
 //!
-//! A block of commands and output is fenced with `console`. `$ ` begins a command, `? N` below it is its exit code (0 if left
-//! out), the rest its output. A line `...` stands for any lines, `...` within a line for any text. A comment before the block
-//! can say that `numbers vary`, or why it is `not executed`.
+//! A block of commands and output is fenced with `console`. `$ ` begins a command, `? N` below it
+//! is its exit code (0 if left out), the rest its output. A line `...` stands for any lines, `...`
+//! within a line for any text. A comment before the block can say that `numbers vary`, or why it is
+//! `not executed`.
 
 #![cfg(target_os = "linux")]
 

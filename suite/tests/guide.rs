@@ -1,5 +1,6 @@
-//! The pages for the author of a library: the example of a backend is short, its quotations are exact, and it
-//! does what its page says; the options of `check` and the lines that it prints are explained.
+//! The pages for the author of a library: the example of a backend is short, its quotations are
+//! exact, and it does what its page says; the options of `check` and the lines that it prints are
+//! explained.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -106,9 +107,10 @@ fn the_example_says_what_would_be_right() {
 #[test]
 fn every_option_of_check_is_explained() {
     let help = printed(&writeproof(&["check", "--help"]));
+    // Descriptions are indented further.
     let options = help.lines().filter_map(|line| {
-        let line = line.trim_start().trim_start_matches("-h, ");
-        line.starts_with("--").then(|| line.split(' ').next())?
+        let option = line.strip_prefix("      ")?.split(' ').next()?;
+        option.starts_with("--").then_some(option)
     });
     let options: BTreeSet<&str> = options.filter(|option| *option != "--help").collect();
     assert!(options.contains("--libssl"), "{options:?}");

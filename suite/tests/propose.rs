@@ -400,7 +400,7 @@ fn converted_file_keeps_its_issues_and_converts_nothing_that_they_explain() {
     let known = known(&text);
     assert_eq!(known.issues().len(), issues.matches("[[issue]]").count());
     assert!(
-        text.contains(": known already, by return-at-most-asked-1"),
+        text.contains(": already explained by return-at-most-asked-1"),
         "{text}"
     );
 }

@@ -41,7 +41,7 @@ fn unknown_symbol_prefix_is_refused() {
     assert_exit(&output, 3);
     let text = stderr(&output);
     assert!(
-        text.contains("has no function whose name begins with wolfSSL_"),
+        text.contains("has no function with the prefix wolfSSL_"),
         "{text}"
     );
     assert!(

@@ -226,7 +226,7 @@ impl fmt::Display for UnexpectedFinding {
 }
 
 impl Session {
-    /// Opens the libraries that the environment selects: see `suite/docs/src/fuzzing.md`.
+    /// With the libraries that the environment names: see `suite/docs/src/fuzzing.md`.
     ///
     /// # Errors
     /// [`SessionError`], if one of them cannot be used.

@@ -354,8 +354,8 @@ fn for_a_person() -> Result<(), Failed> {
     for (name, words) in [
         ("crash/null", "CRASHED: SIGSEGV, in step 3, write 1234"),
         ("crash/stack", "CRASHED: SIGABRT: overflowed its stack"),
-        ("process/print", "outside of the calls: "),
-        ("process/print", "It printed something in 8 cases"),
+        ("process/print", "beside the calls: "),
+        ("process/print", "The library printed something in 8 cases"),
         (
             "process/print",
             "write 1234                        1234  NONE",

@@ -224,7 +224,7 @@ impl ConnectionState {
     }
 
     pub(super) fn go_on(&mut self, entry: &Entry, setting: &Setting) {
-        let was_undisturbed = self.is_undisturbed_at(entry);
+        let was_undisturbed = self.is_undisturbed_at(entry, setting);
         let of_write = self.sends_data(entry, setting);
         self.see_records(entry);
         self.handshake.see(entry, setting.variant.version);
@@ -253,7 +253,7 @@ impl ConnectionState {
 
     /// Whether the entry is a new write, and nothing before it or during it can make a write fail: nothing is pending, no
     /// limit was changed, no handshake is in progress or requested, and neither the peer nor the transport interfered.
-    fn is_undisturbed_at(&self, entry: &Entry) -> bool {
+    fn is_undisturbed_at(&self, entry: &Entry, setting: &Setting) -> bool {
         let is_new = entry
             .asked
             .attempt()
@@ -261,6 +261,8 @@ impl ConnectionState {
         let takes_data_only = entry.taken.iter().all(RecordSeen::is_application_data);
         is_new
             && takes_data_only
+            // What a transport that keeps the bytes has met is not known.
+            && !setting.variant.transport.keeps()
             && self.established()
             && !self.has_later_handshake()
             && !self.has_more_to_send()
