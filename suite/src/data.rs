@@ -4,10 +4,10 @@
 //! A release build embeds them, so that the program needs no checkout. A development build reads them from the checkout
 //! when they are first asked for, so that an edit recompiles nothing.
 
-use std::sync::OnceLock;
-
 #[cfg(not(embedded_data))]
 use std::path::{Path, PathBuf};
+#[cfg(not(embedded_data))]
+use std::sync::OnceLock;
 
 use crate::toml_reader::ParseError;
 
@@ -16,9 +16,10 @@ pub(crate) type File = (&'static str, &'static str, &'static str);
 
 /// The files of one folder.
 pub(crate) struct Data {
-    folder: &'static str,
     #[cfg(embedded_data)]
     embedded: &'static [File],
+    #[cfg(not(embedded_data))]
+    folder: &'static str,
     #[cfg(not(embedded_data))]
     ending: &'static str,
     #[cfg(not(embedded_data))]
@@ -28,9 +29,10 @@ pub(crate) struct Data {
 macro_rules! data {
     ($($(#[$doc:meta])* $name:ident = $folder:literal, $ending:literal, $embedded:literal;)*) => {
         $($(#[$doc])* pub(crate) static $name: Data = Data {
-            folder: $folder,
             #[cfg(embedded_data)]
             embedded: include!(concat!(env!("OUT_DIR"), $embedded)),
+            #[cfg(not(embedded_data))]
+            folder: $folder,
             #[cfg(not(embedded_data))]
             ending: $ending,
             #[cfg(not(embedded_data))]
