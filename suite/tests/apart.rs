@@ -22,7 +22,7 @@ const SCENARIOS: [&str; 4] = [
     "key-update/own-and-peer-crossing",
 ];
 
-/// One test lists the workers of this process: no other test may start one meanwhile.
+/// One test lists the workers of this process: no other test may start one during it.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn apart(id: &str) -> Arc<dyn Target> {
@@ -72,7 +72,7 @@ fn workers() -> Vec<String> {
     for entry in fs::read_dir("/proc").expect("proc(5)") {
         let process = entry.expect("proc(5)").file_name();
         let process = process.to_string_lossy();
-        // A worker that has exited meanwhile is skipped.
+        // A worker that has exited since the folder was read is skipped.
         let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
         let (Ok(status), Ok(words)) = (read("status"), read("cmdline")) else {
             continue;

@@ -39,7 +39,7 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 /// A command that compares the reference with a fault-free library that is named `faulty`.
-fn beside_another(arguments: &[&str]) -> Command {
+fn with_another(arguments: &[&str]) -> Command {
     let mut command = writeproof(arguments);
     command.args(["--libssl", LIBSSL, "--name", "faulty"]);
     command.args(["--backend", "openssl-3.6"]);
@@ -48,7 +48,7 @@ fn beside_another(arguments: &[&str]) -> Command {
 
 /// The same comparison, with this fault active.
 fn run_with(fault: &str, arguments: &[&str]) -> Output {
-    let mut command = beside_another(arguments);
+    let mut command = with_another(arguments);
     command.env(VARIABLE, fault);
     command.output().expect("the command starts")
 }
@@ -170,7 +170,7 @@ fn hang_names_its_step() {
 fn known_finding_of_the_reference_is_expected_of_another_library() {
     let folder = TempDir::new().expect("a folder");
     let path = artifact(&folder);
-    let output = beside_another(&["replay", words(&path)]).output();
+    let output = with_another(&["replay", words(&path)]).output();
     let output = output.expect("the command starts");
     assert_exit(&output, 0);
     let text = stdout(&output);
@@ -217,7 +217,7 @@ fn scenario_file_artifact_runs_in_all_its_variants() {
 fn refused_scenario_file_is_a_valid_result(
     #[case] name: &str,
     #[case] bytes: &[u8],
-    #[case] told: &str,
+    #[case] reason: &str,
 ) {
     let folder = TempDir::new().expect("a folder");
     let path = file(&folder, name, bytes);
@@ -228,7 +228,7 @@ fn refused_scenario_file_is_a_valid_result(
         text.contains("contains no valid scenario, nothing was run: "),
         "{text}"
     );
-    assert!(text.contains(told), "{told} in\n{text}");
+    assert!(text.contains(reason), "{reason} in\n{text}");
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn invalid_artifact_exits_with_2_and_is_named_by_its_path(
     #[values("replay", "shrink", "promote")] command: &str,
 ) {
     let folder = TempDir::new().expect("a folder");
-    let (path, told) = no_artifact(&folder, kind);
+    let (path, reason) = no_artifact(&folder, kind);
     let mut arguments = vec![command, words(&path)];
     arguments.extend((command == "promote").then_some("retry/new"));
     let output = run(&arguments);
@@ -309,7 +309,7 @@ fn invalid_artifact_exits_with_2_and_is_named_by_its_path(
         text.starts_with("writeproof: ") && text.contains(words(&path)),
         "{text}"
     );
-    assert!(text.contains(told), "{told} in\n{text}");
+    assert!(text.contains(reason), "{reason} in\n{text}");
     assert_eq!(stdout(&output), "", "nothing was run");
 }
 
@@ -326,7 +326,7 @@ fn bad_artifact_among_good_ones_is_reported_before_anything_runs() {
 #[test]
 fn damaged_artifact_is_refused_or_decodes_to_a_scenario_that_round_trips() {
     let right = bytes_of(&scenario(SCENARIO));
-    let mut told = 0;
+    let mut decoded = 0;
     for round in 0..4000_usize {
         let mut bytes = right.clone();
         let at = round * 7919 % bytes.len();
@@ -341,13 +341,13 @@ fn damaged_artifact_is_refused_or_decodes_to_a_scenario_that_round_trips() {
         let Some((scenario, variant)) = artifact.case() else {
             continue;
         };
-        told += 1;
+        decoded += 1;
         assert!(scenario.variants().eq([variant]));
         let text = write(&scenario);
         let again = parse(scenario.id.clone(), "x.toml", &text);
         assert_eq!(again.as_ref(), Ok(&scenario), "round {round}:\n{text}");
     }
-    assert!(told > 2000, "only {told} told a scenario");
+    assert!(decoded > 2000, "only {decoded} decoded to a scenario");
 }
 
 // Shrink.
@@ -401,14 +401,17 @@ fn shrink_keeps_only_what_the_finding_needs() {
         .case()
         .expect("a scenario")
         .0;
-    let told = write(&shrunk);
-    assert!(text.ends_with(&told), "{told}\nat the end of\n{text}");
+    let minimised = write(&shrunk);
+    assert!(
+        text.ends_with(&minimised),
+        "{minimised}\nat the end of\n{text}"
+    );
     let steps = "steps = [\n  \"handshake\",\n  { link = \"blocked\" },\n  { write = { len = 1 } },\n  \
                  { retry = { len = 0 } },\n]\n";
-    assert!(told.ends_with(steps), "{told}");
+    assert!(minimised.ends_with(steps), "{minimised}");
     assert!(
-        !told.contains("cipher") && told.contains("client"),
-        "{told}"
+        !minimised.contains("cipher") && minimised.contains("client"),
+        "{minimised}"
     );
     // The smaller artifact still reproduces the finding.
     let output = run_with(CRASHES, &["replay", words(&small)]);
@@ -474,12 +477,12 @@ fn unwritable_shrink_output_is_reported_before_anything_runs() {
     let folder = TempDir::new().expect("a folder");
     let path = long_artifact(&folder);
     for output in ["/nowhere/small", words(folder.path())] {
-        let told = run(&["shrink", words(&path), "--output", output]);
-        assert_exit(&told, 2);
+        let refused = run(&["shrink", words(&path), "--output", output]);
+        assert_exit(&refused, 2);
         assert!(
-            stderr(&told).contains(&format!("cannot write {output}")),
+            stderr(&refused).contains(&format!("cannot write {output}")),
             "{}",
-            stderr(&told)
+            stderr(&refused)
         );
     }
 }
@@ -561,20 +564,20 @@ fn promoted_scenario_has_a_placeholder_title_and_the_clause_of_its_finding() {
     let (root, within) = checkout();
     let output = promote(&within, &artifact(&folder), "new-family/new-name");
     assert_exit(&output, 0);
-    let told = stdout(&output);
+    let report = stdout(&output);
     for wanted in [
         "  fixtures/scenarios/new-family/new-name.toml\n",
         "  snapshots/new-family/new-name.snap\n",
         "Write the title in fixtures/scenarios/new-family/new-name.toml",
         "`cargo test new-family/new-name`",
     ] {
-        assert!(told.contains(wanted), "{wanted} in\n{told}");
+        assert!(report.contains(wanted), "{wanted} in\n{report}");
     }
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for ledger in told.split("fixtures/ledger/").skip(1) {
+    for ledger in report.split("fixtures/ledger/").skip(1) {
         let (file, _) = ledger.split_once(' ').expect("the name of a file");
         let file = repository.join("fixtures/ledger").join(file);
-        assert!(file.is_file(), "{} in\n{told}", file.display());
+        assert!(file.is_file(), "{} in\n{report}", file.display());
     }
     let text = &files(root.path())["fixtures/scenarios/new-family/new-name.toml"];
     let begins = "title = \"… what is done here, and what a correct library does\"\n\
@@ -675,7 +678,7 @@ fn corpus_writes_a_seed_for_each_encodable_scenario() {
     let path = folder.path().join("new/corpus");
     let output = run(&["corpus", "--output", words(&path)]);
     assert_exit(&output, 0);
-    let told = stdout(&output);
+    let summary = stdout(&output);
     let library = Corpus::built_in().expect("the library");
     for target in FuzzTarget::ALL {
         let seeds = seeds(target, &library).expect("seeds");
@@ -689,10 +692,13 @@ fn corpus_writes_a_seed_for_each_encodable_scenario() {
         assert_eq!(there, seeds.inputs);
         let all = library.scenarios().len();
         assert_eq!(seeds.inputs.len() + seeds.not_encodable.len(), all);
-        assert!(told.contains(&format!("{}  ", target.name())), "{told}");
         assert!(
-            told.contains(&format!("{} seeds", seeds.inputs.len())),
-            "{told}"
+            summary.contains(&format!("{}  ", target.name())),
+            "{summary}"
+        );
+        assert!(
+            summary.contains(&format!("{} seeds", seeds.inputs.len())),
+            "{summary}"
         );
     }
     assert!(path.join("scenario_file/retry-shorter-buffer").is_file());
@@ -716,8 +722,8 @@ fn seed_decodes_to_its_scenario() {
                 .iter()
                 .find(of_name)
                 .expect("its scenario");
-            if let Some((told, variant)) = artifact.case() {
-                assert_eq!(told.steps.len(), scenario.steps.len(), "{name}");
+            if let Some((decoded, variant)) = artifact.case() {
+                assert_eq!(decoded.steps.len(), scenario.steps.len(), "{name}");
                 assert!(scenario.variants().any(|known| known == variant), "{name}");
             }
         }

@@ -12,7 +12,7 @@ use writeproof::scenario::{Corpus, Scenario};
 use writeproof_openssl_1_1_1::LIBSSL;
 
 /// OpenSSL 1.1.1 as an unknown library.
-const STRANGER: [&str; 4] = ["--libssl", LIBSSL, "--as", "unknown"];
+const AS_UNKNOWN: [&str; 4] = ["--libssl", LIBSSL, "--as", "unknown"];
 
 fn run(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
@@ -34,7 +34,7 @@ fn exits_with(code: i32, arguments: &[&str]) -> (String, String) {
 fn loaded_library_is_described_before_the_differences() {
     let (text, _) = exits_with(
         1,
-        &[&["check"], &STRANGER[..], &["--scenario", "closing"]].concat(),
+        &[&["check"], &AS_UNKNOWN[..], &["--scenario", "closing"]].concat(),
     );
     let real = Path::new(LIBSSL).canonicalize().expect("it was built");
     let wanted = [
@@ -57,7 +57,7 @@ fn loaded_library_is_described_before_the_differences() {
 fn group_names_a_command_that_shows_its_trace() {
     let (text, _) = exits_with(
         1,
-        &[&["check"], &STRANGER[..], &["--scenario", "closing"]].concat(),
+        &[&["check"], &AS_UNKNOWN[..], &["--scenario", "closing"]].concat(),
     );
     let commands: Vec<&str> = text
         .lines()
@@ -79,7 +79,7 @@ fn suggested_show_command_loads_the_library_with_the_same_options(
     #[case] wanted: &str,
 ) {
     // A family without a crash: the cases also run in this process.
-    let arguments = [&["check"], &STRANGER[..], &["--scenario", "retry"]].concat();
+    let arguments = [&["check"], &AS_UNKNOWN[..], &["--scenario", "retry"]].concat();
     let (text, _) = exits_with(1, &[&arguments[..], given].concat());
     let commands = text.lines().map(str::trim);
     let commands: Vec<_> = commands
@@ -96,7 +96,7 @@ fn suggested_show_command_loads_the_library_with_the_same_options(
 
 #[test]
 fn groups_cover_every_failure_and_difference() {
-    let arguments = [&["check"], &STRANGER[..], &["--scenario", "closing"]].concat();
+    let arguments = [&["check"], &AS_UNKNOWN[..], &["--scenario", "closing"]].concat();
     let (text, _) = exits_with(1, &arguments);
     let (report, _) = exits_with(1, &[&arguments[..], &["--format", "json"]].concat());
     let report: Value = serde_json::from_str(&report).expect("JSON");
@@ -117,10 +117,10 @@ fn groups_cover_every_failure_and_difference() {
         .filter(|finding| is(finding, "violation"))
         .map(|finding| finding["clause"].as_str().expect("a clause").to_owned())
         .collect();
-    let told = text.lines().filter_map(|line| line.split_once(": breaks "));
-    let told: BTreeSet<String> = told.map(|(_, clause)| clause.to_owned()).collect();
+    let listed = text.lines().filter_map(|line| line.split_once(": breaks "));
+    let listed: BTreeSet<String> = listed.map(|(_, clause)| clause.to_owned()).collect();
     assert!(!broken.is_empty() && grouped > 0, "{text}");
-    assert_eq!(told, broken, "{text}");
+    assert_eq!(listed, broken, "{text}");
 
     let is_news = |case: &&Value| findings(case).iter().any(|found| found["known"].is_null());
     let unexpected = cases.iter().filter(is_news);
@@ -139,7 +139,7 @@ fn cases_of_group(line: &str) -> Option<usize> {
 
 #[test]
 fn library_against_itself_has_no_difference_but_keeps_its_violations() {
-    let arguments = [&["check"], &STRANGER[..], &["--against", "openssl-1.1.1"]].concat();
+    let arguments = [&["check"], &AS_UNKNOWN[..], &["--against", "openssl-1.1.1"]].concat();
     let (text, _) = exits_with(1, &arguments);
     assert!(!text.contains("differ"), "{text}");
     assert!(
@@ -190,14 +190,14 @@ fn worker_and_this_process_give_the_same_cases() {
     // A scenario that crashes the library would end this process too.
     let (corpus, recordings) = (Corpus::built_in().unwrap(), Recordings::built_in().unwrap());
     let crashes = |scenario: &&Scenario| recordings.crashes(scenario, "openssl-1.1.1");
-    let (deadly, survivable): (Vec<_>, Vec<_>) = corpus.scenarios().iter().partition(crashes);
-    assert!(!deadly.is_empty() && survivable.len() > deadly.len());
+    let (crashing, survivable): (Vec<_>, Vec<_>) = corpus.scenarios().iter().partition(crashes);
+    assert!(!crashing.is_empty() && survivable.len() > crashing.len());
     let of_each = survivable
         .iter()
         .flat_map(|s| ["--scenario", s.id.as_str()]);
     let selected: Vec<&str> = of_each.collect();
     let cases = |more: &[&str]| {
-        let arguments = [&["check"], &STRANGER[..], &["--format", "json"]].concat();
+        let arguments = [&["check"], &AS_UNKNOWN[..], &["--format", "json"]].concat();
         let (text, _) = exits_with(1, &[&arguments[..], &selected, more].concat());
         let report: Value = serde_json::from_str(&text).expect("JSON");
         report["cases"].clone()
@@ -210,7 +210,7 @@ fn user_library_is_shown_run_and_compared_by_path() {
     let id = "retry/zero-with-retry-flag";
     let (trace, _) = exits_with(
         1,
-        &[&["show", id, "--name", "mine"], &STRANGER[..]].concat(),
+        &[&["show", id, "--name", "mine"], &AS_UNKNOWN[..]].concat(),
     );
     assert!(
         trace.contains(&format!("{id}  mine  tls1.2/client")),

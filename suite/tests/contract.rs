@@ -94,7 +94,7 @@ fn clause_list_has_every_clause_and_each_is_exercised() {
     let (lines, _) = text
         .split_once("\nClauses that no trace can show:\n")
         .expect("clauses that nothing shows");
-    let told: Vec<&str> = lines
+    let listed: Vec<&str> = lines
         .lines()
         .skip(1)
         .filter_map(|line| line.split_whitespace().next())
@@ -104,7 +104,7 @@ fn clause_list_has_every_clause_and_each_is_exercised() {
         .observable()
         .map(|clause| clause.id.as_str())
         .collect();
-    assert_eq!(told, wanted, "in the manual's order");
+    assert_eq!(listed, wanted, "in the order of the contract");
     for clause in manual.clauses() {
         let named = text.lines().any(|line| {
             let line = line.trim_start();
@@ -120,8 +120,8 @@ fn clause_list_has_every_clause_and_each_is_exercised() {
     assert!(text.ends_with(&last), "{last} ends\n{text}");
 }
 
-/// Two clauses in full, run also on a library that breaks one of them.
-static TOLD: LazyLock<String> = LazyLock::new(|| {
+/// The descriptions of two clauses, with the results of a library that breaks one of them.
+static DESCRIBED: LazyLock<String> = LazyLock::new(|| {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command.env(FAULT, BREAKS);
     command.args(["clauses", KEPT, BROKEN, "--backend", "openssl-3.6"]);
@@ -135,12 +135,17 @@ fn named_clause_is_described_in_full_and_no_other() {
     for clause in manual.clauses() {
         let named = [KEPT, BROKEN].contains(&clause.id.as_str());
         assert_eq!(
-            TOLD.contains(&format!("{}\n", clause.id)),
+            DESCRIBED.contains(&format!("{}\n", clause.id)),
             named,
             "{}",
-            *TOLD
+            *DESCRIBED
         );
-        assert_eq!(TOLD.contains(&clause.statement), named, "{}", *TOLD);
+        assert_eq!(
+            DESCRIBED.contains(&clause.statement),
+            named,
+            "{}",
+            *DESCRIBED
+        );
     }
     let clause = manual.get(KEPT).expect("the clause");
     for wanted in [
@@ -153,16 +158,24 @@ fn named_clause_is_described_in_full_and_no_other() {
         ),
         "; by transport: ".to_owned(),
     ] {
-        assert!(TOLD.contains(&wanted), "{wanted} in\n{}", *TOLD);
+        assert!(DESCRIBED.contains(&wanted), "{wanted} in\n{}", *DESCRIBED);
     }
 }
 
 #[test]
 fn backends_that_break_a_clause_are_listed_with_the_command_that_shows_it() {
-    assert!(TOLD.contains("  broken by faulty in "), "{}", *TOLD);
-    assert!(TOLD.contains("(UNEXPECTED), e.g. in step "), "{}", *TOLD);
+    assert!(
+        DESCRIBED.contains("  broken by faulty in "),
+        "{}",
+        *DESCRIBED
+    );
+    assert!(
+        DESCRIBED.contains("(UNEXPECTED), e.g. in step "),
+        "{}",
+        *DESCRIBED
+    );
     let shows = |line: &&str| line.trim_start().starts_with("writeproof show ");
-    let line = TOLD.lines().find(shows).expect("a command");
+    let line = DESCRIBED.lines().find(shows).expect("a command");
     let wanted = format!("--libssl {} --name faulty", writeproof_faulty::LIBSSL);
     assert!(line.ends_with(&wanted), "{line}");
 }
@@ -277,8 +290,8 @@ fn ledger_explains_every_finding_and_has_no_unused_entry() {
 
 /// The ledger proposed for OpenSSL 1.1.1 as an unknown library.
 static PROPOSED: LazyLock<String> = LazyLock::new(|| {
-    let stranger = ["--libssl", LIBSSL, "--name", "mine", "--as", "unknown"];
-    let arguments = [&["ledger", "--propose"], &stranger[..]].concat();
+    let unknown = ["--libssl", LIBSSL, "--name", "mine", "--as", "unknown"];
+    let arguments = [&["ledger", "--propose"], &unknown[..]].concat();
     writeproof(&arguments).with(1).out
 });
 
@@ -407,11 +420,11 @@ fn unused_entry_of_the_users_ledger_is_reported_with_its_line() {
     "[[issue]]\nid = \"x\"\ntitle = \"x\"\nwhen = \"read\"\ndiffers = [{ in = \"call\" }]\n",
     ":5:12: a difference that matches any other"
 )]
-fn wrong_ledger_is_refused_with_its_position(#[case] text: &str, #[case] told: &str) {
+fn wrong_ledger_is_refused_with_its_position(#[case] text: &str, #[case] fault: &str) {
     let folder = TempDir::new().expect("a folder");
     let path = ledger_file(&folder, text);
     let answer = check_by(&path, DIFFERS).with(2);
-    let wanted = format!("writeproof: {}{told}", path.display());
+    let wanted = format!("writeproof: {}{fault}", path.display());
     assert!(
         answer.err.starts_with(&wanted),
         "{wanted} in {}",

@@ -1,5 +1,6 @@
-//! The pages for somebody with a library: the example of a backend is short, is quoted as it is, and
-//! does what its page says; the options of `check` and the lines that it prints are explained.
+//! The pages for the author of a library: the example of a backend is short, its quotations are
+//! exact, and it does what its page says; the options of `check` and the lines that it prints are
+//! explained.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! `key_exchange = "pre-shared"`: the handshake has no signature, and each case is the same,
-//! whatever ran before it and on whichever thread.
+//! `key_exchange = "pre-shared"`: the handshake has no signature, and the trace of a case depends
+//! neither on earlier cases nor on the thread.
 
 use std::sync::Arc;
 use std::thread;

@@ -158,7 +158,7 @@ const LOST: &str = "retry/shorter-behind-a-ticket";
 #[rstest]
 #[case::as_the_object_shows(&[], true)]
 #[case::as_the_user_says(&["--as", "openssl@1.1.1w"], true)]
-#[case::in_which_it_was_mended(&["--as", "openssl@3.4.0"], false)]
+#[case::in_which_it_was_fixed(&["--as", "openssl@3.4.0"], false)]
 #[case::unknown(&["--as", "unknown"], false)]
 fn replay_and_ledger_judge_a_recognised_library_with_its_known_issues(
     #[case] judged_as: &[&str],

@@ -55,13 +55,13 @@ fn main() {
         Trial::test("no snapshot is stale", no_stale_snapshots),
         Trial::test("every backend that is required is here", required),
         Trial::test("the same case twice gives the same trace", same_twice),
-        Trial::test("what ran before makes no difference", whatever_ran_before),
+        Trial::test("a trace does not depend on earlier cases", earlier_cases),
         Trial::test(
-            "whatever is found is in the ledger, and whatever is in the ledger is found",
+            "every finding is in the ledger, and every ledger entry is found",
             known,
         ),
         Trial::test(
-            "two backends compared either way come to the same counts",
+            "two backends compared either way lack the same operations",
             either_way,
         ),
         Trial::test(
@@ -284,12 +284,13 @@ fn known() -> Result<(), Failed> {
         })
     });
     let stale = plan.stale(&judge, results);
-    let told: Vec<String> = unknown
+    let wrong: Vec<String> = unknown
         .chain(stale.iter().map(ToString::to_string))
         .collect();
-    match told.is_empty() {
-        true => Ok(()),
-        false => Err(told.join("\n").into()),
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(wrong.join("\n").into())
     }
 }
 
@@ -327,7 +328,7 @@ fn run_everything() -> Result<(Plan<'static>, Vec<CaseResult>), Failed> {
 }
 
 /// Every case, in the order of the library and in the other, on one thread each.
-fn whatever_ran_before() -> Result<(), Failed> {
+fn earlier_cases() -> Result<(), Failed> {
     let scenarios = corpus()?.scenarios();
     let digests = |order: &mut dyn Iterator<Item = &'static Scenario>| {
         let mut digests = BTreeMap::new();
@@ -367,15 +368,15 @@ fn either_way() -> Result<(), Failed> {
             let one = judge.judge(a, b, library("rustls")).verdict;
             let other = judge.judge(b, a, library(IDS[0])).verdict;
             let lacks = |verdict: &Verdict| matches!(verdict, Verdict::NotApplicable(_));
-            // A contract can be broken before it comes to what is lacking, and one that does not come back lacks nothing.
-            let is_told = |verdict: &Verdict| {
+            // The contract can be broken before the call that is lacking, and a case that hangs or crashes lacks nothing.
+            let is_failure = |verdict: &Verdict| {
                 matches!(
                     verdict,
                     Verdict::Violates | Verdict::Hung(_) | Verdict::Crashed(_)
                 )
             };
-            let told = is_told(&one) || is_told(&other);
-            if lacks(&one) != lacks(&other) && !told {
+            let failed = is_failure(&one) || is_failure(&other);
+            if lacks(&one) != lacks(&other) && !failed {
                 let scenario = &scenario.id;
                 return Err(format!("{scenario} {variant}: {one:?}, but {other:?}").into());
             }

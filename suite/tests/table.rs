@@ -69,7 +69,7 @@ fn of_a_backend_that_was_never_recorded_nothing_is_said() {
         &sections,
         &corpus,
         &Recordings::built_in().expect("the snapshots have their form"),
-        &["nobody"],
+        &["unrecorded"],
     )
     .expect("no question is wrong");
     let rows = answers.iter().flat_map(|section| &section.rows);
@@ -99,7 +99,7 @@ fn no_question_is_asked_twice() {
 #[case::no_write("zero/first-call", Query::End("write 7".into()), "\"write 7\"")]
 #[case::no_record("zero/first-call", Query::Sends("alert".into()), "\"alert\"")]
 #[case::no_call("zero/first-call", Query::Queue("peer read".into()), "\"peer read\"")]
-#[case::nothing_to_tell("retry/shorter-buffer", Query::First("link open".into()), "\"link open\"")]
+#[case::no_result("retry/shorter-buffer", Query::First("link open".into()), "\"link open\"")]
 fn a_question_about_what_is_not_there_is_refused(
     #[case] scenario: &str,
     #[case] asks: Query,

@@ -88,15 +88,15 @@ fn library_without_a_completed_handshake_exits_with_3_and_names_the_call(
     let output = check(library, &["--scenario", "zero"]);
     assert_exit(&output, 3);
     let text = stdout(&output);
-    let told = text
+    let conclusion = text
         .lines()
         .find(|line| line.starts_with("mine could not be tested: "));
-    let told = told.unwrap_or_else(|| panic!("{text}"));
+    let conclusion = conclusion.unwrap_or_else(|| panic!("{text}"));
     assert!(
-        told.contains("no handshake completed in any variant"),
-        "{told}"
+        conclusion.contains("no handshake completed in any variant"),
+        "{conclusion}"
     );
-    assert!(told.contains(call), "{told}");
+    assert!(conclusion.contains(call), "{conclusion}");
     assert!(!text.contains("a fault of the suite's adapter"), "{text}");
     assert!(!text.contains("nothing unexpected"), "{text}");
 

@@ -198,7 +198,7 @@ fn repeated_library_name_is_refused() {
     assert!(err.contains("mine"), "{err}");
 }
 
-/// A library whose load never returns, whatever signal it gets.
+/// A library whose load never returns, and which blocks every signal.
 fn unresponsive_library(folder: &Path) -> PathBuf {
     let source = folder.join("deaf.c");
     let code = "#include <signal.h>\n\

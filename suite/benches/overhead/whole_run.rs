@@ -206,7 +206,9 @@ impl Suite {
                 let id = &backend.about().id;
                 let cases = results
                     .iter()
-                    .filter(|r| r.backend == *id && r.variant == variant && self.shakes_hands(r))
+                    .filter(|r| {
+                        r.backend == *id && r.variant == variant && self.reaches_handshake(r)
+                    })
                     .count();
                 let mut times: Vec<f64> = (0..HANDSHAKES)
                     .map(|_| {
@@ -222,8 +224,8 @@ impl Suite {
         (number, sum)
     }
 
-    /// Whether the case reached a handshake.
-    fn shakes_hands(&self, result: &CaseResult) -> bool {
+    /// Whether the case reached its handshake.
+    fn reaches_handshake(&self, result: &CaseResult) -> bool {
         let scenario = self.corpus.get(result.scenario.as_str());
         let opened = result.trace.entries.first().is_some_and(|e| e.step > 0);
         opened && scenario.is_some_and(|s| s.steps.contains(&Step::Handshake))

@@ -319,10 +319,10 @@ mod tests {
             for kind in 0..=u8::MAX {
                 let input = |kind: u8| {
                     let header = Header::of_format(target, FIRST_FORMAT);
-                    let cells = [[0; 6], [0, 0, 100, 0, 0, 0], [kind, 1, 2, 3, 4, 5]];
-                    [&header[..], cells.as_flattened()].concat()
+                    let ops = [[0; 6], [0, 0, 100, 0, 0, 0], [kind, 1, 2, 3, 4, 5]];
+                    [&header[..], ops.as_flattened()].concat()
                 };
-                let program = Artifact::of_target(target, &input(kind)).expect("cells");
+                let program = Artifact::of_target(target, &input(kind)).expect("operations");
                 assert_eq!(
                     usize::from(program.steps[1].kind),
                     usize::from(kind) % steps

@@ -1,5 +1,5 @@
-//! What the cells of a target say: which steps there are, and how a case is set up. How each step
-//! is encoded is a part of its declaration.
+//! The operations of a target: its steps, and the setup of a case. The encoding of each step is a
+//! part of its declaration.
 
 use std::sync::LazyLock;
 
@@ -14,15 +14,15 @@ use crate::scenario::{
     SessionTickets, Step, TransportKind, Variant, Version, appended_codecs,
 };
 
-/// The steps of a target: those of the first format, in which one that stands twice comes twice as
-/// often, then those that were added later.
+/// The steps of a target: those of the first format, in which a step that is listed twice occurs
+/// twice as often, then those that were added later.
 pub(super) struct Vocabulary {
     first: &'static [OpCodec],
     appended: &'static [OpCodec],
 }
 
 impl Vocabulary {
-    /// The steps of `target`; nothing if it reads no cells.
+    /// The steps of `target`; `None` if it reads no operations.
     pub(super) fn of(target: FuzzTarget) -> Option<Self> {
         static APPENDED: LazyLock<Vec<OpCodec>> = LazyLock::new(appended_codecs);
         let first: &[OpCodec] = match target {
@@ -35,13 +35,13 @@ impl Vocabulary {
         Some(Self { first, appended })
     }
 
-    /// The step that the cell stands for.
+    /// Decodes an operation.
     pub(super) fn step(&self, op: Op) -> Option<Step> {
         let codec = self.codecs().nth(self.index(op))?;
         Some((codec.step)(op))
     }
 
-    /// The cell that stands for the step.
+    /// Encodes a step; `None` if the target has no operation for it.
     pub(super) fn op(&self, step: &Step) -> Option<Op> {
         let encode = |(kind, codec): (usize, &OpCodec)| {
             let kind = u8::try_from(kind).ok()?;
@@ -50,8 +50,8 @@ impl Vocabulary {
         self.codecs().enumerate().find_map(encode)
     }
 
-    /// The cell of an input of `format` as one of the newest format: the kind was counted round and
-    /// round over fewer steps.
+    /// Converts an operation of `format` to the newest format. The kind is taken modulo the number of
+    /// steps, and `format` had fewer steps.
     pub(super) fn upgrade(&self, format: u8, op: Op) -> Op {
         let known = self.first.len() + usize::from(format - FIRST_FORMAT);
         let kind = usize::from(op.kind) % known;
@@ -61,7 +61,7 @@ impl Vocabulary {
         }
     }
 
-    /// The oldest format in which the cell stands for the same step, and the cell in it.
+    /// The oldest format that has the step of the operation, and the operation in that format.
     pub(super) fn downgrade(&self, op: Op) -> (u8, Op) {
         let index = self.index(op);
         let newer = (index + 1).saturating_sub(self.first.len());
@@ -162,24 +162,24 @@ const TRANSPORTS: [TransportKind; 5] = [
     TransportKind::BufferingBio,
 ];
 
-/// Without a handshake before the steps, in bits 0 to 3 of `flags`: rarely.
+/// No handshake before the steps, in bits 0 to 3 of `flags`: one value of 16, so that it is rare.
 const NO_HANDSHAKE: u8 = 15;
 
-/// A whole key exchange, in bits 0 to 3 of `b`: rarely, as it costs several times as much as all
-/// the rest.
+/// A whole key exchange, in bits 0 to 3 of `b`: one value of 16, because it takes several times as
+/// long as the rest of a case.
 const EPHEMERAL: u16 = 15;
 
-/// Puts a handshake before the steps, if the first cell says that there is none.
-pub(super) fn shake_hands(op: &mut Op) {
+/// Puts a handshake before the steps, if this first operation has none.
+pub(super) fn ensure_handshake(op: &mut Op) {
     if op.flags & 0xf == NO_HANDSHAKE {
         op.flags &= 0xf0;
     }
 }
 
-/// What the first cell says. `kind`: bit 0 the role, bit 1 the version, bits 2 and 3 the cipher;
+/// Decodes the first operation. `kind`: bit 0 the role, bit 1 the version, bits 2 and 3 the cipher;
 /// `flags`: bits 0 to 3 whether there is a handshake, bits 4 to 7 the transport; `a`: bit 0 whether
-/// the peer refuses to renegotiate, bit 1 whether tickets are sent; `b`: bits 0 to 3 how keys are
-/// agreed on, but for [`FuzzTarget::WriteRetry`], where that is always cheap.
+/// the peer refuses to renegotiate, bit 1 whether tickets are sent; `b`: bits 0 to 3 the key
+/// exchange, except for [`FuzzTarget::WriteRetry`], which always uses the cheapest one.
 pub(super) fn setting(target: FuzzTarget, op: Op) -> SetupCodec {
     let role = Role::ALL[usize::from(op.kind & 1)];
     let version = match target {
@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn each_codec_encodes_what_it_decodes() {
         for target in TARGETS {
-            let vocabulary = Vocabulary::of(target).expect("a target of cells");
+            let vocabulary = Vocabulary::of(target).expect("a target with operations");
             for codec in vocabulary.codecs() {
                 for flags in 0..=u8::MAX {
                     let (a, b) = (600, 1);
@@ -310,7 +310,7 @@ mod tests {
             })
         });
         let decoded = |target| {
-            let vocabulary = Vocabulary::of(target).expect("a target of cells");
+            let vocabulary = Vocabulary::of(target).expect("a target with operations");
             ops.clone().filter_map(move |op| vocabulary.step(op))
         };
         let mut names: BTreeSet<&str> = TARGETS

@@ -246,7 +246,7 @@ mod tests {
     use super::*;
     use crate::scenario::{Corpus, Variant, stands};
 
-    const OF_CELLS: [FuzzTarget; 3] = [
+    const WITH_OPERATIONS: [FuzzTarget; 3] = [
         FuzzTarget::WriteRetry,
         FuzzTarget::WriteSequence,
         FuzzTarget::WireInbound,
@@ -264,7 +264,7 @@ mod tests {
         let mut cases = 0;
         for _ in 0..20_000 {
             let program = random_program(&mut random);
-            for target in OF_CELLS {
+            for target in WITH_OPERATIONS {
                 let Some((scenario, variant)) = program.case(target) else {
                     continue;
                 };
@@ -307,7 +307,7 @@ mod tests {
         for scenario in corpus.scenarios() {
             for (variant, target) in cases(scenario)
                 .into_iter()
-                .flat_map(|variant| OF_CELLS.map(|target| (variant, target)))
+                .flat_map(|variant| WITH_OPERATIONS.map(|target| (variant, target)))
             {
                 let Ok(program) = Program::of(target, scenario, variant) else {
                     continue;

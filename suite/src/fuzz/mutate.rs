@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use arbitrary::{Arbitrary, Unstructured};
 use fastrand::Rng;
 
-use super::codec::shake_hands;
+use super::codec::ensure_handshake;
 use super::encoding::Bounds;
 use super::{FORMAT, FuzzTarget, Header, Op, Program};
 
@@ -54,7 +54,7 @@ pub fn mutate(
     // The targets are about writes after a handshake. Cases without one are soon explored, but
     // would take up more and more of the corpus, so most get their handshake back.
     if random.u8(..4) > 0 {
-        shake_hands(&mut program.setting);
+        ensure_handshake(&mut program.setting);
     }
     let most = ((space.len() - header.len()) / Op::LEN - 1).min(Bounds::of(target).steps);
     program.steps.truncate(most);

@@ -484,8 +484,8 @@ impl Library {
 fn is_established(trace: &Trace) -> bool {
     trace.entries.iter().any(|entry| match &entry.result {
         Outcome::Call(call) => {
-            let shakes_hands = entry.asked.step() == Some(&Step::Handshake);
-            (shakes_hands && call.error == ErrorClass::None) || call.accepted().is_some()
+            let is_handshake = entry.asked.step() == Some(&Step::Handshake);
+            (is_handshake && call.error == ErrorClass::None) || call.accepted().is_some()
         }
         _ => false,
     })

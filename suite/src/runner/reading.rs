@@ -39,9 +39,9 @@ impl Runner<'_> {
                 Step::Renegotiate | Step::Peer(PeerAction::Renegotiate)
             )
         };
-        let shakes_hands =
+        let may_handshake =
             !self.peer_driver.is_established() || scenario.steps.iter().any(renegotiates);
-        if self.peer_bytes_altered && shakes_hands {
+        if self.peer_bytes_altered && may_handshake {
             let from = if self.peer_driver.is_established() {
                 first_with_keys_of_a_later_handshake(&view.0)
             } else {
@@ -80,7 +80,7 @@ impl Runner<'_> {
         let records = sent.into_iter().zip(peer_sent).zip(taken);
         for (entry, ((sent, mut peer_sent), mut taken)) in entries.iter_mut().zip(records) {
             let is_raw = matches!(entry.asked.step(), Some(Step::Peer(PeerAction::Raw(_))));
-            if shakes_hands && !is_raw {
+            if may_handshake && !is_raw {
                 without_lengths_of_handshakes(&mut peer_sent);
                 without_lengths_of_handshakes(&mut taken);
             }

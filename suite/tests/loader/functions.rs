@@ -216,12 +216,12 @@ fn library_with_prefixed_names_gets_the_prefix_as_a_hint() {
 #[test]
 fn unknown_prefix_is_refused() {
     let source = LibrarySource {
-        prefix: Some("nobody_".to_owned()),
+        prefix: Some("other_".to_owned()),
         ..LibrarySource::new("real", writeproof_openssl_1_1_1::LIBSSL)
     };
     let error = error_of(&source);
     assert!(matches!(error, LoadError::Prefix { .. }), "{error}");
-    let wanted = "has no function with the prefix nobody_: leave --symbol-prefix out, as its functions have no prefix";
+    let wanted = "has no function with the prefix other_: leave --symbol-prefix out, as its functions have no prefix";
     assert!(error.to_string().ends_with(wanted), "{error}");
 }
 

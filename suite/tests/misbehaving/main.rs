@@ -354,7 +354,7 @@ fn for_a_person() -> Result<(), Failed> {
     for (name, words) in [
         ("crash/null", "CRASHED: SIGSEGV, in step 3, write 1234"),
         ("crash/stack", "CRASHED: SIGABRT: overflowed its stack"),
-        ("process/print", "beside the calls: "),
+        ("process/print", "outside of the calls: "),
         ("process/print", "The library printed something in 8 cases"),
         (
             "process/print",

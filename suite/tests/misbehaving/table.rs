@@ -319,7 +319,7 @@ pub(crate) const TABLE: &[Expected] = &[
         "load/unresolved",
         &[
             "the dynamic loader refused it: ",
-            "undefined symbol: a_function_that_nobody_has",
+            "undefined symbol: a_function_that_does_not_exist",
         ],
     ),
     both("end/crash", Same),

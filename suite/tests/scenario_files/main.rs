@@ -101,7 +101,7 @@ steps = [
 
 /// Steps as an array of tables, and everything that only TLS 1.2 has.
 pub(crate) const RENEGOTIATION: &str = r#"
-title = "A write amid a renegotiation"
+title = "A write during a renegotiation"
 versions = ["tls1.2"]
 cipher = "aes128-cbc"
 peer_renegotiation = "refuse"

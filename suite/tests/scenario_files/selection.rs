@@ -160,7 +160,7 @@ fn file_replaces_the_corpus_scenario_with_its_id() {
         .select(&["zero".to_owned(), edited, "zero/empty".to_owned()])
         .unwrap();
     let titles: Vec<_> = picked.iter().map(|s| s.scenario.title.as_str()).collect();
-    assert_eq!(titles, ["A write amid a renegotiation"]);
+    assert_eq!(titles, ["A write during a renegotiation"]);
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(crate) struct OpCodec {
 
 /// How fuzz inputs encode a step.
 pub(super) enum Encoding {
-    /// In the first cell, as a part of the setting.
+    /// In the first operation, as a part of the setup.
     Setting,
     /// In the tables of the fuzz targets.
     Tables,

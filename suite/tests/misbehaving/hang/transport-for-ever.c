@@ -1,4 +1,4 @@
-/* Writes to the transport forever, whatever it returns. */
+/* Writes to the transport forever, regardless of its result. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

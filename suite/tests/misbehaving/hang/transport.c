@@ -1,4 +1,4 @@
-/* Writes to a blocked transport until it takes data, which cannot happen meanwhile. */
+/* Writes to a blocked transport until it takes data, which cannot happen during the call. */
 #include "../shim.h"
 
 static int misbehave(SSL *ssl, const void *bytes, int length) {

@@ -1,4 +1,4 @@
 /* Needs a function that no library has. */
-extern int a_function_that_nobody_has(void);
+extern int a_function_that_does_not_exist(void);
 
-int (*needed)(void) = a_function_that_nobody_has;
+int (*needed)(void) = a_function_that_does_not_exist;
