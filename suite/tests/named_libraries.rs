@@ -113,7 +113,10 @@ fn recognised_library_is_judged_with_its_known_issues() {
         line.contains("OpenSSL 3.0.") && line.contains("detected from its object"),
         "{line}"
     );
-    assert!(line.contains("of the ledger openssl-system-3.0"), "{line}");
+    assert!(
+        line.contains("known issues of openssl-system-3.0"),
+        "{line}"
+    );
 }
 
 #[rstest]

@@ -245,7 +245,7 @@ fn load_error_names_the_path_that_was_given() {
         ..LibrarySource::new("real", writeproof_openssl_1_1_1::LIBSSL)
     };
     let error = error_of(&source).to_string();
-    assert!(error.starts_with("/nowhere/libcrypto.so "), "{error}");
+    assert!(error.starts_with("/nowhere/libcrypto.so: "), "{error}");
 }
 
 #[test]

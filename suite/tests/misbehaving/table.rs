@@ -339,7 +339,7 @@ pub(crate) const TABLE: &[Expected] = &[
         &["it is built for ", "; this program is "],
     ),
     // Root may read it, and finds text.
-    refused("file/forbidden", &["forbidden: "]),
+    refused("file/forbidden", &["it is not an ELF file"]),
     refused("file/missing", &[": no such file"]),
     refused(
         "file/pipe-without-a-writer",

@@ -11,7 +11,7 @@ pub(in crate::scenario) fn of_file(fields: &Fields<'_>) -> Result<(Vec<Step>, Ve
     let Some(node) = fields.find("steps") else {
         return Err(Fault::new(
             fields.at(),
-            "no \"steps\"",
+            "missing \"steps\"",
             "add steps = [ … ], such as [\"handshake\", { write = { len = 100 } }]",
         ));
     };
