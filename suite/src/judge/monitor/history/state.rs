@@ -254,10 +254,9 @@ impl ConnectionState {
     /// Whether the entry is a new write, and nothing before it or during it can make a write fail: nothing is pending, no
     /// limit was changed, no handshake is in progress or requested, and neither the peer nor the transport interfered.
     fn is_undisturbed_at(&self, entry: &Entry, setting: &Setting) -> bool {
-        let is_new = entry
-            .asked
-            .attempt()
-            .is_some_and(|attempt| attempt.verb == Verb::Write && !attempt.argument.is_empty());
+        let is_new = entry.asked.attempt().is_some_and(|attempt| {
+            attempt.verb == Verb::Write && attempt.argument.len().is_some_and(|len| len > 0)
+        });
         let takes_data_only = entry.taken.iter().all(RecordSeen::is_application_data);
         is_new
             && takes_data_only
