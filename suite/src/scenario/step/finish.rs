@@ -1,32 +1,16 @@
 //! `finish`: the last call is repeated as a right caller does.
 
-use super::argument::Argument;
 use super::encoding::{Encoding, OpCodec, only};
-use super::{Declaration, Effect, Objection, Part, Step, StepContext};
-use crate::toml_reader::Fault;
+use super::{Bare, Effect, Objection, Part, Step, StepContext};
 
 pub(super) struct Finish;
 
-impl Declaration for Finish {
-    type Value = ();
-
+impl Bare for Finish {
     const NAME: &'static str = "finish";
     const PART: Part = Part::Call;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<(), Fault> {
-        argument.bare()
-    }
-
-    fn write((): &()) -> Option<String> {
-        None
-    }
-
-    fn describe((): &()) -> String {
-        "finish".to_owned()
-    }
-
-    fn objection((): &(), context: &StepContext<'_>) -> Option<Objection> {
+    fn objection(context: &StepContext<'_>) -> Option<Objection> {
         (!context.is_after_a_call()).then(|| {
             Objection::new(
                 "finish before any call",
@@ -35,7 +19,7 @@ impl Declaration for Finish {
         })
     }
 
-    fn effect((): &()) -> Effect<'_> {
+    fn effect() -> Effect<'static> {
         Effect::None
     }
 }

@@ -1,33 +1,17 @@
 //! `handshake`: both ends handshake.
 
-use super::argument::Argument;
 use super::encoding::Encoding;
-use super::{Declaration, Effect, Objection, Part, Step, StepContext};
+use super::{Bare, Effect, Objection, Part, Step, StepContext};
 use crate::scenario::RoleState;
-use crate::toml_reader::Fault;
 
 pub(super) struct Handshake;
 
-impl Declaration for Handshake {
-    type Value = ();
-
+impl Bare for Handshake {
     const NAME: &'static str = "handshake";
     const PART: Part = Part::Call;
     const ENCODING: Encoding = Encoding::Setting;
 
-    fn parse(argument: &Argument<'_>) -> Result<(), Fault> {
-        argument.bare()
-    }
-
-    fn write((): &()) -> Option<String> {
-        None
-    }
-
-    fn describe((): &()) -> String {
-        "handshake".to_owned()
-    }
-
-    fn objection((): &(), context: &StepContext<'_>) -> Option<Objection> {
+    fn objection(context: &StepContext<'_>) -> Option<Objection> {
         if context.before(|step| *step == Step::Handshake) {
             return Some(Objection::new(
                 "a second handshake",
@@ -42,7 +26,7 @@ impl Declaration for Handshake {
         })
     }
 
-    fn effect((): &()) -> Effect<'_> {
+    fn effect() -> Effect<'static> {
         Effect::None
     }
 }

@@ -60,9 +60,7 @@ impl Declaration for InboundStep {
                 "leave it out, or leave \"bio-pair\" out of transports",
             ));
         }
-        let mut transports = transports.iter();
-        let cannot = transports.find_map(|transport| transport.refuses_inbound(inbound))?;
-        Some(Objection(cannot.message, cannot.help))
+        context.transport_objects(|transport| transport.refuses_inbound(inbound))
     }
 
     fn effect(inbound: &Inbound) -> Effect<'_> {

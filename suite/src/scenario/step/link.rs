@@ -53,9 +53,7 @@ impl Declaration for Link {
     }
 
     fn objection(link: &Outbound, context: &StepContext<'_>) -> Option<Objection> {
-        let mut transports = context.scenario.transports.iter();
-        let cannot = transports.find_map(|transport| transport.refuses_outbound(link))?;
-        Some(Objection(cannot.message, cannot.help))
+        context.transport_objects(|transport| transport.refuses_outbound(link))
     }
 
     fn effect(link: &Outbound) -> Effect<'_> {

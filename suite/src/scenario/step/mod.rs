@@ -104,6 +104,63 @@ trait Declaration {
     fn effect(value: &Self::Value) -> Effect<'_>;
 }
 
+/// A step without a value: its name is all that a file and a trace say of it.
+trait Bare {
+    /// The name in scenario files and traces.
+    const NAME: &'static str;
+
+    /// The part that it plays in a scenario.
+    const PART: Part;
+
+    /// How a fuzz input encodes it.
+    const ENCODING: Encoding;
+
+    /// Why the step cannot stand where it does, if it cannot.
+    fn objection(_context: &StepContext<'_>) -> Option<Objection> {
+        None
+    }
+
+    /// The calls that the step needs, in addition to those that the runner makes in every scenario.
+    fn needs() -> Needs {
+        Needs::Nothing
+    }
+
+    /// What the step changes for later ones.
+    fn effect() -> Effect<'static>;
+}
+
+impl<S: Bare> Declaration for S {
+    type Value = ();
+
+    const NAME: &'static str = S::NAME;
+    const PART: Part = S::PART;
+    const ENCODING: Encoding = S::ENCODING;
+
+    fn parse(argument: &Argument<'_>) -> Result<(), Fault> {
+        argument.bare()
+    }
+
+    fn write((): &()) -> Option<String> {
+        None
+    }
+
+    fn describe((): &()) -> String {
+        S::NAME.to_owned()
+    }
+
+    fn objection((): &(), context: &StepContext<'_>) -> Option<Objection> {
+        S::objection(context)
+    }
+
+    fn needs((): &()) -> Needs {
+        S::needs()
+    }
+
+    fn effect((): &()) -> Effect<'_> {
+        S::effect()
+    }
+}
+
 /// The part that a step plays in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -195,10 +252,10 @@ macro_rules! steps {
 
         /// All kinds of steps, in the order in which messages list them.
         const KINDS: &[Kind] = &[$(Kind {
-            name: <$declaration>::NAME,
-            encoding: <$declaration>::ENCODING,
+            name: <$declaration as Declaration>::NAME,
+            encoding: <$declaration as Declaration>::ENCODING,
             parse: |argument| {
-                <$declaration>::parse(argument).map(steps!(@constructor $variant $($value)?))
+                <$declaration as Declaration>::parse(argument).map(steps!(@constructor $variant $($value)?))
             },
         },)*];
 
@@ -206,13 +263,13 @@ macro_rules! steps {
             /// The name in scenario files.
             pub fn name(&self) -> &'static str {
                 match self {
-                    $(Self::$variant { .. } => <$declaration>::NAME,)*
+                    $(Self::$variant { .. } => <$declaration as Declaration>::NAME,)*
                 }
             }
 
             pub(crate) fn part(&self) -> Part {
                 match self {
-                    $(Self::$variant { .. } => <$declaration>::PART,)*
+                    $(Self::$variant { .. } => <$declaration as Declaration>::PART,)*
                 }
             }
 
@@ -220,7 +277,7 @@ macro_rules! steps {
             pub(super) fn value(&self) -> Option<String> {
                 match self {
                     $(Self::$variant $(($value))? => {
-                        <$declaration>::write(steps!(@value $($value)?))
+                        <$declaration as Declaration>::write(steps!(@value $($value)?))
                     })*
                 }
             }
@@ -229,7 +286,7 @@ macro_rules! steps {
             pub(crate) fn describe(&self) -> String {
                 match self {
                     $(Self::$variant $(($value))? => {
-                        <$declaration>::describe(steps!(@value $($value)?))
+                        <$declaration as Declaration>::describe(steps!(@value $($value)?))
                     })*
                 }
             }
@@ -237,7 +294,7 @@ macro_rules! steps {
             pub(super) fn objection(&self, context: &StepContext<'_>) -> Option<Objection> {
                 match self {
                     $(Self::$variant $(($value))? => {
-                        <$declaration>::objection(steps!(@value $($value)?), context)
+                        <$declaration as Declaration>::objection(steps!(@value $($value)?), context)
                     })*
                 }
             }
@@ -247,7 +304,7 @@ macro_rules! steps {
             pub fn needs(&self) -> Needs {
                 match self {
                     $(Self::$variant $(($value))? => {
-                        <$declaration>::needs(steps!(@value $($value)?))
+                        <$declaration as Declaration>::needs(steps!(@value $($value)?))
                     })*
                 }
             }
@@ -255,7 +312,7 @@ macro_rules! steps {
             pub(crate) fn effect(&self) -> Effect<'_> {
                 match self {
                     $(Self::$variant $(($value))? => {
-                        <$declaration>::effect(steps!(@value $($value)?))
+                        <$declaration as Declaration>::effect(steps!(@value $($value)?))
                     })*
                 }
             }

@@ -1,15 +1,11 @@
 //! `pending`: how much of what the peer has sent the library has buffered.
 
-use super::argument::Argument;
 use super::encoding::{Encoding, OpCodec, only};
-use super::{Declaration, Effect, Needs, Part, Step};
-use crate::toml_reader::Fault;
+use super::{Bare, Effect, Needs, Part, Step};
 
 pub(super) struct Pending;
 
-impl Declaration for Pending {
-    type Value = ();
-
+impl Bare for Pending {
     const NAME: &'static str = "pending";
     const PART: Part = Part::Other;
     const ENCODING: Encoding = Encoding::Appended {
@@ -17,25 +13,13 @@ impl Declaration for Pending {
         codec: PENDING,
     };
 
-    fn parse(argument: &Argument<'_>) -> Result<(), Fault> {
-        argument.bare()
-    }
-
-    fn write((): &()) -> Option<String> {
-        None
-    }
-
-    fn describe((): &()) -> String {
-        "pending".to_owned()
-    }
-
     /// SSL_pending(3): the bytes that are processed and can be read at once, and whether any bytes
     /// are buffered, processed or not.
-    fn needs((): &()) -> Needs {
+    fn needs() -> Needs {
         Needs::Numbers(&["SSL_pending", "SSL_has_pending"])
     }
 
-    fn effect((): &()) -> Effect<'_> {
+    fn effect() -> Effect<'static> {
         Effect::None
     }
 }

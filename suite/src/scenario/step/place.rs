@@ -1,7 +1,8 @@
 //! A step among the others of its scenario, for the rules on where it can stand.
 
 use super::{Part, Step};
-use crate::scenario::{Scenario, Version};
+use crate::scenario::transport::Cannot;
+use crate::scenario::{Scenario, TransportKind, Version};
 
 /// A step among the others.
 pub(in crate::scenario) struct StepContext<'s> {
@@ -32,6 +33,15 @@ impl StepContext<'_> {
 
     pub(super) fn only_version(&self, version: Version) -> bool {
         self.scenario.versions == [version]
+    }
+
+    /// The objection of the first transport of the scenario that cannot do the step.
+    pub(super) fn transport_objects(
+        &self,
+        refusal: impl Fn(TransportKind) -> Option<Cannot>,
+    ) -> Option<Objection> {
+        let cannot = self.scenario.transports.iter().copied().find_map(refusal)?;
+        Some(Objection(cannot.message, cannot.help))
     }
 
     /// The objection to a key update in a scenario with TLS 1.2.

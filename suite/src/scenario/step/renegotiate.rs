@@ -1,40 +1,24 @@
 //! `renegotiate`: the library is asked to renegotiate (TLS 1.2).
 
-use super::argument::Argument;
 use super::encoding::{Encoding, OpCodec, only};
-use super::{Declaration, Effect, Needs, Objection, Operation, Part, Step, StepContext};
-use crate::toml_reader::Fault;
+use super::{Bare, Effect, Needs, Objection, Operation, Part, Step, StepContext};
 
 pub(super) struct Renegotiate;
 
-impl Declaration for Renegotiate {
-    type Value = ();
-
+impl Bare for Renegotiate {
     const NAME: &'static str = "renegotiate";
     const PART: Part = Part::Request;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<(), Fault> {
-        argument.bare()
-    }
-
-    fn write((): &()) -> Option<String> {
-        None
-    }
-
-    fn describe((): &()) -> String {
-        "renegotiate".to_owned()
-    }
-
-    fn objection((): &(), context: &StepContext<'_>) -> Option<Objection> {
+    fn objection(context: &StepContext<'_>) -> Option<Objection> {
         context.renegotiation_needs_tls12()
     }
 
-    fn needs((): &()) -> Needs {
+    fn needs() -> Needs {
         Needs::Call(Operation::Renegotiate)
     }
 
-    fn effect((): &()) -> Effect<'_> {
+    fn effect() -> Effect<'static> {
         Effect::None
     }
 }

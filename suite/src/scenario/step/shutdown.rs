@@ -1,36 +1,20 @@
 //! `shutdown`: the library is asked to send close_notify.
 
-use super::argument::Argument;
 use super::encoding::{Encoding, OpCodec, only};
-use super::{Declaration, Effect, Needs, Operation, Part, Step};
-use crate::toml_reader::Fault;
+use super::{Bare, Effect, Needs, Operation, Part, Step};
 
 pub(super) struct Shutdown;
 
-impl Declaration for Shutdown {
-    type Value = ();
-
+impl Bare for Shutdown {
     const NAME: &'static str = "shutdown";
     const PART: Part = Part::Call;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<(), Fault> {
-        argument.bare()
-    }
-
-    fn write((): &()) -> Option<String> {
-        None
-    }
-
-    fn describe((): &()) -> String {
-        "shutdown".to_owned()
-    }
-
-    fn needs((): &()) -> Needs {
+    fn needs() -> Needs {
         Needs::Call(Operation::Shutdown)
     }
 
-    fn effect((): &()) -> Effect<'_> {
+    fn effect() -> Effect<'static> {
         Effect::Shutdown
     }
 }

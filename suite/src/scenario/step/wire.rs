@@ -49,9 +49,7 @@ impl Declaration for Wire {
     }
 
     fn objection(fault: &WireFault, context: &StepContext<'_>) -> Option<Objection> {
-        let mut transports = context.scenario.transports.iter();
-        let cannot = transports.find_map(|transport| transport.refuses_fault(*fault))?;
-        Some(Objection(cannot.message, cannot.help))
+        context.transport_objects(|transport| transport.refuses_fault(*fault))
     }
 
     fn effect(_: &WireFault) -> Effect<'_> {
