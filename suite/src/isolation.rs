@@ -70,6 +70,18 @@ pub enum OpenError {
     /// The suite could not start a worker; the library was not even looked at.
     #[error("{0}")]
     Worker(StartError),
+    /// This program could not be started again as a worker that has its external backend.
+    #[error(
+        "cannot run {id} in a worker process, which is this program, started again: {why}. `main` \
+         has to call `run_cli` with this backend, regardless of the program's arguments; with \
+         --in-process, it runs in this process"
+    )]
+    External {
+        /// The backend.
+        id: String,
+        /// Why there is no worker.
+        why: StartError,
+    },
 }
 
 impl From<Unusable> for OpenError {
@@ -111,6 +123,26 @@ impl Isolation {
                 Some(in_workers(id, started))
             }
             _ => self.open(id),
+        }
+    }
+
+    /// Opens an external backend, with which this program serves as a worker too.
+    ///
+    /// # Errors
+    /// [`OpenError`], if no worker has this backend.
+    pub fn open_external(&self, backend: Arc<dyn Backend>) -> Result<Arc<dyn Target>, OpenError> {
+        match self {
+            Self::None => Ok(Arc::new(InProcess::new(backend))),
+            Self::Workers { program, limits } => {
+                let id = &backend.about().id;
+                match Workers::start_external(program, id, limits) {
+                    Ok(workers) => Ok(Arc::new(workers)),
+                    Err(why) => Err(OpenError::External {
+                        id: id.clone(),
+                        why,
+                    }),
+                }
+            }
         }
     }
 

@@ -157,6 +157,58 @@ Environment:
   WRITEPROOF_REQUIRE        backends that must be present, separated by commas, or `all`: `run`
                             exits with 3 if one of them is missing";
 
+const EXTERNAL_ABOUT: &str = "\
+Test the library that this program contains with the scenarios of Writeproof.
+
+Runs write scenarios on the library, records what each call returned and which records were sent,
+checks every trace against the contract of SSL_write, and compares it with the trace of OpenSSL
+3.6, the reference, in the same case. The report shows which clauses the library breaks and where
+it differs.";
+
+const EXTERNAL_LEDGER: &str = "\
+A file of known issues of the library: what it does differently, and why. Its findings are not
+unexpected. The page \"Known issues\" of Writeproof's book describes the format; can be repeated";
+
+/// `PROGRAM`, because each author of a backend chooses its name.
+const EXTERNAL_EXAMPLES: &str = "\
+Examples, where PROGRAM is this program:
+  PROGRAM                                         all scenarios
+  PROGRAM retry 'closing/*'                       those of a family or pattern
+  PROGRAM retry/shorter-buffer --variant tls1.3/client
+  PROGRAM ./my-scenario.toml ./mine               scenarios of your own
+  PROGRAM --ledger known.toml                     report only what is not known yet
+  PROGRAM --format json --output report.json
+
+`PROGRAM --help` describes workers and exit codes.";
+
+const EXTERNAL_LONG_HELP: &str = "\
+Examples, where PROGRAM is this program:
+  PROGRAM                                         all scenarios
+  PROGRAM retry 'closing/*'                       those of a family or pattern
+  PROGRAM retry/shorter-buffer --variant tls1.3/client
+  PROGRAM ./my-scenario.toml ./mine               scenarios of your own
+  PROGRAM --ledger known.toml                     report only what is not known yet
+  PROGRAM --format json --output report.json
+  PROGRAM retry --limit 1 --memory 512            with narrower limits
+  gdb --args PROGRAM retry/shorter-buffer --in-process
+
+Name scenarios by id (retry/shorter-buffer), by pattern (retry, 'closing/*', '*/shorter-*'), or by
+the path of a scenario file or a folder of them (./my-scenario.toml, ./mine).
+
+The library runs in worker processes: this program, started again. If the library crashes, exits,
+hangs or runs out of memory, that is the result of the case, and the run goes on. A worker starts
+in the folder / and cannot use the network, write files or start programs.
+
+Exit codes:
+  0    nothing unexpected: a known issue explains every broken clause and every difference
+  1    something unexpected: a clause is broken, or the library differs from the reference,
+       crashed or hung, and no known issue explains it; or a known issue no longer occurs
+  2    bad usage, a bad input file, or a report that cannot be written
+  3    the library could not be tested: no worker could be started with it, no case is applicable
+       to it, or fewer cases are than --require-applicable asks for
+  4    the suite itself failed: a bug, or the system ran out of memory
+  130  interrupted; no report was written";
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run scenarios on backends and report the results.
@@ -214,7 +266,14 @@ pub(super) enum Command {
     /// Write the seed corpus: one input for each scenario that a fuzz target can encode.
     #[command(after_help = CORPUS_EXAMPLES)]
     Corpus(CorpusArguments),
-    /// The process in which a shared object runs; not to be called by hand.
+    #[command(flatten)]
+    Worker(WorkerCommand),
+}
+
+/// How a program starts itself again.
+#[derive(Debug, Subcommand)]
+pub(super) enum WorkerCommand {
+    /// The process in which a library runs; not to be called by hand.
     #[command(hide = true)]
     Worker {
         /// The descriptor of the file that records the last call of the library.
@@ -241,16 +300,23 @@ pub(super) struct LibsslArguments {
     /// --libssl, or once for each.
     #[arg(long, value_name = "PREFIX", requires = "libssl")]
     pub(super) symbol_prefix: Vec<String>,
+    #[command(flatten)]
+    pub(super) workers: WorkerArguments,
+}
+
+/// How libraries are isolated, and the limits of a process that runs one.
+#[derive(Debug, Args)]
+pub(super) struct WorkerArguments {
     /// The time limit of a case, in seconds of processor time. A case that exceeds it is stopped
     /// and reported as hung. Once some cases have finished, the limit drops to 100 times their
     /// average, but not below 0.5 s or 5 times the longest of them.
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds)]
     pub(super) limit: Duration,
-    /// The memory limit of a process that runs a shared object, in MiB. 0 means no limit, which a
+    /// The memory limit of a process that runs the library, in MiB. 0 means no limit, which a
     /// library built with a sanitizer needs.
     #[arg(long, value_name = "MIB", default_value_t = 2048)]
     pub(super) memory: u32,
-    /// Run shared objects in the process of the suite, for use with a debugger. A crash ends the
+    /// Run every library in the process of the suite, for use with a debugger. A crash ends the
     /// run, a hang blocks it, and --limit and --memory have no effect.
     #[arg(long)]
     pub(super) in_process: bool,
@@ -307,11 +373,50 @@ pub(super) struct ReportArguments {
     /// A file of known issues of the libraries given with --libssl, in the format of the files in
     /// fixtures/ledger; can be repeated. `writeproof ledger --propose --libssl PATH` writes a first
     /// one.
-    #[arg(long, value_name = "FILE", requires = "libssl")]
+    #[arg(long, value_name = "FILE")]
     pub(super) ledger: Vec<PathBuf>,
 }
 
+/// Which variants to run.
 #[derive(Debug, Args)]
+pub(super) struct VariantArguments {
+    /// A variant, such as tls1.3/client, or tls1.3/client/bio-pair for a transport other than the
+    /// scripted one [default: all]; can be repeated.
+    #[arg(long, value_name = "VERSION/ROLE[/TRANSPORT]", value_parser = parse_variant)]
+    pub(super) variant: Vec<Variant>,
+}
+
+/// The arguments of a program that tests a backend from outside of the suite.
+///
+/// The library is part of this program, and it is compared with a reference that is, too.
+#[derive(Debug, Parser)]
+#[command(
+    name = "writeproof",
+    version,
+    about = "Test the library that this program contains with the scenarios of Writeproof.",
+    long_about = EXTERNAL_ABOUT,
+    after_help = EXTERNAL_EXAMPLES,
+    after_long_help = EXTERNAL_LONG_HELP,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    mut_arg("ledger", |ledger| ledger.help(EXTERNAL_LEDGER).long_help(None::<&str>)),
+)]
+pub(super) struct ExternalArguments {
+    /// Scenarios, as with --scenario.
+    #[arg(value_name = "PATTERN")]
+    pub(super) pattern: Vec<String>,
+    #[command(flatten)]
+    pub(super) variants: VariantArguments,
+    #[command(flatten)]
+    pub(super) report: ReportArguments,
+    #[command(flatten)]
+    pub(super) workers: WorkerArguments,
+    #[command(subcommand)]
+    pub(super) worker: Option<WorkerCommand>,
+}
+
+#[derive(Debug, Args)]
+#[command(mut_arg("ledger", |ledger| ledger.requires("libssl")))]
 pub(super) struct CheckArguments {
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
@@ -329,6 +434,7 @@ pub(super) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("ledger", |ledger| ledger.requires("libssl")))]
 pub(super) struct RunArguments {
     #[command(flatten)]
     pub(super) libraries: LibsslArguments,
@@ -361,10 +467,8 @@ pub(super) struct ShowArguments {
     /// repeated.
     #[arg(long, value_name = "NAME")]
     pub(super) backend: Vec<String>,
-    /// A variant, such as tls1.3/client, or tls1.3/client/bio-pair for a transport other than the
-    /// scripted one [default: all]; can be repeated.
-    #[arg(long, value_name = "VERSION/ROLE[/TRANSPORT]", value_parser = parse_variant)]
-    pub(super) variant: Vec<Variant>,
+    #[command(flatten)]
+    pub(super) variants: VariantArguments,
 }
 
 #[derive(Debug, Args)]

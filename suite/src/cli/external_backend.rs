@@ -1,54 +1,90 @@
-//! The command line of a program that tests a backend from outside of the suite. Its arguments are
-//! scenarios.
+//! The command line of a program that tests a backend from outside of the suite.
 
+use std::env;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
+use super::args::{ExternalArguments, WorkerCommand};
 use super::failure::{Exit, Failure};
+use super::libraries::{isolated_again, isolation};
 use super::output::Output;
-use super::{Identities, Strictness, carry_out, complain, exit_of, processors, progress, report};
-use crate::backend::{Backend, REFERENCE};
-use crate::isolation::{InProcess, Isolation};
+use super::{Identities, Prepared, add_known_issues, exit_after, jobs, parse};
+use crate::backend::{Backend, Backends, REFERENCE};
+use crate::isolation::Isolation;
 use crate::judge::Judge;
 use crate::report::check::quoted;
 use crate::run::{CaseResult, Plan};
-use crate::scenario::Corpus;
+use crate::scenario::{Corpus, Origin};
+use crate::worker;
 
-/// Runs the scenarios that the program's arguments name, or all, on this backend in this process,
-/// reports how it differs from the reference, and returns the exit code.
+/// The command line of a program that tests this backend: runs scenarios on it, reports which
+/// clauses it breaks and how it differs from the reference, and returns the exit code.
+///
+/// The arguments are those of the program; `--help` describes them. The cases run in worker
+/// processes, so that a crash, a hang or the end of memory affects only one case. A worker is this
+/// program, started again with other arguments, in the folder `/`, with the same environment.
+/// Therefore `main` has to call this function with the same backend each time. It should do nothing
+/// else, and read settings of its own from environment variables.
 pub fn run_cli(backend: impl Backend + 'static) -> Exit {
-    let scenarios: Vec<String> = std::env::args().skip(1).collect();
-    let done =
-        progress::stop_on_interrupt(&super::STOP).and_then(|()| run(Arc::new(backend), &scenarios));
-    done.unwrap_or_else(|failure| {
-        complain(&failure);
-        failure.exit()
-    })
+    let arguments: ExternalArguments = match parse(env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit,
+    };
+    let backend = Arc::new(backend);
+    if let Some(WorkerCommand::Worker { crash_context }) = arguments.worker {
+        worker::serve(crash_context, Some(backend));
+    }
+    exit_after(|| run(backend, &arguments))
 }
 
-fn run(backend: Arc<dyn Backend>, scenarios: &[String]) -> Result<Exit, Failure> {
+fn run(backend: Arc<dyn Backend>, arguments: &ExternalArguments) -> Result<Exit, Failure> {
+    let id = &backend.about().id;
+    if Backends::all().contains(&id.as_str()) {
+        return Err(Failure::IdTaken(id.clone()));
+    }
     let corpus = Corpus::built_in()?;
+    let named = [&arguments.pattern[..], &arguments.report.scenario].concat();
+    let scenarios = corpus.select(&named)?;
+    let output = Output::prepare(arguments.report.output.as_deref())?;
+    let mut judge = Judge::built_in()?;
+    add_known_issues(&mut judge, &arguments.report.ledger)?;
     let reference = match Isolation::None.open(REFERENCE) {
         Some(opened) => opened?,
         None => return Err(Failure::unknown_backend(REFERENCE)),
     };
+    let isolation = isolation(&arguments.workers)?;
     let plan = Plan {
-        scenarios: corpus.select(scenarios)?,
-        backends: vec![Arc::new(InProcess::new(backend))],
+        scenarios,
+        backends: vec![isolation.open_external(backend)?],
         reference,
-        jobs: processors(),
-        variants: Vec::new(),
+        jobs: jobs(arguments.report.jobs),
+        variants: arguments.variants.variant.clone(),
     };
-    let begun = Instant::now();
-    let judge = Judge::built_in()?;
-    let identities = Identities::new();
-    let results = carry_out(&plan, &judge)?;
-    let program = std::env::args_os().next().unwrap_or_default();
-    let program = quoted(Path::new(&program));
-    let again = |result: &CaseResult| format!("{program} {}", result.scenario);
-    let report = report(&plan, &judge, &identities, &results, &[]);
-    let text = report.text(begun.elapsed(), None, &again);
-    Output::Standard.write(&text)?;
-    Ok(exit_of(&report, None, Strictness::Strict))
+    if plan.cases() == 0 {
+        return Err(Failure::NoSuchVariant);
+    }
+    let prepared = Prepared {
+        plan,
+        judge,
+        identities: Identities::new(),
+        missing: Vec::new(),
+        output,
+    };
+    prepared.run(&arguments.report, &|result| again(result, &isolation))
+}
+
+/// The command that runs this case again.
+fn again(result: &CaseResult, isolation: &Isolation) -> String {
+    let program = env::args_os().next().unwrap_or_default();
+    let scenario = match &result.origin {
+        Origin::Library => result.scenario.to_string(),
+        Origin::File(path) => quoted(path),
+    };
+    let mut words = vec![
+        quoted(Path::new(&program)),
+        scenario,
+        format!("--variant {}", result.variant),
+    ];
+    words.extend(isolated_again(isolation));
+    words.join(" ")
 }

@@ -63,6 +63,8 @@ pub(super) enum Failure {
     CountMismatch(&'static str, usize, usize),
     #[error("the name {0} is taken, by a backend or another --libssl: choose another --name")]
     NameTaken(String),
+    #[error("{0} is the id of a backend of the suite: choose another one for the backend of this program")]
+    IdTaken(String),
     #[error(
         "diff needs exactly two libraries: two backends, a backend and --libssl PATH, or --libssl twice"
     )]
@@ -178,6 +180,7 @@ impl Failure {
             | Self::AgainstItself(_)
             | Self::CountMismatch(..)
             | Self::NameTaken(_)
+            | Self::IdTaken(_)
             | Self::NotTwo
             | Self::NotOneToConvert(_)
             | Self::NoSuchVariant

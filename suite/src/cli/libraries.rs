@@ -5,7 +5,7 @@ use std::env;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{As, LibsslArguments};
+use super::args::{As, LibsslArguments, WorkerArguments};
 use super::failure::Failure;
 use crate::backend::libssl::{LibrarySource, Recognised};
 use crate::backend::{Backends, Unusable};
@@ -48,21 +48,7 @@ struct Named {
 impl Libraries {
     /// Opens the shared objects that the user named.
     pub(super) fn open(arguments: &LibsslArguments) -> Result<Self, Failure> {
-        let limits = WorkerLimits {
-            time: arguments.limit,
-            memory: match arguments.memory {
-                0 => None,
-                mebibytes => Some(u64::from(mebibytes) * MEBIBYTE),
-            },
-        };
-        let isolation = if arguments.in_process {
-            Isolation::None
-        } else {
-            Isolation::Workers {
-                program: env::current_exe().map_err(Failure::Program)?,
-                limits,
-            }
-        };
+        let isolation = isolation(&arguments.workers)?;
         let mut named = Vec::new();
         for source in sources(arguments)? {
             let target = isolation.load(&source).map_err(Failure::Open)?;
@@ -243,8 +229,25 @@ fn named_again(sources: &[&LibrarySource]) -> Vec<String> {
     words
 }
 
+/// Where foreign libraries run, and with which limits.
+pub(super) fn isolation(arguments: &WorkerArguments) -> Result<Isolation, Failure> {
+    if arguments.in_process {
+        return Ok(Isolation::None);
+    }
+    Ok(Isolation::Workers {
+        program: env::current_exe().map_err(Failure::Program)?,
+        limits: WorkerLimits {
+            time: arguments.limit,
+            memory: match arguments.memory {
+                0 => None,
+                mebibytes => Some(u64::from(mebibytes) * MEBIBYTE),
+            },
+        },
+    })
+}
+
 /// The arguments for the limits and the isolation that differ from the defaults.
-fn isolated_again(isolation: &Isolation) -> Vec<String> {
+pub(super) fn isolated_again(isolation: &Isolation) -> Vec<String> {
     let limits = match isolation {
         Isolation::None => return vec!["--in-process".to_owned()],
         Isolation::Workers { limits, .. } => limits,

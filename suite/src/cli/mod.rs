@@ -31,7 +31,10 @@ use std::time::Instant;
 
 use clap::{CommandFactory as _, Parser};
 
-use self::args::{Arguments, Command, DiffArguments, Format, RunArguments, ShowArguments};
+use self::args::{
+    Arguments, Command, DiffArguments, Format, ReportArguments, RunArguments, ShowArguments,
+    WorkerCommand,
+};
 pub use self::external_backend::run_cli;
 pub use self::failure::Exit;
 use self::failure::Failure;
@@ -55,28 +58,22 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Runs the command with these arguments, the program's name first, and returns its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments: Arguments = match parse(arguments) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // If it cannot be printed, the exit code has to do.
-            let _ = error.print();
-            return if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Expected
-            };
-        }
+        Err(exit) => return exit,
     };
-    if let Command::Worker { crash_context } = arguments.command {
-        worker::serve(crash_context);
+    if let Command::Worker(WorkerCommand::Worker { crash_context }) = arguments.command {
+        worker::serve(crash_context, None);
     }
-    let done = progress::stop_on_interrupt(&STOP).and_then(|()| match arguments.command {
+    exit_after(|| match arguments.command {
         Command::Run(arguments) => run(&arguments),
         Command::List(arguments) => list(arguments.format),
         Command::Show(arguments) => show(&arguments),
         Command::Diff(arguments) => diff(&arguments),
         Command::Check(arguments) => check::check(&arguments),
-        Command::Worker { crash_context } => worker::serve(crash_context),
+        Command::Worker(WorkerCommand::Worker { crash_context }) => {
+            worker::serve(crash_context, None)
+        }
         Command::Table(arguments) => table::table(&arguments),
         Command::Clauses(arguments) => clauses::clauses(&arguments),
         Command::Ledger(arguments) => ledger::ledger(&arguments),
@@ -84,7 +81,26 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Promote(arguments) => promote::promote(&arguments),
         Command::Corpus(arguments) => corpus::corpus(&arguments),
-    });
+    })
+}
+
+/// Parses the arguments, the program's name first. For bad ones, and for `--help` and `--version`,
+/// it prints the text and returns the exit code.
+fn parse<A: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<A, Exit> {
+    A::try_parse_from(arguments).map_err(|error| {
+        // If it cannot be printed, the exit code has to do.
+        let _ = error.print();
+        if error.use_stderr() {
+            Exit::Usage
+        } else {
+            Exit::Expected
+        }
+    })
+}
+
+/// Carries out a command that the user can interrupt, and prints why it failed, if it did.
+fn exit_after(command: impl FnOnce() -> Result<Exit, Failure>) -> Exit {
+    let done = progress::stop_on_interrupt(&STOP).and_then(|()| command());
     done.unwrap_or_else(|failure| {
         complain(&failure);
         failure.exit()
@@ -122,22 +138,54 @@ fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
         jobs: jobs(arguments.report.jobs),
         variants: Vec::new(),
     };
-    let begun = Instant::now();
-    let results = carry_out(&plan, &judge)?;
-    let duration = begun.elapsed();
-    let mut report = report(&plan, &judge, &identities, &results, &missing);
-    report.stale = plan.stale(&judge, &results);
-    let required = arguments.report.require_applicable;
-    output.write(&match arguments.report.format {
-        Format::Text => report.text(duration, required, &|result| {
-            shown_by(result, &libraries.again(&[&result.backend]))
-        }),
-        Format::Json => {
-            complain_of_untested(&report, required);
-            report.json(duration).map_err(Failure::Json)?
-        }
-    })?;
-    Ok(exit_of(&report, required, Strictness::Strict))
+    let prepared = Prepared {
+        plan,
+        judge,
+        identities,
+        missing,
+        output,
+    };
+    prepared.run(&arguments.report, &|result| {
+        shown_by(result, &libraries.again(&[&result.backend]))
+    })
+}
+
+/// A run that can start.
+struct Prepared<'c> {
+    plan: Plan<'c>,
+    judge: Judge,
+    identities: Identities,
+    missing: Vec<Unusable>,
+    /// Where its report goes.
+    output: Output,
+}
+
+impl Prepared<'_> {
+    /// Runs the cases, writes the report as the arguments ask for it, and returns the exit code.
+    /// `again` returns the command that shows a result.
+    fn run(
+        self,
+        arguments: &ReportArguments,
+        again: &dyn Fn(&CaseResult) -> String,
+    ) -> Result<Exit, Failure> {
+        let Self { plan, judge, .. } = &self;
+        let begun = Instant::now();
+        let results = carry_out(plan, judge)?;
+        let duration = begun.elapsed();
+        let mut report = report(plan, judge, &self.identities, &results, &self.missing);
+        report.stale = plan.stale(judge, &results);
+        let required = arguments.require_applicable;
+        let text = match arguments.format {
+            Format::Text => report.text(duration, required, again),
+            Format::Json => {
+                complain_of_untested(&report, required);
+                report.json(duration).map_err(Failure::Json)?
+            }
+        };
+        let exit = exit_of(&report, required, Strictness::Strict);
+        self.output.write(&text)?;
+        Ok(exit)
+    }
 }
 
 /// These scenarios on these backends, against the reference.
@@ -173,6 +221,12 @@ fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<(Judge, Iden
             judge.identify(id, identity);
         }
     }
+    add_known_issues(&mut judge, ledgers)?;
+    Ok((judge, identities))
+}
+
+/// Adds the known issues in these files.
+fn add_known_issues(judge: &mut Judge, ledgers: &[PathBuf]) -> Result<(), Failure> {
     for path in ledgers {
         let text = fs::read_to_string(path).map_err(|source| Failure::Ledger {
             path: path.clone(),
@@ -180,7 +234,7 @@ fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<(Judge, Iden
         })?;
         judge.add_own(&path.to_string_lossy(), &text)?;
     }
-    Ok((judge, identities))
+    Ok(())
 }
 
 /// The backends to run on.
@@ -343,7 +397,7 @@ fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
         reference: libraries.among(&backends, REFERENCE)?,
         backends,
         jobs: processors(),
-        variants: arguments.variant.clone(),
+        variants: arguments.variants.variant.clone(),
     };
     let (judge, identities) = judge_with(&[], &libraries)?;
     let results = carry_out(&plan, &judge)?;

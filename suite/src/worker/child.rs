@@ -42,9 +42,10 @@ pub(super) mod status {
     pub(in crate::worker) const BAD_REQUEST: i32 = 0xc3;
 }
 
-/// Serves as a worker; `crash_context` is the file descriptor that it inherited for that purpose.
-pub fn serve(crash_context: RawFd) -> ! {
-    let ended = work(crash_context);
+/// Serves as a worker; `crash_context` is the file descriptor that it inherited for that purpose,
+/// and `external` the backend of a program outside of the suite.
+pub fn serve(crash_context: RawFd, external: Option<Arc<dyn Backend>>) -> ! {
+    let ended = work(crash_context, external);
     // There are no more requests, or the parent is gone. The exit handlers of a foreign library are
     // not called, because they could do anything.
     leave(match ended {
@@ -59,7 +60,7 @@ fn leave(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-fn work(crash_context: RawFd) -> io::Result<()> {
+fn work(crash_context: RawFd, external: Option<Arc<dyn Backend>>) -> io::Result<()> {
     // Never closed here: the library may have closed it, and its number may belong to another file
     // by then.
     let socket = ManuallyDrop::new(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?));
@@ -91,7 +92,7 @@ fn work(crash_context: RawFd) -> io::Result<()> {
     let mut watchdog = Watchdog::new(limits);
     watchdog.begin();
     let before = ProcessState::now();
-    let (backend, ready) = match open(&wanted, unconfined) {
+    let (backend, ready) = match open(&wanted, external, unconfined) {
         Ok(opened) => opened,
         Err(why) => return send(socket, &Reply::Refused(why)),
     };
@@ -128,7 +129,16 @@ fn work(crash_context: RawFd) -> io::Result<()> {
 }
 
 /// Opens the library and makes the reply about it, or the reason why that failed.
-fn open(wanted: &Wanted, unconfined: Vec<String>) -> Result<(Arc<dyn Backend>, Reply), String> {
+fn open(
+    wanted: &Wanted,
+    external: Option<Arc<dyn Backend>>,
+    unconfined: Vec<String>,
+) -> Result<(Arc<dyn Backend>, Reply), String> {
+    let ready = |backend: Arc<dyn Backend>| {
+        let about = Box::new(backend.about().clone());
+        let ready = Reply::Ready(about, backend.interface());
+        (backend, ready)
+    };
     match wanted {
         Wanted::File(source) => {
             let libssl = Libssl::open(source).map_err(|error| error.to_string())?;
@@ -143,10 +153,16 @@ fn open(wanted: &Wanted, unconfined: Vec<String>) -> Result<(Arc<dyn Backend>, R
         Wanted::BuiltIn(id) => {
             let opened = Backends::open(id).ok_or_else(|| format!("{id} is no backend"))?;
             let backend = opened.map_err(|unusable| unusable.to_string())?;
-            let about = Box::new(backend.about().clone());
-            let ready = Reply::Ready(about, backend.interface());
-            Ok((backend, ready))
+            Ok(ready(backend))
         }
+        Wanted::External(id) => match external {
+            Some(backend) if backend.about().id == *id => Ok(ready(backend)),
+            Some(backend) => Err(format!(
+                "as a worker, it has the backend {} instead",
+                backend.about().id
+            )),
+            None => Err("as a worker, it has no external backend".to_owned()),
+        },
     }
 }
 

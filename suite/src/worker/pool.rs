@@ -111,6 +111,19 @@ impl Workers {
         Self::begin(program, Wanted::BuiltIn(id.to_owned()), limits)
     }
 
+    /// Starts a first worker with the external backend of this program.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], if this program, started again, does not serve with that backend.
+    pub fn start_external(
+        program: &Path,
+        id: &str,
+        limits: &WorkerLimits,
+    ) -> Result<Self, StartError> {
+        Self::begin(program, Wanted::External(id.to_owned()), limits)
+    }
+
     fn begin(program: &Path, wanted: Wanted, limits: &WorkerLimits) -> Result<Self, StartError> {
         let version = FileVersion::of(wanted.file(program));
         let (process, ready) = load(program, &wanted, *limits)?;
@@ -320,7 +333,7 @@ impl Wanted {
     fn file<'w>(&'w self, program: &'w Path) -> &'w Path {
         match self {
             Self::File(source) => &source.path,
-            Self::BuiltIn(_) => program,
+            Self::BuiltIn(_) | Self::External(_) => program,
         }
     }
 }

@@ -42,6 +42,8 @@ pub(super) enum Wanted {
     File(LibrarySource),
     /// A backend that is part of this program, by its name.
     BuiltIn(String),
+    /// The external backend of this program, by its name.
+    External(String),
 }
 
 /// A scenario for a worker, to be run in several variants: one request for many cases costs less
