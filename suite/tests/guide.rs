@@ -104,17 +104,31 @@ fn the_example_says_what_would_be_right() {
     assert!(said.contains("did you mean retry/same-arguments"), "{said}");
 }
 
-#[test]
-fn every_option_of_check_is_explained() {
-    let help = printed(&writeproof(&["check", "--help"]));
+/// The options that a help text describes.
+fn options(help: &str) -> BTreeSet<&str> {
     // Descriptions are indented further.
     let options = help.lines().filter_map(|line| {
         let option = line.strip_prefix("      ")?.split(' ').next()?;
         option.starts_with("--").then_some(option)
     });
-    let options: BTreeSet<&str> = options.filter(|option| *option != "--help").collect();
+    options.filter(|option| *option != "--help").collect()
+}
+
+#[test]
+fn every_option_of_check_is_explained() {
+    let help = printed(&writeproof(&["check", "--help"]));
+    let options = options(&help);
     assert!(options.contains("--libssl"), "{options:?}");
     let unexplained: Vec<_> = options.iter().filter(|o| !CHECK.contains(**o)).collect();
+    assert!(unexplained.is_empty(), "{unexplained:?}");
+}
+
+#[test]
+fn every_option_of_an_external_backend_is_explained() {
+    let help = printed(&example(&["--help"]));
+    let options = options(&help);
+    assert!(options.contains("--ledger"), "{options:?}");
+    let unexplained: Vec<_> = options.iter().filter(|o| !BACKEND.contains(**o)).collect();
     assert!(unexplained.is_empty(), "{unexplained:?}");
 }
 

@@ -174,8 +174,9 @@ const EXTERNAL_EXAMPLES: &str = "\
 Examples, where PROGRAM is this program:
   PROGRAM                                         all scenarios
   PROGRAM retry 'closing/*'                       those of a family or pattern
-  PROGRAM retry/shorter-buffer --variant tls1.3/client
+  PROGRAM retry/shorter-buffer --variant tls1.3/client --show
   PROGRAM ./my-scenario.toml ./mine               scenarios of your own
+  PROGRAM --propose --output known.toml           begin a file of known issues
   PROGRAM --ledger known.toml                     report only what is not known yet
   PROGRAM --format json --output report.json
 
@@ -185,8 +186,9 @@ const EXTERNAL_LONG_HELP: &str = "\
 Examples, where PROGRAM is this program:
   PROGRAM                                         all scenarios
   PROGRAM retry 'closing/*'                       those of a family or pattern
-  PROGRAM retry/shorter-buffer --variant tls1.3/client
+  PROGRAM retry/shorter-buffer --variant tls1.3/client --show
   PROGRAM ./my-scenario.toml ./mine               scenarios of your own
+  PROGRAM --propose --output known.toml           begin a file of known issues
   PROGRAM --ledger known.toml                     report only what is not known yet
   PROGRAM --format json --output report.json
   PROGRAM retry --limit 1 --memory 512            with narrower limits
@@ -202,7 +204,8 @@ in the folder / and cannot use the network, write files or start programs.
 Exit codes:
   0    nothing unexpected: a known issue explains every broken clause and every difference
   1    something unexpected: a clause is broken, or the library differs from the reference,
-       crashed or hung, and no known issue explains it; or a known issue no longer occurs
+       crashed or hung, and no known issue explains it; or a known issue no longer occurs. With
+       --propose: there is something to propose
   2    bad usage, a bad input file, or a report that cannot be written
   3    the library could not be tested: no worker could be started with it, no case is applicable
        to it, or fewer cases are than --require-applicable asks for
@@ -408,11 +411,26 @@ pub(super) struct ExternalArguments {
     #[command(flatten)]
     pub(super) variants: VariantArguments,
     #[command(flatten)]
+    pub(super) action: ExternalAction,
+    #[command(flatten)]
     pub(super) report: ReportArguments,
     #[command(flatten)]
     pub(super) workers: WorkerArguments,
     #[command(subcommand)]
     pub(super) worker: Option<WorkerCommand>,
+}
+
+/// What to write instead of a report.
+#[derive(Debug, Args)]
+#[group(multiple = false, conflicts_with_all = ["format", "require_applicable"])]
+pub(super) struct ExternalAction {
+    /// Write the traces of the library and of the reference instead of a report.
+    #[arg(long)]
+    pub(super) show: bool,
+    /// Write a draft of a known issue for each unexpected finding instead of a report. Class,
+    /// reason and link are left for you to fill in.
+    #[arg(long)]
+    pub(super) propose: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::args::{ExternalArguments, WorkerCommand};
 use super::failure::{Exit, Failure};
+use super::ledger::Gaps;
 use super::libraries::{isolated_again, isolation};
 use super::output::Output;
-use super::{Identities, Prepared, add_known_issues, exit_after, jobs, parse};
+use super::{Identities, Prepared, add_known_issues, carry_out, exit_after, jobs, parse};
 use crate::backend::{Backend, Backends, REFERENCE};
 use crate::isolation::Isolation;
 use crate::judge::Judge;
@@ -53,15 +54,25 @@ fn run(backend: Arc<dyn Backend>, arguments: &ExternalArguments) -> Result<Exit,
         None => return Err(Failure::unknown_backend(REFERENCE)),
     };
     let isolation = isolation(&arguments.workers)?;
+    let mut backends = vec![isolation.open_external(backend)?];
+    if arguments.action.show {
+        backends.push(Arc::clone(&reference));
+    }
     let plan = Plan {
         scenarios,
-        backends: vec![isolation.open_external(backend)?],
+        backends,
         reference,
         jobs: jobs(arguments.report.jobs),
         variants: arguments.variants.variant.clone(),
     };
     if plan.cases() == 0 {
         return Err(Failure::NoSuchVariant);
+    }
+    if arguments.action.propose {
+        let results = carry_out(&plan, &judge)?;
+        let gaps = Gaps::of(&plan, &judge, &results)?;
+        output.write(&gaps.drafts())?;
+        return Ok(gaps.exit());
     }
     let prepared = Prepared {
         plan,
@@ -70,10 +81,13 @@ fn run(backend: Arc<dyn Backend>, arguments: &ExternalArguments) -> Result<Exit,
         missing: Vec::new(),
         output,
     };
+    if arguments.action.show {
+        return prepared.show();
+    }
     prepared.run(&arguments.report, &|result| again(result, &isolation))
 }
 
-/// The command that runs this case again.
+/// The command that shows this case.
 fn again(result: &CaseResult, isolation: &Isolation) -> String {
     let program = env::args_os().next().unwrap_or_default();
     let scenario = match &result.origin {
@@ -83,7 +97,7 @@ fn again(result: &CaseResult, isolation: &Isolation) -> String {
     let mut words = vec![
         quoted(Path::new(&program)),
         scenario,
-        format!("--variant {}", result.variant),
+        format!("--variant {} --show", result.variant),
     ];
     words.extend(isolated_again(isolation));
     words.join(" ")

@@ -63,7 +63,9 @@ pub(super) enum Failure {
     CountMismatch(&'static str, usize, usize),
     #[error("the name {0} is taken, by a backend or another --libssl: choose another --name")]
     NameTaken(String),
-    #[error("{0} is the id of a backend of the suite: choose another one for the backend of this program")]
+    #[error(
+        "{0} is the id of a backend of the suite: choose another one for the backend of this program"
+    )]
     IdTaken(String),
     #[error(
         "diff needs exactly two libraries: two backends, a backend and --libssl PATH, or --libssl twice"

@@ -11,7 +11,7 @@ use super::libraries::Libraries;
 use super::output::Output;
 use super::{carry_out, judge_with, named_or_chosen, of_scenarios};
 use crate::backend::Backends;
-use crate::judge::Judge;
+use crate::judge::{Judge, Stale};
 use crate::report::issues::{self, Shown};
 use crate::report::proposals::Proposed;
 use crate::run::{CaseResult, Plan};
@@ -66,32 +66,66 @@ fn run(arguments: &LedgerArguments) -> Result<Exit, Failure> {
         output.write(&with_cases(&judge, &plan, &results))?;
         return Ok(Exit::Expected);
     }
-    let stale = plan.stale(&judge, &results);
-    let proposed = Proposed::of(&plan, &judge, &results)?;
-    let mut text = String::new();
-    for entry in &stale {
-        let _ = writeln!(text, "# out of date: {entry}");
-    }
-    if arguments.action.propose {
-        text.push_str(&proposed.text);
+    let gaps = Gaps::of(&plan, &judge, &results)?;
+    output.write(&if arguments.action.propose {
+        gaps.drafts()
     } else {
-        let _ = writeln!(
-            text,
-            "known issues: {} out of date, {} missing{}",
-            stale.len(),
-            proposed.entries,
-            if proposed.entries == 0 {
-                ""
-            } else {
-                "; --propose writes drafts of the missing ones"
-            }
-        );
+        gaps.count()
+    })?;
+    Ok(gaps.exit())
+}
+
+/// How the known issues and the findings of a run do not match.
+pub(super) struct Gaps {
+    /// The issues that no longer occur.
+    stale: Vec<Stale>,
+    /// Drafts of issues for the unexpected findings.
+    proposed: Proposed,
+}
+
+impl Gaps {
+    pub(super) fn of(
+        plan: &Plan<'_>,
+        judge: &Judge,
+        results: &[CaseResult],
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            stale: plan.stale(judge, results),
+            proposed: Proposed::of(plan, judge, results)?,
+        })
     }
-    output.write(&text)?;
-    if stale.is_empty() && proposed.entries == 0 {
-        Ok(Exit::Expected)
-    } else {
-        Ok(Exit::Unexpected)
+
+    /// The issues that no longer occur, as comments, and the drafts.
+    pub(super) fn drafts(&self) -> String {
+        self.out_of_date() + &self.proposed.text
+    }
+
+    /// The issues that no longer occur, and the numbers of both.
+    fn count(&self) -> String {
+        let (stale, missing) = (self.stale.len(), self.proposed.entries);
+        let hint = if missing == 0 {
+            ""
+        } else {
+            "; --propose writes drafts of the missing ones"
+        };
+        let numbers = format!("known issues: {stale} out of date, {missing} missing{hint}\n");
+        self.out_of_date() + &numbers
+    }
+
+    fn out_of_date(&self) -> String {
+        let mut text = String::new();
+        for entry in &self.stale {
+            let _ = writeln!(text, "# out of date: {entry}");
+        }
+        text
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        if self.stale.is_empty() && self.proposed.entries == 0 {
+            Exit::Expected
+        } else {
+            Exit::Unexpected
+        }
     }
 }
 

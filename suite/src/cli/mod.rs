@@ -168,23 +168,50 @@ impl Prepared<'_> {
         arguments: &ReportArguments,
         again: &dyn Fn(&CaseResult) -> String,
     ) -> Result<Exit, Failure> {
-        let Self { plan, judge, .. } = &self;
         let begun = Instant::now();
-        let results = carry_out(plan, judge)?;
+        let results = carry_out(&self.plan, &self.judge)?;
         let duration = begun.elapsed();
-        let mut report = report(plan, judge, &self.identities, &results, &self.missing);
-        report.stale = plan.stale(judge, &results);
+        let mut report = report(
+            &self.plan,
+            &self.judge,
+            &self.identities,
+            &results,
+            &self.missing,
+        );
+        report.stale = self.plan.stale(&self.judge, &results);
         let required = arguments.require_applicable;
-        let text = match arguments.format {
+        self.output.write(&match arguments.format {
             Format::Text => report.text(duration, required, again),
             Format::Json => {
                 complain_of_untested(&report, required);
                 report.json(duration).map_err(Failure::Json)?
             }
-        };
-        let exit = exit_of(&report, required, Strictness::Strict);
-        self.output.write(&text)?;
-        Ok(exit)
+        })?;
+        Ok(exit_of(&report, required, Strictness::Strict))
+    }
+
+    /// Runs the cases, and writes their traces instead of a report.
+    fn show(self) -> Result<Exit, Failure> {
+        let plan = &self.plan;
+        let results = carry_out(plan, &self.judge)?;
+        if results.is_empty() {
+            return Err(Failure::NoSuchVariant);
+        }
+        let parts: Vec<String> = plan
+            .scenarios
+            .iter()
+            .flat_map(|selection| {
+                plan.backends
+                    .iter()
+                    .map(move |backend| (&selection.scenario, backend))
+            })
+            .map(|(scenario, backend)| shown(&scenario.id, &backend.about().id, &results))
+            .filter(|part| !part.is_empty())
+            .collect();
+        self.output.write(&parts.join("\n"))?;
+        let report = report(plan, &self.judge, &self.identities, &results, &self.missing);
+        complain_of_untested(&report, None);
+        Ok(exit_of(&report, None, Strictness::Strict))
     }
 }
 
@@ -400,27 +427,17 @@ fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
         variants: arguments.variants.variant.clone(),
     };
     let (judge, identities) = judge_with(&[], &libraries)?;
-    let results = carry_out(&plan, &judge)?;
-    if results.is_empty() {
-        return Err(Failure::NoSuchVariant);
-    }
-    let parts: Vec<String> = plan
-        .scenarios
-        .iter()
-        .flat_map(|selection| {
-            plan.backends
-                .iter()
-                .map(move |backend| (&selection.scenario, backend))
-        })
-        .map(|(scenario, backend)| shown(&scenario.id, &backend.about().id, &results))
-        .filter(|part| !part.is_empty())
-        .collect();
-    Output::Standard.write(&parts.join("\n"))?;
-    let report = report(&plan, &judge, &identities, &results, &[]);
-    complain_of_untested(&report, None);
-    Ok(exit_of(&report, None, Strictness::Strict))
+    let prepared = Prepared {
+        plan,
+        judge,
+        identities,
+        missing: Vec::new(),
+        output: Output::Standard,
+    };
+    prepared.show()
 }
 
+/// The traces of one scenario on one backend.
 fn shown(id: &Id, backend: &str, results: &[CaseResult]) -> String {
     let traces: Vec<(_, Trace)> = results
         .iter()
