@@ -311,6 +311,9 @@ impl Unusable {
 /// The name of the backend with which all others are compared.
 pub const REFERENCE: &str = "openssl-3.6";
 
+/// The name of the backend for OpenSSL 1.1.1.
+const OPENSSL_1_1_1: &str = "openssl-1.1.1";
+
 /// The name of the backend for the OpenSSL 3 of the machine.
 pub const SYSTEM: &str = "openssl-system";
 
@@ -333,7 +336,7 @@ struct Known {
     id: &'static str,
     /// The cargo feature that includes it; `None` if it is always included.
     feature: Option<&'static str>,
-    place: Location,
+    location: Location,
 }
 
 /// The location of a known backend.
@@ -348,6 +351,13 @@ enum Location {
     },
 }
 
+/// Where a usable backend is, before its file is looked at or made.
+enum Usable<'k> {
+    Home(Home),
+    /// A shared object that was built with this program.
+    Built(&'k Object),
+}
+
 /// The result of a crate in `suite/backends`.
 struct Object {
     file: ObjectFile,
@@ -359,7 +369,7 @@ enum ObjectFile {
     /// In this file, which a program that stays in its checkout loads.
     Built(&'static str),
     /// In this program, which may have been installed elsewhere.
-    Embedded(&'static [u8]),
+    Embedded(embedded::Embedded),
 }
 
 /// A backend with a crate of its own in `suite/backends`, which a feature of the same name
@@ -368,7 +378,7 @@ macro_rules! built {
     ($id:literal, $krate:ident) => {{
         #[cfg(feature = $id)]
         let built = Some(Object {
-            file: ObjectFile::of($krate::LIBSSL, $krate::EMBEDDED),
+            file: ObjectFile::of($id, $krate::LIBSSL, $krate::EMBEDDED, $krate::HASH),
             version: $krate::VERSION,
         });
         #[cfg(not(feature = $id))]
@@ -376,7 +386,7 @@ macro_rules! built {
         Known {
             id: $id,
             feature: Some($id),
-            place: Location::Built(built),
+            location: Location::Built(built),
         }
     }};
 }
@@ -385,19 +395,21 @@ macro_rules! built {
 fn known() -> [Known; 8] {
     let openssl_1_1_1 = Object {
         file: ObjectFile::of(
+            OPENSSL_1_1_1,
             writeproof_openssl_1_1_1::LIBSSL,
             writeproof_openssl_1_1_1::EMBEDDED,
+            writeproof_openssl_1_1_1::HASH,
         ),
         version: writeproof_openssl_1_1_1::VERSION,
     };
-    let always = |id, place| Known {
+    let always = |id, location| Known {
         id,
         feature: None,
-        place,
+        location,
     };
     [
         always(REFERENCE, Location::Linked),
-        always("openssl-1.1.1", Location::Built(Some(openssl_1_1_1))),
+        always(OPENSSL_1_1_1, Location::Built(Some(openssl_1_1_1))),
         always("rustls", Location::Rust),
         built!("openssl-4.0", writeproof_openssl_4_0),
         built!("boringssl", writeproof_boringssl),
@@ -406,7 +418,7 @@ fn known() -> [Known; 8] {
         Known {
             id: SYSTEM,
             feature: Some(SYSTEM),
-            place: Location::System {
+            location: Location::System {
                 wanted: cfg!(feature = "openssl-system"),
             },
         },
@@ -422,7 +434,7 @@ impl Backends {
     /// The names of those that are usable here, the reference first.
     pub fn here() -> Vec<&'static str> {
         let known = known();
-        let here = known.iter().filter(|known| known.home().is_ok());
+        let here = known.iter().filter(|known| known.locate().is_ok());
         here.map(|known| known.id).collect()
     }
 
@@ -430,7 +442,7 @@ impl Backends {
     pub fn missing() -> Vec<Unusable> {
         known()
             .iter()
-            .filter_map(|known| known.home().err())
+            .filter_map(|known| known.locate().err())
             .collect()
     }
 
@@ -457,27 +469,36 @@ impl Backends {
 }
 
 impl Known {
+    /// Where it is. An object that this program contains is written to a file first.
     fn home(&self) -> Result<Home, Unusable> {
-        let shared = |path: PathBuf| {
-            let mut source = libssl::LibrarySource::new(self.id, path);
-            source.version = std::env::var(variable(self.id) + VERSION).ok();
-            Ok(Home::SharedObject(source))
-        };
-        let named = std::env::var_os(variable(self.id)).map(PathBuf::from);
-        match (&self.place, named.or_else(|| next_to_program(self.id))) {
-            (Location::Rust, _) => Ok(Home::Rust),
-            // For instance one that was compiled for a fuzzer; the peer stays linked.
-            (Location::Linked | Location::Built(_) | Location::System { .. }, Some(path)) => {
-                shared(path)
-            }
-            (Location::Linked, None) => Ok(Home::Linked),
-            (Location::Built(Some(object)), None) => {
-                let path = object.file.path(self.id);
+        match self.locate()? {
+            Usable::Home(home) => Ok(home),
+            Usable::Built(object) => {
+                let path = object.file.path();
                 let path = path.map_err(|error| Unusable::new(self.id, error))?;
                 let mut source = libssl::LibrarySource::new(self.id, path);
                 source.version = Some(object.version.to_owned());
                 Ok(Home::SharedObject(source))
             }
+        }
+    }
+
+    /// Where it is. Neither reads nor writes an object.
+    fn locate(&self) -> Result<Usable<'_>, Unusable> {
+        let shared = |path: PathBuf| {
+            let mut source = libssl::LibrarySource::new(self.id, path);
+            source.version = std::env::var(variable(self.id) + VERSION).ok();
+            Ok(Usable::Home(Home::SharedObject(source)))
+        };
+        let named = std::env::var_os(variable(self.id)).map(PathBuf::from);
+        match (&self.location, named.or_else(|| next_to_program(self.id))) {
+            (Location::Rust, _) => Ok(Usable::Home(Home::Rust)),
+            // For instance one that was compiled for a fuzzer; the peer stays linked.
+            (Location::Linked | Location::Built(_) | Location::System { .. }, Some(path)) => {
+                shared(path)
+            }
+            (Location::Linked, None) => Ok(Usable::Home(Home::Linked)),
+            (Location::Built(Some(object)), None) => Ok(Usable::Built(object)),
             (Location::System { wanted: true }, None) => match system_libssl() {
                 Some(path) => shared(path),
                 None => Err(Unusable::new(
@@ -501,18 +522,23 @@ impl Known {
 }
 
 impl ObjectFile {
-    const fn of(path: &'static str, embedded: Option<&'static [u8]>) -> Self {
+    const fn of(
+        id: &'static str,
+        path: &'static str,
+        embedded: Option<&'static [u8]>,
+        hash: &'static str,
+    ) -> Self {
         match embedded {
-            Some(bytes) => Self::Embedded(bytes),
+            Some(bytes) => Self::Embedded(embedded::Embedded { id, hash, bytes }),
             None => Self::Built(path),
         }
     }
 
     /// The file to load: the one that was built, or a copy of it from within this program.
-    fn path(&self, id: &'static str) -> Result<PathBuf, embedded::NoFolder> {
+    fn path(&self) -> Result<PathBuf, embedded::NoFolder> {
         match self {
             Self::Built(path) => Ok(path.into()),
-            Self::Embedded(bytes) => embedded::file(id, bytes),
+            Self::Embedded(object) => embedded::file(*object),
         }
     }
 }
