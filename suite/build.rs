@@ -31,11 +31,9 @@ fn main() -> io::Result<()> {
     }
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/data/files.rs");
-    println!("cargo::rerun-if-changed=../Cargo.lock");
-    println!(
-        "cargo::rustc-env=WRITEPROOF_RUSTLS_VERSION={}",
-        version_of("rustls", &root)
-    );
+    let rustls = resolved_version("rustls", &out, &manifest);
+    let rustls = rustls.as_deref().unwrap_or("unknown version");
+    println!("cargo::rustc-env=WRITEPROOF_RUSTLS_VERSION={rustls}");
     Ok(())
 }
 
@@ -55,18 +53,46 @@ fn embed(root: &Path, folder: &str, ending: &str) -> io::Result<String> {
     Ok(text)
 }
 
-/// The version of a crate in the lock file; rustls does not export its own version.
-fn version_of(name: &str, root: &Path) -> String {
-    let version = || -> Option<String> {
-        let lock: toml::Table = fs::read_to_string(root.join("Cargo.lock"))
-            .ok()?
-            .parse()
-            .ok()?;
-        let packages = lock.get("package")?.as_array()?;
-        let package = packages
+/// The version of a dependency in this build. A crate cannot ask cargo for it, and rustls does not export its own, so it is
+/// looked up in the lock file of the workspace that is built. In a dependent crate that is the dependent's, not the one of
+/// this repository.
+///
+/// By default the target folder is in that workspace. If it is elsewhere, the lock file above this package is the right one
+/// if this package was asked for, as in `cargo install --git`. Otherwise the version is not known.
+fn resolved_version(name: &str, out: &Path, manifest: &Path) -> Option<String> {
+    // Cargo sets it while it compiles a package that the command names or implies, and this build script is a part of it.
+    let is_asked_for = option_env!("CARGO_PRIMARY_PACKAGE").is_some();
+    let above_target = out.ancestors();
+    let above_package = manifest.ancestors().filter(|_| is_asked_for);
+    above_target.chain(above_package).find_map(|folder| {
+        let lock = folder.join("Cargo.lock");
+        let version = version_in(&fs::read_to_string(&lock).ok()?, name)?;
+        println!("cargo::rerun-if-changed={}", lock.display());
+        Some(version)
+    })
+}
+
+/// The version of the dependency `name` of this package in a lock file; `None` if this package is not in it.
+fn version_in(lock: &str, name: &str) -> Option<String> {
+    let lock: toml::Table = lock.parse().ok()?;
+    let packages = lock.get("package")?.as_array()?;
+    let text = |package: &toml::Value, key| Some(package.get(key)?.as_str()?.to_owned());
+    let this = packages.iter().find(|package| {
+        text(package, "name").as_deref() == Some(env!("CARGO_PKG_NAME"))
+            && text(package, "version").as_deref() == Some(env!("CARGO_PKG_VERSION"))
+    })?;
+    let dependencies = this.get("dependencies")?.as_array()?;
+    let dependency = dependencies
+        .iter()
+        .filter_map(toml::Value::as_str)
+        .map(|dependency| dependency.split(' '))
+        .find_map(|mut words| (words.next() == Some(name)).then(|| words.next()))?;
+    match dependency {
+        // Several versions are in the file: `rustls 0.23.46`.
+        Some(version) => Some(version.to_owned()),
+        None => packages
             .iter()
-            .find(|package| package.get("name").and_then(|n| n.as_str()) == Some(name))?;
-        Some(package.get("version")?.as_str()?.to_owned())
-    };
-    version().unwrap_or_else(|| "unknown version".to_owned())
+            .find(|package| text(package, "name").as_deref() == Some(name))
+            .and_then(|package| text(package, "version")),
+    }
 }
