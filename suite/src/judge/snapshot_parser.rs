@@ -122,19 +122,12 @@ impl<'t> LineResult<'t> {
 impl Returned {
     /// The values of a call that its text shows.
     fn of(call: &Call) -> Self {
-        let is_shown = |errno: &Errno| match call.error {
-            ErrorClass::Syscall if call.queue.is_empty() => true,
-            class => *errno != class.usual_errno(),
-        };
         Self {
             ret: call.ret,
             error: call.error,
             written: call.written,
             queue: call.queue.clone(),
-            errno: call
-                .errno
-                .filter(is_shown)
-                .filter(|errno| *errno != Errno::NONE),
+            errno: call.shown_errno().filter(|errno| *errno != Errno::NONE),
         }
     }
 
