@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use super::snapshot_parser::{LineResult, lines};
 use crate::backend::{About, Backends, SYSTEM};
@@ -46,11 +47,13 @@ struct Section {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank(usize, String);
 
+/// The backends that the suite knows, the reference first.
+static KNOWN: LazyLock<Vec<&str>> = LazyLock::new(Backends::all);
+
 impl Rank {
     fn of(backend: &str) -> Self {
-        let all = Backends::all();
-        let place = all.iter().position(|known| *known == backend);
-        Self(place.unwrap_or(all.len()), backend.to_owned())
+        let place = KNOWN.iter().position(|known| *known == backend);
+        Self(place.unwrap_or(KNOWN.len()), backend.to_owned())
     }
 }
 
@@ -90,10 +93,9 @@ impl Recordings {
     /// The backends whose traces are recorded, by the names that their recordings have: those that the
     /// suite knows, the reference first, then the machines' own by version.
     pub fn backends(&self) -> Vec<&str> {
-        let all = Backends::all();
-        let known = all.iter().copied().filter(|id| self.knows(id));
+        let known = KNOWN.iter().copied().filter(|id| self.knows(id));
         let recorded = self.backends.iter().map(String::as_str);
-        let others = recorded.filter(|name| !all.contains(name));
+        let others = recorded.filter(|name| !KNOWN.contains(name));
         known.chain(others).collect()
     }
 
