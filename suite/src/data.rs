@@ -20,18 +20,18 @@ use std::{fs, io};
 use crate::toml_reader::ParseError;
 
 /// A file: its path below the folder without its ending, its path in the repository, and its text.
-pub(crate) type File = (&'static str, &'static str, &'static str);
+pub(crate) type TextFile = (&'static str, &'static str, &'static str);
 
 /// The files of one folder.
 pub(crate) struct Data {
     #[cfg(embedded_data)]
-    embedded: &'static [File],
+    embedded: &'static [TextFile],
     #[cfg(not(embedded_data))]
     folder: &'static str,
     #[cfg(not(embedded_data))]
     ending: &'static str,
     #[cfg(not(embedded_data))]
-    read: OnceLock<Result<Vec<File>, String>>,
+    read: OnceLock<Result<Vec<TextFile>, String>>,
 }
 
 macro_rules! data {
@@ -57,7 +57,7 @@ impl Data {
     ///
     /// # Errors
     /// None: they are part of the program.
-    pub(crate) fn files(&self) -> Result<&'static [File], ParseError> {
+    pub(crate) fn files(&self) -> Result<&'static [TextFile], ParseError> {
         Ok(self.embedded)
     }
 }
@@ -68,7 +68,7 @@ impl Data {
     ///
     /// # Errors
     /// The checkout that the program was built from cannot be read.
-    pub(crate) fn files(&'static self) -> Result<&'static [File], ParseError> {
+    pub(crate) fn files(&'static self) -> Result<&'static [TextFile], ParseError> {
         let read = self.read.get_or_init(|| {
             let root = root().ok_or("the checkout is gone")?;
             read(&root, self.folder, self.ending).map_err(|error| error.to_string())
@@ -96,7 +96,7 @@ fn root() -> Option<PathBuf> {
 }
 
 #[cfg(not(embedded_data))]
-fn read(root: &Path, folder: &str, ending: &str) -> io::Result<Vec<File>> {
+fn read(root: &Path, folder: &str, ending: &str) -> io::Result<Vec<TextFile>> {
     let files = files::files(root, folder, ending)?;
     let with_text = |file: files::DataFile| {
         let text = fs::read_to_string(file.path)?;

@@ -332,15 +332,15 @@ pub enum Home {
 }
 
 /// A backend that the suite knows, whether or not it is part of this build.
-struct Known {
+struct KnownBackend {
     id: &'static str,
     /// The cargo feature that includes it; `None` if it is always included.
     feature: Option<&'static str>,
-    location: Location,
+    location: Linkage,
 }
 
 /// The location of a known backend.
-enum Location {
+enum Linkage {
     Linked,
     Rust,
     /// A shared object that was built with this program, if it was.
@@ -383,16 +383,16 @@ macro_rules! built {
         });
         #[cfg(not(feature = $id))]
         let built = None;
-        Known {
+        KnownBackend {
             id: $id,
             feature: Some($id),
-            location: Location::Built(built),
+            location: Linkage::Built(built),
         }
     }};
 }
 
 /// All backends, in the order of reports.
-fn known() -> [Known; 8] {
+fn known() -> [KnownBackend; 8] {
     let openssl_1_1_1 = Object {
         file: ObjectFile::of(
             OPENSSL_1_1_1,
@@ -402,23 +402,23 @@ fn known() -> [Known; 8] {
         ),
         version: writeproof_openssl_1_1_1::VERSION,
     };
-    let always = |id, location| Known {
+    let always = |id, location| KnownBackend {
         id,
         feature: None,
         location,
     };
     [
-        always(REFERENCE, Location::Linked),
-        always(OPENSSL_1_1_1, Location::Built(Some(openssl_1_1_1))),
-        always("rustls", Location::Rust),
+        always(REFERENCE, Linkage::Linked),
+        always(OPENSSL_1_1_1, Linkage::Built(Some(openssl_1_1_1))),
+        always("rustls", Linkage::Rust),
         built!("openssl-4.0", writeproof_openssl_4_0),
         built!("boringssl", writeproof_boringssl),
         built!("aws-lc", writeproof_aws_lc),
         built!("tongsuo", writeproof_tongsuo),
-        Known {
+        KnownBackend {
             id: SYSTEM,
             feature: Some(SYSTEM),
-            location: Location::System {
+            location: Linkage::System {
                 wanted: cfg!(feature = "openssl-system"),
             },
         },
@@ -468,7 +468,7 @@ impl Backends {
     }
 }
 
-impl Known {
+impl KnownBackend {
     /// Where it is. An object that this program contains is written to a file first.
     fn home(&self) -> Result<Home, Unusable> {
         match self.locate()? {
@@ -492,21 +492,21 @@ impl Known {
         };
         let named = std::env::var_os(variable(self.id)).map(PathBuf::from);
         match (&self.location, named.or_else(|| next_to_program(self.id))) {
-            (Location::Rust, _) => Ok(Usable::Home(Home::Rust)),
+            (Linkage::Rust, _) => Ok(Usable::Home(Home::Rust)),
             // For instance one that was compiled for a fuzzer; the peer stays linked.
-            (Location::Linked | Location::Built(_) | Location::System { .. }, Some(path)) => {
+            (Linkage::Linked | Linkage::Built(_) | Linkage::System { .. }, Some(path)) => {
                 shared(path)
             }
-            (Location::Linked, None) => Ok(Usable::Home(Home::Linked)),
-            (Location::Built(Some(object)), None) => Ok(Usable::Built(object)),
-            (Location::System { wanted: true }, None) => match system_libssl() {
+            (Linkage::Linked, None) => Ok(Usable::Home(Home::Linked)),
+            (Linkage::Built(Some(object)), None) => Ok(Usable::Built(object)),
+            (Linkage::System { wanted: true }, None) => match system_libssl() {
                 Some(path) => shared(path),
                 None => Err(Unusable::new(
                     self.id,
                     "this machine has no libssl.so.3 in the folders of its libraries",
                 )),
             },
-            (Location::Built(None) | Location::System { wanted: false }, None) => {
+            (Linkage::Built(None) | Linkage::System { wanted: false }, None) => {
                 Err(Unusable::new(self.id, self.how_to_get()))
             }
         }

@@ -33,12 +33,12 @@ pub struct Recordings {
 /// The recorded traces of one scenario.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recording {
-    sections: Vec<Section>,
+    sections: Vec<SnapshotSection>,
 }
 
 /// A behaviour, and who behaves like this.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Section {
+struct SnapshotSection {
     holders: BTreeSet<(Rank, Variant)>,
     text: String,
 }
@@ -177,7 +177,7 @@ impl Recording {
                 continue;
             }
             if !in_headers {
-                recording.sections.push(Section::default());
+                recording.sections.push(SnapshotSection::default());
                 in_headers = true;
             }
             let holders = header(line).ok_or_else(|| wrong(path, text, line, "not a header"))?;
@@ -234,14 +234,14 @@ impl Recording {
                 Some(section) => {
                     section.holders.insert(holder);
                 }
-                None => self.sections.push(Section {
+                None => self.sections.push(SnapshotSection {
                     holders: BTreeSet::from([holder]),
                     text,
                 }),
             }
         }
         self.sections.retain(|section| !section.holders.is_empty());
-        let first = |section: &Section| section.holders.first().cloned();
+        let first = |section: &SnapshotSection| section.holders.first().cloned();
         self.sections.sort_by_key(first);
     }
 
@@ -272,7 +272,7 @@ impl Recording {
 /// What insta writes before the traces: which test recorded them.
 const METADATA: &str = "---\nsource: suite/tests/scenarios.rs\n---\n";
 
-impl Section {
+impl SnapshotSection {
     /// The lines of its header: the backends that share the same variants, and these.
     fn header(&self) -> Vec<(Vec<&str>, Vec<Variant>)> {
         let mut of_each: Vec<(&str, Vec<Variant>)> = Vec::new();

@@ -6,7 +6,7 @@ use super::peer_driver::report;
 use super::phase::Phase;
 use crate::peer::End;
 use crate::scenario::{PeerAction, Step};
-use crate::trace::{Outcome, Pattern, Shown};
+use crate::trace::{BytePattern, Outcome, Shown};
 use crate::transport::{Inbound, Outbound};
 
 impl Runner<'_> {
@@ -77,7 +77,7 @@ impl Runner<'_> {
     }
 
     fn peer_writes(&mut self, len: usize) -> End {
-        let bytes = Pattern::Peer.bytes(self.peer_stream.accepted(), len);
+        let bytes = BytePattern::Peer.bytes(self.peer_stream.accepted(), len);
         let end = self.peer_driver.peer().write(&bytes);
         if end == End::Done {
             self.peer_stream.offer(&bytes);

@@ -310,7 +310,7 @@ mod tests {
             header: None,
             received: 0,
             content,
-            nonce: wire::Nonce::New,
+            nonce: wire::NonceUse::New,
         }
     }
 
@@ -369,7 +369,7 @@ mod tests {
             header: None,
             received: 28,
             content,
-            nonce: wire::Nonce::default(),
+            nonce: wire::NonceUse::default(),
         };
         let mut records = [wire::RecordContent::Unopened, wire::RecordContent::Garbage].map(record);
         without_unknown_keys(&mut records);

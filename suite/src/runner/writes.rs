@@ -6,7 +6,7 @@ use super::pending_write::{PendingWrite, WriteState};
 use crate::backend::Memory;
 use crate::limits::{Allowance, Limit};
 use crate::scenario::{Buffer, Retry, RetryContent, Step, Write, WriteSource};
-use crate::trace::{Argument, Attempt, ErrorClass, Outcome, Pattern, Verb};
+use crate::trace::{Argument, Attempt, BytePattern, ErrorClass, Outcome, Verb};
 
 impl Runner<'_> {
     pub(super) fn write(&mut self, write: &Write, longest_retry: usize) -> Result<(), Stop> {
@@ -20,7 +20,7 @@ impl Runner<'_> {
             let (argument, mut bytes) = match &write.source {
                 WriteSource::Pattern(len) => (
                     Argument::Bytes(*len),
-                    Pattern::Library.bytes(position, *len),
+                    BytePattern::Library.bytes(position, *len),
                 ),
                 WriteSource::Literal(bytes) => (Argument::Bytes(bytes.len()), bytes.clone()),
                 WriteSource::Rest => {
@@ -42,7 +42,7 @@ impl Runner<'_> {
             if longest_retry > bytes.len() {
                 let more = bytes.len();
                 bytes.resize(longest_retry, 0);
-                Pattern::Library.fill(position + more, &mut bytes[more..]);
+                BytePattern::Library.fill(position + more, &mut bytes[more..]);
             }
             let writing = match self.memory(&bytes) {
                 Ok(memory) => PendingWrite::new(function, argument, position, memory),

@@ -24,7 +24,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use super::WorkerLimits;
 use super::confine::{self, confine, limit_cpu};
 use super::crash_context::Shared;
-use super::protocol::{Done, Received, Reply, Request, Wanted, receive, send};
+use super::protocol::{Done, LoadRequest, Received, Reply, Request, receive, send};
 use crate::backend::libssl::Libssl;
 use crate::backend::{Backend, Backends};
 use crate::limits::{self, Limit};
@@ -128,9 +128,12 @@ fn work(crash_context: RawFd) -> io::Result<()> {
 }
 
 /// Opens the library and makes the reply about it, or the reason why that failed.
-fn open(wanted: &Wanted, unconfined: Vec<String>) -> Result<(Arc<dyn Backend>, Reply), String> {
+fn open(
+    wanted: &LoadRequest,
+    unconfined: Vec<String>,
+) -> Result<(Arc<dyn Backend>, Reply), String> {
     match wanted {
-        Wanted::File(source) => {
+        LoadRequest::File(source) => {
             let libssl = Libssl::open(source).map_err(|error| error.to_string())?;
             let load_report = LoadReport {
                 about: libssl.about().clone(),
@@ -140,7 +143,7 @@ fn open(wanted: &Wanted, unconfined: Vec<String>) -> Result<(Arc<dyn Backend>, R
             };
             Ok((Arc::new(libssl), Reply::Loaded(Box::new(load_report))))
         }
-        Wanted::BuiltIn(id) => {
+        LoadRequest::BuiltIn(id) => {
             let opened = Backends::open(id).ok_or_else(|| format!("{id} is no backend"))?;
             let backend = opened.map_err(|unusable| unusable.to_string())?;
             let about = Box::new(backend.about().clone());
@@ -300,7 +303,7 @@ struct ProcessState {
     blocked: Option<SigSet>,
     folder: Option<PathBuf>,
     /// Standard output and error; `None` if closed.
-    streams: [Option<Stream>; 2],
+    streams: [Option<OutputStream>; 2],
     /// The number of threads of this process, from the hard links of a folder with a subfolder for
     /// each, which is greater by two (proc_pid_task(5)); 0 if the system does not report it.
     threads: u64,
@@ -308,7 +311,7 @@ struct ProcessState {
 
 /// An output file.
 #[derive(Clone, Copy)]
-struct Stream {
+struct OutputStream {
     /// Its identity: device and number.
     file: (u64, u64),
     /// Its length in bytes.
@@ -319,7 +322,7 @@ impl ProcessState {
     fn now() -> Self {
         let which = |fd: BorrowedFd<'_>| {
             let file = rustix::fs::fstat(fd).ok()?;
-            Some(Stream {
+            Some(OutputStream {
                 file: (file.st_dev, file.st_ino),
                 length: u64::try_from(file.st_size).unwrap_or(0),
             })
@@ -344,7 +347,7 @@ impl ProcessState {
             changes.push("changed the working directory".to_owned());
         }
         for (index, name) in ["standard output", "standard error"].iter().enumerate() {
-            let file = |stream: Option<Stream>| stream.map(|stream| stream.file);
+            let file = |stream: Option<OutputStream>| stream.map(|stream| stream.file);
             match file(now.streams[index]) {
                 now if now == file(self.streams[index]) => {}
                 None => changes.push(format!("closed {name}")),

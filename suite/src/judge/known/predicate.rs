@@ -14,7 +14,7 @@ use crate::scenario::{
     Buffer, Function, KeyUpdate, Mode, PeerAction, RetryContent, Role, SessionTickets, Step,
     TransportKind, Version,
 };
-use crate::toml_reader::{Fault, Shown};
+use crate::toml_reader::{Fault, Quoted};
 use crate::trace::{
     AlertSeen, Argument, Attempt, Body, ErrorClass, Outcome, PeerEnd, RecordSeen, Verb,
 };
@@ -198,7 +198,7 @@ pub(super) fn find(name: &str, at: usize) -> Result<&'static Predicate, Fault> {
         .find(|predicate| predicate.name == name)
         .ok_or_else(|| {
             let names: Vec<&str> = PREDICATES.iter().map(|predicate| predicate.name).collect();
-            let message = format!("unknown predicate {}", Shown(name));
+            let message = format!("unknown predicate {}", Quoted(name));
             Fault::unknown(at, message, name, "predicates", &names)
         })
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use super::encoding::{Op, bit, some};
 use super::number;
-use crate::scenario::text::{Table, quoted};
+use crate::scenario::text::{InlineTable, quoted};
 use crate::toml_reader::{Fault, Fields, Node};
 use crate::transport::{Budget, Errno, Refusal};
 
@@ -116,7 +116,7 @@ impl FlowWords {
         if let Some((word, _)) = self.named.iter().find(|(_, named)| *named == flow) {
             return quoted(word);
         }
-        let table = Table::default();
+        let table = InlineTable::default();
         let table = match (flow.budget, flow.at_most, flow.then) {
             (Budget::Bytes(0), None, Refusal::Fail(errno)) => {
                 return table.entry("fail", quoted(&errno.to_string())).to_string();

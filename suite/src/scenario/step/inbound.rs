@@ -1,6 +1,6 @@
 //! `inbound`: what the transport hands to the library from now on.
 
-use super::argument::Argument;
+use super::argument::StepArgument;
 use super::encoding::{Encoding, OpCodec};
 use super::flow::{Flow, FlowWords};
 use super::{Declaration, Effect, Objection, Part, Step, StepContext};
@@ -17,7 +17,7 @@ impl Declaration for InboundStep {
     const PART: Part = Part::Setting;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<Inbound, Fault> {
+    fn parse(argument: &StepArgument<'_>) -> Result<Inbound, Fault> {
         Ok(inbound(WORDS.parse(argument.node()?)?))
     }
 

@@ -1,6 +1,6 @@
 //! `link`: what the transport takes from the library from now on.
 
-use super::argument::Argument;
+use super::argument::StepArgument;
 use super::encoding::{Encoding, OpCodec, only};
 use super::flow::{Flow, FlowWords};
 use super::{Declaration, Effect, Objection, Part, Step, StepContext};
@@ -16,7 +16,7 @@ impl Declaration for Link {
     const PART: Part = Part::Setting;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<Outbound, Fault> {
+    fn parse(argument: &StepArgument<'_>) -> Result<Outbound, Fault> {
         Ok(outbound(WORDS.parse(argument.node()?)?))
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::argument::Argument;
+use super::argument::StepArgument;
 use super::encoding::{Encoding, Op, OpCodec, bit};
 use super::{Declaration, Effect, Part, Step};
 use crate::scenario::text::quoted;
@@ -54,7 +54,7 @@ impl<const ON: bool> Declaration for ChangeModes<ON> {
     const PART: Part = Part::Setting;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<Vec<Mode>, Fault> {
+    fn parse(argument: &StepArgument<'_>) -> Result<Vec<Mode>, Fault> {
         argument.node()?.some_of("modes", |element| {
             element.choice(Mode::ALL.map(|mode| (mode.as_str(), mode)))
         })
