@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use sha1::{Digest as _, Sha1};
-use writeproof::fuzz::{Cause, FuzzTarget, UnexpectedFinding};
+use writeproof::fuzz::{FindingSignature, FuzzTarget, UnexpectedFinding};
 use writeproof::scenario::{self, Scenario};
 
 /// The environment variable that makes a target continue after a finding, unless its value is `0`.
@@ -32,7 +32,7 @@ static CAUSES: Mutex<Causes> = Mutex::new(Causes(BTreeMap::new()));
 
 /// The findings by cause.
 #[derive(Debug, Default)]
-pub(crate) struct Causes(BTreeMap<Cause, Witness>);
+pub(crate) struct Causes(BTreeMap<FindingSignature, Witness>);
 
 /// The findings of one cause.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Causes {
     fn add(&mut self, found: &Unexpected<'_>, folder: &Path) {
         let path = folder.join(format!("finding-{}", found.name()));
         let mut new: Vec<UnexpectedFinding> = Vec::new();
-        let mut counted: Vec<Cause> = Vec::new();
+        let mut counted: Vec<FindingSignature> = Vec::new();
         for finding in found.findings {
             let cause = finding.cause();
             if counted.contains(&cause) {

@@ -11,7 +11,7 @@ use std::process;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use libfuzzer_sys::{Corpus, fuzzer_mutate};
-use writeproof::fuzz::{Artifact, FuzzTarget, Session};
+use writeproof::fuzz::{Artifact, FuzzSession, FuzzTarget};
 use writeproof::scenario::{Scenario, Variant};
 use writeproof::transport;
 
@@ -25,7 +25,7 @@ static COUNTERS: Mutex<Vec<Counters>> = Mutex::new(Vec::new());
 /// Coverage is recorded for one in this many inputs: there are hundreds of thousands of counters.
 const NOTED: u64 = 16;
 
-static SESSION: OnceLock<Session> = OnceLock::new();
+static SESSION: OnceLock<FuzzSession> = OnceLock::new();
 
 /// The exit code of a target that cannot start.
 const BAD_USAGE: i32 = 2;
@@ -33,7 +33,7 @@ const BAD_USAGE: i32 = 2;
 /// Opens the libraries, once. Ends the process if one of them cannot be used, since then there is
 /// nothing to fuzz.
 pub fn begin() {
-    let session = Session::of_environment().unwrap_or_else(|error| {
+    let session = FuzzSession::of_environment().unwrap_or_else(|error| {
         eprintln!("{error}");
         process::exit(BAD_USAGE)
     });
@@ -94,7 +94,7 @@ fn case(target: FuzzTarget, data: &[u8]) -> Option<(Scenario, Variant)> {
     Artifact::of_target(target, data)?.case(target)
 }
 
-fn session() -> &'static Session {
+fn session() -> &'static FuzzSession {
     SESSION
         .get()
         .unwrap_or_else(|| panic!("the session was not opened"))

@@ -4,33 +4,41 @@
 //! A release build embeds them, so that the program needs no checkout. A development build reads them from the checkout
 //! when they are first asked for, so that an edit recompiles nothing.
 
+#[cfg_attr(
+    embedded_data,
+    expect(dead_code, reason = "then only the build script looks for files")
+)]
+mod files;
+
 #[cfg(not(embedded_data))]
 use std::path::{Path, PathBuf};
 #[cfg(not(embedded_data))]
 use std::sync::OnceLock;
+#[cfg(not(embedded_data))]
+use std::{fs, io};
 
 use crate::toml_reader::ParseError;
 
 /// A file: its path below the folder without its ending, its path in the repository, and its text.
-pub(crate) type File = (&'static str, &'static str, &'static str);
+pub(crate) type TextFile = (&'static str, &'static str, &'static str);
 
 /// The files of one folder.
 pub(crate) struct Data {
     #[cfg(embedded_data)]
-    embedded: &'static [File],
+    embedded: &'static [TextFile],
     #[cfg(not(embedded_data))]
     folder: &'static str,
     #[cfg(not(embedded_data))]
     ending: &'static str,
     #[cfg(not(embedded_data))]
-    read: OnceLock<Result<Vec<File>, String>>,
+    read: OnceLock<Result<Vec<TextFile>, String>>,
 }
 
 macro_rules! data {
-    ($($(#[$doc:meta])* $name:ident = $folder:literal, $ending:literal, $embedded:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $folder:literal, $ending:literal;)*) => {
         $($(#[$doc])* pub(crate) static $name: Data = Data {
             #[cfg(embedded_data)]
-            embedded: include!(concat!(env!("OUT_DIR"), $embedded)),
+            embedded: include!(concat!(env!("OUT_DIR"), "/", stringify!($name), ".rs")),
             #[cfg(not(embedded_data))]
             folder: $folder,
             #[cfg(not(embedded_data))]
@@ -41,18 +49,7 @@ macro_rules! data {
     };
 }
 
-data! {
-    /// A file for each scenario, named by its id.
-    SCENARIOS = "fixtures/scenarios", "toml", "/scenarios.rs";
-    /// A file for each page of the contract.
-    CONTRACT = "fixtures/contract", "toml", "/contract.rs";
-    /// A file for each family of libraries.
-    LEDGER = "fixtures/ledger", "toml", "/ledger.rs";
-    /// A file for each scenario, named by its id.
-    SNAPSHOTS = "snapshots", "snap", "/snapshots.rs";
-    /// One file.
-    TABLE = "fixtures/table.toml", "toml", "/table.rs";
-}
+files::data_folders!(data);
 
 #[cfg(embedded_data)]
 impl Data {
@@ -60,7 +57,7 @@ impl Data {
     ///
     /// # Errors
     /// None: they are part of the program.
-    pub(crate) fn files(&self) -> Result<&'static [File], ParseError> {
+    pub(crate) fn files(&self) -> Result<&'static [TextFile], ParseError> {
         Ok(self.embedded)
     }
 }
@@ -71,14 +68,10 @@ impl Data {
     ///
     /// # Errors
     /// The checkout that the program was built from cannot be read.
-    pub(crate) fn files(&'static self) -> Result<&'static [File], ParseError> {
+    pub(crate) fn files(&'static self) -> Result<&'static [TextFile], ParseError> {
         let read = self.read.get_or_init(|| {
             let root = root().ok_or("the checkout is gone")?;
-            let mut files = Vec::new();
-            collect(&root, Path::new(self.folder), self, &mut files)
-                .map_err(|error| error.to_string())?;
-            files.sort_unstable();
-            Ok(files)
+            read(&root, self.folder, self.ending).map_err(|error| error.to_string())
         });
         match read {
             Ok(files) => Ok(files),
@@ -103,31 +96,13 @@ fn root() -> Option<PathBuf> {
 }
 
 #[cfg(not(embedded_data))]
-fn collect(
-    root: &Path,
-    below_root: &Path,
-    data: &Data,
-    files: &mut Vec<File>,
-) -> std::io::Result<()> {
-    let path = root.join(below_root);
-    if path.is_dir() {
-        for entry in std::fs::read_dir(path)? {
-            collect(root, &below_root.join(entry?.file_name()), data, files)?;
-        }
-    } else if path.extension().is_some_and(|ending| ending == data.ending) {
-        let below_folder = below_root.strip_prefix(data.folder).unwrap_or(below_root);
-        let id = words(&below_folder.with_extension(""));
-        let text = std::fs::read_to_string(path)?;
-        files.push((leak(id), leak(words(below_root)), leak(text)));
-    }
-    Ok(())
-}
-
-/// A path with `/` between its parts on every system.
-#[cfg(not(embedded_data))]
-fn words(path: &Path) -> String {
-    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-    parts.join("/")
+fn read(root: &Path, folder: &str, ending: &str) -> io::Result<Vec<TextFile>> {
+    let files = files::files(root, folder, ending)?;
+    let with_text = |file: files::DataFile| {
+        let text = fs::read_to_string(file.path)?;
+        Ok((leak(file.id), leak(file.below_root), leak(text)))
+    };
+    files.into_iter().map(with_text).collect()
 }
 
 /// Read once, and used until the process ends, as if it were part of the program.

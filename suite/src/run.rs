@@ -169,9 +169,9 @@ pub trait Progress: Sync {
 }
 
 /// Ignores the progress.
-pub struct Unwatched;
+pub struct NoProgress;
 
-impl Progress for Unwatched {
+impl Progress for NoProgress {
     fn advance(&self, _cases: usize) {}
 }
 

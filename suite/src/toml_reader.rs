@@ -165,7 +165,7 @@ impl<'t> Fields<'t> {
             None => Ok(self),
             Some(entry) => {
                 let within = self.name.unwrap_or(self.file);
-                let message = format!("unknown key {} in {within}", Shown(entry.key));
+                let message = format!("unknown key {} in {within}", Quoted(entry.key));
                 Err(Fault::unknown(entry.at, message, entry.key, "keys", known))
             }
         }
@@ -180,8 +180,8 @@ impl<'t> Fields<'t> {
                 second.at,
                 format!(
                     "{} is in the same table as {}",
-                    Shown(second.key),
-                    Shown(first.key)
+                    Quoted(second.key),
+                    Quoted(first.key)
                 ),
                 advice,
             )),
@@ -403,7 +403,7 @@ impl<'t> Node<'t> {
         match words.iter().position(|&word| word == text) {
             Some(index) => Ok(meanings.swap_remove(index)),
             None => {
-                let message = format!("unknown value {} for {}", Shown(text), self.name);
+                let message = format!("unknown value {} for {}", Quoted(text), self.name);
                 Err(Fault::unknown(self.at(), message, text, "values", &words))
             }
         }
@@ -492,7 +492,7 @@ struct Described<'t>(&'t DeValue<'t>);
 impl fmt::Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            DeValue::String(text) => Shown(text).fmt(f),
+            DeValue::String(text) => Quoted(text).fmt(f),
             DeValue::Integer(number) => f.write_str(&shortened(&number.to_string())),
             DeValue::Float(number) => f.write_str(&shortened(&number.to_string())),
             DeValue::Boolean(value) => value.fmt(f),
@@ -506,9 +506,9 @@ impl fmt::Display for Described<'_> {
 }
 
 /// Text of the file in a message: quoted, escaped and not endless.
-pub(crate) struct Shown<'t>(pub(crate) &'t str);
+pub(crate) struct Quoted<'t>(pub(crate) &'t str);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", shortened(self.0))
     }

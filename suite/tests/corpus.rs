@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use rstest::rstest;
 use tempfile::TempDir;
-use writeproof::fuzz::{Artifact, ArtifactBody, FuzzTarget, Program, Reading, Session, seeds};
+use writeproof::fuzz::{Artifact, ArtifactBody, FuzzSession, FuzzTarget, Program, Reading, seeds};
 use writeproof::scenario::{Corpus, Id, parse};
 
 /// The folder of the fuzz targets.
@@ -21,9 +21,9 @@ fn fuzz() -> PathBuf {
 }
 
 /// The available libraries, opened once.
-fn session() -> &'static Session {
-    static SESSION: OnceLock<Session> = OnceLock::new();
-    SESSION.get_or_init(|| Session::of_environment().expect("the libraries"))
+fn session() -> &'static FuzzSession {
+    static SESSION: OnceLock<FuzzSession> = OnceLock::new();
+    SESSION.get_or_init(|| FuzzSession::of_environment().expect("the libraries"))
 }
 
 /// The entries of a folder, sorted by name; none if the folder does not exist.

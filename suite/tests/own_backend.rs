@@ -8,7 +8,7 @@ use writeproof::backend::{About, Backend, Backends, Bytes, Endpoint, Setup, Unsu
 use writeproof::isolation::InProcess;
 use writeproof::judge::known::Library;
 use writeproof::judge::{Judge, Verdict};
-use writeproof::run::{Plan, Unwatched};
+use writeproof::run::{NoProgress, Plan};
 use writeproof::runner;
 use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
 use writeproof::target::Target;
@@ -130,7 +130,7 @@ fn stopped_run_reports_how_far_it_got() {
         jobs: 2,
         variants: Vec::new(),
     };
-    let stopped = plan.run(&judge(), &Unwatched, &AtomicBool::new(true));
+    let stopped = plan.run(&judge(), &NoProgress, &AtomicBool::new(true));
     let error = stopped.expect_err("it was stopped").to_string();
     let wanted = format!(
         "interrupted after 0 of {} cases; no report was written",

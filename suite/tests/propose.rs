@@ -15,7 +15,7 @@ use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
 use writeproof::judge::known::{KnownIssues, Scope};
-use writeproof::judge::{OldLedger, Part};
+use writeproof::judge::{FilePart, OldLedger};
 
 use self::outcome::{assert_exit, stderr, stdout};
 use self::wrappers::{Real, Wrapper};
@@ -371,7 +371,7 @@ fn entry_that_cannot_be_converted_is_listed_and_kept_in_comments() {
         text.matches("\n[[issue]]\n").count()
     );
     let rest = OldLedger::read("new.toml", &text).expect("a ledger");
-    let is_old = |part: &Part| part.old.is_some();
+    let is_old = |part: &FilePart| part.old.is_some();
     assert!(!rest.parts.iter().any(is_old), "{text}");
 }
 

@@ -18,7 +18,7 @@ use writeproof::backend::{Backends, SYSTEM};
 use writeproof::isolation::Isolation;
 use writeproof::judge::known::Library;
 use writeproof::judge::{Judge, Recording, Recordings, Verdict, differences, is_read_back};
-use writeproof::run::{CaseResult, Plan, Unwatched};
+use writeproof::run::{CaseResult, NoProgress, Plan};
 use writeproof::scenario::{Corpus, Id, Scenario, Variant};
 use writeproof::target::Target;
 use writeproof::trace::Trace;
@@ -323,7 +323,7 @@ fn run_everything() -> Result<(Plan<'static>, Vec<CaseResult>), Failed> {
         jobs: available_parallelism().map_or(1, usize::from),
         variants: Vec::new(),
     };
-    let results = plan.run(&judge, &Unwatched, &AtomicBool::new(false))?;
+    let results = plan.run(&judge, &NoProgress, &AtomicBool::new(false))?;
     Ok((plan, results))
 }
 

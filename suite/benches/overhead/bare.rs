@@ -17,7 +17,7 @@ use openssl_sys as ffi;
 
 use writeproof::identity::IDENTITY;
 use writeproof::scenario::{Role, Variant, Version};
-use writeproof::trace::Pattern;
+use writeproof::trace::BytePattern;
 
 use crate::{ACCEPT, WRITE};
 
@@ -71,7 +71,7 @@ impl Bare {
             peer: peer_context(variant.version).build(),
             method: method(),
             role: variant.role,
-            payload: Pattern::Library.bytes(0, WRITE),
+            payload: BytePattern::Library.bytes(0, WRITE),
             space: vec![0; READ],
         }
     }

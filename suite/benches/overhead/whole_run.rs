@@ -12,7 +12,7 @@ use writeproof::backend::{Backend, Backends, REFERENCE};
 use writeproof::isolation::InProcess;
 use writeproof::judge::Judge;
 use writeproof::judge::known::Library;
-use writeproof::run::{CaseResult, Plan, Unwatched};
+use writeproof::run::{CaseResult, NoProgress, Plan};
 use writeproof::runner;
 use writeproof::scenario::{
     Corpus, Id, Role, Scenario, Step, TransportKind, Variant, Version, parse,
@@ -97,7 +97,7 @@ impl Suite {
             jobs,
             variants: Vec::new(),
         };
-        plan.run(&self.judge, &Unwatched, &AtomicBool::new(false))
+        plan.run(&self.judge, &NoProgress, &AtomicBool::new(false))
             .expect("a run")
     }
 

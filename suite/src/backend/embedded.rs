@@ -1,24 +1,35 @@
 //! Shared objects that are built into this program, so that it runs without the folder in which they were built. A
 //! dynamic loader loads files: the bytes of an object go in, and the path of a file in the user's cache folder that has
 //! exactly these bytes comes out. The file is written once and used by all later runs.
+//!
+//! Each process compares the whole file with the bytes before it loads it, so a damaged or exchanged file is replaced.
+//! The hash only makes the file's name; the crate of the library computed it when it was built.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use sha2::{Digest, Sha256};
-
-/// So many bytes of an object's hash are part of its file's name.
-const HASH_BYTES: usize = 8;
+/// So many bytes of a file are read and compared at a time.
+const BLOCK: usize = 64 * 1024;
 
 /// The bits of a mode that let others than the owner write.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// What came of it for each object, by its name: a file is compared with the bytes once in each process.
+/// A shared object in this program.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Embedded {
+    /// The backend.
+    pub(super) id: &'static str,
+    /// A hash of the bytes, in letters and digits.
+    pub(super) hash: &'static str,
+    pub(super) bytes: &'static [u8],
+}
+
+/// What came of it for each object, by its backend: a file is compared with the bytes once in each process.
 static FILES: LazyLock<Mutex<HashMap<&'static str, Result<PathBuf, NoFolder>>>> =
     LazyLock::new(Mutex::default);
 
@@ -27,15 +38,15 @@ static FILES: LazyLock<Mutex<HashMap<&'static str, Result<PathBuf, NoFolder>>>> 
 #[error("no folder for its shared object: {}", .0.join("; "))]
 pub(super) struct NoFolder(Vec<String>);
 
-/// A file that holds `object`, the shared object of the backend `id`.
+/// A file that holds exactly the bytes of `object`.
 ///
 /// # Errors
 /// [`NoFolder`], if it can be written neither into the cache folder nor into one for temporary files.
-pub(super) fn file(id: &'static str, object: &[u8]) -> Result<PathBuf, NoFolder> {
+pub(super) fn file(object: Embedded) -> Result<PathBuf, NoFolder> {
     let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
     files
-        .entry(id)
-        .or_insert_with(|| in_first_of(&folders(), id, object))
+        .entry(object.id)
+        .or_insert_with(|| in_first_of(&folders(), object))
         .clone()
 }
 
@@ -54,13 +65,11 @@ fn folders() -> Vec<PathBuf> {
         .collect()
 }
 
-fn in_first_of(folders: &[PathBuf], id: &str, object: &[u8]) -> Result<PathBuf, NoFolder> {
-    let hash = Sha256::digest(object);
-    let hash = base16ct::lower::encode_string(&hash[..HASH_BYTES]);
-    let name = format!("{id}-{hash}.so");
+fn in_first_of(folders: &[PathBuf], object: Embedded) -> Result<PathBuf, NoFolder> {
+    let name = format!("{}-{}.so", object.id, object.hash);
     let mut tried = Vec::new();
     for folder in folders {
-        match in_folder(folder, &name, object) {
+        match in_folder(folder, &name, object.bytes) {
             Ok(path) => return Ok(path),
             Err(error) => tried.push(format!("{}: {error}", folder.display())),
         }
@@ -68,20 +77,37 @@ fn in_first_of(folders: &[PathBuf], id: &str, object: &[u8]) -> Result<PathBuf, 
     Err(NoFolder(tried))
 }
 
-fn in_folder(folder: &Path, name: &str, object: &[u8]) -> io::Result<PathBuf> {
+fn in_folder(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     private_folder(folder)?;
     // The layout next to a copied program: a folder `libssl` with an object for each backend.
     let folder = folder.join("libssl");
     private_folder(&folder)?;
     let path = folder.join(name);
-    if fs::read(&path).is_ok_and(|bytes| bytes == object) {
+    if holds(&path, bytes).unwrap_or(false) {
         return Ok(path);
     }
     // Another process may do the same: each renames a whole file of the same bytes into place.
     let mut file = tempfile::NamedTempFile::new_in(&folder)?;
-    file.write_all(object)?;
+    file.write_all(bytes)?;
     file.persist(&path)?;
     Ok(path)
+}
+
+/// Whether the file holds exactly these bytes.
+fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let mut file = fs::File::open(path)?;
+    if file.metadata()?.len() != bytes.len() as u64 {
+        return Ok(false);
+    }
+    let mut space = [0; BLOCK];
+    for block in bytes.chunks(BLOCK) {
+        let read = &mut space[..block.len()];
+        file.read_exact(read)?;
+        if read != block {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Makes the folder unless it exists. This user has to own it, and no other user may write into it: code is loaded from
@@ -119,15 +145,26 @@ mod tests {
 
     use super::*;
 
+    const OBJECT: Embedded = Embedded {
+        id: "one",
+        hash: "0123",
+        bytes: b"object",
+    };
+
     #[test]
     fn object_is_written_once_and_found_by_its_bytes() {
         let temporary = tempfile::tempdir().expect("a folder");
         let folders = [temporary.path().join("cache/writeproof")];
 
-        let first = in_first_of(&folders, "one", b"object").expect("a file");
+        let first = in_first_of(&folders, OBJECT).expect("a file");
         let written = fs::metadata(&first).expect("a file").ino();
-        let second = in_first_of(&folders, "one", b"object").expect("a file");
-        let other = in_first_of(&folders, "one", b"another").expect("a file");
+        let second = in_first_of(&folders, OBJECT).expect("a file");
+        let newer = Embedded {
+            hash: "4567",
+            bytes: b"another",
+            ..OBJECT
+        };
+        let other = in_first_of(&folders, newer).expect("a file");
 
         assert_eq!(fs::read(&first).expect("a file"), b"object");
         assert_eq!(first, second);
@@ -139,13 +176,29 @@ mod tests {
     fn damaged_file_is_replaced() {
         let temporary = tempfile::tempdir().expect("a folder");
         let folders = [temporary.path().join("writeproof")];
-        let path = in_first_of(&folders, "one", b"object").expect("a file");
-        fs::write(&path, b"objec").expect("the file is ours");
+        let path = in_first_of(&folders, OBJECT).expect("a file");
+        let damaged: [&[u8]; 4] = [b"", b"objec", b"objects", b"objecT"];
+        for damage in damaged {
+            fs::write(&path, damage).expect("the file is ours");
 
-        let again = in_first_of(&folders, "one", b"object").expect("a file");
+            let again = in_first_of(&folders, OBJECT).expect("a file");
 
-        assert_eq!(again, path);
-        assert_eq!(fs::read(&path).expect("a file"), b"object");
+            assert_eq!(again, path);
+            assert_eq!(fs::read(&path).expect("a file"), OBJECT.bytes);
+        }
+    }
+
+    #[test]
+    fn damage_after_the_first_block_is_noticed() {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let path = temporary.path().join("object");
+        let mut bytes = vec![7; 2 * BLOCK + 1];
+        fs::write(&path, &bytes).expect("the folder is ours");
+        assert!(holds(&path, &bytes).expect("a file"));
+
+        bytes[2 * BLOCK] = 8;
+
+        assert!(!holds(&path, &bytes).expect("a file"));
     }
 
     #[test]
@@ -155,8 +208,8 @@ mod tests {
         fs::create_dir(&open).expect("the folder is ours");
         fs::set_permissions(&open, Permissions::from_mode(0o777)).expect("the folder is ours");
 
-        let path = in_first_of(&[open.clone(), private.clone()], "one", b"object");
-        let none = in_first_of(std::slice::from_ref(&open), "one", b"object");
+        let path = in_first_of(&[open.clone(), private.clone()], OBJECT);
+        let none = in_first_of(std::slice::from_ref(&open), OBJECT);
 
         assert!(path.expect("a file").starts_with(private));
         let tried = format!("{}: others may write into it (mode 777)", open.display());
@@ -169,7 +222,7 @@ mod tests {
         let link = temporary.path().join("link");
         std::os::unix::fs::symlink(temporary.path(), &link).expect("the folder is ours");
 
-        let none = in_first_of(std::slice::from_ref(&link), "one", b"object");
+        let none = in_first_of(std::slice::from_ref(&link), OBJECT);
 
         let tried = format!("{}: not a folder", link.display());
         assert_eq!(none, Err(NoFolder(vec![tried])));

@@ -311,6 +311,9 @@ impl Unusable {
 /// The name of the backend with which all others are compared.
 pub const REFERENCE: &str = "openssl-3.6";
 
+/// The name of the backend for OpenSSL 1.1.1.
+const OPENSSL_1_1_1: &str = "openssl-1.1.1";
+
 /// The name of the backend for the OpenSSL 3 of the machine.
 pub const SYSTEM: &str = "openssl-system";
 
@@ -329,15 +332,15 @@ pub enum Home {
 }
 
 /// A backend that the suite knows, whether or not it is part of this build.
-struct Known {
+struct KnownBackend {
     id: &'static str,
     /// The cargo feature that includes it; `None` if it is always included.
     feature: Option<&'static str>,
-    place: Location,
+    location: Linkage,
 }
 
 /// The location of a known backend.
-enum Location {
+enum Linkage {
     Linked,
     Rust,
     /// A shared object that was built with this program, if it was.
@@ -346,6 +349,13 @@ enum Location {
     System {
         wanted: bool,
     },
+}
+
+/// Where a usable backend is, before its file is looked at or made.
+enum Usable<'k> {
+    Home(Home),
+    /// A shared object that was built with this program.
+    Built(&'k Object),
 }
 
 /// The result of a crate in `suite/backends`.
@@ -359,7 +369,7 @@ enum ObjectFile {
     /// In this file, which a program that stays in its checkout loads.
     Built(&'static str),
     /// In this program, which may have been installed elsewhere.
-    Embedded(&'static [u8]),
+    Embedded(embedded::Embedded),
 }
 
 /// A backend with a crate of its own in `suite/backends`, which a feature of the same name
@@ -368,45 +378,47 @@ macro_rules! built {
     ($id:literal, $krate:ident) => {{
         #[cfg(feature = $id)]
         let built = Some(Object {
-            file: ObjectFile::of($krate::LIBSSL, $krate::EMBEDDED),
+            file: ObjectFile::of($id, $krate::LIBSSL, $krate::EMBEDDED, $krate::HASH),
             version: $krate::VERSION,
         });
         #[cfg(not(feature = $id))]
         let built = None;
-        Known {
+        KnownBackend {
             id: $id,
             feature: Some($id),
-            place: Location::Built(built),
+            location: Linkage::Built(built),
         }
     }};
 }
 
 /// All backends, in the order of reports.
-fn known() -> [Known; 8] {
+fn known() -> [KnownBackend; 8] {
     let openssl_1_1_1 = Object {
         file: ObjectFile::of(
+            OPENSSL_1_1_1,
             writeproof_openssl_1_1_1::LIBSSL,
             writeproof_openssl_1_1_1::EMBEDDED,
+            writeproof_openssl_1_1_1::HASH,
         ),
         version: writeproof_openssl_1_1_1::VERSION,
     };
-    let always = |id, place| Known {
+    let always = |id, location| KnownBackend {
         id,
         feature: None,
-        place,
+        location,
     };
     [
-        always(REFERENCE, Location::Linked),
-        always("openssl-1.1.1", Location::Built(Some(openssl_1_1_1))),
-        always("rustls", Location::Rust),
+        always(REFERENCE, Linkage::Linked),
+        always(OPENSSL_1_1_1, Linkage::Built(Some(openssl_1_1_1))),
+        always("rustls", Linkage::Rust),
         built!("openssl-4.0", writeproof_openssl_4_0),
         built!("boringssl", writeproof_boringssl),
         built!("aws-lc", writeproof_aws_lc),
         built!("tongsuo", writeproof_tongsuo),
-        Known {
+        KnownBackend {
             id: SYSTEM,
             feature: Some(SYSTEM),
-            place: Location::System {
+            location: Linkage::System {
                 wanted: cfg!(feature = "openssl-system"),
             },
         },
@@ -422,7 +434,7 @@ impl Backends {
     /// The names of those that are usable here, the reference first.
     pub fn here() -> Vec<&'static str> {
         let known = known();
-        let here = known.iter().filter(|known| known.home().is_ok());
+        let here = known.iter().filter(|known| known.locate().is_ok());
         here.map(|known| known.id).collect()
     }
 
@@ -430,7 +442,7 @@ impl Backends {
     pub fn missing() -> Vec<Unusable> {
         known()
             .iter()
-            .filter_map(|known| known.home().err())
+            .filter_map(|known| known.locate().err())
             .collect()
     }
 
@@ -456,36 +468,45 @@ impl Backends {
     }
 }
 
-impl Known {
+impl KnownBackend {
+    /// Where it is. An object that this program contains is written to a file first.
     fn home(&self) -> Result<Home, Unusable> {
-        let shared = |path: PathBuf| {
-            let mut source = libssl::LibrarySource::new(self.id, path);
-            source.version = std::env::var(variable(self.id) + VERSION).ok();
-            Ok(Home::SharedObject(source))
-        };
-        let named = std::env::var_os(variable(self.id)).map(PathBuf::from);
-        match (&self.place, named.or_else(|| next_to_program(self.id))) {
-            (Location::Rust, _) => Ok(Home::Rust),
-            // For instance one that was compiled for a fuzzer; the peer stays linked.
-            (Location::Linked | Location::Built(_) | Location::System { .. }, Some(path)) => {
-                shared(path)
-            }
-            (Location::Linked, None) => Ok(Home::Linked),
-            (Location::Built(Some(object)), None) => {
-                let path = object.file.path(self.id);
+        match self.locate()? {
+            Usable::Home(home) => Ok(home),
+            Usable::Built(object) => {
+                let path = object.file.path();
                 let path = path.map_err(|error| Unusable::new(self.id, error))?;
                 let mut source = libssl::LibrarySource::new(self.id, path);
                 source.version = Some(object.version.to_owned());
                 Ok(Home::SharedObject(source))
             }
-            (Location::System { wanted: true }, None) => match system_libssl() {
+        }
+    }
+
+    /// Where it is. Neither reads nor writes an object.
+    fn locate(&self) -> Result<Usable<'_>, Unusable> {
+        let shared = |path: PathBuf| {
+            let mut source = libssl::LibrarySource::new(self.id, path);
+            source.version = std::env::var(variable(self.id) + VERSION).ok();
+            Ok(Usable::Home(Home::SharedObject(source)))
+        };
+        let named = std::env::var_os(variable(self.id)).map(PathBuf::from);
+        match (&self.location, named.or_else(|| next_to_program(self.id))) {
+            (Linkage::Rust, _) => Ok(Usable::Home(Home::Rust)),
+            // For instance one that was compiled for a fuzzer; the peer stays linked.
+            (Linkage::Linked | Linkage::Built(_) | Linkage::System { .. }, Some(path)) => {
+                shared(path)
+            }
+            (Linkage::Linked, None) => Ok(Usable::Home(Home::Linked)),
+            (Linkage::Built(Some(object)), None) => Ok(Usable::Built(object)),
+            (Linkage::System { wanted: true }, None) => match system_libssl() {
                 Some(path) => shared(path),
                 None => Err(Unusable::new(
                     self.id,
                     "this machine has no libssl.so.3 in the folders of its libraries",
                 )),
             },
-            (Location::Built(None) | Location::System { wanted: false }, None) => {
+            (Linkage::Built(None) | Linkage::System { wanted: false }, None) => {
                 Err(Unusable::new(self.id, self.how_to_get()))
             }
         }
@@ -501,18 +522,23 @@ impl Known {
 }
 
 impl ObjectFile {
-    const fn of(path: &'static str, embedded: Option<&'static [u8]>) -> Self {
+    const fn of(
+        id: &'static str,
+        path: &'static str,
+        embedded: Option<&'static [u8]>,
+        hash: &'static str,
+    ) -> Self {
         match embedded {
-            Some(bytes) => Self::Embedded(bytes),
+            Some(bytes) => Self::Embedded(embedded::Embedded { id, hash, bytes }),
             None => Self::Built(path),
         }
     }
 
     /// The file to load: the one that was built, or a copy of it from within this program.
-    fn path(&self, id: &'static str) -> Result<PathBuf, embedded::NoFolder> {
+    fn path(&self) -> Result<PathBuf, embedded::NoFolder> {
         match self {
             Self::Built(path) => Ok(path.into()),
-            Self::Embedded(bytes) => embedded::file(id, bytes),
+            Self::Embedded(object) => embedded::file(*object),
         }
     }
 }

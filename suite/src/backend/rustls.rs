@@ -55,12 +55,12 @@ use crate::transport::{Errno, Transport};
 /// rustls, with the cryptography of `ring`.
 pub struct Rustls {
     about: About,
-    clients: Mutex<HashMap<Setup, Arc<Made<ClientConfig, ClientSession>>>>,
-    servers: Mutex<HashMap<Setup, Arc<Made<ServerConfig, ServerSession>>>>,
+    clients: Mutex<HashMap<Setup, Arc<SharedConfig<ClientConfig, ClientSession>>>>,
+    servers: Mutex<HashMap<Setup, Arc<SharedConfig<ServerConfig, ServerSession>>>>,
 }
 
 /// Objects made once for a setup, shared by connections of all threads.
-struct Made<C, S> {
+struct SharedConfig<C, S> {
     config: Arc<C>,
     /// The session that connections resume.
     own: Arc<S>,
@@ -68,7 +68,7 @@ struct Made<C, S> {
     peers: OnceLock<Option<Session>>,
 }
 
-impl<C, S: OneSession> Made<C, S> {
+impl<C, S: OneSession> SharedConfig<C, S> {
     fn new(config: C, own: Arc<S>) -> Arc<Self> {
         Arc::new(Self {
             config: Arc::new(config),
@@ -115,11 +115,17 @@ impl Rustls {
         }
     }
 
-    fn client(&self, setup: &Setup) -> Result<Arc<Made<ClientConfig, ClientSession>>, Unsupported> {
+    fn client(
+        &self,
+        setup: &Setup,
+    ) -> Result<Arc<SharedConfig<ClientConfig, ClientSession>>, Unsupported> {
         made_once(&self.clients, setup, client_config)
     }
 
-    fn server(&self, setup: &Setup) -> Result<Arc<Made<ServerConfig, ServerSession>>, Unsupported> {
+    fn server(
+        &self,
+        setup: &Setup,
+    ) -> Result<Arc<SharedConfig<ServerConfig, ServerSession>>, Unsupported> {
         made_once(&self.servers, setup, server_config)
     }
 }
@@ -224,7 +230,7 @@ impl Backend for Rustls {
 fn client_config(
     setup: &Setup,
     provider: Arc<CryptoProvider>,
-) -> Result<Arc<Made<ClientConfig, ClientSession>>, rustls::Error> {
+) -> Result<Arc<SharedConfig<ClientConfig, ClientSession>>, rustls::Error> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(IDENTITY.certificate.clone()))?;
     let mut config = ClientConfig::builder_with_details(provider, Arc::new(FixedTime))
@@ -237,13 +243,13 @@ fn client_config(
         KeyExchange::Ephemeral => Resumption::disabled(),
         KeyExchange::PreShared => Resumption::store(Arc::clone(&session) as _),
     };
-    Ok(Made::new(config, session))
+    Ok(SharedConfig::new(config, session))
 }
 
 fn server_config(
     setup: &Setup,
     provider: Arc<CryptoProvider>,
-) -> Result<Arc<Made<ServerConfig, ServerSession>>, rustls::Error> {
+) -> Result<Arc<SharedConfig<ServerConfig, ServerSession>>, rustls::Error> {
     let certificate = CertificateDer::from(IDENTITY.certificate.clone());
     let key = PrivateKeyDer::Pkcs8(IDENTITY.key.clone().into());
     let mut config = ServerConfig::builder_with_details(provider, Arc::new(FixedTime))
@@ -267,7 +273,7 @@ fn server_config(
             }
         }
     }
-    Ok(Made::new(config, session))
+    Ok(SharedConfig::new(config, session))
 }
 
 /// Storage for one session: the first that is offered stays, unless the storage has been closed

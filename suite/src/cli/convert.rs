@@ -90,7 +90,7 @@ fn scenarios<'c>(
 }
 
 /// A case, with the clauses that it breaks.
-struct Case<'r> {
+struct BrokenCase<'r> {
     result: &'r CaseResult,
     trace: Cow<'r, Trace>,
     /// Each with whether an entry was already converted for it.
@@ -103,7 +103,7 @@ struct Conversion<'r> {
     about: &'r About,
     /// Its release, in the form of `affects`.
     release: (String, String),
-    cases: Vec<Case<'r>>,
+    cases: Vec<BrokenCase<'r>>,
     /// The ids that are taken.
     taken: BTreeSet<String>,
     /// The entries that could not be converted, with file, line and reason.
@@ -119,7 +119,7 @@ impl<'r> Conversion<'r> {
             let history = History::of(&trace);
             let broken = history.map(|history| broken(judge, about, &trace, &history));
             let broken = broken.into_iter().flatten().map(|one| (one, false));
-            cases.push(Case {
+            cases.push(BrokenCase {
                 result,
                 broken: broken.collect(),
                 trace,

@@ -12,7 +12,7 @@ use super::output::Output;
 use super::{carry_out, judge_with, named_or_chosen, of_scenarios};
 use crate::backend::Backends;
 use crate::judge::{Judge, Stale};
-use crate::report::issues::{self, Shown};
+use crate::report::issues::{self, IssueCounts};
 use crate::report::proposals::Proposed;
 use crate::run::{CaseResult, Plan};
 use crate::scenario::Corpus;
@@ -141,7 +141,7 @@ fn with_cases(judge: &Judge, plan: &Plan<'_>, results: &[CaseResult]) -> String 
             (about.id.as_str(), named)
         })
         .collect();
-    let counted = Shown::of(&judge.known, results, |id| {
+    let counted = IssueCounts::of(&judge.known, results, |id| {
         abouts.get(id).cloned().unwrap_or_default()
     });
     let ran: Vec<String> = abouts.values().map(|(name, _)| name.clone()).collect();

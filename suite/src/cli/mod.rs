@@ -44,7 +44,7 @@ use self::progress::Bar;
 use crate::backend::libssl::Recognised;
 use crate::backend::{About, Backends, REFERENCE, Unusable};
 use crate::isolation::Isolation;
-use crate::judge::{self, Identity, Judge, Verdict};
+use crate::judge::{self, Judge, LibraryIdentity, Verdict};
 use crate::report::check::shown_by;
 use crate::report::{Checked, JudgedAs, Report, layout};
 use crate::run::{CaseResult, Plan, Surprise};
@@ -240,7 +240,7 @@ fn judge_with(ledgers: &[PathBuf], libraries: &Libraries) -> Result<(Judge, Iden
     let identities = libraries.identities(&judge);
     for (id, judged_as) in &identities {
         if let Some(Recognised { family, version }) = &judged_as.library {
-            let identity = Identity {
+            let identity = LibraryIdentity {
                 product: family.as_str().to_owned(),
                 version: version.clone().unwrap_or_default(),
                 ledger: judged_as.known.clone(),

@@ -19,9 +19,9 @@ pub const FIRST_FORMAT: u8 = scenario::FIRST_FORMAT;
 
 /// The header of every input that is not text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header;
+pub struct InputHeader;
 
-impl Header {
+impl InputHeader {
     /// Its length in bytes: two constant ones, the version, and the letter of the target.
     pub const LEN: usize = 4;
     const MAGIC: [u8; 2] = *b"WP";
@@ -164,7 +164,7 @@ impl Artifact {
     /// [`ArtifactError`], if they are not a fuzz input.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ArtifactError> {
         let path = || path.to_owned();
-        let Some(rest) = bytes.strip_prefix(&Header::MAGIC) else {
+        let Some(rest) = bytes.strip_prefix(&InputHeader::MAGIC) else {
             // A scenario file has no header; its own parser decides whether it is valid.
             let is_text = !bytes.is_empty() && std::str::from_utf8(bytes).is_ok();
             let of_that_target = path()
@@ -179,7 +179,7 @@ impl Artifact {
                 Err(ArtifactError::Foreign { path: path() })
             };
         };
-        let least = Header::LEN + super::Op::LEN;
+        let least = InputHeader::LEN + super::Op::LEN;
         let cut_off = || ArtifactError::CutOff {
             path: path(),
             len: bytes.len(),
@@ -216,8 +216,8 @@ impl Artifact {
     /// The program of an input of `target` with these bytes, which a fuzzer generated; none if they
     /// are not an input. Faster than [`Artifact::parse`].
     pub fn of_target(target: FuzzTarget, bytes: &[u8]) -> Option<Program> {
-        let format = Header::format(target, bytes)?;
-        let ops = &bytes[Header::LEN..];
+        let format = InputHeader::format(target, bytes)?;
+        let ops = &bytes[InputHeader::LEN..];
         let mut program = Program::arbitrary(&mut Unstructured::new(ops)).ok()?;
         program.upgrade(target, format);
         Some(program)
@@ -228,7 +228,7 @@ impl Artifact {
         match &self.content {
             ArtifactBody::Program(program) => {
                 let (format, program) = program.downgrade(self.target);
-                let mut bytes = Header::of_format(self.target, format).to_vec();
+                let mut bytes = InputHeader::of_format(self.target, format).to_vec();
                 bytes.extend(program.bytes());
                 bytes
             }
@@ -318,7 +318,7 @@ mod tests {
         for (target, steps) in STEPS {
             for kind in 0..=u8::MAX {
                 let input = |kind: u8| {
-                    let header = Header::of_format(target, FIRST_FORMAT);
+                    let header = InputHeader::of_format(target, FIRST_FORMAT);
                     let ops = [[0; 6], [0, 0, 100, 0, 0, 0], [kind, 1, 2, 3, 4, 5]];
                     [&header[..], ops.as_flattened()].concat()
                 };

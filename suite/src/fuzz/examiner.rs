@@ -1,5 +1,5 @@
 //! Runs a generated case on all libraries, in this process or in workers, and returns the traces
-//! and findings of each, known and unexpected. A [`Session`](super::Session) is the fast
+//! and findings of each, known and unexpected. A [`FuzzSession`](super::FuzzSession) is the fast
 //! counterpart for the fuzz targets.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,5 +1,5 @@
 //! The core of the fuzz targets. An [`Artifact`] decodes bytes to a
-//! [`Scenario`](crate::scenario::Scenario); a [`Session`] runs it in this process on several
+//! [`Scenario`](crate::scenario::Scenario); a [`FuzzSession`] runs it in this process on several
 //! libraries, judges the traces, and returns the unexpected findings. The targets in `fuzz/` and
 //! the tests that replay their inputs are thin layers over this module.
 //!
@@ -27,15 +27,15 @@ mod session;
 mod shrink;
 
 pub use crate::scenario::Op;
-pub use artifact::{Artifact, ArtifactBody, ArtifactError, FIRST_FORMAT, FORMAT, Header};
+pub use artifact::{Artifact, ArtifactBody, ArtifactError, FIRST_FORMAT, FORMAT, InputHeader};
 pub use encoding::Program;
 pub use examiner::{Examined, Examiner, FindingKey};
 pub use mutate::mutate;
 pub use not_encodable::NotEncodable;
 pub use reading::{Reading, RoundTripMismatch};
 pub use seeds::{SameName, Seeds, seeds};
-pub use session::{Cause, LIBSSL, Session, SessionError, Stats, UnexpectedFinding};
-pub use shrink::{MOST_TRIES, Question, ShrinkProgress, shrink};
+pub use session::{FindingSignature, FuzzSession, LIBSSL, SessionError, Stats, UnexpectedFinding};
+pub use shrink::{MOST_TRIES, ShrinkProgress, ShrinkTest, shrink};
 
 /// The fuzz targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

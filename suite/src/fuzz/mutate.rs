@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use super::codec::ensure_handshake;
 use super::encoding::Bounds;
-use super::{FORMAT, FuzzTarget, Header, Op, Program};
+use super::{FORMAT, FuzzTarget, InputHeader, Op, Program};
 
 /// Numbers near which behaviour changes: zero, the limits of records and their headers, and the
 /// sizes of buffers.
@@ -30,12 +30,12 @@ pub fn mutate(
     seed: u32,
     bytewise: &mut dyn FnMut(&mut [u8], usize) -> usize,
 ) -> usize {
-    let header = Header::bytes(target);
+    let header = InputHeader::bytes(target);
     if space.len() < header.len() + 2 * Op::LEN {
         return bytewise(space, len);
     }
     let mut random = Rng::with_seed(u64::from(seed));
-    let format = Header::format(target, &space[..len]);
+    let format = InputHeader::format(target, &space[..len]);
     if format.is_some() && random.u8(..4) == 0 {
         let rest = &mut space[header.len()..];
         return header.len() + bytewise(rest, len - header.len());
@@ -154,7 +154,10 @@ mod tests {
         for seed in 0..20_000 {
             len = mutate(target, &mut space, len, seed, &mut doubled);
             assert!(len <= space.len());
-            assert!(space.starts_with(&Header::bytes(target)), "seed {seed}");
+            assert!(
+                space.starts_with(&InputHeader::bytes(target)),
+                "seed {seed}"
+            );
         }
     }
 
@@ -191,13 +194,13 @@ mod tests {
         let shakes = |target: FuzzTarget| {
             let times = |seed: &u32| {
                 let mut space = [0; 200];
-                let bytes: Vec<u8> = Header::bytes(target)
+                let bytes: Vec<u8> = InputHeader::bytes(target)
                     .into_iter()
                     .chain(program.bytes())
                     .collect();
                 space[..bytes.len()].copy_from_slice(&bytes);
                 let len = mutate(target, &mut space, bytes.len(), *seed, &mut |_, len| len);
-                let ops = &space[Header::bytes(target).len()..len];
+                let ops = &space[InputHeader::bytes(target).len()..len];
                 let child = Program::arbitrary(&mut Unstructured::new(ops)).expect("operations");
                 child.setting.flags & 0xf != 15
             };

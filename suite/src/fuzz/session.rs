@@ -42,9 +42,9 @@ const DIFFERENCES: &str = "WRITEPROOF_FUZZ_DIFFERENCES";
 const LIBSSL_NAME: &str = "libssl";
 
 /// Libraries in this process, and their known issues.
-pub struct Session {
+pub struct FuzzSession {
     reference: Arc<dyn Backend>,
-    libraries: Vec<Library>,
+    libraries: Vec<SessionLibrary>,
     judge: Judge,
     watch: Box<dyn Watch + Send + Sync>,
     cases: AtomicU64,
@@ -98,7 +98,7 @@ struct Findings {
     muted: Muted,
 }
 
-struct Library {
+struct SessionLibrary {
     backend: Arc<dyn Backend>,
     /// The library and version whose known issues apply.
     named: (String, String),
@@ -164,7 +164,7 @@ pub struct UnexpectedFinding {
 /// What findings have in common that probably have the same cause. One input of each is of
 /// interest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Cause {
+pub struct FindingSignature {
     /// The kind of the findings.
     pub kind: Kind,
     /// The clause that is broken, if one is.
@@ -177,7 +177,7 @@ pub struct Cause {
 
 /// `violation of retry.same-arguments on libssl`, `difference on libssl: error SSL instead of
 /// WANT_WRITE, records`
-impl fmt::Display for Cause {
+impl fmt::Display for FindingSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.as_str())?;
         if let Some(clause) = &self.clause {
@@ -194,8 +194,8 @@ impl fmt::Display for Cause {
 
 impl UnexpectedFinding {
     /// Its probable cause.
-    pub fn cause(&self) -> Cause {
-        Cause {
+    pub fn cause(&self) -> FindingSignature {
+        FindingSignature {
             kind: self.finding.kind,
             clause: self.finding.clause.clone(),
             differs: self.finding.differing(),
@@ -225,7 +225,7 @@ impl fmt::Display for UnexpectedFinding {
     }
 }
 
-impl Session {
+impl FuzzSession {
     /// With the libraries that the environment names: see `suite/docs/src/fuzzing.md`.
     ///
     /// # Errors
@@ -263,7 +263,7 @@ impl Session {
             let judge = &mut session.judge;
             judge.add_own(&path.to_string_lossy(), &text)?;
         }
-        session.libraries = vec![Library {
+        session.libraries = vec![SessionLibrary {
             backend: Arc::new(backend),
             named,
             baseline: Baseline::Untracked {
@@ -307,9 +307,9 @@ impl Session {
             Ok(opened?)
         };
         let reference = open(REFERENCE)?;
-        let mut libraries = vec![Library::built_in(Arc::clone(&reference))];
+        let mut libraries = vec![SessionLibrary::built_in(Arc::clone(&reference))];
         for name in names {
-            libraries.push(Library::built_in(open(name)?));
+            libraries.push(SessionLibrary::built_in(open(name)?));
         }
         Ok(Self {
             reference,
@@ -451,7 +451,7 @@ impl Session {
     }
 
     /// The findings in a library's trace, known or not, without those that the baseline drops.
-    fn found(&self, library: &Library, reference: &Trace, trace: &Trace) -> Vec<Finding> {
+    fn found(&self, library: &SessionLibrary, reference: &Trace, trace: &Trace) -> Vec<Finding> {
         let (name, version) = &library.named;
         let of = |trace| self.judge.generated(reference, trace, (name, version));
         let mut findings = of(trace);
@@ -467,7 +467,7 @@ impl Session {
     }
 }
 
-impl Library {
+impl SessionLibrary {
     /// A backend of the suite, with its known issues.
     fn built_in(backend: Arc<dyn Backend>) -> Self {
         let about = backend.about();

@@ -25,11 +25,12 @@ pub struct ShrinkProgress {
 }
 
 /// Runs a case and returns whether it still shows the finding, or breaks to stop shrinking.
-pub type Question<'q> = dyn FnMut(&Scenario, Variant, ShrinkProgress) -> ControlFlow<(), bool> + 'q;
+pub type ShrinkTest<'q> =
+    dyn FnMut(&Scenario, Variant, ShrinkProgress) -> ControlFlow<(), bool> + 'q;
 
 /// The smallest program found for which `shows` returns true, as it does for `program` itself.
 /// Returns `program` if it does not encode a scenario.
-pub fn shrink(target: FuzzTarget, program: &Program, shows: &mut Question<'_>) -> Program {
+pub fn shrink(target: FuzzTarget, program: &Program, shows: &mut ShrinkTest<'_>) -> Program {
     let Some(case) = program.case(target) else {
         return program.clone();
     };
@@ -53,7 +54,7 @@ struct Shrinking<'s, 'q> {
     /// The case that the best program encodes.
     case: (Scenario, Variant),
     tries: usize,
-    shows: &'s mut Question<'q>,
+    shows: &'s mut ShrinkTest<'q>,
 }
 
 impl Shrinking<'_, '_> {

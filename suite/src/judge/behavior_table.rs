@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::query::{Query, Question, Section};
 use super::recorded::Recordings;
-use super::snapshot_parser::{Line, LineResult, Returned, lines};
+use super::snapshot_parser::{Line, LineResult, ReturnedValues, lines};
 use crate::backend::REFERENCE;
 use crate::scenario::{Corpus, Scenario, Variant};
 use crate::trace::{ErrorClass, QueueEntry, Stored};
@@ -219,10 +219,12 @@ impl LineResult<'_> {
     /// The error queue after a call.
     fn queue(&self) -> Option<Answer> {
         match self {
-            Self::Call(Returned { queue, .. }) if queue.is_empty() => {
+            Self::Call(ReturnedValues { queue, .. }) if queue.is_empty() => {
                 Some(Answer::Seen("empty".to_owned()))
             }
-            Self::Call(Returned { queue, .. }) => Some(Answer::Seen(QueueEntry::joined(queue))),
+            Self::Call(ReturnedValues { queue, .. }) => {
+                Some(Answer::Seen(QueueEntry::joined(queue)))
+            }
             Self::NotNeeded => Some(Answer::NotNeeded),
             Self::Other(_) => None,
             Self::Unsupported | Self::Panicked | Self::Crashed => self.ends_the_case(),
@@ -240,7 +242,7 @@ impl LineResult<'_> {
     }
 }
 
-impl Returned {
+impl ReturnedValues {
     /// Return value, error class, the number that was stored, then the reasons: whose they are goes
     /// without saying, and so does the errno that goes with would-block.
     fn short(&self) -> String {

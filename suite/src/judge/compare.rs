@@ -57,14 +57,14 @@ const ALERT: &str = "ssl/tls alert ";
 const OTHER_ALERTS: [&str; 2] = ["sslv3 alert ", "tls alert "];
 
 /// Two traces of one case.
-pub(super) struct Pair<'p, 't> {
+pub(super) struct TracePair<'p, 't> {
     pub(super) reference: &'p History<'t>,
     pub(super) seen: &'p History<'t>,
 }
 
 /// Whether the differences of a call count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Counts {
+pub(super) enum CountedDifferences {
     /// These differences count.
     These(Vec<Difference>),
     /// None does.
@@ -73,7 +73,7 @@ pub(super) enum Counts {
 
 /// The differences in the result of a case.
 #[derive(Debug, Default)]
-pub(super) struct CaseResult {
+pub(super) struct CaseDifferences {
     /// The differences that count.
     pub(super) counted: Vec<Difference>,
     /// The number of other differences: one library had already taken the bytes that were damaged
@@ -108,7 +108,7 @@ pub(super) fn by_call(differences: &[Difference]) -> Vec<Vec<&Difference>> {
     calls
 }
 
-impl Pair<'_, '_> {
+impl TracePair<'_, '_> {
     /// Whether calls are compared at all.
     pub(super) fn has_calls(&self) -> bool {
         let buffers = |history: &History<'_>| history.setting.interface == Interface::Buffering;
@@ -116,39 +116,40 @@ impl Pair<'_, '_> {
     }
 
     /// Whether the differences of one call count.
-    pub(super) fn counts(&self, call: &[&Difference]) -> Counts {
+    pub(super) fn counts(&self, call: &[&Difference]) -> CountedDifferences {
         let kept = normal(call);
         let Some(first) = kept.first() else {
-            return Counts::Not(Normalised::Words);
+            return CountedDifferences::Not(Normalised::Words);
         };
         let diverges = self.is_alert_of_peer(first.at) || self.cuts_handshake(first.at);
         if diverges || self.is_damaged_on_one_side(first.at) {
-            return Counts::Not(Normalised::Diverged);
+            return CountedDifferences::Not(Normalised::Diverged);
         }
         if !self.is_damaged(first.at) && self.is_write(first.at) {
-            return Counts::These(kept);
+            return CountedDifferences::These(kept);
         }
         let kept: Vec<Difference> = kept.into_iter().filter(is_of_outcome).collect();
         if kept.is_empty() {
-            Counts::Not(Normalised::Diverged)
+            CountedDifferences::Not(Normalised::Diverged)
         } else {
-            Counts::These(kept)
+            CountedDifferences::These(kept)
         }
     }
 
     /// The differences in the result of the case.
-    pub(super) fn case_result(&self) -> CaseResult {
+    pub(super) fn case_result(&self) -> CaseDifferences {
         let entries = Entries {
             reference: self.reference.events.len(),
             seen: self.seen.events.len(),
         };
         let step = self.seen.events.last().map_or(0, |last| last.entry.step);
-        let [theirs, ours] = [self.reference, self.seen].map(Summary::of);
-        let either =
-            |is: &dyn Fn(&Summary, &Summary) -> bool| is(&theirs, &ours) || is(&ours, &theirs);
-        let reads_later = either(&Summary::waits_for_its_peer);
+        let [theirs, ours] = [self.reference, self.seen].map(CaseSummary::of);
+        let either = |is: &dyn Fn(&CaseSummary, &CaseSummary) -> bool| {
+            is(&theirs, &ours) || is(&ours, &theirs)
+        };
+        let reads_later = either(&CaseSummary::waits_for_its_peer);
         let is_cut = self.cuts_handshake(entries);
-        let sends_later = |of: fn(&Summary) -> &[AlertSeen]| {
+        let sends_later = |of: fn(&CaseSummary) -> &[AlertSeen]| {
             is_cut && either(&|one, other| one.may_send_alert && is_one_more(of(one), of(other)))
         };
         let alerts_later = sends_later(|result| &result.alerts);
@@ -181,7 +182,7 @@ impl Pair<'_, '_> {
             ),
         ];
         let is_damaged = self.is_damaged_on_one_side(entries);
-        let mut end = CaseResult::default();
+        let mut end = CaseDifferences::default();
         for (aspect, is_not_done, reference, seen) in pairs {
             // The records of a call are compared with the call.
             let is_compared = aspect != Aspect::Records || !self.has_calls();
@@ -425,7 +426,7 @@ enum Contents<'r> {
 }
 
 /// The result of a case.
-struct Summary {
+struct CaseSummary {
     delivered: Option<Content>,
     /// The content length, in bytes, of each complete application data record.
     lengths: Vec<usize>,
@@ -435,7 +436,7 @@ struct Summary {
     may_send_alert: bool,
 }
 
-impl Summary {
+impl CaseSummary {
     fn of(history: &History<'_>) -> Self {
         let mut delivered: Option<Content> = None;
         let mut alerts: Vec<AlertSeen> = Vec::new();

@@ -20,8 +20,8 @@ pub use behavior_table::{Answer, Answers, Row, Unanswered, answers};
 pub use difference::{Aspect, Difference, Differing, Value, differences};
 pub use finding::{Cause, Finding, Kind, Known, More};
 pub use ledger::{Class, Compared, Keeper, Location, Stale};
-pub use muted::{Count, Muted, Row as MutedRow};
-pub use old_ledger::{OldEntry, OldLedger, Part};
+pub use muted::{Count, Muted, MutedRow};
+pub use old_ledger::{FilePart, OldEntry, OldLedger};
 pub use query::{Query, Question, Section, questions};
 pub use recorded::{Recorded, Recording, Recordings, render};
 pub use snapshot_parser::is_read_back;
@@ -98,12 +98,12 @@ pub struct Judge {
     /// The recordings.
     pub recordings: Recordings,
     /// The identities of libraries with names chosen by the user.
-    identities: BTreeMap<String, Identity>,
+    identities: BTreeMap<String, LibraryIdentity>,
 }
 
 /// The identity of a library with another name, which determines its known issues.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct LibraryIdentity {
     /// The product name in known issues: `openssl`.
     pub product: String,
     /// Its version, as in `3.0.19`; empty if unknown.
@@ -138,7 +138,7 @@ impl Judge {
     }
 
     /// Makes the known issues of `identity` apply to the library named `id`.
-    pub fn identify(&mut self, id: &str, identity: Identity) {
+    pub fn identify(&mut self, id: &str, identity: LibraryIdentity) {
         self.identities.insert(id.to_owned(), identity);
     }
 

@@ -25,7 +25,7 @@ pub struct Count {
 
 /// An entry and its counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Row<'a> {
+pub struct MutedRow<'a> {
     /// The location of the entry.
     pub entry: &'a Location,
     /// Its counts.
@@ -75,9 +75,11 @@ impl Muted {
     }
 
     /// All entries with findings: most findings first, equal counts by location.
-    pub fn rows(&self) -> Vec<Row<'_>> {
+    pub fn rows(&self) -> Vec<MutedRow<'_>> {
         let rows = self.0.iter();
-        let mut rows: Vec<_> = rows.map(|(entry, &count)| Row { entry, count }).collect();
+        let mut rows: Vec<_> = rows
+            .map(|(entry, &count)| MutedRow { entry, count })
+            .collect();
         rows.sort_by_key(|row| Reverse(row.count.findings));
         rows
     }

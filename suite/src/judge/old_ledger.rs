@@ -23,12 +23,12 @@ use crate::toml_reader::{Fault, Fields, Node};
 #[derive(Debug)]
 pub struct OldLedger {
     /// Its parts, in their order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<FilePart>,
 }
 
 /// A table of a file, or the text between two tables.
 #[derive(Debug)]
-pub struct Part {
+pub struct FilePart {
     /// Its text, to the end of its last line.
     pub text: String,
     /// The entry, if it is in the old format.
@@ -100,7 +100,7 @@ impl OldLedger {
     }
 }
 
-fn parts(path: &str, text: &str) -> Result<Vec<Part>, Fault> {
+fn parts(path: &str, text: &str) -> Result<Vec<FilePart>, Fault> {
     let document = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
     let fields = Fields::of_file(&document, "the ledger").only(&["issue", "known"])?;
     let mut tables = Vec::new();
@@ -123,7 +123,7 @@ fn parts(path: &str, text: &str) -> Result<Vec<Part>, Fault> {
     tables.sort_by_key(|(at, _)| *at);
     let ends: Vec<usize> = tables.iter().map(|(at, _)| *at).collect();
     let end_of = |place: usize| ends.get(place).copied().unwrap_or(text.len());
-    let mut parts = vec![Part {
+    let mut parts = vec![FilePart {
         text: text[..end_of(0)].to_owned(),
         old: None,
     }];
@@ -134,11 +134,11 @@ fn parts(path: &str, text: &str) -> Result<Vec<Part>, Fault> {
             Some(_) => text.split_at(len_without_final_comments(text)),
             None => (text, ""),
         };
-        parts.push(Part {
+        parts.push(FilePart {
             text: of_entry.to_owned(),
             old,
         });
-        parts.push(Part {
+        parts.push(FilePart {
             text: after.to_owned(),
             old: None,
         });

@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use super::snapshot_parser::{LineResult, lines};
 use crate::backend::{About, Backends, SYSTEM};
@@ -32,12 +33,12 @@ pub struct Recordings {
 /// The recorded traces of one scenario.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recording {
-    sections: Vec<Section>,
+    sections: Vec<SnapshotSection>,
 }
 
 /// A behaviour, and who behaves like this.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Section {
+struct SnapshotSection {
     holders: BTreeSet<(Rank, Variant)>,
     text: String,
 }
@@ -46,11 +47,13 @@ struct Section {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank(usize, String);
 
+/// The backends that the suite knows, the reference first.
+static KNOWN: LazyLock<Vec<&str>> = LazyLock::new(Backends::all);
+
 impl Rank {
     fn of(backend: &str) -> Self {
-        let all = Backends::all();
-        let place = all.iter().position(|known| *known == backend);
-        Self(place.unwrap_or(all.len()), backend.to_owned())
+        let place = KNOWN.iter().position(|known| *known == backend);
+        Self(place.unwrap_or(KNOWN.len()), backend.to_owned())
     }
 }
 
@@ -90,10 +93,9 @@ impl Recordings {
     /// The backends whose traces are recorded, by the names that their recordings have: those that the
     /// suite knows, the reference first, then the machines' own by version.
     pub fn backends(&self) -> Vec<&str> {
-        let all = Backends::all();
-        let known = all.iter().copied().filter(|id| self.knows(id));
+        let known = KNOWN.iter().copied().filter(|id| self.knows(id));
         let recorded = self.backends.iter().map(String::as_str);
-        let others = recorded.filter(|name| !all.contains(name));
+        let others = recorded.filter(|name| !KNOWN.contains(name));
         known.chain(others).collect()
     }
 
@@ -175,7 +177,7 @@ impl Recording {
                 continue;
             }
             if !in_headers {
-                recording.sections.push(Section::default());
+                recording.sections.push(SnapshotSection::default());
                 in_headers = true;
             }
             let holders = header(line).ok_or_else(|| wrong(path, text, line, "not a header"))?;
@@ -232,14 +234,14 @@ impl Recording {
                 Some(section) => {
                     section.holders.insert(holder);
                 }
-                None => self.sections.push(Section {
+                None => self.sections.push(SnapshotSection {
                     holders: BTreeSet::from([holder]),
                     text,
                 }),
             }
         }
         self.sections.retain(|section| !section.holders.is_empty());
-        let first = |section: &Section| section.holders.first().cloned();
+        let first = |section: &SnapshotSection| section.holders.first().cloned();
         self.sections.sort_by_key(first);
     }
 
@@ -270,7 +272,7 @@ impl Recording {
 /// What insta writes before the traces: which test recorded them.
 const METADATA: &str = "---\nsource: suite/tests/scenarios.rs\n---\n";
 
-impl Section {
+impl SnapshotSection {
     /// The lines of its header: the backends that share the same variants, and these.
     fn header(&self) -> Vec<(Vec<&str>, Vec<Variant>)> {
         let mut of_each: Vec<(&str, Vec<Variant>)> = Vec::new();

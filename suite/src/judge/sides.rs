@@ -2,7 +2,7 @@
 //! differences of their traces, and yields findings with the known causes on either side.
 
 use super::Broken;
-use super::compare::{Counts, Normalised, Pair, by_call};
+use super::compare::{CountedDifferences, Normalised, TracePair, by_call};
 use super::difference::Difference;
 use super::finding::{Finding, Known};
 use super::known::{Explainer, Side};
@@ -31,7 +31,7 @@ pub(super) struct Sides<'s, 'j, 'c, 't> {
 }
 
 /// The findings from the differences of two traces.
-pub(super) struct Compared {
+pub(super) struct DifferenceFindings {
     pub(super) findings: Vec<Finding>,
     /// The number of differences that do not count.
     pub(super) normalised: usize,
@@ -50,9 +50,9 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
     /// The findings from these differences: the first call that counts; and the result of the case,
     /// if calls are not compared to the end, because that call is known or need not agree between
     /// libraries.
-    pub(super) fn compare(mut self, differences: &[Difference]) -> Compared {
+    pub(super) fn compare(mut self, differences: &[Difference]) -> DifferenceFindings {
         let [(_, seen), (_, reference)] = &self.sides;
-        let pair = Pair {
+        let pair = TracePair {
             reference: reference.history,
             seen: seen.history,
         };
@@ -65,11 +65,11 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
                 continue;
             }
             match pair.counts(&call) {
-                Counts::Not(why) => {
+                CountedDifferences::Not(why) => {
                     normalised += call.len();
                     has_diverged = why == Normalised::Diverged;
                 }
-                Counts::These(kept) => {
+                CountedDifferences::These(kept) => {
                     let Some(mut finding) = self.finding(&kept) else {
                         continue;
                     };
@@ -81,7 +81,7 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
                             None => result,
                         };
                         findings.push(finding);
-                        return Compared {
+                        return DifferenceFindings {
                             findings,
                             normalised,
                         };
@@ -96,7 +96,7 @@ impl<'s, 'j, 'c, 't> Sides<'s, 'j, 'c, 't> {
             normalised += end.normalised;
             findings.extend(self.finding(&end.counted));
         }
-        Compared {
+        DifferenceFindings {
             findings,
             normalised,
         }

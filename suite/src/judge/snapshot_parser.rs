@@ -23,7 +23,7 @@ pub(super) struct Line<'t> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LineResult<'t> {
     /// The library was called.
-    Call(Returned),
+    Call(ReturnedValues),
     /// It was not called, because the write had succeeded.
     NotNeeded,
     /// It has no such operation: the case ended here.
@@ -38,7 +38,7 @@ pub(super) enum LineResult<'t> {
 
 /// The values that a call returned and left.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Returned {
+pub(super) struct ReturnedValues {
     pub(super) ret: i64,
     /// `SSL_get_error`.
     pub(super) error: ErrorClass,
@@ -96,14 +96,14 @@ impl<'t> LineResult<'t> {
             text if text.starts_with("not supported: ") => Self::Unsupported,
             text if text.starts_with("panicked: ") => Self::Panicked,
             text if text.starts_with("crashed: ") => Self::Crashed,
-            text => Returned::read(text).map_or(Self::Other(text), Self::Call),
+            text => ReturnedValues::read(text).map_or(Self::Other(text), Self::Call),
         }
     }
 
     /// Whether it is how this outcome is shown.
     fn is_of(&self, outcome: &Outcome) -> bool {
         match outcome {
-            Outcome::Call(call) => *self == Self::Call(Returned::of(call)),
+            Outcome::Call(call) => *self == Self::Call(ReturnedValues::of(call)),
             Outcome::Unsupported(_) => *self == Self::Unsupported,
             Outcome::Panicked(_) => *self == Self::Panicked,
             Outcome::Crashed(_) => *self == Self::Crashed,
@@ -119,22 +119,15 @@ impl<'t> LineResult<'t> {
     }
 }
 
-impl Returned {
+impl ReturnedValues {
     /// The values of a call that its text shows.
     fn of(call: &Call) -> Self {
-        let is_shown = |errno: &Errno| match call.error {
-            ErrorClass::Syscall if call.queue.is_empty() => true,
-            class => *errno != class.usual_errno(),
-        };
         Self {
             ret: call.ret,
             error: call.error,
             written: call.written,
             queue: call.queue.clone(),
-            errno: call
-                .errno
-                .filter(is_shown)
-                .filter(|errno| *errno != Errno::NONE),
+            errno: call.shown_errno().filter(|errno| *errno != Errno::NONE),
         }
     }
 
@@ -196,14 +189,14 @@ mod tests {
         format!("{:?}", lines[0].result)
     }
 
-    fn returned(returned: Returned) -> String {
+    fn returned(returned: ReturnedValues) -> String {
         format!("{:?}", LineResult::Call(returned))
     }
 
     #[test]
     fn a_call_is_read_as_it_was_written() {
         let success = Outcome::Call(Call::success(20000));
-        let wanted = Returned::of(&Call::success(20000));
+        let wanted = ReturnedValues::of(&Call::success(20000));
         assert_eq!(read("write 20000", success), returned(wanted));
     }
 
@@ -217,7 +210,7 @@ mod tests {
             want: Some(Want::Writing),
             ..Call::failure(ErrorClass::Syscall)
         };
-        let wanted = Returned {
+        let wanted = ReturnedValues {
             ret: 0,
             error: ErrorClass::Syscall,
             written: Some(Stored::Untouched),
@@ -234,7 +227,7 @@ mod tests {
             errno: Some(Errno::NONE),
             ..Call::failure(ErrorClass::Syscall)
         };
-        let wanted = Returned {
+        let wanted = ReturnedValues {
             ret: -1,
             error: ErrorClass::Syscall,
             written: None,
@@ -250,7 +243,7 @@ mod tests {
             written: Some(Stored::Bytes(0)),
             ..Call::success(1)
         };
-        let wanted = Returned {
+        let wanted = ReturnedValues {
             ret: 1,
             error: ErrorClass::None,
             written: Some(Stored::Bytes(0)),
@@ -263,7 +256,7 @@ mod tests {
     #[test]
     fn an_unknown_error_class_is_one_all_the_same() {
         let call = Outcome::Call(Call::failure(ErrorClass::Other(42)));
-        let wanted = Returned::of(&Call::failure(ErrorClass::Other(42)));
+        let wanted = ReturnedValues::of(&Call::failure(ErrorClass::Other(42)));
         assert_eq!(read("write 1", call), returned(wanted));
     }
 

@@ -7,15 +7,15 @@ use crate::transport::Transport;
 
 /// The peer's end of the transport.
 #[derive(Debug)]
-pub(super) struct Responder(Transport);
+pub(super) struct PeerIo(Transport);
 
-impl Responder {
+impl PeerIo {
     pub(super) fn new(transport: &Transport) -> Self {
         Self(transport.clone())
     }
 }
 
-impl io::Read for Responder {
+impl io::Read for PeerIo {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         match self.0.peer_read(space) {
             0 if !space.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
@@ -24,7 +24,7 @@ impl io::Read for Responder {
     }
 }
 
-impl io::Write for Responder {
+impl io::Write for PeerIo {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.peer_write(bytes);
         Ok(bytes.len())

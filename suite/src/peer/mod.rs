@@ -28,7 +28,7 @@ use openssl::ssl::{
 };
 use openssl::x509::X509;
 
-use self::io::Responder;
+use self::io::PeerIo;
 use crate::identity::{IDENTITY, PRE_SHARED_IDENTITY, PRE_SHARED_KEY};
 use crate::scenario::{Cipher, KeyUpdate, PeerRenegotiation, Role, Version};
 use crate::transport::Transport;
@@ -206,7 +206,7 @@ fn copy(session: &SslSession) -> Option<SslSession> {
 /// The peer of one connection.
 #[derive(Debug)]
 pub struct Peer {
-    stream: SslStream<Responder>,
+    stream: SslStream<PeerIo>,
     transport: Transport,
     key_log: KeyLogLines,
     established: bool,
@@ -308,7 +308,7 @@ impl Peer {
             Role::Server => ssl.set_accept_state(),
         }
         Ok(Self {
-            stream: SslStream::new(ssl, Responder::new(transport))?,
+            stream: SslStream::new(ssl, PeerIo::new(transport))?,
             transport: transport.clone(),
             key_log,
             established: false,

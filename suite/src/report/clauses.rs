@@ -16,12 +16,12 @@ use crate::run::CaseResult;
 pub struct Clauses<'a> {
     schema: u32,
     writeproof: &'static str,
-    clauses: Vec<Row<'a>>,
+    clauses: Vec<ClauseRow<'a>>,
 }
 
 /// A clause, with the results of a run.
 #[derive(Debug, Serialize)]
-struct Row<'a> {
+struct ClauseRow<'a> {
     id: &'a str,
     statement: &'a str,
     source: String,
@@ -40,12 +40,12 @@ struct Row<'a> {
     /// The same by transport.
     transports: BTreeMap<&'static str, usize>,
     /// The libraries that break it.
-    violated: BTreeMap<&'a str, Broken>,
+    violated: BTreeMap<&'a str, ClauseBreaks>,
 }
 
 /// How a library breaks a clause: in how many cases, and one of them as an example.
 #[derive(Debug, Serialize)]
-struct Broken {
+struct ClauseBreaks {
     cases: usize,
     scenario: String,
     variant: String,
@@ -67,7 +67,7 @@ impl<'a> Clauses<'a> {
         again: &dyn Fn(&CaseResult) -> String,
     ) -> Self {
         let mut exercised: BTreeMap<&str, BTreeMap<&'static str, usize>> = BTreeMap::new();
-        let mut violated: BTreeMap<&str, BTreeMap<&str, Broken>> = BTreeMap::new();
+        let mut violated: BTreeMap<&str, BTreeMap<&str, ClauseBreaks>> = BTreeMap::new();
         for result in results {
             for clause in &result.exercised {
                 let transports = exercised.entry(clause).or_default();
@@ -79,7 +79,7 @@ impl<'a> Clauses<'a> {
         }
         let row = |clause: &'a Clause| {
             let transports = exercised.remove(clause.id.as_str()).unwrap_or_default();
-            Row {
+            ClauseRow {
                 id: &clause.id,
                 statement: &clause.statement,
                 source: clause.source.to_string(),
@@ -161,7 +161,7 @@ impl<'a> Clauses<'a> {
 
     /// Each clause in full.
     pub fn details(&self) -> String {
-        let parts: Vec<String> = self.clauses.iter().map(Row::details).collect();
+        let parts: Vec<String> = self.clauses.iter().map(ClauseRow::details).collect();
         parts.join("\n")
     }
 
@@ -176,7 +176,7 @@ impl<'a> Clauses<'a> {
 
 fn note_violations<'r>(
     result: &'r CaseResult,
-    violated: &mut BTreeMap<&'r str, BTreeMap<&'r str, Broken>>,
+    violated: &mut BTreeMap<&'r str, BTreeMap<&'r str, ClauseBreaks>>,
     again: &dyn Fn(&CaseResult) -> String,
 ) {
     let mut counted: Vec<&str> = Vec::new();
@@ -189,16 +189,18 @@ fn note_violations<'r>(
         }
         counted.push(clause);
         let backends = violated.entry(clause).or_default();
-        let broken = backends.entry(&result.backend).or_insert_with(|| Broken {
-            cases: 0,
-            scenario: result.scenario.to_string(),
-            variant: result.variant.to_string(),
-            step: finding.step,
-            expected: finding.expected.clone(),
-            seen: finding.seen.clone(),
-            known: finding.known.as_ref().map(|known| known.class.as_str()),
-            show: again(result),
-        });
+        let broken = backends
+            .entry(&result.backend)
+            .or_insert_with(|| ClauseBreaks {
+                cases: 0,
+                scenario: result.scenario.to_string(),
+                variant: result.variant.to_string(),
+                step: finding.step,
+                expected: finding.expected.clone(),
+                seen: finding.seen.clone(),
+                known: finding.known.as_ref().map(|known| known.class.as_str()),
+                show: again(result),
+            });
         broken.cases += 1;
         // One unexplained case is enough for the clause to count as unexpected.
         if finding.known.is_none() {
@@ -207,7 +209,7 @@ fn note_violations<'r>(
     }
 }
 
-impl Row<'_> {
+impl ClauseRow<'_> {
     fn broken_by(&self) -> String {
         let libraries: Vec<String> = self
             .violated
@@ -254,7 +256,7 @@ impl Row<'_> {
             }
         }
         for (backend, broken) in &self.violated {
-            let Broken {
+            let ClauseBreaks {
                 cases,
                 scenario,
                 variant,

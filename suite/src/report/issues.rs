@@ -11,11 +11,11 @@ use crate::run::CaseResult;
 
 /// In how many cases each issue was triggered, and in how many it explained a finding.
 #[derive(Debug, Clone, Default)]
-pub struct Shown(BTreeMap<String, Cases>);
+pub struct IssueCounts(BTreeMap<String, CaseCounts>);
 
 /// The cases of one issue.
 #[derive(Debug, Clone, Copy, Default)]
-struct Cases {
+struct CaseCounts {
     /// Those in which its trigger held.
     triggered: usize,
     /// Those of them in which it explained a finding.
@@ -25,7 +25,7 @@ struct Cases {
     of_others: usize,
 }
 
-impl Shown {
+impl IssueCounts {
     /// Counts these results; `recorded_as` returns the name and version by which issues know a
     /// backend.
     pub fn of<'r>(
@@ -61,7 +61,7 @@ impl Shown {
 }
 
 /// The issues, or those that affect one of these libraries, by the names of their backends.
-pub fn text(known: &KnownIssues, wanted: &[String], shown: Option<&Shown>) -> String {
+pub fn text(known: &KnownIssues, wanted: &[String], shown: Option<&IssueCounts>) -> String {
     let is_wanted = |issue: &&Issue| {
         let affects = |name: &String| issue.affects(Library { name, version: "" });
         wanted.is_empty() || wanted.iter().any(affects)
@@ -74,7 +74,7 @@ pub fn text(known: &KnownIssues, wanted: &[String], shown: Option<&Shown>) -> St
     text
 }
 
-fn describe(text: &mut String, issue: &Issue, shown: Option<&Shown>) {
+fn describe(text: &mut String, issue: &Issue, shown: Option<&IssueCounts>) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "  {} ({})", issue.id, issue.class.as_str());
     let mut line = |key: &str, value: &str| {

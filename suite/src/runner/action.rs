@@ -3,6 +3,10 @@
 use crate::scenario::{Buffer, Function, Retry, RetryContent, Step};
 use crate::trace::{Argument, Asked, Attempt};
 
+/// The actions before the first step and after the last one.
+pub(super) const OPEN: &str = "open";
+pub(crate) const FREE: &str = "free";
+
 /// An action: its text in the trace, and its typed form for the judge.
 #[derive(Debug)]
 pub(super) struct Action {

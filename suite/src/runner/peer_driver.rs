@@ -1,17 +1,10 @@
-//! Drives the peer between calls of the library under test or, if the transport blocks, during one;
-//! also disconnects it.
+//! The peer of a case. It acts between calls of the library under test or, if the transport blocks, during one.
 
 use std::cell::{Cell, RefCell, RefMut};
 
-use super::action::Action;
-use super::{Phase, Runner};
 use crate::peer::{End, Peer, SavedErrorState};
-use crate::scenario::{PeerAction, Step};
-use crate::trace::{Content, Outcome, Pattern, PeerEnd, PeerReport, Shown};
-use crate::transport::{Inbound, Outbound, Responder};
-
-/// The action of the peer during a call, as shown in a trace.
-const DURING_CALL: &str = "peer, meanwhile";
+use crate::trace::{Content, PeerEnd, PeerReport};
+use crate::transport::Responder;
 
 /// The peer, and what it has read during a call.
 #[derive(Debug)]
@@ -22,11 +15,12 @@ pub(super) struct PeerDriver {
     over: Cell<bool>,
 }
 
+/// What the peer has read during a call.
 #[derive(Debug, Default)]
-struct Heard {
-    bytes: Vec<u8>,
+pub(super) struct Heard {
+    pub(super) bytes: Vec<u8>,
     /// How it ended, if not simply done.
-    end: Option<End>,
+    pub(super) end: Option<End>,
 }
 
 impl PeerDriver {
@@ -40,6 +34,11 @@ impl PeerDriver {
 
     pub(super) fn peer(&self) -> RefMut<'_, Peer> {
         self.peer.borrow_mut()
+    }
+
+    /// What it has read since this was last called.
+    pub(super) fn take_heard(&self) -> Heard {
+        self.heard.take()
     }
 
     /// Whether the peer has completed a handshake.
@@ -64,102 +63,6 @@ impl Responder for PeerDriver {
             heard.end = Some(end);
             self.over.set(true);
         }
-    }
-}
-
-impl Runner<'_> {
-    /// Adds entries for what the transport and the peer did during the last recorded call.
-    pub(super) fn record_peer_activity(&mut self) {
-        for note in self.transport.take_notes() {
-            self.note(Action::other("transport"), Outcome::Nothing(note));
-        }
-        let Heard { bytes, end } = self.peer_driver.heard.take();
-        let read = (!bytes.is_empty()).then(|| self.stream.see(&bytes));
-        if read.is_some() || end.is_some() {
-            let report = report(read, end.unwrap_or(End::Done));
-            self.note(Action::other(DURING_CALL), Outcome::Peer(report));
-        }
-    }
-
-    /// The peer does everything that the library under test may be waiting for.
-    pub(super) fn drive_peer(&mut self) {
-        let action = if self.peer_driver.is_established() {
-            PeerAction::Read
-        } else {
-            PeerAction::Handshake
-        };
-        self.peer_acts(&action);
-    }
-
-    pub(super) fn peer_acts(&mut self, action: &PeerAction) {
-        self.watch.enters(Phase::Peer);
-        let from = self.transport.mark();
-        let mut read = None;
-        let mut nothing = None;
-        let end = match action {
-            PeerAction::Read => {
-                let expected = self.stream.accepted().saturating_sub(self.stream.seen());
-                let mut bytes = Vec::with_capacity(expected);
-                let end = self
-                    .peer_driver
-                    .peer()
-                    .read(|part| bytes.extend_from_slice(part));
-                read = Some(self.stream.see(&bytes));
-                end
-            }
-            PeerAction::Write(len) => self.peer_writes(len.get()),
-            PeerAction::Handshake if self.peer_driver.is_established() => self
-                .peer_driver
-                .peer()
-                .renegotiation()
-                .unwrap_or_else(|reason| {
-                    nothing = Some(reason);
-                    End::Done
-                }),
-            PeerAction::Handshake => self.peer_driver.peer().handshake(),
-            PeerAction::KeyUpdate(request) => self.peer_driver.peer().key_update(*request),
-            PeerAction::Renegotiate => self.peer_driver.peer().renegotiate(),
-            PeerAction::CloseNotify => self.peer_driver.peer().close_notify(),
-            PeerAction::FatalAlert => self.peer_driver.peer().fatal_alert(),
-            PeerAction::SessionTicket => self.peer_driver.peer().session_ticket(),
-            PeerAction::Raw(bytes) => {
-                self.transport.peer_write(bytes);
-                End::Done
-            }
-            PeerAction::Disconnect => {
-                self.disconnect();
-                End::Done
-            }
-        };
-        let end = match (action, end) {
-            (
-                PeerAction::Write(_) | PeerAction::CloseNotify | PeerAction::SessionTicket,
-                End::Idle,
-            ) => End::Failed(vec!["it would block".to_owned()]),
-            (_, end) => end,
-        };
-        self.watch.enters(Phase::Script);
-        let outcome = match nothing {
-            Some(reason) => Outcome::Nothing(reason.to_string()),
-            None => Outcome::Peer(report(read, end)),
-        };
-        let action = Action::step(Step::Peer(action.clone()));
-        self.push(action, outcome, from, Shown::Records);
-    }
-
-    fn peer_writes(&mut self, len: usize) -> End {
-        let bytes = Pattern::Peer.bytes(self.peer_stream.accepted(), len);
-        let end = self.peer_driver.peer().write(&bytes);
-        if end == End::Done {
-            self.peer_stream.offer(&bytes);
-            self.peer_stream.accept(len);
-        }
-        end
-    }
-
-    fn disconnect(&mut self) {
-        self.transport.set_outbound(Outbound::CUT_OFF);
-        self.transport.set_inbound(Inbound::CUT_OFF);
     }
 }
 

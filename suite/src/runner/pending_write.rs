@@ -2,7 +2,7 @@
 
 use crate::backend::{Bytes, Memory};
 use crate::scenario::{Function, Retry, RetryContent};
-use crate::trace::{Argument, Attempt, Pattern, VACATED, Verb};
+use crate::trace::{Argument, Attempt, BytePattern, VACATED, Verb};
 
 /// A write and its state.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ impl PendingWrite {
             RetryContent::Same => None,
             RetryContent::Changed => {
                 let before = self.memory.bytes().to_vec();
-                Pattern::Changed.fill(self.position, self.memory.bytes_mut());
+                BytePattern::Changed.fill(self.position, self.memory.bytes_mut());
                 Some(before)
             }
         };

@@ -1,11 +1,14 @@
 //! The end of a case: reads the wire, and assigns its records to the entries of the trace.
 
-use super::{FREE, Phase, Runner, RunnerError, never_opened};
+use super::action::{FREE, OPEN};
+use super::calls::Runner;
+use super::error::RunnerError;
+use super::phase::Phase;
 use crate::backend::Unsupported;
 use crate::peer::PeerSetup;
 use crate::scenario::{PeerAction, Role, Scenario, Step};
 use crate::trace::{
-    self, Asked, Body, Entry, ErrorClass, Outcome, Portion, RecordSeen, Shown, Trace,
+    self, Asked, Body, Entry, ErrorClass, Outcome, Portion, RecordSeen, Setting, Shown, Trace,
 };
 use crate::transport::{Direction, Mark, Tap};
 use crate::wire;
@@ -106,6 +109,19 @@ impl Runner<'_> {
                 ..Trace::default()
             },
         })
+    }
+}
+
+/// The trace of a case in which no connection was opened.
+pub(super) fn never_opened(setting: Setting, unsupported: Unsupported) -> Trace {
+    Trace {
+        setting: Some(setting),
+        entries: vec![Entry::new(
+            0,
+            OPEN.to_owned(),
+            Outcome::Unsupported(unsupported.0),
+        )],
+        ..Trace::default()
     }
 }
 
@@ -294,7 +310,7 @@ mod tests {
             header: None,
             received: 0,
             content,
-            nonce: wire::Nonce::New,
+            nonce: wire::NonceUse::New,
         }
     }
 
@@ -353,7 +369,7 @@ mod tests {
             header: None,
             received: 28,
             content,
-            nonce: wire::Nonce::default(),
+            nonce: wire::NonceUse::default(),
         };
         let mut records = [wire::RecordContent::Unopened, wire::RecordContent::Garbage].map(record);
         without_unknown_keys(&mut records);

@@ -276,7 +276,7 @@ pub enum Origin {
 #[non_exhaustive]
 pub enum SelectionError {
     /// It is neither an id, nor a pattern that matches one, nor a file.
-    #[error("unknown scenario {text:?}: {}", Offer(nearest))]
+    #[error("unknown scenario {text:?}: {}", Suggestions(nearest))]
     Unknown {
         /// The argument.
         text: String,
@@ -324,9 +324,9 @@ pub enum SelectionError {
 }
 
 /// What an unknown argument may have meant.
-struct Offer<'e>(&'e [String]);
+struct Suggestions<'e>(&'e [String]);
 
-impl fmt::Display for Offer<'_> {
+impl fmt::Display for Suggestions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             return f.write_str(

@@ -11,9 +11,9 @@ pub(super) fn word<T: PartialEq>(words: &[(&str, T)], meaning: &T) -> String {
 
 /// An inline table.
 #[derive(Default)]
-pub(super) struct Table(Vec<String>);
+pub(super) struct InlineTable(Vec<String>);
 
-impl Table {
+impl InlineTable {
     pub(super) fn entry(mut self, key: &str, value: impl Display) -> Self {
         self.0.push(format!("{key} = {value}"));
         self
@@ -28,7 +28,7 @@ impl Table {
     }
 }
 
-impl Display for Table {
+impl Display for InlineTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             f.write_str("{}")

@@ -7,7 +7,7 @@
 
 use std::fmt::Display;
 
-use super::text::{Table, quoted};
+use super::text::{InlineTable, quoted};
 use super::{
     Cipher, KeyExchange, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets, Step,
     TransportKind, Version,
@@ -18,7 +18,7 @@ const WIDTH: usize = 120;
 
 /// The text of a file that says what `scenario` says; its id is the file's name, and stands nowhere in it.
 pub fn write(scenario: &Scenario) -> String {
-    let mut file = File::default();
+    let mut file = FileText::default();
     file.key("title", quoted(&scenario.title));
     file.strings("clauses", &scenario.clauses, &[]);
     file.strings("links", &scenario.links, &[]);
@@ -83,9 +83,9 @@ fn settings(scenario: &Scenario) -> [(&'static str, Option<&'static str>); 5] {
 
 /// The text so far.
 #[derive(Default)]
-struct File(String);
+struct FileText(String);
 
-impl File {
+impl FileText {
     fn key(&mut self, key: &str, value: impl Display) {
         self.0.push_str(&format!("{key} = {value}\n"));
     }
@@ -127,6 +127,6 @@ impl File {
 fn step(step: &Step) -> String {
     match step.value() {
         None => quoted(step.name()),
-        Some(value) => Table::default().entry(step.name(), value).to_string(),
+        Some(value) => InlineTable::default().entry(step.name(), value).to_string(),
     }
 }

@@ -12,17 +12,17 @@ use crate::limits::LISTED;
 /// A stream of bytes that depends on position alone: each word of eight bytes is the `splitmix64`
 /// hash of its index, so that any eight bytes identify their position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pattern {
+pub enum BytePattern {
     /// The bytes that the library under test is asked to write.
     Library,
     /// The bytes that a retry with changed content offers instead: each differs from
-    /// [`Pattern::Library`].
+    /// [`BytePattern::Library`].
     Changed,
     /// The bytes that the peer writes.
     Peer,
 }
 
-impl Pattern {
+impl BytePattern {
     /// Fills `space` with the bytes from position `from` on.
     pub fn fill(self, from: usize, space: &mut [u8]) {
         match self.beginning().get(from..from + space.len()) {
@@ -35,9 +35,9 @@ impl Pattern {
     /// for them once per write, so they are computed only once.
     fn beginning(self) -> &'static [u8] {
         static BEGINNINGS: [LazyLock<Vec<u8>>; 3] = [
-            LazyLock::new(|| Pattern::Library.computed(BEGINNING)),
-            LazyLock::new(|| Pattern::Changed.computed(BEGINNING)),
-            LazyLock::new(|| Pattern::Peer.computed(BEGINNING)),
+            LazyLock::new(|| BytePattern::Library.computed(BEGINNING)),
+            LazyLock::new(|| BytePattern::Changed.computed(BEGINNING)),
+            LazyLock::new(|| BytePattern::Peer.computed(BEGINNING)),
         ];
         &BEGINNINGS[self as usize]
     }
@@ -234,7 +234,7 @@ mod tests {
     fn pattern_is_fixed_to_the_byte() {
         // A changed pattern would leave every trace unchanged, but change every recorded byte.
         assert_eq!(
-            Pattern::Library.bytes(0, 16),
+            BytePattern::Library.bytes(0, 16),
             [
                 0x71, 0xe7, 0x2c, 0x92, 0x72, 0x5b, 0x03, 0x06, 0xb7, 0x93, 0xdc, 0x39, 0xb2, 0x12,
                 0xc4, 0x45
@@ -244,10 +244,10 @@ mod tests {
 
     #[test]
     fn bytes_of_a_position_do_not_depend_on_the_requested_range() {
-        let whole = Pattern::Library.bytes(0, 64);
+        let whole = BytePattern::Library.bytes(0, 64);
         for from in 0..=24 {
             for length in 0..=40 {
-                let part = Pattern::Library.bytes(from, length);
+                let part = BytePattern::Library.bytes(from, length);
                 assert_eq!(part, whole[from..from + length], "{length} from {from}");
             }
         }
@@ -255,7 +255,11 @@ mod tests {
 
     #[test]
     fn computed_bytes_continue_the_precomputed_ones() {
-        for pattern in [Pattern::Library, Pattern::Changed, Pattern::Peer] {
+        for pattern in [
+            BytePattern::Library,
+            BytePattern::Changed,
+            BytePattern::Peer,
+        ] {
             for from in [0, 3, BEGINNING - 17, BEGINNING - 16, BEGINNING] {
                 let mut computed = [0; 16];
                 pattern.compute(from, &mut computed);
@@ -266,8 +270,8 @@ mod tests {
 
     #[test]
     fn changed_content_differs_in_every_byte() {
-        let right = Pattern::Library.bytes(5, 1000);
-        let changed = Pattern::Changed.bytes(5, 1000);
+        let right = BytePattern::Library.bytes(5, 1000);
+        let changed = BytePattern::Changed.bytes(5, 1000);
         assert!(right.iter().zip(&changed).all(|(a, b)| a != b));
     }
 }

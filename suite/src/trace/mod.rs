@@ -18,7 +18,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use content::{Content, Pattern, Segment, VACATED};
+pub use content::{BytePattern, Content, Segment, VACATED};
 pub use evidence::{Argument, Asked, Attempt, Interface, Setting, Verb};
 pub use message::{AlertSeen, MessageKind, MessageSeen};
 pub use queue::QueueEntry;

@@ -290,7 +290,7 @@ impl Inspector {
     fn flaws(&mut self, record: &wire::Record, stream: &Stream, raw: &[u8]) -> Vec<Flaw> {
         let mut flaws = Vec::new();
         let protection = record.is_protected();
-        if record.nonce == wire::Nonce::Repeated {
+        if record.nonce == wire::NonceUse::Repeated {
             flaws.push(Flaw::NonceRepeated);
         }
         if let Some(header) = record.header
@@ -494,7 +494,7 @@ mod tests {
             }),
             received: 28,
             content: wire::RecordContent::Unopened,
-            nonce: wire::Nonce::default(),
+            nonce: wire::NonceUse::default(),
         };
         let records = [record(0, 0x0300), record(28, 0xc392)];
         let raw = [0; 56];

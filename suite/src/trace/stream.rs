@@ -4,7 +4,7 @@
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
-use super::content::{Content, Pattern, Segment, VACATED, common_prefix};
+use super::content::{BytePattern, Content, Segment, VACATED, common_prefix};
 
 /// The payload that one end has offered to send so far, and how much of it the reader has seen.
 #[derive(Debug, Clone, Default)]
@@ -13,7 +13,7 @@ pub struct Stream {
     offers: Vec<Offer>,
     /// The offers that are too short to be recognised by position, kept a second time, also with
     /// changed content.
-    short: Vec<(Offer, Pattern)>,
+    short: Vec<(Offer, BytePattern)>,
     /// The offers of retries with changed content.
     changed: Vec<Offer>,
     /// Where offers end.
@@ -62,7 +62,7 @@ impl Stream {
 
     /// A write offers `bytes`, which follow those that were accepted.
     pub fn offer(&mut self, bytes: &[u8]) {
-        self.note_if_short(bytes, Pattern::Library);
+        self.note_if_short(bytes, BytePattern::Library);
         self.ends.insert(self.accepted + bytes.len());
         for offer in &mut self.offers {
             let Some(known) = offer.from(self.accepted) else {
@@ -91,12 +91,12 @@ impl Stream {
         if known.any(|offer| offer.position == position && offer.bytes.len() >= len) {
             return;
         }
-        let bytes = Pattern::Changed.bytes(position, len);
-        self.note_if_short(&bytes, Pattern::Changed);
+        let bytes = BytePattern::Changed.bytes(position, len);
+        self.note_if_short(&bytes, BytePattern::Changed);
         self.changed.push(Offer { position, bytes });
     }
 
-    fn note_if_short(&mut self, bytes: &[u8], pattern: Pattern) {
+    fn note_if_short(&mut self, bytes: &[u8], pattern: BytePattern) {
         if (1..RECOGNISABLE).contains(&bytes.len()) {
             let offer = Offer {
                 position: self.accepted,
@@ -167,7 +167,7 @@ impl Stream {
             let to = from + offered;
             return Some(Segment::Stream { from, to });
         }
-        let changed = Pattern::Changed.common_prefix(from, bytes);
+        let changed = BytePattern::Changed.common_prefix(from, bytes);
         let to = from + changed;
         (changed >= enough).then_some(Segment::Changed { from, to })
     }
@@ -256,13 +256,13 @@ impl Stream {
     /// The first short offer after the reader's position, or else the first of all, that `bytes`
     /// begin with as a whole.
     fn short_offer(&self, bytes: &[u8]) -> Option<Segment> {
-        let begins = |(offer, _): &&(Offer, Pattern)| bytes.starts_with(&offer.bytes);
-        let ahead = |short: &&(Offer, Pattern)| short.0.position >= self.seen && begins(short);
+        let begins = |(offer, _): &&(Offer, BytePattern)| bytes.starts_with(&offer.bytes);
+        let ahead = |short: &&(Offer, BytePattern)| short.0.position >= self.seen && begins(short);
         let found = self.short.iter().find(ahead);
         let (offer, pattern) = found.or_else(|| self.short.iter().find(begins))?;
         let (from, to) = (offer.position, offer.end());
         Some(match pattern {
-            Pattern::Changed => Segment::Changed { from, to },
+            BytePattern::Changed => Segment::Changed { from, to },
             _ => Segment::Stream { from, to },
         })
     }
@@ -382,7 +382,7 @@ mod tests {
     use super::*;
 
     fn pattern(from: usize, len: usize) -> Vec<u8> {
-        Pattern::Library.bytes(from, len)
+        BytePattern::Library.bytes(from, len)
     }
 
     fn stream(len: usize) -> Stream {
@@ -413,7 +413,7 @@ mod tests {
             seen(&[pattern(0, 50), pattern(51, 20)]),
             "70 bytes  0..50, 51..71"
         );
-        let changed = Pattern::Changed.bytes(50, 20);
+        let changed = BytePattern::Changed.bytes(50, 20);
         assert_eq!(
             seen(&[pattern(0, 50), changed]),
             "70 bytes  0..50, changed 50..70"
@@ -499,7 +499,7 @@ mod tests {
         stream.accept(4);
         stream.offer(&pattern(104, 50));
         stream.accept(50);
-        let changed = |from, len| Pattern::Changed.bytes(from, len);
+        let changed = |from, len| BytePattern::Changed.bytes(from, len);
         let parts = [pattern(0, 100), changed(100, 4), pattern(104, 50)].concat();
         let text = stream.clone().see(&parts).to_string();
         assert_eq!(text, "154 bytes  0..100, changed 100..104, 104..154");
@@ -519,7 +519,7 @@ mod tests {
             stream.see(&pattern(0, 100));
             stream.see(&parts.concat()).to_string()
         };
-        let changed = |from, len| Pattern::Changed.bytes(from, len);
+        let changed = |from, len| BytePattern::Changed.bytes(from, len);
         assert_eq!(
             seen(&[changed(100, 1), pattern(101, 49)]),
             "50 bytes  changed 100..101, 101..150"
@@ -559,7 +559,7 @@ mod tests {
                 assert_eq!(counted, if len < RECOGNISABLE { 0 } else { len });
             }
         }
-        assert_eq!(stream.in_clear(&Pattern::Peer.bytes(0, 1000)), 0);
+        assert_eq!(stream.in_clear(&BytePattern::Peer.bytes(0, 1000)), 0);
     }
 
     #[test]

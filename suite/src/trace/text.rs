@@ -134,15 +134,14 @@ impl fmt::Display for Call {
             write!(f, "  {}", QueueEntry::joined(&self.queue))?;
         }
         let empty = self.queue.is_empty();
-        match (self.error, self.errno) {
+        match (self.error, self.shown_errno()) {
             (ErrorClass::Syscall, Some(errno)) if empty => {
                 write!(f, "  (queue empty, errno {errno})")?;
             }
             (ErrorClass::Ssl | ErrorClass::Syscall, None) if empty => {
                 f.write_str("  (queue empty)")?
             }
-            (ErrorClass::Ssl, Some(Errno::NONE)) if empty => f.write_str("  (queue empty)")?,
-            (class, Some(errno)) if errno != class.usual_errno() => write!(f, "  errno {errno}")?,
+            (_, Some(errno)) => write!(f, "  errno {errno}")?,
             _ => {}
         }
         match self.want {
@@ -157,6 +156,14 @@ impl fmt::Display for Call {
 }
 
 impl Call {
+    /// errno, if the text of the call shows it: where it is not the usual one of the class, and where nothing else says
+    /// why the call failed.
+    pub(crate) fn shown_errno(&self) -> Option<Errno> {
+        let is_all = self.error == ErrorClass::Syscall && self.queue.is_empty();
+        self.errno
+            .filter(|errno| is_all || *errno != self.error.usual_errno())
+    }
+
     /// errno, or its usual value for the class if the library has none.
     pub(crate) fn errno_or_usual(&self) -> Errno {
         self.errno.unwrap_or(self.error.usual_errno())

@@ -8,7 +8,7 @@ use chacha20poly1305::ChaCha20Poly1305;
 
 use super::record::{Fragment, Frame};
 use super::schedule::{ShareOfKeyBlock, TrafficKeys};
-use super::suites::Cipher;
+use super::suites::SuiteCipher;
 
 /// The length of the tag of every supported AEAD, in bytes.
 const TAG: usize = 16;
@@ -40,7 +40,7 @@ enum Nonce {
 
 impl Aead {
     /// For TLS 1.3; `None` if the cipher is not an AEAD, or the key does not fit it.
-    pub(super) fn tls13(cipher: Cipher, keys: &TrafficKeys) -> Option<Self> {
+    pub(super) fn tls13(cipher: SuiteCipher, keys: &TrafficKeys) -> Option<Self> {
         Some(Self {
             key: AeadKey::new(cipher, &keys.key)?,
             nonce: Nonce::Tls13(keys.iv),
@@ -48,11 +48,11 @@ impl Aead {
     }
 
     /// For TLS 1.2; `None` if the cipher is not an AEAD, or the keys do not fit it.
-    pub(super) fn tls12(cipher: Cipher, share: &ShareOfKeyBlock<'_>) -> Option<Self> {
+    pub(super) fn tls12(cipher: SuiteCipher, share: &ShareOfKeyBlock<'_>) -> Option<Self> {
         Some(Self {
             key: AeadKey::new(cipher, share.key)?,
             nonce: match cipher {
-                Cipher::ChaCha20Poly1305 => Nonce::Tls12Implicit(share.iv.try_into().ok()?),
+                SuiteCipher::ChaCha20Poly1305 => Nonce::Tls12Implicit(share.iv.try_into().ok()?),
                 _ => Nonce::Tls12Explicit(share.iv.try_into().ok()?),
             },
         })
@@ -93,14 +93,14 @@ impl Aead {
 }
 
 impl AeadKey {
-    fn new(cipher: Cipher, key: &[u8]) -> Option<Self> {
+    fn new(cipher: SuiteCipher, key: &[u8]) -> Option<Self> {
         match cipher {
-            Cipher::Aes128Gcm => Aes128Gcm::new_from_slice(key).ok().map(Self::Aes128Gcm),
-            Cipher::Aes256Gcm => Aes256Gcm::new_from_slice(key).ok().map(Self::Aes256Gcm),
-            Cipher::ChaCha20Poly1305 => ChaCha20Poly1305::new_from_slice(key)
+            SuiteCipher::Aes128Gcm => Aes128Gcm::new_from_slice(key).ok().map(Self::Aes128Gcm),
+            SuiteCipher::Aes256Gcm => Aes256Gcm::new_from_slice(key).ok().map(Self::Aes256Gcm),
+            SuiteCipher::ChaCha20Poly1305 => ChaCha20Poly1305::new_from_slice(key)
                 .ok()
                 .map(Self::ChaCha20Poly1305),
-            Cipher::Aes128Cbc(_) | Cipher::Aes256Cbc(_) | Cipher::Null(_) => None,
+            SuiteCipher::Aes128Cbc(_) | SuiteCipher::Aes256Cbc(_) | SuiteCipher::Null(_) => None,
         }
     }
 

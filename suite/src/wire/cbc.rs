@@ -11,7 +11,7 @@ use aes::{Aes128Dec, Aes256Dec};
 use super::mac::MacKey;
 use super::record::Frame;
 use super::schedule::ShareOfKeyBlock;
-use super::suites::{BLOCK, Cipher, Suite, Version};
+use super::suites::{BLOCK, Suite, SuiteCipher, Version};
 
 /// What the MAC of a block-cipher record covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,10 +94,10 @@ impl Cbc {
 }
 
 impl BlockKey {
-    fn new(cipher: Cipher, key: &[u8]) -> Option<Self> {
+    fn new(cipher: SuiteCipher, key: &[u8]) -> Option<Self> {
         match cipher {
-            Cipher::Aes128Cbc(_) => Aes128Dec::new_from_slice(key).ok().map(Self::Aes128),
-            Cipher::Aes256Cbc(_) => Aes256Dec::new_from_slice(key).ok().map(Self::Aes256),
+            SuiteCipher::Aes128Cbc(_) => Aes128Dec::new_from_slice(key).ok().map(Self::Aes128),
+            SuiteCipher::Aes256Cbc(_) => Aes256Dec::new_from_slice(key).ok().map(Self::Aes256),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use super::cbc::MacOrder;
 use super::handshake::{HandshakeEvent, Message, Reassembly, ServerHello};
 use super::keylog::{KeyLog, Random, TrafficSecrets};
 use super::opener::Opener;
-use super::record::{ContentType, Fragment, Frame, Nonce, RecordContent};
+use super::record::{ContentType, Fragment, Frame, NonceUse, RecordContent};
 use super::schedule::{TrafficKeys, key_block, updated_secret};
 use super::suites::{Suite, Version};
 use super::{Agreement, Pair, Sender};
@@ -42,7 +42,7 @@ struct Negotiated {
 /// One direction.
 #[derive(Default)]
 struct Half {
-    protection: Protection,
+    protection: RecordKeys,
     handshake: Reassembly,
     /// TLS 1.2 and older: after a server hello, its keys await this direction's
     /// `change_cipher_spec`.
@@ -51,7 +51,7 @@ struct Half {
 
 /// The protection of a direction's next record.
 #[derive(Default)]
-enum Protection {
+enum RecordKeys {
     #[default]
     None,
     NoKey,
@@ -59,12 +59,12 @@ enum Protection {
     Keys {
         opener: Opener,
         /// TLS 1.3 only: the secret from which the keys were derived.
-        traffic: Option<Traffic>,
+        traffic: Option<TrafficSecret>,
     },
 }
 
 /// A traffic secret in use (RFC 8446, section 7.2).
-struct Traffic {
+struct TrafficSecret {
     suite: Suite,
     secret: Vec<u8>,
     epoch: Epoch,
@@ -93,14 +93,14 @@ impl<'k> Connection<'k> {
     }
 
     /// Reads the next record that completed in either direction.
-    pub(super) fn read(&mut self, sender: Sender, frame: &Frame<'_>) -> (RecordContent, Nonce) {
+    pub(super) fn read(&mut self, sender: Sender, frame: &Frame<'_>) -> (RecordContent, NonceUse) {
         let mut content = self.open(sender, frame);
         let nonce = match (&content, &mut self.halves[sender].protection) {
-            (RecordContent::Opened(_), Protection::Keys { opener, .. }) => opener.nonce(frame),
-            (RecordContent::Unopened, Protection::Keys { opener, .. }) => {
+            (RecordContent::Opened(_), RecordKeys::Keys { opener, .. }) => opener.nonce(frame),
+            (RecordContent::Unopened, RecordKeys::Keys { opener, .. }) => {
                 opener.nonce_of_unopened(frame)
             }
-            _ => Nonce::New,
+            _ => NonceUse::New,
         };
         if let RecordContent::Plain(fragment) | RecordContent::Opened(fragment) = &mut content {
             match fragment.content_type {
@@ -135,11 +135,11 @@ impl<'k> Connection<'k> {
         }
         let is_early_data = is_data && (is_tls13 || self.negotiated.is_none());
         match &mut self.halves[sender].protection {
-            Protection::None if is_early_data => RecordContent::NoKey,
-            Protection::None => plain(frame),
-            Protection::NoKey => RecordContent::NoKey,
-            Protection::Unsupported => RecordContent::Unsupported,
-            Protection::Keys { opener, traffic } => {
+            RecordKeys::None if is_early_data => RecordContent::NoKey,
+            RecordKeys::None => plain(frame),
+            RecordKeys::NoKey => RecordContent::NoKey,
+            RecordKeys::Unsupported => RecordContent::Unsupported,
+            RecordKeys::Keys { opener, traffic } => {
                 let epoch = traffic.as_mut().map(|traffic| &mut traffic.epoch);
                 match (opener.open(frame), epoch) {
                     (Some(fragment), epoch) => {
@@ -165,7 +165,7 @@ impl<'k> Connection<'k> {
             return;
         }
         let protection = match &self.negotiated {
-            None => Protection::NoKey,
+            None => RecordKeys::NoKey,
             Some(_) if !self.halves[sender].keys_pending => return,
             Some(negotiated) => negotiated.block_protection(sender, self.keylog),
         };
@@ -235,7 +235,7 @@ impl<'k> Connection<'k> {
     /// TLS 1.3: the sender's handshake is complete (RFC 8446, section 4.4.4). A later `finished`,
     /// of post-handshake authentication, occurs in the application epoch and changes nothing.
     fn on_finished(&mut self, sender: Sender) {
-        if let Protection::Keys {
+        if let RecordKeys::Keys {
             traffic: Some(traffic),
             ..
         } = &self.halves[sender].protection
@@ -249,21 +249,21 @@ impl<'k> Connection<'k> {
     /// TLS 1.3: the sender's next record uses its next keys (RFC 8446, section 4.6.3).
     fn on_key_update(&mut self, sender: Sender) {
         let half = &mut self.halves[sender];
-        if let Protection::Keys {
+        if let RecordKeys::Keys {
             traffic: Some(traffic),
             ..
         } = &half.protection
             && traffic.epoch == Epoch::Application
         {
             let secret = updated_secret(traffic.suite.hash, &traffic.secret);
-            half.protection = Protection::tls13(traffic.suite, secret, Epoch::Application);
+            half.protection = RecordKeys::tls13(traffic.suite, secret, Epoch::Application);
         }
     }
 
     fn start_epoch(&mut self, sender: Sender, suite: Option<Suite>, epoch: Epoch) {
         self.halves[sender].protection = match suite {
-            None => Protection::Unsupported,
-            Some(suite) => Protection::tls13(suite, self.traffic_secret(sender, epoch), epoch),
+            None => RecordKeys::Unsupported,
+            Some(suite) => RecordKeys::tls13(suite, self.traffic_secret(sender, epoch), epoch),
         };
     }
 
@@ -284,14 +284,14 @@ impl<'k> Connection<'k> {
     }
 }
 
-impl Protection {
+impl RecordKeys {
     fn tls13(suite: Suite, secret: Option<Vec<u8>>, epoch: Epoch) -> Self {
         let keys = |secret: Vec<u8>| {
             let keys = TrafficKeys::derive(suite.hash, &secret, suite.cipher.key_len())?;
             let opener = Opener::tls13(suite.cipher, &keys)?;
             Some(Self::Keys {
                 opener,
-                traffic: Some(Traffic {
+                traffic: Some(TrafficSecret {
                     suite,
                     secret,
                     epoch,
@@ -304,9 +304,9 @@ impl Protection {
 
 impl Negotiated {
     /// The sender's protection from the key block (RFC 5246, section 6.3).
-    fn block_protection(&self, sender: Sender, keylog: &KeyLog) -> Protection {
+    fn block_protection(&self, sender: Sender, keylog: &KeyLog) -> RecordKeys {
         let Some(suite) = self.suite else {
-            return Protection::Unsupported;
+            return RecordKeys::Unsupported;
         };
         let opener = || {
             let block = self
@@ -315,7 +315,7 @@ impl Negotiated {
             let share = suite.key_block_parts().share(block.as_ref()?, sender)?;
             Opener::tls12(suite, &share, self.mac_order)
         };
-        opener().map_or(Protection::NoKey, |opener| Protection::Keys {
+        opener().map_or(RecordKeys::NoKey, |opener| RecordKeys::Keys {
             opener,
             traffic: None,
         })

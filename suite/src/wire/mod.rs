@@ -35,7 +35,7 @@ pub use alert::{Alert, AlertDescription, AlertLevel};
 pub use handshake::{HandshakeType, KeyUpdateRequest, Message};
 pub use keylog::{KeyLog, KeyLogError};
 pub use record::{
-    ContentType, Fragment, HEADER_LEN, Header, MAX_FRAGMENT_LEN, Nonce, Record, RecordContent,
+    ContentType, Fragment, HEADER_LEN, Header, MAX_FRAGMENT_LEN, NonceUse, Record, RecordContent,
 };
 
 use connection::Connection;

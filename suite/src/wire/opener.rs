@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use super::aead::Aead;
 use super::cbc::{Cbc, MacOrder};
 use super::mac::MacKey;
-use super::record::{Fragment, Frame, Nonce};
+use super::record::{Fragment, Frame, NonceUse};
 use super::schedule::{ShareOfKeyBlock, TrafficKeys};
-use super::suites::{Cipher, Suite};
+use super::suites::{Suite, SuiteCipher};
 
 /// Decrypts records and counts them.
 pub(super) struct Opener {
@@ -32,7 +32,7 @@ enum Method {
 
 impl Opener {
     /// For TLS 1.3; `None` if the secret of the keys does not fit the suite.
-    pub(super) fn tls13(cipher: Cipher, keys: &TrafficKeys) -> Option<Self> {
+    pub(super) fn tls13(cipher: SuiteCipher, keys: &TrafficKeys) -> Option<Self> {
         Aead::tls13(cipher, keys).map(|aead| Self::new(Method::Aead(Box::new(aead))))
     }
 
@@ -43,13 +43,13 @@ impl Opener {
         order: MacOrder,
     ) -> Option<Self> {
         let method = match suite.cipher {
-            Cipher::Aes128Gcm | Cipher::Aes256Gcm | Cipher::ChaCha20Poly1305 => {
+            SuiteCipher::Aes128Gcm | SuiteCipher::Aes256Gcm | SuiteCipher::ChaCha20Poly1305 => {
                 Method::Aead(Box::new(Aead::tls12(suite.cipher, share)?))
             }
-            Cipher::Aes128Cbc(_) | Cipher::Aes256Cbc(_) => {
+            SuiteCipher::Aes128Cbc(_) | SuiteCipher::Aes256Cbc(_) => {
                 Method::Cbc(Box::new(Cbc::new(suite, share, order)?))
             }
-            Cipher::Null(hash) => Method::Null(Box::new(MacKey::new(hash, share.mac)?)),
+            SuiteCipher::Null(hash) => Method::Null(Box::new(MacKey::new(hash, share.mac)?)),
         };
         Some(Self::new(method))
     }
@@ -82,32 +82,36 @@ impl Opener {
 
     /// Whether the nonce of the record that was opened last is new. A nonce derived from the
     /// sequence number always is.
-    pub(super) fn nonce(&mut self, frame: &Frame<'_>) -> Nonce {
+    pub(super) fn nonce(&mut self, frame: &Frame<'_>) -> NonceUse {
         let shown = match &self.method {
             Method::Aead(aead) => aead.shown_nonce(frame),
             Method::Cbc(cbc) => cbc.shown_iv(frame),
             Method::Null(_) => None,
         };
         match shown {
-            Some(shown) if !self.shown.insert(shown.to_vec()) => Nonce::Repeated,
-            _ => Nonce::New,
+            Some(shown) if !self.shown.insert(shown.to_vec()) => NonceUse::Repeated,
+            _ => NonceUse::New,
         }
     }
 
     /// Whether a record that could not be decrypted reuses a nonce. If nonces are derived from the
     /// sequence number: whether it can be decrypted with the number of an earlier record. If
     /// records carry their nonce: whether an earlier one had the same.
-    pub(super) fn nonce_of_unopened(&mut self, frame: &Frame<'_>) -> Nonce {
+    pub(super) fn nonce_of_unopened(&mut self, frame: &Frame<'_>) -> NonceUse {
         let Method::Aead(aead) = &self.method else {
-            return Nonce::New;
+            return NonceUse::New;
         };
         if let Some(shown) = aead.shown_nonce(frame) {
             let new = self.lost || !self.shown.contains(shown);
             self.lost = true;
-            return if new { Nonce::New } else { Nonce::Repeated };
+            return if new {
+                NonceUse::New
+            } else {
+                NonceUse::Repeated
+            };
         }
         if std::mem::replace(&mut self.lost, true) {
-            return Nonce::New;
+            return NonceUse::New;
         }
         // The last number is the record's own.
         let own = self.sequence.saturating_sub(1);
@@ -116,9 +120,9 @@ impl Opener {
             .rev()
             .any(|number| aead.open(number, frame).is_some())
         {
-            Nonce::Repeated
+            NonceUse::Repeated
         } else {
-            Nonce::New
+            NonceUse::New
         }
     }
 

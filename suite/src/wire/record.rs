@@ -73,12 +73,12 @@ pub struct Record {
     /// Whether an earlier record under the same keys had the same nonce or initialisation vector.
     /// For a record that cannot be decrypted this is known only if the number of an earlier one
     /// decrypts it.
-    pub nonce: Nonce,
+    pub nonce: NonceUse,
 }
 
 /// Whether a nonce is new to its keys (RFC 5116, section 2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Nonce {
+pub enum NonceUse {
     /// New, as far as visible.
     #[default]
     New,
@@ -262,7 +262,7 @@ impl Framer {
             header,
             received,
             content,
-            nonce: Nonce::New,
+            nonce: NonceUse::New,
         })
     }
 }

@@ -36,12 +36,12 @@ impl Version {
 pub(super) struct Suite {
     pub(super) version: Version,
     pub(super) hash: Hash,
-    pub(super) cipher: Cipher,
+    pub(super) cipher: SuiteCipher,
 }
 
 /// The algorithms of a cipher suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cipher {
+pub(super) enum SuiteCipher {
     Aes128Gcm,
     Aes256Gcm,
     ChaCha20Poly1305,
@@ -67,7 +67,7 @@ impl Suite {
         if (suite.kx == TlsCipherKx::Tls13) != (version == Version::Tls13) {
             return None;
         }
-        let cipher = Cipher::of(suite)?;
+        let cipher = SuiteCipher::of(suite)?;
         if cipher.is_aead() && version < Version::Tls12 {
             return None;
         }
@@ -88,10 +88,14 @@ impl Suite {
     /// The length in bytes of each part of the key block (RFC 5246, section 6.3).
     pub(super) fn key_block_parts(self) -> KeyBlockParts {
         let iv = match self.cipher {
-            Cipher::Aes128Gcm | Cipher::Aes256Gcm => 4,
-            Cipher::ChaCha20Poly1305 => 12,
-            Cipher::Aes128Cbc(_) | Cipher::Aes256Cbc(_) if self.version == Version::Tls10 => BLOCK,
-            Cipher::Aes128Cbc(_) | Cipher::Aes256Cbc(_) | Cipher::Null(_) => 0,
+            SuiteCipher::Aes128Gcm | SuiteCipher::Aes256Gcm => 4,
+            SuiteCipher::ChaCha20Poly1305 => 12,
+            SuiteCipher::Aes128Cbc(_) | SuiteCipher::Aes256Cbc(_)
+                if self.version == Version::Tls10 =>
+            {
+                BLOCK
+            }
+            SuiteCipher::Aes128Cbc(_) | SuiteCipher::Aes256Cbc(_) | SuiteCipher::Null(_) => 0,
         };
         KeyBlockParts {
             mac: self.cipher.mac_hash().map_or(0, MacHash::len),
@@ -101,7 +105,7 @@ impl Suite {
     }
 }
 
-impl Cipher {
+impl SuiteCipher {
     fn of(suite: &TlsCipherSuite) -> Option<Self> {
         let mac = match suite.mac {
             TlsCipherMac::HmacSha1 => Some(MacHash::Sha1),
@@ -161,31 +165,31 @@ mod tests {
     fn every_suite_that_libraries_negotiate_is_known() {
         let (sha1, sha256, sha384) = (MacHash::Sha1, MacHash::Sha256, MacHash::Sha384);
         for (id, hash, cipher) in [
-            (0x002F, Hash::Sha256, Cipher::Aes128Cbc(sha1)),
-            (0x0035, Hash::Sha256, Cipher::Aes256Cbc(sha1)),
-            (0x003C, Hash::Sha256, Cipher::Aes128Cbc(sha256)),
-            (0x003D, Hash::Sha256, Cipher::Aes256Cbc(sha256)),
-            (0x008C, Hash::Sha256, Cipher::Aes128Cbc(sha1)),
-            (0x009C, Hash::Sha256, Cipher::Aes128Gcm),
-            (0x009D, Hash::Sha384, Cipher::Aes256Gcm),
-            (0x00A8, Hash::Sha256, Cipher::Aes128Gcm),
-            (0x00A9, Hash::Sha384, Cipher::Aes256Gcm),
-            (0x00AF, Hash::Sha384, Cipher::Aes256Cbc(sha384)),
-            (0xC009, Hash::Sha256, Cipher::Aes128Cbc(sha1)),
-            (0xC014, Hash::Sha256, Cipher::Aes256Cbc(sha1)),
-            (0xC023, Hash::Sha256, Cipher::Aes128Cbc(sha256)),
-            (0xC024, Hash::Sha384, Cipher::Aes256Cbc(sha384)),
-            (0xC027, Hash::Sha256, Cipher::Aes128Cbc(sha256)),
-            (0xC028, Hash::Sha384, Cipher::Aes256Cbc(sha384)),
-            (0xC02B, Hash::Sha256, Cipher::Aes128Gcm),
-            (0xC02C, Hash::Sha384, Cipher::Aes256Gcm),
-            (0xC02F, Hash::Sha256, Cipher::Aes128Gcm),
-            (0xC030, Hash::Sha384, Cipher::Aes256Gcm),
-            (0xC037, Hash::Sha256, Cipher::Aes128Cbc(sha256)),
-            (0xCCA8, Hash::Sha256, Cipher::ChaCha20Poly1305),
-            (0xCCAB, Hash::Sha256, Cipher::ChaCha20Poly1305),
-            (0xD001, Hash::Sha256, Cipher::Aes128Gcm),
-            (0xD002, Hash::Sha384, Cipher::Aes256Gcm),
+            (0x002F, Hash::Sha256, SuiteCipher::Aes128Cbc(sha1)),
+            (0x0035, Hash::Sha256, SuiteCipher::Aes256Cbc(sha1)),
+            (0x003C, Hash::Sha256, SuiteCipher::Aes128Cbc(sha256)),
+            (0x003D, Hash::Sha256, SuiteCipher::Aes256Cbc(sha256)),
+            (0x008C, Hash::Sha256, SuiteCipher::Aes128Cbc(sha1)),
+            (0x009C, Hash::Sha256, SuiteCipher::Aes128Gcm),
+            (0x009D, Hash::Sha384, SuiteCipher::Aes256Gcm),
+            (0x00A8, Hash::Sha256, SuiteCipher::Aes128Gcm),
+            (0x00A9, Hash::Sha384, SuiteCipher::Aes256Gcm),
+            (0x00AF, Hash::Sha384, SuiteCipher::Aes256Cbc(sha384)),
+            (0xC009, Hash::Sha256, SuiteCipher::Aes128Cbc(sha1)),
+            (0xC014, Hash::Sha256, SuiteCipher::Aes256Cbc(sha1)),
+            (0xC023, Hash::Sha256, SuiteCipher::Aes128Cbc(sha256)),
+            (0xC024, Hash::Sha384, SuiteCipher::Aes256Cbc(sha384)),
+            (0xC027, Hash::Sha256, SuiteCipher::Aes128Cbc(sha256)),
+            (0xC028, Hash::Sha384, SuiteCipher::Aes256Cbc(sha384)),
+            (0xC02B, Hash::Sha256, SuiteCipher::Aes128Gcm),
+            (0xC02C, Hash::Sha384, SuiteCipher::Aes256Gcm),
+            (0xC02F, Hash::Sha256, SuiteCipher::Aes128Gcm),
+            (0xC030, Hash::Sha384, SuiteCipher::Aes256Gcm),
+            (0xC037, Hash::Sha256, SuiteCipher::Aes128Cbc(sha256)),
+            (0xCCA8, Hash::Sha256, SuiteCipher::ChaCha20Poly1305),
+            (0xCCAB, Hash::Sha256, SuiteCipher::ChaCha20Poly1305),
+            (0xD001, Hash::Sha256, SuiteCipher::Aes128Gcm),
+            (0xD002, Hash::Sha384, SuiteCipher::Aes256Gcm),
         ] {
             let suite = Suite {
                 version: Version::Tls12,

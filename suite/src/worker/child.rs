@@ -24,7 +24,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use super::WorkerLimits;
 use super::confine::{self, confine, limit_cpu};
 use super::crash_context::Shared;
-use super::protocol::{Done, Received, Reply, Request, Wanted, receive, send};
+use super::protocol::{Done, LoadRequest, Received, Reply, Request, receive, send};
 use crate::backend::libssl::Libssl;
 use crate::backend::{Backend, Backends};
 use crate::limits::{self, Limit};
@@ -130,7 +130,7 @@ fn work(crash_context: RawFd, external: Option<Arc<dyn Backend>>) -> io::Result<
 
 /// Opens the library and makes the reply about it, or the reason why that failed.
 fn open(
-    wanted: &Wanted,
+    wanted: &LoadRequest,
     external: Option<Arc<dyn Backend>>,
     unconfined: Vec<String>,
 ) -> Result<(Arc<dyn Backend>, Reply), String> {
@@ -140,7 +140,7 @@ fn open(
         (backend, ready)
     };
     match wanted {
-        Wanted::File(source) => {
+        LoadRequest::File(source) => {
             let libssl = Libssl::open(source).map_err(|error| error.to_string())?;
             let load_report = LoadReport {
                 about: libssl.about().clone(),
@@ -150,12 +150,12 @@ fn open(
             };
             Ok((Arc::new(libssl), Reply::Loaded(Box::new(load_report))))
         }
-        Wanted::BuiltIn(id) => {
+        LoadRequest::BuiltIn(id) => {
             let opened = Backends::open(id).ok_or_else(|| format!("{id} is no backend"))?;
             let backend = opened.map_err(|unusable| unusable.to_string())?;
             Ok(ready(backend))
         }
-        Wanted::External(id) => match external {
+        LoadRequest::External(id) => match external {
             Some(backend) if backend.about().id == *id => Ok(ready(backend)),
             Some(backend) => Err(format!(
                 "as a worker, it has the backend {} instead",
@@ -316,7 +316,7 @@ struct ProcessState {
     blocked: Option<SigSet>,
     folder: Option<PathBuf>,
     /// Standard output and error; `None` if closed.
-    streams: [Option<Stream>; 2],
+    streams: [Option<OutputStream>; 2],
     /// The number of threads of this process, from the hard links of a folder with a subfolder for
     /// each, which is greater by two (proc_pid_task(5)); 0 if the system does not report it.
     threads: u64,
@@ -324,7 +324,7 @@ struct ProcessState {
 
 /// An output file.
 #[derive(Clone, Copy)]
-struct Stream {
+struct OutputStream {
     /// Its identity: device and number.
     file: (u64, u64),
     /// Its length in bytes.
@@ -335,7 +335,7 @@ impl ProcessState {
     fn now() -> Self {
         let which = |fd: BorrowedFd<'_>| {
             let file = rustix::fs::fstat(fd).ok()?;
-            Some(Stream {
+            Some(OutputStream {
                 file: (file.st_dev, file.st_ino),
                 length: u64::try_from(file.st_size).unwrap_or(0),
             })
@@ -360,7 +360,7 @@ impl ProcessState {
             changes.push("changed the working directory".to_owned());
         }
         for (index, name) in ["standard output", "standard error"].iter().enumerate() {
-            let file = |stream: Option<Stream>| stream.map(|stream| stream.file);
+            let file = |stream: Option<OutputStream>| stream.map(|stream| stream.file);
             match file(now.streams[index]) {
                 now if now == file(self.streams[index]) => {}
                 None => changes.push(format!("closed {name}")),

@@ -27,11 +27,11 @@ const OFTEN: u32 = 8;
 #[derive(Debug)]
 pub(super) struct Pace {
     limits: WorkerLimits,
-    cases: Mutex<Cases>,
+    cases: Mutex<CaseTimes>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Cases {
+struct CaseTimes {
     finished: u32,
     all: Duration,
     longest: Duration,
@@ -73,7 +73,7 @@ impl Pace {
     }
 }
 
-impl Cases {
+impl CaseTimes {
     /// The time limit for the next case; `None` while no case has finished.
     fn time(&self) -> Option<Duration> {
         if self.hung >= OFTEN {

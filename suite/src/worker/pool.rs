@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use super::WorkerLimits;
 use super::pace::Pace;
-use super::process::{Answer, End, Process, WorkerExit};
-use super::protocol::{Cases, Done, Reply, Wanted};
+use super::process::{ObservedReply, Process, WorkerEnd, WorkerExit};
+use super::protocol::{Cases, Done, LoadRequest, Reply};
 use crate::backend::About;
 use crate::backend::libssl::LibrarySource;
 use crate::limits::Limit;
@@ -22,7 +22,7 @@ use crate::trace::{Entry, Interface, Outcome, Setting, Trace};
 /// A library in worker processes: a foreign one, or a backend that is part of this program.
 pub struct Workers {
     program: PathBuf,
-    wanted: Wanted,
+    wanted: LoadRequest,
     /// Its file, as it was when the first worker started.
     version: Option<FileVersion>,
     limits: WorkerLimits,
@@ -94,7 +94,7 @@ impl Workers {
         if let Some(path) = paths.into_iter().flatten().find(|p| p.to_str().is_none()) {
             return Err(StartError::Path(path.clone()));
         }
-        Self::begin(program, Wanted::File(source), limits)
+        Self::begin(program, LoadRequest::File(source), limits)
     }
 
     /// Starts a first worker with a backend that is part of this program, whose crash in a process
@@ -108,7 +108,7 @@ impl Workers {
         id: &str,
         limits: &WorkerLimits,
     ) -> Result<Self, StartError> {
-        Self::begin(program, Wanted::BuiltIn(id.to_owned()), limits)
+        Self::begin(program, LoadRequest::BuiltIn(id.to_owned()), limits)
     }
 
     /// Starts a first worker with the external backend of this program.
@@ -121,10 +121,10 @@ impl Workers {
         id: &str,
         limits: &WorkerLimits,
     ) -> Result<Self, StartError> {
-        Self::begin(program, Wanted::External(id.to_owned()), limits)
+        Self::begin(program, LoadRequest::External(id.to_owned()), limits)
     }
 
-    fn begin(program: &Path, wanted: Wanted, limits: &WorkerLimits) -> Result<Self, StartError> {
+    fn begin(program: &Path, wanted: LoadRequest, limits: &WorkerLimits) -> Result<Self, StartError> {
         let version = FileVersion::of(wanted.file(program));
         let (process, ready) = load(program, &wanted, *limits)?;
         let (about, interface, load_report) = match ready {
@@ -278,9 +278,9 @@ impl Workers {
             }
         }
         let outcome = match end {
-            End::Crashed(how) => Outcome::Crashed(how),
-            End::Hung(why) => Outcome::Hung(why),
-            End::Failed(why) => return Err(RunnerError::Worker(why)),
+            WorkerEnd::Crashed(how) => Outcome::Crashed(how),
+            WorkerEnd::Hung(why) => Outcome::Hung(why),
+            WorkerEnd::Failed(why) => return Err(RunnerError::Worker(why)),
         };
         trace.entries.push(Entry {
             asked: place.asked,
@@ -328,7 +328,7 @@ impl Target for Workers {
     }
 }
 
-impl Wanted {
+impl LoadRequest {
     /// The file of the library.
     fn file<'w>(&'w self, program: &'w Path) -> &'w Path {
         match self {
@@ -403,8 +403,8 @@ fn unusable(reply: &Reply) -> Option<String> {
 }
 
 /// The result in a reply, and whether the worker must be retired.
-fn into_outcome(answer: Answer) -> Result<(RunOutcome, bool), RunnerError> {
-    let Answer {
+fn into_outcome(answer: ObservedReply) -> Result<(RunOutcome, bool), RunnerError> {
+    let ObservedReply {
         reply,
         printed,
         stray,
@@ -430,7 +430,7 @@ fn into_outcome(answer: Answer) -> Result<(RunOutcome, bool), RunnerError> {
 /// Starts a worker and makes it load the library.
 fn load(
     program: &Path,
-    wanted: &Wanted,
+    wanted: &LoadRequest,
     limits: WorkerLimits,
 ) -> Result<(Process, Ready), StartError> {
     let mut process = Process::start(program, limits).map_err(|error| StartError::Start {
@@ -453,9 +453,9 @@ fn load(
         Err(exit) => Err(StartError::Died {
             path: wanted.file(program).to_owned(),
             how: match exit.end {
-                End::Crashed(how) => format!("crashed ({how})"),
-                End::Hung(why) => format!("hung ({why})"),
-                End::Failed(why) => format!("could not go on ({why})"),
+                WorkerEnd::Crashed(how) => format!("crashed ({how})"),
+                WorkerEnd::Hung(why) => format!("hung ({why})"),
+                WorkerEnd::Failed(why) => format!("could not go on ({why})"),
             },
             said: last_line(&exit.printed),
         }),

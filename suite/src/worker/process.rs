@@ -23,7 +23,7 @@ use super::WorkerLimits;
 use super::child::status;
 use super::crash_context::{CrashContext, LastCall};
 use super::pace::Pace;
-use super::protocol::{Cases, Received, Reply, Request, Wanted, receive, send};
+use super::protocol::{Cases, LoadRequest, Received, Reply, Request, receive, send};
 use crate::target::Printed;
 use crate::trace::TOUCHED_GUARD;
 
@@ -44,7 +44,7 @@ pub(super) struct Process {
 
 /// A reply, with observations about the worker.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ObservedReply {
     pub(super) reply: Reply,
     /// The output of the library since the last reply.
     pub(super) printed: Printed,
@@ -58,7 +58,7 @@ pub(super) struct WorkerExit {
     /// The last call of the library.
     pub(super) place: Box<LastCall>,
     /// What happened.
-    pub(super) end: End,
+    pub(super) end: WorkerEnd,
     /// Its output since the last reply.
     pub(super) printed: Printed,
 }
@@ -72,21 +72,21 @@ impl WorkerExit {
                 action: "load again".to_owned(),
                 ..LastCall::default()
             }),
-            end: End::Crashed(again.to_string()),
+            end: WorkerEnd::Crashed(again.to_string()),
             printed: Printed::default(),
         }
     }
 
     /// Whether it had to be stopped.
     pub(super) fn is_hang(&self) -> bool {
-        matches!(self.end, End::Hung(_))
+        matches!(self.end, WorkerEnd::Hung(_))
     }
 
     /// A worker that is alive but can no longer be used.
     pub(super) fn unusable(why: String) -> Self {
         Self {
             place: Box::default(),
-            end: End::Failed(why),
+            end: WorkerEnd::Failed(why),
             printed: Printed::default(),
         }
     }
@@ -96,16 +96,16 @@ impl fmt::Display for WorkerExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let LastCall { step, action, .. } = &*self.place;
         match &self.end {
-            End::Crashed(how) => write!(f, "crashed ({how}, in step {step}, {action})"),
-            End::Hung(why) => write!(f, "hung ({why}, in step {step}, {action})"),
-            End::Failed(why) => write!(f, "could not go on ({why})"),
+            WorkerEnd::Crashed(how) => write!(f, "crashed ({how}, in step {step}, {action})"),
+            WorkerEnd::Hung(why) => write!(f, "hung ({why}, in step {step}, {action})"),
+            WorkerEnd::Failed(why) => write!(f, "could not go on ({why})"),
         }
     }
 }
 
 /// What happened to a worker, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum WorkerEnd {
     /// The process ended.
     Crashed(String),
     /// It had to be stopped.
@@ -188,7 +188,7 @@ impl Process {
     }
 
     /// Requests that the library be loaded, and waits for the reply.
-    pub(super) fn load(&mut self, wanted: &Wanted) -> Result<Answer, WorkerExit> {
+    pub(super) fn load(&mut self, wanted: &LoadRequest) -> Result<ObservedReply, WorkerExit> {
         let deadline = &mut Deadline::new(&self.child, self.limits);
         self.send(&Request::Load(wanted.clone(), self.limits), deadline)
             .and_then(|()| self.answer(deadline))
@@ -202,7 +202,7 @@ impl Process {
         &mut self,
         cases: Cases<'_>,
         pace: &Pace,
-    ) -> (Vec<Answer>, Option<WorkerExit>) {
+    ) -> (Vec<ObservedReply>, Option<WorkerExit>) {
         self.used = true;
         let wanted = cases.variants.len();
         let mut deadline = Deadline::new(&self.child, pace.limits());
@@ -241,7 +241,7 @@ impl Process {
     }
 
     /// Waits for one reply.
-    fn answer(&mut self, deadline: &mut Deadline) -> io::Result<Answer> {
+    fn answer(&mut self, deadline: &mut Deadline) -> io::Result<ObservedReply> {
         let Received { message, stray } = receive::<Reply>(&mut DeadlineStream {
             socket: &mut self.socket,
             deadline,
@@ -252,7 +252,7 @@ impl Process {
             // The worker may already be running the next case, and its output would be mixed in.
             Printed::default()
         };
-        Ok(Answer {
+        Ok(ObservedReply {
             reply: message,
             printed,
             stray: stray > 0,
@@ -278,12 +278,14 @@ impl Process {
     fn exit(&mut self, error: &io::Error, deadline: &Deadline) -> WorkerExit {
         let mut end = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.stop(),
-            io::ErrorKind::InvalidData => End::Crashed("replied without sense".to_owned()),
+            io::ErrorKind::InvalidData => WorkerEnd::Crashed("replied without sense".to_owned()),
             // The socket is closed, by the end of the process or by the library.
             _ => match self.ended_by(deadline.next_check) {
                 Some(status) => describe_exit(status, self.limits),
                 None => match self.stop() {
-                    End::Hung(how) => End::Hung(format!("closed its descriptors, then {how}")),
+                    WorkerEnd::Hung(how) => {
+                        WorkerEnd::Hung(format!("closed its descriptors, then {how}"))
+                    }
                     other => other,
                 },
             },
@@ -291,12 +293,12 @@ impl Process {
         // Read only after its end, because until then it may continue.
         let place = Box::new(self.crash_context.read().unwrap_or_default());
         let mut printed = self.printed();
-        if let End::Crashed(how) = &mut end
+        if let WorkerEnd::Crashed(how) = &mut end
             && let Some(said) = take_rust_message(&mut printed.stderr)
         {
             *how = format!("{how}: {said}");
         }
-        if let End::Crashed(how) = &mut end
+        if let WorkerEnd::Crashed(how) = &mut end
             && place.touched_guard
         {
             *how = format!("{how}: {TOUCHED_GUARD}");
@@ -323,7 +325,7 @@ impl Process {
     }
 
     /// Stops a library that does not return, and describes what it was doing.
-    fn stop(&mut self) -> End {
+    fn stop(&mut self) -> WorkerEnd {
         let activity = match Activity::of(&self.child).map(|activity| activity.state) {
             Some('R') => ", busy",
             Some('S' | 'D') => ", waiting",
@@ -336,7 +338,7 @@ impl Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         // The time that this took is omitted, because it differs from run to run.
-        End::Hung(format!("does not come back{activity}"))
+        WorkerEnd::Hung(format!("does not come back{activity}"))
     }
 }
 
@@ -461,26 +463,26 @@ impl Write for DeadlineStream<'_> {
 }
 
 /// Describes the exit status of a worker.
-fn describe_exit(status: ExitStatus, limits: WorkerLimits) -> End {
+fn describe_exit(status: ExitStatus, limits: WorkerLimits) -> WorkerEnd {
     match (status.signal(), status.code()) {
-        (Some(libc::SIGXCPU), _) => End::Hung(format!(
+        (Some(libc::SIGXCPU), _) => WorkerEnd::Hung(format!(
             "stopped after {} of processor time",
             seconds(limits.time)
         )),
-        (Some(number), _) => End::Crashed(match Signal::try_from(number) {
+        (Some(number), _) => WorkerEnd::Crashed(match Signal::try_from(number) {
             Ok(signal) => signal.as_str().to_owned(),
             Err(_) => format!("signal {number}"),
         }),
-        (None, Some(status::SPINNING)) => End::Hung(
+        (None, Some(status::SPINNING)) => WorkerEnd::Hung(
             "spins on the transport, and goes on although every call of it fails".to_owned(),
         ),
         (None, Some(status::SOCKET_GONE)) => {
-            End::Crashed("closed the descriptors of its process".to_owned())
+            WorkerEnd::Crashed("closed the descriptors of its process".to_owned())
         }
         (None, Some(status::BAD_REQUEST)) => {
-            End::Crashed("corrupted the requests to its process".to_owned())
+            WorkerEnd::Crashed("corrupted the requests to its process".to_owned())
         }
-        (None, code) => End::Crashed(format!(
+        (None, code) => WorkerEnd::Crashed(format!(
             "ended its process with exit code {}",
             code.unwrap_or_default()
         )),

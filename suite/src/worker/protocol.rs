@@ -30,14 +30,14 @@ const MAX_MESSAGE: usize = 256 << 20;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request<'a> {
     /// Load this library; the first message, sent once.
-    Load(Wanted, WorkerLimits),
+    Load(LoadRequest, WorkerLimits),
     /// Run these cases, and reply to each.
     Run(Cases<'a>),
 }
 
 /// The library that a worker runs cases on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) enum Wanted {
+pub(super) enum LoadRequest {
     /// A shared object, which it loads.
     File(LibrarySource),
     /// A backend that is part of this program, by its name.

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use writeproof::backend::Backend;
-use writeproof::backend::libssl::{Attachment, Found, LibrarySource, Libssl, LoadError, Loaded};
+use writeproof::backend::libssl::{
+    Attachment, LibcryptoOrigin, LibrarySource, Libssl, LoadError, Loaded,
+};
 use writeproof::runner;
 use writeproof::scenario::{Corpus, Scenario};
 
@@ -75,7 +77,7 @@ fn library_with_only_the_required_functions_loads() {
     assert_eq!(libssl.loaded().has.len(), missing.len());
     assert_eq!(libssl.loaded().version, "unknown");
     assert_eq!(libssl.about().version, "unknown version");
-    assert_eq!(libssl.loaded().libcrypto.found, Found::Nowhere);
+    assert_eq!(libssl.loaded().libcrypto.found, LibcryptoOrigin::Nowhere);
 }
 
 #[test]
@@ -107,7 +109,7 @@ fn openssl_1_1_1_reports_its_version_and_lacks_nothing() {
         loaded.version
     );
     assert_eq!(loaded.transport, Attachment::Bio);
-    assert_eq!(loaded.libcrypto.found, Found::Inside);
+    assert_eq!(loaded.libcrypto.found, LibcryptoOrigin::Inside);
     assert_eq!(loaded.libcrypto.path.as_ref(), Some(&loaded.path));
 }
 

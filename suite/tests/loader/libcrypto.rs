@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use writeproof::backend::libssl::{Found, LibrarySource, Libssl, LoadError};
+use writeproof::backend::libssl::{LibcryptoOrigin, LibrarySource, Libssl, LoadError};
 
 use crate::shim::{all, compile, error_of, folder, is_crypto, load_error, shim};
 
@@ -28,7 +28,7 @@ fn libssl(folder: &Path, libcrypto: &Path, arguments: &[&str]) -> PathBuf {
 }
 
 /// The libcrypto that was found, and how.
-fn found(source: &LibrarySource) -> (Option<PathBuf>, Found) {
+fn found(source: &LibrarySource) -> (Option<PathBuf>, LibcryptoOrigin) {
     let libssl = Libssl::open(source).unwrap_or_else(|error| panic!("{error}"));
     let libcrypto = libssl.loaded().libcrypto.clone();
     (libcrypto.path, libcrypto.found)
@@ -45,7 +45,7 @@ fn libcrypto_next_to_the_libssl_is_found() {
     let ssl = libssl(folder.path(), &crypto, &[]);
     assert_eq!(
         found(&LibrarySource::new("next-to-it", ssl)),
-        (real(&crypto), Found::SameFolder)
+        (real(&crypto), LibcryptoOrigin::SameFolder)
     );
 }
 
@@ -58,7 +58,7 @@ fn libcrypto_next_to_a_symlink_to_the_libssl_is_found() {
     std::os::unix::fs::symlink(ssl, &link).expect("the test folder is writable");
     assert_eq!(
         found(&LibrarySource::new("link", link)),
-        (real(&crypto), Found::SameFolder)
+        (real(&crypto), LibcryptoOrigin::SameFolder)
     );
 }
 
@@ -80,7 +80,7 @@ fn libcrypto_in_the_runpath_of_the_libssl_is_found() {
         );
         assert_eq!(
             found(&LibrarySource::new("own", ssl)),
-            (real(&crypto), Found::OwnDependency),
+            (real(&crypto), LibcryptoOrigin::OwnDependency),
             "{kind}"
         );
     }
@@ -96,7 +96,7 @@ fn named_libcrypto_takes_precedence() {
         libcrypto: Some(named.clone()),
         ..LibrarySource::new("named", ssl)
     };
-    assert_eq!(found(&source), (real(&named), Found::Named));
+    assert_eq!(found(&source), (real(&named), LibcryptoOrigin::Named));
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn libssl_without_a_needed_libcrypto_gets_one_that_has_its_symbols() {
     let right = shim(&right, crypto, &["-include", &has]);
     assert_eq!(
         found(&LibrarySource::new("silent", ssl)),
-        (real(&right), Found::SameFolder)
+        (real(&right), LibcryptoOrigin::SameFolder)
     );
 }
 
@@ -187,7 +187,7 @@ fn libraries_that_need_different_files_of_one_name_are_not_confused() {
         )
     };
     let ((one, its), (other, _)) = (of(&first), of(&second));
-    assert_eq!(found(&one), (real(&its), Found::SameFolder));
+    assert_eq!(found(&one), (real(&its), LibcryptoOrigin::SameFolder));
     match error_of(&other) {
         LoadError::NameTaken { taken, .. } => assert_eq!(Some(taken), real(&its)),
         other => panic!("something else went wrong: {other}"),
@@ -230,7 +230,7 @@ fn other_needed_library_next_to_the_libssl_is_found() {
     let ssl = shim(&ssl, all, &["-Wl,--no-as-needed", &file]);
     assert_eq!(
         found(&LibrarySource::new("helped", &ssl)),
-        (real(&ssl), Found::Inside)
+        (real(&ssl), LibcryptoOrigin::Inside)
     );
     std::fs::remove_file(helper).expect("the test folder is writable");
 }

@@ -18,6 +18,9 @@ pub const EMBEDDED: Option<&[u8]> = {
     }
 };
 
+/// A hash of the shared object's content: 16 hexadecimal digits.
+pub const HASH: &str = env!("HASH");
+
 /// BoringSSL's version. It has no releases, so this is its API version and the crate with its
 /// sources: `API 44 (boring-sys 5.4.0)`.
 pub const VERSION: &str = env!("VERSION");

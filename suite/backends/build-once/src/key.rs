@@ -122,7 +122,7 @@ fn version_of(compiler: &cc::Tool) -> String {
 
 /// FNV-1a, 64 bits (draft-eastlake-fnv). The standard library's hasher may change with the
 /// compiler, but the name of a folder must not.
-fn fnv1a(bytes: &[u8]) -> u64 {
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
     const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
     bytes.iter().fold(OFFSET_BASIS, |hash, byte| {

@@ -1,11 +1,13 @@
 //! The build script of a crate that provides one library with the interface of `libssl` as a shared
 //! object. Input: a name, a version, and a closure that compiles static archives. Output for the
-//! crate: the environment variables `LIBSSL`, the absolute path of the object, and `VERSION`.
+//! crate: the environment variables `LIBSSL`, the absolute path of the object, `HASH`, a hash of its
+//! content, and `VERSION`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::key::fnv1a;
 use crate::{
     Error, Key, RecipeError, SharedObject, link_shared_object, once, start_over_in_neutral_profile,
 };
@@ -77,13 +79,18 @@ impl Libssl<'_> {
     }
 }
 
-/// Passes the path of the object and the library's version to cargo and to the crate; or prints the
-/// error.
+/// Passes the path and the hash of the object and the library's version to cargo and to the crate;
+/// or prints the error.
 pub(crate) fn finish(built: Result<(PathBuf, String), Error>) -> ExitCode {
-    match built {
-        Ok((object, version)) => {
+    let hashed = built.and_then(|(object, version)| {
+        let content = fs::read(&object).map_err(Error::file("read", &object))?;
+        Ok((object, fnv1a(&content), version))
+    });
+    match hashed {
+        Ok((object, hash, version)) => {
             println!("cargo::rerun-if-changed=build.rs");
             println!("cargo::rustc-env=LIBSSL={}", object.display());
+            println!("cargo::rustc-env=HASH={hash:016x}");
             println!("cargo::rustc-env=VERSION={version}");
             ExitCode::SUCCESS
         }

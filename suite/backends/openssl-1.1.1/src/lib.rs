@@ -18,5 +18,8 @@ pub const EMBEDDED: Option<&[u8]> = {
     }
 };
 
+/// A hash of the shared object's content: 16 hexadecimal digits.
+pub const HASH: &str = env!("HASH");
+
 /// OpenSSL's own version string: `1.1.1w`.
 pub const VERSION: &str = env!("VERSION");

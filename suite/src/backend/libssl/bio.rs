@@ -48,7 +48,7 @@ impl Flags {
 }
 
 /// The library's description of our BIO type.
-pub(super) struct Method {
+pub(super) struct BioType {
     api: BioInterface,
     method: *mut BioMethod,
     flags: Flags,
@@ -68,7 +68,7 @@ thread_local! {
     static CURRENT: Cell<Option<NonNull<BioTransport>>> = const { Cell::new(None) };
 }
 
-impl Method {
+impl BioType {
     /// Makes the method; it lives as long as the library, which is never unloaded. `None` if the
     /// library refuses.
     pub(super) fn new(api: BioInterface) -> Option<Self> {

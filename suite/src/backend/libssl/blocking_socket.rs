@@ -18,7 +18,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::thread::gettid;
 
 use super::adapter::{TransportAdapter, no_sockets};
-use super::socket::{Ends, Reading, collect, deliver, disconnect, has_disconnected, waiting};
+use super::socket::{
+    PeerReading, SocketEnds, collect, deliver, disconnect, has_disconnected, waiting,
+};
 use crate::backend::Unsupported;
 use crate::transport::Transport;
 
@@ -32,7 +34,7 @@ const LOOKS: u32 = 10;
 const UNREPORTED: i32 = 0;
 
 /// The transport of one connection.
-pub(super) struct BlockingSocket(Ends);
+pub(super) struct BlockingSocket(SocketEnds);
 
 /// A call to be made by another thread.
 struct RemoteCall<'c>(&'c mut dyn FnMut());
@@ -49,7 +51,7 @@ impl RemoteCall<'_> {
 
 impl BlockingSocket {
     pub(super) fn new(transport: &Transport) -> io::Result<Self> {
-        Ends::new(transport).map(Self)
+        SocketEnds::new(transport).map(Self)
     }
 
     /// The file descriptor of the library's end.
@@ -111,7 +113,12 @@ impl BlockingSocket {
 
     /// Waits until bytes arrive from the library, there is room for bytes to it, or the call is
     /// done, but no longer than one interval.
-    fn wait(&self, ours: &UnixStream, reading: Reading, done: &PipeReader) -> io::Result<Wakeup> {
+    fn wait(
+        &self,
+        ours: &UnixStream,
+        reading: PeerReading,
+        done: &PipeReader,
+    ) -> io::Result<Wakeup> {
         let room = if self.0.transport.readable().is_empty() {
             PollFlags::empty()
         } else {
@@ -123,8 +130,8 @@ impl BlockingSocket {
         ];
         // A closed direction is always ready.
         let polled = match reading {
-            Reading::GoesOn => &mut polled[..],
-            Reading::Over => &mut polled[..1],
+            PeerReading::GoesOn => &mut polled[..],
+            PeerReading::Over => &mut polled[..1],
         };
         let look = Timespec {
             tv_sec: 0,

@@ -3,7 +3,7 @@
 //! of it. The buffer is flushed after each call of the connection, as an application would do.
 
 use super::adapter::TransportAdapter;
-use super::bio::{self, Method};
+use super::bio::{self, BioType};
 use super::context::refused;
 use super::own_bio::{OwnBio, command};
 use super::symbols::{Functions, Ssl};
@@ -26,7 +26,7 @@ impl BufferingBio {
     /// the adapter.
     pub(super) unsafe fn give(
         api: &Functions,
-        method: &Method,
+        method: &BioType,
         transport: &Transport,
         ssl: *mut Ssl,
     ) -> Result<Self, Unsupported> {

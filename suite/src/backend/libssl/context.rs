@@ -26,7 +26,7 @@ pub(super) struct Context {
 // made.
 unsafe impl Send for Context {}
 
-type Method = unsafe extern "C" fn() -> *const SslMethod;
+type MethodFunction = unsafe extern "C" fn() -> *const SslMethod;
 
 /// How a context is restricted to one version.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Unrestricted {
 }
 
 /// A new context, and the restrictions that it lacks.
-struct Made {
+struct NewContext {
     context: *mut SslCtx,
     unrestricted: Unrestricted,
 }
@@ -111,10 +111,10 @@ impl Context {
 
     fn with(
         api: &Functions,
-        method: Method,
+        method: MethodFunction,
         setup: &Setup,
         versions: Versions,
-    ) -> Result<Made, Unsupported> {
+    ) -> Result<NewContext, Unsupported> {
         let made = Self::once(api, method, setup, versions, Unrestricted::default())?;
         if !made.unrestricted.has_error() {
             return Ok(made);
@@ -129,18 +129,18 @@ impl Context {
     /// Makes a context without calling the setters in `left_out`.
     fn once(
         api: &Functions,
-        method: Method,
+        method: MethodFunction,
         setup: &Setup,
         versions: Versions,
         left_out: Unrestricted,
-    ) -> Result<Made, Unsupported> {
+    ) -> Result<NewContext, Unsupported> {
         // SAFETY: a method function has no precondition, and its result is what SSL_CTX_new takes.
         let context = unsafe { (api.SSL_CTX_new)(method()) };
         if context.is_null() {
             return Err(refused(api, "SSL_CTX_new"));
         }
         match (ContextBuilder { api, context }).all(setup, versions, left_out) {
-            Ok(unrestricted) => Ok(Made {
+            Ok(unrestricted) => Ok(NewContext {
                 context,
                 unrestricted,
             }),
@@ -358,7 +358,7 @@ impl ContextBuilder<'_> {
 }
 
 /// The method for any version. It is for both roles, unless only the method can set the role.
-pub(super) fn general_method(api: &Functions, setup: &Setup) -> Option<Method> {
+pub(super) fn general_method(api: &Functions, setup: &Setup) -> Option<MethodFunction> {
     let both = api.TLS_method.or(api.SSLv23_method);
     let one = match setup.role {
         Role::Client => api.TLS_client_method.or(api.SSLv23_client_method),
@@ -368,7 +368,7 @@ pub(super) fn general_method(api: &Functions, setup: &Setup) -> Option<Method> {
 }
 
 /// The method for only the version of `setup`.
-fn version_method(api: &Functions, setup: &Setup) -> Option<Method> {
+fn version_method(api: &Functions, setup: &Setup) -> Option<MethodFunction> {
     let (both, client, server) = match setup.version {
         Version::Tls12 => (
             api.TLSv1_2_method,
@@ -391,9 +391,9 @@ fn version_method(api: &Functions, setup: &Setup) -> Option<Method> {
 fn method_for(
     api: &Functions,
     setup: &Setup,
-    both: Option<Method>,
-    one: Option<Method>,
-) -> Option<Method> {
+    both: Option<MethodFunction>,
+    one: Option<MethodFunction>,
+) -> Option<MethodFunction> {
     let sets_role = match setup.role {
         Role::Client => api.SSL_set_connect_state.is_some(),
         Role::Server => api.SSL_set_accept_state.is_some(),

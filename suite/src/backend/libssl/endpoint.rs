@@ -21,14 +21,14 @@ use crate::transport::{Errno, Transport};
 const UNTOUCHED: usize = usize::MAX;
 
 pub(super) struct LibsslEndpoint {
-    connection: Connection,
+    connection: SslConnection,
     port: Box<dyn TransportAdapter>,
     unrestricted: Option<Arc<str>>,
 }
 
 /// A connection without its transport: its calls may run on another thread than the one that owns
 /// the transport.
-struct Connection {
+struct SslConnection {
     api: Functions,
     ssl: *mut Ssl,
     setup: Setup,
@@ -51,7 +51,7 @@ impl LibsslEndpoint {
         if ssl.is_null() {
             return Err(refused(api, "SSL_new"));
         }
-        let connection = Connection {
+        let connection = SslConnection {
             api: *api,
             ssl,
             setup: *setup,
@@ -172,7 +172,7 @@ impl LibsslEndpoint {
     }
 }
 
-impl Connection {
+impl SslConnection {
     fn set_role(&self) {
         let set = match (self.setup.role_state, self.setup.role) {
             (RoleState::Unset, _) => None,
@@ -346,7 +346,7 @@ impl Endpoint for LibsslEndpoint {
     }
 
     fn number(&mut self, function: &str) -> Result<i64, Unsupported> {
-        let Connection { api, ssl, .. } = self.connection;
+        let SslConnection { api, ssl, .. } = self.connection;
         let function = api
             .number(function)
             .ok_or_else(|| Unsupported::new(function))?;

@@ -19,7 +19,7 @@ use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
 use super::LoadError;
 use super::elf::SharedObject;
 use super::family::{self, Family};
-use super::source::{Found, Libcrypto, LibrarySource};
+use super::source::{Libcrypto, LibcryptoOrigin, LibrarySource};
 
 /// Functions of libcrypto by which its file is determined, in the order in which they are tried.
 const OF_LIBCRYPTO: [&str; 4] = ["ERR_get_error", "BIO_new", "ERR_clear_error", "BIO_free"];
@@ -64,13 +64,13 @@ pub(super) struct Opened {
 struct Intended {
     /// `None` for the system's.
     path: Option<PathBuf>,
-    found: Found,
+    found: LibcryptoOrigin,
     library: &'static Library,
 }
 
 /// Where the symbols of a library are visible.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Scope {
+enum SymbolScope {
     /// Through its handle, and in libraries that need it by name.
     Own,
     /// In everything that is loaded later.
@@ -83,12 +83,12 @@ impl Opened {
         let search = Search::of(source)?;
         search.others()?;
         let mut libcrypto = search.libcrypto()?;
-        let mut opened = dlopen(&search.path, Scope::Own);
+        let mut opened = dlopen(&search.path, SymbolScope::Own);
         if opened.is_err() && libcrypto.is_none() {
             // It does not declare that it needs one, but may.
             libcrypto = search.undeclared_libcrypto();
             if libcrypto.is_some() {
-                opened = dlopen(&search.path, Scope::Own);
+                opened = dlopen(&search.path, SymbolScope::Own);
             }
         }
         let libssl = opened.map_err(|reason| search.refused(reason))?;
@@ -131,27 +131,27 @@ impl Opened {
         let meant = self.libcrypto.as_ref();
         let found = match (&seen, meant) {
             (Some(seen), Some(meant)) => self.compare(seen, meant)?,
-            (Some(seen), None) if same_file(seen, &self.path) => Found::Inside,
-            (Some(_), None) => Found::System,
-            (None, Some(meant)) if meant.found == Found::Named => {
+            (Some(seen), None) if same_file(seen, &self.path) => LibcryptoOrigin::Inside,
+            (Some(_), None) => LibcryptoOrigin::System,
+            (None, Some(meant)) if meant.found == LibcryptoOrigin::Named => {
                 return Err(self.unused(meant, None));
             }
-            (None, _) => Found::Nowhere,
+            (None, _) => LibcryptoOrigin::Nowhere,
         };
         if matches!(
             found,
-            Found::Named | Found::OwnDependency | Found::SameFolder
+            LibcryptoOrigin::Named | LibcryptoOrigin::OwnDependency | LibcryptoOrigin::SameFolder
         ) {
             not_the_systems().extend(seen.clone());
         }
         Ok(Libcrypto { path: seen, found })
     }
 
-    fn compare(&self, seen: &Path, meant: &Intended) -> Result<Found, LoadError> {
+    fn compare(&self, seen: &Path, meant: &Intended) -> Result<LibcryptoOrigin, LoadError> {
         match (&meant.path, meant.found) {
             (Some(path), found) if same_file(seen, path) => Ok(found),
-            (Some(_), Found::Named) => Err(self.unused(meant, Some(seen))),
-            (_, _) if same_file(seen, &self.path) => Ok(Found::Inside),
+            (Some(_), LibcryptoOrigin::Named) => Err(self.unused(meant, Some(seen))),
+            (_, _) if same_file(seen, &self.path) => Ok(LibcryptoOrigin::Inside),
             (None, found) if !not_the_systems().iter().any(|one| same_file(seen, one)) => Ok(found),
             (path, _) => Err(LoadError::NameTaken {
                 path: self.path.clone(),
@@ -230,11 +230,11 @@ impl<'s> Search<'s> {
             return Ok(None);
         };
         let own = self.in_own_folders(name);
-        let found = own.map(|path| (path, Found::OwnDependency));
-        let found = found.or_else(|| Some((self.same_folder(name)?, Found::SameFolder)));
+        let found = own.map(|path| (path, LibcryptoOrigin::OwnDependency));
+        let found = found.or_else(|| Some((self.same_folder(name)?, LibcryptoOrigin::SameFolder)));
         if let Some((path, found)) = found {
             // Once it is loaded, the dynamic loader uses it for this name.
-            let library = dlopen(&path, Scope::Own).map_err(|reason| LoadError::Open {
+            let library = dlopen(&path, SymbolScope::Own).map_err(|reason| LoadError::Open {
                 path: path.clone(),
                 reason,
             })?;
@@ -244,11 +244,11 @@ impl<'s> Search<'s> {
                 library,
             }));
         }
-        let library = dlopen(Path::new(name), Scope::Own)
+        let library = dlopen(Path::new(name), SymbolScope::Own)
             .map_err(|reason| self.no_dependency(name, reason))?;
         Ok(Some(Intended {
             path: None,
-            found: Found::System,
+            found: LibcryptoOrigin::System,
             library,
         }))
     }
@@ -258,7 +258,7 @@ impl<'s> Search<'s> {
         let path = canonical(named)?;
         let scope = match needed {
             // The dynamic loader reuses a loaded library with this name.
-            Some(name) if object.soname.as_deref() == Some(name) => Scope::Own,
+            Some(name) if object.soname.as_deref() == Some(name) => SymbolScope::Own,
             Some(name) => {
                 return Err(LoadError::LibcryptoName {
                     path: self.path.clone(),
@@ -267,8 +267,8 @@ impl<'s> Search<'s> {
                     name: object.soname.unwrap_or_else(|| "nothing".to_owned()),
                 });
             }
-            None if self.wanted().is_empty() => Scope::Own,
-            None => Scope::Process,
+            None if self.wanted().is_empty() => SymbolScope::Own,
+            None => SymbolScope::Process,
         };
         let library = dlopen(&path, scope).map_err(|reason| LoadError::Open {
             path: path.clone(),
@@ -276,7 +276,7 @@ impl<'s> Search<'s> {
         })?;
         Ok(Intended {
             path: Some(path),
-            found: Found::Named,
+            found: LibcryptoOrigin::Named,
             library,
         })
     }
@@ -306,21 +306,21 @@ impl<'s> Search<'s> {
             let Ok(path) = path.canonicalize() else {
                 continue;
             };
-            if let Ok(library) = dlopen(&path, Scope::Process) {
+            if let Ok(library) = dlopen(&path, SymbolScope::Process) {
                 return Some(Intended {
                     path: Some(path),
-                    found: Found::SameFolder,
+                    found: LibcryptoOrigin::SameFolder,
                     library,
                 });
             }
         }
         for name in SYSTEM_LIBCRYPTOS.map(Path::new) {
-            let library = dlopen(name, Scope::Own).ok();
+            let library = dlopen(name, SymbolScope::Own).ok();
             if library.is_some_and(|it| names.iter().all(|name| address(it, name).is_some())) {
                 return Some(Intended {
                     path: None,
-                    found: Found::System,
-                    library: dlopen(name, Scope::Process).ok()?,
+                    found: LibcryptoOrigin::System,
+                    library: dlopen(name, SymbolScope::Process).ok()?,
                 });
             }
         }
@@ -350,8 +350,9 @@ impl<'s> Search<'s> {
             let Some(path) = self.same_folder(name) else {
                 continue;
             };
-            if dlopen(Path::new(name), Scope::Own).is_err() {
-                dlopen(&path, Scope::Own).map_err(|reason| LoadError::Open { path, reason })?;
+            if dlopen(Path::new(name), SymbolScope::Own).is_err() {
+                dlopen(&path, SymbolScope::Own)
+                    .map_err(|reason| LoadError::Open { path, reason })?;
             }
         }
         Ok(())
@@ -379,7 +380,7 @@ impl<'s> Search<'s> {
     fn refused(&self, reason: String) -> LoadError {
         let missing = self.object.needed.iter().find_map(|name| {
             let there = self.in_own_folders(name).is_some() || self.same_folder(name).is_some();
-            let error = dlopen(Path::new(name), Scope::Own).err()?;
+            let error = dlopen(Path::new(name), SymbolScope::Own).err()?;
             (!there).then(|| self.no_dependency(name, error))
         });
         missing.unwrap_or_else(|| {
@@ -448,16 +449,16 @@ fn not_the_systems() -> MutexGuard<'static, Vec<PathBuf>> {
 
 /// Loads a library for the rest of the process, with its dependencies; a name without a slash is
 /// searched for in the system's folders. The error is the dynamic loader's message.
-fn dlopen(file: &Path, scope: Scope) -> Result<&'static Library, String> {
+fn dlopen(file: &Path, scope: SymbolScope) -> Result<&'static Library, String> {
     let flags: c_int = match scope {
-        Scope::Process => {
+        SymbolScope::Process => {
             LIBCRYPTO_IS_GLOBAL.store(true, Ordering::Relaxed);
             RTLD_NOW | RTLD_GLOBAL
         }
-        Scope::Own if LIBCRYPTO_IS_GLOBAL.load(Ordering::Relaxed) => {
+        SymbolScope::Own if LIBCRYPTO_IS_GLOBAL.load(Ordering::Relaxed) => {
             RTLD_NOW | RTLD_LOCAL | OWN_SYMBOLS_FIRST
         }
-        Scope::Own => RTLD_NOW | RTLD_LOCAL,
+        SymbolScope::Own => RTLD_NOW | RTLD_LOCAL,
     };
     // SAFETY: loading a library runs its code, which is what the user asked for.
     match unsafe { Library::open(Some(file), flags) } {

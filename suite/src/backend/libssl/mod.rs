@@ -35,9 +35,9 @@ use std::sync::{Mutex, PoisonError};
 
 pub use self::elf::NoLibrary;
 pub use self::family::Family;
-pub use self::source::{Attachment, Found, Libcrypto, LibrarySource, Loaded, Recognised};
+pub use self::source::{Attachment, Libcrypto, LibcryptoOrigin, LibrarySource, Loaded, Recognised};
 
-use self::bio::Method;
+use self::bio::BioType;
 use self::context::{Context, Spare};
 use self::endpoint::LibsslEndpoint;
 use self::load::Opened;
@@ -90,7 +90,7 @@ pub struct Libssl {
 /// How connections reach the scripted transport.
 enum Way {
     /// Through a BIO of this kind.
-    Bio(Method),
+    Bio(BioType),
     /// Through a pair of sockets.
     SocketPair,
 }
@@ -283,7 +283,7 @@ impl Libssl {
         let path = std::env::current_exe().unwrap_or_default();
         let libcrypto = Libcrypto {
             path: Some(path.clone()),
-            found: Found::Inside,
+            found: LibcryptoOrigin::Inside,
         };
         Self::new(
             LibrarySource::new(id, path.clone()),
@@ -361,7 +361,7 @@ impl Libssl {
         linkage: &str,
     ) -> Result<Self, LoadError> {
         initialise(&api);
-        let (way, transport, linkage) = match api.bio().map(Method::new) {
+        let (way, transport, linkage) = match api.bio().map(BioType::new) {
             Some(Some(method)) => (Way::Bio(method), Attachment::Bio, linkage.to_owned()),
             Some(None) => return Err(LoadError::Bio { path: source.path }),
             None => {
@@ -384,7 +384,7 @@ impl Libssl {
             Recognised { family, version }
         });
         // For an unknown object, only its own version string counts as evidence.
-        let is_own = recognised.is_some() || libcrypto.found == Found::Inside;
+        let is_own = recognised.is_some() || libcrypto.found == LibcryptoOrigin::Inside;
         let own_text = text.as_deref().filter(|_| is_own);
         let (library, version) = name_and_version(own_text, source.version.as_deref());
         let full_version = match (text, is_own) {

@@ -26,14 +26,14 @@ const OUR_BUFFER: usize = 212_992;
 pub(super) const PORTION: usize = 16 << 10;
 
 /// The two ends of a transport of sockets.
-pub(super) struct Ends {
+pub(super) struct SocketEnds {
     pub(super) transport: Transport,
     pub(super) library: UnixStream,
     /// `None` once the peer has disconnected.
     pub(super) ours: Option<UnixStream>,
 }
 
-impl Ends {
+impl SocketEnds {
     /// Ends of which the library's blocks.
     pub(super) fn new(transport: &Transport) -> io::Result<Self> {
         let (library, ours) = pair()?;
@@ -52,11 +52,11 @@ impl Ends {
 }
 
 /// The transport of one connection.
-pub(super) struct Socket(Ends);
+pub(super) struct Socket(SocketEnds);
 
 impl Socket {
     pub(super) fn new(transport: &Transport) -> io::Result<Self> {
-        let ends = Ends::new(transport)?;
+        let ends = SocketEnds::new(transport)?;
         ends.library.set_nonblocking(true)?;
         Ok(Self(ends))
     }
@@ -150,7 +150,7 @@ pub(super) fn deliver(transport: &Transport, mut ours: &UnixStream) -> io::Resul
 
 /// Whether the peer still reads what the library sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum PeerReading {
     /// It does.
     GoesOn,
     /// It does not: sending fails from now on.
@@ -158,18 +158,20 @@ pub(super) enum Reading {
 }
 
 /// Moves all bytes from the library to the transport.
-pub(super) fn collect(transport: &Transport, mut ours: &UnixStream) -> io::Result<Reading> {
+pub(super) fn collect(transport: &Transport, mut ours: &UnixStream) -> io::Result<PeerReading> {
     let mut space = [0; PORTION];
     loop {
         match ours.read(&mut space) {
-            Ok(0) => return Ok(Reading::Over),
+            Ok(0) => return Ok(PeerReading::Over),
             Ok(read) => {
                 if let Transfer::Refused(_) = transport.write(&space[..read]) {
                     ours.shutdown(Shutdown::Read)?;
-                    return Ok(Reading::Over);
+                    return Ok(PeerReading::Over);
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Reading::GoesOn),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(PeerReading::GoesOn);
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

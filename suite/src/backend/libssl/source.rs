@@ -90,14 +90,14 @@ pub struct Libcrypto {
     /// The file, with symbolic links resolved; `None` if no function of libcrypto was found.
     pub path: Option<PathBuf>,
     /// How it was found.
-    pub found: Found,
+    pub found: LibcryptoOrigin,
 }
 
 /// How a libcrypto was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Found {
+pub enum LibcryptoOrigin {
     /// It is part of the libssl.
     Inside,
     /// The user named it.
@@ -128,7 +128,7 @@ pub enum Attachment {
     },
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for LibcryptoOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Inside => "inside the libssl",

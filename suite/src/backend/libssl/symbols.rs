@@ -39,7 +39,7 @@ pub(super) type PskServer =
     unsafe extern "C" fn(*mut Ssl, *const c_char, *mut c_uchar, c_uint) -> c_uint;
 
 /// A function of the connection alone that returns a number, makes no transport call and changes nothing.
-pub(super) type Number = unsafe extern "C" fn(*const Ssl) -> c_int;
+pub(super) type NumberFunction = unsafe extern "C" fn(*const Ssl) -> c_int;
 
 pub(super) type BioCtrl = unsafe extern "C" fn(*mut Bio, c_int, c_long, *mut c_void) -> c_long;
 
@@ -61,7 +61,7 @@ macro_rules! interface {
         pub(super) struct Functions {
             $(pub(super) $rname: unsafe extern "C" fn($($rarg),*) $(-> $rret)?,)*
             $(pub(super) $oname: Option<unsafe extern "C" fn($($oarg),*) $(-> $oret)?>,)*
-            $($nname: Option<Number>,)*
+            $($nname: Option<NumberFunction>,)*
             $(pub(super) $ename: Option<unsafe extern "C" fn($($earg),*) $(-> $eret)?>,)*
         }
 
@@ -110,7 +110,7 @@ macro_rules! interface {
             }
 
             /// The function of this C name whose number scenarios observe, if the library has it.
-            pub(super) fn number(&self, name: &str) -> Option<Number> {
+            pub(super) fn number(&self, name: &str) -> Option<NumberFunction> {
                 $(if name == stringify!($nname) {
                     return self.$nname;
                 })*
@@ -151,7 +151,7 @@ macro_rules! interface {
                     }),)*
                     $($nname: find(stringify!($nname)).map(|address| {
                         // SAFETY: as above.
-                        unsafe { std::mem::transmute::<*mut c_void, Number>(address) }
+                        unsafe { std::mem::transmute::<*mut c_void, NumberFunction>(address) }
                     }),)*
                     $($ename: find(stringify!($ename)).map(|address| {
                         // SAFETY: as above.

@@ -24,7 +24,7 @@ pub(crate) use exact::quoted;
 
 use super::condition::Condition;
 use super::measured::MeasuredHistory;
-use super::number::Number;
+use super::number::Sum;
 use crate::judge::monitor::{Contradiction, Gap, Observation, Wanted};
 use crate::scenario::parse::clause as clause_id;
 use crate::toml_reader::{Fault, Fields, Node};
@@ -35,17 +35,17 @@ use crate::wire::ContentType;
 
 /// An effect of a known issue.
 #[derive(Debug, Clone)]
-pub struct Effect {
+pub struct IssueEffect {
     /// The broken clause.
     pub clause: String,
     /// The events to which it applies.
     pub scope: Scope,
-    pattern: Pattern,
+    pattern: ObservationPattern,
     /// Its position in the file, in bytes.
     pub(super) at: usize,
 }
 
-impl fmt::Display for Effect {
+impl fmt::Display for IssueEffect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = match self.scope {
             Scope::Call => "in the call",
@@ -67,7 +67,7 @@ pub enum Scope {
 
 /// The observation that it explains.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub(super) struct ObservationPattern {
     errors: Vec<ErrorClass>,
     queues: Option<Vec<Vec<QueueEntry>>>,
     returns: Option<i64>,
@@ -75,9 +75,9 @@ pub(super) struct Pattern {
     message: Option<MessageKind>,
     alert: Option<AlertSeen>,
     flaw: Option<FlawKind>,
-    bytes: Option<Number>,
-    missing: Option<Number>,
-    repeated: Option<Number>,
+    bytes: Option<Sum>,
+    missing: Option<Sum>,
+    repeated: Option<Sum>,
     what: Option<What>,
     ends: Option<Ends>,
 }
@@ -189,7 +189,7 @@ const OPENS: &str = "record.opens";
 /// place of a record.
 const OF_ITS_RECORD: [&str; 2] = ["keyupdate.pending-record-first", "record.version-field"];
 
-impl Effect {
+impl IssueEffect {
     /// Whether it explains a violation of this clause at this event, if its scope includes the
     /// event.
     pub(super) fn explains(
@@ -240,7 +240,7 @@ impl Effect {
         };
         let clause = clause_id(fields.find("clause").ok_or_else(|| missing("clause"))?)?;
         let scope = scope(&fields, fields.find("in").ok_or_else(|| missing("in"))?)?;
-        let pattern = Pattern::read(&fields)?;
+        let pattern = ObservationPattern::read(&fields)?;
         if pattern.is_empty() {
             let help = "say what is observed: error, returns, record, alert, flaw, bytes, missing, repeated, what or ends";
             return Err(Fault::new(
@@ -260,7 +260,7 @@ impl Effect {
     /// The effect with its number increased by one, if it has one.
     pub(super) fn with_another_number(&self) -> Option<Self> {
         let mut other = self.clone();
-        let Pattern {
+        let ObservationPattern {
             bytes,
             missing,
             repeated,
@@ -307,7 +307,7 @@ pub(super) fn one_or_more<'t, T>(
     }
 }
 
-impl Pattern {
+impl ObservationPattern {
     fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
         let queue = |node: Node<'_>| node.text("text", |_| true).map(QueueEntry::split);
         Ok(Self {
@@ -330,9 +330,9 @@ impl Pattern {
                 alert.ok_or_else(|| node.refused("an alert, as in \"fatal bad_record_mac\""))
             })?,
             flaw: fields.read("flaw", |node| node.choice(FLAWS))?,
-            bytes: fields.read("bytes", Number::read)?,
-            missing: fields.read("missing", Number::read)?,
-            repeated: fields.read("repeated", Number::read)?,
+            bytes: fields.read("bytes", Sum::read)?,
+            missing: fields.read("missing", Sum::read)?,
+            repeated: fields.read("repeated", Sum::read)?,
             what: fields.read("what", |node| node.choice(WHATS))?,
             ends: fields.read("ends", |node| node.choice(ENDS))?,
         })
@@ -358,7 +358,7 @@ impl Pattern {
         measured: &MeasuredHistory<'_, '_>,
         at: usize,
     ) -> bool {
-        let number = |wanted: &Option<Number>, seen: Option<usize>| match (wanted, seen) {
+        let number = |wanted: &Option<Sum>, seen: Option<usize>| match (wanted, seen) {
             (None, _) => true,
             (Some(wanted), Some(seen)) => wanted.is(seen, measured, at),
             (Some(_), None) => false,

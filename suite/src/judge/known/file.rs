@@ -6,7 +6,7 @@ use toml::de::DeTable;
 
 use super::condition::Condition;
 use super::divergence::Divergence;
-use super::effect::{Effect, Scope};
+use super::effect::{IssueEffect, Scope};
 use super::version::Range;
 use super::{Issue, Witness};
 use crate::judge::ledger::{Class, Keeper, Location};
@@ -80,7 +80,7 @@ fn issue(element: Node<'_>, location: Location, keeper: Keeper) -> Result<Issue,
         fields.find(key).ok_or_else(missing)
     };
     let when = Condition::read(needed("when")?)?;
-    let breaks = fields.read("breaks", |node| elements(node, Effect::read))?;
+    let breaks = fields.read("breaks", |node| elements(node, IssueEffect::read))?;
     let differs = fields.read("differs", |node| elements(node, Divergence::read))?;
     if breaks.is_none() && differs.is_none() {
         let help = "say which clauses it breaks, or how the library differs from others";

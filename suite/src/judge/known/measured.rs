@@ -274,11 +274,15 @@ fn swallowed(history: &History<'_>, at: usize, lost: usize) -> usize {
 }
 
 /// Whether the transport returned 0 to the call. If its transport calls are not visible: whether it
-/// was set to, and the record passes through an empty buffer of 4096 bytes (BIO_f_buffer(3)).
+/// was set to, and the record reaches it.
 fn returned_zero(history: &History<'_>, event: &Event<'_>) -> bool {
-    if let Some(traffic) = event.entry.traffic {
-        return traffic.outbound.refusal == Some(Refusal::Zero);
-    }
+    let is_visible = event.entry.traffic.is_some();
+    event.refuses_out(|refusal| refusal == Refusal::Zero)
+        && (is_visible || passes_buffer(history, event))
+}
+
+/// Whether the record passes through an empty buffer of 4096 bytes (BIO_f_buffer(3)) to a transport that accepts nothing.
+fn passes_buffer(history: &History<'_>, event: &Event<'_>) -> bool {
     let before = &event.before;
     let asked = event.attempt().and_then(|attempt| attempt.argument.len());
     let content = asked.unwrap_or(0).min(before.max_send_fragment);
@@ -289,7 +293,6 @@ fn returned_zero(history: &History<'_>, event: &Event<'_>) -> bool {
         Version::Tls13 => 5 + 1 + 16,
     };
     history.setting.variant.transport == TransportKind::BufferingBio
-        && before.outbound.then == Refusal::Zero
         && before.outbound.accept == Budget::Bytes(0)
         && before.unsent() == 0
         && content + around >= BIO_BUFFER

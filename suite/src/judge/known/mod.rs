@@ -1,5 +1,5 @@
 //! Known issues: deviations of libraries, by cause. An issue states its trigger ([`Condition`], a
-//! predicate on the history of the connection), its effects ([`Effect`]), the libraries that it
+//! predicate on the history of the connection), its effects ([`IssueEffect`]), the libraries that it
 //! affects, and the cases that witness it.
 //!
 //! One rule applies to every trace, of the suite's scenarios, a user's or a fuzzer's, and of
@@ -29,10 +29,10 @@ use std::fmt;
 pub use ablation::{Conjunct, Conjuncts, Variation};
 pub use condition::Condition;
 pub use divergence::{Divergence, Side};
-pub use effect::{Effect, Scope};
+pub use effect::{IssueEffect, Scope};
 pub use measured::MeasuredHistory;
 pub use propose::{Proposal, Proposals, Stated};
-pub use version::{Range, Version};
+pub use version::{LibraryVersion, Range};
 
 use super::difference::Difference;
 use super::finding::{Cause, Known};
@@ -69,7 +69,7 @@ pub struct Issue {
     /// Its trigger.
     pub when: Condition,
     /// The clauses that it breaks.
-    pub breaks: Vec<Effect>,
+    pub breaks: Vec<IssueEffect>,
     /// The differences from other libraries where no clause is broken.
     pub differs: Vec<Divergence>,
     /// The cases that show it.
@@ -171,9 +171,9 @@ impl Library<'_> {
     }
 
     /// Its version; if unknown, the series in its name.
-    fn version(&self) -> Option<Version> {
+    fn version(&self) -> Option<LibraryVersion> {
         let series = self.name.rsplit_once('-').map(|(_, series)| series);
-        Version::find(self.version).or_else(|| Version::parse(series?))
+        LibraryVersion::find(self.version).or_else(|| LibraryVersion::parse(series?))
     }
 }
 
@@ -353,7 +353,7 @@ impl<'k> Explainer<'k, '_, '_> {
         let unexpected = self.unexpected;
         self.triggered.iter_mut().find_map(|triggered| {
             let effects = triggered.issue.breaks.iter().enumerate();
-            let explains = |(_, effect): &(usize, &Effect)| {
+            let explains = |(_, effect): &(usize, &IssueEffect)| {
                 effect.explains(clause, &violation.observed, measured, event)
             };
             let effects = effects.filter(explains);
@@ -449,7 +449,7 @@ fn holds(
 impl Issue {
     /// Whether it is a crash.
     fn is_a_crash(&self) -> bool {
-        self.breaks.iter().any(Effect::is_a_crash)
+        self.breaks.iter().any(IssueEffect::is_a_crash)
     }
 
     /// The ends of its ranges that were neither run nor reviewed, as in `openssl 3.2`: no backend
@@ -459,7 +459,8 @@ impl Issue {
         for (product, range) in &self.affects {
             let tested = self.tested(product);
             let ends = [&range.from, &range.before].into_iter().flatten();
-            let is_tested = |end: &Version| tested.iter().any(|version| end.is_series_of(version));
+            let is_tested =
+                |end: &LibraryVersion| tested.iter().any(|version| end.is_series_of(version));
             let ends = ends.filter(|end| !is_tested(end));
             untested.extend(ends.map(|end| format!("{product} {end}")));
         }
@@ -468,10 +469,10 @@ impl Issue {
 
     /// The versions of this library for which the suite has a backend, or whose source was reviewed
     /// for this issue.
-    fn tested(&self, product: &str) -> Vec<Version> {
+    fn tested(&self, product: &str) -> Vec<LibraryVersion> {
         let read = self.read.keys().filter_map(|read| {
             let (library, version) = read.split_once(' ')?;
-            (library == product).then(|| Version::find(version))?
+            (library == product).then(|| LibraryVersion::find(version))?
         });
         let run = Backends::all().into_iter().filter_map(|name| {
             let library = Library { name, version: "" };

@@ -23,7 +23,7 @@ use crate::toml_reader::{Fault, Node};
 
 /// A sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Number(Vec<Term>);
+pub(super) struct Sum(Vec<Term>);
 
 /// A term of a sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ const QUANTITIES: [(&str, Term); 10] = [
     ("refused", Term::Refused),
 ];
 
-impl Number {
+impl Sum {
     pub(super) fn read(node: Node<'_>) -> Result<Self, Fault> {
         let Some(text) = node.as_text() else {
             let number = node.number(0..=usize::MAX >> 1)?;
@@ -104,7 +104,7 @@ impl Number {
 
 /// Adds each sum of `begun` and this many of these terms that equals the number.
 fn add_sums(
-    sums: &mut Vec<Number>,
+    sums: &mut Vec<Sum>,
     number: usize,
     terms: usize,
     counted: &[(Term, usize)],
@@ -112,7 +112,7 @@ fn add_sums(
 ) {
     if terms == 0 {
         if number == 0 {
-            sums.push(Number(begun.clone()));
+            sums.push(Sum(begun.clone()));
         }
         return;
     }
@@ -126,7 +126,7 @@ fn add_sums(
 }
 
 /// The form in a file.
-impl fmt::Display for Number {
+impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [Term::Literal(number)] = self.0[..] {
             return write!(f, "{number}");

@@ -14,7 +14,7 @@ use crate::scenario::{
     Buffer, Function, KeyUpdate, Mode, PeerAction, RetryContent, Role, SessionTickets, Step,
     TransportKind, Version,
 };
-use crate::toml_reader::{Fault, Shown};
+use crate::toml_reader::{Fault, Quoted};
 use crate::trace::{
     AlertSeen, Argument, Attempt, Body, ErrorClass, Outcome, PeerEnd, RecordSeen, Verb,
 };
@@ -147,23 +147,17 @@ impl<'c, 't> At<'_, 'c, 't> {
             .any(|record| record.has_message(kind))
     }
 
-    /// Whether the transport refused in this way to accept bytes; if its calls are not visible,
-    /// whether it was set to.
     fn refused_out(&self, is: fn(Refusal) -> bool) -> bool {
-        match &self.event().entry.traffic {
-            Some(traffic) => traffic.outbound.refusal.is_some_and(is),
-            None => {
-                let outbound = self.before().outbound;
-                outbound.accept != Budget::All && is(outbound.then) && self.event().call().is_some()
-            }
-        }
+        self.may_use_transport() && self.event().refuses_out(is)
     }
 
     fn refused_in(&self, is: fn(Refusal) -> bool) -> bool {
-        match &self.event().entry.traffic {
-            Some(traffic) => traffic.inbound.refusal.is_some_and(is),
-            None => is(self.before().inbound.then) && self.event().call().is_some(),
-        }
+        self.may_use_transport() && self.event().refuses_in(is)
+    }
+
+    /// Whether the library called the transport, or may have if its transport calls are not visible.
+    fn may_use_transport(&self) -> bool {
+        self.event().entry.traffic.is_some() || self.event().call().is_some()
     }
 
     fn error(&self) -> Option<ErrorClass> {
@@ -204,7 +198,7 @@ pub(super) fn find(name: &str, at: usize) -> Result<&'static Predicate, Fault> {
         .find(|predicate| predicate.name == name)
         .ok_or_else(|| {
             let names: Vec<&str> = PREDICATES.iter().map(|predicate| predicate.name).collect();
-            let message = format!("unknown predicate {}", Shown(name));
+            let message = format!("unknown predicate {}", Quoted(name));
             Fault::unknown(at, message, name, "predicates", &names)
         })
 }

@@ -16,7 +16,7 @@ use std::fmt::{self, Write as _};
 
 use super::Witness;
 use super::divergence::Divergence;
-use super::effect::{Pattern, quoted};
+use super::effect::{ObservationPattern, quoted};
 use super::file::MOST_WITNESSES;
 use super::measured::MeasuredHistory;
 use super::predicate::{OPPOSITES, Predicate, Reads};
@@ -36,7 +36,7 @@ const WIDTH: usize = 100;
 /// Observations that no known issue explains.
 #[derive(Debug, Default)]
 pub struct Proposals {
-    found: Vec<Found>,
+    found: Vec<UnexplainedObservation>,
     /// Proposals for differences, which have no numbers.
     differences: Vec<Proposal>,
     inexpressible: Vec<String>,
@@ -44,13 +44,13 @@ pub struct Proposals {
 
 /// One observation.
 #[derive(Debug)]
-struct Found {
+struct UnexplainedObservation {
     clause: &'static str,
     trigger: Trigger,
     /// Its pattern without the number.
-    pattern: Pattern,
+    pattern: ObservationPattern,
     /// Its pattern with each sum that equals its number, the most general first.
-    numbered: Vec<Pattern>,
+    numbered: Vec<ObservationPattern>,
     title: String,
     witness: Witness,
 }
@@ -68,7 +68,7 @@ pub struct Proposal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Explains {
     /// This observation of this clause.
-    Breaks(&'static str, Box<Pattern>),
+    Breaks(&'static str, Box<ObservationPattern>),
     /// This difference, in the form of a file.
     Differs(String),
 }
@@ -97,7 +97,7 @@ impl Proposals {
             let Some(observed) = &finding.observed else {
                 continue;
             };
-            let pattern = Pattern::of(observed);
+            let pattern = ObservationPattern::of(observed);
             let mut numbered = pattern.clone().numbered(observed, &measured, at);
             numbered.retain(|exact| !exact.is_empty() && exact.matches(observed, &measured, at));
             let title = title(finding);
@@ -106,7 +106,7 @@ impl Proposals {
                     .push(format!("{witness}, step {}: {title}", finding.step));
                 continue;
             }
-            self.found.push(Found {
+            self.found.push(UnexplainedObservation {
                 clause: broken.clause,
                 trigger: Trigger::at(&measured, at),
                 pattern,
@@ -178,7 +178,7 @@ impl Proposals {
 
     /// The issues that explain all of them, in the order of their first cases.
     pub fn issues(self) -> Vec<Proposal> {
-        let mut groups: Vec<Vec<Found>> = Vec::new();
+        let mut groups: Vec<Vec<UnexplainedObservation>> = Vec::new();
         for found in self.found {
             match groups.iter_mut().find(|group| group[0].is_like(&found)) {
                 Some(group) => group.push(found),
@@ -194,7 +194,7 @@ impl Proposals {
     }
 }
 
-impl Found {
+impl UnexplainedObservation {
     /// Whether both become one issue, if one sum fits their numbers.
     fn is_like(&self, other: &Self) -> bool {
         self.clause == other.clause
@@ -215,10 +215,10 @@ fn title(finding: &Finding) -> String {
 
 /// The fewest issues for observations that differ only in their numbers: first the sum that fits
 /// most of them.
-fn of_group(mut group: Vec<Found>) -> Vec<Proposal> {
+fn of_group(mut group: Vec<UnexplainedObservation>) -> Vec<Proposal> {
     let mut issues = Vec::new();
     while let Some(first) = group.first() {
-        let fits = |pattern: &Pattern| {
+        let fits = |pattern: &ObservationPattern| {
             let members = group.iter();
             members
                 .filter(|member| member.numbered.contains(pattern))
@@ -227,7 +227,7 @@ fn of_group(mut group: Vec<Found>) -> Vec<Proposal> {
         // Of equals the first one of the first observation: `max_by_key` takes the last.
         let best = first.numbered.iter().rev().max_by_key(|one| fits(one));
         let Some(pattern) = best.cloned() else { break };
-        let (members, rest): (Vec<Found>, Vec<Found>) = group
+        let (members, rest): (Vec<UnexplainedObservation>, Vec<UnexplainedObservation>) = group
             .into_iter()
             .partition(|member| member.numbered.contains(&pattern));
         group = rest;
@@ -260,7 +260,7 @@ fn without(opposites: [&str; 2], issues: Vec<Proposal>) -> Vec<Proposal> {
 }
 
 impl Proposal {
-    fn of(pattern: Pattern, members: Vec<Found>) -> Option<Self> {
+    fn of(pattern: ObservationPattern, members: Vec<UnexplainedObservation>) -> Option<Self> {
         let mut witnesses: Vec<Witness> = Vec::new();
         for member in &members {
             if witnesses.len() < MOST_WITNESSES && !witnesses.contains(&member.witness) {

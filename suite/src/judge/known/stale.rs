@@ -10,7 +10,7 @@ use crate::judge::ledger::{Compared, Keeper, Stale};
 use crate::scenario::{Id, Variant};
 
 /// The findings of the cases of one library that were run.
-type RunOutcome<'r> = BTreeMap<(&'r Id, Variant), &'r [Finding]>;
+type FindingsByCase<'r> = BTreeMap<(&'r Id, Variant), &'r [Finding]>;
 
 impl KnownIssues {
     /// The stale issues of this library, judged by the cases that were run and that count for an
@@ -21,7 +21,7 @@ impl KnownIssues {
         &self,
         library: Library<'_>,
         with: Compared,
-        ran: impl Fn(Keeper) -> &'r RunOutcome<'r>,
+        ran: impl Fn(Keeper) -> &'r FindingsByCase<'r>,
     ) -> Vec<Stale> {
         let mut stale = Vec::new();
         // An issue with differences may not show against another library than the reference.
@@ -52,7 +52,7 @@ impl Issue {
     fn shows(
         &self,
         witness: &Witness,
-        ran: &RunOutcome<'_>,
+        ran: &FindingsByCase<'_>,
         effect: Option<usize>,
     ) -> Option<bool> {
         let findings = ran.get(&(&witness.scenario, witness.variant))?;
@@ -68,7 +68,7 @@ impl Issue {
         &self,
         library: Library<'_>,
         witnesses: &[&Witness],
-        ran: &RunOutcome<'_>,
+        ran: &FindingsByCase<'_>,
     ) -> Vec<Stale> {
         let mut stale = Vec::new();
         let breaks = self.breaks.iter().enumerate();

@@ -8,12 +8,12 @@ use crate::toml_reader::{Fault, Node};
 
 /// A version, as in `1.1.1w` or `3.6.3`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version {
+pub struct LibraryVersion {
     text: String,
     parts: Vec<(u64, String)>,
 }
 
-impl Version {
+impl LibraryVersion {
     /// The first version in this text: 3.0.19 in `OpenSSL 3.0.19 27 Jan 2026`.
     pub fn find(text: &str) -> Option<Self> {
         text.split_whitespace().find_map(Self::parse)
@@ -45,7 +45,7 @@ impl Version {
     }
 }
 
-impl Ord for Version {
+impl Ord for LibraryVersion {
     fn cmp(&self, other: &Self) -> Ordering {
         let longest = self.parts.len().max(other.parts.len());
         let none = (0, String::new());
@@ -57,13 +57,13 @@ impl Ord for Version {
     }
 }
 
-impl PartialOrd for Version {
+impl PartialOrd for LibraryVersion {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for LibraryVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
@@ -74,9 +74,9 @@ impl fmt::Display for Version {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
     /// The first version; unlimited if `None`.
-    pub from: Option<Version>,
+    pub from: Option<LibraryVersion>,
     /// The first version after it; unlimited if `None`.
-    pub before: Option<Version>,
+    pub before: Option<LibraryVersion>,
 }
 
 impl Range {
@@ -90,7 +90,7 @@ impl Range {
         };
         let end = |text: &str| match text.trim() {
             "" => Ok(None),
-            text => Version::parse(text)
+            text => LibraryVersion::parse(text)
                 .map(Some)
                 .ok_or_else(|| node.refused(wanted)),
         };
@@ -101,7 +101,7 @@ impl Range {
     }
 
     /// Only this release, including packaging revisions: 3.6.3 and 3.6.3-1, not 3.6.4.
-    pub fn of_release(version: &Version) -> Self {
+    pub fn of_release(version: &LibraryVersion) -> Self {
         let mut numbers: Vec<u64> = version.parts.iter().map(|(number, _)| *number).collect();
         if let Some(last) = numbers.last_mut() {
             *last += 1;
@@ -109,20 +109,20 @@ impl Range {
         let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
         Self {
             from: Some(version.clone()),
-            before: Version::parse(&numbers.join(".")),
+            before: LibraryVersion::parse(&numbers.join(".")),
         }
     }
 
     /// The form in a file.
     pub fn in_file(&self) -> String {
-        let end = |version: &Option<Version>| version.as_ref().map(ToString::to_string);
+        let end = |version: &Option<LibraryVersion>| version.as_ref().map(ToString::to_string);
         let ends = [end(&self.from), Some("..".to_owned()), end(&self.before)];
         let ends: Vec<String> = ends.into_iter().flatten().collect();
         ends.join(" ")
     }
 
     /// Whether this version is in it. An unknown version is only in the unlimited range.
-    pub fn contains(&self, version: Option<&Version>) -> bool {
+    pub fn contains(&self, version: Option<&LibraryVersion>) -> bool {
         match version {
             None => self.from.is_none() && self.before.is_none(),
             Some(version) => {
@@ -148,8 +148,8 @@ impl fmt::Display for Range {
 mod tests {
     use super::*;
 
-    fn version(text: &str) -> Version {
-        Version::parse(text).unwrap_or_else(|| panic!("{text} is no version"))
+    fn version(text: &str) -> LibraryVersion {
+        LibraryVersion::parse(text).unwrap_or_else(|| panic!("{text} is no version"))
     }
 
     #[test]
@@ -163,10 +163,10 @@ mod tests {
         }
         assert_eq!(version("3.0").cmp(&version("3.0.0")), Ordering::Equal);
         assert_eq!(
-            Version::find("OpenSSL 3.0.19 27 Jan 2026"),
+            LibraryVersion::find("OpenSSL 3.0.19 27 Jan 2026"),
             Some(version("3.0.19"))
         );
-        assert_eq!(Version::find("BoringSSL"), None);
+        assert_eq!(LibraryVersion::find("BoringSSL"), None);
         assert!(version("1.1.1").is_series_of(&version("1.1.1")));
         assert!(version("3.6").is_series_of(&version("3.6.3")));
         assert!(!version("3.6").is_series_of(&version("3.60.3")));

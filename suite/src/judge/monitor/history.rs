@@ -7,11 +7,11 @@ mod state;
 
 pub use state::{ConnectionState, MAX_PLAINTEXT, Pending};
 
-use crate::scenario::{Buffer, Function, Mode, RetryContent as Bytes, Step, Version};
+use crate::scenario::{Function, Step, Version};
 use crate::trace::{
     Attempt, Body, Call, Content, Entry, Interface, Outcome, Portion, RecordSeen, Setting, Trace,
-    Verb,
 };
+use crate::transport::Refusal;
 
 /// A trace with the state before each of its entries.
 #[derive(Debug)]
@@ -140,21 +140,8 @@ impl<'t> Event<'t> {
     /// Whether the contract permits this call of the write function, for at least one byte: a new
     /// write if none is pending, or the retry of the pending one with the same arguments.
     pub fn is_permitted_call(&self) -> bool {
-        let Some(attempt) = self.attempt() else {
-            return false;
-        };
-        let asks = attempt.argument.len().is_some_and(|len| len > 0);
-        let Some(pending) = &self.before.pending else {
-            return asks && attempt.content == Bytes::Same;
-        };
-        // If the bytes were moved, and moving is no longer permitted, the manual does not specify
-        // with which of the addresses a library compares the call.
-        let moved = pending.moved || attempt.buffer == Buffer::Moved;
-        let moved = moved && !self.before.has(Mode::MovingBuffer);
-        asks && attempt.verb == Verb::Retry
-            && attempt.argument == pending.attempt.argument
-            && attempt.content == Bytes::Same
-            && !moved
+        self.attempt()
+            .is_some_and(|attempt| self.before.permits(attempt))
     }
 
     /// Whether nothing has happened, before or during the entry, that a library might take for the
@@ -165,14 +152,23 @@ impl<'t> Event<'t> {
 
     /// The same, regardless of what the peer has sent in a handshake within the connection.
     pub fn connection_is_healthy_but_for_renegotiation(&self) -> bool {
-        let failed = self.before.transport_fails(self.entry);
-        let sends_handshake = self.sends_handshake();
-        let alerted = self.entry.taken.iter().any(|record| match &record.body {
-            // It ends a handshake; otherwise it does not affect writing.
-            Body::Alert { alert, .. } if alert.is_close_notify() => sends_handshake,
-            _ => record.is_disturbing(),
-        });
-        self.before.connection_is_healthy() && !self.before.stale_error && !failed && !alerted
+        self.before.stays_healthy(self.entry)
+    }
+
+    /// Whether the transport refused in this way to accept bytes; if its calls are not visible, whether it was set to.
+    pub fn refuses_out(&self, is: fn(Refusal) -> bool) -> bool {
+        match &self.entry.traffic {
+            Some(traffic) => traffic.outbound.refusal.is_some_and(is),
+            None => self.before.is_set_to_refuse_out(is),
+        }
+    }
+
+    /// The same for delivering bytes.
+    pub fn refuses_in(&self, is: fn(Refusal) -> bool) -> bool {
+        match &self.entry.traffic {
+            Some(traffic) => traffic.inbound.refusal.is_some_and(is),
+            None => self.before.is_set_to_refuse_in(is),
+        }
     }
 
     /// Whether the library has taken data or an alert of the peer in a handshake within the
@@ -183,8 +179,7 @@ impl<'t> Event<'t> {
 
     /// Whether handshake messages were sent during the entry.
     pub fn sends_handshake(&self) -> bool {
-        let mut sent = self.entry.sent.iter();
-        sent.any(|record| !record.messages().is_empty())
+        state::sends_handshake(self.entry)
     }
 
     /// The records whose first byte was sent during the entry.

@@ -28,7 +28,7 @@ mod zero;
 use std::fmt;
 
 pub use history::{ConnectionState, Event, History, MAX_PLAINTEXT, Pending, has_succeeded};
-pub use observation::{Answer, Contradiction, Delivered, Gap, Observation, Wanted};
+pub use observation::{CallResult, Contradiction, Delivered, Gap, Observation, Wanted};
 
 use observation::Returned;
 

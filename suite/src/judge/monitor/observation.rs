@@ -15,9 +15,9 @@ use crate::transport::Errno;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observation {
     /// A call returned this.
-    Answered(Answer),
+    Answered(CallResult),
     /// A call returned this, which another fact contradicts.
-    Contradicted(Answer, Contradiction),
+    Contradicted(CallResult, Contradiction),
     /// A write reported this many bytes as written.
     Accepted {
         /// The number of bytes.
@@ -82,7 +82,7 @@ pub enum Observation {
 
 /// The result of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct CallResult {
     /// The return value.
     pub ret: i64,
     /// `SSL_get_error`.
@@ -149,7 +149,7 @@ impl From<Returned<'_>> for Observation {
     }
 }
 
-impl From<Returned<'_>> for Answer {
+impl From<Returned<'_>> for CallResult {
     fn from(Returned(call): Returned<'_>) -> Self {
         Self {
             ret: call.ret,
@@ -189,7 +189,7 @@ impl From<&Outcome> for Observation {
 
 impl Observation {
     /// The result of the call, if it was observed.
-    pub fn answer(&self) -> Option<&Answer> {
+    pub fn answer(&self) -> Option<&CallResult> {
         match self {
             Self::Answered(answer) | Self::Contradicted(answer, _) => Some(answer),
             _ => None,
@@ -212,7 +212,7 @@ impl Observation {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for CallResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.ret, self.error)?;
         if self.queue.is_empty() {
@@ -288,7 +288,7 @@ impl fmt::Display for Observation {
 
 fn contradicted(
     f: &mut fmt::Formatter<'_>,
-    answer: &Answer,
+    answer: &CallResult,
     contradiction: &Contradiction,
 ) -> fmt::Result {
     match contradiction {

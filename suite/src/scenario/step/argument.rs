@@ -4,7 +4,7 @@
 //! each stands. Whether a step can stand there is checked by [`order`](crate::scenario::order).
 
 use super::{KINDS, Step};
-use crate::toml_reader::{Fault, Fields, Node, Shown};
+use crate::toml_reader::{Fault, Fields, Node, Quoted};
 
 /// The steps, and where in the text each of them stands, in bytes.
 pub(in crate::scenario) fn of_file(fields: &Fields<'_>) -> Result<(Vec<Step>, Vec<usize>), Fault> {
@@ -22,7 +22,7 @@ pub(in crate::scenario) fn of_file(fields: &Fields<'_>) -> Result<(Vec<Step>, Ve
     let mut steps = Vec::with_capacity(elements.len());
     let mut places = Vec::with_capacity(elements.len());
     for element in elements {
-        let argument = Argument::of(element)?;
+        let argument = StepArgument::of(element)?;
         places.push(argument.at);
         steps.push(argument.step()?);
     }
@@ -30,14 +30,14 @@ pub(in crate::scenario) fn of_file(fields: &Fields<'_>) -> Result<(Vec<Step>, Ve
 }
 
 /// The name of a step and what is said about it.
-pub(super) struct Argument<'t> {
+pub(super) struct StepArgument<'t> {
     name: &'t str,
     at: usize,
     /// Nothing if the name stands alone.
     value: Option<Node<'t>>,
 }
 
-impl<'t> Argument<'t> {
+impl<'t> StepArgument<'t> {
     fn of(element: Node<'t>) -> Result<Self, Fault> {
         if let Some(name) = element.as_text() {
             return Ok(Self {
@@ -61,7 +61,7 @@ impl<'t> Argument<'t> {
             Some(kind) => (kind.parse)(self),
             None => Err(Fault::unknown(
                 self.at,
-                format!("unknown step {}", Shown(self.name)),
+                format!("unknown step {}", Quoted(self.name)),
                 self.name,
                 "steps",
                 &Step::names().collect::<Vec<_>>(),

@@ -4,9 +4,9 @@ use super::encoding::Encoding;
 use super::{Bare, Effect, Objection, Part, Step, StepContext};
 use crate::scenario::RoleState;
 
-pub(super) struct Handshake;
+pub(super) struct HandshakeStep;
 
-impl Bare for Handshake {
+impl Bare for HandshakeStep {
     const NAME: &'static str = "handshake";
     const PART: Part = Part::Call;
     const ENCODING: Encoding = Encoding::Setting;

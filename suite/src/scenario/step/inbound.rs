@@ -1,13 +1,12 @@
 //! `inbound`: what the transport hands to the library from now on.
 
-use super::argument::Argument;
+use super::argument::StepArgument;
 use super::encoding::{Encoding, OpCodec};
-use super::flow::{FlowCodec, FlowFields, some_fields, then};
+use super::flow::{Flow, FlowWords};
 use super::{Declaration, Effect, Objection, Part, Step, StepContext};
 use crate::scenario::TransportKind;
-use crate::scenario::text::{Table, quoted};
 use crate::toml_reader::Fault;
-use crate::transport::{Budget, Inbound, Refusal};
+use crate::transport::{Inbound, Refusal};
 
 pub(super) struct InboundStep;
 
@@ -18,32 +17,12 @@ impl Declaration for InboundStep {
     const PART: Part = Part::Setting;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<Inbound, Fault> {
-        const KEYS: [&str; 5] = ["deliver", "deliver_each", "fail", "at_most", "then"];
-        const WANTED: &str = "\"open\", \"hold\", \"eof\", or a table such as { deliver = 100 }";
-        let node = argument.node()?;
-        if node.as_text().is_some() {
-            let hold = Inbound {
-                deliver: Budget::Bytes(0),
-                ..Inbound::OPEN
-            };
-            let eof = Inbound {
-                then: Refusal::Zero,
-                ..Inbound::OPEN
-            };
-            return node.choice([("open", Inbound::OPEN), ("hold", hold), ("eof", eof)]);
-        }
-        let fields = some_fields(node, WANTED)?.only(&KEYS)?;
-        let flow = FlowFields::read(&fields, &KEYS, "eof")?;
-        Ok(Inbound {
-            deliver: flow.budget,
-            at_most: flow.at_most,
-            then: flow.then,
-        })
+    fn parse(argument: &StepArgument<'_>) -> Result<Inbound, Fault> {
+        Ok(inbound(WORDS.parse(argument.node()?)?))
     }
 
     fn write(inbound: &Inbound) -> Option<String> {
-        Some(text(inbound))
+        Some(WORDS.write(flow(inbound)))
     }
 
     fn describe(inbound: &Inbound) -> String {
@@ -68,43 +47,40 @@ impl Declaration for InboundStep {
     }
 }
 
-fn text(inbound: &Inbound) -> String {
-    if *inbound == Inbound::OPEN {
-        return quoted("open");
+const WORDS: FlowWords = FlowWords {
+    named: &[
+        ("open", Flow::OPEN),
+        ("hold", Flow::BLOCKED),
+        ("eof", Flow::END_OF_FILE),
+    ],
+    budget: "deliver",
+    budget_each: "deliver_each",
+    zero: "eof",
+    // When nothing has arrived.
+    refuses_without_budget: true,
+    wanted: "\"open\", \"hold\", \"eof\", or a table such as { deliver = 100 }",
+};
+
+fn inbound(flow: Flow) -> Inbound {
+    Inbound {
+        deliver: flow.budget,
+        at_most: flow.at_most,
+        then: flow.then,
     }
-    let table = Table::default();
-    let table = match (inbound.deliver, inbound.at_most, inbound.then) {
-        (Budget::Bytes(0), None, Refusal::WouldBlock) => return quoted("hold"),
-        (Budget::All, None, Refusal::Zero) => return quoted("eof"),
-        (Budget::Bytes(0), None, Refusal::Fail(errno)) => {
-            return table.entry("fail", quoted(&errno.to_string())).to_string();
-        }
-        (Budget::All, ..) => table,
-        (Budget::Bytes(bytes), ..) => table.entry("deliver", bytes),
-        (Budget::EachCall(bytes), ..) => table.entry("deliver_each", bytes),
-    };
-    table
-        .some("at_most", inbound.at_most)
-        .some("then", then(inbound.then, "eof"))
-        .to_string()
+}
+
+fn flow(inbound: &Inbound) -> Flow {
+    Flow {
+        budget: inbound.deliver,
+        at_most: inbound.at_most,
+        then: inbound.then,
+    }
 }
 
 pub(crate) const INBOUND: OpCodec = OpCodec {
-    step: |op| {
-        let flow = FlowCodec::of(op);
-        Step::Inbound(Inbound {
-            deliver: flow.budget,
-            at_most: flow.at_most,
-            then: flow.then,
-        })
-    },
+    step: |op| Step::Inbound(inbound(Flow::of(op))),
     op: |step| match step {
-        Step::Inbound(inbound) => FlowCodec {
-            budget: inbound.deliver,
-            at_most: inbound.at_most,
-            then: inbound.then,
-        }
-        .op(),
+        Step::Inbound(inbound) => flow(inbound).op(),
         _ => None,
     },
 };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::argument::Argument;
+use super::argument::StepArgument;
 use super::encoding::{Encoding, Op, OpCodec, bit};
 use super::{Declaration, Effect, Needs, Objection, Operation, Part, Step, StepContext};
 use crate::scenario::text::word;
@@ -40,7 +40,7 @@ impl Declaration for KeyUpdate {
     const PART: Part = Part::Request;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<Self, Fault> {
+    fn parse(argument: &StepArgument<'_>) -> Result<Self, Fault> {
         if argument.is_bare() {
             return Ok(Self::NotRequested);
         }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::argument::Argument;
+use super::argument::StepArgument;
 use super::encoding::{Encoding, Op, OpCodec};
 use super::{Declaration, Effect, Needs, Operation, Part, Step};
 use crate::toml_reader::Fault;
@@ -19,7 +19,7 @@ impl Declaration for MaxSendFragment {
     const PART: Part = Part::Setting;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<u16, Fault> {
+    fn parse(argument: &StepArgument<'_>) -> Result<u16, Fault> {
         argument.node()?.number(FRAGMENTS)
     }
 

@@ -43,7 +43,7 @@ pub(crate) use encoding::{FIRST_FORMAT, OpCodec};
 pub(super) use place::{Objection, StepContext};
 pub(super) use write::{MAX_TIMES, MAX_WRITTEN};
 
-use self::argument::Argument;
+use self::argument::StepArgument;
 use self::encoding::Encoding;
 use crate::toml_reader::Fault;
 use crate::transport::{Inbound, Outbound, WireFault};
@@ -82,7 +82,7 @@ trait Declaration {
     const ENCODING: Encoding;
 
     /// Reads the value of a scenario file.
-    fn parse(argument: &Argument<'_>) -> Result<Self::Value, Fault>;
+    fn parse(argument: &StepArgument<'_>) -> Result<Self::Value, Fault>;
 
     /// The value as the text of a scenario file; nothing if the name alone stands for it.
     fn write(value: &Self::Value) -> Option<String>;
@@ -136,7 +136,7 @@ impl<S: Bare> Declaration for S {
     const PART: Part = S::PART;
     const ENCODING: Encoding = S::ENCODING;
 
-    fn parse(argument: &Argument<'_>) -> Result<(), Fault> {
+    fn parse(argument: &StepArgument<'_>) -> Result<(), Fault> {
         argument.bare()
     }
 
@@ -251,7 +251,7 @@ macro_rules! steps {
         }
 
         /// All kinds of steps, in the order in which messages list them.
-        const KINDS: &[Kind] = &[$(Kind {
+        const KINDS: &[StepKind] = &[$(StepKind {
             name: <$declaration as Declaration>::NAME,
             encoding: <$declaration as Declaration>::ENCODING,
             parse: |argument| {
@@ -326,7 +326,7 @@ macro_rules! steps {
 
 steps! {
     /// Both ends handshake until done, or until neither can go on.
-    Handshake => handshake::Handshake;
+    Handshake => handshake::HandshakeStep;
     /// The library under test is asked to write.
     Write[write: Write] => Write;
     /// The last write is repeated, rightly or wrongly.
@@ -362,7 +362,7 @@ steps! {
     /// may have left it; the next step is a call.
     StaleError[kind: StaleError] => StaleError;
     /// The library under test says how much of what the peer has sent it has buffered.
-    Pending => pending::Pending;
+    Pending => pending::PendingStep;
 }
 
 impl Step {
@@ -373,16 +373,16 @@ impl Step {
 }
 
 /// A kind of step, for what knows no value yet.
-struct Kind {
+struct StepKind {
     name: &'static str,
     encoding: Encoding,
-    parse: fn(&Argument<'_>) -> Result<Step, Fault>,
+    parse: fn(&StepArgument<'_>) -> Result<Step, Fault>,
 }
 
 /// The codecs of the steps that were added after the first format of fuzz inputs, oldest first.
 /// Each of them made a new format.
 pub(crate) fn appended_codecs() -> Vec<OpCodec> {
-    let appended = |kind: &Kind| match kind.encoding {
+    let appended = |kind: &StepKind| match kind.encoding {
         Encoding::Appended { format, codec } => Some((format, codec)),
         Encoding::Setting | Encoding::Tables => None,
     };

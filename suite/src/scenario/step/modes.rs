@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::argument::Argument;
+use super::argument::StepArgument;
 use super::encoding::{Encoding, Op, OpCodec, bit};
 use super::{Declaration, Effect, Part, Step};
 use crate::scenario::text::quoted;
@@ -41,72 +41,43 @@ impl Mode {
     }
 }
 
-pub(super) struct SetModes;
+/// The two steps have all but a verb and the effect in common.
+pub(super) struct ChangeModes<const ON: bool>;
 
-impl Declaration for SetModes {
+pub(super) type SetModes = ChangeModes<true>;
+pub(super) type ClearModes = ChangeModes<false>;
+
+impl<const ON: bool> Declaration for ChangeModes<ON> {
     type Value = Vec<Mode>;
 
-    const NAME: &'static str = "set_modes";
+    const NAME: &'static str = if ON { "set_modes" } else { "clear_modes" };
     const PART: Part = Part::Setting;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<Vec<Mode>, Fault> {
-        parse(argument)
+    fn parse(argument: &StepArgument<'_>) -> Result<Vec<Mode>, Fault> {
+        argument.node()?.some_of("modes", |element| {
+            element.choice(Mode::ALL.map(|mode| (mode.as_str(), mode)))
+        })
     }
 
     fn write(modes: &Vec<Mode>) -> Option<String> {
-        Some(listed(modes))
+        let words: Vec<String> = modes.iter().map(|mode| quoted(mode.as_str())).collect();
+        Some(format!("[{}]", words.join(", ")))
     }
 
     fn describe(modes: &Vec<Mode>) -> String {
-        described("set", modes)
+        let verb = if ON { "set" } else { "clear" };
+        let words: Vec<&str> = modes.iter().map(|mode| mode.as_str()).collect();
+        format!("{verb} {}", words.join(", "))
     }
 
     fn effect(modes: &Vec<Mode>) -> Effect<'_> {
-        Effect::SetModes(modes)
+        if ON {
+            Effect::SetModes(modes)
+        } else {
+            Effect::ClearModes(modes)
+        }
     }
-}
-
-pub(super) struct ClearModes;
-
-impl Declaration for ClearModes {
-    type Value = Vec<Mode>;
-
-    const NAME: &'static str = "clear_modes";
-    const PART: Part = Part::Setting;
-    const ENCODING: Encoding = Encoding::Tables;
-
-    fn parse(argument: &Argument<'_>) -> Result<Vec<Mode>, Fault> {
-        parse(argument)
-    }
-
-    fn write(modes: &Vec<Mode>) -> Option<String> {
-        Some(listed(modes))
-    }
-
-    fn describe(modes: &Vec<Mode>) -> String {
-        described("clear", modes)
-    }
-
-    fn effect(modes: &Vec<Mode>) -> Effect<'_> {
-        Effect::ClearModes(modes)
-    }
-}
-
-fn parse(argument: &Argument<'_>) -> Result<Vec<Mode>, Fault> {
-    argument.node()?.some_of("modes", |element| {
-        element.choice(Mode::ALL.map(|mode| (mode.as_str(), mode)))
-    })
-}
-
-fn listed(modes: &[Mode]) -> String {
-    let words: Vec<String> = modes.iter().map(|mode| quoted(mode.as_str())).collect();
-    format!("[{}]", words.join(", "))
-}
-
-fn described(verb: &str, modes: &[Mode]) -> String {
-    let words: Vec<&str> = modes.iter().map(|mode| mode.as_str()).collect();
-    format!("{verb} {}", words.join(", "))
 }
 
 /// `flags`: bits 0 to 3 the modes, bit 4 whether they are switched off.

@@ -4,11 +4,11 @@ use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
-use super::argument::Argument;
+use super::argument::StepArgument;
 use super::encoding::{Encoding, Op, OpCodec, only, some};
 use super::key_update::{KEY_UPDATES, key_update, of_key_update};
 use super::{Declaration, Effect, KeyUpdate, Objection, Part, Step, StepContext, number};
-use crate::scenario::text::{Table, hex, word};
+use crate::scenario::text::{InlineTable, hex, word};
 use crate::scenario::{Role, Version};
 use crate::toml_reader::Fault;
 
@@ -58,7 +58,7 @@ impl Declaration for PeerAction {
     const PART: Part = Part::Other;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<Self, Fault> {
+    fn parse(argument: &StepArgument<'_>) -> Result<Self, Fault> {
         const KEYS: [&str; 3] = ["write", "key_update", "raw"];
         const WANTED: &str =
             "a word such as \"read\", or { write = N }, { key_update = … }, { raw = … }";
@@ -120,7 +120,7 @@ impl Declaration for PeerAction {
 }
 
 fn text(action: &PeerAction) -> String {
-    let table = Table::default();
+    let table = InlineTable::default();
     match action {
         PeerAction::Write(bytes) => table.entry("write", bytes).to_string(),
         PeerAction::KeyUpdate(kind) => table

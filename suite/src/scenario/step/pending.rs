@@ -3,9 +3,9 @@
 use super::encoding::{Encoding, OpCodec, only};
 use super::{Bare, Effect, Needs, Part, Step};
 
-pub(super) struct Pending;
+pub(super) struct PendingStep;
 
-impl Bare for Pending {
+impl Bare for PendingStep {
     const NAME: &'static str = "pending";
     const PART: Part = Part::Other;
     const ENCODING: Encoding = Encoding::Appended {

@@ -2,10 +2,10 @@
 
 use std::num::NonZeroUsize;
 
-use super::argument::Argument;
+use super::argument::StepArgument;
 use super::encoding::{Encoding, Op, OpCodec, some};
 use super::{Declaration, Effect, Part, Step, number};
-use crate::scenario::text::Table;
+use crate::scenario::text::InlineTable;
 use crate::toml_reader::Fault;
 
 /// The largest read, in bytes (1 MiB).
@@ -24,7 +24,7 @@ impl Declaration for Read {
     const PART: Part = Part::Call;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<NonZeroUsize, Fault> {
+    fn parse(argument: &StepArgument<'_>) -> Result<NonZeroUsize, Fault> {
         let fields = argument.fields(&["max"], "{} or a table such as { max = 100 }")?;
         let max = fields.read("max", |node| node.count(MAX_READ))?;
         Ok(max.unwrap_or(DEFAULT_READ))
@@ -32,7 +32,7 @@ impl Declaration for Read {
 
     fn write(max: &NonZeroUsize) -> Option<String> {
         let named = (*max != DEFAULT_READ).then_some(*max);
-        Some(Table::default().some("max", named).to_string())
+        Some(InlineTable::default().some("max", named).to_string())
     }
 
     fn describe(max: &NonZeroUsize) -> String {

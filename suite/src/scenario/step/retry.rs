@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::argument::Argument;
+use super::argument::StepArgument;
 use super::encoding::{Encoding, Op, OpCodec, bit};
 use super::write::{function, function_bit, parse_function};
 use super::{Declaration, Effect, Function, MAX_WRITE, Objection, Part, Step, StepContext, number};
-use crate::scenario::text::{Table, quoted, word};
+use crate::scenario::text::{InlineTable, quoted, word};
 use crate::toml_reader::Fault;
 
 /// How a write is repeated; everything that is not named stays as it was in the write itself.
@@ -58,7 +58,7 @@ impl Declaration for Retry {
     const PART: Part = Part::Call;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<Self, Fault> {
+    fn parse(argument: &StepArgument<'_>) -> Result<Self, Fault> {
         const KEYS: [&str; 4] = ["len", "buffer", "content", "function"];
         let fields = argument.fields(&KEYS, "{} or a table such as { len = 50 }")?;
         Ok(Self {
@@ -95,7 +95,7 @@ fn text(retry: &Retry) -> String {
     let usual = Retry::default();
     let buffer = (retry.buffer != usual.buffer).then(|| word(&BUFFERS, &retry.buffer));
     let content = (retry.content != usual.content).then(|| word(&CONTENTS, &retry.content));
-    Table::default()
+    InlineTable::default()
         .some("len", retry.len)
         .some("buffer", buffer)
         .some("content", content)

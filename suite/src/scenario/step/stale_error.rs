@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::argument::Argument;
+use super::argument::StepArgument;
 use super::encoding::{Encoding, Op, OpCodec};
 use super::{Declaration, Effect, Objection, Part, Step, StepContext};
 use crate::scenario::text::quoted;
@@ -50,7 +50,7 @@ impl Declaration for StaleError {
     const PART: Part = Part::Setting;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<Self, Fault> {
+    fn parse(argument: &StepArgument<'_>) -> Result<Self, Fault> {
         if argument.is_bare() {
             return Ok(Self::default());
         }

@@ -1,9 +1,9 @@
 //! `wire`: something happens to the bytes which the peer has sent and the library has not read.
 
-use super::argument::Argument;
+use super::argument::StepArgument;
 use super::encoding::{Encoding, Op, OpCodec};
 use super::{Declaration, Effect, Objection, Part, Step, StepContext, number};
-use crate::scenario::text::{Table, word};
+use crate::scenario::text::{InlineTable, word};
 use crate::toml_reader::Fault;
 use crate::transport::WireFault;
 
@@ -26,7 +26,7 @@ impl Declaration for Wire {
     const PART: Part = Part::Setting;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<WireFault, Fault> {
+    fn parse(argument: &StepArgument<'_>) -> Result<WireFault, Fault> {
         const KEYS: [&str; 2] = ["flip", "truncate"];
         const WANTED: &str = "\"swap\", \"drop\", \"duplicate\", { flip = N } or { truncate = N }";
         let node = argument.node()?;
@@ -58,7 +58,7 @@ impl Declaration for Wire {
 }
 
 fn text(fault: &WireFault) -> String {
-    let table = Table::default();
+    let table = InlineTable::default();
     match fault {
         WireFault::Flip(at) => table.entry("flip", at).to_string(),
         WireFault::Truncate(at) => table.entry("truncate", at).to_string(),

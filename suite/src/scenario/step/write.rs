@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
-use super::argument::Argument;
+use super::argument::StepArgument;
 use super::encoding::{Encoding, Op, OpCodec, bit};
 use super::{Declaration, Effect, Objection, Part, Step, StepContext, number};
-use crate::scenario::text::{Table, hex, quoted};
+use crate::scenario::text::{InlineTable, hex, quoted};
 use crate::toml_reader::{Fault, Fields, Node};
 
 /// The largest write that a scenario may ask for, in bytes (4 MiB): far past every record
@@ -88,7 +88,7 @@ impl Declaration for Write {
     const PART: Part = Part::Call;
     const ENCODING: Encoding = Encoding::Tables;
 
-    fn parse(argument: &Argument<'_>) -> Result<Self, Fault> {
+    fn parse(argument: &StepArgument<'_>) -> Result<Self, Fault> {
         const KEYS: [&str; 6] = ["len", "text", "hex", "null", "function", "times"];
         let node = argument.node()?;
         if node.as_text() == Some("rest") {
@@ -134,7 +134,7 @@ impl Declaration for Write {
 
 fn text(write: &Write) -> String {
     let once = write.times.get() == 1;
-    let table = Table::default();
+    let table = InlineTable::default();
     let table = match &write.source {
         WriteSource::Rest if once && write.function == Function::Write => return quoted("rest"),
         // The rest is written by the function of the write that left it over, and once: the parser

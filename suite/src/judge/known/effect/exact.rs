@@ -3,15 +3,15 @@
 use std::fmt;
 
 use super::super::measured::MeasuredHistory;
-use super::super::number::Number;
+use super::super::number::Sum;
 use super::{
-    ENDS, ERRORS, FLAWS, Pattern, RecordKind, WHATS, bytes_of, ends_of, flaw_of, missing_of,
-    repeated_of, what_of,
+    ENDS, ERRORS, FLAWS, ObservationPattern, RecordKind, WHATS, bytes_of, ends_of, flaw_of,
+    missing_of, repeated_of, what_of,
 };
 use crate::judge::monitor::Observation;
 use crate::trace::{AlertSeen, ErrorClass, QueueEntry, RecordSeen};
 
-impl Pattern {
+impl ObservationPattern {
     /// Everything that a file can express about this observation, except its number.
     pub(in crate::judge::known) fn of(observed: &Observation) -> Self {
         let answer = observed.answer();
@@ -40,7 +40,7 @@ impl Pattern {
         measured: &MeasuredHistory<'_, '_>,
         at: usize,
     ) -> Vec<Self> {
-        type Field = fn(&mut Pattern) -> &mut Option<Number>;
+        type Field = fn(&mut ObservationPattern) -> &mut Option<Sum>;
         let places: [(Option<usize>, Field); 3] = [
             (bytes_of(observed), |pattern| &mut pattern.bytes),
             (missing_of(observed), |pattern| &mut pattern.missing),
@@ -52,12 +52,12 @@ impl Pattern {
         let Some((number, place)) = place else {
             return vec![self];
         };
-        let with = |number: Number| {
+        let with = |number: Sum| {
             let mut pattern = self.clone();
             *place(&mut pattern) = Some(number);
             pattern
         };
-        let sums = Number::all_that_are(number, measured, at);
+        let sums = Sum::all_that_are(number, measured, at);
         sums.into_iter().map(with).collect()
     }
 }
@@ -100,7 +100,7 @@ fn error(class: &ErrorClass) -> String {
 }
 
 #[cfg(test)]
-impl super::Effect {
+impl super::IssueEffect {
     /// The pattern, as written in a file.
     pub(in crate::judge::known) fn exact(&self) -> String {
         self.pattern.to_string()
@@ -108,7 +108,7 @@ impl super::Effect {
 }
 
 /// The keys after `clause` and `in`, each after a comma.
-impl fmt::Display for Pattern {
+impl fmt::Display for ObservationPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let queue = |queue: &Vec<QueueEntry>| quoted(&QueueEntry::joined(queue));
         write_key(f, "error", &self.errors, error)?;
@@ -126,9 +126,9 @@ impl fmt::Display for Pattern {
         let alert = |alert: &AlertSeen| quoted(&alert.to_string());
         write_key(f, "alert", self.alert.as_slice(), alert)?;
         write_key(f, "flaw", self.flaw.as_slice(), |flaw| word(&FLAWS, flaw))?;
-        write_key(f, "bytes", self.bytes.as_slice(), Number::to_string)?;
-        write_key(f, "missing", self.missing.as_slice(), Number::to_string)?;
-        write_key(f, "repeated", self.repeated.as_slice(), Number::to_string)?;
+        write_key(f, "bytes", self.bytes.as_slice(), Sum::to_string)?;
+        write_key(f, "missing", self.missing.as_slice(), Sum::to_string)?;
+        write_key(f, "repeated", self.repeated.as_slice(), Sum::to_string)?;
         write_key(f, "what", self.what.as_slice(), |what| word(&WHATS, what))?;
         write_key(f, "ends", self.ends.as_slice(), |ends| word(&ENDS, ends))
     }

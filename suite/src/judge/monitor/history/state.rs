@@ -2,7 +2,9 @@
 
 use super::ending::Ending;
 use super::handshake::Handshake;
-use crate::scenario::{Buffer, Effect, Mode, Role, SessionTickets, Step, TransportKind, Version};
+use crate::scenario::{
+    Buffer, Effect, Mode, RetryContent, Role, SessionTickets, Step, TransportKind, Version,
+};
 use crate::trace::{
     Asked, Attempt, Body, Call, Entry, ErrorClass, Outcome, RecordSeen, Setting, Verb,
 };
@@ -163,11 +165,47 @@ impl ConnectionState {
         let ends = |refusal| matches!(refusal, Refusal::Fail(_) | Refusal::Zero);
         match &entry.traffic {
             Some(traffic) => traffic.outbound.has_failed() || traffic.inbound.has_failed(),
-            None => {
-                let takes_all = self.outbound.accept == Budget::All;
-                (ends(self.outbound.then) && !takes_all) || ends(self.inbound.then)
-            }
+            None => self.is_set_to_refuse_out(ends) || self.is_set_to_refuse_in(ends),
         }
+    }
+
+    /// Whether the transport is set to refuse in this way to accept bytes.
+    pub(super) fn is_set_to_refuse_out(&self, is: fn(Refusal) -> bool) -> bool {
+        self.outbound.accept != Budget::All && is(self.outbound.then)
+    }
+
+    /// Whether the transport is set to refuse in this way to deliver bytes.
+    pub(super) fn is_set_to_refuse_in(&self, is: fn(Refusal) -> bool) -> bool {
+        is(self.inbound.then)
+    }
+
+    /// Whether the contract permits this call now: see [`Event::is_permitted_call`](super::Event::is_permitted_call).
+    pub(super) fn permits(&self, attempt: &Attempt) -> bool {
+        let asks = attempt.argument.len().is_some_and(|len| len > 0);
+        let Some(pending) = &self.pending else {
+            return asks && attempt.content == RetryContent::Same;
+        };
+        // If the bytes were moved, and moving is no longer permitted, the manual does not specify
+        // with which of the addresses a library compares the call.
+        let moved = pending.moved || attempt.buffer == Buffer::Moved;
+        let moved = moved && !self.has(Mode::MovingBuffer);
+        asks && attempt.verb == Verb::Retry
+            && attempt.argument == pending.attempt.argument
+            && attempt.content == RetryContent::Same
+            && !moved
+    }
+
+    /// Whether nothing has happened, before or during this entry, that a library might take for the end of writing, and
+    /// its error class is reliable; regardless of what the peer has sent in a handshake within the connection.
+    pub(super) fn stays_healthy(&self, entry: &Entry) -> bool {
+        let failed = self.transport_fails(entry);
+        let sends_handshake = sends_handshake(entry);
+        let alerted = entry.taken.iter().any(|record| match &record.body {
+            // It ends a handshake; otherwise it does not affect writing.
+            Body::Alert { alert, .. } if alert.is_close_notify() => sends_handshake,
+            _ => record.is_disturbing(),
+        });
+        self.connection_is_healthy() && !self.stale_error && !failed && !alerted
     }
 
     /// How many bytes were accepted and are not in complete sent records: a transport that buffers
@@ -254,11 +292,9 @@ impl ConnectionState {
     /// Whether the entry is a new write, and nothing before it or during it can make a write fail: nothing is pending, no
     /// limit was changed, no handshake is in progress or requested, and neither the peer nor the transport interfered.
     fn is_undisturbed_at(&self, entry: &Entry, setting: &Setting) -> bool {
-        let is_new = entry.asked.attempt().is_some_and(|attempt| {
-            attempt.verb == Verb::Write && attempt.argument.len().is_some_and(|len| len > 0)
-        });
+        let is_new = |attempt: &Attempt| attempt.verb == Verb::Write && self.permits(attempt);
         let takes_data_only = entry.taken.iter().all(RecordSeen::is_application_data);
-        is_new
+        entry.asked.attempt().is_some_and(is_new)
             && takes_data_only
             // What a transport that keeps the bytes has met is not known.
             && !setting.variant.transport.keeps()
@@ -266,10 +302,8 @@ impl ConnectionState {
             && !self.has_later_handshake()
             && !self.has_more_to_send()
             && !self.gave_up_a_write
-            && !self.stale_error
             && self.max_send_fragment == MAX_PLAINTEXT
-            && self.connection_is_healthy()
-            && !self.transport_fails(entry)
+            && self.stays_healthy(entry)
     }
 
     fn see_records(&mut self, entry: &Entry) {
@@ -376,6 +410,12 @@ impl ConnectionState {
             moved,
         });
     }
+}
+
+/// Whether handshake messages were sent during the entry.
+pub(super) fn sends_handshake(entry: &Entry) -> bool {
+    let mut sent = entry.sent.iter();
+    sent.any(|record| !record.messages().is_empty())
 }
 
 /// Whether this result of a call can mean the end of the connection, given whether the transport
