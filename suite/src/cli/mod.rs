@@ -348,7 +348,7 @@ fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
     let (judge, identities) = judge_with(&[], &libraries)?;
     let results = carry_out(&plan, &judge)?;
     if results.is_empty() {
-        return Err(Failure::NoSuchVariant);
+        return Err(Failure::NoSuchVariant(arguments.variant.clone()));
     }
     let parts: Vec<String> = plan
         .scenarios
