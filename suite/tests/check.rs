@@ -272,8 +272,9 @@ fn user_library_is_shown_run_and_compared_by_path() {
 #[case(&["check", "--libssl", LIBSSL, "--against", "openssl-4"], "did you mean \"openssl-4.0\"?")]
 #[case(&["check", "--name", "mine"], "--libssl")]
 #[case(&["check", "--libssl", LIBSSL, "--name", "a", "--against", "a"], "cannot compare a with itself")]
-#[case(&["diff", "openssl-3.6"], "diff needs exactly two libraries")]
-#[case(&["diff", "openssl-3.6", "rustls", "--libssl", LIBSSL], "diff needs exactly two libraries")]
+#[case(&["diff", "openssl-3.6"], "diff needs exactly two different libraries")]
+#[case(&["diff", "openssl-3.6", "openssl-3.6"], "diff needs exactly two different libraries")]
+#[case(&["diff", "openssl-3.6", "rustls", "--libssl", LIBSSL], "diff needs exactly two different libraries")]
 fn wrong_arguments_are_refused_with_a_hint(#[case] arguments: &[&str], #[case] wanted: &str) {
     let (_, err) = exits_with(2, arguments);
     assert!(err.contains(wanted), "{err}");
@@ -295,7 +296,9 @@ fn missing_required_backend_is_an_error(#[case] required: &str, #[case] named: &
         "{err}"
     );
     assert!(
-        err.contains(&format!("{named}: not built in: --features {named}")),
+        err.contains(&format!(
+            "{named}: not built in: build with --features {named}"
+        )),
         "{err}"
     );
 }

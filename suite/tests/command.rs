@@ -186,7 +186,7 @@ fn trace_that_differs_from_its_recording_exits_with_1() {
 #[case(&["diff", "openssl-3.6", "zzz"], "the backends are openssl-3.6, openssl-1.1.1, rustls")]
 #[case(&["show", SCENARIO, "--variant", "tls1.4/client"], "expected VERSION/ROLE")]
 #[case(&["run", "--format", "xml"], "possible values: text, json")]
-#[case(&["run", "--jobs", "0"], "--jobs")]
+#[case(&["run", "--jobs", "0"], "'--jobs <N>': expected a number from 1 to 65535")]
 #[case(&["run", "--scenario", "/nowhere/at-all.toml"], "/nowhere/at-all.toml")]
 #[case(&["run", "--output", "/nowhere/report.txt"], "/nowhere/report.txt")]
 #[case(&["run", "--output", "/"], "cannot write /: ")]

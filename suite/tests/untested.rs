@@ -154,7 +154,7 @@ fn coverage_is_reported_with_the_most_frequent_reasons_first() {
 
 #[rstest]
 #[case("51", 3, "but 51 % are required")]
-#[case("101", 2, "101 is not in 0..=100")]
+#[case("101", 2, "expected a percentage from 0 to 100")]
 fn library_with_too_few_applicable_cases_is_not_tested(
     #[case] percent: &str,
     #[case] code: i32,

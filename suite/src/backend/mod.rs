@@ -515,7 +515,7 @@ impl KnownBackend {
     fn how_to_get(&self) -> String {
         let feature = self.feature.unwrap_or_default();
         format!(
-            "not built in: --features {feature} builds it in, and {} names a shared object of it",
+            "not built in: build with --features {feature}, or set {} to the path of its libssl",
             variable(self.id)
         )
     }

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::backend::REFERENCE;
 use crate::backend::libssl::Family;
@@ -127,7 +127,7 @@ Examples:
   writeproof diff --libssl old/libssl.so --libssl new/libssl.so
   writeproof table                                compare the behaviour of all libraries
   writeproof table --backend openssl-3.6 --backend rustls --format markdown
-  writeproof clauses                              the clauses of the contract, and who breaks them
+  writeproof clauses                              the clauses, and which libraries break them
   writeproof ledger --backend openssl-3.6         the known issues of a library, with their reasons
   writeproof replay fuzz/artifacts/write_retry/*  what the fuzzer found; then shrink and promote it
 
@@ -144,18 +144,18 @@ Exit codes:
   2    bad usage, a bad input file, or a report that cannot be written
   3    a library could not be loaded or tested. In `check`: no handshake completed, or the
        self-check failed. In every command: no case is applicable to a library given with --libssl,
-       or fewer cases are than --require-applicable asks for
+       or fewer cases are applicable than --require-applicable demands
   4    the suite itself failed: a bug, or the system ran out of memory
   130  interrupted; no report was written, but `shrink` wrote the smallest input so far
 
 Environment:
-  WRITEPROOF_OPENSSL_1_1_1  path of the shared object to use as the backend openssl-1.1.1, if not
-                            the one built with the suite. Each backend that is a shared object has
-                            such a variable, such as WRITEPROOF_BORINGSSL
-  XDG_CACHE_HOME            the built-in shared objects are written below writeproof/libssl in this
+  WRITEPROOF_OPENSSL_1_1_1  path of a shared object to use as the backend openssl-1.1.1, in place of
+                            the one that was built with the program. Each backend that is a C
+                            library has such a variable, for example WRITEPROOF_BORINGSSL
+  XDG_CACHE_HOME            the built-in shared objects are written to writeproof/libssl in this
                             folder before they are loaded; the default is ~/.cache
-  WRITEPROOF_REQUIRE        backends that must be present, separated by commas, or `all`: `run`
-                            exits with 3 if one of them is missing";
+  WRITEPROOF_REQUIRE        backends that must be present, separated by commas, or `all`: `run` and
+                            `list` exit with 3 if one of them is missing";
 
 const EXTERNAL_ABOUT: &str = "\
 Test the library that this program contains with the scenarios of Writeproof.
@@ -368,10 +368,10 @@ pub(super) struct ReportArguments {
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// How many cases to run at the same time [default: one per processor].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_jobs)]
     pub(super) jobs: Option<NonZeroU16>,
     /// Exit with 3 if less than this percentage of a library's cases are applicable.
-    #[arg(long, value_name = "PERCENT", value_parser = value_parser!(u8).range(0..=100))]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     pub(super) require_applicable: Option<u8>,
     /// A file of known issues of the libraries given with --libssl, in the format of the files in
     /// fixtures/ledger; can be repeated. `writeproof ledger --propose --libssl PATH` writes a first
@@ -683,6 +683,18 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
         Ok(Duration::from_secs_f64(seconds))
     } else {
         Err(format!("expected a number from 0.001 to {LONGEST}"))
+    }
+}
+
+fn parse_jobs(text: &str) -> Result<NonZeroU16, String> {
+    text.parse()
+        .map_err(|_| format!("expected a number from 1 to {}", u16::MAX))
+}
+
+fn parse_percent(text: &str) -> Result<u8, String> {
+    match text.parse::<u8>() {
+        Ok(percent) if percent <= 100 => Ok(percent),
+        _ => Err("expected a percentage from 0 to 100".to_owned()),
     }
 }
 

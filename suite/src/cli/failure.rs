@@ -10,7 +10,7 @@ use crate::isolation::OpenError;
 use crate::judge::Unanswered;
 use crate::run::RunError;
 use crate::runner::RunnerError;
-use crate::scenario::{ParseError, SelectionError};
+use crate::scenario::{ParseError, SelectionError, Variant};
 use crate::toml_reader::{nearest, shortened};
 
 /// The exit codes of the command, as `--help` lists them.
@@ -47,8 +47,11 @@ pub(super) enum Failure {
     },
     #[error("unknown clause {name:?}: {hint}")]
     UnknownClause { name: String, hint: String },
-    #[error("no selected scenario has any of the variants given with --variant")]
-    NoSuchVariant,
+    #[error(
+        "no selected scenario has the variant {}: `writeproof list` shows the variants of each scenario",
+        either(.0)
+    )]
+    NoSuchVariant(Vec<Variant>),
     #[error("{0}")]
     Open(#[from] OpenError),
     #[error("WRITEPROOF_REQUIRE asks for backends that are missing:{}", list(.0))]
@@ -68,7 +71,7 @@ pub(super) enum Failure {
     )]
     IdTaken(String),
     #[error(
-        "diff needs exactly two libraries: two backends, a backend and --libssl PATH, or --libssl twice"
+        "diff needs exactly two different libraries: two backends, a backend and --libssl PATH, or --libssl twice"
     )]
     NotTwo,
     #[error(
@@ -185,7 +188,7 @@ impl Failure {
             | Self::IdTaken(_)
             | Self::NotTwo
             | Self::NotOneToConvert(_)
-            | Self::NoSuchVariant
+            | Self::NoSuchVariant(_)
             | Self::Scenario(_)
             | Self::Selection(_)
             | Self::Ledger { .. }
@@ -220,6 +223,11 @@ impl Failure {
             | Self::Interrupt(_) => Exit::Suite,
         }
     }
+}
+
+fn either(variants: &[Variant]) -> String {
+    let variants: Vec<String> = variants.iter().map(Variant::to_string).collect();
+    variants.join(" or ")
 }
 
 fn list(missing: &[Unusable]) -> String {

@@ -367,7 +367,8 @@ pub(super) fn default_backends() -> Result<(Vec<&'static str>, Vec<Unusable>), F
         } else if let Some(missing) = missing.iter().find(|missing| missing.id == name) {
             return Err(Failure::Required(vec![missing.clone()]));
         } else if !Backends::all().contains(&name) {
-            return Err(Failure::unknown_backend(name));
+            let kind = ("backend in WRITEPROOF_REQUIRE", "backends");
+            return Err(Failure::unknown_among(kind, name, &Backends::all()));
         }
     }
     Ok((Backends::here(), missing))

@@ -195,7 +195,7 @@ impl Prepared<'_> {
         let plan = &self.plan;
         let results = carry_out(plan, &self.judge)?;
         if results.is_empty() {
-            return Err(Failure::NoSuchVariant);
+            return Err(Failure::NoSuchVariant(plan.variants.clone()));
         }
         let parts: Vec<String> = plan
             .scenarios

@@ -462,6 +462,11 @@ impl fmt::Display for Difference {
             seen,
             ..
         } = self;
-        write!(f, "{aspect} {seen} instead of {reference}")
+        let sees = if matches!(seen, Value::End(_)) {
+            " sees"
+        } else {
+            ""
+        };
+        write!(f, "{aspect}{sees} {seen} instead of {reference}")
     }
 }

@@ -57,7 +57,7 @@ impl Report<'_> {
         let seconds = duration.as_secs_f64();
         let _ = match (counts.unexpected, untested.is_empty()) {
             (0, true) => writeln!(text, "nothing unexpected, in {seconds:.2} s"),
-            (0, false) => writeln!(text, "in {seconds:.2} s"),
+            (0, false) => writeln!(text, "finished in {seconds:.2} s"),
             (cases, _) => writeln!(
                 text,
                 "{} unexpected, in {seconds:.2} s{}",

@@ -100,9 +100,11 @@ fn describe(text: &mut String, issue: &Issue, shown: Option<&IssueCounts>) {
             affects => affects.join("; "),
         },
     );
-    line("read", if read.is_empty() { "no version" } else { "" });
+    if read.is_empty() {
+        line("read", "no version");
+    }
     for place in &read {
-        line("", place);
+        line("read", place);
     }
     let untested = issue.untested_ends();
     if !untested.is_empty() {

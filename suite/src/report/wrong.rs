@@ -100,7 +100,7 @@ pub(super) fn known(results: &[&CaseResult]) -> String {
         text
     } else {
         format!(
-            "Known violations and crashes, and how many (`writeproof ledger` explains them):\n{text}"
+            "Known violations and crashes, with their number (`writeproof ledger` gives the reasons):\n{text}"
         )
     }
 }

@@ -134,7 +134,7 @@ impl TransportKind {
         match self {
             Self::Scripted | Self::BufferingBio => "it supports everything",
             Self::Blocking => {
-                "it never reports would-block: a budget needs then = an errno name, \"zero\" (link) or \"eof\" (inbound)"
+                "it never reports would-block, so a budget needs then = an errno name, \"zero\" (link) or \"eof\" (inbound)"
             }
             Self::MemoryBio | Self::BioPair => {
                 "it supports \"open\", \"blocked\" or \"hold\", \"eof\", and budgets without at_most"

@@ -88,7 +88,7 @@ impl Condition {
             "any" => {
                 needs(
                     "why",
-                    "add why = \"…\": what the alternatives have in common",
+                    "add why = \"…\", which says what the alternatives have in common",
                 )?
                 .line()?;
                 Self::Any(list()?)

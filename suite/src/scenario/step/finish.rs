@@ -14,7 +14,7 @@ impl Bare for Finish {
         (!context.is_after_a_call()).then(|| {
             Objection::new(
                 "finish before any call",
-                "it repeats the last call until that is done: put a handshake, write, read or shutdown before it",
+                "put the call that it repeats before it, such as a handshake, write, read or shutdown",
             )
         })
     }

@@ -15,12 +15,12 @@ impl Bare for HandshakeStep {
         if context.before(|step| *step == Step::Handshake) {
             return Some(Objection::new(
                 "a second handshake",
-                "a connection has one handshake: use \"finish\" to repeat the call, or \"renegotiate\" for another handshake",
+                "use \"finish\" to repeat the call, or \"renegotiate\" for another handshake",
             ));
         }
         (context.scenario.role_state == RoleState::Unset).then(|| {
             Objection::new(
-                "a handshake with role_state = \"unset\": the library does not know its role",
+                "a handshake, although role_state = \"unset\" leaves the library without a role",
                 "leave the step out and let a write do the handshake, or leave role_state out",
             )
         })
