@@ -2,6 +2,9 @@
 //! in `snapshots/family/name.snap`: a section for each distinct behaviour, headed by the backends and variants that share it.
 //! A test looks at its own backend and leaves the others as they are recorded.
 //!
+//! The corpus is run once, and its traces are remembered for all tests; one test runs it a second
+//! time, in reverse order.
+//!
 //! The tests are made from the scenario files, so that a new file is enough. To review and accept changes:
 //! `cargo insta review`, or read the `.snap.new` files and rename them.
 
@@ -14,13 +17,14 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::thread::available_parallelism;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use writeproof::backend::{Backends, SYSTEM};
+use writeproof::backend::{About, Backends, SYSTEM};
 use writeproof::isolation::Isolation;
 use writeproof::judge::known::Library;
 use writeproof::judge::{Judge, Recording, Recordings, Verdict, differences, is_read_back};
-use writeproof::run::{CaseResult, NoProgress, Plan};
+use writeproof::run::{CaseResult, Plan, NoProgress};
+use writeproof::runner::RunnerError;
 use writeproof::scenario::{Corpus, Id, Scenario, Variant};
-use writeproof::target::Target;
+use writeproof::target::{LoadReport, Printed, RunOutcome, Target};
 use writeproof::trace::Trace;
 use writeproof::worker::WorkerLimits;
 
@@ -51,11 +55,13 @@ static CORPUS: LazyLock<Result<Corpus, String>> =
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials = vec![
-        Trial::test("every scenario file is right", || Ok(corpus().map(drop)?)),
+        Trial::test("every scenario file is valid", || Ok(corpus().map(drop)?)),
         Trial::test("no snapshot is stale", no_stale_snapshots),
-        Trial::test("every backend that is required is here", required),
-        Trial::test("the same case twice gives the same trace", same_twice),
-        Trial::test("a trace does not depend on earlier cases", earlier_cases),
+        Trial::test("every required backend is present and recorded", required),
+        Trial::test(
+            "second run in reverse order gives the same traces",
+            second_run,
+        ),
         Trial::test(
             "every finding is in the ledger, and every ledger entry is found",
             known,
@@ -64,8 +70,9 @@ fn main() {
             "two backends compared either way lack the same operations",
             either_way,
         ),
+        Trial::test("every trace is read back from its text", read_back),
         Trial::test(
-            "equal texts mean no differences, and the other way round",
+            "traces differ if and only if their texts differ",
             texts_and_differences,
         ),
     ];
@@ -99,9 +106,63 @@ fn backend(index: usize) -> Result<&'static dyn Target, String> {
     }
 }
 
-fn traces(scenario: &Scenario, backend: &dyn Target) -> Result<Vec<(Variant, Trace)>, Failed> {
-    let run = |variant| Ok((variant, backend.run(scenario, variant)?.trace));
-    scenario.variants().map(run).collect()
+/// The traces of one scenario in all of its variants, on one backend.
+type Traces = Vec<(Variant, Trace)>;
+
+/// The first run of the corpus: by the id of the scenario and the index of the backend, the traces
+/// from when a test first asked for them. With a process for each test, only what that test needs
+/// is run.
+static FIRST_RUN: LazyLock<BTreeMap<&str, Vec<OnceLock<Result<Traces, String>>>>> =
+    LazyLock::new(|| {
+        let scenarios = CORPUS.iter().flat_map(Corpus::scenarios);
+        let cells = || IDS.iter().map(|_| OnceLock::new()).collect();
+        let cells = scenarios.map(|scenario| (scenario.id.as_str(), cells()));
+        cells.collect()
+    });
+
+/// The traces of the first run.
+fn traces(scenario: &Scenario, index: usize) -> Result<&'static Traces, String> {
+    let Some(backends) = FIRST_RUN.get(scenario.id.as_str()) else {
+        return Err(format!("{} is not in the corpus", scenario.id));
+    };
+    let run = || run(scenario, index, &scenario.variants().collect::<Vec<_>>());
+    let traces = backends[index].get_or_init(run);
+    traces.as_ref().map_err(Clone::clone)
+}
+
+/// Runs a scenario in these variants.
+fn run(scenario: &Scenario, index: usize, variants: &[Variant]) -> Result<Traces, String> {
+    let outcomes = backend(index)?.run_all(scenario, variants);
+    let outcomes = outcomes.map_err(|error| error.to_string())?.into_iter();
+    let traces = outcomes.map(|outcome| outcome.trace);
+    Ok(variants.iter().copied().zip(traces).collect())
+}
+
+/// A backend that answers with the traces of the first run.
+struct Remembered {
+    backend: &'static dyn Target,
+    index: usize,
+}
+
+impl Target for Remembered {
+    fn about(&self) -> &About {
+        self.backend.about()
+    }
+
+    fn load_report(&self) -> Option<&LoadReport> {
+        self.backend.load_report()
+    }
+
+    fn run(&self, scenario: &Scenario, variant: Variant) -> Result<RunOutcome, RunnerError> {
+        let traces = traces(scenario, self.index).map_err(RunnerError::Worker)?;
+        let trace = traces.iter().find(|(of, _)| *of == variant);
+        let (_, trace) = trace.expect("the first run has all variants");
+        Ok(RunOutcome {
+            trace: trace.clone(),
+            // No test looks at it.
+            printed: Printed::default(),
+        })
+    }
 }
 
 /// The traces are as recorded.
@@ -109,9 +170,9 @@ fn recorded(scenario: &Scenario, index: usize) -> Result<(), Failed> {
     let backend = backend(index)?;
     let about = backend.about();
     let name = RECORDINGS.of_release(&scenario.id, &about.recorded_as(), &about.version);
-    let traces = traces(scenario, backend)?;
+    let traces = traces(scenario, index)?;
     let file = file(&scenario.id);
-    if recording(&file)?.has(&name, &traces) {
+    if recording(&file)?.has(&name, traces) {
         return Ok(());
     }
     // Tests of other backends change the same file.
@@ -119,7 +180,7 @@ fn recorded(scenario: &Scenario, index: usize) -> Result<(), Failed> {
     let _lock = ONE_AT_A_TIME.lock()?;
     let proposed = file.with_extension("snap.new");
     let mut changed = recording(if proposed.exists() { &proposed } else { &file })?;
-    changed.set(&name, &traces);
+    changed.set(&name, traces);
     let mut settings = insta::Settings::new();
     settings.set_snapshot_path(snapshots().join(scenario.id.family()));
     settings.set_prepend_module_to_snapshot(false);
@@ -213,9 +274,10 @@ fn required() -> Result<(), Failed> {
             Ok(_) => {}
         }
     }
-    match lacking.is_empty() {
-        true => Ok(()),
-        false => Err(lacking.join("\n").into()),
+    if lacking.is_empty() {
+        Ok(())
+    } else {
+        Err(lacking.join("\n").into())
     }
 }
 
@@ -225,17 +287,47 @@ fn is_recorded(backend: &dyn Target) -> bool {
     RECORDINGS.knows(&name)
 }
 
-fn same_twice() -> Result<(), Failed> {
-    for scenario in corpus()?.scenarios() {
+/// Runs the corpus a second time, from the last case to the first, on one thread. The same case
+/// twice gives the same trace, and no trace depends on the cases before it.
+fn second_run() -> Result<(), Failed> {
+    let scenarios = corpus()?.scenarios();
+    // All of the first run comes before the second.
+    for scenario in scenarios {
         for index in 0..IDS.len() {
-            let backend = backend(index)?;
-            let (first, second) = (traces(scenario, backend)?, traces(scenario, backend)?);
-            for ((variant, first), (_, second)) in first.iter().zip(&second) {
+            traces(scenario, index)?;
+        }
+    }
+    let mut wrong = Vec::new();
+    for scenario in scenarios.iter().rev() {
+        for index in (0..IDS.len()).rev() {
+            let first = traces(scenario, index)?;
+            let variants: Vec<Variant> = first.iter().map(|(variant, _)| *variant).rev().collect();
+            let second = run(scenario, index, &variants)?;
+            for ((variant, first), (_, second)) in first.iter().rev().zip(&second) {
                 if first.digest() != second.digest() {
-                    let id = &backend.about().id;
-                    let scenario = &scenario.id;
-                    return Err(format!("{scenario} {variant} on {id}:\n{first}\n{second}").into());
+                    let (scenario, id) = (&scenario.id, IDS[index]);
+                    wrong.push(format!(
+                        "{scenario} {variant} on {id}: first\n{first}\nthen\n{second}"
+                    ));
                 }
+            }
+        }
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(wrong.join("\n").into())
+    }
+}
+
+/// What is recorded is text: nothing in it may be lost when it is read.
+fn read_back() -> Result<(), Failed> {
+    for scenario in corpus()?.scenarios() {
+        for (index, id) in IDS.iter().enumerate() {
+            let mut traces = traces(scenario, index)?.iter();
+            if let Some((variant, trace)) = traces.find(|(_, trace)| !is_read_back(trace)) {
+                let scenario = &scenario.id;
+                return Err(format!("{scenario} {variant} on {id}:\n{trace}").into());
             }
         }
     }
@@ -246,21 +338,14 @@ fn same_twice() -> Result<(), Failed> {
 /// for what one of the libraries does not have at all.
 fn texts_and_differences() -> Result<(), Failed> {
     for scenario in corpus()?.scenarios() {
-        let reference = traces(scenario, backend(0)?)?;
-        for index in 1..IDS.len() {
-            let backend = backend(index)?;
-            for ((variant, trace), (_, reference)) in
-                traces(scenario, backend)?.iter().zip(&reference)
+        let reference = traces(scenario, 0)?;
+        for (index, id) in IDS.iter().enumerate().skip(1) {
+            for ((variant, trace), (_, reference)) in traces(scenario, index)?.iter().zip(reference)
             {
-                if !is_read_back(trace) {
-                    let scenario = &scenario.id;
-                    return Err(format!("{scenario} {variant} is not read back:\n{trace}").into());
-                }
                 let same_text = trace.to_string() == reference.to_string();
                 let found = differences(reference, trace);
                 let blind = trace.unsupported().is_none() && found.is_empty() && !same_text;
                 if blind || (same_text && !found.is_empty()) {
-                    let id = &backend.about().id;
                     let scenario = &scenario.id;
                     return Err(format!(
                         "{scenario} {variant} on {id}: {found:?}\n{reference}\n{trace}"
@@ -274,8 +359,8 @@ fn texts_and_differences() -> Result<(), Failed> {
 }
 
 fn known() -> Result<(), Failed> {
-    let (plan, results) = everything()?;
     let judge = Judge::built_in().map_err(|error| error.to_string())?;
+    let (plan, results) = judged(&judge)?;
     let unknown = results.iter().flat_map(|result| {
         let unknown = result.findings.iter().filter(|found| found.known.is_none());
         unknown.map(move |found| {
@@ -283,7 +368,7 @@ fn known() -> Result<(), Failed> {
             format!("{id} {variant} on {backend}: {found:?}")
         })
     });
-    let stale = plan.stale(&judge, results);
+    let stale = plan.stale(&judge, &results);
     let wrong: Vec<String> = unknown
         .chain(stale.iter().map(ToString::to_string))
         .collect();
@@ -294,64 +379,26 @@ fn known() -> Result<(), Failed> {
     }
 }
 
-/// Every scenario on every backend whose traces are recorded: how it is run, and what came of it.
-fn everything() -> Result<&'static (Plan<'static>, Vec<CaseResult>), String> {
-    static EVERYTHING: LazyLock<Result<(Plan<'static>, Vec<CaseResult>), String>> =
-        LazyLock::new(|| {
-            run_everything().map_err(|error| error.message().unwrap_or_default().to_owned())
-        });
-    EVERYTHING.as_ref().map_err(Clone::clone)
-}
-
-fn run_everything() -> Result<(Plan<'static>, Vec<CaseResult>), Failed> {
-    let corpus = corpus()?;
-    let judge = Judge::built_in().map_err(|error| error.to_string())?;
-    let opened =
-        (0..IDS.len()).map(
-            |index| match BACKENDS[index].get_or_init(|| open(IDS[index])) {
-                Ok(backend) => Ok(Arc::clone(backend)),
-                Err(reason) => Err(reason.clone()),
-            },
-        );
-    let mut backends = opened.collect::<Result<Vec<_>, String>>()?;
+/// Every scenario on every backend whose traces are recorded, judged by the code of `writeproof
+/// run` from the traces of the first run.
+fn judged(judge: &Judge) -> Result<(Plan<'static>, Vec<CaseResult>), Failed> {
+    let remembered = |index| {
+        let backend = backend(index)?;
+        Ok(Arc::new(Remembered { backend, index }) as Arc<dyn Target>)
+    };
+    let remembered = (0..IDS.len()).map(remembered);
+    let mut backends = remembered.collect::<Result<Vec<_>, String>>()?;
     let reference = Arc::clone(backends.first().ok_or("no reference")?);
     backends.retain(|backend| is_recorded(backend.as_ref()));
     let plan = Plan {
-        scenarios: corpus.select(&[])?,
+        scenarios: corpus()?.select(&[])?,
         backends,
         reference,
         jobs: available_parallelism().map_or(1, usize::from),
         variants: Vec::new(),
     };
-    let results = plan.run(&judge, &NoProgress, &AtomicBool::new(false))?;
+    let results = plan.run(judge, &NoProgress, &AtomicBool::new(false))?;
     Ok((plan, results))
-}
-
-/// Every case, in the order of the library and in the other, on one thread each.
-fn earlier_cases() -> Result<(), Failed> {
-    let scenarios = corpus()?.scenarios();
-    let digests = |order: &mut dyn Iterator<Item = &'static Scenario>| {
-        let mut digests = BTreeMap::new();
-        for scenario in order {
-            for index in 0..IDS.len() {
-                for (variant, trace) in traces(scenario, backend(index)?)? {
-                    digests.insert((scenario.id.clone(), variant, index), trace.digest());
-                }
-            }
-        }
-        Ok::<_, Failed>(digests)
-    };
-    let forwards = digests(&mut scenarios.iter())?;
-    let backwards = digests(&mut scenarios.iter().rev())?;
-    let differ: Vec<String> = forwards
-        .iter()
-        .filter(|(case, digest)| backwards.get(*case) != Some(*digest))
-        .map(|((id, variant, index), _)| format!("{id} {variant} on {}", IDS[*index]))
-        .collect();
-    match differ.is_empty() {
-        true => Ok(()),
-        false => Err(differ.join("\n").into()),
-    }
 }
 
 /// What one of two backends lacks makes a case not applicable, whichever of them is the reference.
@@ -360,10 +407,9 @@ fn either_way() -> Result<(), Failed> {
         .iter()
         .position(|id| *id == "rustls")
         .unwrap_or_default();
-    let (a, b) = (backend(0)?, backend(rustls)?);
     let judge = Judge::built_in().map_err(|error| error.to_string())?;
     for scenario in corpus()?.scenarios() {
-        for ((variant, a), (_, b)) in traces(scenario, a)?.iter().zip(&traces(scenario, b)?) {
+        for ((variant, a), (_, b)) in traces(scenario, 0)?.iter().zip(traces(scenario, rustls)?) {
             let library = |name| Library { name, version: "" };
             let one = judge.judge(a, b, library("rustls")).verdict;
             let other = judge.judge(b, a, library(IDS[0])).verdict;

@@ -66,7 +66,7 @@ fn run(backend: Arc<dyn Backend>, arguments: &ExternalArguments) -> Result<Exit,
         variants: arguments.variants.variant.clone(),
     };
     if plan.cases() == 0 {
-        return Err(Failure::NoSuchVariant);
+        return Err(Failure::NoSuchVariant(plan.variants));
     }
     if arguments.action.propose {
         let results = carry_out(&plan, &judge)?;
