@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use sha1::{Digest as _, Sha1};
-use writeproof::fuzz::{Cause, FuzzTarget, UnexpectedFinding};
-use writeproof::scenario::{self, Scenario};
+use writeproof::internal::fuzz::{Cause, FuzzTarget, UnexpectedFinding};
+use writeproof::internal::scenario::{self, Scenario};
 
 /// The environment variable that makes a target continue after a finding, unless its value is `0`.
 const KEEP_GOING: &str = "WRITEPROOF_FUZZ_KEEP_GOING";
@@ -144,7 +144,7 @@ impl Unexpected<'_> {
             text,
             "in\n{scenario}\nto reproduce:\n  writeproof replay {path}"
         );
-        if let Some(path) = env::var_os(writeproof::fuzz::LIBSSL) {
+        if let Some(path) = env::var_os(writeproof::internal::fuzz::LIBSSL) {
             let _ = write!(text, " --libssl {}", Path::new(&path).display());
         }
         text

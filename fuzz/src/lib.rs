@@ -11,9 +11,9 @@ use std::process;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use libfuzzer_sys::{Corpus, fuzzer_mutate};
-use writeproof::fuzz::{Artifact, FuzzTarget, Session};
-use writeproof::scenario::{Scenario, Variant};
-use writeproof::transport;
+use writeproof::internal::fuzz::{Artifact, FuzzTarget, Session};
+use writeproof::internal::scenario::{Scenario, Variant};
+use writeproof::internal::transport;
 
 use self::clock::{CLOCK, OnClock};
 use self::counters::Counters;
@@ -109,7 +109,7 @@ pub fn mutate(
     seed: u32,
 ) -> usize {
     let space = &mut data[..max_size];
-    let size = writeproof::fuzz::mutate(target, space, size, seed, &mut |space, len| {
+    let size = writeproof::internal::fuzz::mutate(target, space, size, seed, &mut |space, len| {
         let most = space.len();
         fuzzer_mutate(space, len, most)
     });

@@ -4,16 +4,18 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use writeproof::backend::{About, Backend, Backends, Bytes, Endpoint, Setup, Unsupported};
-use writeproof::isolation::InProcess;
-use writeproof::judge::known::Library;
-use writeproof::judge::{Judge, Verdict};
-use writeproof::run::{Plan, Unwatched};
-use writeproof::runner;
-use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
-use writeproof::target::Target;
-use writeproof::trace::{Call, Outcome, Trace};
-use writeproof::transport::Transport;
+use writeproof::internal::backend::{
+    About, Backend, Backends, Bytes, Endpoint, Setup, Unsupported,
+};
+use writeproof::internal::isolation::InProcess;
+use writeproof::internal::judge::known::Library;
+use writeproof::internal::judge::{Judge, Verdict};
+use writeproof::internal::run::{Plan, Unwatched};
+use writeproof::internal::runner;
+use writeproof::internal::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
+use writeproof::internal::target::Target;
+use writeproof::internal::trace::{Call, Outcome, Trace};
+use writeproof::internal::transport::Transport;
 
 /// A library that panics when it writes.
 struct Panics(About);
@@ -93,7 +95,7 @@ fn panic_ends_its_case_and_is_its_result() {
         "write 10                          panicked: 10 bytes are too many"
     );
 
-    let reference = Backends::open(writeproof::backend::REFERENCE);
+    let reference = Backends::open(writeproof::internal::backend::REFERENCE);
     let reference = reference
         .expect("the backend is built in")
         .expect("the backend is usable");
@@ -118,7 +120,7 @@ fn operation_that_a_backend_does_not_declare_is_not_applicable() {
 #[test]
 fn stopped_run_reports_how_far_it_got() {
     let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
-    let reference = Backends::open(writeproof::backend::REFERENCE);
+    let reference = Backends::open(writeproof::internal::backend::REFERENCE);
     let reference = reference
         .expect("the backend is built in")
         .expect("the backend is usable");

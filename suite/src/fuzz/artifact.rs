@@ -19,15 +19,15 @@ pub const FIRST_FORMAT: u8 = scenario::FIRST_FORMAT;
 
 /// The header of every input that is not text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header;
+pub(crate) struct Header;
 
 impl Header {
     /// Its length in bytes: two constant ones, the version, and the letter of the target.
-    pub const LEN: usize = 4;
+    pub(crate) const LEN: usize = 4;
     const MAGIC: [u8; 2] = *b"WP";
 
     /// The header of an input of `target` in the newest format.
-    pub fn bytes(target: FuzzTarget) -> [u8; Self::LEN] {
+    pub(crate) fn bytes(target: FuzzTarget) -> [u8; Self::LEN] {
         Self::of_format(target, FORMAT)
     }
 

@@ -27,15 +27,17 @@ mod session;
 mod shrink;
 
 pub use crate::scenario::Op;
-pub use artifact::{Artifact, ArtifactBody, ArtifactError, FIRST_FORMAT, FORMAT, Header};
+pub use artifact::{Artifact, ArtifactBody, FIRST_FORMAT, FORMAT};
+pub(crate) use artifact::{ArtifactError, Header};
 pub use encoding::Program;
-pub use examiner::{Examined, Examiner, FindingKey};
+pub(crate) use examiner::{Examined, Examiner, FindingKey};
 pub use mutate::mutate;
-pub use not_encodable::NotEncodable;
-pub use reading::{Reading, RoundTripMismatch};
-pub use seeds::{SameName, Seeds, seeds};
-pub use session::{Cause, LIBSSL, Session, SessionError, Stats, UnexpectedFinding};
-pub use shrink::{MOST_TRIES, Question, ShrinkProgress, shrink};
+pub(crate) use not_encodable::NotEncodable;
+pub use reading::Reading;
+pub use seeds::seeds;
+pub(crate) use seeds::{SameName, Seeds};
+pub use session::{Cause, LIBSSL, Session, UnexpectedFinding};
+pub(crate) use shrink::shrink;
 
 /// The fuzz targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,7 +73,7 @@ impl FuzzTarget {
     }
 
     /// The family of the scenarios that it generates: `write-retry`.
-    pub fn family(self) -> String {
+    pub(crate) fn family(self) -> String {
         self.name().replace('_', "-")
     }
 

@@ -11,25 +11,26 @@ use super::{FuzzTarget, Op, Program};
 use crate::scenario::{Scenario, Variant};
 
 /// How many cases are run at most; the longest inputs need some hundred.
-pub const MOST_TRIES: usize = 4096;
+pub(crate) const MOST_TRIES: usize = 4096;
 
 /// The progress of shrinking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ShrinkProgress {
+pub(crate) struct ShrinkProgress {
     /// How many cases were run.
-    pub tries: usize,
+    pub(crate) tries: usize,
     /// How many steps are left.
-    pub steps: usize,
+    pub(crate) steps: usize,
     /// How many steps there were.
-    pub of: usize,
+    pub(crate) of: usize,
 }
 
 /// Runs a case and returns whether it still shows the finding, or breaks to stop shrinking.
-pub type Question<'q> = dyn FnMut(&Scenario, Variant, ShrinkProgress) -> ControlFlow<(), bool> + 'q;
+pub(crate) type Question<'q> =
+    dyn FnMut(&Scenario, Variant, ShrinkProgress) -> ControlFlow<(), bool> + 'q;
 
 /// The smallest program found for which `shows` returns true, as it does for `program` itself.
 /// Returns `program` if it does not encode a scenario.
-pub fn shrink(target: FuzzTarget, program: &Program, shows: &mut Question<'_>) -> Program {
+pub(crate) fn shrink(target: FuzzTarget, program: &Program, shows: &mut Question<'_>) -> Program {
     let Some(case) = program.case(target) else {
         return program.clone();
     };

@@ -11,7 +11,7 @@ use crate::run::CaseResult;
 
 /// In how many cases each issue was triggered, and in how many it explained a finding.
 #[derive(Debug, Clone, Default)]
-pub struct Shown(BTreeMap<String, Cases>);
+pub(crate) struct Shown(BTreeMap<String, Cases>);
 
 /// The cases of one issue.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,7 +28,7 @@ struct Cases {
 impl Shown {
     /// Counts these results; `recorded_as` returns the name and version by which issues know a
     /// backend.
-    pub fn of<'r>(
+    pub(crate) fn of<'r>(
         known: &KnownIssues,
         results: &'r [CaseResult],
         recorded_as: impl Fn(&'r str) -> (String, String),
@@ -61,7 +61,7 @@ impl Shown {
 }
 
 /// The issues, or those that affect one of these libraries, by the names of their backends.
-pub fn text(known: &KnownIssues, wanted: &[String], shown: Option<&Shown>) -> String {
+pub(crate) fn text(known: &KnownIssues, wanted: &[String], shown: Option<&Shown>) -> String {
     let is_wanted = |issue: &&Issue| {
         let affects = |name: &String| issue.affects(Library { name, version: "" });
         wanted.is_empty() || wanted.iter().any(affects)

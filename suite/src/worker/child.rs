@@ -43,7 +43,7 @@ pub(super) mod status {
 }
 
 /// Serves as a worker; `crash_context` is the file descriptor that it inherited for that purpose.
-pub fn serve(crash_context: RawFd) -> ! {
+pub(crate) fn serve(crash_context: RawFd) -> ! {
     let ended = work(crash_context);
     // There are no more requests, or the parent is gone. The exit handlers of a foreign library are
     // not called, because they could do anything.

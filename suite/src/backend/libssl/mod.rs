@@ -35,7 +35,8 @@ use std::sync::{Mutex, PoisonError};
 
 pub use self::elf::NoLibrary;
 pub use self::family::Family;
-pub use self::source::{Attachment, Found, Libcrypto, LibrarySource, Loaded, Recognised};
+pub use self::source::{Attachment, Found, LibrarySource, Loaded};
+pub(crate) use self::source::{Libcrypto, Recognised};
 
 use self::bio::Method;
 use self::context::{Context, Spare};
@@ -279,7 +280,7 @@ impl Libssl {
     /// # Panics
     ///
     /// If it has no memory left for a BIO method.
-    pub fn linked(id: &str) -> Self {
+    pub(crate) fn linked(id: &str) -> Self {
         let path = std::env::current_exe().unwrap_or_default();
         let libcrypto = Libcrypto {
             path: Some(path.clone()),

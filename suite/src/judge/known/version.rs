@@ -8,19 +8,19 @@ use crate::toml_reader::{Fault, Node};
 
 /// A version, as in `1.1.1w` or `3.6.3`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version {
+pub(crate) struct Version {
     text: String,
     parts: Vec<(u64, String)>,
 }
 
 impl Version {
     /// The first version in this text: 3.0.19 in `OpenSSL 3.0.19 27 Jan 2026`.
-    pub fn find(text: &str) -> Option<Self> {
+    pub(crate) fn find(text: &str) -> Option<Self> {
         text.split_whitespace().find_map(Self::parse)
     }
 
     /// `None` if it does not begin with a number.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim_start_matches('v');
         let part = |part: &str| {
             let digits = part
@@ -40,7 +40,7 @@ impl Version {
     }
 
     /// Whether this is the version or its series: 3.6 is the series of 3.6.3.
-    pub fn is_series_of(&self, other: &Self) -> bool {
+    pub(crate) fn is_series_of(&self, other: &Self) -> bool {
         other.parts.starts_with(&self.parts)
     }
 }
@@ -72,11 +72,11 @@ impl fmt::Display for Version {
 /// A range that includes its start and excludes its end: `"3.2 .. 4.0"`, `".. 4.0"`, `"3.2 .."`,
 /// `".."`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Range {
+pub(crate) struct Range {
     /// The first version; unlimited if `None`.
-    pub from: Option<Version>,
+    pub(crate) from: Option<Version>,
     /// The first version after it; unlimited if `None`.
-    pub before: Option<Version>,
+    pub(crate) before: Option<Version>,
 }
 
 impl Range {
@@ -101,7 +101,7 @@ impl Range {
     }
 
     /// Only this release, including packaging revisions: 3.6.3 and 3.6.3-1, not 3.6.4.
-    pub fn of_release(version: &Version) -> Self {
+    pub(crate) fn of_release(version: &Version) -> Self {
         let mut numbers: Vec<u64> = version.parts.iter().map(|(number, _)| *number).collect();
         if let Some(last) = numbers.last_mut() {
             *last += 1;
@@ -114,7 +114,7 @@ impl Range {
     }
 
     /// The form in a file.
-    pub fn in_file(&self) -> String {
+    pub(crate) fn in_file(&self) -> String {
         let end = |version: &Option<Version>| version.as_ref().map(ToString::to_string);
         let ends = [end(&self.from), Some("..".to_owned()), end(&self.before)];
         let ends: Vec<String> = ends.into_iter().flatten().collect();
@@ -122,7 +122,7 @@ impl Range {
     }
 
     /// Whether this version is in it. An unknown version is only in the unlimited range.
-    pub fn contains(&self, version: Option<&Version>) -> bool {
+    pub(crate) fn contains(&self, version: Option<&Version>) -> bool {
         match version {
             None => self.from.is_none() && self.before.is_none(),
             Some(version) => {
