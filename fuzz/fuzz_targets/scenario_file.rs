@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_target};
-use writeproof::fuzz::Reading;
-use writeproof::scenario::Id;
+use writeproof::internal::fuzz::Reading;
+use writeproof::internal::scenario::Id;
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     let line = bytes

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};
-use writeproof::fuzz::FuzzTarget;
+use writeproof::internal::fuzz::FuzzTarget;
 
 const TARGET: FuzzTarget = FuzzTarget::WriteRetry;
 

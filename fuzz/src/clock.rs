@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
-use writeproof::runner::{Phase, Watch};
-use writeproof::trace::Asked;
+use writeproof::internal::runner::{Phase, Watch};
+use writeproof::internal::trace::Asked;
 
 /// For one in this many inputs that libFuzzer generates, the handshake is also run alone.
 const SAMPLED: u64 = 32;

@@ -144,7 +144,7 @@ impl Unexpected<'_> {
             text,
             "in\n{scenario}\nto reproduce:\n  writeproof replay {path}"
         );
-        if let Some(path) = env::var_os(writeproof::fuzz::LIBSSL) {
+        if let Some(path) = env::var_os(writeproof::internal::fuzz::LIBSSL) {
             let _ = write!(text, " --libssl {}", Path::new(&path).display());
         }
         text

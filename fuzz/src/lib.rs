@@ -109,7 +109,7 @@ pub fn mutate(
     seed: u32,
 ) -> usize {
     let space = &mut data[..max_size];
-    let size = writeproof::fuzz::mutate(target, space, size, seed, &mut |space, len| {
+    let size = writeproof::internal::fuzz::mutate(target, space, size, seed, &mut |space, len| {
         let most = space.len();
         fuzzer_mutate(space, len, most)
     });

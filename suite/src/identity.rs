@@ -20,10 +20,10 @@ pub struct Identity {
 pub const NAME: &str = "writeproof.test";
 
 /// The PSK identity that a client sends for [`PRE_SHARED_KEY`].
-pub const PRE_SHARED_IDENTITY: &CStr = c"writeproof.test";
+pub(crate) const PRE_SHARED_IDENTITY: &CStr = c"writeproof.test";
 
 /// The pre-shared key of both ends (RFC 4279; RFC 8446, section 4.2.11). It protects nothing.
-pub const PRE_SHARED_KEY: [u8; 32] = *b"both ends of each link know this";
+pub(crate) const PRE_SHARED_KEY: [u8; 32] = *b"both ends of each link know this";
 
 /// The one identity of the suite.
 pub static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {

@@ -5,25 +5,27 @@
 //! checks the trace against the [`contract`] and compares it with other traces, and the [`report`]
 //! shows the result as text or JSON.
 
-pub mod backend;
-pub mod cli;
-pub mod contract;
+mod backend;
+mod cli;
+mod contract;
 mod data;
 pub mod external_backend;
-pub mod fuzz;
-pub mod identity;
-pub mod isolation;
-pub mod judge;
-pub mod limits;
-pub mod peer;
-pub mod report;
-pub mod run;
-pub mod runner;
-pub mod scenario;
-pub mod self_check;
-pub mod target;
+mod fuzz;
+mod identity;
+#[doc(hidden)]
+pub mod internal;
+mod isolation;
+mod judge;
+mod limits;
+mod peer;
+mod report;
+mod run;
+mod runner;
+mod scenario;
+mod self_check;
+mod target;
 mod toml_reader;
-pub mod trace;
-pub mod transport;
-pub mod wire;
-pub mod worker;
+mod trace;
+mod transport;
+mod wire;
+mod worker;

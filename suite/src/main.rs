@@ -1,6 +1,6 @@
 //! The command `writeproof`; see `writeproof --help`.
 
-use writeproof::cli;
+use writeproof::internal::cli;
 
 fn main() -> cli::Exit {
     cli::main(std::env::args_os())

@@ -49,28 +49,28 @@ pub struct CaseResult {
     /// The trace, shortened to what is kept.
     pub trace: Trace,
     /// What the library printed during the case.
-    pub printed: Printed,
+    pub(crate) printed: Printed,
     /// The verdict.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// The findings, the most serious first.
     pub findings: Vec<Finding>,
     /// How many more findings there are of the kinds that have very many.
-    pub more: Vec<More>,
+    pub(crate) more: Vec<More>,
     /// How the trace differs from the reference's.
-    pub differences: Vec<Difference>,
+    pub(crate) differences: Vec<Difference>,
     /// How many differences are ignored: in wording only, or in calls that are not compared.
-    pub normalised: usize,
+    pub(crate) normalised: usize,
     /// The clauses that the trace exercises.
-    pub exercised: Vec<&'static str>,
+    pub(crate) exercised: Vec<&'static str>,
     /// How the trace compares with its snapshot.
-    pub recorded: Recorded,
+    pub(crate) recorded: Recorded,
     /// Where the scenario comes from.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
 }
 
 /// How unexpected a case is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Surprise {
+pub(crate) enum Surprise {
     /// Nothing is unexpected.
     None,
     /// The only unexpected findings are broken clauses that say *should*, and differences of the
@@ -84,7 +84,7 @@ impl CaseResult {
     /// How unexpected the case is. It is unexpected if a finding has no known issue, if the trace
     /// does not match its snapshot, or if a scenario of the suite has no snapshot. Findings count
     /// the same for all scenarios and libraries, those of the user included.
-    pub fn surprise(&self, contract: &Contract) -> Surprise {
+    pub(crate) fn surprise(&self, contract: &Contract) -> Surprise {
         let is_recorded = match self.recorded {
             Recorded::AsRecorded | Recorded::Untracked => true,
             Recorded::Changed => false,
@@ -383,7 +383,10 @@ impl<'c> Plan<'c> {
     ///
     /// # Errors
     /// [`RunError`], if the suite itself failed.
-    pub fn whole_trace<'r>(&self, result: &'r CaseResult) -> Result<Cow<'r, Trace>, RunError> {
+    pub(crate) fn whole_trace<'r>(
+        &self,
+        result: &'r CaseResult,
+    ) -> Result<Cow<'r, Trace>, RunError> {
         let is_whole = result.trace.left_out.is_none();
         let mut backends = self.backends.iter();
         let backend = backends.find(|backend| backend.about().id == result.backend);

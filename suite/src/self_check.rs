@@ -25,16 +25,16 @@ pub struct SelfCheck {
     pub checks: Vec<Check>,
     /// Where the handshake failed in each variant, if it completed in none; else empty. Nothing can
     /// be tested then.
-    pub no_handshake: Vec<Obstacle>,
+    pub(crate) no_handshake: Vec<Obstacle>,
 }
 
 /// What kept a handshake from completing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Obstacle {
+pub(crate) struct Obstacle {
     /// The C function that failed, and what it returned.
-    pub call: String,
+    pub(crate) call: String,
     /// The variants in which it failed, such as `tls1.3/client`.
-    pub variants: Vec<String>,
+    pub(crate) variants: Vec<String>,
 }
 
 /// One check in one variant.
@@ -43,7 +43,7 @@ pub struct Check {
     /// What is checked.
     pub claim: Claim,
     /// The variant, such as `tls1.3/client`.
-    pub variant: String,
+    pub(crate) variant: String,
     /// The outcome.
     pub outcome: CheckOutcome,
 }

@@ -44,23 +44,23 @@ pub struct RunOutcome {
     /// What happened.
     pub trace: Trace,
     /// What the library printed during the case.
-    pub printed: Printed,
+    pub(crate) printed: Printed,
 }
 
 /// What a library printed; only the beginning if it was much.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Printed {
+pub(crate) struct Printed {
     /// On standard output.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// On standard error.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Printed {
     /// Whether it printed nothing.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.stdout.is_empty() && self.stderr.is_empty()
     }
 }
@@ -69,12 +69,12 @@ impl Printed {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LoadReport {
     /// Its name and version.
-    pub about: About,
+    pub(crate) about: About,
     /// The files and functions that were found.
-    pub loaded: Loaded,
+    pub(crate) loaded: Loaded,
     /// The privileges that the worker could not drop on this system, as text.
-    pub unconfined: Vec<String>,
+    pub(crate) unconfined: Vec<String>,
     /// Its output while it was loaded.
     #[serde(default)]
-    pub printed: Printed,
+    pub(crate) printed: Printed,
 }

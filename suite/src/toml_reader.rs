@@ -29,7 +29,7 @@ pub(crate) struct Fault {
 #[non_exhaustive]
 pub struct ParseError {
     /// The file, as messages name it.
-    pub path: String,
+    pub(crate) path: String,
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.

@@ -7,11 +7,11 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rstest::rstest;
-use writeproof::isolation::Isolation;
-use writeproof::scenario::{Corpus, Scenario, Variant};
-use writeproof::target::Target;
-use writeproof::trace::{Outcome, Trace};
-use writeproof::worker::WorkerLimits;
+use writeproof::internal::isolation::Isolation;
+use writeproof::internal::scenario::{Corpus, Scenario, Variant};
+use writeproof::internal::target::Target;
+use writeproof::internal::trace::{Outcome, Trace};
+use writeproof::internal::worker::WorkerLimits;
 
 /// Blocked writes, retries of every kind, a pre-shared key, damage from the peer, and a call that
 /// some libraries lack.

@@ -10,11 +10,11 @@ use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
 use tempfile::TempDir;
-use writeproof::fuzz::{
+use writeproof::internal::fuzz::{
     Artifact, ArtifactBody, FIRST_FORMAT, FORMAT, FuzzTarget, Op, Program, seeds,
 };
-use writeproof::judge::Recording;
-use writeproof::scenario::{Corpus, Id, Scenario, parse, write};
+use writeproof::internal::judge::Recording;
+use writeproof::internal::scenario::{Corpus, Id, Scenario, parse, write};
 use writeproof_faulty::{LIBSSL, VARIABLE};
 
 use self::outcome::{assert_exit, stderr, stdout};

@@ -7,8 +7,8 @@ use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
 use serde_json::Value;
-use writeproof::judge::Recordings;
-use writeproof::scenario::{Corpus, Scenario};
+use writeproof::internal::judge::Recordings;
+use writeproof::internal::scenario::{Corpus, Scenario};
 use writeproof_openssl_1_1_1::LIBSSL;
 
 /// OpenSSL 1.1.1 as an unknown library.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use writeproof::backend::{Backends, REFERENCE};
-use writeproof::contract::{Binds, Contract, Strength};
-use writeproof::judge::monitor::{monitors, watch};
-use writeproof::runner;
-use writeproof::scenario::{Corpus, TransportKind};
+use writeproof::internal::backend::{Backends, REFERENCE};
+use writeproof::internal::contract::{Binds, Contract, Strength};
+use writeproof::internal::judge::monitor::{monitors, watch};
+use writeproof::internal::runner;
+use writeproof::internal::scenario::{Corpus, TransportKind};
 
 fn contract() -> Contract {
     Contract::built_in().expect("fixtures/contract is valid")

@@ -11,8 +11,8 @@ use std::process::{Child, Command, Output, Stdio};
 use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
-use writeproof::backend::Backends;
-use writeproof::report::json::SCHEMA;
+use writeproof::internal::backend::Backends;
+use writeproof::internal::report::json::SCHEMA;
 
 use self::outcome::{assert_exit, stderr, stdout};
 

@@ -12,9 +12,9 @@ use std::sync::LazyLock;
 use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
-use writeproof::contract::Contract;
-use writeproof::judge::known::{KnownIssues, Library};
-use writeproof::report::json::SCHEMA;
+use writeproof::internal::contract::Contract;
+use writeproof::internal::judge::known::{KnownIssues, Library};
+use writeproof::internal::report::json::SCHEMA;
 use writeproof_faulty::VARIABLE as FAULT;
 use writeproof_openssl_1_1_1::LIBSSL;
 

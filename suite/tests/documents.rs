@@ -15,7 +15,7 @@ use std::process::Command;
 use std::thread;
 
 use tempfile::TempDir;
-use writeproof::scenario::{Id, parse};
+use writeproof::internal::scenario::{Id, parse};
 use writeproof_openssl_1_1_1::LIBSSL;
 
 const EXAMPLE: &str = include_str!("../examples/own_backend.rs");

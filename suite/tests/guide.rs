@@ -151,7 +151,7 @@ fn every_line_about_a_library_is_explained() {
 
 #[test]
 fn every_backend_is_named_in_the_readme() {
-    for id in writeproof::backend::Backends::all() {
+    for id in writeproof::internal::backend::Backends::all() {
         assert!(README.contains(id), "{id}");
     }
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::thread;
 
 use rstest::rstest;
-use writeproof::backend::{Backend, Backends};
-use writeproof::runner;
-use writeproof::scenario::{Cipher, Id, KeyExchange, Role, Scenario, Variant, Version, parse};
-use writeproof::trace::{Body, Outcome, Trace};
-use writeproof::wire::HandshakeType;
+use writeproof::internal::backend::{Backend, Backends};
+use writeproof::internal::runner;
+use writeproof::internal::scenario::{
+    Cipher, Id, KeyExchange, Role, Scenario, Variant, Version, parse,
+};
+use writeproof::internal::trace::{Body, Outcome, Trace};
+use writeproof::internal::wire::HandshakeType;
 
 /// The write does the handshake: the trace of a `handshake` step that succeeds shows no messages.
 const WRITES: &str = r#"

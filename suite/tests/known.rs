@@ -10,15 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::sync::{Arc, LazyLock};
 
-use writeproof::backend::{Backends, REFERENCE};
-use writeproof::contract::Severity;
-use writeproof::isolation::Isolation;
-use writeproof::judge::known::{Issue, KnownIssues, Scope, Variation, Witness};
-use writeproof::judge::{Cause, Finding, Judge};
-use writeproof::scenario::Corpus;
-use writeproof::target::Target;
-use writeproof::trace::Trace;
-use writeproof::worker::WorkerLimits;
+use writeproof::internal::backend::{Backends, REFERENCE};
+use writeproof::internal::contract::Severity;
+use writeproof::internal::isolation::Isolation;
+use writeproof::internal::judge::known::{Issue, KnownIssues, Scope, Variation, Witness};
+use writeproof::internal::judge::{Cause, Finding, Judge};
+use writeproof::internal::scenario::Corpus;
+use writeproof::internal::target::Target;
+use writeproof::internal::trace::Trace;
+use writeproof::internal::worker::WorkerLimits;
 
 static JUDGE: LazyLock<Judge> =
     LazyLock::new(|| Judge::built_in().expect("the built-in fixtures are valid"));

@@ -1,17 +1,17 @@
 //! A case is stopped where a library does more than any case needs. Each library here is a few
 //! lines that exceed one limit.
 
-use writeproof::backend::{
+use writeproof::internal::backend::{
     About, Backend, Backends, Bytes, Endpoint, REFERENCE, Setup, Unsupported,
 };
-use writeproof::contract::Severity;
-use writeproof::judge::monitor::{self, Violation};
-use writeproof::judge::{Judge, Judgement, Kind, Verdict, known};
-use writeproof::limits::{Allowance, Limit};
-use writeproof::runner;
-use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
-use writeproof::trace::{Call, Entry, ErrorClass, Outcome, QueueEntry, Trace};
-use writeproof::transport::{Transfer, Transport};
+use writeproof::internal::contract::Severity;
+use writeproof::internal::judge::monitor::{self, Violation};
+use writeproof::internal::judge::{Judge, Judgement, Kind, Verdict, known};
+use writeproof::internal::limits::{Allowance, Limit};
+use writeproof::internal::runner;
+use writeproof::internal::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
+use writeproof::internal::trace::{Call, Entry, ErrorClass, Outcome, QueueEntry, Trace};
+use writeproof::internal::transport::{Transfer, Transport};
 
 /// A library's implementation of a write.
 type WriteFunction = fn(&Transport, &[u8]) -> Call;

@@ -12,8 +12,8 @@ use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
 use tempfile::TempDir;
-use writeproof::backend::Backends;
-use writeproof::backend::libssl::{Family, LibrarySource, Libssl};
+use writeproof::internal::backend::Backends;
+use writeproof::internal::backend::libssl::{Family, LibrarySource, Libssl};
 use writeproof_openssl_1_1_1::LIBSSL;
 
 use self::outcome::{assert_exit, stderr, stdout};
@@ -53,7 +53,7 @@ fn distribution_library_is_recognised_with_its_version() {
 #[cfg_attr(feature = "boringssl", case::boringssl("boringssl", Family::BoringSsl))]
 #[cfg_attr(feature = "aws-lc", case::aws_lc("aws-lc", Family::AwsLc))]
 fn library_built_by_the_suite_is_recognised(#[case] backend: &str, #[case] family: Family) {
-    use writeproof::backend::Home;
+    use writeproof::internal::backend::Home;
 
     let home = Backends::home(backend)
         .expect("a known backend")
@@ -75,7 +75,7 @@ fn library_built_by_the_suite_is_recognised(#[case] backend: &str, #[case] famil
 fn wrapper_is_unknown_and_does_not_take_the_version_of_its_libcrypto() {
     let wrapper = Wrapper::of(Real::Distribution, "honest");
     let libssl = Libssl::load("mine", wrapper.path()).unwrap_or_else(|error| panic!("{error}"));
-    use writeproof::backend::Backend as _;
+    use writeproof::internal::backend::Backend as _;
     assert_eq!(libssl.loaded().recognised, None);
     let about = libssl.about();
     assert_eq!(

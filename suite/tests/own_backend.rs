@@ -93,7 +93,7 @@ fn panic_ends_its_case_and_is_its_result() {
         "write 10                          panicked: 10 bytes are too many"
     );
 
-    let reference = Backends::open(writeproof::backend::REFERENCE);
+    let reference = Backends::open(writeproof::internal::backend::REFERENCE);
     let reference = reference
         .expect("the backend is built in")
         .expect("the backend is usable");
@@ -118,7 +118,7 @@ fn operation_that_a_backend_does_not_declare_is_not_applicable() {
 #[test]
 fn stopped_run_reports_how_far_it_got() {
     let corpus = Corpus::built_in().expect("the built-in fixtures are valid");
-    let reference = Backends::open(writeproof::backend::REFERENCE);
+    let reference = Backends::open(writeproof::internal::backend::REFERENCE);
     let reference = reference
         .expect("the backend is built in")
         .expect("the backend is usable");

@@ -4,14 +4,14 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use writeproof::backend::{
+use writeproof::internal::backend::{
     About, Backend, Backends, Bytes, Endpoint, REFERENCE, Setup, Unsupported,
 };
-use writeproof::isolation::InProcess;
-use writeproof::scenario::{Function, Version};
-use writeproof::self_check::{CheckOutcome, Claim, run};
-use writeproof::trace::Call;
-use writeproof::transport::Transport;
+use writeproof::internal::isolation::InProcess;
+use writeproof::internal::scenario::{Function, Version};
+use writeproof::internal::self_check::{CheckOutcome, Claim, run};
+use writeproof::internal::trace::Call;
+use writeproof::internal::transport::Transport;
 
 /// The change of an adapter.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
 use tempfile::TempDir;
-use writeproof::contract::Contract;
+use writeproof::internal::contract::Contract;
 use writeproof_openssl_1_1_1::LIBSSL;
 
 use self::outcome::{assert_exit, stderr, stdout};

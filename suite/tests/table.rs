@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use rstest::rstest;
-use writeproof::judge::{Answer, Query, Question, Recordings, Section, answers, questions};
-use writeproof::scenario::Corpus;
+use writeproof::internal::judge::{
+    Answer, Query, Question, Recordings, Section, answers, questions,
+};
+use writeproof::internal::scenario::Corpus;
 
 fn writeproof(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_writeproof"))

@@ -13,12 +13,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use writeproof::isolation::Isolation;
-use writeproof::scenario::{Corpus, Id, Scenario, TransportKind, Variant, parse};
-use writeproof::target::Target;
-use writeproof::trace::{Entry, Outcome, Trace};
-use writeproof::transport::Errno;
-use writeproof::worker::WorkerLimits;
+use writeproof::internal::isolation::Isolation;
+use writeproof::internal::scenario::{Corpus, Id, Scenario, TransportKind, Variant, parse};
+use writeproof::internal::target::Target;
+use writeproof::internal::trace::{Entry, Outcome, Trace};
+use writeproof::internal::transport::Errno;
+use writeproof::internal::worker::WorkerLimits;
 use writeproof_openssl_1_1_1::LIBSSL;
 
 /// A read of data that never arrives.

@@ -19,9 +19,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     for folder in [&pages, &completions, &licences] {
         fs::create_dir_all(folder)?;
     }
-    clap_mangen::generate_to(writeproof::cli::command(), &pages)?;
+    clap_mangen::generate_to(writeproof::internal::cli::command(), &pages)?;
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
-        generate_to(shell, &mut writeproof::cli::command(), NAME, &completions)?;
+        generate_to(
+            shell,
+            &mut writeproof::internal::cli::command(),
+            NAME,
+            &completions,
+        )?;
     }
     licences::write(NAME, &licences)
 }

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use writeproof::backend::{Backends, Home};
-use writeproof::isolation::Isolation;
-use writeproof::scenario::Scenario;
-use writeproof::target::Target;
-use writeproof::worker::WorkerLimits;
+use writeproof::internal::backend::{Backends, Home};
+use writeproof::internal::isolation::Isolation;
+use writeproof::internal::scenario::Scenario;
+use writeproof::internal::target::Target;
+use writeproof::internal::worker::WorkerLimits;
 
 use crate::sample::median;
 use crate::{timed, verdict};

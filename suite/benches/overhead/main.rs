@@ -11,9 +11,9 @@ mod whole_run;
 
 use std::time::Instant;
 
-use writeproof::runner;
-use writeproof::scenario::{Scenario, Step, Variant};
-use writeproof::trace::{Outcome, PeerReport};
+use writeproof::internal::runner;
+use writeproof::internal::scenario::{Scenario, Step, Variant};
+use writeproof::internal::trace::{Outcome, PeerReport};
 
 use bare::Bare;
 use sample::{median, quartile};

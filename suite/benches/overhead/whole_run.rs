@@ -17,7 +17,7 @@ use writeproof::runner;
 use writeproof::scenario::{
     Corpus, Id, Role, Scenario, Step, TransportKind, Variant, Version, parse,
 };
-use writeproof::target::Target;
+use writeproof::internal::target::Target;
 
 use crate::memory::{self, Resident};
 use crate::sample::median;

@@ -17,7 +17,7 @@ use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, m
 /// The pages go back to a pool of the thread when the memory is dropped, because allocating them
 /// from the operating system costs more than a small write.
 #[derive(Debug)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// Taken only when this is dropped.
     pages: ManuallyDrop<Pages>,
     len: usize,
@@ -34,7 +34,7 @@ pub struct Lent<'m> {
 
 impl<'m> Lent<'m> {
     /// Where they begin; valid for reads of [`Self::len`] bytes, and mapped for writing.
-    pub fn as_ptr(self) -> *const u8 {
+    pub(crate) fn as_ptr(self) -> *const u8 {
         self.start.as_ptr()
     }
 
@@ -49,7 +49,7 @@ impl<'m> Lent<'m> {
     }
 
     /// The bytes, for a library in Rust, which cannot write to them.
-    pub fn as_slice(self) -> &'m [u8] {
+    pub(crate) fn as_slice(self) -> &'m [u8] {
         // SAFETY: `Memory::lend` made it of initialised memory that lives for `'m` and that the suite changes only through
         // an exclusive borrow; a foreign library has the pointer, not this slice.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
@@ -87,7 +87,7 @@ impl Memory {
     /// # Errors
     ///
     /// The error of the operating system if it has no pages left.
-    pub fn holding(bytes: &[u8]) -> io::Result<Self> {
+    pub(crate) fn holding(bytes: &[u8]) -> io::Result<Self> {
         let size = Size::of(bytes.len());
         let pooled = POOLED.with_borrow_mut(|pool| pool.get_mut(size.place())?.pop());
         let pages = match pooled {
@@ -104,7 +104,7 @@ impl Memory {
     }
 
     /// The bytes; an empty slice points at the inaccessible page.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: `start` is inside the mapping, the `len` bytes from it on end where the readable
         // part ends, they were written by `holding`, and they are not written while `self` is
         // borrowed.
@@ -112,14 +112,14 @@ impl Memory {
     }
 
     /// The bytes, for changing them in place.
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: as for `bytes`; the mapping is zeroed by the operating system or was written by
         // an earlier user, and `self` is borrowed exclusively.
         unsafe { std::slice::from_raw_parts_mut(self.start(), self.len) }
     }
 
     /// The first `len` bytes, or all if there are fewer, for a call of the library.
-    pub fn lend(&self, len: usize) -> Lent<'_> {
+    pub(crate) fn lend(&self, len: usize) -> Lent<'_> {
         Lent {
             start: self.pages.end_of(self.len),
             len: len.min(self.len),

@@ -10,7 +10,7 @@
 //! the C interface of OpenSSL needs no code: [`libssl::Libssl::open`].
 
 mod embedded;
-pub mod libssl;
+pub(crate) mod libssl;
 mod memory;
 mod rustls;
 
@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use memory::{Lent, Memory};
-pub use rustls::Rustls;
+pub(crate) use memory::{Lent, Memory};
+pub(crate) use rustls::Rustls;
 
 use crate::peer::Session;
 use crate::scenario::{
@@ -120,13 +120,13 @@ pub struct Setup {
     /// The only protocol version that it offers.
     pub version: Version,
     /// The only cipher that it offers.
-    pub cipher: Cipher,
+    pub(crate) cipher: Cipher,
     /// How the keys of the connection are agreed on.
-    pub key_exchange: KeyExchange,
+    pub(crate) key_exchange: KeyExchange,
     /// Whether its role is set explicitly.
     pub role_state: RoleState,
     /// Its kind of transport.
-    pub transport: TransportKind,
+    pub(crate) transport: TransportKind,
     /// Whether it sends session tickets.
     pub session_tickets: SessionTickets,
 }
@@ -135,7 +135,7 @@ impl Setup {
     /// The same over the scripted transport, as the key for objects that are shared by all
     /// transports.
     #[must_use]
-    pub fn of_any_transport(&self) -> Self {
+    pub(crate) fn of_any_transport(&self) -> Self {
         Self {
             transport: TransportKind::Scripted,
             ..*self
@@ -146,7 +146,7 @@ impl Setup {
 /// An operation that the library, or its interface, does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unsupported(pub String);
+pub struct Unsupported(pub(crate) String);
 
 impl Unsupported {
     /// `what` names the operation, with the reason if known.
@@ -295,12 +295,12 @@ pub struct Unusable {
     /// The backend.
     pub id: String,
     /// The problem and its solution.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl Unusable {
     /// `reason` states the problem and its solution.
-    pub fn new(id: &str, reason: impl fmt::Display) -> Self {
+    pub(crate) fn new(id: &str, reason: impl fmt::Display) -> Self {
         Self {
             id: id.to_owned(),
             reason: reason.to_string(),

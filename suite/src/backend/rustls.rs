@@ -53,7 +53,7 @@ use crate::trace::{Call, ErrorClass, Interface, QueueEntry};
 use crate::transport::{Errno, Transport};
 
 /// rustls, with the cryptography of `ring`.
-pub struct Rustls {
+pub(crate) struct Rustls {
     about: About,
     clients: Mutex<HashMap<Setup, Arc<SharedConfig<ClientConfig, ClientSession>>>>,
     servers: Mutex<HashMap<Setup, Arc<SharedConfig<ServerConfig, ServerSession>>>>,
@@ -90,7 +90,7 @@ impl<C, S: OneSession> SharedConfig<C, S> {
 
 impl Rustls {
     /// The rustls that is built into this program.
-    pub fn new(id: &str) -> Self {
+    pub(crate) fn new(id: &str) -> Self {
         let lacks = [
             "SSL_write_ex",
             "null pointers and negative lengths",

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::data::CONTRACT;
 
-pub use crate::scenario::ParseError;
+pub(crate) use crate::scenario::ParseError;
 
 /// The clauses of the contract, in the order of the files and of the clauses within each file.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl Contract {
     /// # Errors
     ///
     /// The first file that is not valid, or the first clause whose id is already taken.
-    pub fn from_files(files: &[(&str, &str, &str)]) -> Result<Self, ParseError> {
+    pub(crate) fn from_files(files: &[(&str, &str, &str)]) -> Result<Self, ParseError> {
         let mut clauses: Vec<Clause> = Vec::new();
         for &(_, path, text) in files {
             parse::page(path, text, &mut clauses)?;
@@ -97,9 +97,9 @@ impl Clause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Citation {
     /// The page or RFC, as in `SSL_write(3)`.
-    pub page: String,
+    pub(crate) page: String,
     /// The section of the page; for an invariant, the reason.
-    pub section: String,
+    pub(crate) section: String,
     /// The URL of the page.
     pub address: String,
 }
@@ -126,7 +126,7 @@ pub enum Strength {
 
 impl Strength {
     /// All strengths, the strongest first.
-    pub const ALL: [Self; 4] = [Self::Must, Self::Should, Self::May, Self::Undefined];
+    pub(crate) const ALL: [Self; 4] = [Self::Must, Self::Should, Self::May, Self::Undefined];
 
     /// The word used in files and reports.
     pub fn as_str(self) -> &'static str {
@@ -177,7 +177,7 @@ pub enum Severity {
 
 impl Severity {
     /// All severities, the worst first.
-    pub const ALL: [Self; 4] = [Self::Data, Self::Connection, Self::Report, Self::Other];
+    pub(crate) const ALL: [Self; 4] = [Self::Data, Self::Connection, Self::Report, Self::Other];
 
     /// The word used in files and reports.
     pub fn as_str(self) -> &'static str {
@@ -194,16 +194,16 @@ impl Severity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Release {
     /// The first number.
-    pub major: u8,
+    pub(crate) major: u8,
     /// The second.
-    pub minor: u8,
+    pub(crate) minor: u8,
     /// The third, 0 if there is none.
-    pub patch: u8,
+    pub(crate) patch: u8,
 }
 
 impl Release {
     /// Parses two or three numbers separated by dots; `None` for anything else.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let numbers: Vec<u8> = text
             .split('.')
             .map(|part| part.parse().ok())

@@ -23,11 +23,11 @@ pub struct InputHeader;
 
 impl InputHeader {
     /// Its length in bytes: two constant ones, the version, and the letter of the target.
-    pub const LEN: usize = 4;
+    pub(crate) const LEN: usize = 4;
     const MAGIC: [u8; 2] = *b"WP";
 
     /// The header of an input of `target` in the newest format.
-    pub fn bytes(target: FuzzTarget) -> [u8; Self::LEN] {
+    pub(crate) fn bytes(target: FuzzTarget) -> [u8; Self::LEN] {
         Self::of_format(target, FORMAT)
     }
 

@@ -101,7 +101,7 @@ impl<'a> Arbitrary<'a> for Program {
 
 impl Program {
     /// The bytes of the operations.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let ops = std::iter::once(&self.setting).chain(&self.steps);
         ops.flat_map(|op| op.bytes()).collect()
     }

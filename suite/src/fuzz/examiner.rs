@@ -12,31 +12,31 @@ use crate::target::{RunOutcome, Target};
 
 /// What one library did in a case, and the findings.
 #[derive(Debug, Clone)]
-pub struct Examined {
+pub(crate) struct Examined {
     /// The library's name.
-    pub backend: String,
+    pub(crate) backend: String,
     /// What happened.
-    pub ran: RunOutcome,
+    pub(crate) ran: RunOutcome,
     /// The findings, the most serious first.
-    pub findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
 }
 
 impl Examined {
     /// The findings without a known issue.
-    pub fn unexpected(&self) -> impl Iterator<Item = &Finding> {
+    pub(crate) fn unexpected(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|found| found.known.is_none())
     }
 }
 
 /// The libraries that a case is run on.
-pub struct Examiner {
+pub(crate) struct Examiner {
     /// The library that the others are compared with. It is run even if it is not among the
     /// targets.
-    pub reference: Arc<dyn Target>,
+    pub(crate) reference: Arc<dyn Target>,
     /// The libraries to report on.
-    pub targets: Vec<Arc<dyn Target>>,
+    pub(crate) targets: Vec<Arc<dyn Target>>,
     /// The judge, with the known issues.
-    pub judge: Judge,
+    pub(crate) judge: Judge,
 }
 
 impl Examiner {
@@ -47,7 +47,7 @@ impl Examiner {
     ///
     /// # Errors
     /// [`RunError`], if the suite itself failed.
-    pub fn examine(
+    pub(crate) fn examine(
         &self,
         scenario: &Scenario,
         variant: Variant,
@@ -120,20 +120,20 @@ fn ran(
 
 /// Identifies a finding while its case is made smaller.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FindingKey {
+pub(crate) struct FindingKey {
     /// The library.
-    pub backend: String,
+    pub(crate) backend: String,
     /// The kind of finding.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The clause that is broken, if one is.
-    pub clause: Option<String>,
+    pub(crate) clause: Option<String>,
     /// Whether a known issue explains it.
-    pub is_known: bool,
+    pub(crate) is_known: bool,
 }
 
 impl FindingKey {
     /// The most serious finding; an unexpected one, if there is any.
-    pub fn most_serious(examined: &[Examined]) -> Option<Self> {
+    pub(crate) fn most_serious(examined: &[Examined]) -> Option<Self> {
         let all = examined
             .iter()
             .flat_map(|one| one.findings.iter().map(move |found| (one, found)));
@@ -148,7 +148,7 @@ impl FindingKey {
     }
 
     /// The finding, if it is among these.
-    pub fn among<'e>(&self, examined: &'e [Examined]) -> Option<&'e Finding> {
+    pub(crate) fn among<'e>(&self, examined: &'e [Examined]) -> Option<&'e Finding> {
         let of_backend = examined.iter().filter(|one| one.backend == self.backend);
         let is_it = |found: &&Finding| {
             (found.kind, &found.clause, found.known.is_some())

@@ -29,7 +29,7 @@ mod shrink;
 pub use crate::scenario::Op;
 pub use artifact::{Artifact, ArtifactBody, ArtifactError, FIRST_FORMAT, FORMAT, InputHeader};
 pub use encoding::Program;
-pub use examiner::{Examined, Examiner, FindingKey};
+pub(crate) use examiner::{Examined, Examiner, FindingKey};
 pub use mutate::mutate;
 pub use not_encodable::NotEncodable;
 pub use reading::{Reading, RoundTripMismatch};
@@ -71,7 +71,7 @@ impl FuzzTarget {
     }
 
     /// The family of the scenarios that it generates: `write-retry`.
-    pub fn family(self) -> String {
+    pub(crate) fn family(self) -> String {
         self.name().replace('_', "-")
     }
 

@@ -21,9 +21,9 @@ pub struct Seeds {
 #[error("two scenarios would have a seed with the name {name}: rename {second}")]
 pub struct SameName {
     /// The name.
-    pub name: String,
+    pub(crate) name: String,
     /// The scenario that came second.
-    pub second: Id,
+    pub(crate) second: Id,
 }
 
 /// The seeds of `target` from all scenarios of the suite. Each is the first variant that the target

@@ -60,11 +60,11 @@ pub struct Stats {
     /// Cases that were run, each on all libraries.
     pub cases: u64,
     /// Those of them in which the handshake of the reference completed.
-    pub established: u64,
+    pub(crate) established: u64,
     /// How often a case was skipped for a library because it is known to crash it.
-    pub skipped: u64,
+    pub(crate) skipped: u64,
     /// Cases with a finding that did not occur again in a second run.
-    pub flaky: u64,
+    pub(crate) flaky: u64,
 }
 
 impl fmt::Display for Stats {
@@ -156,9 +156,9 @@ pub enum SessionError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnexpectedFinding {
     /// The name of the library.
-    pub backend: String,
+    pub(crate) backend: String,
     /// The finding.
-    pub finding: Finding,
+    pub(crate) finding: Finding,
 }
 
 /// What findings have in common that probably have the same cause. One input of each is of
@@ -166,13 +166,13 @@ pub struct UnexpectedFinding {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FindingSignature {
     /// The kind of the findings.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The clause that is broken, if one is.
-    pub clause: Option<String>,
+    pub(crate) clause: Option<String>,
     /// The aspects in which the library differs, if no clause is broken.
-    pub differs: Vec<Differing>,
+    pub(crate) differs: Vec<Differing>,
     /// The library.
-    pub backend: String,
+    pub(crate) backend: String,
 }
 
 /// `violation of retry.same-arguments on libssl`, `difference on libssl: error SSL instead of
@@ -300,7 +300,7 @@ impl FuzzSession {
     ///
     /// # Errors
     /// [`SessionError`], if one of them cannot be used.
-    pub fn with(names: &[&str]) -> Result<Self, SessionError> {
+    pub(crate) fn with(names: &[&str]) -> Result<Self, SessionError> {
         let open = |name: &str| -> Result<Arc<dyn Backend>, SessionError> {
             let opened =
                 Backends::open(name).ok_or_else(|| SessionError::Unknown(name.to_owned()))?;

@@ -11,17 +11,17 @@ use super::{FuzzTarget, Op, Program};
 use crate::scenario::{Scenario, Variant};
 
 /// How many cases are run at most; the longest inputs need some hundred.
-pub const MOST_TRIES: usize = 4096;
+pub(crate) const MOST_TRIES: usize = 4096;
 
 /// The progress of shrinking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ShrinkProgress {
+pub(crate) struct ShrinkProgress {
     /// How many cases were run.
-    pub tries: usize,
+    pub(crate) tries: usize,
     /// How many steps are left.
-    pub steps: usize,
+    pub(crate) steps: usize,
     /// How many steps there were.
-    pub of: usize,
+    pub(crate) of: usize,
 }
 
 /// Runs a case and returns whether it still shows the finding, or breaks to stop shrinking.

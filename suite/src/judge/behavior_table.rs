@@ -16,7 +16,7 @@ use crate::trace::{ErrorClass, QueueEntry, Stored};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answers<'q> {
     /// The heading.
-    pub title: &'q str,
+    pub(crate) title: &'q str,
     /// A row for each question.
     pub rows: Vec<Row<'q>>,
 }
@@ -25,7 +25,7 @@ pub struct Answers<'q> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row<'q> {
     /// The question.
-    pub question: &'q Question,
+    pub(crate) question: &'q Question,
     /// For each backend what it does in each variant of the scenario.
     pub cells: Vec<Vec<(Variant, Answer)>>,
 }

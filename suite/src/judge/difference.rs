@@ -18,39 +18,39 @@ use crate::transport::Errno;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The step of the scenario, counted from 1.
-    pub step: usize,
+    pub(crate) step: usize,
     /// The call of the step, counted from 0.
     #[serde(skip)]
-    pub call: usize,
+    pub(crate) call: usize,
     /// The action, as in the reference's trace.
-    pub action: String,
+    pub(crate) action: String,
     /// What differs.
-    pub aspect: Aspect,
+    pub(crate) aspect: Aspect,
     /// The value of the reference.
-    pub reference: Value,
+    pub(crate) reference: Value,
     /// The value of the other trace.
-    pub seen: Value,
+    pub(crate) seen: Value,
     /// The entries, in the reference's trace and in this one.
     #[serde(skip)]
-    pub at: Entries,
+    pub(crate) at: Entries,
     /// For a difference of whole steps, the differences of their first different calls. Later ones
     /// mostly follow from these.
     #[serde(skip)]
-    pub within: Vec<Difference>,
+    pub(crate) within: Vec<Difference>,
 }
 
 /// An entry of each of two traces, counted from 0; if a trace has no such entry, the next one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Entries {
+pub(crate) struct Entries {
     /// In the reference's trace.
-    pub reference: usize,
+    pub(crate) reference: usize,
     /// In the other one.
-    pub seen: usize,
+    pub(crate) seen: usize,
 }
 
 /// The value of an aspect in a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub(crate) enum Value {
     /// A return value.
     Returned(i64),
     /// A number that was stored.
@@ -84,7 +84,7 @@ pub enum Value {
 /// The aspects in which traces can differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Aspect {
+pub(crate) enum Aspect {
     /// The calls of a step.
     History,
     /// The return value.
@@ -117,7 +117,7 @@ pub enum Aspect {
 
 /// The kind of a difference, without its numbers: the aspect, or the two error classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Differing {
+pub(crate) enum Differing {
     /// The error class of the library under test, and that of the reference.
     Class(ErrorClass, ErrorClass),
     /// Another aspect.
@@ -126,7 +126,7 @@ pub enum Differing {
 
 impl Difference {
     /// The kind of this difference.
-    pub fn differing(&self) -> Differing {
+    pub(crate) fn differing(&self) -> Differing {
         match (&self.seen, &self.reference) {
             (Value::Class(seen), Value::Class(reference)) => Differing::Class(*seen, *reference),
             _ => Differing::Other(self.aspect),

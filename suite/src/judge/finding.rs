@@ -65,7 +65,7 @@ pub enum Kind {
 
 impl Kind {
     /// The word used in reports.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Crash => "crash",
             Self::Hang => "hang",
@@ -80,11 +80,11 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Known {
     /// Its classification.
-    pub class: Class,
+    pub(crate) class: Class,
     /// Its explanation.
-    pub reason: String,
+    pub(crate) reason: String,
     /// A link to more information.
-    pub link: String,
+    pub(crate) link: String,
     /// The location of the entry.
     pub entry: Location,
     /// The known issue and its effect; several if each explains a part of a difference.
@@ -103,17 +103,17 @@ pub struct Cause {
 
 /// Findings of one kind that were counted and not kept, because a case had too many of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct More {
+pub(crate) struct More {
     /// Their kind.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The broken clause, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub clause: Option<String>,
+    pub(crate) clause: Option<String>,
     /// The ledger's statement about all of them; `None` if they are unexpected.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub known: Option<Known>,
+    pub(crate) known: Option<Known>,
     /// Their number, without those that were kept.
-    pub count: usize,
+    pub(crate) count: usize,
 }
 
 /// The first findings for each clause and each known issue, in their order, and the number of the
@@ -154,7 +154,7 @@ impl More {
 
 impl Finding {
     /// A broken clause.
-    pub fn violation(clause: &Clause, violation: Violation) -> Self {
+    pub(crate) fn violation(clause: &Clause, violation: Violation) -> Self {
         Self {
             kind: Kind::Violation,
             clause: Some(clause.id.clone()),
@@ -172,7 +172,7 @@ impl Finding {
 
     /// The first call in which a trace differs from the reference's; later differences mostly
     /// follow from it. `None` if there is none.
-    pub fn difference(differences: &[Difference]) -> Option<Self> {
+    pub(crate) fn difference(differences: &[Difference]) -> Option<Self> {
         let first = differences.first()?;
         let of_first = |d: &&Difference| d.step == first.step && d.action == first.action;
         let aspects: Vec<&Difference> = differences.iter().take_while(of_first).collect();
@@ -195,7 +195,7 @@ impl Finding {
     }
 
     /// A crash, hang or stop, if the trace shows one.
-    pub fn end(trace: &Trace) -> Option<Self> {
+    pub(crate) fn end(trace: &Trace) -> Option<Self> {
         let entry = trace.end()?;
         let returns = Some(RETURNS);
         let (kind, clause, how) = match &entry.result {
@@ -225,12 +225,12 @@ impl Finding {
     }
 
     /// The kinds of its differences.
-    pub fn differing(&self) -> Vec<Differing> {
+    pub(crate) fn differing(&self) -> Vec<Differing> {
         self.differences.iter().map(Difference::differing).collect()
     }
 
     /// A key that orders findings by severity, the most serious first.
-    pub fn rank(&self) -> (bool, Kind, Option<Severity>) {
+    pub(crate) fn rank(&self) -> (bool, Kind, Option<Severity>) {
         (self.known.is_some(), self.kind, self.severity)
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// Who maintains an entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Keeper {
+pub(crate) enum Keeper {
     /// The suite.
     #[default]
     Suite,
@@ -19,9 +19,9 @@ pub enum Keeper {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Location {
     /// The file, as messages name it.
-    pub file: String,
+    pub(crate) file: String,
     /// The line, counted from 1.
-    pub line: usize,
+    pub(crate) line: usize,
 }
 
 impl fmt::Display for Location {
@@ -46,7 +46,7 @@ pub enum Class {
 
 impl Class {
     /// All classes.
-    pub const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::Documented,
         Self::ByDesign,
         Self::Bug,
@@ -68,15 +68,15 @@ impl Class {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stale {
     /// Its library.
-    pub library: String,
+    pub(crate) library: String,
     /// The file and line of the entry.
-    pub place: String,
+    pub(crate) place: String,
     /// The finding that it expects.
-    pub expected: String,
+    pub(crate) expected: String,
     /// The cases in which the finding does not occur.
-    pub scenarios: String,
+    pub(crate) scenarios: String,
     /// Why it is out of date.
-    pub why: String,
+    pub(crate) why: String,
 }
 
 impl fmt::Display for Stale {
@@ -94,7 +94,7 @@ impl fmt::Display for Stale {
 
 /// What a library was compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compared {
+pub(crate) enum Compared {
     /// The suite's reference, for which the witnesses of differences were recorded.
     Reference,
     /// Another library.

@@ -6,9 +6,9 @@ mod behavior_table;
 mod compare;
 mod difference;
 mod finding;
-pub mod known;
+pub(crate) mod known;
 mod ledger;
-pub mod monitor;
+pub(crate) mod monitor;
 mod muted;
 mod old_ledger;
 mod query;
@@ -23,7 +23,8 @@ pub use ledger::{Class, Compared, Keeper, Location, Stale};
 pub use muted::{Count, Muted, MutedRow};
 pub use old_ledger::{FilePart, OldEntry, OldLedger};
 pub use query::{Query, Question, Section, questions};
-pub use recorded::{Recorded, Recording, Recordings, render};
+pub(crate) use recorded::{Recorded, render};
+pub use recorded::{Recording, Recordings};
 pub use snapshot_parser::is_read_back;
 
 use std::collections::BTreeMap;
@@ -57,7 +58,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The word used in reports.
-    pub fn as_str(&self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Self::Conforms => "conforms",
             Self::Violates => "violates",
@@ -78,14 +79,14 @@ pub struct Judgement {
     /// The findings, the most serious first.
     pub findings: Vec<Finding>,
     /// The numbers of further findings, if there are very many.
-    pub more: Vec<More>,
+    pub(crate) more: Vec<More>,
     /// The differences from the reference's trace.
     pub differences: Vec<Difference>,
     /// The number of differences that do not count, because they are in wording or come after the
     /// point up to which calls are compared.
-    pub normalised: usize,
+    pub(crate) normalised: usize,
     /// The clauses that the trace exercises.
-    pub exercised: Vec<&'static str>,
+    pub(crate) exercised: Vec<&'static str>,
 }
 
 /// Everything that a trace is judged by.
@@ -105,11 +106,11 @@ pub struct Judge {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LibraryIdentity {
     /// The product name in known issues: `openssl`.
-    pub product: String,
+    pub(crate) product: String,
     /// Its version, as in `3.0.19`; empty if unknown.
-    pub version: String,
+    pub(crate) version: String,
     /// The name under which this series was recorded, if it was: `openssl-system-3.0`.
-    pub ledger: Option<String>,
+    pub(crate) ledger: Option<String>,
 }
 
 impl Judge {
@@ -147,13 +148,13 @@ impl Judge {
     /// # Errors
     ///
     /// The file is not valid, with the location of the error.
-    pub fn add_own(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
+    pub(crate) fn add_own(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
         self.known.add_own(path, text)
     }
 
     /// The library of this name and version, resolved to its identity and the name of its
     /// recordings.
-    pub fn library<'l>(&'l self, name: &'l str, version: &'l str) -> Library<'l> {
+    pub(crate) fn library<'l>(&'l self, name: &'l str, version: &'l str) -> Library<'l> {
         match self.identities.get(name) {
             Some(identity) => Library {
                 name: identity.ledger.as_ref().unwrap_or(&identity.product),
@@ -171,7 +172,7 @@ impl Judge {
 
     /// Judges a trace of a library by the contract, and compares it with another library's of the
     /// same case.
-    pub fn judge_against(
+    pub(crate) fn judge_against(
         &self,
         (other, reference): (Library<'_>, &Trace),
         (library, trace): (Library<'_>, &Trace),
@@ -296,7 +297,7 @@ impl Judge {
 
     /// The violations in a trace of this library, explained on the assumption that the others are
     /// known too.
-    pub fn violations(
+    pub(crate) fn violations(
         &self,
         trace: &Trace,
         history: &History<'_>,
@@ -344,13 +345,13 @@ impl Judge {
 
 /// A violation in a trace.
 #[derive(Debug, Clone)]
-pub struct Broken {
+pub(crate) struct Broken {
     /// The clause; `call.returns` if the case was stopped.
-    pub clause: &'static str,
+    pub(crate) clause: &'static str,
     /// The number of the entry in the trace, counted from 0.
-    pub event: usize,
+    pub(crate) event: usize,
     /// The finding that is reported.
-    pub finding: Finding,
+    pub(crate) finding: Finding,
 }
 
 /// The result of [`Judge::found`].

@@ -16,21 +16,21 @@ pub struct Muted(BTreeMap<Location, Count>);
 
 /// The counts of an entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Count {
+pub(crate) struct Count {
     /// Findings that it explains.
-    pub findings: usize,
+    pub(crate) findings: usize,
     /// Cases, each on one library, with at least one of these findings.
-    pub cases: usize,
+    pub(crate) cases: usize,
 }
 
 /// An entry and its counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MutedRow<'a> {
     /// The location of the entry.
-    pub entry: &'a Location,
+    pub(crate) entry: &'a Location,
     /// Its counts.
     #[serde(flatten)]
-    pub count: Count,
+    pub(crate) count: Count,
 }
 
 impl Muted {
@@ -38,7 +38,7 @@ impl Muted {
     const NAMED: usize = 3;
 
     /// Counts cases, each given by the findings of one library in it.
-    pub fn of<'f>(cases: impl IntoIterator<Item = &'f [Finding]>) -> Self {
+    pub(crate) fn of<'f>(cases: impl IntoIterator<Item = &'f [Finding]>) -> Self {
         let mut muted = Self::default();
         for findings in cases {
             muted.add(findings);
@@ -47,7 +47,7 @@ impl Muted {
     }
 
     /// Counts one more case, given by the findings of one library in it.
-    pub fn add(&mut self, findings: &[Finding]) {
+    pub(crate) fn add(&mut self, findings: &[Finding]) {
         let mut entries = BTreeSet::new();
         for known in findings.iter().filter_map(|finding| finding.known.as_ref()) {
             // Cloned only when inserted: a fuzz target does this millions of times.
@@ -61,17 +61,12 @@ impl Muted {
     }
 
     /// Adds the counts of another instance.
-    pub fn append(&mut self, other: Self) {
+    pub(crate) fn append(&mut self, other: Self) {
         for (entry, more) in other.0 {
             let count = self.0.entry(entry).or_default();
             count.findings += more.findings;
             count.cases += more.cases;
         }
-    }
-
-    /// The counts of this entry.
-    pub fn by(&self, entry: &Location) -> Count {
-        self.0.get(entry).copied().unwrap_or_default()
     }
 
     /// All entries with findings: most findings first, equal counts by location.
@@ -159,10 +154,10 @@ mod tests {
     #[test]
     fn findings_and_cases_are_counted_separately() {
         let muted = counted(&[&[Some(2), Some(2), Some(9), None], &[Some(2)], &[None]]);
-        let count = |findings, cases| Count { findings, cases };
-        assert_eq!(muted.by(&location(2)), count(3, 2));
-        assert_eq!(muted.by(&location(9)), count(1, 1));
-        assert_eq!(muted.by(&location(1)), count(0, 0));
+        let rows = muted.rows().into_iter();
+        let counts: Vec<_> = rows.map(|row| (row.entry.clone(), row.count)).collect();
+        let count = |line, findings, cases| (location(line), Count { findings, cases });
+        assert_eq!(counts, [count(2, 3, 2), count(9, 1, 1)]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct OldLedger {
 #[derive(Debug)]
 pub struct FilePart {
     /// Its text, to the end of its last line.
-    pub text: String,
+    pub(crate) text: String,
     /// The entry, if it is in the old format.
     pub old: Option<OldEntry>,
 }
@@ -39,26 +39,26 @@ pub struct FilePart {
 #[derive(Debug, Clone)]
 pub struct OldEntry {
     /// The finding that it expects.
-    pub finding: Old,
+    pub(crate) finding: Old,
     /// The scenarios in which it is expected.
-    pub scenarios: Vec<Pattern>,
+    pub(crate) scenarios: Vec<Pattern>,
     /// The variants; empty for all.
-    pub variants: Vec<Variant>,
+    pub(crate) variants: Vec<Variant>,
     /// Prefixes of the library's version; empty for any version.
-    pub versions: Vec<String>,
+    pub(crate) versions: Vec<String>,
     /// Its classification.
-    pub class: Class,
+    pub(crate) class: Class,
     /// Its explanation.
-    pub reason: String,
+    pub(crate) reason: String,
     /// A link to more information: a URL, or a location in the library's source.
-    pub link: String,
+    pub(crate) link: String,
     /// The location of the entry.
-    pub location: Location,
+    pub(crate) location: Location,
 }
 
 impl OldEntry {
     /// Whether the entry applies to this case.
-    pub fn applies(&self, scenario: &Id, variant: Variant) -> bool {
+    pub(crate) fn applies(&self, scenario: &Id, variant: Variant) -> bool {
         let is_of_variant = self.variants.is_empty() || self.variants.contains(&variant);
         is_of_variant
             && self
@@ -68,14 +68,14 @@ impl OldEntry {
     }
 
     /// Whether the entry applies to this version of its library.
-    pub fn is_of_version(&self, version: &str) -> bool {
+    pub(crate) fn is_of_version(&self, version: &str) -> bool {
         self.versions.is_empty() || self.versions.iter().any(|start| version.starts_with(start))
     }
 }
 
 /// The finding that an old entry expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Old {
+pub(crate) struct Old {
     kind: Kind,
     clause: Option<String>,
     /// The report's text; `*` matches any text.
@@ -95,7 +95,7 @@ impl OldLedger {
     }
 
     /// Its entries in the old format.
-    pub fn entries(&self) -> impl Iterator<Item = &OldEntry> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &OldEntry> {
         self.parts.iter().filter_map(|part| part.old.as_ref())
     }
 }
@@ -178,7 +178,7 @@ impl Old {
     }
 
     /// Whether the entry matches the finding.
-    pub fn is(&self, finding: &Finding) -> bool {
+    pub(crate) fn is(&self, finding: &Finding) -> bool {
         let is_clause = self.kind != Kind::Violation || self.clause == finding.clause;
         self.kind == finding.kind
             && is_clause
@@ -191,7 +191,7 @@ impl Old {
     }
 
     /// A description.
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         match (&self.clause, self.kind) {
             (Some(clause), _) => format!("violates {clause}: {}", self.seen),
             (None, kind) => format!("{}: {}", kind.as_str(), self.seen),

@@ -100,7 +100,7 @@ impl Recordings {
     }
 
     /// The text of the trace that was recorded for this case.
-    pub fn text(&self, id: &Id, backend: &str, variant: Variant) -> Option<&str> {
+    pub(crate) fn text(&self, id: &Id, backend: &str, variant: Variant) -> Option<&str> {
         self.recordings.get(id.as_str())?.text(backend, variant)
     }
 
@@ -328,7 +328,7 @@ fn patch_of(version: &str, backend: &str) -> Option<u32> {
 
 /// The traces of one scenario on one backend, as they are shown: a line with the scenario,
 /// the backend and the variants that have this trace, then the trace.
-pub fn render(id: &Id, backend: &str, traces: &[(Variant, Trace)]) -> String {
+pub(crate) fn render(id: &Id, backend: &str, traces: &[(Variant, Trace)]) -> String {
     let mut sections: Vec<(Vec<String>, String)> = Vec::new();
     for (variant, trace) in traces {
         let text = trace.to_string();

@@ -59,14 +59,14 @@ unsafe extern "C" {
 /// The error queue and errno of a call during which the peer acts. Dropping this restores them and
 /// discards everything that the peer left.
 #[derive(Debug)]
-pub struct SavedErrorState {
+pub(crate) struct SavedErrorState {
     queue: *mut ErrState,
     errno: c_int,
 }
 
 impl SavedErrorState {
     /// Saves the thread's error queue and errno.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let errno = nix::errno::Errno::last_raw();
         // SAFETY: no precondition. If allocation fails, there is no state, and nothing is saved.
         let queue = unsafe {
@@ -121,23 +121,23 @@ const READ_SIZE: usize = 16_384;
 
 /// The configuration of the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PeerSetup {
+pub(crate) struct PeerSetup {
     /// The peer's role.
-    pub role: Role,
+    pub(crate) role: Role,
     /// The only version that it supports.
-    pub version: Version,
+    pub(crate) version: Version,
     /// The only cipher that it supports.
-    pub cipher: Cipher,
+    pub(crate) cipher: Cipher,
     /// How it can agree on keys.
-    pub keys: Keys,
+    pub(crate) keys: Keys,
     /// What it does when asked to renegotiate.
-    pub renegotiation: PeerRenegotiation,
+    pub(crate) renegotiation: PeerRenegotiation,
 }
 
 impl PeerSetup {
     /// The cipher suites that the peer offers or accepts, as numbers of the IANA registry "TLS
     /// Cipher Suites".
-    pub fn suites(&self) -> &'static [u16] {
+    pub(crate) fn suites(&self) -> &'static [u16] {
         match (self.version, self.cipher) {
             (Version::Tls13, Cipher::ChaCha20) => &[0x1303],
             (Version::Tls13, _) => &[0x1301],
@@ -153,7 +153,7 @@ impl PeerSetup {
 
 /// How the peer can agree on keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Keys {
+pub(crate) enum Keys {
     /// With ephemeral keys and a certificate.
     Ephemeral,
     /// With the pre-shared key, if the library under test wants it too; else as
@@ -216,7 +216,7 @@ pub struct Peer {
 
 /// How an operation of the peer ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// There is nothing to do until more bytes arrive.
     Idle,
     /// It succeeded.
@@ -229,7 +229,7 @@ pub enum End {
 
 /// Why the peer has no handshake to continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoHandshake {
+pub(crate) enum NoHandshake {
     /// Its handshake is complete, and no bytes are waiting for it.
     #[error("nothing to do: the peer's handshake is done, and no message of another one waits")]
     NothingWaits,
@@ -268,7 +268,7 @@ impl Peer {
     /// # Errors
     ///
     /// The error queue of the peer's library, if it does not support `setup`.
-    pub fn new(setup: &PeerSetup, transport: &Transport) -> Result<Self, ErrorStack> {
+    pub(crate) fn new(setup: &PeerSetup, transport: &Transport) -> Result<Self, ErrorStack> {
         let context = context(setup)?;
         Self::over(setup, transport, Ssl::new(&context)?)
     }
@@ -278,7 +278,7 @@ impl Peer {
     /// # Errors
     ///
     /// As for [`Peer::new`].
-    pub fn resuming(
+    pub(crate) fn resuming(
         setup: &PeerSetup,
         transport: &Transport,
         session: &Session,
@@ -317,7 +317,7 @@ impl Peer {
     }
 
     /// Continues the handshake as far as possible.
-    pub fn handshake(&mut self) -> End {
+    pub(crate) fn handshake(&mut self) -> End {
         let end = match self.stream.do_handshake() {
             Ok(()) => End::Done,
             Err(error) => end(&error),
@@ -332,7 +332,7 @@ impl Peer {
     /// # Errors
     ///
     /// [`NoHandshake`], if there is none to continue; then nothing has changed.
-    pub fn renegotiation(&mut self) -> Result<End, NoHandshake> {
+    pub(crate) fn renegotiation(&mut self) -> Result<End, NoHandshake> {
         /// The content type of handshake messages (RFC 5246, section 6.2.1). In TLS 1.3 it is not
         /// visible on the wire.
         const HANDSHAKE: u8 = 22;
@@ -353,18 +353,18 @@ impl Peer {
     }
 
     /// Whether a handshake has completed.
-    pub fn is_established(&self) -> bool {
+    pub(crate) fn is_established(&self) -> bool {
         self.established
     }
 
     /// The session that was kept, with [`Keys::SessionSetup`].
-    pub fn session(&self) -> Option<Session> {
+    pub(crate) fn session(&self) -> Option<Session> {
         let index = sessions_index().ok()?;
         self.stream.ssl().ex_data(index).cloned().flatten()
     }
 
     /// Reads everything that has arrived, and passes it to `take` piece by piece.
-    pub fn read(&mut self, mut take: impl FnMut(&[u8])) -> End {
+    pub(crate) fn read(&mut self, mut take: impl FnMut(&[u8])) -> End {
         self.space.resize(READ_SIZE, 0);
         loop {
             match self.stream.ssl_read(&mut self.space) {
@@ -375,7 +375,7 @@ impl Peer {
     }
 
     /// Writes `bytes`.
-    pub fn write(&mut self, bytes: &[u8]) -> End {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> End {
         match self.stream.ssl_write(bytes) {
             Ok(_) => End::Done,
             Err(error) => end(&error),
@@ -383,7 +383,7 @@ impl Peer {
     }
 
     /// Sends a key update.
-    pub fn key_update(&mut self, request: KeyUpdate) -> End {
+    pub(crate) fn key_update(&mut self, request: KeyUpdate) -> End {
         // SSL_KEY_UPDATE_NOT_REQUESTED and SSL_KEY_UPDATE_REQUESTED.
         let number = match request {
             KeyUpdate::NotRequested => 0,
@@ -397,7 +397,7 @@ impl Peer {
     /// Requests a renegotiation: HelloRequest from a server, ClientHello from a client. Before the
     /// first handshake is complete this fails without a call: OpenSSL would make the request, and
     /// its first handshake would fail.
-    pub fn renegotiate(&mut self) -> End {
+    pub(crate) fn renegotiate(&mut self) -> End {
         let ssl = self.stream.ssl();
         if ssl.finished(&mut []) == 0 || ssl.peer_finished(&mut []) == 0 {
             return End::Failed(vec!["no handshake has been done yet".to_owned()]);
@@ -408,7 +408,7 @@ impl Peer {
     }
 
     /// Sends a session ticket.
-    pub fn session_ticket(&mut self) -> End {
+    pub(crate) fn session_ticket(&mut self) -> End {
         // SAFETY: the connection is live.
         let begun = unsafe { SSL_new_session_ticket(self.stream.ssl().as_ptr()) };
         self.post_handshake(begun)
@@ -423,7 +423,7 @@ impl Peer {
     }
 
     /// Sends close_notify.
-    pub fn close_notify(&mut self) -> End {
+    pub(crate) fn close_notify(&mut self) -> End {
         match self.stream.shutdown() {
             Ok(_) => End::Done,
             Err(error) => end(&error),
@@ -431,13 +431,13 @@ impl Peer {
     }
 
     /// Sends the fatal alert `bad_record_mac`, by giving the peer a damaged record to read.
-    pub fn fatal_alert(&mut self) -> End {
+    pub(crate) fn fatal_alert(&mut self) -> End {
         self.transport.damage(&damaged_records());
         self.read(|_| {})
     }
 
     /// The key log so far, in the format of `SSLKEYLOGFILE`.
-    pub fn key_log(&self) -> String {
+    pub(crate) fn key_log(&self) -> String {
         self.key_log.0.borrow().clone()
     }
 }

@@ -21,7 +21,7 @@ impl Report<'_> {
     /// The report on the libraries that were checked. `again` returns the command that shows a
     /// result next to that of the reference; `required` is how many percent of the cases have to be
     /// applicable.
-    pub fn check(
+    pub(crate) fn check(
         &self,
         duration: Duration,
         required: Option<u8>,
@@ -246,7 +246,7 @@ fn groups(
 }
 
 /// The command that shows a result; `libraries` are the arguments that select its library.
-pub fn shown_by(result: &CaseResult, libraries: &str) -> String {
+pub(crate) fn shown_by(result: &CaseResult, libraries: &str) -> String {
     let scenario = match &result.origin {
         Origin::Library => result.scenario.to_string(),
         Origin::File(path) => quoted(path),
@@ -294,7 +294,7 @@ fn first_line(text: &str) -> String {
 }
 
 /// The path, quoted as one word for a shell if needed.
-pub fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

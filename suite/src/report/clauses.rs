@@ -13,7 +13,7 @@ use crate::run::CaseResult;
 
 /// All clauses, with the results of a run.
 #[derive(Debug, Serialize)]
-pub struct Clauses<'a> {
+pub(crate) struct Clauses<'a> {
     schema: u32,
     writeproof: &'static str,
     clauses: Vec<ClauseRow<'a>>,
@@ -61,7 +61,7 @@ struct ClauseBreaks {
 
 impl<'a> Clauses<'a> {
     /// From the results of a run; `again` returns the command that shows a result.
-    pub fn of(
+    pub(crate) fn of(
         contract: &'a Contract,
         results: &'a [CaseResult],
         again: &dyn Fn(&CaseResult) -> String,
@@ -103,7 +103,7 @@ impl<'a> Clauses<'a> {
     }
 
     /// The observable clauses that no trace exercised.
-    pub fn unexercised(&self) -> Vec<&str> {
+    pub(crate) fn unexercised(&self) -> Vec<&str> {
         let rows = self.clauses.iter();
         rows.filter(|row| row.unobservable.is_none() && row.cases == 0)
             .map(|row| row.id)
@@ -111,12 +111,12 @@ impl<'a> Clauses<'a> {
     }
 
     /// Keeps only the clauses that `wanted` accepts.
-    pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
+    pub(crate) fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
         self.clauses.retain(|row| wanted(row.id));
     }
 
     /// A line for each observable clause, then the other clauses, with the reason.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut rows = vec![
             ["clause", "strength", "cases", "broken by"]
                 .map(str::to_owned)
@@ -169,7 +169,7 @@ impl<'a> Clauses<'a> {
     ///
     /// # Errors
     /// None is known.
-    pub fn json(&self) -> Result<String, serde_json::Error> {
+    pub(crate) fn json(&self) -> Result<String, serde_json::Error> {
         Ok(format!("{}\n", serde_json::to_string_pretty(self)?))
     }
 }

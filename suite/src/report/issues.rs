@@ -28,7 +28,7 @@ struct CaseCounts {
 impl IssueCounts {
     /// Counts these results; `recorded_as` returns the name and version by which issues know a
     /// backend.
-    pub fn of<'r>(
+    pub(crate) fn of<'r>(
         known: &KnownIssues,
         results: &'r [CaseResult],
         recorded_as: impl Fn(&'r str) -> (String, String),

@@ -1,15 +1,15 @@
 //! The reports. The results of a run as text ([`text`], and [`check`] for shared objects of the
 //! user) and as JSON ([`json`]); the recorded behaviour of the libraries as a table ([`table`]).
 
-pub mod check;
-pub mod clauses;
-pub mod issues;
-pub mod json;
+pub(crate) mod check;
+pub(crate) mod clauses;
+pub(crate) mod issues;
+pub(crate) mod json;
 pub(crate) mod layout;
-pub mod proposals;
-pub mod replay;
-pub mod table;
-pub mod text;
+pub(crate) mod proposals;
+pub(crate) mod replay;
+pub(crate) mod table;
+pub(crate) mod text;
 mod wrong;
 
 use std::cmp::Reverse;
@@ -28,26 +28,26 @@ use crate::target::Printed;
 
 /// The results of a run, and the other data that a report needs.
 #[derive(Debug)]
-pub struct Report<'a> {
+pub(crate) struct Report<'a> {
     /// The backends that are reported on, in the order of the columns.
-    pub backends: Vec<&'a About>,
+    pub(crate) backends: Vec<&'a About>,
     /// The name of the backend that the others were compared with.
-    pub reference: &'a str,
+    pub(crate) reference: &'a str,
     /// The contract that the traces were checked against.
-    pub contract: &'a Contract,
+    pub(crate) contract: &'a Contract,
     /// Known issues that no longer occur.
-    pub stale: Vec<Stale>,
+    pub(crate) stale: Vec<Stale>,
     /// The results, in the order of the run.
-    pub results: &'a [CaseResult],
+    pub(crate) results: &'a [CaseResult],
     /// Known backends that were selected but are missing on this machine.
-    pub missing: &'a [Unusable],
+    pub(crate) missing: &'a [Unusable],
     /// The shared objects of the user, with the results of their self-checks.
-    pub checked: Vec<Checked<'a>>,
+    pub(crate) checked: Vec<Checked<'a>>,
 }
 
 impl Report<'_> {
     /// The findings in these results that known issues explain.
-    pub fn muted(&self) -> Muted {
+    pub(crate) fn muted(&self) -> Muted {
         Muted::of(self.results.iter().map(|result| &*result.findings))
     }
 }
@@ -80,46 +80,46 @@ fn muted_line(muted: &Muted) -> String {
 
 /// A shared object of the user.
 #[derive(Debug, Clone, Serialize)]
-pub struct Checked<'a> {
+pub(crate) struct Checked<'a> {
     /// Its name in reports.
-    pub id: &'a str,
+    pub(crate) id: &'a str,
     /// What was loaded.
-    pub loaded: &'a Loaded,
+    pub(crate) loaded: &'a Loaded,
     /// As which library it is judged.
-    pub judged_as: &'a JudgedAs,
+    pub(crate) judged_as: &'a JudgedAs,
     /// What its worker process is still able to do, as this system cannot forbid it.
-    pub unconfined: &'a [String],
+    pub(crate) unconfined: &'a [String],
     /// What it printed while it was loaded.
     #[serde(skip_serializing_if = "Printed::is_empty")]
-    pub printed: Printed,
+    pub(crate) printed: Printed,
     /// The results of the self-check.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub checks: Vec<Check>,
+    pub(crate) checks: Vec<Check>,
     /// What kept the handshakes of the self-check from completing, if none did in any variant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub no_handshake: Vec<Obstacle>,
+    pub(crate) no_handshake: Vec<Obstacle>,
 }
 
 /// As which library a shared object of the user is judged, and the known issues of that library.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct JudgedAs {
+pub(crate) struct JudgedAs {
     /// The library; none if it is unknown.
-    pub library: Option<Recognised>,
+    pub(crate) library: Option<Recognised>,
     /// Who says so.
-    pub by: By,
+    pub(crate) by: By,
     /// The backend or library whose known issues apply.
-    pub known: Option<String>,
+    pub(crate) known: Option<String>,
     /// How many known issues apply.
-    pub entries: usize,
+    pub(crate) entries: usize,
     /// The backends of other versions, if none has this version.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub others: Vec<String>,
+    pub(crate) others: Vec<String>,
 }
 
 /// How it was decided as which library a shared object is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum By {
+pub(crate) enum By {
     /// Detected from the object, or not detected.
     Object,
     /// Given by the user with `--as`.
@@ -167,7 +167,7 @@ impl fmt::Display for JudgedAs {
 
 /// Why a library was not tested, so that "nothing unexpected" says nothing about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Untested<'a> {
+pub(crate) enum Untested<'a> {
     /// No handshake completed.
     NoHandshake {
         /// The library.
@@ -236,16 +236,16 @@ impl fmt::Display for Untested<'_> {
 
 /// How many cases were applicable, of how many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Share {
+pub(crate) struct Share {
     /// The applicable ones.
-    pub applicable: usize,
+    pub(crate) applicable: usize,
     /// All.
-    pub all: usize,
+    pub(crate) all: usize,
 }
 
 impl Share {
     /// Counts these results.
-    pub fn of<'r>(results: impl IntoIterator<Item = &'r CaseResult>) -> Self {
+    pub(crate) fn of<'r>(results: impl IntoIterator<Item = &'r CaseResult>) -> Self {
         let mut share = Self::default();
         for result in results {
             share.all += 1;
@@ -255,7 +255,7 @@ impl Share {
     }
 
     /// Whether at least so many percent were applicable. With no cases, that is true.
-    pub fn reaches(self, percent: u8) -> bool {
+    pub(crate) fn reaches(self, percent: u8) -> bool {
         self.applicable * 100 >= self.all * usize::from(percent)
     }
 }
@@ -279,7 +279,9 @@ impl fmt::Display for Share {
 
 /// The reasons for which cases were not applicable, with the number of cases, the most frequent
 /// first.
-pub fn reasons<'r>(results: impl IntoIterator<Item = &'r CaseResult>) -> Vec<(&'r str, usize)> {
+pub(crate) fn reasons<'r>(
+    results: impl IntoIterator<Item = &'r CaseResult>,
+) -> Vec<(&'r str, usize)> {
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for result in results {
         if let Verdict::NotApplicable(reason) = &result.verdict {
@@ -295,7 +297,7 @@ impl Report<'_> {
     /// The libraries that were tested too little for "nothing unexpected" to mean anything: shared
     /// objects of the user whose self-check failed or to which no case was applicable, and every
     /// library with less than `required` percent applicable cases.
-    pub fn untested(&self, required: Option<u8>) -> Vec<Untested<'_>> {
+    pub(crate) fn untested(&self, required: Option<u8>) -> Vec<Untested<'_>> {
         let mut untested = Vec::new();
         for id in self.backends.iter().map(|about| about.id.as_str()) {
             let checked = self.checked.iter().find(|checked| checked.id == id);
@@ -337,31 +339,34 @@ impl Checked<'_> {
 
 /// How many cases have which verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// No clause is broken, and the trace is that of the reference.
-    pub conforms: usize,
+    pub(crate) conforms: usize,
     /// A clause is broken.
-    pub violates: usize,
+    pub(crate) violates: usize,
     /// No clause is broken, and the trace differs from the reference's.
-    pub differs: usize,
+    pub(crate) differs: usize,
     /// The backend lacks an operation.
-    pub not_applicable: usize,
+    pub(crate) not_applicable: usize,
     /// The library ended its process.
-    pub crashed: usize,
+    pub(crate) crashed: usize,
     /// The library did not return.
-    pub hung: usize,
+    pub(crate) hung: usize,
     /// The case was stopped, as the library did far more than the case needs.
-    pub stopped: usize,
+    pub(crate) stopped: usize,
     /// Cases of any verdict that do not match their snapshot or have a finding without a known
     /// issue.
-    pub unexpected: usize,
+    pub(crate) unexpected: usize,
     /// The unexpected cases that only break clauses which say *should*.
-    pub should_alone: usize,
+    pub(crate) should_alone: usize,
 }
 
 impl Counts {
     /// Counts results, with the contract that they were checked against.
-    pub fn of<'r>(results: impl IntoIterator<Item = &'r CaseResult>, contract: &Contract) -> Self {
+    pub(crate) fn of<'r>(
+        results: impl IntoIterator<Item = &'r CaseResult>,
+        contract: &Contract,
+    ) -> Self {
         let mut counts = Self::default();
         for result in results {
             match result.verdict {
@@ -381,7 +386,7 @@ impl Counts {
     }
 
     /// The counts as text, without those that are 0 except for the conforming cases.
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let more = [
             (self.violates, "violate"),
             (self.differs, "differ"),
@@ -398,7 +403,7 @@ impl Counts {
     }
 
     /// All cases.
-    pub fn cases(&self) -> usize {
+    pub(crate) fn cases(&self) -> usize {
         self.conforms
             + self.violates
             + self.differs

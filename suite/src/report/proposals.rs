@@ -13,11 +13,11 @@ use crate::trace::Trace;
 
 /// Drafts of known issues.
 #[derive(Debug, Default)]
-pub struct Proposed {
+pub(crate) struct Proposed {
     /// The drafts, in the format of the files.
-    pub text: String,
+    pub(crate) text: String,
     /// How many there are, with the findings that no issue can express.
-    pub entries: usize,
+    pub(crate) entries: usize,
 }
 
 impl Proposed {
@@ -25,7 +25,11 @@ impl Proposed {
     ///
     /// # Errors
     /// [`RunError`], if a case had to be run again and the suite could not do its part.
-    pub fn of(plan: &Plan<'_>, judge: &Judge, results: &[CaseResult]) -> Result<Self, RunError> {
+    pub(crate) fn of(
+        plan: &Plan<'_>,
+        judge: &Judge,
+        results: &[CaseResult],
+    ) -> Result<Self, RunError> {
         let mut proposed = Self::default();
         let issues = judge.known.issues().iter();
         let mut taken: BTreeSet<String> = issues.map(|issue| issue.id.clone()).collect();

@@ -12,7 +12,7 @@ use crate::target::Printed;
 use crate::trace::{Entry, Trace};
 
 /// The trace of a library, with its findings marked.
-pub fn marked(id: &Id, variant: Variant, examined: &Examined) -> String {
+pub(crate) fn marked(id: &Id, variant: Variant, examined: &Examined) -> String {
     let Examined {
         backend,
         ran,
@@ -76,12 +76,12 @@ fn printed(printed: &Printed) -> String {
 }
 
 /// A line about the findings that known issues explain, if there are any.
-pub fn muted(examined: &[Examined]) -> String {
+pub(crate) fn muted(examined: &[Examined]) -> String {
     muted_line(&Muted::of(examined.iter().map(|one| &*one.findings)))
 }
 
 /// A line with the unexpected findings of all libraries, and the number of the known ones.
-pub fn summary(examined: &[Examined]) -> String {
+pub(crate) fn summary(examined: &[Examined]) -> String {
     let mut findings: Vec<String> = Vec::new();
     for one in examined {
         for finding in one.unexpected() {

@@ -9,11 +9,11 @@ use crate::scenario::{Role, TransportKind, Variant, Version};
 
 /// Answers with the names of their columns.
 #[derive(Debug)]
-pub struct Table<'a> {
+pub(crate) struct Table<'a> {
     /// The backends, which are the columns.
-    pub backends: Vec<&'a str>,
+    pub(crate) backends: Vec<&'a str>,
     /// The answers, by section; each row has a cell for each backend.
-    pub sections: Vec<Answers<'a>>,
+    pub(crate) sections: Vec<Answers<'a>>,
 }
 
 /// A cell that equals the first one.
@@ -25,7 +25,7 @@ const CELL_WIDTH: usize = 22;
 
 impl Table<'_> {
     /// The table for a terminal.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut rows = Vec::new();
         for section in &self.sections {
             if !rows.is_empty() {
@@ -49,7 +49,7 @@ impl Table<'_> {
     }
 
     /// For the page of the book, `suite/docs/src/behaviour.md`.
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let mut text = String::new();
         for section in &self.sections {
             let heading = self.heading(section.title);

@@ -14,7 +14,7 @@ use crate::scenario::{Id, Variant};
 impl Report<'_> {
     /// The whole report. `again` returns the command that shows a result; `required` is how many
     /// percent of the cases have to be applicable.
-    pub fn text(
+    pub(crate) fn text(
         &self,
         duration: Duration,
         required: Option<u8>,
@@ -52,14 +52,14 @@ impl Report<'_> {
     }
 
     /// As which libraries the shared objects of the user were judged.
-    pub fn judged_as(&self) -> String {
+    pub(crate) fn judged_as(&self) -> String {
         let line =
             |checked: &Checked<'_>| format!("{} is judged as {}\n", checked.id, checked.judged_as);
         self.checked.iter().map(line).collect()
     }
 
     /// Known issues that no longer occur.
-    pub fn stale(&self) -> String {
+    pub(crate) fn stale(&self) -> String {
         let mut text = String::new();
         for stale in &self.stale {
             let _ = writeln!(text, "  {stale}");
@@ -77,7 +77,7 @@ impl Report<'_> {
     }
 
     /// How many scenarios there are.
-    pub fn scenarios(&self) -> usize {
+    pub(crate) fn scenarios(&self) -> usize {
         let mut ids: Vec<_> = self.results.iter().map(|result| &result.scenario).collect();
         ids.dedup();
         ids.len()
@@ -102,7 +102,7 @@ impl Report<'_> {
 
     /// Every case that differs from the reference, and how. Variants with the same differences
     /// share an entry.
-    pub fn divergences(&self) -> String {
+    pub(crate) fn divergences(&self) -> String {
         let mut text = String::new();
         let mut shown = None;
         for (result, variants, differences) in self.grouped() {
@@ -188,7 +188,7 @@ impl Report<'_> {
     }
 
     /// The first unexpected cases: a line for each scenario and backend.
-    pub fn surprises(&self) -> String {
+    pub(crate) fn surprises(&self) -> String {
         /// How many lines are shown at most; the JSON report has all cases.
         const SHOWN: usize = 40;
         let mut lines: Vec<(&CaseResult, Vec<String>)> = Vec::new();

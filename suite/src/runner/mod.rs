@@ -57,7 +57,7 @@ pub fn run(
 /// # Errors
 ///
 /// [`RunnerError`], if the suite itself failed.
-pub fn run_watched(
+pub(crate) fn run_watched(
     backend: &dyn Backend,
     scenario: &Scenario,
     variant: Variant,

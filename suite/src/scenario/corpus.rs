@@ -259,12 +259,12 @@ pub struct Selection<'c> {
     /// The scenario: lent by the library, or read from a file.
     pub scenario: Cow<'c, Scenario>,
     /// Where it comes from.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
 }
 
 /// Where a picked scenario comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// The library that is compiled into the program.
     Library,
     /// A file that the user named; if its id is that of a recorded scenario, it is compared with that.

@@ -7,7 +7,7 @@
 
 mod corpus;
 mod order;
-pub(crate) mod parse;
+pub mod parse;
 mod pattern;
 mod step;
 mod text;
@@ -24,13 +24,15 @@ pub(crate) use order::stands;
 pub(crate) use step::{Effect, FIRST_FORMAT, FORMAT, OpCodec, Part, appended_codecs, codec};
 
 pub use crate::toml_reader::ParseError;
-pub use corpus::{Corpus, Origin, Selection, SelectionError};
+pub use corpus::Corpus;
+pub(crate) use corpus::{Origin, Selection, SelectionError};
 pub use parse::parse;
-pub use pattern::{Pattern, PatternError};
+pub use pattern::Pattern;
 pub use step::{
-    Buffer, Function, KeyUpdate, MAX_WRITE, Mode, Needs, Op, Operation, PeerAction, Retry,
-    RetryContent, StaleError, Step, Write, WriteSource,
+    Buffer, Function, KeyUpdate, Mode, Op, PeerAction, Retry, RetryContent, StaleError, Step,
+    Write, WriteSource,
 };
+pub(crate) use step::{Needs, Operation};
 pub use transport::TransportKind;
 pub use write::write;
 
@@ -127,7 +129,7 @@ impl Version {
     pub const ALL: [Self; 2] = [Self::Tls12, Self::Tls13];
 
     /// The word in files, arguments and reports.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Tls12 => "tls1.2",
             Self::Tls13 => "tls1.3",
@@ -135,7 +137,7 @@ impl Version {
     }
 
     /// The number in record headers and in `SSL_CTX_set_min_proto_version`.
-    pub fn number(self) -> u16 {
+    pub(crate) fn number(self) -> u16 {
         match self {
             Self::Tls12 => 0x0303,
             Self::Tls13 => 0x0304,
@@ -157,7 +159,7 @@ impl Role {
     pub const ALL: [Self; 2] = [Self::Client, Self::Server];
 
     /// The word in files, arguments and reports.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Server => "server",
@@ -232,7 +234,7 @@ impl Cipher {
     ];
 
     /// The word in files.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Aes128Gcm => "aes128-gcm",
             Self::ChaCha20 => "chacha20",

@@ -67,11 +67,6 @@ impl Pattern {
             Matcher::Glob(glob) => glob.is_match(id.as_str()),
         }
     }
-
-    /// The pattern as it was typed.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
 }
 
 /// As it was typed.

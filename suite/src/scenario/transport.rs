@@ -58,17 +58,17 @@ impl TransportKind {
     }
 
     /// Whether it buffers the data of the library, and sends it later.
-    pub fn keeps(self) -> bool {
+    pub(crate) fn keeps(self) -> bool {
         matches!(self, Self::MemoryBio | Self::BufferingBio | Self::BioPair)
     }
 
     /// Whether a call waits for the peer, which has to act during the call.
-    pub fn waits(self) -> bool {
+    pub(crate) fn waits(self) -> bool {
         matches!(self, Self::Blocking | Self::BlockingSocket)
     }
 
     /// Whether the system decides how many bytes pass in a call, so that no trace may depend on it.
-    pub fn is_of_the_system(self) -> bool {
+    pub(crate) fn is_of_the_system(self) -> bool {
         matches!(self, Self::Socket | Self::BlockingSocket)
     }
 

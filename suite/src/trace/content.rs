@@ -24,7 +24,7 @@ pub enum BytePattern {
 
 impl BytePattern {
     /// Fills `space` with the bytes from position `from` on.
-    pub fn fill(self, from: usize, space: &mut [u8]) {
+    pub(crate) fn fill(self, from: usize, space: &mut [u8]) {
         match self.beginning().get(from..from + space.len()) {
             Some(bytes) => space.copy_from_slice(bytes),
             None => self.compute(from, space),
@@ -104,7 +104,7 @@ impl BytePattern {
 const BEGINNING: usize = 128 << 10;
 
 /// The value with which a moved retry fills the buffer that it leaves.
-pub const VACATED: u8 = 0xa5;
+pub(crate) const VACATED: u8 = 0xa5;
 
 /// Bytes that a reader saw, identified by their origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +113,7 @@ pub struct Content {
     pub len: usize,
     /// Their origins, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub segments: Vec<Segment>,
+    pub(crate) segments: Vec<Segment>,
 }
 
 impl Content {
@@ -127,7 +127,7 @@ impl Content {
     }
 
     /// Whether these bytes begin with all of `others`.
-    pub fn begins_with(&self, others: &Self) -> bool {
+    pub(crate) fn begins_with(&self, others: &Self) -> bool {
         let Some((last, before)) = others.segments.split_last() else {
             return true;
         };

@@ -14,20 +14,20 @@ use crate::scenario::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     /// Protocol version and role.
-    pub variant: Variant,
+    pub(crate) variant: Variant,
     /// The kind of cipher that protects the records.
-    pub cipher: Cipher,
+    pub(crate) cipher: Cipher,
     /// Whether the library's role was set explicitly.
-    pub role_state: RoleState,
+    pub(crate) role_state: RoleState,
     /// Whether the library was configured to send session tickets, as a server of TLS 1.3.
-    pub session_tickets: SessionTickets,
+    pub(crate) session_tickets: SessionTickets,
     /// Which functions the library has.
-    pub interface: Interface,
+    pub(crate) interface: Interface,
 }
 
 impl Setting {
     /// The setting of a case of this scenario, for a library with these functions.
-    pub fn of(scenario: &Scenario, variant: Variant, interface: Interface) -> Self {
+    pub(crate) fn of(scenario: &Scenario, variant: Variant, interface: Interface) -> Self {
         Self {
             variant,
             cipher: scenario.cipher,
@@ -70,7 +70,7 @@ pub enum Asked {
 
 impl Asked {
     /// The call of the write function, if it was one.
-    pub fn attempt(&self) -> Option<&Attempt> {
+    pub(crate) fn attempt(&self) -> Option<&Attempt> {
         match self {
             Self::Write(attempt) => Some(attempt),
             _ => None,
@@ -78,7 +78,7 @@ impl Asked {
     }
 
     /// The step, if it was one other than a write.
-    pub fn step(&self) -> Option<&Step> {
+    pub(crate) fn step(&self) -> Option<&Step> {
         match self {
             Self::Step(step) => Some(step),
             _ => None,
@@ -94,21 +94,21 @@ impl Asked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// Whether it begins a write or repeats one.
-    pub verb: Verb,
+    pub(crate) verb: Verb,
     /// Which function is called.
-    pub function: Function,
+    pub(crate) function: Function,
     /// Its pointer and length.
-    pub argument: Argument,
+    pub(crate) argument: Argument,
     /// Whether the bytes are at the same address as in the previous call. If not, the old buffer
     /// has been overwritten.
-    pub buffer: Buffer,
+    pub(crate) buffer: Buffer,
     /// Whether the bytes are those that the write began with.
-    pub content: RetryContent,
+    pub(crate) content: RetryContent,
 }
 
 impl Attempt {
     /// The first call of a write.
-    pub fn first(function: Function, argument: Argument) -> Self {
+    pub(crate) fn first(function: Function, argument: Argument) -> Self {
         Self {
             verb: Verb::Write,
             function,
@@ -122,7 +122,7 @@ impl Attempt {
 /// Whether a call begins a write or repeats one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verb {
+pub(crate) enum Verb {
     /// Begins a write; its bytes follow those that were accepted.
     Write,
     /// Repeats the last call, whether or not that is permitted.
@@ -131,7 +131,7 @@ pub enum Verb {
 
 impl Verb {
     /// The word used in traces.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Write => "write",
             Self::Retry => "retry",
@@ -142,7 +142,7 @@ impl Verb {
 /// The pointer and length that the write function is called with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Argument {
+pub(crate) enum Argument {
     /// This many bytes.
     Bytes(usize),
     /// A null pointer with length 0.
@@ -153,7 +153,7 @@ pub enum Argument {
 
 impl Argument {
     /// The number of bytes that the call asks to write; `None` for a negative length.
-    pub fn len(self) -> Option<usize> {
+    pub(crate) fn len(self) -> Option<usize> {
         match self {
             Self::Bytes(len) => Some(len),
             Self::Null => Some(0),
@@ -162,7 +162,7 @@ impl Argument {
     }
 
     /// Whether the call asks to write nothing.
-    pub fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.len() == Some(0)
     }
 }

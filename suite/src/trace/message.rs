@@ -15,7 +15,7 @@ pub struct MessageSeen {
     /// The kind of message.
     pub kind: MessageKind,
     /// Whether it began in an earlier record.
-    pub continued: bool,
+    pub(crate) continued: bool,
 }
 
 /// The kind of a handshake message.
@@ -24,7 +24,7 @@ pub struct MessageKind {
     /// Its type.
     pub handshake_type: HandshakeType,
     /// The request of a key update; `None` if the message was not seen completely.
-    pub key_update: Option<KeyUpdateRequest>,
+    pub(crate) key_update: Option<KeyUpdateRequest>,
 }
 
 impl MessageSeen {
@@ -34,7 +34,7 @@ impl MessageSeen {
 
 impl MessageKind {
     /// Parses the displayed form.
-    pub fn displayed(text: &str) -> Option<Self> {
+    pub(crate) fn displayed(text: &str) -> Option<Self> {
         let (handshake_type, request) = match text.split_once(" (") {
             Some((name, request)) => (name, Some(request.strip_suffix(')')?)),
             None => (text, None),
@@ -51,13 +51,13 @@ impl MessageKind {
 
     /// Whether this is of the kind `wanted`; a `wanted` key update without a request matches any
     /// request.
-    pub fn is(self, wanted: Self) -> bool {
+    pub(crate) fn is(self, wanted: Self) -> bool {
         self.handshake_type == wanted.handshake_type
             && (wanted.key_update.is_none() || self.key_update == wanted.key_update)
     }
 
     /// Whether it is a hello, with which a handshake begins.
-    pub fn is_hello(self) -> bool {
+    pub(crate) fn is_hello(self) -> bool {
         matches!(
             self.handshake_type,
             HandshakeType::HelloRequest
@@ -154,7 +154,7 @@ impl AlertSeen {
     const MALFORMED: &str = "malformed";
 
     /// Parses the displayed form.
-    pub fn displayed(text: &str) -> Option<Self> {
+    pub(crate) fn displayed(text: &str) -> Option<Self> {
         match text {
             Self::MALFORMED => Some(Self::Malformed),
             _ => Alert::displayed(text).map(Self::Whole),
@@ -162,7 +162,7 @@ impl AlertSeen {
     }
 
     /// Its description, if it is complete.
-    pub fn description(self) -> Option<AlertDescription> {
+    pub(crate) fn description(self) -> Option<AlertDescription> {
         match self {
             Self::Whole(alert) => Some(alert.description),
             Self::Malformed => None,
@@ -170,18 +170,18 @@ impl AlertSeen {
     }
 
     /// Whether it is close_notify, at either level.
-    pub fn is_close_notify(self) -> bool {
+    pub(crate) fn is_close_notify(self) -> bool {
         self.description() == Some(AlertDescription::CloseNotify)
     }
 
     /// Whether its level is fatal.
-    pub fn is_fatal(self) -> bool {
+    pub(crate) fn is_fatal(self) -> bool {
         matches!(self, Self::Whole(alert) if alert.level == AlertLevel::Fatal)
     }
 
     /// Whether it is no_renegotiation, which refuses a renegotiation and leaves the connection open
     /// (RFC 5246, section 7.2.2).
-    pub fn is_refusal(self) -> bool {
+    pub(crate) fn is_refusal(self) -> bool {
         self.description() == Some(AlertDescription::NoRenegotiation) && !self.is_fatal()
     }
 }

@@ -13,7 +13,6 @@ mod record;
 mod stream;
 mod text;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -22,8 +21,9 @@ pub use content::{BytePattern, Content, Segment, VACATED};
 pub use evidence::{Argument, Asked, Attempt, Interface, Setting, Verb};
 pub use message::{AlertSeen, MessageKind, MessageSeen};
 pub use queue::QueueEntry;
-pub use record::{Body, Flaw, Portion, Protection, RecordSeen, assign};
-pub use stream::Stream;
+pub use record::Body;
+pub(crate) use record::{Flaw, Portion, Protection, RecordSeen, assign};
+pub(crate) use stream::Stream;
 
 use crate::limits::Limit;
 use crate::transport::{Errno, Mark, Traffic};
@@ -39,19 +39,19 @@ pub struct Trace {
     /// Side effects of the library on its process that were not requested, as in
     /// `wrote to standard output`. They are seen only if the library runs in a process of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub side_effects: Vec<String>,
+    pub(crate) side_effects: Vec<String>,
     /// What was left out after the trace was judged; `None` if it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub left_out: Option<LeftOut>,
+    pub(crate) left_out: Option<LeftOut>,
 }
 
 /// The size of a trace before it was shortened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftOut {
+pub(crate) struct LeftOut {
     /// The number of entries left out.
-    pub entries: usize,
+    pub(crate) entries: usize,
     /// The number of records left out, including those of the entries left out.
-    pub records: usize,
+    pub(crate) records: usize,
     /// [`Trace::digest`] of the complete trace.
     digest: String,
 }
@@ -183,12 +183,12 @@ pub enum Outcome {
 
 /// The suffix of [`Outcome::Crashed`] if the library touched the inaccessible page after the bytes
 /// of a write, and that ended its process. It is only known for a library in a process of its own.
-pub const TOUCHED_GUARD: &str = "touched the page behind the bytes of a write";
+pub(crate) const TOUCHED_GUARD: &str = "touched the page behind the bytes of a write";
 
 impl Outcome {
     /// Whether the library ended the case here: it did not return from the call, or had to be
     /// stopped.
-    pub fn is_end(&self) -> bool {
+    pub(crate) fn is_end(&self) -> bool {
         matches!(
             self,
             Self::Crashed(_) | Self::Hung(_) | Self::Panicked(_) | Self::Stopped(_)
@@ -200,9 +200,9 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     /// The C name of the function.
-    pub function: String,
+    pub(crate) function: String,
     /// The number.
-    pub number: i64,
+    pub(crate) number: i64,
 }
 
 /// What one call of the library under test returned, and the error state that it left.
@@ -264,7 +264,7 @@ impl Call {
     }
 
     /// The number of bytes that the call reports as written, if it succeeded.
-    pub fn accepted(&self) -> Option<usize> {
+    pub(crate) fn accepted(&self) -> Option<usize> {
         match (self.ret, self.written) {
             (1, Some(Stored::Bytes(bytes))) => Some(bytes),
             (_, Some(_)) => None,
@@ -316,7 +316,7 @@ impl ErrorClass {
     /// From the number in `openssl/ssl.h`. All libraries of the `libssl` kind agree on the numbers
     /// up to 8, and a write without callbacks gives no other; above 8, OpenSSL and BoringSSL
     /// differ.
-    pub fn from_number(number: i32) -> Self {
+    pub(crate) fn from_number(number: i32) -> Self {
         match number {
             0 => Self::None,
             1 => Self::Ssl,
@@ -329,7 +329,7 @@ impl ErrorClass {
     }
 
     /// Whether the same call has to be retried later.
-    pub fn is_retry(self) -> bool {
+    pub(crate) fn is_retry(self) -> bool {
         matches!(self, Self::WantRead | Self::WantWrite)
     }
 }
@@ -365,7 +365,7 @@ pub enum Want {
 impl Want {
     /// From OpenSSL's number (`openssl/ssl.h`). BoringSSL has other numbers, which its backend
     /// translates.
-    pub fn from_number(number: i32) -> Self {
+    pub(crate) fn from_number(number: i32) -> Self {
         match number {
             1 => Self::Nothing,
             2 => Self::Writing,
@@ -394,13 +394,13 @@ pub struct PeerReport {
     pub read: Option<Content>,
     /// How the operation ended, if not simply done.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub end: Option<PeerEnd>,
+    pub(crate) end: Option<PeerEnd>,
 }
 
 /// How an operation of the peer ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum PeerEnd {
+pub(crate) enum PeerEnd {
     /// The library under test has sent close_notify.
     CloseNotify,
     /// It failed; the peer's error queue, oldest entry first.
@@ -422,25 +422,16 @@ impl Trace {
     }
 
     /// The limit at which the case was stopped, if it was.
-    pub fn stopped(&self) -> Option<Limit> {
+    pub(crate) fn stopped(&self) -> Option<Limit> {
         match self.end()?.result {
             Outcome::Stopped(limit) => Some(limit),
             _ => None,
         }
     }
 
-    /// The entries of each step.
-    pub fn steps(&self) -> BTreeMap<usize, Vec<&Entry>> {
-        let mut steps: BTreeMap<usize, Vec<&Entry>> = BTreeMap::new();
-        for entry in &self.entries {
-            steps.entry(entry.step).or_default().push(entry);
-        }
-        steps
-    }
-
     /// Keeps the first `most` entries and records, and the entry with which the library ended the
     /// case.
-    pub fn shorten(&mut self, most: usize) {
+    pub(crate) fn shorten(&mut self, most: usize) {
         if self.entries.iter().map(Entry::weight).sum::<usize>() <= most {
             return;
         }

@@ -13,18 +13,18 @@ use crate::transport::Errno;
 #[serde(into = "String", from = "String")]
 pub struct QueueEntry {
     /// The library that raised the error, as in `ssl`.
-    pub library: String,
+    pub(crate) library: String,
     /// The reason, as in `bad length`; for a system error the name of an [`Errno`], as in
     /// `ECONNRESET`.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl QueueEntry {
     /// The library name of libssl errors.
-    pub const SSL: &str = "ssl";
+    pub(crate) const SSL: &str = "ssl";
 
     /// The library name of system errors, whose reasons are error numbers.
-    pub const SYSTEM: &str = "system library";
+    pub(crate) const SYSTEM: &str = "system library";
 
     /// From the strings of a library of the `libssl` kind: `SSL routines` and `bad length` become
     /// `ssl:bad length`.
@@ -37,7 +37,7 @@ impl QueueEntry {
     }
 
     /// A system error.
-    pub fn of_system(errno: Errno) -> Self {
+    pub(crate) fn of_system(errno: Errno) -> Self {
         Self {
             library: Self::SYSTEM.to_owned(),
             reason: errno.to_string(),
@@ -45,23 +45,23 @@ impl QueueEntry {
     }
 
     /// Whether libssl raised it.
-    pub fn is_of_ssl(&self) -> bool {
+    pub(crate) fn is_of_ssl(&self) -> bool {
         self.library == Self::SSL
     }
 
     /// The length of its displayed form, in bytes.
-    pub fn text_len(&self) -> usize {
+    pub(crate) fn text_len(&self) -> usize {
         self.library.len() + 1 + self.reason.len()
     }
 
     /// The displayed entries, as a trace and the ledger show them.
-    pub fn joined(queue: &[Self]) -> String {
+    pub(crate) fn joined(queue: &[Self]) -> String {
         let entries: Vec<String> = queue.iter().map(Self::to_string).collect();
         entries.join(", ")
     }
 
     /// Parses displayed entries.
-    pub fn split(text: &str) -> Vec<Self> {
+    pub(crate) fn split(text: &str) -> Vec<Self> {
         let entries = text.split(", ").filter(|entry| !entry.is_empty());
         entries.map(Self::from).collect()
     }

@@ -26,17 +26,17 @@ pub struct RecordSeen {
     /// length in its header differs from run to run.
     pub body: Body,
     /// Which part of it was sent during the action.
-    pub portion: Portion,
+    pub(crate) portion: Portion,
     /// The number of its bytes sent during the action, header included; `None` if that was all of
     /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub now: Option<usize>,
+    pub(crate) now: Option<usize>,
     /// The number of its bytes sent so far, if it is not complete.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub so_far: Option<usize>,
+    pub(crate) so_far: Option<usize>,
     /// Defects that no record may have, regardless of its content.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub flaws: Vec<Flaw>,
+    pub(crate) flaws: Vec<Flaw>,
 }
 
 /// A defect that no record may have.
@@ -165,7 +165,7 @@ pub enum Protection {
 /// Which part of a record was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Portion {
+pub(crate) enum Portion {
     /// All of it.
     Whole,
     /// The beginning.
@@ -179,7 +179,7 @@ pub enum Portion {
 /// Assigns to each stretch of one direction's wire (from, to; in order) the records that were sent
 /// in it. `stream` is the payload that the sender offered, for checking that application data are
 /// in order; `raw` is that direction's wire.
-pub fn assign(
+pub(crate) fn assign(
     records: &[wire::Record],
     version: Version,
     mut stream: Stream,

@@ -8,7 +8,7 @@ use super::content::{BytePattern, Content, Segment, VACATED, common_prefix};
 
 /// The payload that one end has offered to send so far, and how much of it the reader has seen.
 #[derive(Debug, Clone, Default)]
-pub struct Stream {
+pub(crate) struct Stream {
     /// Runs of offered bytes; other content at the same position is a run of its own.
     offers: Vec<Offer>,
     /// The offers that are too short to be recognised by position, kept a second time, also with
@@ -46,17 +46,17 @@ const SEARCH_RANGE: usize = 64;
 
 impl Stream {
     /// The number of bytes accepted so far.
-    pub fn accepted(&self) -> usize {
+    pub(crate) fn accepted(&self) -> usize {
         self.accepted
     }
 
     /// The reader's position in the stream.
-    pub fn seen(&self) -> usize {
+    pub(crate) fn seen(&self) -> usize {
         self.seen
     }
 
     /// The same stream, with a reader at its start.
-    pub fn from_start(self) -> Self {
+    pub(crate) fn from_start(self) -> Self {
         Self { seen: 0, ..self }
     }
 
@@ -84,7 +84,7 @@ impl Stream {
     }
 
     /// A retry offers `len` bytes with changed content, which follow those that were accepted.
-    pub fn offer_changed(&mut self, len: usize) {
+    pub(crate) fn offer_changed(&mut self, len: usize) {
         let position = self.accepted;
         self.ends.insert(position + len);
         let mut known = self.changed.iter();
@@ -107,7 +107,7 @@ impl Stream {
     }
 
     /// The write accepted `bytes` of the bytes that it offered.
-    pub fn accept(&mut self, bytes: usize) {
+    pub(crate) fn accept(&mut self, bytes: usize) {
         // A library may claim more than it was offered; the excess is ignored.
         let ends = self.offers.iter().chain(&self.changed).map(Offer::end);
         let end = ends.max().unwrap_or(0);
@@ -115,7 +115,7 @@ impl Stream {
     }
 
     /// Identifies the bytes that the reader saw next.
-    pub fn see(&mut self, bytes: &[u8]) -> Content {
+    pub(crate) fn see(&mut self, bytes: &[u8]) -> Content {
         let mut segments: Vec<Segment> = Vec::new();
         let mut rest = bytes;
         while !rest.is_empty() {

@@ -29,7 +29,7 @@ impl Outbound {
     };
 
     /// Accepts nothing, as the peer has disconnected.
-    pub const CUT_OFF: Self = Self {
+    pub(crate) const CUT_OFF: Self = Self {
         accept: Budget::Bytes(0),
         at_most: None,
         then: Refusal::Fail(Errno::PIPE),
@@ -56,7 +56,7 @@ impl Inbound {
     };
 
     /// Delivers what has arrived, and then end of file, as the peer has disconnected.
-    pub const CUT_OFF: Self = Self {
+    pub(crate) const CUT_OFF: Self = Self {
         then: Refusal::Zero,
         ..Self::OPEN
     };
@@ -158,7 +158,7 @@ impl Budget {
     }
 
     /// The greatest number of bytes that pass; `usize::MAX` if unlimited.
-    pub fn bytes(self) -> usize {
+    pub(crate) fn bytes(self) -> usize {
         self.start()
     }
 

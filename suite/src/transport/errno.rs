@@ -33,15 +33,15 @@ const NAMES: [(&str, i32); 16] = [
 
 impl Errno {
     /// No error.
-    pub const NONE: Self = Self(0);
+    pub(crate) const NONE: Self = Self(0);
     /// The transport would block.
-    pub const AGAIN: Self = Self(libc::EAGAIN);
+    pub(crate) const AGAIN: Self = Self(libc::EAGAIN);
     /// A signal interrupted the call.
-    pub const INTERRUPTED: Self = Self(libc::EINTR);
+    pub(crate) const INTERRUPTED: Self = Self(libc::EINTR);
     /// The peer has disconnected.
     pub const PIPE: Self = Self(libc::EPIPE);
     /// An error of the transport itself.
-    pub const IO: Self = Self(libc::EIO);
+    pub(crate) const IO: Self = Self(libc::EIO);
 
     /// From the number that the C library uses on this system.
     pub fn from_raw(number: i32) -> Self {
@@ -54,7 +54,7 @@ impl Errno {
     }
 
     /// The number that the C library uses on this system.
-    pub fn raw(self) -> i32 {
+    pub(crate) fn raw(self) -> i32 {
         self.0
     }
 
@@ -67,12 +67,12 @@ impl Errno {
     }
 
     /// The error number that is shown like this: by name, or by number if it has none.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::from_name(text).or_else(|| text.parse().ok().map(Self))
     }
 
     /// All names that [`Errno::from_name`] knows, in alphabetical order.
-    pub fn names() -> impl Iterator<Item = &'static str> {
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name)
     }
 }

@@ -42,7 +42,7 @@ impl fmt::Display for WireFault {
 /// handshake messages differ from run to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum TooLittle {
+pub(crate) enum TooLittle {
     /// The byte that it names is not waiting.
     #[error("no such byte waits")]
     Bytes,

@@ -26,19 +26,20 @@ use self::fault::Altered;
 
 pub use behaviour::{Budget, Inbound, Outbound, Refusal};
 pub use errno::Errno;
-pub use fault::{TooLittle, WireFault};
-pub use tap::{Direction, Mark, Tap};
-pub use traffic::{FlowStats, Traffic};
+pub(crate) use fault::TooLittle;
+pub use fault::WireFault;
+pub(crate) use tap::{Direction, Mark, Tap};
+pub(crate) use traffic::{FlowStats, Traffic};
 
 /// How many transport calls one call of the library may make before the transport gives up on it
 /// and fails each further one with `EIO`: nearly four times as many as the largest write of a
 /// scenario needs when the transport accepts one byte at a time.
-pub const CALL_LIMIT: u64 = 1 << 24;
+pub(crate) const CALL_LIMIT: u64 = 1 << 24;
 
 /// How many consecutive transport calls without progress one call of the library may make before
 /// the transport gives up on it in the same way. A library that gets a retry has to return to its
 /// caller, and needs only a handful of calls for that.
-pub const STILL_LIMIT: u64 = 1 << 16;
+pub(crate) const STILL_LIMIT: u64 = 1 << 16;
 
 /// How the transport refuses once it has given up on a library: with a fatal error, so that the
 /// library returns.
@@ -66,20 +67,20 @@ pub enum Transfer {
 
 /// The bytes that both ends have sent and read so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TransferProgress {
+pub(crate) struct TransferProgress {
     sent: Mark,
     read: Mark,
 }
 
 impl TransferProgress {
     /// Whether neither end sent anything between the two.
-    pub fn sends_as(self, other: Self) -> bool {
+    pub(crate) fn sends_as(self, other: Self) -> bool {
         self.sent == other.sent
     }
 }
 
 /// The peer's side of a blocking transport.
-pub trait Responder: fmt::Debug {
+pub(crate) trait Responder: fmt::Debug {
     /// Does what the peer can do at present: reads what has arrived, and answers where it must.
     fn act(&self);
 }
@@ -131,7 +132,7 @@ struct TransportState {
 
 /// Why the transport gave up on the library. The results of the library after that are not its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GivenUp {
+pub(crate) enum GivenUp {
     /// It would never return, with a description of what showed that.
     Hangs(String),
     /// It sent more than this many bytes.
@@ -270,7 +271,7 @@ impl Default for Transport {
 
 impl Transport {
     /// A transport without limits.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Rc::new(RefCell::new(TransportState {
             tap: Tap::pooled(),
             outbound: Outbound::OPEN,
@@ -298,7 +299,7 @@ impl Transport {
 
     /// Limits the total number of bytes that the library may send. Each call for more fails with
     /// `EIO`, and the transport gives up on the library.
-    pub fn limit_outbound(&self, bytes: usize) {
+    pub(crate) fn limit_outbound(&self, bytes: usize) {
         self.state().out_most = bytes;
     }
 
@@ -307,14 +308,14 @@ impl Transport {
     }
 
     /// From now on the transport accepts bytes according to `outbound`.
-    pub fn set_outbound(&self, outbound: Outbound) {
+    pub(crate) fn set_outbound(&self, outbound: Outbound) {
         let mut state = self.state();
         state.out_left = outbound.accept.start();
         state.outbound = outbound;
     }
 
     /// From now on the transport delivers bytes according to `inbound`.
-    pub fn set_inbound(&self, inbound: Inbound) {
+    pub(crate) fn set_inbound(&self, inbound: Inbound) {
         let mut state = self.state();
         state.in_left = inbound.deliver.start();
         state.ended = false;
@@ -323,7 +324,7 @@ impl Transport {
 
     /// Begins a call of the library: refills per-call budgets and resets the count of transport
     /// calls.
-    pub fn begin_call(&self) {
+    pub(crate) fn begin_call(&self) {
         let state = &mut *self.state();
         state.calls = 0;
         state.still = 0;
@@ -338,7 +339,7 @@ impl Transport {
     }
 
     /// The current outbound behaviour; a budget in bytes is what is left of it.
-    pub fn outbound(&self) -> Outbound {
+    pub(crate) fn outbound(&self) -> Outbound {
         let state = self.state();
         Outbound {
             accept: state.outbound.accept.rest(state.out_left),
@@ -347,7 +348,7 @@ impl Transport {
     }
 
     /// The current inbound behaviour; a budget in bytes is what is left of it.
-    pub fn inbound(&self) -> Inbound {
+    pub(crate) fn inbound(&self) -> Inbound {
         let state = self.state();
         Inbound {
             deliver: state.inbound.deliver.rest(state.in_left),
@@ -356,7 +357,7 @@ impl Transport {
     }
 
     /// The bytes that the library under test can read at present, disregarding limits per call.
-    pub fn readable(&self) -> Vec<u8> {
+    pub(crate) fn readable(&self) -> Vec<u8> {
         let state = self.state();
         let mut bytes = match &state.altered {
             None => state.tap.inbound[state.library_read..].to_vec(),
@@ -371,30 +372,30 @@ impl Transport {
 
     /// Whether and why the transport has given up on the library since [`Transport::begin_call`].
     /// Sending too much is never reset.
-    pub fn has_given_up(&self) -> Option<GivenUp> {
+    pub(crate) fn has_given_up(&self) -> Option<GivenUp> {
         self.state().given_up()
     }
 
     /// The current positions of both directions.
-    pub fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         self.state().tap.mark()
     }
 
     /// How the transport treated the library since [`Transport::begin_call`]; `None` if unknown.
-    pub fn traffic(&self) -> Option<Traffic> {
+    pub(crate) fn traffic(&self) -> Option<Traffic> {
         let state = self.state();
         state.seen.then_some(state.traffic)
     }
 
     /// Records that another layer, of the library or the system, stands between the library and the
     /// transport, so that the treatment of each call is unknown.
-    pub fn mark_as_indirect(&self) {
+    pub(crate) fn mark_as_indirect(&self) {
         self.state().seen = false;
     }
 
     /// How many of the peer's bytes the library under test has taken from the transport, unaltered.
     /// Bytes after the first fault are not counted.
-    pub fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         let state = self.state();
         let taken = state.library_read.saturating_sub(state.waiting);
         match &state.altered {
@@ -410,7 +411,7 @@ impl Transport {
     /// # Errors
     ///
     /// [`TooLittle`], if too few bytes wait for the fault; then nothing has changed.
-    pub fn inject_fault(&self, fault: WireFault) -> Result<(), TooLittle> {
+    pub(crate) fn inject_fault(&self, fault: WireFault) -> Result<(), TooLittle> {
         let state = &mut *self.state();
         let read = state.library_read;
         match &mut state.altered {
@@ -426,12 +427,12 @@ impl Transport {
 
     /// Sets how many of the delivered bytes are still buffered between the library and the
     /// transport.
-    pub fn are_waiting(&self, bytes: usize) {
+    pub(crate) fn are_waiting(&self, bytes: usize) {
         self.state().waiting = bytes;
     }
 
     /// Changes whenever a byte is sent or read by either end.
-    pub fn progress(&self) -> TransferProgress {
+    pub(crate) fn progress(&self) -> TransferProgress {
         let state = self.state();
         TransferProgress {
             sent: state.tap.mark(),
@@ -490,7 +491,7 @@ impl Transport {
 
     /// The library under test reads into `space`. A blocking transport returns when bytes have
     /// arrived, or end of file if none can arrive.
-    pub fn read(&self, space: &mut [u8]) -> Transfer {
+    pub(crate) fn read(&self, space: &mut [u8]) -> Transfer {
         let responder = {
             let state = self.state();
             if state.needs_no_wait() {
@@ -516,12 +517,12 @@ impl Transport {
     }
 
     /// From now on each call blocks until `responder` has acted.
-    pub fn wait_for(&self, responder: Weak<dyn Responder>) {
+    pub(crate) fn wait_for(&self, responder: Weak<dyn Responder>) {
         self.state().responder = Some(responder);
     }
 
     /// Lets the peer of a blocking transport do what it can do at present.
-    pub fn let_peer_act(&self) {
+    pub(crate) fn let_peer_act(&self) {
         let responder = self.state().responder();
         if let Some(responder) = responder {
             responder.act();
@@ -537,28 +538,28 @@ impl Transport {
     }
 
     /// Takes the descriptions of blocking calls since the last call of this function.
-    pub fn take_notes(&self) -> Vec<String> {
+    pub(crate) fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut self.state().notes)
     }
 
     /// Gives up on the library because another component has seen that it waits for something that
     /// never comes.
-    pub fn give_up(&self, why: &str) {
+    pub(crate) fn give_up(&self, why: &str) {
         self.state().abandoned = Some(why.to_owned());
     }
 
     /// Whether the library under test has read up to the end of file.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.state().ended
     }
 
     /// The peer writes `bytes`; the wire from the peer always takes everything.
-    pub fn peer_write(&self, bytes: &[u8]) {
+    pub(crate) fn peer_write(&self, bytes: &[u8]) {
         self.state().tap.record(Direction::In, bytes);
     }
 
     /// The peer reads into `space`; returns the number of bytes read, 0 if none were available.
-    pub fn peer_read(&self, space: &mut [u8]) -> usize {
+    pub(crate) fn peer_read(&self, space: &mut [u8]) -> usize {
         let state = &mut *self.state();
         let noise = &state.noise[state.noise_read..];
         let (source, position) = if noise.is_empty() {
@@ -574,7 +575,7 @@ impl Transport {
 
     /// The content type in the header of the record that the peer reads next; `None` if no byte
     /// waits, or the next byte belongs to no record.
-    pub fn waits_for_peer(&self) -> Option<u8> {
+    pub(crate) fn waits_for_peer(&self) -> Option<u8> {
         let state = self.state();
         let (sent, read) = (&state.tap.outbound, state.peer_read);
         if read == sent.len() || state.noise_read < state.noise.len() {
@@ -594,12 +595,12 @@ impl Transport {
 
     /// Inserts `bytes` before everything else on the way to the peer: damage on the wire. The tap
     /// does not show it, because the library under test never sent it.
-    pub fn damage(&self, bytes: &[u8]) {
+    pub(crate) fn damage(&self, bytes: &[u8]) {
         self.state().noise.extend_from_slice(bytes);
     }
 
     /// Calls `look` with everything that went over the wire.
-    pub fn with_tap<T>(&self, look: impl FnOnce(&Tap) -> T) -> T {
+    pub(crate) fn with_tap<T>(&self, look: impl FnOnce(&Tap) -> T) -> T {
         look(&self.state().tap)
     }
 }

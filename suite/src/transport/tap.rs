@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The direction of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Direction {
+pub(crate) enum Direction {
     /// From the library under test to the peer.
     Out,
     /// From the peer to the library under test.
@@ -18,20 +18,20 @@ pub enum Direction {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
     /// Bytes that the transport accepted from the library under test.
-    pub outbound: usize,
+    pub(crate) outbound: usize,
     /// Bytes that the peer sent.
-    pub inbound: usize,
+    pub(crate) inbound: usize,
 }
 
 /// Every byte of both directions, and the order in which the directions alternated.
 #[derive(Debug, Default)]
-pub struct Tap {
+pub(crate) struct Tap {
     /// Bytes from the library under test.
-    pub outbound: Vec<u8>,
+    pub(crate) outbound: Vec<u8>,
     /// Bytes from the peer.
-    pub inbound: Vec<u8>,
+    pub(crate) inbound: Vec<u8>,
     /// Runs of bytes, in the order of the wire: direction and number of bytes.
-    pub runs: Vec<(Direction, usize)>,
+    pub(crate) runs: Vec<(Direction, usize)>,
 }
 
 /// Taps up to this size, in bytes of one direction, are reused by the thread's next case, so that
@@ -91,7 +91,7 @@ impl Tap {
     }
 
     /// The current positions of both directions.
-    pub fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         Mark {
             outbound: self.outbound.len(),
             inbound: self.inbound.len(),

@@ -10,36 +10,36 @@ use super::{Direction, Refusal, Transfer};
 pub struct Traffic {
     /// Towards the peer.
     #[serde(default, skip_serializing_if = "FlowStats::is_none")]
-    pub outbound: FlowStats,
+    pub(crate) outbound: FlowStats,
     /// From the peer.
     #[serde(default, skip_serializing_if = "FlowStats::is_none")]
-    pub inbound: FlowStats,
+    pub(crate) inbound: FlowStats,
     /// The longest run of transport calls, in either direction, that moved no byte.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub fruitless: u32,
+    pub(crate) fruitless: u32,
     /// The direction of the last transport call, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<Direction>,
+    pub(crate) last: Option<Direction>,
 }
 
 /// How the transport treated one call of the library under test, in one direction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FlowStats {
+pub(crate) struct FlowStats {
     /// Whether a byte moved.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub moved: bool,
+    pub(crate) moved: bool,
     /// Whether the transport moved fewer bytes than requested.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub short: bool,
+    pub(crate) short: bool,
     /// Transport calls that were refused.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub refusals: u32,
+    pub(crate) refusals: u32,
     /// Transport calls that requested no bytes.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub empty: u32,
+    pub(crate) empty: u32,
     /// How the last refused transport call was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<Refusal>,
+    pub(crate) refusal: Option<Refusal>,
 }
 
 impl FlowStats {
@@ -64,17 +64,17 @@ impl FlowStats {
     }
 
     /// Whether the transport was called.
-    pub fn is_used(&self) -> bool {
+    pub(crate) fn is_used(&self) -> bool {
         !self.is_none()
     }
 
     /// Whether the transport asked for a retry.
-    pub fn is_to_be_retried(&self) -> bool {
+    pub(crate) fn is_to_be_retried(&self) -> bool {
         matches!(self.refusal, Some(Refusal::WouldBlock | Refusal::ZeroRetry))
     }
 
     /// Whether the transport failed, or reached its end, permanently.
-    pub fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         matches!(self.refusal, Some(Refusal::Fail(_) | Refusal::Zero))
     }
 }

@@ -62,15 +62,15 @@ registry! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Alert {
     /// The first byte.
-    pub level: AlertLevel,
+    pub(crate) level: AlertLevel,
     /// The second byte.
-    pub description: AlertDescription,
+    pub(crate) description: AlertDescription,
 }
 
 impl Alert {
     /// Parses the plaintext of an alert record; `None` if it is not exactly one alert of two bytes.
     #[must_use]
-    pub fn parse(plaintext: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(plaintext: &[u8]) -> Option<Self> {
         let &[level, description] = plaintext else {
             return None;
         };
@@ -82,7 +82,7 @@ impl Alert {
 
     /// Parses the displayed form, as in `warning close_notify`.
     #[must_use]
-    pub fn displayed(text: &str) -> Option<Self> {
+    pub(crate) fn displayed(text: &str) -> Option<Self> {
         let (level, description) = text.split_once(' ')?;
         Some(Self {
             level: AlertLevel::displayed(level)?,

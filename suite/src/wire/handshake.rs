@@ -61,7 +61,7 @@ pub struct Message {
     /// Whether its last byte is in this record.
     pub completes: bool,
     /// The request of a complete `key_update`.
-    pub key_update: Option<KeyUpdateRequest>,
+    pub(crate) key_update: Option<KeyUpdateRequest>,
 }
 
 /// `certificate`, `key_update(update_requested)`

@@ -86,12 +86,12 @@ pub type View = Pair<Vec<Record>>;
 /// The version and suite that the first server hello of a connection settled, as numbers of the
 /// IANA registries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Agreement {
+pub(crate) struct Agreement {
     /// The protocol version: that of the extension, else the legacy field (RFC 8446, section
     /// 4.2.1).
-    pub version: u16,
+    pub(crate) version: u16,
     /// The cipher suite.
-    pub suite: u16,
+    pub(crate) suite: u16,
 }
 
 /// Reads the records of a complete connection.
@@ -105,7 +105,7 @@ pub fn read<'a>(events: impl IntoIterator<Item = (Sender, &'a [u8])>, keylog: &K
 }
 
 /// As [`read`], and also returns the version and suite of the first server hello, if one was sent.
-pub fn read_agreed<'a>(
+pub(crate) fn read_agreed<'a>(
     events: impl IntoIterator<Item = (Sender, &'a [u8])>,
     keylog: &KeyLog,
 ) -> (View, Option<Agreement>) {

@@ -8,12 +8,12 @@ use super::registry::registry;
 use super::top_up;
 
 /// The length of a record header in bytes.
-pub const HEADER_LEN: usize = 5;
+pub(crate) const HEADER_LEN: usize = 5;
 
 /// The longest fragment that any version allows, in bytes: 2^14 and the 2048 of TLS 1.2 (RFC 5246,
 /// section 6.2.3). TLS 1.3 allows 256 instead of 2048 (RFC 8446, section 5.2); a monitor checks
 /// that limit.
-pub const MAX_FRAGMENT_LEN: u16 = (1 << 14) + 2048;
+pub(crate) const MAX_FRAGMENT_LEN: u16 = (1 << 14) + 2048;
 
 registry! {
     /// The content type of a record (RFC 8446, section 5.1; RFC 6520 for heartbeat).
@@ -30,11 +30,11 @@ registry! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Header {
     /// The outer type: under TLS 1.3 protection always `application_data`.
-    pub content_type: ContentType,
+    pub(crate) content_type: ContentType,
     /// The version field on the wire; TLS 1.3 writes 0x0303 there.
     pub version: u16,
     /// Bytes after the header.
-    pub length: u16,
+    pub(crate) length: u16,
 }
 
 impl Header {
@@ -54,7 +54,7 @@ impl Header {
 
     /// The record's total length in bytes, header included.
     #[must_use]
-    pub fn record_len(self) -> usize {
+    pub(crate) fn record_len(self) -> usize {
         HEADER_LEN + usize::from(self.length)
     }
 }

@@ -21,7 +21,7 @@ macro_rules! registry {
         impl $name {
             /// The number on the wire.
             #[must_use]
-            pub const fn code(self) -> u8 {
+            pub(crate) const fn code(self) -> u8 {
                 match self {
                     $(Self::$variant => $code,)+
                     Self::Unknown(code) => code,
@@ -30,7 +30,7 @@ macro_rules! registry {
 
             /// The RFC's name; `None` for a number that the registry does not name.
             #[must_use]
-            pub const fn name(self) -> Option<&'static str> {
+            pub(crate) const fn name(self) -> Option<&'static str> {
                 match self {
                     $(Self::$variant => Some($text),)+
                     Self::Unknown(_) => None,
@@ -41,7 +41,7 @@ macro_rules! registry {
         impl $name {
             /// Parses the displayed form.
             #[must_use]
-            pub fn displayed(text: &str) -> Option<Self> {
+            pub(crate) fn displayed(text: &str) -> Option<Self> {
                 let number = || text.strip_prefix("unknown(")?.strip_suffix(')')?.parse().ok();
                 match text {
                     $($text => Some(Self::$variant),)+

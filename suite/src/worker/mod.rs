@@ -7,7 +7,7 @@
 //! (`crash_context`), and two more collect its output. A worker drops its privileges before it
 //! loads the library ([`confine`]).
 
-pub mod confine;
+pub(crate) mod confine;
 
 mod child;
 mod crash_context;
@@ -20,9 +20,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use child::serve;
-pub use pool::{StartError, Workers};
-pub use process::kill_all;
+pub(crate) use child::serve;
+pub(crate) use pool::{StartError, Workers};
+pub(crate) use process::kill_all;
 
 /// The resources that a worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ impl WorkerLimits {
     }
 
     /// How much a library may print in one case, in bytes; further output fails with `EFBIG`.
-    pub const PRINTED: u64 = 1 << 20;
+    pub(crate) const PRINTED: u64 = 1 << 20;
 }
 
 impl Default for WorkerLimits {

@@ -20,7 +20,7 @@ use crate::target::{LoadReport, Printed, RunOutcome, Target};
 use crate::trace::{Entry, Interface, Outcome, Setting, Trace};
 
 /// A library in worker processes: a foreign one, or a backend that is part of this program.
-pub struct Workers {
+pub(crate) struct Workers {
     program: PathBuf,
     wanted: LoadRequest,
     /// Its file, as it was when the first worker started.
@@ -78,7 +78,7 @@ impl Workers {
     ///
     /// # Errors
     /// [`StartError`], if it cannot be used.
-    pub fn start(
+    pub(crate) fn start(
         program: &Path,
         source: &LibrarySource,
         limits: &WorkerLimits,
@@ -103,7 +103,7 @@ impl Workers {
     /// # Errors
     ///
     /// [`StartError`], if it cannot be used.
-    pub fn start_built_in(
+    pub(crate) fn start_built_in(
         program: &Path,
         id: &str,
         limits: &WorkerLimits,

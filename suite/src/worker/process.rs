@@ -124,7 +124,7 @@ static ALIVE: Mutex<BTreeMap<u32, OwnedFd>> = Mutex::new(BTreeMap::new());
 
 /// Kills all workers and prevents further ones, for a program that exits at once: a library in a
 /// loop would not notice. Every later start blocks for ever.
-pub fn kill_all() {
+pub(crate) fn kill_all() {
     let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     for process in alive().values() {
         // An error means that it has already ended.

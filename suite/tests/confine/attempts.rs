@@ -17,10 +17,10 @@ use std::time::SystemTime;
 
 use rustix::process::{Pid, Resource, Signal, getpid, getppid, getrlimit};
 use tempfile::TempDir;
-use writeproof::backend::libssl::Libssl;
-use writeproof::runner;
-use writeproof::scenario::{Corpus, Variant};
-use writeproof::worker::confine::limit_cpu;
+use writeproof::internal::backend::libssl::Libssl;
+use writeproof::internal::runner;
+use writeproof::internal::scenario::{Corpus, Variant};
+use writeproof::internal::worker::confine::limit_cpu;
 
 /// An action that a worker may try.
 pub(super) struct Attempt {

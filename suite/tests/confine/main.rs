@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use writeproof::worker::confine::{ResourceLimits, confine};
+use writeproof::internal::worker::confine::{ResourceLimits, confine};
 
 use self::attempts::{Alone, Attempt};
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use writeproof::backend::libssl::{LoadError, NoLibrary};
+use writeproof::internal::backend::libssl::{LoadError, NoLibrary};
 
 use crate::shim::{folder, load_error};
 

@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use tempfile::TempDir;
-use writeproof::backend::Backend;
-use writeproof::backend::libssl::{LibrarySource, Libssl, LoadError};
+use writeproof::internal::backend::Backend;
+use writeproof::internal::backend::libssl::{LibrarySource, Libssl, LoadError};
 
 /// The OpenSSL 1.1.1 that the suite built; all shims pass their calls to it.
 pub(crate) static REAL: LazyLock<Libssl> = LazyLock::new(|| {

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use writeproof::backend::Backend;
-use writeproof::backend::libssl::{Attachment, Libssl};
-use writeproof::judge::Recordings;
-use writeproof::runner;
-use writeproof::scenario::{self, Corpus, Scenario, Variant};
+use writeproof::internal::backend::Backend;
+use writeproof::internal::backend::libssl::{Attachment, Libssl};
+use writeproof::internal::judge::Recordings;
+use writeproof::internal::runner;
+use writeproof::internal::scenario::{self, Corpus, Scenario, Variant};
 
 use crate::shim::{REAL, all_but, folder, shim};
 

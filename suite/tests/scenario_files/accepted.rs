@@ -1,11 +1,11 @@
 //! Valid files and what they mean.
 
-use writeproof::scenario::{
+use writeproof::internal::scenario::{
     Buffer, Cipher, Function, Id, KeyExchange, KeyUpdate, Mode, PeerAction, PeerRenegotiation,
     Retry, RetryContent, Role, RoleState, Scenario, SessionTickets, StaleError, Step,
     TransportKind, Version, Write, WriteSource,
 };
-use writeproof::transport::{Budget, Errno, Inbound, Outbound, Refusal, WireFault};
+use writeproof::internal::transport::{Budget, Errno, Inbound, Outbound, Refusal, WireFault};
 
 use crate::{ALL_OF_TLS13, RENEGOTIATION, SHORTER_BUFFER, read, with_steps};
 
@@ -247,7 +247,7 @@ fn bare_name_and_empty_table_are_equivalent() {
 
 #[test]
 fn each_transport_adds_variants_whose_names_parse_again() {
-    use writeproof::scenario::Variant;
+    use writeproof::internal::scenario::Variant;
 
     let words = TransportKind::ALL.map(|transport| format!("'{}'", transport.as_str()));
     let text = format!(

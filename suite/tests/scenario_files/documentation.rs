@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use writeproof::scenario::Corpus;
+use writeproof::internal::scenario::Corpus;
 
 use crate::{read, with_steps};
 

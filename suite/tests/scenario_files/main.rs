@@ -10,7 +10,7 @@ mod refused;
 mod selection;
 mod written;
 
-use writeproof::scenario::{Id, ParseError, Scenario, parse};
+use writeproof::internal::scenario::{Id, ParseError, Scenario, parse};
 
 /// The example of the design.
 pub(crate) const SHORTER_BUFFER: &str = r#"

@@ -11,11 +11,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use writeproof::scenario::{
+use writeproof::internal::scenario::{
     Cipher, Corpus, Mode, PeerAction, Role, Scenario, StaleError, Step, Variant, Version,
     WriteSource,
 };
-use writeproof::transport::{Budget, Outbound, Refusal};
+use writeproof::internal::transport::{Budget, Outbound, Refusal};
 
 const ROLE: &str = "role";
 const VERSION: &str = "version";

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use writeproof::scenario::{Corpus, Id, Pattern};
+use writeproof::internal::scenario::{Corpus, Id, Pattern};
 
 use crate::{ALL_OF_TLS13, RENEGOTIATION, SHORTER_BUFFER};
 

@@ -4,11 +4,11 @@
 use std::num::NonZeroUsize;
 
 use rstest::rstest;
-use writeproof::scenario::{
+use writeproof::internal::scenario::{
     Cipher, Corpus, Function, KeyExchange, PeerAction, Role, Scenario, Step, TransportKind,
     Version, Write, WriteSource, write,
 };
-use writeproof::transport::{Budget, Errno, Inbound, Outbound, Refusal};
+use writeproof::internal::transport::{Budget, Errno, Inbound, Outbound, Refusal};
 
 use crate::damage::{Random, damaged};
 use crate::{ALL_OF_TLS13, VALID, read};
@@ -23,7 +23,7 @@ fn library() -> Vec<Scenario> {
 fn read_back(scenario: &Scenario) -> Scenario {
     let text = write(scenario);
     let path = format!("{}.toml", scenario.id);
-    match writeproof::scenario::parse(scenario.id.clone(), &path, &text) {
+    match writeproof::internal::scenario::parse(scenario.id.clone(), &path, &text) {
         Ok(read) => read,
         Err(error) => panic!("{error}\n{text}"),
     }
@@ -147,7 +147,9 @@ fn generated_scenario_round_trips_or_is_refused_by_a_rule() {
     for _ in 0..4000 {
         let scenario = put_together(&mut random, &steps, &like);
         let text = write(&scenario);
-        let Err(error) = writeproof::scenario::parse(scenario.id.clone(), "x.toml", &text) else {
+        let Err(error) =
+            writeproof::internal::scenario::parse(scenario.id.clone(), "x.toml", &text)
+        else {
             assert_eq!(read_back(&scenario), scenario, "\n{text}");
             right += 1;
             continue;

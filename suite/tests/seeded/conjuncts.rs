@@ -12,9 +12,9 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use writeproof::judge::known::Conjuncts;
-use writeproof::judge::monitor::{self, History};
-use writeproof::trace::Trace;
+use writeproof::internal::judge::known::Conjuncts;
+use writeproof::internal::judge::monitor::{self, History};
+use writeproof::internal::trace::Trace;
 use writeproof_faulty::{Fault, Kind};
 
 use crate::fault_run::{self, Extent};

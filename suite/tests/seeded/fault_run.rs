@@ -10,12 +10,12 @@ use std::process::Command;
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
-use writeproof::isolation::Isolation;
-use writeproof::judge::differences;
-use writeproof::scenario::{Role, Scenario, Variant};
-use writeproof::target::{RunOutcome, Target};
-use writeproof::trace::Trace;
-use writeproof::worker::WorkerLimits;
+use writeproof::internal::isolation::Isolation;
+use writeproof::internal::judge::differences;
+use writeproof::internal::scenario::{Role, Scenario, Variant};
+use writeproof::internal::target::{RunOutcome, Target};
+use writeproof::internal::trace::Trace;
+use writeproof::internal::worker::WorkerLimits;
 use writeproof_faulty::{Fault, Kind, VARIABLE, faults};
 
 use crate::gate::{self, Detected, View};

@@ -15,10 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 use std::sync::LazyLock;
 
-use writeproof::backend::REFERENCE;
-use writeproof::judge::known::Library;
-use writeproof::judge::{Finding, Judge, Kind, Location};
-use writeproof::trace::Trace;
+use writeproof::internal::backend::REFERENCE;
+use writeproof::internal::judge::known::Library;
+use writeproof::internal::judge::{Finding, Judge, Kind, Location};
+use writeproof::internal::trace::Trace;
 use writeproof_faulty::{Fault, Kind as FaultKind};
 
 use crate::fault_run::{self, Extent, FaultRun};

@@ -7,9 +7,9 @@ use std::ffi::{c_int, c_uchar};
 use std::sync::Arc;
 
 use libloading::os::unix::Library;
-use writeproof::backend::libssl::LibrarySource;
-use writeproof::isolation::Isolation;
-use writeproof::target::Target;
+use writeproof::internal::backend::libssl::LibrarySource;
+use writeproof::internal::isolation::Isolation;
+use writeproof::internal::target::Target;
 use writeproof_faulty::{LIBSSL, VARIABLE};
 
 /// `writeproof_faults_asked` of `build/chosen.c`.

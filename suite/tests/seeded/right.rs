@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 
-use writeproof::backend::{Backends, REFERENCE};
-use writeproof::isolation::InProcess;
-use writeproof::judge::differences;
-use writeproof::judge::monitor::{self, Violation};
-use writeproof::scenario::{Corpus, Scenario, Variant};
-use writeproof::target::Target;
-use writeproof::trace::Trace;
+use writeproof::internal::backend::{Backends, REFERENCE};
+use writeproof::internal::isolation::InProcess;
+use writeproof::internal::judge::differences;
+use writeproof::internal::judge::monitor::{self, Violation};
+use writeproof::internal::scenario::{Corpus, Scenario, Variant};
+use writeproof::internal::target::Target;
+use writeproof::internal::trace::Trace;
 
 use crate::object::Object;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use writeproof::judge::monitor;
+use writeproof::internal::judge::monitor;
 use writeproof_faulty::{Fault, Kind};
 
 use crate::fault_run::{Extent, FaultRun, Seen};

@@ -1,7 +1,7 @@
 //! Truncated and altered streams, streams that are not TLS, and key logs with missing or wrong
 //! secrets.
 
-use writeproof::wire::{KeyLog, Record, RecordContent, Sender, View, read};
+use writeproof::internal::wire::{KeyLog, Record, RecordContent, Sender, View, read};
 
 use crate::session::{BOTH, Session};
 
@@ -56,7 +56,7 @@ fn assert_only_unopened(
     // later records.
     let spoils_what_follows = name.starts_with("tls10")
         || altered_record.fragment().unwrap().content_type
-            == writeproof::wire::ContentType::ChangeCipherSpec;
+            == writeproof::internal::wire::ContentType::ChangeCipherSpec;
     for (now, before) in altered[sender].iter().zip(&view[sender]) {
         if before.start == altered_record.start {
             assert_eq!(now.content, RecordContent::Unopened, "{name}");

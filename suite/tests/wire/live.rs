@@ -10,7 +10,7 @@ use rustls::{
     ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection,
     SupportedCipherSuite,
 };
-use writeproof::wire::{
+use writeproof::internal::wire::{
     ContentType, HandshakeType, KeyLog, Record, RecordContent, Sender, View, read,
 };
 

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use writeproof::wire::{ContentType, KeyLog, Pair, Record, RecordContent, Sender, View, read};
+use writeproof::internal::wire::{
+    ContentType, KeyLog, Pair, Record, RecordContent, Sender, View, read,
+};
 
 pub(crate) const BOTH: [Sender; 2] = [Sender::Client, Sender::Server];
 

@@ -33,10 +33,10 @@ pub enum Family {
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 4] = [Self::OpenSsl, Self::Tongsuo, Self::BoringSsl, Self::AwsLc];
+    pub(crate) const ALL: [Self; 4] = [Self::OpenSsl, Self::Tongsuo, Self::BoringSsl, Self::AwsLc];
 
     /// The word in arguments and reports, and the prefix of the names of its known issues.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::OpenSsl => "openssl",
             Self::Tongsuo => "tongsuo",
@@ -46,13 +46,13 @@ impl Family {
     }
 
     /// The family with this word.
-    pub fn from_word(word: &str) -> Option<Self> {
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|family| family.as_str() == word)
     }
 
     /// The version in the version string of a library of this family, as in
     /// `OpenSSL 3.0.19 27 Jan 2026`; `None` if the string is another library's.
-    pub fn version(self, text: &str) -> Option<&str> {
+    pub(crate) fn version(self, text: &str) -> Option<&str> {
         let mut words = text.split_whitespace();
         let is_own = words.next() == Some(self.name());
         let begins_with_digit = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
@@ -60,7 +60,7 @@ impl Family {
     }
 
     /// The library's name as its project writes it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::OpenSsl => "OpenSSL",
             Self::Tongsuo => "Tongsuo",

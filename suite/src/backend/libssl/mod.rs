@@ -279,7 +279,7 @@ impl Libssl {
     /// # Panics
     ///
     /// If it has no memory left for a BIO method.
-    pub fn linked(id: &str) -> Self {
+    pub(crate) fn linked(id: &str) -> Self {
         let path = std::env::current_exe().unwrap_or_default();
         let libcrypto = Libcrypto {
             path: Some(path.clone()),

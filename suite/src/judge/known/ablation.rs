@@ -57,22 +57,6 @@ impl KnownIssues {
         })
     }
 
-    /// Variations without each aspect, error class and queue of `differs` in turn.
-    pub fn without_each_value(&self) -> Vec<Variation> {
-        self.varied(|known, at, found| {
-            for (index, differs) in known.issues[at].differs.iter().enumerate() {
-                for (value, without) in differs.without_each_value() {
-                    let mut other = known.clone();
-                    other.issues[at].differs[index] = without;
-                    found.push((
-                        format!("{value} of element {} of differs", index + 1),
-                        other,
-                    ));
-                }
-            }
-        })
-    }
-
     /// Variations with each number in turn increased by one.
     pub fn with_each_number_changed(&self) -> Vec<Variation> {
         self.varied(|known, at, found| {
@@ -101,20 +85,6 @@ impl KnownIssues {
             }));
         }
         variations
-    }
-
-    /// Only this issue, as one that affects every library.
-    pub fn alone(&self, id: &str) -> Self {
-        let mut issues: Vec<_> = self
-            .issues
-            .iter()
-            .filter(|issue| issue.id == id)
-            .cloned()
-            .collect();
-        for issue in &mut issues {
-            issue.affects.clear();
-        }
-        Self { issues }
     }
 }
 

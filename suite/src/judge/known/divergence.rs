@@ -34,7 +34,7 @@ pub struct Divergence {
 
 /// Which of the two traces belongs to the library of a known issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     /// That of the library under test.
     Seen,
     /// That of the library with which it is compared.
@@ -158,39 +158,6 @@ impl Divergence {
             (Value::Queue(own), _) if self.queues.contains(&reasons(own)) => true,
             _ => self.aspects.contains(&difference.aspect),
         }
-    }
-
-    /// The divergence without each aspect, error class and queue in turn, as long as it is not
-    /// empty.
-    pub(super) fn without_each_value(&self) -> Vec<(String, Self)> {
-        let mut without = Vec::new();
-        for index in 0..self.aspects.len() {
-            let mut other = self.clone();
-            let aspect = other.aspects.remove(index);
-            let names = ASPECTS.iter();
-            let name = names
-                .filter(|(_, named)| *named == aspect)
-                .map(|(name, _)| *name);
-            without.push((name.collect(), other));
-        }
-        for index in 0..self.errors.len() {
-            let mut other = self.clone();
-            let error = other.errors.remove(index);
-            without.push((format!("error {error}"), other));
-        }
-        // Without the last one, any class would match.
-        for index in (0..self.others.len()).filter(|_| self.others.len() > 1) {
-            let mut other = self.clone();
-            let class = other.others.remove(index);
-            without.push((format!("other {class}"), other));
-        }
-        for index in 0..self.queues.len() {
-            let mut other = self.clone();
-            let entries = other.queues.remove(index);
-            without.push((format!("entries {}", QueueEntry::joined(&entries)), other));
-        }
-        without.retain(|(_, other)| !other.is_empty());
-        without
     }
 }
 

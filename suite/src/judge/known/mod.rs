@@ -63,9 +63,9 @@ pub struct Issue {
     pub link: String,
     /// The affected versions of each library; empty if every library is affected, as in a user's
     /// own file.
-    pub affects: BTreeMap<String, Range>,
+    pub(crate) affects: BTreeMap<String, Range>,
     /// The source location that was reviewed, by library and version.
-    pub read: BTreeMap<String, String>,
+    pub(crate) read: BTreeMap<String, String>,
     /// Its trigger.
     pub when: Condition,
     /// The clauses that it breaks.
@@ -75,11 +75,11 @@ pub struct Issue {
     /// The cases that show it.
     pub witnesses: Vec<Witness>,
     /// Why few of the cases that trigger it show it, if that is so.
-    pub rare: Option<String>,
+    pub(crate) rare: Option<String>,
     /// The location of the entry.
-    pub location: Location,
+    pub(crate) location: Location,
     /// Who maintains it.
-    pub keeper: Keeper,
+    pub(crate) keeper: Keeper,
 }
 
 /// A case that shows a known issue.
@@ -106,16 +106,16 @@ impl fmt::Display for Witness {
 
 /// Why a violation is known.
 #[derive(Debug, Clone, Copy)]
-pub struct Explanation<'i> {
+pub(crate) struct Explanation<'i> {
     /// The issue.
-    pub issue: &'i Issue,
+    pub(crate) issue: &'i Issue,
     /// The index of its effect, from 0.
-    pub effect: usize,
+    pub(crate) effect: usize,
 }
 
 impl Explanation<'_> {
     /// The issue and its effect.
-    pub fn cause(&self) -> Cause {
+    pub(crate) fn cause(&self) -> Cause {
         Cause {
             id: self.issue.id.clone(),
             effect: self.effect,
@@ -123,7 +123,7 @@ impl Explanation<'_> {
     }
 
     /// The ledger's statement about the violation.
-    pub fn known(&self) -> Known {
+    pub(crate) fn known(&self) -> Known {
         Known {
             class: self.issue.class,
             reason: self.issue.reason.clone(),
@@ -145,13 +145,13 @@ pub struct Library<'l> {
 
 impl Library<'_> {
     /// The suite's reference.
-    pub const REFERENCE: Library<'static> = Library {
+    pub(crate) const REFERENCE: Library<'static> = Library {
         name: REFERENCE,
         version: "",
     };
 
     /// The name used by issues: the id of its backend without the series.
-    pub fn product(&self) -> &str {
+    pub(crate) fn product(&self) -> &str {
         let is_series = |series: &str| {
             series.starts_with("system") || series.starts_with(|c: char| c.is_ascii_digit())
         };
@@ -162,7 +162,7 @@ impl Library<'_> {
     }
 
     /// Its product, with a range that contains only its version, in the form of `affects`.
-    pub fn alone(&self) -> (String, String) {
+    pub(crate) fn alone(&self) -> (String, String) {
         let range = match self.version() {
             Some(version) => Range::of_release(&version).in_file(),
             None => "..".to_owned(),
@@ -196,7 +196,7 @@ impl KnownIssues {
     /// # Errors
     ///
     /// The file is not valid, with the location of the error.
-    pub fn add(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
+    pub(crate) fn add(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
         let issues = file::issues(path, text, &self.issues, Keeper::Suite)?;
         self.issues.extend(issues);
         Ok(())
@@ -219,13 +219,13 @@ impl KnownIssues {
     }
 
     /// The affected libraries, by the names that issues use.
-    pub fn products(&self) -> BTreeSet<&str> {
+    pub(crate) fn products(&self) -> BTreeSet<&str> {
         let affected = self.issues.iter().flat_map(|issue| issue.affects.keys());
         affected.map(String::as_str).collect()
     }
 
     /// The file with the issues of this library, if there are any.
-    pub fn file_of(&self, library: Library<'_>) -> Option<&str> {
+    pub(crate) fn file_of(&self, library: Library<'_>) -> Option<&str> {
         let mut issues = self.affecting(library);
         issues.next().map(|issue| issue.location.file.as_str())
     }
@@ -238,12 +238,12 @@ impl KnownIssues {
     }
 
     /// Whether this library has a known crash.
-    pub fn may_crash(&self, library: Library<'_>) -> bool {
+    pub(crate) fn may_crash(&self, library: Library<'_>) -> bool {
         self.affecting(library).any(Issue::is_a_crash)
     }
 
     /// Whether the trigger of a known crash of this library holds somewhere in this history.
-    pub fn crashes(&self, library: Library<'_>, history: &History<'_>) -> bool {
+    pub(crate) fn crashes(&self, library: Library<'_>, history: &History<'_>) -> bool {
         let measured = MeasuredHistory::of(history);
         self.affecting(library)
             .filter(|issue| issue.is_a_crash())
@@ -251,7 +251,7 @@ impl KnownIssues {
     }
 
     /// The issues without this one, to determine what it alone explains.
-    pub fn without(&self, id: &str) -> Self {
+    pub(crate) fn without(&self, id: &str) -> Self {
         let issues = self.issues.iter().filter(|issue| issue.id != id);
         Self {
             issues: issues.cloned().collect(),
@@ -259,7 +259,7 @@ impl KnownIssues {
     }
 
     /// An explainer for the behaviour of this library in one case.
-    pub fn explainer<'k, 'c, 't>(
+    pub(crate) fn explainer<'k, 'c, 't>(
         &'k self,
         library: Library<'_>,
         history: &'c History<'t>,
@@ -277,7 +277,7 @@ impl KnownIssues {
 
     /// The explanations for these violations of one trace of this library, in order: each given as
     /// its clause, and where and how it was broken.
-    pub fn explain(
+    pub(crate) fn explain(
         &self,
         library: Library<'_>,
         history: &History<'_>,
@@ -290,7 +290,11 @@ impl KnownIssues {
     }
 
     /// The issues that affect this library and whose trigger holds somewhere in this history.
-    pub fn triggered<'i>(&'i self, library: Library<'_>, history: &History<'_>) -> Vec<&'i Issue> {
+    pub(crate) fn triggered<'i>(
+        &'i self,
+        library: Library<'_>,
+        history: &History<'_>,
+    ) -> Vec<&'i Issue> {
         let measured = MeasuredHistory::of(history);
         let held = |issue: &&Issue| issue.when.holds(&measured).contains(&true);
         self.affecting(library).filter(held).collect()
@@ -298,7 +302,7 @@ impl KnownIssues {
 }
 
 /// Explains the behaviour of a library in one case.
-pub struct Explainer<'k, 'c, 't> {
+pub(crate) struct Explainer<'k, 'c, 't> {
     history: &'c History<'t>,
     /// Computed on demand, because most cases have nothing to explain.
     measured: OnceCell<MeasuredHistory<'c, 't>>,
@@ -309,7 +313,7 @@ pub struct Explainer<'k, 'c, 't> {
 
 impl<'k> Explainer<'k, '_, '_> {
     /// The explanations for these violations, which are all of the case, in order.
-    pub fn violations(
+    pub(crate) fn violations(
         &mut self,
         violations: &[(&str, &Violation)],
     ) -> Vec<Option<Explanation<'k>>> {
@@ -317,7 +321,7 @@ impl<'k> Explainer<'k, '_, '_> {
     }
 
     /// The same on the assumption that everything unexplained will be known too.
-    pub fn violations_with_the_rest_known(
+    pub(crate) fn violations_with_the_rest_known(
         &mut self,
         violations: &[(&str, &Violation)],
     ) -> Vec<Option<Explanation<'k>>> {
@@ -364,7 +368,11 @@ impl<'k> Explainer<'k, '_, '_> {
 
     /// The explanation for this difference from another library's trace, if this library is on that
     /// side.
-    pub fn difference(&mut self, difference: &Difference, side: Side) -> Option<Explanation<'k>> {
+    pub(crate) fn difference(
+        &mut self,
+        difference: &Difference,
+        side: Side,
+    ) -> Option<Explanation<'k>> {
         let event = side.event(difference);
         let measured = self
             .measured
@@ -454,7 +462,7 @@ impl Issue {
 
     /// The ends of its ranges that were neither run nor reviewed, as in `openssl 3.2`: no backend
     /// of the suite is of that series, and the source of none of its versions was reviewed.
-    pub fn untested_ends(&self) -> Vec<String> {
+    pub(crate) fn untested_ends(&self) -> Vec<String> {
         let mut untested = Vec::new();
         for (product, range) in &self.affects {
             let tested = self.tested(product);
@@ -482,7 +490,7 @@ impl Issue {
     }
 
     /// Whether it affects this library.
-    pub fn affects(&self, library: Library<'_>) -> bool {
+    pub(crate) fn affects(&self, library: Library<'_>) -> bool {
         if self.affects.is_empty() {
             return true;
         }

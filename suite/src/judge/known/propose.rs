@@ -57,7 +57,7 @@ struct UnexplainedObservation {
 
 /// An issue that explains exactly some of them.
 #[derive(Debug)]
-pub struct Proposal {
+pub(crate) struct Proposal {
     explains: Explains,
     trigger: Trigger,
     title: String,
@@ -75,17 +75,17 @@ enum Explains {
 
 /// The statements of an issue that do not come from the history.
 #[derive(Debug, Clone, Default)]
-pub struct Stated {
+pub(crate) struct Stated {
     /// The classification, the reason, and the key `link` or `source` with its value; `None` leaves
     /// them for a person to fill in.
-    pub reviewed: Option<(Class, String, (&'static str, String))>,
+    pub(crate) reviewed: Option<(Class, String, (&'static str, String))>,
     /// The affected library and versions; every library if `None`.
-    pub affects: Option<(String, String)>,
+    pub(crate) affects: Option<(String, String)>,
 }
 
 impl Proposals {
     /// Adds the unexplained violations of a case.
-    pub fn add<'b>(
+    pub(crate) fn add<'b>(
         &mut self,
         witness: &Witness,
         history: &History<'_>,
@@ -118,7 +118,12 @@ impl Proposals {
     }
 
     /// Adds an unexplained difference of a case, and its consequences.
-    pub fn add_difference(&mut self, witness: &Witness, history: &History<'_>, finding: &Finding) {
+    pub(crate) fn add_difference(
+        &mut self,
+        witness: &Witness,
+        history: &History<'_>,
+        finding: &Finding,
+    ) {
         for differences in [&finding.differences, &finding.case_differences] {
             self.add_differences(witness, history, finding, differences);
         }
@@ -160,7 +165,7 @@ impl Proposals {
     }
 
     /// Adds the findings of a case without a history: it ended before the connection was set up.
-    pub fn add_without_history<'f>(
+    pub(crate) fn add_without_history<'f>(
         &mut self,
         witness: &Witness,
         findings: impl IntoIterator<Item = &'f Finding>,
@@ -172,7 +177,7 @@ impl Proposals {
     }
 
     /// Findings that no file can express, each with its case.
-    pub fn inexpressible(&self) -> &[String] {
+    pub(crate) fn inexpressible(&self) -> &[String] {
         &self.inexpressible
     }
 
@@ -277,7 +282,7 @@ impl Proposal {
     }
 
     /// A free id: the clause with a number.
-    pub fn id(&self, taken: &BTreeSet<String>) -> String {
+    pub(crate) fn id(&self, taken: &BTreeSet<String>) -> String {
         let what = match &self.explains {
             Explains::Breaks(clause, _) => clause.replace('.', "-"),
             Explains::Differs(_) => "difference".to_owned(),
@@ -287,7 +292,7 @@ impl Proposal {
     }
 
     /// The issue with this id, in the form of a file.
-    pub fn text(&self, id: &str, stated: &Stated) -> String {
+    pub(crate) fn text(&self, id: &str, stated: &Stated) -> String {
         let mut text = format!(
             "[[issue]]\nid = {}\ntitle = {}\n",
             quoted(id),

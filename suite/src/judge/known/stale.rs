@@ -17,7 +17,7 @@ impl KnownIssues {
     /// issue of this keeper: a user's issue may have the user's own scenarios as witnesses.
     /// Differences from the reference are not checked if the library was compared `with` another
     /// one.
-    pub fn stale<'r>(
+    pub(crate) fn stale<'r>(
         &self,
         library: Library<'_>,
         with: Compared,

@@ -15,12 +15,12 @@ pub struct LibraryVersion {
 
 impl LibraryVersion {
     /// The first version in this text: 3.0.19 in `OpenSSL 3.0.19 27 Jan 2026`.
-    pub fn find(text: &str) -> Option<Self> {
+    pub(crate) fn find(text: &str) -> Option<Self> {
         text.split_whitespace().find_map(Self::parse)
     }
 
     /// `None` if it does not begin with a number.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim_start_matches('v');
         let part = |part: &str| {
             let digits = part
@@ -40,7 +40,7 @@ impl LibraryVersion {
     }
 
     /// Whether this is the version or its series: 3.6 is the series of 3.6.3.
-    pub fn is_series_of(&self, other: &Self) -> bool {
+    pub(crate) fn is_series_of(&self, other: &Self) -> bool {
         other.parts.starts_with(&self.parts)
     }
 }
@@ -72,7 +72,7 @@ impl fmt::Display for LibraryVersion {
 /// A range that includes its start and excludes its end: `"3.2 .. 4.0"`, `".. 4.0"`, `"3.2 .."`,
 /// `".."`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Range {
+pub(crate) struct Range {
     /// The first version; unlimited if `None`.
     pub from: Option<LibraryVersion>,
     /// The first version after it; unlimited if `None`.

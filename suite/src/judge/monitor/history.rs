@@ -5,7 +5,7 @@ mod ending;
 mod handshake;
 mod state;
 
-pub use state::{ConnectionState, MAX_PLAINTEXT, Pending};
+pub(crate) use state::{ConnectionState, MAX_PLAINTEXT, Pending};
 
 use crate::scenario::{Function, Step, Version};
 use crate::trace::{
@@ -17,22 +17,22 @@ use crate::transport::Refusal;
 #[derive(Debug)]
 pub struct History<'t> {
     /// The setting of the case.
-    pub setting: &'t Setting,
+    pub(crate) setting: &'t Setting,
     /// The entries, in order.
-    pub events: Vec<Event<'t>>,
+    pub(crate) events: Vec<Event<'t>>,
     /// The state at the end.
-    pub end: ConnectionState,
+    pub(crate) end: ConnectionState,
 }
 
 /// An entry of a trace.
 #[derive(Debug)]
-pub struct Event<'t> {
+pub(crate) struct Event<'t> {
     /// Its index, from 0.
-    pub index: usize,
+    pub(crate) index: usize,
     /// The entry.
-    pub entry: &'t Entry,
+    pub(crate) entry: &'t Entry,
     /// The state before the entry.
-    pub before: ConnectionState,
+    pub(crate) before: ConnectionState,
     /// A handshake within the connection is in progress, and the library has taken data or an alert
     /// of the peer since it began: only `renegotiation.transparent` specifies whether it can
     /// continue then.
@@ -64,26 +64,26 @@ impl<'t> History<'t> {
     }
 
     /// Whether the library has `SSL_write`, so that its manual applies.
-    pub fn is_libssl(&self) -> bool {
+    pub(crate) fn is_libssl(&self) -> bool {
         self.setting.interface == Interface::Libssl
     }
 
     /// The calls of the write function that returned.
-    pub fn writes(&self) -> impl Iterator<Item = (&Event<'t>, &'t Attempt, &'t Call)> {
+    pub(crate) fn writes(&self) -> impl Iterator<Item = (&Event<'t>, &'t Attempt, &'t Call)> {
         self.events
             .iter()
             .filter_map(|event| Some((event, event.attempt()?, event.call()?)))
     }
 
     /// All calls of the library that returned.
-    pub fn calls(&self) -> impl Iterator<Item = (&Event<'t>, &'t Call)> {
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (&Event<'t>, &'t Call)> {
         self.events
             .iter()
             .filter_map(|event| Some((event, event.call()?)))
     }
 
     /// The state after this entry.
-    pub fn after(&self, index: usize) -> &ConnectionState {
+    pub(crate) fn after(&self, index: usize) -> &ConnectionState {
         self.events
             .get(index + 1)
             .map_or(&self.end, |next| &next.before)
@@ -92,7 +92,7 @@ impl<'t> History<'t> {
     /// The records whose first byte was sent in this entry, each in its later, complete form if
     /// only that shows its content; `None` in place of one that was never complete, whose content
     /// is unknown.
-    pub fn begun(&self, index: usize) -> impl Iterator<Item = Option<&'t RecordSeen>> {
+    pub(crate) fn begun(&self, index: usize) -> impl Iterator<Item = Option<&'t RecordSeen>> {
         let version = self.setting.variant.version;
         let later = self.events[index + 1..].iter();
         let mut later = later.flat_map(|event| &event.entry.sent);
@@ -120,7 +120,7 @@ impl<'t> History<'t> {
 
 impl<'t> Event<'t> {
     /// The result of the library, if the entry is a call that returned.
-    pub fn call(&self) -> Option<&'t Call> {
+    pub(crate) fn call(&self) -> Option<&'t Call> {
         match &self.entry.result {
             Outcome::Call(call) => Some(call),
             _ => None,
@@ -128,12 +128,12 @@ impl<'t> Event<'t> {
     }
 
     /// The call of the write function, if the entry is one.
-    pub fn attempt(&self) -> Option<&'t Attempt> {
+    pub(crate) fn attempt(&self) -> Option<&'t Attempt> {
         self.entry.asked.attempt()
     }
 
     /// The step, if the entry is one other than a write.
-    pub fn step(&self) -> Option<&'t Step> {
+    pub(crate) fn step(&self) -> Option<&'t Step> {
         self.entry.asked.step()
     }
 
@@ -146,7 +146,7 @@ impl<'t> Event<'t> {
 
     /// Whether nothing has happened, before or during the entry, that a library might take for the
     /// end of writing, and its error class is reliable.
-    pub fn connection_is_healthy(&self) -> bool {
+    pub(crate) fn connection_is_healthy(&self) -> bool {
         !self.is_disturbed && self.connection_is_healthy_but_for_renegotiation()
     }
 
@@ -173,7 +173,7 @@ impl<'t> Event<'t> {
 
     /// Whether the library has taken data or an alert of the peer in a handshake within the
     /// connection: only `renegotiation.transparent` specifies whether it can continue then.
-    pub fn is_disturbed(&self) -> bool {
+    pub(crate) fn is_disturbed(&self) -> bool {
         self.is_disturbed
     }
 
@@ -183,19 +183,19 @@ impl<'t> Event<'t> {
     }
 
     /// The records whose first byte was sent during the entry.
-    pub fn begun(&self) -> impl Iterator<Item = &'t RecordSeen> {
+    pub(crate) fn begun(&self) -> impl Iterator<Item = &'t RecordSeen> {
         let begins = |record: &&RecordSeen| record.begins();
         self.entry.sent.iter().filter(begins)
     }
 
     /// The records whose last byte was sent during the entry.
-    pub fn completed(&self) -> impl Iterator<Item = &'t RecordSeen> {
+    pub(crate) fn completed(&self) -> impl Iterator<Item = &'t RecordSeen> {
         let is_complete = |record: &&RecordSeen| record.is_complete();
         self.entry.sent.iter().filter(is_complete)
     }
 
     /// The bytes that the peer read, if it was asked to read.
-    pub fn delivered(&self) -> Option<&'t Content> {
+    pub(crate) fn delivered(&self) -> Option<&'t Content> {
         match &self.entry.result {
             Outcome::Peer(report) => report.read.as_ref(),
             _ => None,
@@ -204,7 +204,7 @@ impl<'t> Event<'t> {
 }
 
 /// Whether a call of this function succeeded, by its return value (SSL_write(3), RETURN VALUES).
-pub fn has_succeeded(function: Function, call: &Call) -> bool {
+pub(crate) fn has_succeeded(function: Function, call: &Call) -> bool {
     match function {
         Function::Write => call.ret > 0,
         Function::WriteEx => call.ret == 1,

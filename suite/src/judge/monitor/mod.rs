@@ -67,7 +67,7 @@ static TOPICS: &[&[Monitor]] = &[
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notes {
     /// How often the clause was kept.
-    pub satisfied: usize,
+    pub(crate) satisfied: usize,
     /// Where it was broken.
     pub violations: Vec<Violation>,
 }
@@ -76,25 +76,25 @@ pub struct Notes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The index of the entry in the trace, from 0.
-    pub event: usize,
+    pub(crate) event: usize,
     /// The step of the scenario, counted from 1.
     pub step: usize,
     /// The action.
-    pub action: String,
+    pub(crate) action: String,
     /// The behaviour that the clause requires.
-    pub expected: String,
+    pub(crate) expected: String,
     /// What was observed instead.
-    pub observed: Observation,
+    pub(crate) observed: Observation,
 }
 
 impl Notes {
     /// Records that the clause was kept once.
-    pub fn satisfied(&mut self) {
+    pub(crate) fn satisfied(&mut self) {
         self.satisfied += 1;
     }
 
     /// Records that the clause was broken in this entry.
-    pub fn violated(
+    pub(crate) fn violated(
         &mut self,
         event: &Event<'_>,
         expected: impl fmt::Display,
@@ -110,7 +110,7 @@ impl Notes {
     }
 
     /// Records that the clause was kept in this entry if `kept`, and broken otherwise.
-    pub fn check(
+    pub(crate) fn check(
         &mut self,
         kept: bool,
         event: &Event<'_>,
@@ -125,7 +125,7 @@ impl Notes {
     }
 
     /// Whether the trace exercises the clause.
-    pub fn is_exercised(&self) -> bool {
+    pub(crate) fn is_exercised(&self) -> bool {
         self.satisfied > 0 || !self.violations.is_empty()
     }
 }
@@ -179,7 +179,7 @@ pub fn watch_history(history: &History<'_>) -> Vec<(&'static str, Notes)> {
 
 /// The observation that the case was stopped, if it was, which an issue can explain; no clause
 /// requires that a case ends.
-pub fn stopped(history: &History<'_>) -> Option<Violation> {
+pub(crate) fn stopped(history: &History<'_>) -> Option<Violation> {
     let is_stop = |event: &&Event<'_>| matches!(event.entry.result, Outcome::Stopped(_));
     let event = history.events.iter().find(is_stop)?;
     Some(Violation {

@@ -84,11 +84,11 @@ pub enum Observation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallResult {
     /// The return value.
-    pub ret: i64,
+    pub(crate) ret: i64,
     /// `SSL_get_error`.
-    pub error: ErrorClass,
+    pub(crate) error: ErrorClass,
     /// The error queue, oldest entry first.
-    pub queue: Vec<QueueEntry>,
+    pub(crate) queue: Vec<QueueEntry>,
 }
 
 /// A fact that contradicts the result of a call.
@@ -197,7 +197,7 @@ impl Observation {
     }
 
     /// The observed record, if there is one.
-    pub fn record(&self) -> Option<&RecordSeen> {
+    pub(crate) fn record(&self) -> Option<&RecordSeen> {
         match self {
             Self::Record(record)
             | Self::Flawed(record, _)

@@ -20,12 +20,12 @@ const fn sealed(content: usize) -> usize {
 
 impl RecordSeen {
     /// Whether its last byte was sent.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         matches!(self.portion, Portion::Whole | Portion::Last)
     }
 
     /// Whether its first byte was sent.
-    pub fn begins(&self) -> bool {
+    pub(crate) fn begins(&self) -> bool {
         matches!(self.portion, Portion::Whole | Portion::First)
     }
 
@@ -35,17 +35,17 @@ impl RecordSeen {
     }
 
     /// Whether it should be readable but is not.
-    pub fn is_unreadable(&self) -> bool {
+    pub(crate) fn is_unreadable(&self) -> bool {
         matches!(self.body, Body::Sealed { .. } | Body::Garbage | Body::After)
     }
 
     /// Whether its content is unknown: it cannot be read, or its key is not known.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.is_unreadable() || matches!(self.body, Body::NoKey { .. })
     }
 
     /// The handshake messages in it.
-    pub fn messages(&self) -> &[MessageSeen] {
+    pub(crate) fn messages(&self) -> &[MessageSeen] {
         match &self.body {
             Body::Handshake { messages } => messages,
             _ => &[],
@@ -53,25 +53,25 @@ impl RecordSeen {
     }
 
     /// Whether it has such a handshake message, or a part of one.
-    pub fn has_message(&self, wanted: impl Into<MessageKind>) -> bool {
+    pub(crate) fn has_message(&self, wanted: impl Into<MessageKind>) -> bool {
         let wanted = wanted.into();
         let mut messages = self.messages().iter();
         messages.any(|message| message.kind.is(wanted))
     }
 
     /// Whether it has a hello, with which a handshake begins, or a part of one.
-    pub fn has_hello(&self) -> bool {
+    pub(crate) fn has_hello(&self) -> bool {
         let mut messages = self.messages().iter();
         messages.any(|message| message.kind.is_hello())
     }
 
     /// Whether it has a finished, which completes a handshake, or a part of it.
-    pub fn has_finished(&self) -> bool {
+    pub(crate) fn has_finished(&self) -> bool {
         self.has_message(HandshakeType::Finished)
     }
 
     /// Whether it carries application data or, as far as known, may carry them.
-    pub fn is_application_data(&self) -> bool {
+    pub(crate) fn is_application_data(&self) -> bool {
         match &self.body {
             Body::ApplicationData { .. } => true,
             Body::Incomplete { content_type, .. } => *content_type == ContentType::ApplicationData,
@@ -82,7 +82,7 @@ impl RecordSeen {
     /// Whether it is an incomplete record of TLS 1.3 with the length of an alert or a key update,
     /// and may be one: all types look alike from outside (RFC 8446, section 5.2), and an incomplete
     /// record cannot be decrypted.
-    pub fn may_be_control(&self, version: Version) -> bool {
+    pub(crate) fn may_be_control(&self, version: Version) -> bool {
         version == Version::Tls13
             && match &self.body {
                 Body::Incomplete { content_type, wire } => {
@@ -94,7 +94,7 @@ impl RecordSeen {
     }
 
     /// The alert in it.
-    pub fn alert(&self) -> Option<AlertSeen> {
+    pub(crate) fn alert(&self) -> Option<AlertSeen> {
         match self.body {
             Body::Alert { alert, .. } => Some(alert),
             _ => None,
@@ -102,7 +102,7 @@ impl RecordSeen {
     }
 
     /// Whether it is an incomplete record that may be an alert.
-    pub fn may_be_alert(&self, version: Version) -> bool {
+    pub(crate) fn may_be_alert(&self, version: Version) -> bool {
         match &self.body {
             Body::Header => true,
             Body::Incomplete { content_type, wire } => {

@@ -17,21 +17,21 @@ pub(crate) const FIRST_FORMAT: u8 = 3;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Arbitrary)]
 pub struct Op {
     /// Which step: its place in the target's vocabulary, counted round and round.
-    pub kind: u8,
+    pub(crate) kind: u8,
     /// What else is said of the step, bit by bit.
-    pub flags: u8,
+    pub(crate) flags: u8,
     /// Its first number.
-    pub a: u16,
+    pub(crate) a: u16,
     /// Its second one.
-    pub b: u16,
+    pub(crate) b: u16,
 }
 
 impl Op {
     /// How many bytes it takes.
-    pub const LEN: usize = 6;
+    pub(crate) const LEN: usize = 6;
 
     /// Its bytes, from which [`Arbitrary`] makes it again.
-    pub fn bytes(self) -> [u8; Self::LEN] {
+    pub(crate) fn bytes(self) -> [u8; Self::LEN] {
         let ([a0, a1], [b0, b1]) = (self.a.to_le_bytes(), self.b.to_le_bytes());
         [self.kind, self.flags, a0, a1, b0, b1]
     }

@@ -36,7 +36,8 @@ pub use modes::Mode;
 pub use peer::PeerAction;
 pub use retry::{Buffer, Retry, RetryContent};
 pub use stale_error::StaleError;
-pub use write::{Function, MAX_WRITE, Write, WriteSource};
+pub(crate) use write::MAX_WRITE;
+pub use write::{Function, Write, WriteSource};
 
 pub(super) use argument::of_file;
 pub(crate) use encoding::{FIRST_FORMAT, OpCodec};
@@ -176,7 +177,7 @@ pub(crate) enum Part {
 
 /// The calls that a step needs, in addition to those that the runner makes in every scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needs {
+pub(crate) enum Needs {
     /// Nothing.
     Nothing,
     /// One call.
@@ -202,7 +203,7 @@ pub enum Operation {
 
 impl Operation {
     /// Its name, where a library does not have it.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Shutdown => "shutdown",
             Self::KeyUpdate(_) => "key update",
@@ -261,7 +262,7 @@ macro_rules! steps {
 
         impl Step {
             /// The name in scenario files.
-            pub fn name(&self) -> &'static str {
+            pub(crate) fn name(&self) -> &'static str {
                 match self {
                     $(Self::$variant { .. } => <$declaration as Declaration>::NAME,)*
                 }
@@ -301,7 +302,7 @@ macro_rules! steps {
 
             /// The calls that the step needs, in addition to those that the runner makes in every
             /// scenario.
-            pub fn needs(&self) -> Needs {
+            pub(crate) fn needs(&self) -> Needs {
                 match self {
                     $(Self::$variant $(($value))? => {
                         <$declaration as Declaration>::needs(steps!(@value $($value)?))
@@ -367,7 +368,7 @@ steps! {
 
 impl Step {
     /// The names of all steps, in the order in which messages list them.
-    pub fn names() -> impl Iterator<Item = &'static str> {
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         KINDS.iter().map(|kind| kind.name)
     }
 }

@@ -31,7 +31,7 @@ impl Mode {
     ];
 
     /// The word in files and traces.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::PartialWrite => "partial-write",
             Self::MovingBuffer => "moving-buffer",

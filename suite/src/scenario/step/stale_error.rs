@@ -25,7 +25,7 @@ pub enum StaleError {
 
 impl StaleError {
     /// All kinds.
-    pub const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::Ssl,
         Self::SystemLibrary,
         Self::AnotherLibrary,
@@ -33,7 +33,7 @@ impl StaleError {
     ];
 
     /// The word in files.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Ssl => "ssl",
             Self::SystemLibrary => "system-library",

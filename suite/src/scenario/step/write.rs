@@ -12,7 +12,7 @@ use crate::toml_reader::{Fault, Fields, Node};
 
 /// The largest write that a scenario may ask for, in bytes (4 MiB): far past every record
 /// boundary, and small enough that a case stays fast and its memory bounded.
-pub const MAX_WRITE: usize = 4 << 20;
+pub(crate) const MAX_WRITE: usize = 4 << 20;
 
 /// How often a write can be repeated by one step.
 pub(in crate::scenario) const MAX_TIMES: usize = 10_000;
@@ -32,10 +32,10 @@ pub enum Function {
 
 impl Function {
     /// Both functions.
-    pub const ALL: [Self; 2] = [Self::Write, Self::WriteEx];
+    pub(crate) const ALL: [Self; 2] = [Self::Write, Self::WriteEx];
 
     /// The C name.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Write => "SSL_write",
             Self::WriteEx => "SSL_write_ex",

@@ -4,7 +4,7 @@ use crate::trace::AlertSeen;
 
 /// The alerts about the end of the connection that one side has sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// None.
     #[default]
     Open,
@@ -20,18 +20,18 @@ pub enum Ending {
 
 impl Ending {
     /// Whether it has sent close_notify.
-    pub fn is_closed(self) -> bool {
+    pub(crate) fn is_closed(self) -> bool {
         !matches!(self, Self::Open | Self::Failed)
     }
 
     /// Whether it has sent a fatal alert.
-    pub fn is_failed(self) -> bool {
+    pub(crate) fn is_failed(self) -> bool {
         !matches!(self, Self::Open | Self::Closed)
     }
 
     /// Whether it has sent a fatal alert that the receiver must not ignore: records after
     /// close_notify are ignored (RFC 8446, section 6.1).
-    pub fn is_failed_before_closed(self) -> bool {
+    pub(crate) fn is_failed_before_closed(self) -> bool {
         matches!(self, Self::Failed | Self::FailedThenClosed)
     }
 

@@ -13,75 +13,75 @@ use crate::wire::ContentType;
 
 /// The state of a connection.
 #[derive(Debug, Clone)]
-pub struct ConnectionState {
+pub(crate) struct ConnectionState {
     /// The modes that are on.
-    pub modes: Vec<Mode>,
+    pub(crate) modes: Vec<Mode>,
     /// The last limit set for the plaintext of a record, in bytes.
-    pub max_send_fragment: usize,
+    pub(crate) max_send_fragment: usize,
     /// What the transport accepts; a budget in bytes is as the step set it.
-    pub outbound: Outbound,
+    pub(crate) outbound: Outbound,
     /// What the transport delivers.
-    pub inbound: Inbound,
+    pub(crate) inbound: Inbound,
     /// The progress of its handshakes.
     handshake: Handshake,
     /// The incomplete write, which its caller has to retry.
-    pub pending: Option<Pending>,
+    pub(crate) pending: Option<Pending>,
     /// The next call finds an entry of another call in the error queue.
-    pub stale_error: bool,
+    pub(crate) stale_error: bool,
     /// The number of bytes that writes have accepted.
-    pub accepted: usize,
+    pub(crate) accepted: usize,
     /// Content bytes of the complete application data records so far.
-    pub sealed: usize,
+    pub(crate) sealed: usize,
     /// The length on the wire, in bytes, of an incomplete application data record.
-    pub incomplete: Option<usize>,
+    pub(crate) incomplete: Option<usize>,
     /// The end of the connection as sent by the library, completely.
-    pub own: Ending,
+    pub(crate) own: Ending,
     /// The end of the connection as sent by the peer and taken from the transport.
-    pub peer: Ending,
+    pub(crate) peer: Ending,
     /// The end of the connection as sent by the peer, received or not.
-    pub peer_sent: Ending,
+    pub(crate) peer_sent: Ending,
     /// The number of records that the peer has sent and the library has not taken completely.
-    pub unread: usize,
+    pub(crate) unread: usize,
     /// A non-empty write failed permanently: a transport that buffers may send its records later.
-    pub gave_up_a_write: bool,
+    pub(crate) gave_up_a_write: bool,
     /// A call has failed permanently. Changes of settings do not count, nor do empty writes, which
     /// fail by contract.
-    pub failed_permanently: bool,
+    pub(crate) failed_permanently: bool,
     /// Whether the call that failed was a new write to which nothing had happened that can make a write fail.
-    pub failed_without_cause: bool,
+    pub(crate) failed_without_cause: bool,
     /// The transport failed, or reached its end, permanently during a call; or the peer is gone.
-    pub transport_failed: bool,
+    pub(crate) transport_failed: bool,
     /// Bytes were injected into the peer's wire, or its bytes were altered: it is unknown which of
     /// its records the library has taken since.
-    pub peer_bytes_injected: bool,
+    pub(crate) peer_bytes_injected: bool,
     /// SSL_shutdown was called.
-    pub shut_down: bool,
+    pub(crate) shut_down: bool,
 }
 
 /// A write that its caller has to retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pending {
+pub(crate) struct Pending {
     /// The call that began it, or its last retry that has to be retried itself.
-    pub attempt: Attempt,
+    pub(crate) attempt: Attempt,
     /// The number of bytes of its first call.
-    pub len: usize,
+    pub(crate) len: usize,
     /// `WANT_READ` or `WANT_WRITE`.
-    pub error: ErrorClass,
+    pub(crate) error: ErrorClass,
     /// Whether any of its bytes are in a record that has begun.
-    pub begun: bool,
+    pub(crate) begun: bool,
     /// Whether its bytes have ever been moved.
-    pub moved: bool,
+    pub(crate) moved: bool,
 }
 
 impl Pending {
     /// Whether it is not empty.
-    pub fn asks(&self) -> bool {
+    pub(crate) fn asks(&self) -> bool {
         !self.attempt.argument.is_empty()
     }
 }
 
 /// The longest plaintext of a record, in bytes (RFC 8446, section 5.1; RFC 5246, section 6.2.1).
-pub const MAX_PLAINTEXT: usize = 1 << 14;
+pub(crate) const MAX_PLAINTEXT: usize = 1 << 14;
 
 impl Default for ConnectionState {
     fn default() -> Self {
@@ -113,45 +113,45 @@ impl Default for ConnectionState {
 
 impl ConnectionState {
     /// Whether this mode is on.
-    pub fn has(&self, mode: Mode) -> bool {
+    pub(crate) fn has(&self, mode: Mode) -> bool {
         self.modes.contains(&mode)
     }
 
     /// Whether the first handshake is complete.
-    pub fn established(&self) -> bool {
+    pub(crate) fn established(&self) -> bool {
         self.handshake.is_established()
     }
 
     /// Whether the peer has aborted the first handshake with a fatal alert; a library may refuse
     /// that unread, at its header.
-    pub fn peer_gave_up(&self) -> bool {
+    pub(crate) fn peer_gave_up(&self) -> bool {
         self.peer_sent.is_failed() && !self.established()
     }
 
     /// Whether a call has failed permanently, or either side has ended the connection.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.failed_permanently || self.own != Ending::Open || self.peer.is_failed()
     }
 
     /// Whether a call has failed permanently, and the peer has sent a fatal alert that the library
     /// must not ignore.
-    pub fn failed_over_an_alert(&self) -> bool {
+    pub(crate) fn failed_over_an_alert(&self) -> bool {
         self.failed_permanently && self.peer.is_failed_before_closed()
     }
 
     /// Whether the library's own close_notify is the only end of the connection; it does not affect
     /// reading.
-    pub fn is_closed_only(&self) -> bool {
+    pub(crate) fn is_closed_only(&self) -> bool {
         self.own == Ending::Closed && !self.failed_permanently && !self.peer.is_failed()
     }
 
     /// Whether a handshake within the connection is in progress or requested.
-    pub fn has_later_handshake(&self) -> bool {
+    pub(crate) fn has_later_handshake(&self) -> bool {
         self.handshake.is_later_or_requested()
     }
 
     /// Whether nothing has happened that a library might take for the end of writing.
-    pub fn connection_is_healthy(&self) -> bool {
+    pub(crate) fn connection_is_healthy(&self) -> bool {
         !self.is_over()
             && !self.peer_gave_up()
             && !self.transport_failed
@@ -161,7 +161,7 @@ impl ConnectionState {
 
     /// Whether the transport failed, or reached its end, permanently in this call; if its calls are
     /// not visible, whether it was set to.
-    pub fn transport_fails(&self, entry: &Entry) -> bool {
+    pub(crate) fn transport_fails(&self, entry: &Entry) -> bool {
         let ends = |refusal| matches!(refusal, Refusal::Fail(_) | Refusal::Zero);
         match &entry.traffic {
             Some(traffic) => traffic.outbound.has_failed() || traffic.inbound.has_failed(),
@@ -210,13 +210,13 @@ impl ConnectionState {
 
     /// How many bytes were accepted and are not in complete sent records: a transport that buffers
     /// sends them later.
-    pub fn unsent(&self) -> usize {
+    pub(crate) fn unsent(&self) -> usize {
         self.accepted.saturating_sub(self.sealed)
     }
 
     /// How many bytes of completed writes may still be in this transport. Unlimited after a write
     /// that was given up, if the transport buffers, because it is unknown how much it has accepted.
-    pub fn max_unsent(&self, transport: TransportKind) -> usize {
+    pub(crate) fn max_unsent(&self, transport: TransportKind) -> usize {
         if transport.keeps() && self.gave_up_a_write {
             usize::MAX
         } else {
@@ -225,23 +225,23 @@ impl ConnectionState {
     }
 
     /// Whether offered bytes may still have to be sent.
-    pub fn has_more_to_send(&self) -> bool {
+    pub(crate) fn has_more_to_send(&self) -> bool {
         self.pending.is_some() || self.incomplete.is_some() || self.unsent() > 0
     }
 
     /// Whether the library can have read the peer's close_notify. After damage this is unknown;
     /// then, whether the peer has sent one.
-    pub fn may_have_read_close(&self) -> bool {
+    pub(crate) fn may_have_read_close(&self) -> bool {
         self.peer.is_closed() || (self.peer_bytes_injected && self.peer_sent.is_closed())
     }
 
     /// Whether a later handshake within the connection is in progress.
-    pub fn renegotiates(&self) -> bool {
+    pub(crate) fn renegotiates(&self) -> bool {
         self.handshake.is_later()
     }
 
     /// Whether a handshake is in progress, the first or a later one.
-    pub fn is_in_handshake(&self) -> bool {
+    pub(crate) fn is_in_handshake(&self) -> bool {
         !self.established() || self.renegotiates()
     }
 
