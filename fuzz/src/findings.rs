@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use sha1::{Digest as _, Sha1};
-use writeproof::fuzz::{FindingSignature, FuzzTarget, UnexpectedFinding};
-use writeproof::scenario::{self, Scenario};
+use writeproof::internal::fuzz::{FindingSignature, FuzzTarget, UnexpectedFinding};
+use writeproof::internal::scenario::{self, Scenario};
 
 /// The environment variable that makes a target continue after a finding, unless its value is `0`.
 const KEEP_GOING: &str = "WRITEPROOF_FUZZ_KEEP_GOING";

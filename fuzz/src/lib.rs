@@ -11,9 +11,9 @@ use std::process;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use libfuzzer_sys::{Corpus, fuzzer_mutate};
-use writeproof::fuzz::{Artifact, FuzzSession, FuzzTarget};
-use writeproof::scenario::{Scenario, Variant};
-use writeproof::transport;
+use writeproof::internal::fuzz::{Artifact, FuzzSession, FuzzTarget};
+use writeproof::internal::scenario::{Scenario, Variant};
+use writeproof::internal::transport;
 
 use self::clock::{CLOCK, OnClock};
 use self::counters::Counters;

@@ -8,7 +8,8 @@ pub mod backend {
 
     pub mod libssl {
         pub use crate::backend::libssl::{
-            Attachment, Family, Found, LibrarySource, Libssl, LoadError, Loaded, NoLibrary,
+            Attachment, Family, LibcryptoOrigin, LibrarySource, Libssl, LoadError, Loaded,
+            NoLibrary,
         };
     }
 }
@@ -23,8 +24,8 @@ pub mod contract {
 
 pub mod fuzz {
     pub use crate::fuzz::{
-        Artifact, ArtifactBody, Cause, FIRST_FORMAT, FORMAT, FuzzTarget, LIBSSL, Op, Program,
-        Reading, Session, UnexpectedFinding, mutate, seeds,
+        Artifact, ArtifactBody, FIRST_FORMAT, FORMAT, FindingSignature, FuzzSession, FuzzTarget,
+        LIBSSL, Op, Program, Reading, UnexpectedFinding, mutate, seeds,
     };
 }
 
@@ -38,8 +39,9 @@ pub mod isolation {
 
 pub mod judge {
     pub use crate::judge::{
-        Answer, Cause, Finding, Judge, Judgement, Kind, Location, OldLedger, Part, Query, Question,
-        Recording, Recordings, Section, Verdict, answers, differences, is_read_back, questions,
+        Answer, Cause, FilePart, Finding, Judge, Judgement, Kind, Location, OldLedger, Query,
+        Question, Recording, Recordings, Section, Verdict, answers, differences, is_read_back,
+        questions,
     };
 
     pub mod known {
@@ -67,11 +69,11 @@ pub mod report {
 }
 
 pub mod run {
-    pub use crate::run::{CaseResult, Plan, Unwatched};
+    pub use crate::run::{CaseResult, NoProgress, Plan};
 }
 
 pub mod runner {
-    pub use crate::runner::{Phase, Watch, run};
+    pub use crate::runner::{Phase, RunnerError, Watch, run};
 }
 
 pub mod scenario {
@@ -88,12 +90,12 @@ pub mod self_check {
 }
 
 pub mod target {
-    pub use crate::target::{RunOutcome, Target};
+    pub use crate::target::{LoadReport, Printed, RunOutcome, Target};
 }
 
 pub mod trace {
     pub use crate::trace::{
-        Asked, Body, Call, Entry, ErrorClass, Outcome, Pattern, PeerReport, QueueEntry, Trace,
+        Asked, Body, BytePattern, Call, Entry, ErrorClass, Outcome, PeerReport, QueueEntry, Trace,
     };
 }
 

@@ -44,12 +44,12 @@ pub struct RunOutcome {
     /// What happened.
     pub trace: Trace,
     /// What the library printed during the case.
-    pub(crate) printed: Printed,
+    pub printed: Printed,
 }
 
 /// What a library printed; only the beginning if it was much.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Printed {
+pub struct Printed {
     /// On standard output.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) stdout: String,

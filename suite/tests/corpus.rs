@@ -12,8 +12,10 @@ use std::sync::OnceLock;
 
 use rstest::rstest;
 use tempfile::TempDir;
-use writeproof::fuzz::{Artifact, ArtifactBody, FuzzSession, FuzzTarget, Program, Reading, seeds};
-use writeproof::scenario::{Corpus, Id, parse};
+use writeproof::internal::fuzz::{
+    Artifact, ArtifactBody, FuzzSession, FuzzTarget, Program, Reading, seeds,
+};
+use writeproof::internal::scenario::{Corpus, Id, parse};
 
 /// The folder of the fuzz targets.
 fn fuzz() -> PathBuf {

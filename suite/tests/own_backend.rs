@@ -4,16 +4,18 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use writeproof::backend::{About, Backend, Backends, Bytes, Endpoint, Setup, Unsupported};
-use writeproof::isolation::InProcess;
-use writeproof::judge::known::Library;
-use writeproof::judge::{Judge, Verdict};
-use writeproof::run::{NoProgress, Plan};
-use writeproof::runner;
-use writeproof::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
-use writeproof::target::Target;
-use writeproof::trace::{Call, Outcome, Trace};
-use writeproof::transport::Transport;
+use writeproof::internal::backend::{
+    About, Backend, Backends, Bytes, Endpoint, Setup, Unsupported,
+};
+use writeproof::internal::isolation::InProcess;
+use writeproof::internal::judge::known::Library;
+use writeproof::internal::judge::{Judge, Verdict};
+use writeproof::internal::run::{NoProgress, Plan};
+use writeproof::internal::runner;
+use writeproof::internal::scenario::{Corpus, Function, Id, Scenario, Variant, parse};
+use writeproof::internal::target::Target;
+use writeproof::internal::trace::{Call, Outcome, Trace};
+use writeproof::internal::transport::Transport;
 
 /// A library that panics when it writes.
 struct Panics(About);

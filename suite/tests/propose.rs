@@ -14,8 +14,8 @@ use std::process::{Command, Output, Stdio};
 use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
-use writeproof::judge::known::{KnownIssues, Scope};
-use writeproof::judge::{FilePart, OldLedger};
+use writeproof::internal::judge::known::{KnownIssues, Scope};
+use writeproof::internal::judge::{FilePart, OldLedger};
 
 use self::outcome::{assert_exit, stderr, stdout};
 use self::wrappers::{Real, Wrapper};

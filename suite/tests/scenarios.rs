@@ -17,16 +17,18 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::thread::available_parallelism;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use writeproof::backend::{About, Backends, SYSTEM};
-use writeproof::isolation::Isolation;
-use writeproof::judge::known::Library;
-use writeproof::judge::{Judge, Recording, Recordings, Verdict, differences, is_read_back};
-use writeproof::run::{CaseResult, Plan, NoProgress};
-use writeproof::runner::RunnerError;
-use writeproof::scenario::{Corpus, Id, Scenario, Variant};
-use writeproof::target::{LoadReport, Printed, RunOutcome, Target};
-use writeproof::trace::Trace;
-use writeproof::worker::WorkerLimits;
+use writeproof::internal::backend::{About, Backends, SYSTEM};
+use writeproof::internal::isolation::Isolation;
+use writeproof::internal::judge::known::Library;
+use writeproof::internal::judge::{
+    Judge, Recording, Recordings, Verdict, differences, is_read_back,
+};
+use writeproof::internal::run::{CaseResult, NoProgress, Plan};
+use writeproof::internal::runner::RunnerError;
+use writeproof::internal::scenario::{Corpus, Id, Scenario, Variant};
+use writeproof::internal::target::{LoadReport, Printed, RunOutcome, Target};
+use writeproof::internal::trace::Trace;
+use writeproof::internal::worker::WorkerLimits;
 
 type Opened = Result<Arc<dyn Target>, String>;
 

@@ -15,9 +15,9 @@ use openssl::ssl::{SslContext, SslContextBuilder, SslMethod, SslSessionCacheMode
 use openssl::x509::X509;
 use openssl_sys as ffi;
 
-use writeproof::identity::IDENTITY;
-use writeproof::scenario::{Role, Variant, Version};
-use writeproof::trace::BytePattern;
+use writeproof::internal::identity::IDENTITY;
+use writeproof::internal::scenario::{Role, Variant, Version};
+use writeproof::internal::trace::BytePattern;
 
 use crate::{ACCEPT, WRITE};
 

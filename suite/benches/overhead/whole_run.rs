@@ -8,13 +8,13 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use writeproof::backend::{Backend, Backends, REFERENCE};
-use writeproof::isolation::InProcess;
-use writeproof::judge::Judge;
-use writeproof::judge::known::Library;
-use writeproof::run::{CaseResult, NoProgress, Plan};
-use writeproof::runner;
-use writeproof::scenario::{
+use writeproof::internal::backend::{Backend, Backends, REFERENCE};
+use writeproof::internal::isolation::InProcess;
+use writeproof::internal::judge::Judge;
+use writeproof::internal::judge::known::Library;
+use writeproof::internal::run::{CaseResult, NoProgress, Plan};
+use writeproof::internal::runner;
+use writeproof::internal::scenario::{
     Corpus, Id, Role, Scenario, Step, TransportKind, Variant, Version, parse,
 };
 use writeproof::internal::target::Target;

@@ -20,7 +20,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use memory::{Lent, Memory};
+pub use memory::Lent;
+pub(crate) use memory::Memory;
 pub(crate) use rustls::Rustls;
 
 use crate::peer::Session;

@@ -19,7 +19,7 @@ pub const FIRST_FORMAT: u8 = scenario::FIRST_FORMAT;
 
 /// The header of every input that is not text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InputHeader;
+pub(crate) struct InputHeader;
 
 impl InputHeader {
     /// Its length in bytes: two constant ones, the version, and the letter of the target.

@@ -27,15 +27,17 @@ mod session;
 mod shrink;
 
 pub use crate::scenario::Op;
-pub use artifact::{Artifact, ArtifactBody, ArtifactError, FIRST_FORMAT, FORMAT, InputHeader};
+pub use artifact::{Artifact, ArtifactBody, FIRST_FORMAT, FORMAT};
+pub(crate) use artifact::{ArtifactError, InputHeader};
 pub use encoding::Program;
 pub(crate) use examiner::{Examined, Examiner, FindingKey};
 pub use mutate::mutate;
-pub use not_encodable::NotEncodable;
-pub use reading::{Reading, RoundTripMismatch};
-pub use seeds::{SameName, Seeds, seeds};
-pub use session::{FindingSignature, FuzzSession, LIBSSL, SessionError, Stats, UnexpectedFinding};
-pub use shrink::{MOST_TRIES, ShrinkProgress, ShrinkTest, shrink};
+pub(crate) use not_encodable::NotEncodable;
+pub use reading::Reading;
+pub use seeds::seeds;
+pub(crate) use seeds::{SameName, Seeds};
+pub use session::{FindingSignature, FuzzSession, LIBSSL, UnexpectedFinding};
+pub(crate) use shrink::shrink;
 
 /// The fuzz targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -25,12 +25,12 @@ pub(crate) struct ShrinkProgress {
 }
 
 /// Runs a case and returns whether it still shows the finding, or breaks to stop shrinking.
-pub type ShrinkTest<'q> =
+pub(crate) type ShrinkTest<'q> =
     dyn FnMut(&Scenario, Variant, ShrinkProgress) -> ControlFlow<(), bool> + 'q;
 
 /// The smallest program found for which `shows` returns true, as it does for `program` itself.
 /// Returns `program` if it does not encode a scenario.
-pub fn shrink(target: FuzzTarget, program: &Program, shows: &mut ShrinkTest<'_>) -> Program {
+pub(crate) fn shrink(target: FuzzTarget, program: &Program, shows: &mut ShrinkTest<'_>) -> Program {
     let Some(case) = program.case(target) else {
         return program.clone();
     };

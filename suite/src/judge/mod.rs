@@ -16,12 +16,18 @@ mod recorded;
 mod sides;
 mod snapshot_parser;
 
-pub use behavior_table::{Answer, Answers, Row, Unanswered, answers};
-pub use difference::{Aspect, Difference, Differing, Value, differences};
-pub use finding::{Cause, Finding, Kind, Known, More};
-pub use ledger::{Class, Compared, Keeper, Location, Stale};
-pub use muted::{Count, Muted, MutedRow};
-pub use old_ledger::{FilePart, OldEntry, OldLedger};
+pub use behavior_table::{Answer, answers};
+pub(crate) use behavior_table::{Answers, Row, Unanswered};
+pub use difference::differences;
+pub(crate) use difference::{Difference, Differing};
+#[cfg(test)]
+pub use finding::{Cause, Finding, Kind};
+pub(crate) use finding::{Known, More};
+pub use ledger::Location;
+pub(crate) use ledger::{Class, Compared, Keeper, Stale};
+pub(crate) use muted::{Muted, MutedRow};
+pub(crate) use old_ledger::OldEntry;
+pub use old_ledger::{FilePart, OldLedger};
 pub use query::{Query, Question, Section, questions};
 pub(crate) use recorded::{Recorded, render};
 pub use recorded::{Recording, Recordings};

@@ -205,7 +205,7 @@ fn copy(session: &SslSession) -> Option<SslSession> {
 
 /// The peer of one connection.
 #[derive(Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     stream: SslStream<PeerIo>,
     transport: Transport,
     key_log: KeyLogLines,

@@ -160,7 +160,7 @@ impl<'a> Clauses<'a> {
     }
 
     /// Each clause in full.
-    pub fn details(&self) -> String {
+    pub(crate) fn details(&self) -> String {
         let parts: Vec<String> = self.clauses.iter().map(ClauseRow::details).collect();
         parts.join("\n")
     }

@@ -11,7 +11,7 @@ use crate::run::CaseResult;
 
 /// In how many cases each issue was triggered, and in how many it explained a finding.
 #[derive(Debug, Clone, Default)]
-pub struct IssueCounts(BTreeMap<String, CaseCounts>);
+pub(crate) struct IssueCounts(BTreeMap<String, CaseCounts>);
 
 /// The cases of one issue.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,7 +61,7 @@ impl IssueCounts {
 }
 
 /// The issues, or those that affect one of these libraries, by the names of their backends.
-pub fn text(known: &KnownIssues, wanted: &[String], shown: Option<&IssueCounts>) -> String {
+pub(crate) fn text(known: &KnownIssues, wanted: &[String], shown: Option<&IssueCounts>) -> String {
     let is_wanted = |issue: &&Issue| {
         let affects = |name: &String| issue.affects(Library { name, version: "" });
         wanted.is_empty() || wanted.iter().any(affects)

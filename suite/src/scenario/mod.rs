@@ -28,11 +28,11 @@ pub use corpus::Corpus;
 pub(crate) use corpus::{Origin, Selection, SelectionError};
 pub use parse::parse;
 pub use pattern::Pattern;
+pub(crate) use step::Needs;
 pub use step::{
-    Buffer, Function, KeyUpdate, Mode, Op, PeerAction, Retry, RetryContent, StaleError, Step,
-    Write, WriteSource,
+    Buffer, Function, KeyUpdate, Mode, Op, Operation, PeerAction, Retry, RetryContent, StaleError,
+    Step, Write, WriteSource,
 };
-pub(crate) use step::{Needs, Operation};
 pub use transport::TransportKind;
 pub use write::write;
 

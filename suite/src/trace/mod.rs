@@ -17,9 +17,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use content::{BytePattern, Content, Segment, VACATED};
-pub use evidence::{Argument, Asked, Attempt, Interface, Setting, Verb};
-pub use message::{AlertSeen, MessageKind, MessageSeen};
+pub use content::BytePattern;
+pub(crate) use content::{Content, Segment, VACATED};
+pub(crate) use evidence::{Argument, Attempt, Setting, Verb};
+pub use evidence::{Asked, Interface};
+pub(crate) use message::{AlertSeen, MessageKind, MessageSeen};
 pub use queue::QueueEntry;
 pub use record::Body;
 pub(crate) use record::{Flaw, Portion, Protection, RecordSeen, assign};

@@ -61,7 +61,7 @@ impl Stream {
     }
 
     /// A write offers `bytes`, which follow those that were accepted.
-    pub fn offer(&mut self, bytes: &[u8]) {
+    pub(crate) fn offer(&mut self, bytes: &[u8]) {
         self.note_if_short(bytes, BytePattern::Library);
         self.ends.insert(self.accepted + bytes.len());
         for offer in &mut self.offers {

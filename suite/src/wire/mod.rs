@@ -31,12 +31,14 @@ mod suites;
 
 use std::ops::{Index, IndexMut};
 
-pub use alert::{Alert, AlertDescription, AlertLevel};
-pub use handshake::{HandshakeType, KeyUpdateRequest, Message};
-pub use keylog::{KeyLog, KeyLogError};
-pub use record::{
-    ContentType, Fragment, HEADER_LEN, Header, MAX_FRAGMENT_LEN, NonceUse, Record, RecordContent,
-};
+pub(crate) use alert::{Alert, AlertDescription, AlertLevel};
+pub use handshake::HandshakeType;
+pub(crate) use handshake::{KeyUpdateRequest, Message};
+pub use keylog::KeyLog;
+pub(crate) use keylog::KeyLogError;
+#[cfg(test)]
+pub use record::{ContentType, Record, RecordContent};
+pub(crate) use record::{Fragment, Header, NonceUse};
 
 use connection::Connection;
 use record::Framer;

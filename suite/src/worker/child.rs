@@ -44,7 +44,7 @@ pub(super) mod status {
 
 /// Serves as a worker; `crash_context` is the file descriptor that it inherited for that purpose,
 /// and `external` the backend of a program outside of the suite.
-pub fn serve(crash_context: RawFd, external: Option<Arc<dyn Backend>>) -> ! {
+pub(crate) fn serve(crash_context: RawFd, external: Option<Arc<dyn Backend>>) -> ! {
     let ended = work(crash_context, external);
     // There are no more requests, or the parent is gone. The exit handlers of a foreign library are
     // not called, because they could do anything.

@@ -116,7 +116,7 @@ impl Workers {
     /// # Errors
     ///
     /// [`StartError`], if this program, started again, does not serve with that backend.
-    pub fn start_external(
+    pub(crate) fn start_external(
         program: &Path,
         id: &str,
         limits: &WorkerLimits,
@@ -124,7 +124,11 @@ impl Workers {
         Self::begin(program, LoadRequest::External(id.to_owned()), limits)
     }
 
-    fn begin(program: &Path, wanted: LoadRequest, limits: &WorkerLimits) -> Result<Self, StartError> {
+    fn begin(
+        program: &Path,
+        wanted: LoadRequest,
+        limits: &WorkerLimits,
+    ) -> Result<Self, StartError> {
         let version = FileVersion::of(wanted.file(program));
         let (process, ready) = load(program, &wanted, *limits)?;
         let (about, interface, load_report) = match ready {

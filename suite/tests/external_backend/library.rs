@@ -7,10 +7,10 @@ use std::hint;
 use std::process;
 use std::sync::Arc;
 
-use writeproof::backend::{Backends, REFERENCE};
 use writeproof::external_backend::{
     About, Backend, Bytes, Call, Endpoint, Exit, Function, Setup, Transport, Unsupported, run_cli,
 };
+use writeproof::internal::backend::{Backends, REFERENCE};
 
 /// If it is set, this program is the one that tests the library, and the value is a [`Program`].
 pub(crate) const PROGRAM: &str = "WRITEPROOF_TEST_PROGRAM";

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use tempfile::TempDir;
-use writeproof::backend::Backend;
-use writeproof::backend::libssl::{
+use writeproof::internal::backend::Backend;
+use writeproof::internal::backend::libssl::{
     Attachment, LibcryptoOrigin, LibrarySource, Libssl, LoadError, Loaded,
 };
-use writeproof::runner;
-use writeproof::scenario::{Corpus, Scenario};
+use writeproof::internal::runner;
+use writeproof::internal::scenario::{Corpus, Scenario};
 
 use crate::shim::{REAL, all_but, compile, error_of, folder, load_error, shim};
 

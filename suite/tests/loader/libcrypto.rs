@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use writeproof::backend::libssl::{LibcryptoOrigin, LibrarySource, Libssl, LoadError};
+use writeproof::internal::backend::libssl::{LibcryptoOrigin, LibrarySource, Libssl, LoadError};
 
 use crate::shim::{all, compile, error_of, folder, is_crypto, load_error, shim};
 

@@ -35,7 +35,8 @@ use std::sync::{Mutex, PoisonError};
 
 pub use self::elf::NoLibrary;
 pub use self::family::Family;
-pub use self::source::{Attachment, Libcrypto, LibcryptoOrigin, LibrarySource, Loaded, Recognised};
+pub use self::source::{Attachment, LibcryptoOrigin, LibrarySource, Loaded};
+pub(crate) use self::source::{Libcrypto, Recognised};
 
 use self::bio::BioType;
 use self::context::{Context, Spare};

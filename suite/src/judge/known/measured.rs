@@ -11,7 +11,7 @@ const BIO_BUFFER: usize = 4096;
 
 /// The history of a connection.
 #[derive(Debug)]
-pub struct MeasuredHistory<'c, 't> {
+pub(crate) struct MeasuredHistory<'c, 't> {
     pub(super) history: &'c History<'t>,
     /// The losses up to and including each event, caused by transports that return 0.
     losses: Vec<Losses>,
@@ -52,7 +52,7 @@ struct Stuck {
 
 impl<'c, 't> MeasuredHistory<'c, 't> {
     /// Computes the quantities for this history.
-    pub fn of(history: &'c History<'t>) -> Self {
+    pub(crate) fn of(history: &'c History<'t>) -> Self {
         let mut losses = Losses::default();
         let losses = (0..history.events.len())
             .map(|at| {
@@ -154,8 +154,10 @@ impl<'c, 't> MeasuredHistory<'c, 't> {
 }
 
 fn pending_record(history: &History<'_>, at: usize) -> Option<usize> {
-    // A write that waits for the peer has sealed nothing yet.
-    let waits = |pending: &Pending| pending.error == ErrorClass::WantWrite;
+    // A write of nothing, or one that waits for the peer, has sealed nothing.
+    let waits = |pending: &Pending| {
+        pending.error == ErrorClass::WantWrite && !pending.attempt.argument.is_empty()
+    };
     let before = &history.events[at].before;
     before.pending.filter(waits)?;
     let sealing = sealing(history, at);

@@ -26,13 +26,14 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub use ablation::{Conjunct, Conjuncts, Variation};
-pub use condition::Condition;
-pub use divergence::{Divergence, Side};
-pub use effect::{IssueEffect, Scope};
-pub use measured::MeasuredHistory;
-pub use propose::{Proposal, Proposals, Stated};
-pub use version::{LibraryVersion, Range};
+pub use ablation::{Conjuncts, Variation};
+pub(crate) use condition::Condition;
+pub(crate) use divergence::{Divergence, Side};
+pub(crate) use effect::IssueEffect;
+pub use effect::Scope;
+pub(crate) use measured::MeasuredHistory;
+pub(crate) use propose::{Proposals, Stated};
+pub(crate) use version::{LibraryVersion, Range};
 
 use super::difference::Difference;
 use super::finding::{Cause, Known};

@@ -25,15 +25,15 @@ use crate::wire::HandshakeType;
 #[derive(Debug)]
 pub struct Predicate {
     /// Its name in files.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it reads.
-    pub reads: Reads,
+    pub(crate) reads: Reads,
     holds: fn(&At<'_, '_, '_>) -> bool,
 }
 
 /// What a predicate reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reads {
+pub(crate) enum Reads {
     /// The actions of the caller, the peer and the transport, and the settings.
     Inputs,
     /// Also outputs of the library before this event.
@@ -118,6 +118,28 @@ impl<'c, 't> At<'_, 'c, 't> {
             let mut sent = event.entry.peer_sent.iter();
             has_failed || was_asked || sent.any(is_fatal_alert)
         })
+    }
+
+    /// Whether the library takes a handshake message after a key update that requests an answer,
+    /// which it took in this call or earlier.
+    fn takes_message_after_key_update_request(&self) -> bool {
+        let asks = |record: &RecordSeen| is_key_update(record, KeyUpdate::Requested);
+        let has_message = |record: &RecordSeen| !record.messages().is_empty();
+        let earlier = &self.measured.history.events[..self.index];
+        let asked = earlier
+            .iter()
+            .any(|event| event.entry.taken.iter().any(asks));
+        let taken = &self.event().entry.taken;
+        let request = taken.iter().position(asks);
+        let following = match request {
+            _ if asked => &taken[..],
+            Some(at) => &taken[at + 1..],
+            None => &[],
+        };
+        let is_request =
+            |action: &PeerAction| *action == PeerAction::KeyUpdate(KeyUpdate::Requested);
+        following.iter().any(has_message)
+            || (self.sent_unattributed(is_request) > 0 && self.sent_unattributed(sends_message) > 1)
     }
 
     /// The events before this call in which the peer has sent something, if it is unknown which of
@@ -292,6 +314,9 @@ static PREDICATES: &[Predicate] = &[
         at.write(|attempt| attempt.argument.len().is_some_and(|len| len >= 4 * block))
     }),
     input("stale-entry", |at| at.before().stale_error),
+    input("asks-what-is-buffered", |at| {
+        at.step(|step| *step == Step::Pending)
+    }),
     // The settings.
     input("tls1.2", |at| at.version() == Version::Tls12),
     input("tls1.3", |at| at.version() == Version::Tls13),
@@ -406,11 +431,11 @@ static PREDICATES: &[Predicate] = &[
             |action| *action == PeerAction::KeyUpdate(KeyUpdate::Requested),
         )
     }),
+    input("takes-message-after-key-update-request", |at| {
+        at.takes_message_after_key_update_request()
+    }),
     input("takes-handshake-message", |at| {
-        at.may_take(
-            |record| !record.messages().is_empty(),
-            |action| is_ticket(action) || updates_keys(action) || may_send_a_hello(action),
-        )
+        at.may_take(|record| !record.messages().is_empty(), sends_message)
     }),
     input("takes-unreadable", |at| at.takes(RecordSeen::is_unreadable)),
     // The state of the connection before this event.
@@ -511,6 +536,10 @@ fn is_ticket(action: &PeerAction) -> bool {
 
 fn updates_keys(action: &PeerAction) -> bool {
     matches!(action, PeerAction::KeyUpdate(_))
+}
+
+fn sends_message(action: &PeerAction) -> bool {
+    is_ticket(action) || updates_keys(action) || may_send_a_hello(action)
 }
 
 fn asks_for_a_handshake(action: &PeerAction) -> bool {

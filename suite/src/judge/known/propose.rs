@@ -35,7 +35,7 @@ const WIDTH: usize = 100;
 
 /// Observations that no known issue explains.
 #[derive(Debug, Default)]
-pub struct Proposals {
+pub(crate) struct Proposals {
     found: Vec<UnexplainedObservation>,
     /// Proposals for differences, which have no numbers.
     differences: Vec<Proposal>,
@@ -182,7 +182,7 @@ impl Proposals {
     }
 
     /// The issues that explain all of them, in the order of their first cases.
-    pub fn issues(self) -> Vec<Proposal> {
+    pub(crate) fn issues(self) -> Vec<Proposal> {
         let mut groups: Vec<Vec<UnexplainedObservation>> = Vec::new();
         for found in self.found {
             match groups.iter_mut().find(|group| group[0].is_like(&found)) {

@@ -8,7 +8,7 @@ use crate::toml_reader::{Fault, Node};
 
 /// A version, as in `1.1.1w` or `3.6.3`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LibraryVersion {
+pub(crate) struct LibraryVersion {
     text: String,
     parts: Vec<(u64, String)>,
 }
@@ -101,7 +101,7 @@ impl Range {
     }
 
     /// Only this release, including packaging revisions: 3.6.3 and 3.6.3-1, not 3.6.4.
-    pub fn of_release(version: &LibraryVersion) -> Self {
+    pub(crate) fn of_release(version: &LibraryVersion) -> Self {
         let mut numbers: Vec<u64> = version.parts.iter().map(|(number, _)| *number).collect();
         if let Some(last) = numbers.last_mut() {
             *last += 1;
@@ -114,7 +114,7 @@ impl Range {
     }
 
     /// The form in a file.
-    pub fn in_file(&self) -> String {
+    pub(crate) fn in_file(&self) -> String {
         let end = |version: &Option<LibraryVersion>| version.as_ref().map(ToString::to_string);
         let ends = [end(&self.from), Some("..".to_owned()), end(&self.before)];
         let ends: Vec<String> = ends.into_iter().flatten().collect();
@@ -122,7 +122,7 @@ impl Range {
     }
 
     /// Whether this version is in it. An unknown version is only in the unlimited range.
-    pub fn contains(&self, version: Option<&LibraryVersion>) -> bool {
+    pub(crate) fn contains(&self, version: Option<&LibraryVersion>) -> bool {
         match version {
             None => self.from.is_none() && self.before.is_none(),
             Some(version) => {

@@ -139,7 +139,7 @@ impl<'t> Event<'t> {
 
     /// Whether the contract permits this call of the write function, for at least one byte: a new
     /// write if none is pending, or the retry of the pending one with the same arguments.
-    pub fn is_permitted_call(&self) -> bool {
+    pub(crate) fn is_permitted_call(&self) -> bool {
         self.attempt()
             .is_some_and(|attempt| self.before.permits(attempt))
     }
@@ -151,12 +151,12 @@ impl<'t> Event<'t> {
     }
 
     /// The same, regardless of what the peer has sent in a handshake within the connection.
-    pub fn connection_is_healthy_but_for_renegotiation(&self) -> bool {
+    pub(crate) fn connection_is_healthy_but_for_renegotiation(&self) -> bool {
         self.before.stays_healthy(self.entry)
     }
 
     /// Whether the transport refused in this way to accept bytes; if its calls are not visible, whether it was set to.
-    pub fn refuses_out(&self, is: fn(Refusal) -> bool) -> bool {
+    pub(crate) fn refuses_out(&self, is: fn(Refusal) -> bool) -> bool {
         match &self.entry.traffic {
             Some(traffic) => traffic.outbound.refusal.is_some_and(is),
             None => self.before.is_set_to_refuse_out(is),
@@ -164,7 +164,7 @@ impl<'t> Event<'t> {
     }
 
     /// The same for delivering bytes.
-    pub fn refuses_in(&self, is: fn(Refusal) -> bool) -> bool {
+    pub(crate) fn refuses_in(&self, is: fn(Refusal) -> bool) -> bool {
         match &self.entry.traffic {
             Some(traffic) => traffic.inbound.refusal.is_some_and(is),
             None => self.before.is_set_to_refuse_in(is),
@@ -178,7 +178,7 @@ impl<'t> Event<'t> {
     }
 
     /// Whether handshake messages were sent during the entry.
-    pub fn sends_handshake(&self) -> bool {
+    pub(crate) fn sends_handshake(&self) -> bool {
         state::sends_handshake(self.entry)
     }
 

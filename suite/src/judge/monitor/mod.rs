@@ -27,8 +27,9 @@ mod zero;
 
 use std::fmt;
 
-pub use history::{ConnectionState, Event, History, MAX_PLAINTEXT, Pending, has_succeeded};
-pub use observation::{CallResult, Contradiction, Delivered, Gap, Observation, Wanted};
+pub use history::History;
+pub(crate) use history::{ConnectionState, Event, MAX_PLAINTEXT, Pending, has_succeeded};
+pub(crate) use observation::{Contradiction, Delivered, Gap, Observation, Wanted};
 
 use observation::Returned;
 
