@@ -364,20 +364,25 @@ impl Counts {
     pub fn of<'r>(results: impl IntoIterator<Item = &'r CaseResult>, contract: &Contract) -> Self {
         let mut counts = Self::default();
         for result in results {
-            match result.verdict {
-                Verdict::Conforms => counts.conforms += 1,
-                Verdict::Violates => counts.violates += 1,
-                Verdict::Differs => counts.differs += 1,
-                Verdict::NotApplicable(_) => counts.not_applicable += 1,
-                Verdict::Crashed(_) => counts.crashed += 1,
-                Verdict::Hung(_) => counts.hung += 1,
-                Verdict::Stopped(_) => counts.stopped += 1,
-            }
-            let surprise = result.surprise(contract);
-            counts.unexpected += usize::from(surprise > Surprise::None);
-            counts.should_alone += usize::from(surprise == Surprise::ShouldAlone);
+            counts.add(result, contract);
         }
         counts
+    }
+
+    /// Counts one more result.
+    fn add(&mut self, result: &CaseResult, contract: &Contract) {
+        match result.verdict {
+            Verdict::Conforms => self.conforms += 1,
+            Verdict::Violates => self.violates += 1,
+            Verdict::Differs => self.differs += 1,
+            Verdict::NotApplicable(_) => self.not_applicable += 1,
+            Verdict::Crashed(_) => self.crashed += 1,
+            Verdict::Hung(_) => self.hung += 1,
+            Verdict::Stopped(_) => self.stopped += 1,
+        }
+        let surprise = result.surprise(contract);
+        self.unexpected += usize::from(surprise > Surprise::None);
+        self.should_alone += usize::from(surprise == Surprise::ShouldAlone);
     }
 
     /// The counts as text, without those that are 0 except for the conforming cases.
