@@ -114,7 +114,7 @@ impl KnownIssues {
         for issue in &mut issues {
             issue.affects.clear();
         }
-        Self { issues }
+        Self::of(issues)
     }
 }
 
