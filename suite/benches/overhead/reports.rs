@@ -82,8 +82,11 @@ pub(crate) fn smoke(suite: &Suite) -> usize {
     real.len()
 }
 
-/// The reports: each is written, and its bytes are counted.
-const REPORTS: [(&str, fn(&Report<'_>) -> usize); 3] = [
+/// Writes a report, and counts its bytes.
+type Write = fn(&Report<'_>) -> usize;
+
+/// The reports.
+const REPORTS: [(&str, Write); 3] = [
     ("text", |report| {
         let text = report.text(Duration::ZERO, None, &again);
         black_box(text).len()
