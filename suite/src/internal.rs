@@ -62,6 +62,11 @@ pub mod limits {
 }
 
 pub mod report {
+    pub use crate::report::{By, Checked, JudgedAs, Report};
+
+    pub mod check {
+        pub use crate::report::check::shown_by;
+    }
 
     pub mod json {
         pub use crate::report::json::SCHEMA;

@@ -57,7 +57,7 @@ pub struct CaseResult {
     /// How many more findings there are of the kinds that have very many.
     pub(crate) more: Vec<More>,
     /// How the trace differs from the reference's.
-    pub(crate) differences: Vec<Difference>,
+    pub differences: Vec<Difference>,
     /// How many differences are ignored: in wording only, or in calls that are not compared.
     pub(crate) normalised: usize,
     /// The clauses that the trace exercises.

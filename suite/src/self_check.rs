@@ -30,7 +30,7 @@ pub struct SelfCheck {
 
 /// What kept a handshake from completing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Obstacle {
+pub struct Obstacle {
     /// The C function that failed, and what it returned.
     pub(crate) call: String,
     /// The variants in which it failed, such as `tls1.3/client`.

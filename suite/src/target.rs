@@ -71,7 +71,7 @@ pub struct LoadReport {
     /// Its name and version.
     pub(crate) about: About,
     /// The files and functions that were found.
-    pub(crate) loaded: Loaded,
+    pub loaded: Loaded,
     /// The privileges that the worker could not drop on this system, as text.
     pub(crate) unconfined: Vec<String>,
     /// Its output while it was loaded.

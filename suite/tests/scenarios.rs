@@ -111,16 +111,18 @@ fn backend(index: usize) -> Result<&'static dyn Target, String> {
 /// The traces of one scenario in all of its variants, on one backend.
 type Traces = Vec<(Variant, Trace)>;
 
+/// The same once they are there.
+type Remembered = OnceLock<Result<Traces, String>>;
+
 /// The first run of the corpus: by the id of the scenario and the index of the backend, the traces
 /// from when a test first asked for them. With a process for each test, only what that test needs
 /// is run.
-static FIRST_RUN: LazyLock<BTreeMap<&str, Vec<OnceLock<Result<Traces, String>>>>> =
-    LazyLock::new(|| {
-        let scenarios = CORPUS.iter().flat_map(Corpus::scenarios);
-        let cells = || IDS.iter().map(|_| OnceLock::new()).collect();
-        let cells = scenarios.map(|scenario| (scenario.id.as_str(), cells()));
-        cells.collect()
-    });
+static FIRST_RUN: LazyLock<BTreeMap<&str, Vec<Remembered>>> = LazyLock::new(|| {
+    let scenarios = CORPUS.iter().flat_map(Corpus::scenarios);
+    let cells = || IDS.iter().map(|_| OnceLock::new()).collect();
+    let cells = scenarios.map(|scenario| (scenario.id.as_str(), cells()));
+    cells.collect()
+});
 
 /// The traces of the first run.
 fn traces(scenario: &Scenario, index: usize) -> Result<&'static Traces, String> {
@@ -141,12 +143,12 @@ fn run(scenario: &Scenario, index: usize, variants: &[Variant]) -> Result<Traces
 }
 
 /// A backend that answers with the traces of the first run.
-struct Remembered {
+struct FromFirstRun {
     backend: &'static dyn Target,
     index: usize,
 }
 
-impl Target for Remembered {
+impl Target for FromFirstRun {
     fn about(&self) -> &About {
         self.backend.about()
     }
@@ -386,7 +388,7 @@ fn known() -> Result<(), Failed> {
 fn judged(judge: &Judge) -> Result<(Plan<'static>, Vec<CaseResult>), Failed> {
     let remembered = |index| {
         let backend = backend(index)?;
-        Ok(Arc::new(Remembered { backend, index }) as Arc<dyn Target>)
+        Ok(Arc::new(FromFirstRun { backend, index }) as Arc<dyn Target>)
     };
     let remembered = (0..IDS.len()).map(remembered);
     let mut backends = remembered.collect::<Result<Vec<_>, String>>()?;

@@ -1,11 +1,13 @@
 //! `cargo bench`: the time of a case, as a ratio to a bare loop of the same library calls in the
-//! same process; the cases per second of the whole run; and its memory.
+//! same process; the cases per second of the whole run; its memory; and the time of a report, as
+//! a ratio of many results to few. `cargo bench -- reports` measures the reports alone.
 //!
 //! Without `--bench` (`cargo test --benches`) everything runs once and nothing is timed.
 
 mod bare;
 mod isolation;
 mod memory;
+mod reports;
 mod sample;
 mod whole_run;
 
@@ -41,7 +43,12 @@ fn main() {
             Pair::new(&suite, &blocked, variant).suite_case();
             Bare::new(variant).case();
         }
-        println!("smoke: {} cases and the bare loop ran", suite.smoke());
+        let cases = reports::smoke(&suite);
+        println!("smoke: {cases} cases, the bare loop and the reports ran");
+        return;
+    }
+    if std::env::args().any(|argument| argument == "reports") {
+        reports::measure(&suite);
         return;
     }
     // No scenario file may hold this one, since a scenario must write.
@@ -55,6 +62,7 @@ fn main() {
     }
     let scenarios: Vec<_> = suite.survivable().collect();
     isolation::measure(&scenarios);
+    reports::measure(&suite);
 }
 
 fn blocked_and_retried() -> Scenario {

@@ -8,7 +8,8 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use writeproof::internal::backend::{Backend, Backends, REFERENCE};
+use writeproof::internal::backend::{About, Backend, Backends, REFERENCE};
+use writeproof::internal::contract::Contract;
 use writeproof::internal::isolation::InProcess;
 use writeproof::internal::judge::Judge;
 use writeproof::internal::judge::known::Library;
@@ -85,6 +86,20 @@ impl Suite {
         reference.expect("the reference is linked in")
     }
 
+    /// The backends.
+    pub(crate) fn abouts(&self) -> impl Iterator<Item = &About> {
+        self.backends.iter().map(|backend| backend.about())
+    }
+
+    pub(crate) fn contract(&self) -> &Contract {
+        &self.judge.contract
+    }
+
+    /// The results of a run.
+    pub(crate) fn results(&self) -> Vec<CaseResult> {
+        self.run(1)
+    }
+
     fn run(&self, jobs: usize) -> Vec<CaseResult> {
         let here = |backend: &Arc<dyn Backend>| {
             Arc::new(InProcess::new(Arc::clone(backend))) as Arc<dyn Target>
@@ -99,11 +114,6 @@ impl Suite {
         };
         plan.run(&self.judge, &NoProgress, &AtomicBool::new(false))
             .expect("a run")
-    }
-
-    /// Runs everything once, to check that it works.
-    pub(crate) fn smoke(&self) -> usize {
-        self.run(1).len()
     }
 
     /// Memory first, before anything else raises the peak of the process.

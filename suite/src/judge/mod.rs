@@ -21,8 +21,9 @@ pub(crate) use behavior_table::{Answers, Row, Unanswered};
 pub use difference::differences;
 pub(crate) use difference::{Difference, Differing};
 #[cfg(test)]
+pub(crate) use finding::Known;
+pub(crate) use finding::More;
 pub use finding::{Cause, Finding, Kind};
-pub(crate) use finding::{Known, More};
 pub use ledger::Location;
 pub(crate) use ledger::{Class, Compared, Keeper, Stale};
 pub(crate) use muted::{Muted, MutedRow};

@@ -21,7 +21,7 @@ impl Report<'_> {
     /// The report on the libraries that were checked. `again` returns the command that shows a
     /// result next to that of the reference; `required` is how many percent of the cases have to be
     /// applicable.
-    pub(crate) fn check(
+    pub fn check(
         &self,
         duration: Duration,
         required: Option<u8>,
@@ -246,7 +246,7 @@ fn groups(
 }
 
 /// The command that shows a result; `libraries` are the arguments that select its library.
-pub(crate) fn shown_by(result: &CaseResult, libraries: &str) -> String {
+pub fn shown_by(result: &CaseResult, libraries: &str) -> String {
     let scenario = match &result.origin {
         Origin::Library => result.scenario.to_string(),
         Origin::File(path) => quoted(path),

@@ -108,7 +108,7 @@ impl Report<'_> {
     ///
     /// # Errors
     /// None is known: every value of a report can be serialised.
-    pub(crate) fn json(&self, duration: Duration) -> Result<String, serde_json::Error> {
+    pub fn json(&self, duration: Duration) -> Result<String, serde_json::Error> {
         let counts = Counts::of(self.results, self.contract);
         let muted = self.muted();
         let document = Document {

@@ -28,21 +28,21 @@ use crate::target::Printed;
 
 /// The results of a run, and the other data that a report needs.
 #[derive(Debug)]
-pub(crate) struct Report<'a> {
+pub struct Report<'a> {
     /// The backends that are reported on, in the order of the columns.
-    pub(crate) backends: Vec<&'a About>,
+    pub backends: Vec<&'a About>,
     /// The name of the backend that the others were compared with.
-    pub(crate) reference: &'a str,
+    pub reference: &'a str,
     /// The contract that the traces were checked against.
-    pub(crate) contract: &'a Contract,
+    pub contract: &'a Contract,
     /// Known issues that no longer occur.
-    pub(crate) stale: Vec<Stale>,
+    pub stale: Vec<Stale>,
     /// The results, in the order of the run.
-    pub(crate) results: &'a [CaseResult],
+    pub results: &'a [CaseResult],
     /// Known backends that were selected but are missing on this machine.
-    pub(crate) missing: &'a [Unusable],
+    pub missing: &'a [Unusable],
     /// The shared objects of the user, with the results of their self-checks.
-    pub(crate) checked: Vec<Checked<'a>>,
+    pub checked: Vec<Checked<'a>>,
 }
 
 impl Report<'_> {
@@ -80,46 +80,46 @@ fn muted_line(muted: &Muted) -> String {
 
 /// A shared object of the user.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Checked<'a> {
+pub struct Checked<'a> {
     /// Its name in reports.
-    pub(crate) id: &'a str,
+    pub id: &'a str,
     /// What was loaded.
-    pub(crate) loaded: &'a Loaded,
+    pub loaded: &'a Loaded,
     /// As which library it is judged.
-    pub(crate) judged_as: &'a JudgedAs,
+    pub judged_as: &'a JudgedAs,
     /// What its worker process is still able to do, as this system cannot forbid it.
-    pub(crate) unconfined: &'a [String],
+    pub unconfined: &'a [String],
     /// What it printed while it was loaded.
     #[serde(skip_serializing_if = "Printed::is_empty")]
-    pub(crate) printed: Printed,
+    pub printed: Printed,
     /// The results of the self-check.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) checks: Vec<Check>,
+    pub checks: Vec<Check>,
     /// What kept the handshakes of the self-check from completing, if none did in any variant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) no_handshake: Vec<Obstacle>,
+    pub no_handshake: Vec<Obstacle>,
 }
 
 /// As which library a shared object of the user is judged, and the known issues of that library.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct JudgedAs {
+pub struct JudgedAs {
     /// The library; none if it is unknown.
-    pub(crate) library: Option<Recognised>,
+    pub library: Option<Recognised>,
     /// Who says so.
-    pub(crate) by: By,
+    pub by: By,
     /// The backend or library whose known issues apply.
-    pub(crate) known: Option<String>,
+    pub known: Option<String>,
     /// How many known issues apply.
-    pub(crate) entries: usize,
+    pub entries: usize,
     /// The backends of other versions, if none has this version.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) others: Vec<String>,
+    pub others: Vec<String>,
 }
 
 /// How it was decided as which library a shared object is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum By {
+pub enum By {
     /// Detected from the object, or not detected.
     Object,
     /// Given by the user with `--as`.
@@ -369,20 +369,25 @@ impl Counts {
     ) -> Self {
         let mut counts = Self::default();
         for result in results {
-            match result.verdict {
-                Verdict::Conforms => counts.conforms += 1,
-                Verdict::Violates => counts.violates += 1,
-                Verdict::Differs => counts.differs += 1,
-                Verdict::NotApplicable(_) => counts.not_applicable += 1,
-                Verdict::Crashed(_) => counts.crashed += 1,
-                Verdict::Hung(_) => counts.hung += 1,
-                Verdict::Stopped(_) => counts.stopped += 1,
-            }
-            let surprise = result.surprise(contract);
-            counts.unexpected += usize::from(surprise > Surprise::None);
-            counts.should_alone += usize::from(surprise == Surprise::ShouldAlone);
+            counts.add(result, contract);
         }
         counts
+    }
+
+    /// Counts one more result.
+    fn add(&mut self, result: &CaseResult, contract: &Contract) {
+        match result.verdict {
+            Verdict::Conforms => self.conforms += 1,
+            Verdict::Violates => self.violates += 1,
+            Verdict::Differs => self.differs += 1,
+            Verdict::NotApplicable(_) => self.not_applicable += 1,
+            Verdict::Crashed(_) => self.crashed += 1,
+            Verdict::Hung(_) => self.hung += 1,
+            Verdict::Stopped(_) => self.stopped += 1,
+        }
+        let surprise = result.surprise(contract);
+        self.unexpected += usize::from(surprise > Surprise::None);
+        self.should_alone += usize::from(surprise == Surprise::ShouldAlone);
     }
 
     /// The counts as text, without those that are 0 except for the conforming cases.

@@ -14,7 +14,7 @@ use crate::scenario::{Id, Variant};
 impl Report<'_> {
     /// The whole report. `again` returns the command that shows a result; `required` is how many
     /// percent of the cases have to be applicable.
-    pub(crate) fn text(
+    pub fn text(
         &self,
         duration: Duration,
         required: Option<u8>,
@@ -87,13 +87,18 @@ impl Report<'_> {
     fn table(&self) -> String {
         let mut families: Vec<&str> = self.results.iter().map(|r| r.scenario.family()).collect();
         families.dedup();
+        let mut counts: BTreeMap<(&str, &str), Counts> = BTreeMap::new();
+        for result in self.results {
+            let cell = (result.scenario.family(), result.backend.as_str());
+            counts.entry(cell).or_default().add(result, self.contract);
+        }
         let mut rows = vec![vec!["family".to_owned()]];
         rows[0].extend(self.backends.iter().map(|about| about.id.clone()));
         for family in families {
             let mut row = vec![family.to_owned()];
             row.extend(self.backends.iter().map(|about| {
-                let cell = |r: &&CaseResult| r.backend == about.id && r.scenario.family() == family;
-                cell_text(Counts::of(self.results.iter().filter(cell), self.contract))
+                let counts = counts.get(&(family, about.id.as_str()));
+                cell_text(counts.copied().unwrap_or_default())
             }));
             rows.push(row);
         }

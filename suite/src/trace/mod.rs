@@ -433,7 +433,7 @@ impl Trace {
 
     /// Keeps the first `most` entries and records, and the entry with which the library ended the
     /// case.
-    pub(crate) fn shorten(&mut self, most: usize) {
+    pub fn shorten(&mut self, most: usize) {
         if self.entries.iter().map(Entry::weight).sum::<usize>() <= most {
             return;
         }

@@ -37,8 +37,9 @@ pub(crate) use handshake::{KeyUpdateRequest, Message};
 pub use keylog::KeyLog;
 pub(crate) use keylog::KeyLogError;
 #[cfg(test)]
+pub(crate) use record::Header;
 pub use record::{ContentType, Record, RecordContent};
-pub(crate) use record::{Fragment, Header, NonceUse};
+pub(crate) use record::{Fragment, NonceUse};
 
 use connection::Connection;
 use record::Framer;

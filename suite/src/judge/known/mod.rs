@@ -47,6 +47,11 @@ use crate::scenario::{Id, ParseError, Variant};
 #[derive(Debug, Clone, Default)]
 pub struct KnownIssues {
     issues: Vec<Issue>,
+    /// By library, the indices of the issues that affect some version of it. Judging a case must
+    /// not take longer for issues of other libraries.
+    by_product: BTreeMap<String, Vec<usize>>,
+    /// The indices of the issues that affect every library.
+    of_all: Vec<usize>,
 }
 
 /// A deviation of libraries, by cause.
@@ -144,7 +149,7 @@ pub struct Library<'l> {
     pub version: &'l str,
 }
 
-impl Library<'_> {
+impl<'l> Library<'l> {
     /// The suite's reference.
     pub(crate) const REFERENCE: Library<'static> = Library {
         name: REFERENCE,
@@ -152,7 +157,7 @@ impl Library<'_> {
     };
 
     /// The name used by issues: the id of its backend without the series.
-    pub(crate) fn product(&self) -> &str {
+    pub(crate) fn product(&self) -> &'l str {
         let is_series = |series: &str| {
             series.starts_with("system") || series.starts_with(|c: char| c.is_ascii_digit())
         };
@@ -199,7 +204,7 @@ impl KnownIssues {
     /// The file is not valid, with the location of the error.
     pub(crate) fn add(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
         let issues = file::issues(path, text, &self.issues, Keeper::Suite)?;
-        self.issues.extend(issues);
+        self.extend(issues);
         Ok(())
     }
 
@@ -210,8 +215,30 @@ impl KnownIssues {
     /// As [`KnownIssues::add`].
     pub fn add_own(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
         let issues = file::issues(path, text, &self.issues, Keeper::User)?;
-        self.issues.extend(issues);
+        self.extend(issues);
         Ok(())
+    }
+
+    /// These issues.
+    fn of(issues: Vec<Issue>) -> Self {
+        let mut known = Self::default();
+        known.extend(issues);
+        known
+    }
+
+    fn extend(&mut self, issues: Vec<Issue>) {
+        self.issues.extend(issues);
+        let all = |(at, issue): (usize, &Issue)| issue.affects.is_empty().then_some(at);
+        self.of_all = self.issues.iter().enumerate().filter_map(all).collect();
+        let affected = |product: &str| {
+            let affects =
+                |issue: &Issue| issue.affects.is_empty() || issue.affects.contains_key(product);
+            let issues = self.issues.iter().enumerate();
+            let affecting = issues.filter(|(_, issue)| affects(issue));
+            let affecting = affecting.map(|(at, _)| at).collect();
+            (product.to_owned(), affecting)
+        };
+        self.by_product = self.products().into_iter().map(affected).collect();
     }
 
     /// All issues.
@@ -233,9 +260,12 @@ impl KnownIssues {
 
     /// The issues that affect this library.
     pub fn affecting(&self, library: Library<'_>) -> impl Iterator<Item = &Issue> {
-        self.issues
-            .iter()
-            .filter(move |issue| issue.affects(library))
+        let of_product = self.by_product.get(library.product());
+        let issues = of_product.unwrap_or(&self.of_all).iter();
+        let version = library.version();
+        issues
+            .map(|&at| &self.issues[at])
+            .filter(move |issue| issue.affects_version(library.product(), version.as_ref()))
     }
 
     /// Whether this library has a known crash.
@@ -254,9 +284,7 @@ impl KnownIssues {
     /// The issues without this one, to determine what it alone explains.
     pub(crate) fn without(&self, id: &str) -> Self {
         let issues = self.issues.iter().filter(|issue| issue.id != id);
-        Self {
-            issues: issues.cloned().collect(),
-        }
+        Self::of(issues.cloned().collect())
     }
 
     /// An explainer for the behaviour of this library in one case.
@@ -492,11 +520,16 @@ impl Issue {
 
     /// Whether it affects this library.
     pub(crate) fn affects(&self, library: Library<'_>) -> bool {
+        self.affects_version(library.product(), library.version().as_ref())
+    }
+
+    /// Whether it affects this version of the library; `None` if it is unknown.
+    fn affects_version(&self, product: &str, version: Option<&LibraryVersion>) -> bool {
         if self.affects.is_empty() {
             return true;
         }
-        let range = self.affects.get(library.product());
-        range.is_some_and(|range| range.contains(library.version().as_ref()))
+        let range = self.affects.get(product);
+        range.is_some_and(|range| range.contains(version))
     }
 }
 

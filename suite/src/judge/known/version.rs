@@ -49,9 +49,12 @@ impl Ord for LibraryVersion {
     fn cmp(&self, other: &Self) -> Ordering {
         let longest = self.parts.len().max(other.parts.len());
         let none = (0, String::new());
-        let part = |version: &Self, at: usize| version.parts.get(at).unwrap_or(&none).clone();
+        let parts = |at: usize| {
+            let part = self.parts.get(at).unwrap_or(&none);
+            part.cmp(other.parts.get(at).unwrap_or(&none))
+        };
         (0..longest)
-            .map(|at| part(self, at).cmp(&part(other, at)))
+            .map(parts)
             .find(|order| order.is_ne())
             .unwrap_or(Ordering::Equal)
     }
