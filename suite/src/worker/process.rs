@@ -336,7 +336,12 @@ impl Process {
             return describe_exit(status, self.limits);
         }
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        // A process that was already ending keeps its own status.
+        if let Ok(status) = self.child.wait()
+            && status.signal() != Some(libc::SIGKILL)
+        {
+            return describe_exit(status, self.limits);
+        }
         // The time that this took is omitted, because it differs from run to run.
         WorkerEnd::Hung(format!("does not come back{activity}"))
     }

@@ -86,6 +86,8 @@ fn this_program() -> PathBuf {
 fn run_program(path: &Path, program: Program, arguments: &[&str]) -> Output {
     let mut command = Command::new(path);
     command.args(arguments).env(PROGRAM, program.as_str());
+    // With it, Rust's runtime may hang when it reports that there is no memory left.
+    command.env_remove("RUST_BACKTRACE");
     command.stdin(Stdio::null());
     command.output().expect("the program starts")
 }
@@ -207,7 +209,9 @@ fn repeats() {
     assert_exit(&shown, 1);
     let shown = stdout(&shown);
     assert!(shown.contains("crashed: SIGABRT"), "{shown}");
-    let traces = shown.lines().filter(|line| line.starts_with("write 10 "));
+    let traces = shown
+        .lines()
+        .filter(|line| line.trim_start().starts_with("write 10 "));
     assert_eq!(
         traces.count(),
         2,
@@ -224,7 +228,7 @@ class = "bug"
 reason = "The test library subtracts one."
 source = "suite/tests/external_backend/library.rs"
 when = "ssl-write"
-breaks = [{ clause = "delivery.no-more-than-offered", in = "later", bytes = "1" }]
+breaks = [{ clause = "delivery.no-more-than-offered", in = "call", missing = 1 }]
 differs = [{ in = "call", aspect = "returns" }]
 "#;
 
