@@ -84,9 +84,10 @@ impl<'c, 't> MeasuredHistory<'c, 't> {
     /// How many of these are missing before an application data record sent in this call, after the
     /// previous one sent. If the peer reads: in what was sent since its last read, and the first
     /// ones if several are missing.
-    pub(super) fn gap(&self, at: usize) -> usize {
+    pub(super) fn gaps(&self, at: usize) -> Vec<usize> {
         let has_read = |at: &usize| self.event(*at).delivered().is_some_and(|read| read.len > 0);
-        let since = if self.event(at).delivered().is_some() {
+        let reads = self.event(at).delivered().is_some();
+        let since = if reads {
             (0..at).rev().find(has_read).unwrap_or(0)
         } else {
             at
@@ -99,13 +100,15 @@ impl<'c, 't> MeasuredHistory<'c, 't> {
         let earlier = (0..since).rev().find(completes);
         let earlier = earlier.and_then(|at| self.lost_before(at).last());
         let mut before = earlier.unwrap_or(0);
+        let mut gaps = Vec::new();
         for lost in (since..=at).flat_map(|at| self.lost_before(at)) {
-            if lost > before {
-                return lost - before;
-            }
+            gaps.extend(lost.checked_sub(before).filter(|&gap| gap > 0));
             before = lost;
         }
-        0
+        if reads {
+            gaps.truncate(1);
+        }
+        gaps
     }
 
     /// The number of bytes lost before each application data record completed at this event. The
@@ -270,8 +273,12 @@ fn swallowed(history: &History<'_>, at: usize, lost: usize) -> usize {
     let written = before.sealed + sealed_in(history, at) + lost;
     let written = written.saturating_sub(before.accepted);
     let left = asked.saturating_sub(written).min(lowest_block(history, at));
-    // The pending record comes first.
-    let pending = pending_record(history, at).filter(|_| sealed_in(history, at) == 0);
+    // The pending record comes first. A write whose key update had to wait has sealed none.
+    let seals_anew = sealed_in(history, at) > 0
+        || event
+            .completed()
+            .any(|record| !record.messages().is_empty());
+    let pending = pending_record(history, at).filter(|_| !seals_anew);
     pending.map_or(left, |pending| left.min(pending))
 }
 

@@ -72,8 +72,15 @@ impl Sum {
 
     /// Whether it equals `seen` at this event.
     pub(super) fn is(&self, seen: usize, measured: &MeasuredHistory<'_, '_>, at: usize) -> bool {
-        let terms = self.0.iter().map(|term| term.value(measured, at));
-        seen == terms.sum::<usize>()
+        let mut sums = vec![0];
+        for term in &self.0 {
+            let values = term.values(measured, at);
+            sums = sums
+                .iter()
+                .flat_map(|sum| values.iter().map(move |value| sum + value))
+                .collect();
+        }
+        sums.contains(&seen)
     }
 
     /// The sums that equal this number at this event: of one, two or three different quantities,
@@ -83,7 +90,13 @@ impl Sum {
         measured: &MeasuredHistory<'_, '_>,
         at: usize,
     ) -> Vec<Self> {
-        let counted = QUANTITIES.map(|(_, term)| (term, term.value(measured, at)));
+        let counted: Vec<(Term, usize)> = QUANTITIES
+            .iter()
+            .flat_map(|&(_, term)| {
+                let values = term.values(measured, at).into_iter();
+                values.map(move |value| (term, value))
+            })
+            .collect();
         let mut sums = Vec::new();
         if number > 0 {
             for terms in 1..=MOST_TERMS {
@@ -153,9 +166,10 @@ fn term_of(text: &str) -> Option<Term> {
 }
 
 impl Term {
-    fn value(self, measured: &MeasuredHistory<'_, '_>, at: usize) -> usize {
+    /// Its values at this event: one, but for the gaps before several records.
+    fn values(self, measured: &MeasuredHistory<'_, '_>, at: usize) -> Vec<usize> {
         let event = measured.event(at);
-        match self {
+        let value = match self {
             Self::Literal(number) => number,
             Self::Asked => event
                 .attempt()
@@ -168,8 +182,9 @@ impl Term {
             Self::Pending => measured.pending_record(at),
             Self::Dropped => measured.dropped(at),
             Self::Swallowed => measured.swallowed(at),
-            Self::Gap => measured.gap(at),
+            Self::Gap => return measured.gaps(at),
             Self::Refused => measured.refused(at),
-        }
+        };
+        vec![value]
     }
 }
