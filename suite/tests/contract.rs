@@ -446,6 +446,19 @@ fn unreadable_ledger_is_bad_usage() {
 }
 
 #[test]
+fn unknown_clause_in_a_ledger_is_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let effect = "breaks = [{ clause = \"retry.same-argument\", in = \"call\", error = \"SSL\" }]";
+    let path = ledger_file(&folder, &format!("{}{effect}\n", issue("returns")));
+    let answer = check_by(&path, DIFFERS).with(2);
+    let wanted = format!(
+        "writeproof: {}:9:11: unknown clause \"retry.same-argument\": did you mean \"{KEPT}\"?\n",
+        path.display()
+    );
+    assert_eq!(answer.err, wanted);
+}
+
+#[test]
 fn ledger_requires_a_named_library() {
     let answer = writeproof(&["run", "--ledger", "known.toml"]).with(2);
     assert!(answer.err.contains("--libssl"), "{}", answer.err);

@@ -38,6 +38,7 @@ use std::collections::BTreeMap;
 
 use crate::contract::Contract;
 use crate::scenario::ParseError;
+use crate::toml_reader::{Fault, nearest};
 use crate::trace::{Outcome, Trace};
 use known::{Explanation, KnownIssues, Library};
 use monitor::{History, Notes, Violation};
@@ -154,9 +155,21 @@ impl Judge {
     ///
     /// # Errors
     ///
-    /// The file is not valid, with the location of the error.
+    /// The file is not valid, or names a clause that does not exist, with the location of the error.
     pub(crate) fn add_own(&mut self, path: &str, text: &str) -> Result<(), ParseError> {
-        self.known.add_own(path, text)
+        self.known.add_own(path, text)?;
+        let exists = |clause: &str| self.contract.get(clause).is_some();
+        let Some((clause, at)) = self.known.unknown_clause(path, exists) else {
+            return Ok(());
+        };
+        let all = self.contract.clauses().iter();
+        let ids = all.map(|clause| (clause.id.as_str(), clause.id.as_str()));
+        let help = match nearest(clause, ids, 1).first() {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => "writeproof clauses lists them".to_owned(),
+        };
+        let fault = Fault::new(at, format!("unknown clause \"{clause}\""), help);
+        Err(ParseError::locate(path, text, fault))
     }
 
     /// The library of this name and version, resolved to its identity and the name of its

@@ -274,11 +274,11 @@ fn swallowed(history: &History<'_>, at: usize, lost: usize) -> usize {
     let written = written.saturating_sub(before.accepted);
     let left = asked.saturating_sub(written).min(lowest_block(history, at));
     // The pending record comes first. A write whose key update had to wait has sealed none.
-    let seals_anew = sealed_in(history, at) > 0
+    let seals_new_data = sealed_in(history, at) > 0
         || event
             .completed()
             .any(|record| !record.messages().is_empty());
-    let pending = pending_record(history, at).filter(|_| !seals_anew);
+    let pending = pending_record(history, at).filter(|_| !seals_new_data);
     pending.map_or(left, |pending| left.min(pending))
 }
 

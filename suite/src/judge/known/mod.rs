@@ -219,6 +219,20 @@ impl KnownIssues {
         Ok(())
     }
 
+    /// The first clause in this file that does not exist, and the byte offset of its effect.
+    pub(super) fn unknown_clause(
+        &self,
+        path: &str,
+        exists: impl Fn(&str) -> bool,
+    ) -> Option<(&str, usize)> {
+        let issues = self.issues.iter();
+        let effects = issues
+            .filter(|issue| issue.location.file == path)
+            .flat_map(|issue| &issue.breaks);
+        let mut clauses = effects.map(|effect| (effect.clause.as_str(), effect.at));
+        clauses.find(|(clause, _)| !exists(clause))
+    }
+
     /// These issues.
     fn of(issues: Vec<Issue>) -> Self {
         let mut known = Self::default();
