@@ -86,7 +86,7 @@ impl CaseResult {
     /// the same for all scenarios and libraries, those of the user included.
     pub(crate) fn surprise(&self, contract: &Contract) -> Surprise {
         let is_recorded = match self.recorded {
-            Recorded::AsRecorded | Recorded::Untracked => true,
+            Recorded::Unchanged | Recorded::Untracked => true,
             Recorded::Changed => false,
             Recorded::Never => self.origin != Origin::Library,
         };

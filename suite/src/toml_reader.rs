@@ -77,10 +77,7 @@ impl Fault {
         known: &[&str],
     ) -> Self {
         let list = known.join(", ");
-        let renamed = RENAMED
-            .iter()
-            .find(|(old, new)| *old == word && known.contains(new));
-        if let Some((_, new)) = renamed {
+        if let Some(new) = renamed(word).filter(|new| known.contains(new)) {
             let help = format!("did you mean \"{new}\"? It was renamed. ({kinds}: {list})");
             return Self::new(at, message, help);
         }
@@ -92,8 +89,22 @@ impl Fault {
     }
 }
 
-/// Renamed words of scenario files: the old one and the new one.
-const RENAMED: [(&str, &str); 3] = [
+/// The present name of a word that was renamed.
+pub(crate) fn renamed(word: &str) -> Option<&'static str> {
+    let pair = RENAMED.iter().find(|(old, _)| *old == word);
+    pair.map(|(_, new)| *new)
+}
+
+/// Renamed words of scenario files and of known issues: the old one and the new one.
+const RENAMED: [(&str, &str); 5] = [
+    (
+        "connection.recovers-or-stays-dead",
+        "connection.recovers-or-stays-failed",
+    ),
+    (
+        "error.dead-connection-tells-the-truth",
+        "error.failed-connection-reports-failure",
+    ),
     ("cut", "truncate"),
     ("double", "duplicate"),
     ("vanish", "disconnect"),

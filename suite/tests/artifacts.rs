@@ -96,7 +96,7 @@ fn replay_prints_the_scenario_the_traces_and_each_finding_at_its_step() {
         "  { write = { len = 20000 } },\n",
         "fuzz/write-sequence  openssl-3.6  tls1.2/client\n",
         "  retry 20000                       -1    SYSCALL  (queue empty, errno 0)\n\
-         >>> violation of error.dead-connection-tells-the-truth: known, by-design: ",
+         >>> violation of error.failed-connection-reports-failure: known, by-design: ",
         "fuzz/write-sequence  rustls  tls1.2/client\n",
         ">>> difference: known, documented: ",
     ] {
@@ -581,7 +581,7 @@ fn promoted_scenario_has_a_placeholder_title_and_the_clause_of_its_finding() {
     }
     let text = &files(root.path())["fixtures/scenarios/new-family/new-name.toml"];
     let begins = "title = \"… what is done here, and what a correct library does\"\n\
-                  clauses = [\"error.dead-connection-tells-the-truth\"]\n\
+                  clauses = [\"error.failed-connection-reports-failure\"]\n\
                   versions = [\"tls1.2\"]\nroles = [\"client\"]\n";
     assert!(text.starts_with(begins), "{text}");
     let id = Id::new("new-family/new-name").expect("an id");

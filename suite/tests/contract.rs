@@ -445,16 +445,20 @@ fn unreadable_ledger_is_bad_usage() {
     assert!(answer.err.starts_with(&wanted), "{}", answer.err);
 }
 
-#[test]
-fn unknown_clause_in_a_ledger_is_refused() {
+#[rstest]
+#[case("retry.same-argument", "did you mean \"retry.same-arguments\"?")]
+#[case(
+    "connection.recovers-or-stays-dead",
+    "did you mean \"connection.recovers-or-stays-failed\"? It was renamed."
+)]
+#[case("no.such-thing", "writeproof clauses lists them")]
+fn unknown_clause_in_a_ledger_is_refused(#[case] clause: &str, #[case] help: &str) {
     let folder = TempDir::new().expect("a folder");
-    let effect = "breaks = [{ clause = \"retry.same-argument\", in = \"call\", error = \"SSL\" }]";
+    let effect = format!("breaks = [{{ clause = \"{clause}\", in = \"call\", error = \"SSL\" }}]");
     let path = ledger_file(&folder, &format!("{}{effect}\n", issue("returns")));
     let answer = check_by(&path, DIFFERS).with(2);
-    let wanted = format!(
-        "writeproof: {}:9:11: unknown clause \"retry.same-argument\": did you mean \"{KEPT}\"?\n",
-        path.display()
-    );
+    let path = path.display();
+    let wanted = format!("writeproof: {path}:9:11: unknown clause \"{clause}\": {help}\n");
     assert_eq!(answer.err, wanted);
 }
 

@@ -156,7 +156,7 @@ fn recognised_library_is_judged_alike_in_every_command(#[case] arguments: &[&str
 
 /// A scenario in which OpenSSL before 3.2 loses a record, as its known issues say, and the
 /// reference does not.
-const LOST: &str = "retry/shorter-behind-a-ticket";
+const LOST: &str = "retry/shorter-after-a-ticket";
 
 #[rstest]
 #[case::as_the_object_shows(&[], true)]

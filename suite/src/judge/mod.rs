@@ -38,7 +38,7 @@ use std::collections::BTreeMap;
 
 use crate::contract::Contract;
 use crate::scenario::ParseError;
-use crate::toml_reader::{Fault, nearest};
+use crate::toml_reader::{Fault, nearest, renamed};
 use crate::trace::{Outcome, Trace};
 use known::{Explanation, KnownIssues, Library};
 use monitor::{History, Notes, Violation};
@@ -164,9 +164,11 @@ impl Judge {
         };
         let all = self.contract.clauses().iter();
         let ids = all.map(|clause| (clause.id.as_str(), clause.id.as_str()));
-        let help = match nearest(clause, ids, 1).first() {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => "writeproof clauses lists them".to_owned(),
+        let near = nearest(clause, ids, 1);
+        let help = match (renamed(clause), near.first()) {
+            (Some(new), _) => format!("did you mean \"{new}\"? It was renamed."),
+            (None, Some(near)) => format!("did you mean \"{near}\"?"),
+            (None, None) => "writeproof clauses lists them".to_owned(),
         };
         let fault = Fault::new(at, format!("unknown clause \"{clause}\""), help);
         Err(ParseError::locate(path, text, fault))

@@ -61,7 +61,7 @@ impl Rank {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
     /// It is as recorded.
-    AsRecorded,
+    Unchanged,
     /// Another trace was recorded.
     Changed,
     /// Nothing was recorded for this case.
@@ -146,7 +146,7 @@ impl Recordings {
         }
         let backend = self.of_release(id, &backend, &about.version);
         match self.text(id, &backend, variant) {
-            Some(text) if *text == *trace.to_string().trim_end() => Recorded::AsRecorded,
+            Some(text) if *text == *trace.to_string().trim_end() => Recorded::Unchanged,
             Some(_) => Recorded::Changed,
             None => Recorded::Never,
         }

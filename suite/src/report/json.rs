@@ -248,7 +248,7 @@ fn case(result: &CaseResult) -> Case<'_> {
         verdict: result.verdict.as_str(),
         reason,
         recorded: match result.recorded {
-            Recorded::AsRecorded => "as-recorded",
+            Recorded::Unchanged => "as-recorded",
             Recorded::Changed => "changed",
             Recorded::Never => "never",
             Recorded::Untracked => "stranger",

@@ -227,7 +227,7 @@ impl Report<'_> {
                 (_, Recorded::Changed) => "does not match its snapshot",
                 (_, Recorded::Never) => "has no snapshot",
                 (_, Recorded::Untracked) => "differs",
-                (_, Recorded::AsRecorded) => "differs without a known issue",
+                (_, Recorded::Unchanged) => "differs without a known issue",
             };
             let (id, backend) = (&result.scenario, &result.backend);
             let _ = writeln!(text, "  {id} on {backend} {why}: {}", variants.join(" "));

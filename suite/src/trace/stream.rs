@@ -56,7 +56,7 @@ impl Stream {
     }
 
     /// The same stream, with a reader at its start.
-    pub(crate) fn from_start(self) -> Self {
+    pub(crate) fn read_from_start(self) -> Self {
         Self { seen: 0, ..self }
     }
 
@@ -446,7 +446,7 @@ mod tests {
             stream.see(&pattern(73, 35)).to_string(),
             "35 bytes  73..108"
         );
-        let inside = stream.from_start().see(&pattern(40, 3)).to_string();
+        let inside = stream.read_from_start().see(&pattern(40, 3)).to_string();
         assert_eq!(inside, "3 bytes  3 bytes that nobody offered");
     }
 

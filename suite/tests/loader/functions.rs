@@ -280,7 +280,7 @@ fn function_that_only_one_transport_needs_is_reported_for_that_transport_alone()
         );
         let libssl =
             Libssl::load("lacking", &object).expect("a library without this function loads");
-        let scenario = scenario("transport/far-end-vanishes");
+        let scenario = scenario("transport/peer-disconnects");
         for other in scenario
             .variants()
             .filter(|v| v.to_string().starts_with("tls1.3/client"))

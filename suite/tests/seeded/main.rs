@@ -140,7 +140,10 @@ const BLAMED: [(&str, &str); 2] = [
     ("smaller-records", "delivery.once-and-in-order"),
     // As in BoringSSL (see its ledger): another write in the place of a blocked one is refused, and
     // so is the correct retry from the old address; the retry succeeds once the buffer may move.
-    ("refusal-is-not-fatal", "connection.recovers-or-stays-dead"),
+    (
+        "refusal-is-not-fatal",
+        "connection.recovers-or-stays-failed",
+    ),
 ];
 
 /// The clauses of the monitors that are known to blame this fault.

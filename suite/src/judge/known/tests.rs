@@ -118,7 +118,7 @@ fn issue_of_another_version_explains_nothing() {
 
 const FAILED: &str = r#"
 when = ["failed", "write"]
-breaks = [{ clause = "error.dead-connection-tells-the-truth", in = "call", error = "SYSCALL" }]
+breaks = [{ clause = "error.failed-connection-reports-failure", in = "call", error = "SYSCALL" }]
 "#;
 
 #[test]
@@ -475,7 +475,7 @@ fn violations_explained_once_the_rest_is_known_get_no_proposal() {
     assert_eq!(unexpected(&failed, &script), [3, 4]);
     let text = proposed(&failed, std::slice::from_ref(&script));
     assert!(
-        !text.contains("error.dead-connection-tells-the-truth"),
+        !text.contains("error.failed-connection-reports-failure"),
         "{text}"
     );
     let mut all = failed;

@@ -6,7 +6,7 @@ use crate::trace::{Argument, ErrorClass, Verb};
 
 pub(super) static MONITORS: &[Monitor] = &[
     Monitor::all(
-        "connection.recovers-or-stays-dead",
+        "connection.recovers-or-stays-failed",
         recovers_or_stays_failed,
     ),
     Monitor::all(
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn connection_recovers_or_stays_failed() {
-        let clause = "connection.recovers-or-stays-dead";
+        let clause = "connection.recovers-or-stays-failed";
         let base = Script::tls13()
             .blocked_write()
             .retry(9, refused("ssl:bad length"));

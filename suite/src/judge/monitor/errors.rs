@@ -16,7 +16,7 @@ pub(super) static MONITORS: &[Monitor] = &[
     Monitor::libssl("error.syscall-keeps-errno", syscall_keeps_errno),
     Monitor::libssl("error.ssl-fills-the-queue", ssl_fills_the_queue),
     Monitor::libssl(
-        "error.dead-connection-tells-the-truth",
+        "error.failed-connection-reports-failure",
         failed_connection_reports_failure,
     ),
     Monitor::libssl("error.want-agrees", want_agrees),
@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn failed_connection_reports_its_failure() {
-        let clause = "error.dead-connection-tells-the-truth";
+        let clause = "error.failed-connection-reports-failure";
         let failed_connection = Script::tls13().write(9, refused("ssl:bad length"));
         kept(
             clause,
