@@ -106,7 +106,7 @@ pub mod trace {
 
 pub mod transport {
     pub use crate::transport::{
-        Budget, Errno, Inbound, Outbound, Refusal, Transfer, Transport, WireFault, set_last_resort,
+        Budget, Errno, Inbound, Outbound, Refusal, Transport, WireFault, set_last_resort,
     };
 }
 

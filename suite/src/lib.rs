@@ -1,8 +1,8 @@
 //! Writeproof: a conformance and differential fuzz suite for implementations of `SSL_write`.
 //!
-//! Data flows one way. The [`runner`] runs a [`scenario`] on a [`backend`], over a [`transport`] to
-//! a [`peer`], and returns a [`trace`], whose records the [`wire`] view decodes. The [`judge`]
-//! checks the trace against the [`contract`] and compares it with other traces, and the [`report`]
+//! Data flows one way. The `runner` runs a `scenario` on a `backend`, over a `transport` to
+//! a `peer`, and returns a `trace`, whose records the `wire` view decodes. The `judge`
+//! checks the trace against the `contract` and compares it with other traces, and the `report`
 //! shows the result as text or JSON.
 
 mod backend;

@@ -225,7 +225,10 @@ fn clauses_command_judges_a_recognised_library_with_its_known_issues(
 }
 
 #[rstest]
-#[case("retry.same-argument", "did you mean \"retry.same-arguments\"?")]
+#[case(
+    "retry.same-argument",
+    "did you mean \"retry.same-arguments\"? (`writeproof clauses` lists all)"
+)]
 #[case("no-such-topic.at-all-anywhere", "`writeproof clauses` lists all")]
 fn unknown_clause_gets_a_suggestion(#[case] clause: &str, #[case] hint: &str) {
     let answer = writeproof(&["clauses", clause]).with(2);
@@ -446,12 +449,15 @@ fn unreadable_ledger_is_bad_usage() {
 }
 
 #[rstest]
-#[case("retry.same-argument", "did you mean \"retry.same-arguments\"?")]
+#[case(
+    "retry.same-argument",
+    "did you mean \"retry.same-arguments\"? (`writeproof clauses` lists all)"
+)]
 #[case(
     "connection.recovers-or-stays-dead",
-    "did you mean \"connection.recovers-or-stays-failed\"? It was renamed."
+    "it was renamed to \"connection.recovers-or-stays-failed\""
 )]
-#[case("no.such-thing", "writeproof clauses lists them")]
+#[case("no.such-thing", "`writeproof clauses` lists all")]
 fn unknown_clause_in_a_ledger_is_refused(#[case] clause: &str, #[case] help: &str) {
     let folder = TempDir::new().expect("a folder");
     let effect = format!("breaks = [{{ clause = \"{clause}\", in = \"call\", error = \"SSL\" }}]");

@@ -34,7 +34,7 @@ pub struct Lent<'m> {
 
 impl<'m> Lent<'m> {
     /// Where they begin; valid for reads of [`Self::len`] bytes, and mapped for writing.
-    pub(crate) fn as_ptr(self) -> *const u8 {
+    pub fn as_ptr(self) -> *const u8 {
         self.start.as_ptr()
     }
 
@@ -49,7 +49,7 @@ impl<'m> Lent<'m> {
     }
 
     /// The bytes, for a library in Rust, which cannot write to them.
-    pub(crate) fn as_slice(self) -> &'m [u8] {
+    pub fn as_slice(self) -> &'m [u8] {
         // SAFETY: `Memory::lend` made it of initialised memory that lives for `'m` and that the suite changes only through
         // an exclusive borrow; a foreign library has the pointer, not this slice.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }

@@ -121,13 +121,13 @@ pub struct Setup {
     /// The only protocol version that it offers.
     pub version: Version,
     /// The only cipher that it offers.
-    pub(crate) cipher: Cipher,
+    pub cipher: Cipher,
     /// How the keys of the connection are agreed on.
-    pub(crate) key_exchange: KeyExchange,
+    pub key_exchange: KeyExchange,
     /// Whether its role is set explicitly.
     pub role_state: RoleState,
     /// Its kind of transport.
-    pub(crate) transport: TransportKind,
+    pub transport: TransportKind,
     /// Whether it sends session tickets.
     pub session_tickets: SessionTickets,
 }

@@ -17,11 +17,7 @@ pub(super) fn clauses(arguments: &ClausesArguments) -> Result<Exit, Failure> {
     for word in &arguments.clause {
         if !clauses.iter().any(|clause| is_named(clause, word)) {
             let topics = clauses.iter().map(Clause::topic);
-            let known = clauses
-                .iter()
-                .map(|clause| clause.id.as_str())
-                .chain(topics);
-            return Err(Failure::unknown_clause(word, &known.collect::<Vec<_>>()));
+            return Err(Failure::unknown_clause(word, contract.ids().chain(topics)));
         }
     }
     let corpus = Corpus::built_in()?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Termination};
 
 use crate::backend::{Backends, Unusable};
+use crate::contract::hint;
 use crate::fuzz::{ArtifactError, SameName};
 use crate::isolation::OpenError;
 use crate::judge::Unanswered;
@@ -165,15 +166,10 @@ impl Failure {
     }
 
     /// An unknown clause, with the most similar one.
-    pub(super) fn unknown_clause(name: &str, all: &[&str]) -> Self {
-        let nearest = nearest(name, all.iter().map(|id| (*id, *id)), 1);
-        let hint = match nearest.first() {
-            Some(id) => format!("did you mean {id:?}? (`writeproof clauses` lists all)"),
-            None => "`writeproof clauses` lists all".to_owned(),
-        };
+    pub(super) fn unknown_clause<'c>(name: &str, known: impl Iterator<Item = &'c str>) -> Self {
         Self::UnknownClause {
             name: shortened(name),
-            hint,
+            hint: hint(name, known),
         }
     }
 

@@ -12,6 +12,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::data::CONTRACT;
+use crate::toml_reader::{nearest, renamed};
 
 pub(crate) use crate::scenario::ParseError;
 
@@ -55,11 +56,27 @@ impl Contract {
         self.clauses.iter().find(|clause| clause.id == id)
     }
 
+    /// The ids of all clauses.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.clauses.iter().map(|clause| clause.id.as_str())
+    }
+
     /// The clauses whose violation a trace can show.
     pub fn observable(&self) -> impl Iterator<Item = &Clause> {
         self.clauses
             .iter()
             .filter(|clause| clause.unobservable.is_none())
+    }
+}
+
+/// Help for a word that names none of `known`: the most similar one, or where to find all.
+pub(crate) fn hint<'c>(word: &str, known: impl Iterator<Item = &'c str>) -> String {
+    const ALL: &str = "`writeproof clauses` lists all";
+    let near = nearest(word, known.map(|id| (id, id)), 1);
+    match (renamed(word), near.first()) {
+        (Some(new), _) => format!("it was renamed to {new:?}"),
+        (None, Some(near)) => format!("did you mean {near:?}? ({ALL})"),
+        (None, None) => ALL.to_owned(),
     }
 }
 

@@ -36,9 +36,9 @@ pub use snapshot_parser::is_read_back;
 
 use std::collections::BTreeMap;
 
-use crate::contract::Contract;
+use crate::contract::{Contract, hint};
 use crate::scenario::ParseError;
-use crate::toml_reader::{Fault, nearest, renamed};
+use crate::toml_reader::Fault;
 use crate::trace::{Outcome, Trace};
 use known::{Explanation, KnownIssues, Library};
 use monitor::{History, Notes, Violation};
@@ -162,14 +162,7 @@ impl Judge {
         let Some((clause, at)) = self.known.unknown_clause(path, exists) else {
             return Ok(());
         };
-        let all = self.contract.clauses().iter();
-        let ids = all.map(|clause| (clause.id.as_str(), clause.id.as_str()));
-        let near = nearest(clause, ids, 1);
-        let help = match (renamed(clause), near.first()) {
-            (Some(new), _) => format!("did you mean \"{new}\"? It was renamed."),
-            (None, Some(near)) => format!("did you mean \"{near}\"?"),
-            (None, None) => "writeproof clauses lists them".to_owned(),
-        };
+        let help = hint(clause, self.contract.ids());
         let fault = Fault::new(at, format!("unknown clause \"{clause}\""), help);
         Err(ParseError::locate(path, text, fault))
     }

@@ -73,7 +73,10 @@ impl Runner<'_> {
         });
         let taken: Vec<_> = taken.collect();
         let (sent, peer_sent, taken) = self.transport.with_tap(|tap| {
-            let (mine, theirs) = (self.stream.read_from_start(), self.peer_stream.read_from_start());
+            let (mine, theirs) = (
+                self.stream.read_from_start(),
+                self.peer_stream.read_from_start(),
+            );
             (
                 trace::assign(&view.0, version, mine, &tap.outbound, &out),
                 trace::assign(&view.1, version, theirs.clone(), &tap.inbound, &inbound),

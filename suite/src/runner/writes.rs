@@ -6,7 +6,7 @@ use super::pending_write::{PendingWrite, WriteState};
 use crate::backend::Memory;
 use crate::limits::{Allowance, Limit};
 use crate::scenario::{Buffer, Retry, RetryContent, Step, Write, WriteSource};
-use crate::trace::{Argument, Attempt, BytePattern, ErrorClass, Outcome, Verb};
+use crate::trace::{Argument, Attempt, BytePattern, Entry, ErrorClass, Outcome, Verb};
 
 impl Runner<'_> {
     pub(super) fn write(&mut self, write: &Write, longest_retry: usize) -> Result<(), Stop> {
@@ -105,8 +105,10 @@ impl Runner<'_> {
         let result = self.call(action, Repeatable::Write, |end| {
             end.write(function, writing.bytes(argument))
         });
+        // Entries of the transport and the peer may follow that of the call.
+        let is_call = |entry: &&mut Entry| matches!(entry.result, Outcome::Call(_));
         if *writing.offered(argument) != *stood
-            && let Some(entry) = self.entries.last_mut()
+            && let Some(entry) = self.entries.iter_mut().rev().find(is_call)
         {
             entry.caller_buffer_modified = true;
         }

@@ -58,7 +58,7 @@ impl Errno {
         self.0
     }
 
-    /// From a name such as `ECONNRESET`; `None` for one that is not in [`Errno::names`].
+    /// From a name such as `ECONNRESET`; `None` for any other name.
     pub fn from_name(name: &str) -> Option<Self> {
         NAMES
             .iter()

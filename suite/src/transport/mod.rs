@@ -445,7 +445,7 @@ impl Transport {
 
     /// The library under test writes `bytes`. A blocking transport returns when the peer has read
     /// them, or as many as it reads; it fails with `EPIPE` if that is none.
-    pub fn write(&self, bytes: &[u8]) -> Transfer {
+    pub(crate) fn write(&self, bytes: &[u8]) -> Transfer {
         let (transfer, responder) = {
             let mut state = self.state();
             (state.write(bytes), state.responder())

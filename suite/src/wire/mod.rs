@@ -3,13 +3,13 @@
 //! library under test checks itself.
 //!
 //! ```
-//! use writeproof::wire::{RecordContent, KeyLog, Sender, read};
+//! use writeproof::internal::wire::{KeyLog, Sender, read};
 //!
 //! let keylog = KeyLog::parse("# no secrets\n")?;
 //! let view = read([(Sender::Client, &[21, 3, 3, 0, 2, 1][..]), (Sender::Client, &[0])], &keylog);
 //! let [record] = &view.client[..] else { panic!("one record") };
 //! assert_eq!(record.fragment().unwrap().alert().unwrap().to_string(), "warning close_notify");
-//! # Ok::<(), writeproof::wire::KeyLogError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! It supports TLS 1.3 (all suites but CCM) and TLS 1.0 to 1.2 (AES-GCM, ChaCha20-Poly1305, AES-CBC

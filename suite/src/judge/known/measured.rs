@@ -81,9 +81,9 @@ impl<'c, 't> MeasuredHistory<'c, 't> {
         self.losses[at].swallowed
     }
 
-    /// How many of these are missing before an application data record sent in this call, after the
-    /// previous one sent. If the peer reads: in what was sent since its last read, and the first
-    /// ones if several are missing.
+    /// How many of these are missing before each application data record sent in this call, after
+    /// the previous one sent, where bytes are missing. If the peer reads: in what was sent since
+    /// its last read, and the first ones only. A single 0 if nothing is missing.
     pub(super) fn gaps(&self, at: usize) -> Vec<usize> {
         let has_read = |at: &usize| self.event(*at).delivered().is_some_and(|read| read.len > 0);
         let reads = self.event(at).delivered().is_some();
@@ -107,6 +107,9 @@ impl<'c, 't> MeasuredHistory<'c, 't> {
         }
         if reads {
             gaps.truncate(1);
+        }
+        if gaps.is_empty() {
+            gaps.push(0);
         }
         gaps
     }

@@ -72,15 +72,11 @@ impl Sum {
 
     /// Whether it equals `seen` at this event.
     pub(super) fn is(&self, seen: usize, measured: &MeasuredHistory<'_, '_>, at: usize) -> bool {
-        let mut sums = vec![0];
-        for term in &self.0 {
-            let values = term.values(measured, at);
-            sums = sums
-                .iter()
-                .flat_map(|sum| values.iter().map(move |value| sum + value))
-                .collect();
-        }
-        sums.contains(&seen)
+        let is_with = |gap| {
+            let mut values = self.0.iter().map(|term| term.value(measured, at, gap));
+            values.try_fold(0_usize, usize::checked_add) == Some(seen)
+        };
+        measured.gaps(at).into_iter().any(is_with)
     }
 
     /// The sums that equal this number at this event: of one, two or three different quantities,
@@ -90,17 +86,13 @@ impl Sum {
         measured: &MeasuredHistory<'_, '_>,
         at: usize,
     ) -> Vec<Self> {
-        let counted: Vec<(Term, usize)> = QUANTITIES
-            .iter()
-            .flat_map(|&(_, term)| {
-                let values = term.values(measured, at).into_iter();
-                values.map(move |value| (term, value))
-            })
-            .collect();
         let mut sums = Vec::new();
         if number > 0 {
-            for terms in 1..=MOST_TERMS {
-                add_sums(&mut sums, number, terms, &counted, &mut Vec::new());
+            for gap in measured.gaps(at) {
+                let counted = QUANTITIES.map(|(_, term)| (term, term.value(measured, at, gap)));
+                for terms in 1..=MOST_TERMS {
+                    add_sums(&mut sums, number, terms, &counted, &mut Vec::new());
+                }
             }
         }
         sums.push(Self(vec![Term::Literal(number)]));
@@ -166,10 +158,10 @@ fn term_of(text: &str) -> Option<Term> {
 }
 
 impl Term {
-    /// Its values at this event: one, but for the gaps before several records.
-    fn values(self, measured: &MeasuredHistory<'_, '_>, at: usize) -> Vec<usize> {
+    /// Its value at this event, if this is the gap.
+    fn value(self, measured: &MeasuredHistory<'_, '_>, at: usize, gap: usize) -> usize {
         let event = measured.event(at);
-        let value = match self {
+        match self {
             Self::Literal(number) => number,
             Self::Asked => event
                 .attempt()
@@ -182,9 +174,8 @@ impl Term {
             Self::Pending => measured.pending_record(at),
             Self::Dropped => measured.dropped(at),
             Self::Swallowed => measured.swallowed(at),
-            Self::Gap => return measured.gaps(at),
+            Self::Gap => gap,
             Self::Refused => measured.refused(at),
-        };
-        vec![value]
+        }
     }
 }

@@ -130,11 +130,11 @@ impl<'c, 't> At<'_, 'c, 't> {
             .iter()
             .any(|event| event.entry.taken.iter().any(asks));
         let taken = &self.event().entry.taken;
-        let request = taken.iter().position(asks);
-        let following = match request {
-            _ if asked => &taken[..],
-            Some(at) => &taken[at + 1..],
-            None => &[],
+        let following = if asked {
+            &taken[..]
+        } else {
+            let first = taken.iter().position(asks).map_or(taken.len(), |at| at + 1);
+            &taken[first..]
         };
         let is_request =
             |action: &PeerAction| *action == PeerAction::KeyUpdate(KeyUpdate::Requested);
