@@ -334,7 +334,7 @@ fn selection() {
                 "--variant",
                 "tls1.3/client/bio-pair",
             ],
-            "no selected scenario has any of the variants",
+            "no selected scenario has the variant tls1.3/client/bio-pair: ",
         ),
     ] {
         let output = run(arguments);
