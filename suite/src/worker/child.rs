@@ -5,14 +5,17 @@
 
 #![allow(unsafe_code)] // Descriptors by number, a mapping, and an end without exit handlers.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Write as _};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::{SigEvent, SigHandler, SigSet, SigevNotify, Signal, signal};
@@ -40,19 +43,46 @@ pub(super) mod status {
     pub(in crate::worker) const SOCKET_GONE: i32 = 0xc1;
     pub(in crate::worker) const SPINNING: i32 = 0xc2;
     pub(in crate::worker) const BAD_REQUEST: i32 = 0xc3;
+    /// That of Rust's runtime.
+    pub(in crate::worker) const PANICKED: i32 = 101;
 }
 
 /// Serves as a worker; `crash_context` is the file descriptor that it inherited for that purpose,
 /// and `external` the backend of a program outside of the suite.
 pub(crate) fn serve(crash_context: RawFd, external: Option<Arc<dyn Backend>>) -> ! {
-    let ended = work(crash_context, external);
+    record_panics();
+    let ended = catch_unwind(AssertUnwindSafe(|| work(crash_context, external)));
     // There are no more requests, or the parent is gone. The exit handlers of a foreign library are
     // not called, because they could do anything.
     leave(match ended {
-        Ok(()) => 0,
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => status::BAD_REQUEST,
-        Err(_) => status::SOCKET_GONE,
+        Ok(Ok(())) => 0,
+        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => status::BAD_REQUEST,
+        Ok(Err(_)) => status::SOCKET_GONE,
+        // A panic in a call of the library is caught there: this one is elsewhere.
+        Err(_) => {
+            let _ = writeln!(io::stderr(), "{}", LAST_PANIC.take());
+            status::PANICKED
+        }
     })
+}
+
+thread_local! {
+    /// The message of the last panic, with its place.
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Keeps Rust from printing a panic of this thread: the trace has its message, and what Rust prints
+/// differs from run to run, because it has the number of the thread. A panic of another thread is
+/// in no trace, so it is printed, without that number.
+fn record_panics() {
+    let this = thread::current().id();
+    panic::set_hook(Box::new(move |panic| {
+        if thread::current().id() == this {
+            LAST_PANIC.set(panic.to_string());
+        } else {
+            let _ = writeln!(io::stderr(), "{panic}");
+        }
+    }));
 }
 
 fn leave(status: i32) -> ! {

@@ -84,12 +84,16 @@ fn this_program() -> PathBuf {
 }
 
 fn run_program(path: &Path, program: Program, arguments: &[&str]) -> Output {
+    command(path, program, arguments)
+        .output()
+        .expect("the program starts")
+}
+
+fn command(path: &Path, program: Program, arguments: &[&str]) -> Command {
     let mut command = Command::new(path);
     command.args(arguments).env(PROGRAM, program.as_str());
-    // With it, Rust's runtime may hang when it reports that there is no memory left.
-    command.env_remove("RUST_BACKTRACE");
     command.stdin(Stdio::null());
-    command.output().expect("the program starts")
+    command
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -99,13 +103,18 @@ fn run(arguments: &[&str]) -> Output {
 /// The report in JSON, which conforms to its schema.
 #[track_caller]
 fn report(code: i32, arguments: &[&str]) -> Value {
-    let output = run(&[arguments, &["--format", "json"]].concat());
+    parsed(code, &run(&[arguments, &["--format", "json"]].concat()))
+}
+
+/// The report in JSON that a program printed, which conforms to its schema.
+#[track_caller]
+fn parsed(code: i32, output: &Output) -> Value {
     assert_eq!(
         output.status.code(),
         Some(code),
         "{}{}",
-        stdout(&output),
-        stderr(&output)
+        stdout(output),
+        stderr(output)
     );
     let report = serde_json::from_slice(&output.stdout).expect("JSON");
     let errors: Vec<String> = SCHEMA.iter_errors(&report).map(|e| e.to_string()).collect();
@@ -190,6 +199,28 @@ fn memory() {
 fn panics() {
     let how = "panicked: 1005 bytes are too many";
     spares_others(Fault::Panics, "crashed", how, &[]);
+    let folder = Folder::with(Fault::Panics);
+    let with_backtrace = |style: &str| {
+        let arguments = [&folder.scenario(), "--format", "json"];
+        let mut command = command(&this_program(), Program::Documented, &arguments);
+        command.env("RUST_BACKTRACE", style);
+        let output = command.output().expect("the program starts");
+        without_duration(parsed(1, &output))
+    };
+    let (with, without) = (with_backtrace("full"), with_backtrace("0"));
+    assert_eq!(with, without);
+    for case in cases(&with).values() {
+        assert_eq!(case.get("printed"), None, "{case:#}");
+        assert_eq!(case.get("side_effects"), None, "{case:#}");
+    }
+}
+
+/// A report that a second run repeats.
+fn without_duration(mut report: Value) -> Value {
+    let summary = report["summary"].as_object_mut().expect("a summary");
+    let duration = summary.remove("duration_ms");
+    assert!(duration.is_some_and(|duration| duration.is_u64()));
+    report
 }
 
 fn repeats() {
@@ -290,13 +321,7 @@ fn missing_ledger() {
 }
 
 fn jobs() {
-    let with = |jobs| {
-        let mut report = report(1, &["whole", "closing", "zero", "--jobs", jobs]);
-        let summary = report["summary"].as_object_mut().expect("a summary");
-        let duration = summary.remove("duration_ms");
-        assert!(duration.is_some_and(|duration| duration.is_u64()));
-        report
-    };
+    let with = |jobs| without_duration(report(1, &["whole", "closing", "zero", "--jobs", jobs]));
     let (one, two) = (with("1"), with("2"));
     assert!(cases(&one).len() > 100, "{}", cases(&one).len());
     assert_eq!(one, two);
