@@ -70,7 +70,7 @@ pub enum OpenError {
     /// The suite could not start a worker; the library was not even looked at.
     #[error("{0}")]
     Worker(StartError),
-    /// This program could not be started again as a worker that has its external backend.
+    /// This program, started again, does not serve as a worker that has its external backend.
     #[error(
         "cannot run {id} in a worker process, which is this program, started again: {why}. `main` \
          has to call `run_cli` with this backend, regardless of the program's arguments; with \
@@ -136,11 +136,11 @@ impl Isolation {
             Self::Workers { program, limits } => {
                 let id = &backend.about().id;
                 match Workers::start_external(program, id, limits) {
-                    Ok(workers) => Ok(Arc::new(workers)),
-                    Err(why) => Err(OpenError::External {
-                        id: id.clone(),
-                        why,
-                    }),
+                    Err(why @ (StartError::Refused(_) | StartError::Died { .. })) => {
+                        let id = id.clone();
+                        Err(OpenError::External { id, why })
+                    }
+                    started => in_workers(id, started),
                 }
             }
         }

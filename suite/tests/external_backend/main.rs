@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     if let Some(program) = Program::here() {
         return program.main().report();
     }
-    let tests: [(&str, fn()); 16] = [
+    let tests: [(&str, fn()); 17] = [
         ("crash is the result of its cases alone", crash),
         ("exit is the result of its cases alone", exit),
         ("hang is the result of its cases alone", hang),
@@ -63,6 +63,10 @@ fn main() -> ExitCode {
         ),
         ("help describes every option and hides the worker", help),
         ("program that cannot be a worker is refused", not_a_worker),
+        (
+            "system that starts no process is a failure of the suite",
+            no_process,
+        ),
         ("library with the id of a backend is refused", taken_id),
         (
             "report is written to the file that is asked for",
@@ -399,21 +403,13 @@ fn help() {
 }
 
 fn not_a_worker() {
-    let removed = TempDir::new().expect("a temporary folder");
-    let copy = removed.path().join("program");
-    fs::copy(this_program(), &copy).expect("the test folder is writable");
     let this = this_program();
-    for (program, path, why) in [
-        (Program::RefusesArguments, &this, "exit code 7"),
-        (Program::RefusesArguments, &this, "unknown argument"),
-        (Program::ChoosesByArguments, &this, "the backend another"),
-        (
-            Program::RemovesItself,
-            &copy,
-            "cannot start a worker process",
-        ),
+    for (program, why) in [
+        (Program::RefusesArguments, "exit code 7"),
+        (Program::RefusesArguments, "unknown argument"),
+        (Program::ChoosesByArguments, "the backend another"),
     ] {
-        let output = run_program(path, program, &["whole"]);
+        let output = run_program(&this, program, &["whole"]);
         assert_exit(&output, 3);
         let said = stderr(&output);
         let wanted = format!("writeproof: cannot run {ID} in a worker process");
@@ -423,6 +419,18 @@ fn not_a_worker() {
     }
     let here = ["whole", "--in-process"];
     assert_exit(&run_program(&this, Program::RefusesArguments, &here), 0);
+}
+
+fn no_process() {
+    let removed = TempDir::new().expect("a temporary folder");
+    let copy = removed.path().join("program");
+    fs::copy(this_program(), &copy).expect("the test folder is writable");
+    let output = run_program(&copy, Program::RemovesItself, &["whole"]);
+    assert_exit(&output, 4);
+    let said = stderr(&output);
+    let wanted = "writeproof: cannot start a worker process";
+    assert!(said.starts_with(wanted), "{said}");
+    assert!(!said.contains("run_cli"), "{said}");
 }
 
 fn taken_id() {
