@@ -49,12 +49,12 @@ fn run(backend: Arc<dyn Backend>, arguments: &ExternalArguments) -> Result<Exit,
     let output = Output::prepare(arguments.report.output.as_deref())?;
     let mut judge = Judge::built_in()?;
     add_known_issues(&mut judge, &arguments.report.ledger)?;
-    let reference = match Isolation::None.open(REFERENCE) {
+    let isolation = isolation(&arguments.workers)?;
+    let mut backends = vec![isolation.open_external(backend)?];
+    let reference = match isolation.open(REFERENCE) {
         Some(opened) => opened?,
         None => return Err(Failure::unknown_backend(REFERENCE)),
     };
-    let isolation = isolation(&arguments.workers)?;
-    let mut backends = vec![isolation.open_external(backend)?];
     if arguments.action.show {
         backends.push(Arc::clone(&reference));
     }
