@@ -27,7 +27,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use super::WorkerLimits;
 use super::confine::{self, confine, limit_cpu};
 use super::crash_context::Shared;
-use super::protocol::{Done, LoadRequest, Received, Reply, Request, receive, send};
+use super::protocol::{Done, LoadRequest, Ready, Received, Reply, Request, receive, send};
 use crate::backend::libssl::Libssl;
 use crate::backend::{Backend, Backends};
 use crate::limits::{self, Limit};
@@ -164,12 +164,7 @@ fn open(
     external: Option<Arc<dyn Backend>>,
     unconfined: Vec<String>,
 ) -> Result<(Arc<dyn Backend>, Reply), String> {
-    let ready = |backend: Arc<dyn Backend>| {
-        let about = Box::new(backend.about().clone());
-        let ready = Reply::Ready(about, backend.interface());
-        (backend, ready)
-    };
-    match wanted {
+    let backend = match wanted {
         LoadRequest::File(source) => {
             let libssl = Libssl::open(source).map_err(|error| error.to_string())?;
             let load_report = LoadReport {
@@ -178,22 +173,27 @@ fn open(
                 unconfined,
                 printed: Printed::default(),
             };
-            Ok((Arc::new(libssl), Reply::Loaded(Box::new(load_report))))
+            return Ok((Arc::new(libssl), Reply::Loaded(Box::new(load_report))));
         }
         LoadRequest::BuiltIn(id) => {
             let opened = Backends::open(id).ok_or_else(|| format!("{id} is no backend"))?;
-            let backend = opened.map_err(|unusable| unusable.to_string())?;
-            Ok(ready(backend))
+            opened.map_err(|unusable| unusable.to_string())?
         }
         LoadRequest::External(id) => match external {
-            Some(backend) if backend.about().id == *id => Ok(ready(backend)),
-            Some(backend) => Err(format!(
-                "as a worker, it has the backend {} instead",
-                backend.about().id
-            )),
-            None => Err("as a worker, it has no external backend".to_owned()),
+            Some(backend) if backend.about().id == *id => backend,
+            Some(backend) => {
+                let other = &backend.about().id;
+                return Err(format!("as a worker, it has the backend {other} instead"));
+            }
+            None => return Err("as a worker, it has no external backend".to_owned()),
         },
-    }
+    };
+    let ready = Ready {
+        about: backend.about().clone(),
+        interface: backend.interface(),
+        unconfined,
+    };
+    Ok((backend, Reply::Ready(Box::new(ready))))
 }
 
 /// Ends this process if the library uses too much processor time, or if it does not return and the

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     if let Some(program) = Program::here() {
         return program.main().report();
     }
-    let tests: [(&str, fn()); 17] = [
+    let tests: [(&str, fn()); 18] = [
         ("crash is the result of its cases alone", crash),
         ("exit is the result of its cases alone", exit),
         ("hang is the result of its cases alone", hang),
@@ -66,6 +66,10 @@ fn main() -> ExitCode {
         (
             "system that starts no process is a failure of the suite",
             no_process,
+        ),
+        (
+            "restrictions that the system cannot apply are reported",
+            not_confined,
         ),
         ("library with the id of a backend is refused", taken_id),
         (
@@ -431,6 +435,15 @@ fn no_process() {
     let wanted = "writeproof: cannot start a worker process";
     assert!(said.starts_with(wanted), "{said}");
     assert!(!said.contains("run_cli"), "{said}");
+}
+
+fn not_confined() {
+    let output = run_program(&this_program(), Program::DeniesFilters, &["whole"]);
+    assert_exit(&output, 0);
+    let said = stderr(&output);
+    let wanted = "writeproof: not confined: processes, signals and the network: ";
+    assert!(said.starts_with(wanted), "{said}");
+    assert_eq!(stderr(&run(&["whole"])), "");
 }
 
 fn taken_id() {
