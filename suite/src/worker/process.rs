@@ -282,7 +282,11 @@ impl Process {
     fn exit(&mut self, error: &io::Error, deadline: &Deadline) -> WorkerExit {
         let mut end = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.stop(),
-            io::ErrorKind::InvalidData => WorkerEnd::Crashed("replied without sense".to_owned()),
+            io::ErrorKind::InvalidData => {
+                // How it ends does not matter any more.
+                self.stop();
+                WorkerEnd::Crashed("replied without sense".to_owned())
+            }
             // The socket is closed, by the end of the process or by the library.
             _ => match self.ended_by(deadline.next_check) {
                 Some(status) => describe_exit(status, self.limits),
