@@ -20,7 +20,16 @@ use crate::scenario::{TransportKind, Variant};
 #[command(name = "writeproof", version, after_help = EXAMPLES, after_long_help = LONG_HELP)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) purpose: Purpose,
+}
+
+/// What the program was started for.
+#[derive(Debug, Subcommand)]
+pub(super) enum Purpose {
+    #[command(flatten)]
+    Command(Box<Command>),
+    #[command(flatten)]
+    Worker(WorkerCommand),
 }
 
 const EXAMPLES: &str = "\
@@ -269,8 +278,6 @@ pub(super) enum Command {
     /// Write the seed corpus: one input for each scenario that a fuzz target can encode.
     #[command(after_help = CORPUS_EXAMPLES)]
     Corpus(CorpusArguments),
-    #[command(flatten)]
-    Worker(WorkerCommand),
 }
 
 /// How a program starts itself again.
