@@ -1,6 +1,7 @@
-//! Where a library runs. One that is linked into this program or written in Rust runs in this process; a foreign shared
-//! object runs in workers, so that nothing it does ends the run. To examine a case that may crash, all libraries run in
-//! workers.
+//! Where a library runs. The reference and rustls, which are part of this program, run in this
+//! process; a foreign shared object runs in workers, so that nothing it does ends the run. So does
+//! an external backend: its workers are its own program, started again. To examine a case that may
+//! crash, all libraries run in workers.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,7 +71,7 @@ pub enum OpenError {
     /// The suite could not start a worker; the library was not even looked at.
     #[error("{0}")]
     Worker(StartError),
-    /// This program could not be started again as a worker that has its external backend.
+    /// This program, started again, does not serve as a worker that has its external backend.
     #[error(
         "cannot run {id} in a worker process, which is this program, started again: {why}. `main` \
          has to call `run_cli` with this backend, regardless of the program's arguments; with \
@@ -90,14 +91,15 @@ impl From<Unusable> for OpenError {
     }
 }
 
-/// Where foreign libraries run.
+/// Where foreign libraries and external backends run.
 #[derive(Debug, Clone)]
 pub enum Isolation {
     /// In this process, as a debugger likes it: a library that crashes ends the run.
     None,
     /// In processes of their own.
     Workers {
-        /// The command `writeproof`, which is started again for each worker.
+        /// This program, which is started again for each worker: the command `writeproof`, or the
+        /// program of an external backend.
         program: PathBuf,
         /// What a worker may use.
         limits: WorkerLimits,
@@ -136,11 +138,11 @@ impl Isolation {
             Self::Workers { program, limits } => {
                 let id = &backend.about().id;
                 match Workers::start_external(program, id, limits) {
-                    Ok(workers) => Ok(Arc::new(workers)),
-                    Err(why) => Err(OpenError::External {
-                        id: id.clone(),
-                        why,
-                    }),
+                    Err(why @ (StartError::Refused(_) | StartError::Died { .. })) => {
+                        let id = id.clone();
+                        Err(OpenError::External { id, why })
+                    }
+                    started => in_workers(id, started),
                 }
             }
         }

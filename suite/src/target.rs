@@ -18,6 +18,12 @@ pub trait Target: Send + Sync {
         None
     }
 
+    /// What its worker processes are still able to do, as this system cannot forbid it; empty in
+    /// this process, where nothing is forbidden.
+    fn unconfined(&self) -> &[String] {
+        &[]
+    }
+
     /// Runs one case. A crash or a hang of the library is a result, not an error.
     ///
     /// # Errors

@@ -432,14 +432,15 @@ impl Backends {
         known().iter().map(|known| known.id).collect()
     }
 
-    /// The names of those that are usable here, the reference first.
+    /// The names of those that are built in, named by the user or found on this machine, the
+    /// reference first. Opening one can still fail.
     pub fn here() -> Vec<&'static str> {
         let known = known();
         let here = known.iter().filter(|known| known.locate().is_ok());
         here.map(|known| known.id).collect()
     }
 
-    /// Those that are not usable here, and why.
+    /// The others, and why they are missing.
     pub fn missing() -> Vec<Unusable> {
         known()
             .iter()

@@ -20,7 +20,16 @@ use crate::scenario::{TransportKind, Variant};
 #[command(name = "writeproof", version, after_help = EXAMPLES, after_long_help = LONG_HELP)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) purpose: Purpose,
+}
+
+/// What the program was started for.
+#[derive(Debug, Subcommand)]
+pub(super) enum Purpose {
+    #[command(flatten)]
+    Command(Box<Command>),
+    #[command(flatten)]
+    Worker(WorkerCommand),
 }
 
 const EXAMPLES: &str = "\
@@ -178,20 +187,14 @@ Examples, where PROGRAM is this program:
   PROGRAM ./my-scenario.toml ./mine               scenarios of your own
   PROGRAM --propose --output known.toml           begin a file of known issues
   PROGRAM --ledger known.toml                     report only what is not known yet
-  PROGRAM --format json --output report.json
+  PROGRAM --format json --output report.json";
 
-`PROGRAM --help` describes workers and exit codes.";
+/// What follows the examples for `-h`.
+const EXTERNAL_SHORT_REST: &str = "`PROGRAM --help` describes workers and exit codes.";
 
-const EXTERNAL_LONG_HELP: &str = "\
-Examples, where PROGRAM is this program:
-  PROGRAM                                         all scenarios
-  PROGRAM retry 'closing/*'                       those of a family or pattern
-  PROGRAM retry/shorter-buffer --variant tls1.3/client --show
-  PROGRAM ./my-scenario.toml ./mine               scenarios of your own
-  PROGRAM --propose --output known.toml           begin a file of known issues
-  PROGRAM --ledger known.toml                     report only what is not known yet
-  PROGRAM --format json --output report.json
-  PROGRAM retry --limit 1 --memory 512            with narrower limits
+/// What follows the examples for `--help`: two more of them, and the rest.
+const EXTERNAL_LONG_REST: &str =
+    "  PROGRAM retry --limit 1 --memory 512            with narrower limits
   gdb --args PROGRAM retry/shorter-buffer --in-process
 
 Name scenarios by id (retry/shorter-buffer), by pattern (retry, 'closing/*', '*/shorter-*'), or by
@@ -269,8 +272,6 @@ pub(super) enum Command {
     /// Write the seed corpus: one input for each scenario that a fuzz target can encode.
     #[command(after_help = CORPUS_EXAMPLES)]
     Corpus(CorpusArguments),
-    #[command(flatten)]
-    Worker(WorkerCommand),
 }
 
 /// How a program starts itself again.
@@ -398,8 +399,8 @@ pub(super) struct VariantArguments {
     version,
     about = "Test the library that this program contains with the scenarios of Writeproof.",
     long_about = EXTERNAL_ABOUT,
-    after_help = EXTERNAL_EXAMPLES,
-    after_long_help = EXTERNAL_LONG_HELP,
+    after_help = format!("{EXTERNAL_EXAMPLES}\n\n{EXTERNAL_SHORT_REST}"),
+    after_long_help = format!("{EXTERNAL_EXAMPLES}\n{EXTERNAL_LONG_REST}"),
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
     mut_arg("ledger", |ledger| ledger.help(EXTERNAL_LEDGER).long_help(None::<&str>)),

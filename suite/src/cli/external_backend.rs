@@ -9,7 +9,7 @@ use super::failure::{Exit, Failure};
 use super::ledger::Gaps;
 use super::libraries::{isolated_again, isolation};
 use super::output::Output;
-use super::{Identities, Prepared, add_known_issues, carry_out, exit_after, jobs, parse};
+use super::{Identities, Prepared, add_known_issues, carry_out, complain, exit_after, jobs, parse};
 use crate::backend::{Backend, Backends, REFERENCE};
 use crate::isolation::Isolation;
 use crate::judge::Judge;
@@ -49,12 +49,17 @@ fn run(backend: Arc<dyn Backend>, arguments: &ExternalArguments) -> Result<Exit,
     let output = Output::prepare(arguments.report.output.as_deref())?;
     let mut judge = Judge::built_in()?;
     add_known_issues(&mut judge, &arguments.report.ledger)?;
-    let reference = match Isolation::None.open(REFERENCE) {
+    let isolation = isolation(&arguments.workers)?;
+    let target = isolation.open_external(backend)?;
+    if !target.unconfined().is_empty() {
+        // On standard error, as it holds for the drafts and the traces too.
+        complain(&format!("not confined: {}", target.unconfined().join("; ")));
+    }
+    let mut backends = vec![target];
+    let reference = match isolation.open(REFERENCE) {
         Some(opened) => opened?,
         None => return Err(Failure::unknown_backend(REFERENCE)),
     };
-    let isolation = isolation(&arguments.workers)?;
-    let mut backends = vec![isolation.open_external(backend)?];
     if arguments.action.show {
         backends.push(Arc::clone(&reference));
     }

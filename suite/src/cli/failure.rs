@@ -49,7 +49,7 @@ pub(super) enum Failure {
     #[error("unknown clause {name:?}: {hint}")]
     UnknownClause { name: String, hint: String },
     #[error(
-        "no selected scenario has the variant {}: `writeproof list` shows the variants of each scenario",
+        "no selected scenario has the variant {}: select others, or leave out --variant",
         either(.0)
     )]
     NoSuchVariant(Vec<Variant>),

@@ -32,8 +32,8 @@ use std::time::Instant;
 use clap::{CommandFactory as _, Parser};
 
 use self::args::{
-    Arguments, Command, DiffArguments, Format, ReportArguments, RunArguments, ShowArguments,
-    WorkerCommand,
+    Arguments, Command, DiffArguments, Format, Purpose, ReportArguments, RunArguments,
+    ShowArguments, WorkerCommand,
 };
 pub use self::external_backend::run_cli;
 pub use self::failure::Exit;
@@ -62,18 +62,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(arguments) => arguments,
         Err(exit) => return exit,
     };
-    if let Command::Worker(WorkerCommand::Worker { crash_context }) = arguments.command {
-        worker::serve(crash_context, None);
-    }
-    exit_after(|| match arguments.command {
+    let command = match arguments.purpose {
+        Purpose::Command(command) => *command,
+        Purpose::Worker(WorkerCommand::Worker { crash_context }) => {
+            worker::serve(crash_context, None)
+        }
+    };
+    exit_after(|| match command {
         Command::Run(arguments) => run(&arguments),
         Command::List(arguments) => list(arguments.format),
         Command::Show(arguments) => show(&arguments),
         Command::Diff(arguments) => diff(&arguments),
         Command::Check(arguments) => check::check(&arguments),
-        Command::Worker(WorkerCommand::Worker { crash_context }) => {
-            worker::serve(crash_context, None)
-        }
         Command::Table(arguments) => table::table(&arguments),
         Command::Clauses(arguments) => clauses::clauses(&arguments),
         Command::Ledger(arguments) => ledger::ledger(&arguments),

@@ -5,14 +5,17 @@
 
 #![allow(unsafe_code)] // Descriptors by number, a mapping, and an end without exit handlers.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Write as _};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::{SigEvent, SigHandler, SigSet, SigevNotify, Signal, signal};
@@ -24,7 +27,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use super::WorkerLimits;
 use super::confine::{self, confine, limit_cpu};
 use super::crash_context::Shared;
-use super::protocol::{Done, LoadRequest, Received, Reply, Request, receive, send};
+use super::protocol::{Done, LoadRequest, Ready, Received, Reply, Request, receive, send};
 use crate::backend::libssl::Libssl;
 use crate::backend::{Backend, Backends};
 use crate::limits::{self, Limit};
@@ -40,19 +43,46 @@ pub(super) mod status {
     pub(in crate::worker) const SOCKET_GONE: i32 = 0xc1;
     pub(in crate::worker) const SPINNING: i32 = 0xc2;
     pub(in crate::worker) const BAD_REQUEST: i32 = 0xc3;
+    /// That of Rust's runtime.
+    pub(in crate::worker) const PANICKED: i32 = 101;
 }
 
 /// Serves as a worker; `crash_context` is the file descriptor that it inherited for that purpose,
 /// and `external` the backend of a program outside of the suite.
 pub(crate) fn serve(crash_context: RawFd, external: Option<Arc<dyn Backend>>) -> ! {
-    let ended = work(crash_context, external);
+    record_panics();
+    let ended = catch_unwind(AssertUnwindSafe(|| work(crash_context, external)));
     // There are no more requests, or the parent is gone. The exit handlers of a foreign library are
     // not called, because they could do anything.
     leave(match ended {
-        Ok(()) => 0,
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => status::BAD_REQUEST,
-        Err(_) => status::SOCKET_GONE,
+        Ok(Ok(())) => 0,
+        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => status::BAD_REQUEST,
+        Ok(Err(_)) => status::SOCKET_GONE,
+        // A panic in a call of the library is caught there: this one is elsewhere.
+        Err(_) => {
+            let _ = writeln!(io::stderr(), "{}", LAST_PANIC.take());
+            status::PANICKED
+        }
     })
+}
+
+thread_local! {
+    /// The message of the last panic, with its place.
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Keeps Rust from printing a panic of this thread: the trace has its message, and what Rust prints
+/// differs from run to run, because it has the number of the thread. A panic of another thread is
+/// in no trace, so it is printed, without that number.
+fn record_panics() {
+    let this = thread::current().id();
+    panic::set_hook(Box::new(move |panic| {
+        if thread::current().id() == this {
+            LAST_PANIC.set(panic.to_string());
+        } else {
+            let _ = writeln!(io::stderr(), "{panic}");
+        }
+    }));
 }
 
 fn leave(status: i32) -> ! {
@@ -134,12 +164,7 @@ fn open(
     external: Option<Arc<dyn Backend>>,
     unconfined: Vec<String>,
 ) -> Result<(Arc<dyn Backend>, Reply), String> {
-    let ready = |backend: Arc<dyn Backend>| {
-        let about = Box::new(backend.about().clone());
-        let ready = Reply::Ready(about, backend.interface());
-        (backend, ready)
-    };
-    match wanted {
+    let backend = match wanted {
         LoadRequest::File(source) => {
             let libssl = Libssl::open(source).map_err(|error| error.to_string())?;
             let load_report = LoadReport {
@@ -148,22 +173,27 @@ fn open(
                 unconfined,
                 printed: Printed::default(),
             };
-            Ok((Arc::new(libssl), Reply::Loaded(Box::new(load_report))))
+            return Ok((Arc::new(libssl), Reply::Loaded(Box::new(load_report))));
         }
         LoadRequest::BuiltIn(id) => {
             let opened = Backends::open(id).ok_or_else(|| format!("{id} is no backend"))?;
-            let backend = opened.map_err(|unusable| unusable.to_string())?;
-            Ok(ready(backend))
+            opened.map_err(|unusable| unusable.to_string())?
         }
         LoadRequest::External(id) => match external {
-            Some(backend) if backend.about().id == *id => Ok(ready(backend)),
-            Some(backend) => Err(format!(
-                "as a worker, it has the backend {} instead",
-                backend.about().id
-            )),
-            None => Err("as a worker, it has no external backend".to_owned()),
+            Some(backend) if backend.about().id == *id => backend,
+            Some(backend) => {
+                let other = &backend.about().id;
+                return Err(format!("as a worker, it has the backend {other} instead"));
+            }
+            None => return Err("as a worker, it has no external backend".to_owned()),
         },
-    }
+    };
+    let ready = Ready {
+        about: backend.about().clone(),
+        interface: backend.interface(),
+        unconfined,
+    };
+    Ok((backend, Reply::Ready(Box::new(ready))))
 }
 
 /// Ends this process if the library uses too much processor time, or if it does not return and the

@@ -1,6 +1,7 @@
-//! Worker processes for foreign libraries: another process of this program loads the library (or
-//! uses a backend that is part of the program) and runs cases on it, so that a crash, an exit or a
-//! hang affects only one case.
+//! Worker processes for foreign libraries and external backends: another process of this program
+//! loads the library (or uses a backend that is part of the program) and runs cases on it, so that
+//! a crash, an exit or a hang affects only one case. This program is the command `writeproof` or,
+//! for an external backend, the program that has it.
 //!
 //! The pool takes the file of a library and cases, and yields traces. Requests and replies go over
 //! a socket (`protocol`); a small file in memory holds the last call of the library

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use super::WorkerLimits;
 use super::pace::Pace;
 use super::process::{ObservedReply, Process, WorkerEnd, WorkerExit};
-use super::protocol::{Cases, Done, LoadRequest, Reply};
+use super::protocol::{Cases, Done, LoadRequest, Ready, Reply};
 use crate::backend::About;
 use crate::backend::libssl::LibrarySource;
 use crate::limits::Limit;
@@ -32,6 +32,8 @@ pub(crate) struct Workers {
     interface: Interface,
     /// The result of loading it; `None` for a part of this program.
     load_report: Option<LoadReport>,
+    /// The privileges that a worker could not drop on this system, as text.
+    unconfined: Vec<String>,
     /// Workers that are not in use.
     idle: Mutex<Vec<Process>>,
 }
@@ -130,15 +132,23 @@ impl Workers {
         limits: &WorkerLimits,
     ) -> Result<Self, StartError> {
         let version = FileVersion::of(wanted.file(program));
-        let (process, ready) = load(program, &wanted, *limits)?;
-        let (about, interface, load_report) = match ready {
-            Ready::Loaded(load_report) => (
-                load_report.about.clone(),
-                Interface::Libssl,
-                Some(*load_report),
-            ),
-            Ready::BuiltIn(about, interface) => (*about, interface, None),
+        let (process, opened) = load(program, &wanted, *limits)?;
+        let (ready, load_report) = match opened {
+            Opened::Loaded(load_report) => {
+                let ready = Ready {
+                    about: load_report.about.clone(),
+                    interface: Interface::Libssl,
+                    unconfined: load_report.unconfined.clone(),
+                };
+                (ready, Some(*load_report))
+            }
+            Opened::BuiltIn(ready) => (*ready, None),
         };
+        let Ready {
+            about,
+            interface,
+            unconfined,
+        } = ready;
         Ok(Self {
             program: program.to_owned(),
             wanted,
@@ -148,6 +158,7 @@ impl Workers {
             about,
             interface,
             load_report,
+            unconfined,
             idle: Mutex::new(vec![process]),
         })
     }
@@ -304,6 +315,10 @@ impl Target for Workers {
         self.load_report.as_ref()
     }
 
+    fn unconfined(&self) -> &[String] {
+        &self.unconfined
+    }
+
     fn run(&self, scenario: &Scenario, variant: Variant) -> Result<RunOutcome, RunnerError> {
         let ran = self.run_all(scenario, &[variant])?;
         let one = ran.into_iter().next();
@@ -343,9 +358,9 @@ impl LoadRequest {
 }
 
 /// A worker's reply for a library that is ready.
-enum Ready {
+enum Opened {
     Loaded(Box<LoadReport>),
-    BuiltIn(Box<About>, Interface),
+    BuiltIn(Box<Ready>),
 }
 
 /// Identifies a version of a file: device, number, size and modification time.
@@ -436,7 +451,7 @@ fn load(
     program: &Path,
     wanted: &LoadRequest,
     limits: WorkerLimits,
-) -> Result<(Process, Ready), StartError> {
+) -> Result<(Process, Opened), StartError> {
     let mut process = Process::start(program, limits).map_err(|error| StartError::Start {
         program: program.to_owned(),
         source: error,
@@ -447,9 +462,9 @@ fn load(
     {
         Ok((Reply::Loaded(mut load_report), printed)) => {
             load_report.printed = printed;
-            Ok((process, Ready::Loaded(load_report)))
+            Ok((process, Opened::Loaded(load_report)))
         }
-        Ok((Reply::Ready(about, interface), _)) => Ok((process, Ready::BuiltIn(about, interface))),
+        Ok((Reply::Ready(ready), _)) => Ok((process, Opened::BuiltIn(ready))),
         Ok((Reply::Refused(reason) | Reply::Failed(reason), _)) => Err(StartError::Refused(reason)),
         Ok((other, _)) => Err(StartError::Refused(format!(
             "a reply out of turn: {other:?}"

@@ -157,6 +157,10 @@ impl Process {
             .process_group(0)
             // A library may write keys to the file that it names.
             .env_remove("SSLKEYLOGFILE")
+            // A backtrace would make a case depend on the environment: its text differs, and making
+            // one may hang when no memory is left.
+            .env_remove("RUST_BACKTRACE")
+            .env_remove("RUST_LIB_BACKTRACE")
             .current_dir("/");
         let child = {
             let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -278,7 +282,11 @@ impl Process {
     fn exit(&mut self, error: &io::Error, deadline: &Deadline) -> WorkerExit {
         let mut end = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.stop(),
-            io::ErrorKind::InvalidData => WorkerEnd::Crashed("replied without sense".to_owned()),
+            io::ErrorKind::InvalidData => {
+                // How it ends does not matter any more.
+                self.stop();
+                WorkerEnd::Crashed("replied without sense".to_owned())
+            }
             // The socket is closed, by the end of the process or by the library.
             _ => match self.ended_by(deadline.next_check) {
                 Some(status) => describe_exit(status, self.limits),

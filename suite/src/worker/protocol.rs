@@ -62,13 +62,22 @@ pub(super) enum Reply {
     /// The library was loaded and is ready.
     Loaded(Box<LoadReport>),
     /// The part of this program is ready.
-    Ready(Box<About>, Interface),
+    Ready(Box<Ready>),
     /// It could not be loaded, for this reason.
     Refused(String),
     /// A case was run.
     RunOutcome(Done),
     /// The suite itself failed.
     Failed(String),
+}
+
+/// A part of the program that is ready to run cases.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Ready {
+    pub(super) about: About,
+    pub(super) interface: Interface,
+    /// The privileges that the worker could not drop on this system, as text.
+    pub(super) unconfined: Vec<String>,
 }
 
 /// A case that was run.

@@ -7,6 +7,7 @@ use std::hint;
 use std::process;
 use std::sync::Arc;
 
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use writeproof::external_backend::{
     About, Backend, Bytes, Call, Endpoint, Exit, Function, Setup, Transport, Unsupported, run_cli,
 };
@@ -69,15 +70,18 @@ pub(crate) enum Program {
     RemovesItself,
     /// Its library has the id of a backend of the suite.
     TakesAnId,
+    /// Its worker cannot be confined completely.
+    DeniesFilters,
 }
 
 impl Program {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Documented,
         Self::RefusesArguments,
         Self::ChoosesByArguments,
         Self::RemovesItself,
         Self::TakesAnId,
+        Self::DeniesFilters,
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -87,6 +91,7 @@ impl Program {
             Self::ChoosesByArguments => "chooses-by-arguments",
             Self::RemovesItself => "removes-itself",
             Self::TakesAnId => "takes-an-id",
+            Self::DeniesFilters => "denies-filters",
         }
     }
 
@@ -111,9 +116,25 @@ impl Program {
                 run_cli(Library::new(ID))
             }
             Self::TakesAnId => run_cli(Library::new("rustls")),
+            Self::DeniesFilters if is_worker => {
+                deny_filters();
+                run_cli(Library::new(ID))
+            }
             _ => run_cli(Library::new(ID)),
         }
     }
+}
+
+/// Makes every further filter of system calls fail, as on a system that has none.
+fn deny_filters() {
+    let filter = SeccompFilter::new(
+        [(libc::SYS_seccomp, Vec::new())].into(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::EPERM.unsigned_abs()),
+        env::consts::ARCH.try_into().expect("a known machine"),
+    );
+    let filter: BpfProgram = filter.and_then(TryInto::try_into).expect("a valid filter");
+    apply_filter(&filter).expect("the system has filters");
 }
 
 struct Library {

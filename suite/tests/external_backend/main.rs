@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     if let Some(program) = Program::here() {
         return program.main().report();
     }
-    let tests: [(&str, fn()); 16] = [
+    let tests: [(&str, fn()); 18] = [
         ("crash is the result of its cases alone", crash),
         ("exit is the result of its cases alone", exit),
         ("hang is the result of its cases alone", hang),
@@ -63,6 +63,14 @@ fn main() -> ExitCode {
         ),
         ("help describes every option and hides the worker", help),
         ("program that cannot be a worker is refused", not_a_worker),
+        (
+            "system that starts no process is a failure of the suite",
+            no_process,
+        ),
+        (
+            "restrictions that the system cannot apply are reported",
+            not_confined,
+        ),
         ("library with the id of a backend is refused", taken_id),
         (
             "report is written to the file that is asked for",
@@ -84,12 +92,16 @@ fn this_program() -> PathBuf {
 }
 
 fn run_program(path: &Path, program: Program, arguments: &[&str]) -> Output {
+    command(path, program, arguments)
+        .output()
+        .expect("the program starts")
+}
+
+fn command(path: &Path, program: Program, arguments: &[&str]) -> Command {
     let mut command = Command::new(path);
     command.args(arguments).env(PROGRAM, program.as_str());
-    // With it, Rust's runtime may hang when it reports that there is no memory left.
-    command.env_remove("RUST_BACKTRACE");
     command.stdin(Stdio::null());
-    command.output().expect("the program starts")
+    command
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -99,13 +111,18 @@ fn run(arguments: &[&str]) -> Output {
 /// The report in JSON, which conforms to its schema.
 #[track_caller]
 fn report(code: i32, arguments: &[&str]) -> Value {
-    let output = run(&[arguments, &["--format", "json"]].concat());
+    parsed(code, &run(&[arguments, &["--format", "json"]].concat()))
+}
+
+/// The report in JSON that a program printed, which conforms to its schema.
+#[track_caller]
+fn parsed(code: i32, output: &Output) -> Value {
     assert_eq!(
         output.status.code(),
         Some(code),
         "{}{}",
-        stdout(&output),
-        stderr(&output)
+        stdout(output),
+        stderr(output)
     );
     let report = serde_json::from_slice(&output.stdout).expect("JSON");
     let errors: Vec<String> = SCHEMA.iter_errors(&report).map(|e| e.to_string()).collect();
@@ -190,6 +207,28 @@ fn memory() {
 fn panics() {
     let how = "panicked: 1005 bytes are too many";
     spares_others(Fault::Panics, "crashed", how, &[]);
+    let folder = Folder::with(Fault::Panics);
+    let with_backtrace = |style: &str| {
+        let arguments = [&folder.scenario(), "--format", "json"];
+        let mut command = command(&this_program(), Program::Documented, &arguments);
+        command.env("RUST_BACKTRACE", style);
+        let output = command.output().expect("the program starts");
+        without_duration(parsed(1, &output))
+    };
+    let (with, without) = (with_backtrace("full"), with_backtrace("0"));
+    assert_eq!(with, without);
+    for case in cases(&with).values() {
+        assert_eq!(case.get("printed"), None, "{case:#}");
+        assert_eq!(case.get("side_effects"), None, "{case:#}");
+    }
+}
+
+/// A report that a second run repeats.
+fn without_duration(mut report: Value) -> Value {
+    let summary = report["summary"].as_object_mut().expect("a summary");
+    let duration = summary.remove("duration_ms");
+    assert!(duration.is_some_and(|duration| duration.is_u64()));
+    report
 }
 
 fn repeats() {
@@ -290,13 +329,7 @@ fn missing_ledger() {
 }
 
 fn jobs() {
-    let with = |jobs| {
-        let mut report = report(1, &["whole", "closing", "zero", "--jobs", jobs]);
-        let summary = report["summary"].as_object_mut().expect("a summary");
-        let duration = summary.remove("duration_ms");
-        assert!(duration.is_some_and(|duration| duration.is_u64()));
-        report
-    };
+    let with = |jobs| without_duration(report(1, &["whole", "closing", "zero", "--jobs", jobs]));
     let (one, two) = (with("1"), with("2"));
     assert!(cases(&one).len() > 100, "{}", cases(&one).len());
     assert_eq!(one, two);
@@ -334,7 +367,7 @@ fn selection() {
                 "--variant",
                 "tls1.3/client/bio-pair",
             ],
-            "no selected scenario has any of the variants",
+            "no selected scenario has the variant tls1.3/client/bio-pair: ",
         ),
     ] {
         let output = run(arguments);
@@ -374,21 +407,13 @@ fn help() {
 }
 
 fn not_a_worker() {
-    let removed = TempDir::new().expect("a temporary folder");
-    let copy = removed.path().join("program");
-    fs::copy(this_program(), &copy).expect("the test folder is writable");
     let this = this_program();
-    for (program, path, why) in [
-        (Program::RefusesArguments, &this, "exit code 7"),
-        (Program::RefusesArguments, &this, "unknown argument"),
-        (Program::ChoosesByArguments, &this, "the backend another"),
-        (
-            Program::RemovesItself,
-            &copy,
-            "cannot start a worker process",
-        ),
+    for (program, why) in [
+        (Program::RefusesArguments, "exit code 7"),
+        (Program::RefusesArguments, "unknown argument"),
+        (Program::ChoosesByArguments, "the backend another"),
     ] {
-        let output = run_program(path, program, &["whole"]);
+        let output = run_program(&this, program, &["whole"]);
         assert_exit(&output, 3);
         let said = stderr(&output);
         let wanted = format!("writeproof: cannot run {ID} in a worker process");
@@ -398,6 +423,27 @@ fn not_a_worker() {
     }
     let here = ["whole", "--in-process"];
     assert_exit(&run_program(&this, Program::RefusesArguments, &here), 0);
+}
+
+fn no_process() {
+    let removed = TempDir::new().expect("a temporary folder");
+    let copy = removed.path().join("program");
+    fs::copy(this_program(), &copy).expect("the test folder is writable");
+    let output = run_program(&copy, Program::RemovesItself, &["whole"]);
+    assert_exit(&output, 4);
+    let said = stderr(&output);
+    let wanted = "writeproof: cannot start a worker process";
+    assert!(said.starts_with(wanted), "{said}");
+    assert!(!said.contains("run_cli"), "{said}");
+}
+
+fn not_confined() {
+    let output = run_program(&this_program(), Program::DeniesFilters, &["whole"]);
+    assert_exit(&output, 0);
+    let said = stderr(&output);
+    let wanted = "writeproof: not confined: processes, signals and the network: ";
+    assert!(said.starts_with(wanted), "{said}");
+    assert_eq!(stderr(&run(&["whole"])), "");
 }
 
 fn taken_id() {
