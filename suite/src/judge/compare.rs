@@ -15,7 +15,7 @@
 //! - the text with which the peer reports a failure, and why it had nothing to do.
 //!
 //! From some calls on, traces are not compared call by call, but only by the result of the case
-//! ([`Normalised::Parted`]):
+//! ([`Normalised::Diverged`]):
 //! - a call other than a write counts only if it succeeds on one side alone or delivers other
 //!   bytes: its other failures do not concern writing, but the connections may be in different
 //!   states afterwards;

@@ -1,7 +1,7 @@
 //! Scenarios. A scenario is a list of steps, read from a TOML file or made by a generator, and run
 //! once for each of its variants (protocol version, role and transport).
 //!
-//! Takes the text of a file ([`parse`]), and yields a [`Scenario`] in which every number is in range
+//! Takes the text of a file ([`parse()`]), and yields a [`Scenario`] in which every number is in range
 //! and every step stands where it can be done. [`write()`] turns the scenario of a generator back
 //! into the text of a file. Knows no library.
 

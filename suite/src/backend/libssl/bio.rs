@@ -183,7 +183,7 @@ impl adapter::TransportAdapter for BioTransport {
 
 /// # Safety
 ///
-/// Only to be used while [`BioTransport::during`] runs, which keeps the transport borrowed.
+/// Only to be used while `TransportAdapter::during` runs, which keeps the transport borrowed.
 unsafe fn current<'a>() -> Option<&'a BioTransport> {
     // SAFETY: the pointer was made from a reference that outlives the current call.
     CURRENT.get().map(|port| unsafe { port.as_ref() })

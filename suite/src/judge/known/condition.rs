@@ -2,7 +2,7 @@
 //!
 //! | in a file | holds at an event when |
 //! |---|---|
-//! | `"read"` | the [predicate](super::predicate) does |
+//! | `"read"` | the [`predicate`] does |
 //! | `[a, b]` | both do: the same call |
 //! | `{ any = [a, b], why = "…" }` | one of them does |
 //! | `{ not = a }` | it does not |
