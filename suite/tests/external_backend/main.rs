@@ -426,10 +426,11 @@ fn not_a_worker() {
 }
 
 fn no_process() {
-    let removed = TempDir::new().expect("a temporary folder");
-    let copy = removed.path().join("program");
-    fs::copy(this_program(), &copy).expect("the test folder is writable");
-    let output = run_program(&copy, Program::RemovesItself, &["whole"]);
+    // A link: a process that another test starts meanwhile would keep a copy open for writing.
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
+    let link = folder.path().join("program");
+    fs::hard_link(this_program(), &link).expect("the test folder is writable");
+    let output = run_program(&link, Program::RemovesItself, &["whole"]);
     assert_exit(&output, 4);
     let said = stderr(&output);
     let wanted = "writeproof: cannot start a worker process";
