@@ -426,7 +426,7 @@ fn not_a_worker() {
 }
 
 fn no_process() {
-    // A link: a process that another test starts meanwhile would keep a copy open for writing.
+    // A link: a process that another test starts would keep a copy open for writing.
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
     let link = folder.path().join("program");
     fs::hard_link(this_program(), &link).expect("the test folder is writable");
