@@ -76,7 +76,11 @@ impl Sum {
             let mut values = self.0.iter().map(|term| term.value(measured, at, gap));
             values.try_fold(0_usize, usize::checked_add) == Some(seen)
         };
-        measured.gaps(at).into_iter().any(is_with)
+        if self.0.contains(&Term::Gap) {
+            measured.gaps(at).into_iter().any(is_with)
+        } else {
+            is_with(0)
+        }
     }
 
     /// The sums that equal this number at this event: of one, two or three different quantities,

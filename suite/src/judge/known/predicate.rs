@@ -125,20 +125,18 @@ impl<'c, 't> At<'_, 'c, 't> {
     fn takes_message_after_key_update_request(&self) -> bool {
         let asks = |record: &RecordSeen| is_key_update(record, KeyUpdate::Requested);
         let has_message = |record: &RecordSeen| !record.messages().is_empty();
-        let earlier = &self.measured.history.events[..self.index];
-        let asked = earlier
-            .iter()
-            .any(|event| event.entry.taken.iter().any(asks));
         let taken = &self.event().entry.taken;
-        let following = if asked {
-            &taken[..]
-        } else {
-            let first = taken.iter().position(asks).map_or(taken.len(), |at| at + 1);
-            &taken[first..]
+        let request = taken.iter().position(asks);
+        let follows = request.is_some_and(|at| taken[at + 1..].iter().any(has_message));
+        let asked_earlier = || {
+            let earlier = &self.measured.history.events[..self.index];
+            let mut earlier = earlier.iter().flat_map(|event| &event.entry.taken);
+            earlier.any(asks)
         };
         let is_request =
             |action: &PeerAction| *action == PeerAction::KeyUpdate(KeyUpdate::Requested);
-        following.iter().any(has_message)
+        follows
+            || (taken.iter().any(has_message) && asked_earlier())
             || (self.sent_unattributed(is_request) > 0 && self.sent_unattributed(sends_message) > 1)
     }
 
