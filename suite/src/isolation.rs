@@ -17,6 +17,7 @@ use crate::worker::{StartError, WorkerLimits, Workers};
 pub struct InProcess {
     backend: Arc<dyn Backend>,
     load_report: Option<LoadReport>,
+    unconfined: Vec<String>,
 }
 
 impl InProcess {
@@ -25,6 +26,7 @@ impl InProcess {
         Self {
             backend,
             load_report: None,
+            unconfined: Vec::new(),
         }
     }
 
@@ -33,12 +35,12 @@ impl InProcess {
         let load_report = LoadReport {
             about: libssl.about().clone(),
             loaded: libssl.loaded().clone(),
-            unconfined: vec!["anything: it runs in the suite's own process".to_owned()],
             printed: Printed::default(),
         };
         Self {
             backend: Arc::new(libssl),
             load_report: Some(load_report),
+            unconfined: vec!["anything: it runs in the suite's own process".to_owned()],
         }
     }
 }
@@ -50,6 +52,10 @@ impl Target for InProcess {
 
     fn load_report(&self) -> Option<&LoadReport> {
         self.load_report.as_ref()
+    }
+
+    fn unconfined(&self) -> &[String] {
+        &self.unconfined
     }
 
     fn run(&self, scenario: &Scenario, variant: Variant) -> Result<RunOutcome, RunnerError> {

@@ -18,11 +18,9 @@ pub trait Target: Send + Sync {
         None
     }
 
-    /// What its worker processes are still able to do, as this system cannot forbid it; empty in
-    /// this process, where nothing is forbidden.
-    fn unconfined(&self) -> &[String] {
-        &[]
-    }
+    /// What it is still able to do, as this system or `--in-process` does not forbid it, as text.
+    /// Empty for a built-in backend in this process, which is the suite's own choice.
+    fn unconfined(&self) -> &[String];
 
     /// Runs one case. A crash or a hang of the library is a result, not an error.
     ///
@@ -78,8 +76,6 @@ pub struct LoadReport {
     pub(crate) about: About,
     /// The files and functions that were found.
     pub loaded: Loaded,
-    /// The privileges that the worker could not drop on this system, as text.
-    pub(crate) unconfined: Vec<String>,
     /// Its output while it was loaded.
     #[serde(default)]
     pub(crate) printed: Printed,

@@ -469,6 +469,22 @@ fn unknown_clause_in_a_ledger_is_refused(#[case] clause: &str, #[case] help: &st
 }
 
 #[test]
+fn unknown_clause_in_a_scenario_file_is_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("mine.toml");
+    let text = "title = \"A write\"\nclauses = [\"retry.same-argument\"]\n\
+                steps = [\"handshake\", { write = { len = 1 } }]\n";
+    fs::write(&path, text).expect("a file");
+    let path = path.to_str().expect("UTF-8");
+    let answer = writeproof(&["show", path]).with(2);
+    let wanted = format!(
+        "writeproof: {path}:2:12: unknown clause \"retry.same-argument\": \
+         did you mean \"retry.same-arguments\"? (`writeproof clauses` lists all)\n"
+    );
+    assert_eq!(answer.err, wanted);
+}
+
+#[test]
 fn ledger_requires_a_named_library() {
     let answer = writeproof(&["run", "--ledger", "known.toml"]).with(2);
     assert!(answer.err.contains("--libssl"), "{}", answer.err);

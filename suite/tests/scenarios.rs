@@ -157,6 +157,10 @@ impl Target for FromFirstRun {
         self.backend.load_report()
     }
 
+    fn unconfined(&self) -> &[String] {
+        self.backend.unconfined()
+    }
+
     fn run(&self, scenario: &Scenario, variant: Variant) -> Result<RunOutcome, RunnerError> {
         let traces = traces(scenario, self.index).map_err(RunnerError::Worker)?;
         let trace = traces.iter().find(|(of, _)| *of == variant);

@@ -6,17 +6,18 @@ use super::args::{CheckArguments, Format};
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{Strictness, carry_out, complain_of_untested, exit_of, jobs, judge_with, report};
+use super::{
+    Strictness, all_scenarios, carry_out, complain_of_untested, exit_of, jobs, judge_with, report,
+};
 use crate::report::check::shown_by;
 use crate::run::{Plan, RunError};
-use crate::scenario::Corpus;
 use crate::self_check;
 
 pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
     if arguments.libraries.libssl.is_empty() {
         return Err(Failure::NothingToCheck);
     }
-    let corpus = Corpus::built_in()?;
+    let corpus = all_scenarios()?;
     let scenarios = corpus.select(&arguments.report.scenario)?;
     let output = Output::prepare(arguments.report.output.as_deref())?;
     let libraries = Libraries::open(&arguments.libraries)?;

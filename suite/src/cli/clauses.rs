@@ -4,11 +4,10 @@ use super::args::{ClausesArguments, Format};
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{Chosen, add, carry_out, judge_with, of_scenarios};
+use super::{Chosen, add, all_scenarios, carry_out, judge_with, of_scenarios};
 use crate::contract::{Clause, Contract};
 use crate::report::check::shown_by;
 use crate::report::clauses::Clauses;
-use crate::scenario::Corpus;
 
 pub(super) fn clauses(arguments: &ClausesArguments) -> Result<Exit, Failure> {
     let contract = Contract::built_in()?;
@@ -20,7 +19,7 @@ pub(super) fn clauses(arguments: &ClausesArguments) -> Result<Exit, Failure> {
             return Err(Failure::unknown_clause(word, contract.ids().chain(topics)));
         }
     }
-    let corpus = Corpus::built_in()?;
+    let corpus = all_scenarios()?;
     let libraries = Libraries::open(&arguments.libraries)?;
     let libraries = libraries.judged_as(&arguments.judged.judged_as)?;
     let (judge, _) = judge_with(&[], &libraries)?;

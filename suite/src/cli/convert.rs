@@ -12,7 +12,7 @@ use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::named_or_chosen;
 use super::output::Output;
-use super::{carry_out, complain, judge_with, of_scenarios};
+use super::{all_scenarios, carry_out, complain, judge_with, of_scenarios};
 use crate::backend::About;
 use crate::judge::known::{Proposals, Stated};
 use crate::judge::monitor::History;
@@ -29,7 +29,7 @@ pub(super) fn convert(path: &Path, arguments: &LedgerArguments) -> Result<Exit, 
     })?;
     let old = OldLedger::read(&path.to_string_lossy(), &text)?;
     let output = Output::prepare(arguments.output.as_deref())?;
-    let corpus = Corpus::built_in()?;
+    let corpus = all_scenarios()?;
     let scenarios = scenarios(&corpus, &old, &arguments.scenario)?;
     let libraries = Libraries::open(&arguments.libraries)?;
     let libraries = libraries.judged_as(&arguments.judged.judged_as)?;

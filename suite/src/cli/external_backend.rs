@@ -4,18 +4,22 @@ use std::env;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{ExternalArguments, WorkerCommand};
+use super::args::WorkerCommand;
+use super::external_args::ExternalArguments;
 use super::failure::{Exit, Failure};
 use super::ledger::Gaps;
 use super::libraries::{isolated_again, isolation};
 use super::output::Output;
-use super::{Identities, Prepared, add_known_issues, carry_out, complain, exit_after, jobs, parse};
+use super::{
+    Identities, Prepared, add_known_issues, all_scenarios, carry_out, complain, exit_after, jobs,
+    parse,
+};
 use crate::backend::{Backend, Backends, REFERENCE};
 use crate::isolation::Isolation;
 use crate::judge::Judge;
 use crate::report::check::quoted;
 use crate::run::{CaseResult, Plan};
-use crate::scenario::{Corpus, Origin};
+use crate::scenario::Origin;
 use crate::worker;
 
 /// The command line of a program that tests this backend: runs scenarios on it, reports which
@@ -43,7 +47,7 @@ fn run(backend: Arc<dyn Backend>, arguments: &ExternalArguments) -> Result<Exit,
     if Backends::all().contains(&id.as_str()) {
         return Err(Failure::IdTaken(id.clone()));
     }
-    let corpus = Corpus::built_in()?;
+    let corpus = all_scenarios()?;
     let named = [&arguments.pattern[..], &arguments.report.scenario].concat();
     let scenarios = corpus.select(&named)?;
     let output = Output::prepare(arguments.report.output.as_deref())?;

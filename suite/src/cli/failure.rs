@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Termination};
 
 use crate::backend::{Backends, Unusable};
-use crate::contract::hint;
 use crate::fuzz::{ArtifactError, SameName};
 use crate::isolation::OpenError;
 use crate::judge::Unanswered;
 use crate::run::RunError;
 use crate::runner::RunnerError;
+use crate::scenario::parse::clause_hint;
 use crate::scenario::{ParseError, SelectionError, Variant};
 use crate::toml_reader::{nearest, shortened};
 
@@ -169,7 +169,7 @@ impl Failure {
     pub(super) fn unknown_clause<'c>(name: &str, known: impl Iterator<Item = &'c str>) -> Self {
         Self::UnknownClause {
             name: shortened(name),
-            hint: hint(name, known),
+            hint: clause_hint(name, known),
         }
     }
 

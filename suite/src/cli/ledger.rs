@@ -9,13 +9,12 @@ use super::convert::convert;
 use super::failure::{Exit, Failure};
 use super::libraries::Libraries;
 use super::output::Output;
-use super::{carry_out, judge_with, named_or_chosen, of_scenarios};
+use super::{all_scenarios, carry_out, judge_with, named_or_chosen, of_scenarios};
 use crate::backend::Backends;
 use crate::judge::{Judge, Stale};
 use crate::report::issues::{self, IssueCounts};
 use crate::report::proposals::Proposed;
 use crate::run::{CaseResult, Plan};
-use crate::scenario::Corpus;
 
 pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     let action = &arguments.action;
@@ -51,7 +50,7 @@ pub(super) fn ledger(arguments: &LedgerArguments) -> Result<Exit, Failure> {
 /// Runs the selected scenarios, or all, for `--check`, `--propose` and `--cases`.
 fn run(arguments: &LedgerArguments) -> Result<Exit, Failure> {
     let output = Output::prepare(arguments.output.as_deref())?;
-    let corpus = Corpus::built_in()?;
+    let corpus = all_scenarios()?;
     let scenarios = corpus.select(&arguments.scenario)?;
     let libraries = Libraries::open(&arguments.libraries)?;
     let libraries = libraries.judged_as(&arguments.judged.judged_as)?;

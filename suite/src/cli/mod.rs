@@ -6,6 +6,7 @@ mod check;
 mod clauses;
 mod convert;
 mod corpus;
+mod external_args;
 mod external_backend;
 mod failure;
 mod ledger;
@@ -43,6 +44,7 @@ use self::output::Output;
 use self::progress::Bar;
 use crate::backend::libssl::Recognised;
 use crate::backend::{About, Backends, REFERENCE, Unusable};
+use crate::contract::Contract;
 use crate::isolation::Isolation;
 use crate::judge::{self, Judge, LibraryIdentity, Verdict};
 use crate::report::check::shown_by;
@@ -119,7 +121,7 @@ fn complain(what: &dyn Display) {
 }
 
 fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
-    let corpus = Corpus::built_in()?;
+    let corpus = all_scenarios()?;
     // Before anything runs, so that a bad path is reported at once.
     let output = Output::prepare(arguments.report.output.as_deref())?;
     let scenarios = corpus.select(&arguments.report.scenario)?;
@@ -285,8 +287,14 @@ impl Chosen {
     }
 }
 
+/// The scenarios of this program. Files of the user may name only clauses of the contract.
+fn all_scenarios() -> Result<Corpus, Failure> {
+    let contract = Contract::built_in()?;
+    Ok(Corpus::built_in()?.with_clauses(contract.ids()))
+}
+
 fn list(format: Format) -> Result<Exit, Failure> {
-    let corpus = Corpus::built_in()?;
+    let corpus = all_scenarios()?;
     let (names, missing) = default_backends()?;
     let mut unusable = Vec::new();
     let mut backends = Vec::new();
@@ -410,7 +418,7 @@ fn list_json(
 }
 
 fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
-    let corpus = Corpus::built_in()?;
+    let corpus = all_scenarios()?;
     let scenarios = corpus.select(&arguments.scenario)?;
     let libraries = Libraries::open(&arguments.libraries)?;
     let libraries = libraries.judged_as(&arguments.judged.judged_as)?;
@@ -448,7 +456,7 @@ fn shown(id: &Id, backend: &str, results: &[CaseResult]) -> String {
 }
 
 fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
-    let corpus = Corpus::built_in()?;
+    let corpus = all_scenarios()?;
     // If the shell expands a pattern to several files, those after the first end up among the
     // names.
     let (files, names): (Vec<String>, Vec<String>) = arguments
@@ -541,7 +549,7 @@ fn report<'a>(
             id: &target.about().id,
             loaded: &load_report.loaded,
             judged_as: identities.get(&target.about().id)?,
-            unconfined: &load_report.unconfined,
+            unconfined: target.unconfined(),
             printed: load_report.printed.clone(),
             checks: Vec::new(),
             no_handshake: Vec::new(),

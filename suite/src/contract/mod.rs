@@ -12,7 +12,6 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::data::CONTRACT;
-use crate::toml_reader::{nearest, renamed};
 
 pub(crate) use crate::scenario::ParseError;
 
@@ -66,17 +65,6 @@ impl Contract {
         self.clauses
             .iter()
             .filter(|clause| clause.unobservable.is_none())
-    }
-}
-
-/// Help for a word that names none of `known`: the most similar one, or where to find all.
-pub(crate) fn hint<'c>(word: &str, known: impl Iterator<Item = &'c str>) -> String {
-    const ALL: &str = "`writeproof clauses` lists all";
-    let near = nearest(word, known.map(|id| (id, id)), 1);
-    match (renamed(word), near.first()) {
-        (Some(new), _) => format!("it was renamed to {new:?}"),
-        (None, Some(near)) => format!("did you mean {near:?}? ({ALL})"),
-        (None, None) => ALL.to_owned(),
     }
 }
 

@@ -36,9 +36,9 @@ pub use snapshot_parser::is_read_back;
 
 use std::collections::BTreeMap;
 
-use crate::contract::{Contract, hint};
+use crate::contract::Contract;
 use crate::scenario::ParseError;
-use crate::toml_reader::Fault;
+use crate::scenario::parse::unknown_clause;
 use crate::trace::{Outcome, Trace};
 use known::{Explanation, KnownIssues, Library};
 use monitor::{History, Notes, Violation};
@@ -162,8 +162,7 @@ impl Judge {
         let Some((clause, at)) = self.known.unknown_clause(path, exists) else {
             return Ok(());
         };
-        let help = hint(clause, self.contract.ids());
-        let fault = Fault::new(at, format!("unknown clause \"{clause}\""), help);
+        let fault = unknown_clause(at, clause, self.contract.ids());
         Err(ParseError::locate(path, text, fault))
     }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::parse::parse_with_clauses;
 use super::pattern::PatternError;
 use super::{Id, ParseError, Pattern, Scenario, parse};
 use crate::data::SCENARIOS;
@@ -21,9 +22,19 @@ use crate::toml_reader::{nearest, shortened};
 #[derive(Debug, Clone)]
 pub struct Corpus {
     scenarios: Vec<Scenario>,
+    /// The only clauses that files of the user may name, if that is limited.
+    clauses: Option<Vec<String>>,
 }
 
 impl Corpus {
+    /// Accepts only these clauses in files of the user.
+    pub(crate) fn with_clauses<'c>(self, clauses: impl Iterator<Item = &'c str>) -> Self {
+        Self {
+            clauses: Some(clauses.map(str::to_owned).collect()),
+            ..self
+        }
+    }
+
     /// The library that is built into this program.
     ///
     /// # Errors
@@ -61,6 +72,7 @@ impl Corpus {
         }
         Ok(Self {
             scenarios: scenarios.into_values().collect(),
+            clauses: None,
         })
     }
 
@@ -99,7 +111,7 @@ impl Corpus {
             if self.get(argument).is_some() {
                 self.add_matching(&mut selected, |id| id.as_str() == argument);
             } else if path.extension().is_some_and(|e| e == "toml") || is_readable(path) {
-                add_file(&mut selected, path)?;
+                self.add_file(&mut selected, path)?;
             } else {
                 let pattern = Pattern::new(argument);
                 let matches = |id: &Id| pattern.as_ref().is_ok_and(|pattern| pattern.matches(id));
@@ -107,7 +119,7 @@ impl Corpus {
                     continue;
                 }
                 if path.is_dir() {
-                    add_folder(&mut selected, path)?;
+                    self.add_folder(&mut selected, path)?;
                 } else {
                     pattern?;
                     return Err(self.unknown(argument));
@@ -136,6 +148,62 @@ impl Corpus {
         any
     }
 
+    /// Adds all scenario files of a folder and of those in it, in the order of their names.
+    fn add_folder(
+        &self,
+        selected: &mut BTreeMap<Id, Selection<'_>>,
+        folder: &Path,
+    ) -> Result<(), SelectionError> {
+        let files = files_below(folder).map_err(|source| SelectionError::Folder {
+            path: folder.to_owned(),
+            source,
+        })?;
+        if files.is_empty() {
+            return Err(SelectionError::NoFiles(folder.to_owned()));
+        }
+        for file in files {
+            self.add_file(selected, &file)?;
+        }
+        Ok(())
+    }
+
+    fn add_file(
+        &self,
+        selected: &mut BTreeMap<Id, Selection<'_>>,
+        path: &Path,
+    ) -> Result<(), SelectionError> {
+        let id = Id::of_file(path);
+        if let Some(Selection {
+            origin: Origin::File(first),
+            ..
+        }) = selected.get(&id)
+        {
+            if is_same_file(first, path) {
+                return Ok(());
+            }
+            return Err(SelectionError::SameId {
+                id,
+                first: first.clone(),
+                second: path.to_owned(),
+            });
+        }
+        let text = std::fs::read_to_string(path).map_err(|source| SelectionError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let shown = path.display().to_string();
+        let scenario = match &self.clauses {
+            Some(clauses) => parse_with_clauses(id.clone(), &shown, &text, clauses)?,
+            None => parse(id.clone(), &shown, &text)?,
+        };
+        let selection = Selection {
+            scenario: Cow::Owned(scenario),
+            origin: Origin::File(path.to_owned()),
+        };
+        selected.insert(id, selection);
+        Ok(())
+    }
+
     fn unknown(&self, argument: &str) -> SelectionError {
         /// A help that is read at a glance.
         const MOST: usize = 3;
@@ -162,24 +230,6 @@ fn is_readable(path: &Path) -> bool {
     path.exists() && !path.is_dir()
 }
 
-/// Adds all scenario files of a folder and of those in it, in the order of their names.
-fn add_folder(
-    selected: &mut BTreeMap<Id, Selection<'_>>,
-    folder: &Path,
-) -> Result<(), SelectionError> {
-    let files = files_below(folder).map_err(|source| SelectionError::Folder {
-        path: folder.to_owned(),
-        source,
-    })?;
-    if files.is_empty() {
-        return Err(SelectionError::NoFiles(folder.to_owned()));
-    }
-    for file in files {
-        add_file(selected, &file)?;
-    }
-    Ok(())
-}
-
 /// Symbolic links to folders are not followed, so that no circle is.
 fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries: io::Result<Vec<_>> = std::fs::read_dir(folder)?.collect();
@@ -195,35 +245,6 @@ fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
-}
-
-fn add_file(selected: &mut BTreeMap<Id, Selection<'_>>, path: &Path) -> Result<(), SelectionError> {
-    let id = Id::of_file(path);
-    if let Some(Selection {
-        origin: Origin::File(first),
-        ..
-    }) = selected.get(&id)
-    {
-        if is_same_file(first, path) {
-            return Ok(());
-        }
-        return Err(SelectionError::SameId {
-            id,
-            first: first.clone(),
-            second: path.to_owned(),
-        });
-    }
-    let text = std::fs::read_to_string(path).map_err(|source| SelectionError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
-    let scenario = parse(id.clone(), &path.display().to_string(), &text)?;
-    let selection = Selection {
-        scenario: Cow::Owned(scenario),
-        origin: Origin::File(path.to_owned()),
-    };
-    selected.insert(id, selection);
-    Ok(())
 }
 
 impl Id {

@@ -30,7 +30,7 @@ use super::{
     Cipher, Id, KeyExchange, PeerRenegotiation, Role, RoleState, Scenario, SessionTickets,
     TransportKind, Version, is_name, order, step,
 };
-use crate::toml_reader::{Fault, Fields, Node, ParseError};
+use crate::toml_reader::{Fault, Fields, Node, ParseError, nearest, renamed};
 
 /// Reads the `text` of the scenario `id`; messages call the file `path`.
 ///
@@ -39,10 +39,24 @@ use crate::toml_reader::{Fault, Fields, Node, ParseError};
 /// The text is not TOML, has an unknown key, an impossible value, or a step that cannot be done
 /// where it stands. Only the first fault is reported.
 pub fn parse(id: Id, path: &str, text: &str) -> Result<Scenario, ParseError> {
-    scenario(id, text).map_err(|fault| ParseError::locate(path, text, fault))
+    scenario(id, text, None).map_err(|fault| ParseError::locate(path, text, fault))
 }
 
-fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
+/// As [`parse`], but accepts only these clauses.
+///
+/// # Errors
+///
+/// As [`parse`], and the first clause that is not among them.
+pub(super) fn parse_with_clauses(
+    id: Id,
+    path: &str,
+    text: &str,
+    clauses: &[String],
+) -> Result<Scenario, ParseError> {
+    scenario(id, text, Some(clauses)).map_err(|fault| ParseError::locate(path, text, fault))
+}
+
+fn scenario(id: Id, text: &str, all_clauses: Option<&[String]>) -> Result<Scenario, Fault> {
     const KEYS: [&str; 12] = [
         "title",
         "clauses",
@@ -60,7 +74,17 @@ fn scenario(id: Id, text: &str) -> Result<Scenario, Fault> {
     let document = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
     let fields = Fields::of_file(&document, "the scenario").only(&KEYS)?;
     let title = title(&fields)?;
-    let clauses = fields.set_or_none("clauses", "clauses", clause)?;
+    let clauses = fields.set_or_none("clauses", "clauses", |node| {
+        let clause = clause(node)?;
+        match all_clauses {
+            Some(all) if !all.contains(&clause) => Err(unknown_clause(
+                node.at(),
+                &clause,
+                all.iter().map(String::as_str),
+            )),
+            _ => Ok(clause),
+        }
+    })?;
     let links = fields.set_or_none("links", "addresses", link_address)?;
     let versions = fields.some_or_all("versions", Version::ALL.map(|v| (v.as_str(), v)))?;
     let roles = fields.some_or_all("roles", Role::ALL.map(|r| (r.as_str(), r)))?;
@@ -129,6 +153,30 @@ fn title(fields: &Fields<'_>) -> Result<String, Fault> {
             "missing \"title\"",
             format!("add title = \"…\", {WANTED}"),
         )),
+    }
+}
+
+/// A clause that is not in the contract, which has the clauses `all`.
+pub(crate) fn unknown_clause<'c>(
+    at: usize,
+    clause: &str,
+    all: impl Iterator<Item = &'c str>,
+) -> Fault {
+    Fault::new(
+        at,
+        format!("unknown clause \"{clause}\""),
+        clause_hint(clause, all),
+    )
+}
+
+/// Help for a word that names none of `known`: the most similar one, or where to find all.
+pub(crate) fn clause_hint<'c>(word: &str, known: impl Iterator<Item = &'c str>) -> String {
+    const ALL: &str = "`writeproof clauses` lists all";
+    let near = nearest(word, known.map(|id| (id, id)), 1);
+    match (renamed(word), near.first()) {
+        (Some(new), _) => format!("it was renamed to {new:?}"),
+        (None, Some(near)) => format!("did you mean {near:?}? ({ALL})"),
+        (None, None) => ALL.to_owned(),
     }
 }
 

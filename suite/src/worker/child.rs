@@ -164,23 +164,24 @@ fn open(
     external: Option<Arc<dyn Backend>>,
     unconfined: Vec<String>,
 ) -> Result<(Arc<dyn Backend>, Reply), String> {
-    let backend = match wanted {
+    let (backend, load_report) = match wanted {
         LoadRequest::File(source) => {
             let libssl = Libssl::open(source).map_err(|error| error.to_string())?;
             let load_report = LoadReport {
                 about: libssl.about().clone(),
                 loaded: libssl.loaded().clone(),
-                unconfined,
                 printed: Printed::default(),
             };
-            return Ok((Arc::new(libssl), Reply::Loaded(Box::new(load_report))));
+            let opened: Arc<dyn Backend> = Arc::new(libssl);
+            (opened, Some(load_report))
         }
         LoadRequest::BuiltIn(id) => {
             let opened = Backends::open(id).ok_or_else(|| format!("{id} is no backend"))?;
-            opened.map_err(|unusable| unusable.to_string())?
+            let opened = opened.map_err(|unusable| unusable.to_string())?;
+            (opened, None)
         }
         LoadRequest::External(id) => match external {
-            Some(backend) if backend.about().id == *id => backend,
+            Some(backend) if backend.about().id == *id => (backend, None),
             Some(backend) => {
                 let other = &backend.about().id;
                 return Err(format!("as a worker, it has the backend {other} instead"));
@@ -191,6 +192,7 @@ fn open(
     let ready = Ready {
         about: backend.about().clone(),
         interface: backend.interface(),
+        load_report,
         unconfined,
     };
     Ok((backend, Reply::Ready(Box::new(ready))))

@@ -132,21 +132,11 @@ impl Workers {
         limits: &WorkerLimits,
     ) -> Result<Self, StartError> {
         let version = FileVersion::of(wanted.file(program));
-        let (process, opened) = load(program, &wanted, *limits)?;
-        let (ready, load_report) = match opened {
-            Opened::Loaded(load_report) => {
-                let ready = Ready {
-                    about: load_report.about.clone(),
-                    interface: Interface::Libssl,
-                    unconfined: load_report.unconfined.clone(),
-                };
-                (ready, Some(*load_report))
-            }
-            Opened::BuiltIn(ready) => (*ready, None),
-        };
+        let (process, ready) = load(program, &wanted, *limits)?;
         let Ready {
             about,
             interface,
+            load_report,
             unconfined,
         } = ready;
         Ok(Self {
@@ -357,12 +347,6 @@ impl LoadRequest {
     }
 }
 
-/// A worker's reply for a library that is ready.
-enum Opened {
-    Loaded(Box<LoadReport>),
-    BuiltIn(Box<Ready>),
-}
-
 /// Identifies a version of a file: device, number, size and modification time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FileVersion(u64, u64, u64, Option<SystemTime>);
@@ -451,7 +435,7 @@ fn load(
     program: &Path,
     wanted: &LoadRequest,
     limits: WorkerLimits,
-) -> Result<(Process, Opened), StartError> {
+) -> Result<(Process, Ready), StartError> {
     let mut process = Process::start(program, limits).map_err(|error| StartError::Start {
         program: program.to_owned(),
         source: error,
@@ -460,11 +444,12 @@ fn load(
         .load(wanted)
         .map(|answer| (answer.reply, answer.printed))
     {
-        Ok((Reply::Loaded(mut load_report), printed)) => {
-            load_report.printed = printed;
-            Ok((process, Opened::Loaded(load_report)))
+        Ok((Reply::Ready(mut ready), printed)) => {
+            if let Some(load_report) = &mut ready.load_report {
+                load_report.printed = printed;
+            }
+            Ok((process, *ready))
         }
-        Ok((Reply::Ready(ready), _)) => Ok((process, Opened::BuiltIn(ready))),
         Ok((Reply::Refused(reason) | Reply::Failed(reason), _)) => Err(StartError::Refused(reason)),
         Ok((other, _)) => Err(StartError::Refused(format!(
             "a reply out of turn: {other:?}"

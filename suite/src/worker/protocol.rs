@@ -59,9 +59,7 @@ pub(super) struct Cases<'a> {
 /// A message from the worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Reply {
-    /// The library was loaded and is ready.
-    Loaded(Box<LoadReport>),
-    /// The part of this program is ready.
+    /// The library is ready.
     Ready(Box<Ready>),
     /// It could not be loaded, for this reason.
     Refused(String),
@@ -71,11 +69,13 @@ pub(super) enum Reply {
     Failed(String),
 }
 
-/// A part of the program that is ready to run cases.
+/// A library that is ready to run cases.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ready {
     pub(super) about: About,
     pub(super) interface: Interface,
+    /// What was loaded, for a shared object.
+    pub(super) load_report: Option<LoadReport>,
     /// The privileges that the worker could not drop on this system, as text.
     pub(super) unconfined: Vec<String>,
 }
