@@ -16,7 +16,7 @@ use crate::{timed, verdict};
 const LIMIT: f64 = 1.25;
 
 /// Each round gives one ratio; both sides run in turns.
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 5;
 
 /// Measures every available shared object. None may crash in these scenarios.
 pub(crate) fn measure(scenarios: &[&Scenario]) {

@@ -24,7 +24,7 @@ use crate::memory::{self, Resident};
 use crate::sample::median;
 
 /// The run is repeated this often in one process to check that memory stays flat.
-const REPEATS: usize = 10;
+const REPEATS: usize = 6;
 
 /// Peak memory of the default run, in KiB.
 const MEMORY_LIMIT_KIB: u64 = 200 << 10;
