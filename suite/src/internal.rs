@@ -64,12 +64,24 @@ pub mod limits {
 pub mod report {
     pub use crate::report::{By, Checked, JudgedAs, Report};
 
+    pub mod baseline {
+        pub use crate::report::baseline::{Baseline, text};
+    }
+
+    pub mod clusters {
+        pub use crate::report::clusters::{Cluster, clusters};
+    }
+
     pub mod check {
         pub use crate::report::check::shown_by;
     }
 
     pub mod json {
         pub use crate::report::json::SCHEMA;
+    }
+
+    pub mod screen {
+        pub use crate::report::screen::LINES;
     }
 }
 

@@ -13,6 +13,7 @@ use std::thread;
 
 use crate::backend::REFERENCE;
 use crate::contract::{Contract, Strength};
+use crate::judge::cluster::Root;
 use crate::judge::known::Library;
 use crate::judge::{
     Compared, Difference, Finding, Judge, Judgement, Keeper, Kind, More, Recorded, Stale, Verdict,
@@ -54,6 +55,10 @@ pub struct CaseResult {
     pub(crate) verdict: Verdict,
     /// The findings, the most serious first.
     pub findings: Vec<Finding>,
+    /// The first unexpected event, if there is one.
+    pub(crate) root: Option<Root>,
+    /// How many steps the scenario has.
+    pub(crate) steps: usize,
     /// How many more findings there are of the kinds that have very many.
     pub(crate) more: Vec<More>,
     /// How the trace differs from the reference's.
@@ -81,6 +86,46 @@ pub(crate) enum Surprise {
 }
 
 impl CaseResult {
+    /// The result of a case of the suite on a library without snapshots, which printed nothing.
+    pub fn of(
+        scenario: &Scenario,
+        (variant, backend): (Variant, &str),
+        judgement: Judgement,
+        trace: Trace,
+    ) -> Self {
+        let Judgement {
+            verdict,
+            findings,
+            more,
+            root,
+            differences,
+            normalised,
+            exercised,
+        } = judgement;
+        Self {
+            scenario: scenario.id.clone(),
+            variant,
+            backend: backend.to_owned(),
+            verdict,
+            findings,
+            more,
+            root,
+            steps: scenario.steps.len(),
+            differences,
+            normalised,
+            exercised,
+            recorded: Recorded::Untracked,
+            origin: Origin::Library,
+            trace,
+            printed: Printed::default(),
+        }
+    }
+
+    /// The id of the cluster of its first unexpected event, if there is one.
+    pub fn cluster(&self) -> Option<&str> {
+        self.root.as_ref().map(|root| root.id.as_str())
+    }
+
     /// How unexpected the case is. It is unexpected if a finding has no known issue, if the trace
     /// does not match its snapshot, or if a scenario of the suite has no snapshot. Findings count
     /// the same for all scenarios and libraries, those of the user included.
@@ -289,14 +334,7 @@ impl<'c> Plan<'c> {
                         name: &recorded_as,
                         version: &about.version,
                     };
-                    let Judgement {
-                        verdict,
-                        mut findings,
-                        mut more,
-                        differences,
-                        normalised,
-                        exercised,
-                    } = judge
+                    let mut judgement = judge
                         .judge_against((of_reference, &reference[place].trace), (library, &trace));
                     let recorded = judge
                         .recordings
@@ -307,23 +345,21 @@ impl<'c> Plan<'c> {
                     let is_on_record = recorded == Recorded::Untracked
                         || self.reference.about().id == REFERENCE
                         || selection.origin != Origin::Library;
-                    findings.retain(|found| found.kind != Kind::Difference || is_on_record);
-                    more.retain(|more| more.kind != Kind::Difference || is_on_record);
+                    judgement
+                        .findings
+                        .retain(|found| found.kind != Kind::Difference || is_on_record);
+                    judgement
+                        .more
+                        .retain(|more| more.kind != Kind::Difference || is_on_record);
+                    judgement
+                        .root
+                        .take_if(|root| root.is_difference() && !is_on_record);
                     trace.shorten(limits::KEPT);
                     let result = CaseResult {
-                        scenario: scenario.id.clone(),
-                        variant,
-                        backend: about.id.clone(),
-                        verdict,
-                        findings,
-                        more,
-                        differences,
-                        normalised,
-                        exercised,
                         recorded,
                         origin: selection.origin.clone(),
-                        trace,
                         printed,
+                        ..CaseResult::of(scenario, (variant, &about.id), judgement, trace)
                     };
                     results.push((place, result));
                 }

@@ -14,9 +14,19 @@ use writeproof_openssl_1_1_1::LIBSSL;
 /// OpenSSL 1.1.1 as an unknown library.
 const AS_UNKNOWN: [&str; 4] = ["--libssl", LIBSSL, "--as", "unknown"];
 
+/// The arguments, with `--verbose` for a report.
+fn with_everything<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    match arguments {
+        [report @ ("run" | "check"), rest @ ..] => [&[*report, "--verbose"], rest].concat(),
+        others => others.to_vec(),
+    }
+}
+
 fn run(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
-    command.args(arguments).stdin(Stdio::null());
+    command
+        .args(with_everything(arguments))
+        .stdin(Stdio::null());
     command.output().expect("the command starts")
 }
 

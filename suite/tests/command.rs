@@ -27,9 +27,19 @@ fn cases_on_all() -> String {
     format!("{} cases", VARIANTS * Backends::here().len())
 }
 
+/// The arguments, with `--verbose` for a report.
+fn with_everything<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    match arguments {
+        [report @ ("run" | "check"), rest @ ..] => [&[*report, "--verbose"], rest].concat(),
+        others => others.to_vec(),
+    }
+}
+
 fn writeproof(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
-    command.args(arguments).stdin(Stdio::null());
+    command
+        .args(with_everything(arguments))
+        .stdin(Stdio::null());
     command
 }
 
@@ -185,7 +195,7 @@ fn trace_that_differs_from_its_recording_exits_with_1() {
 #[case(&["run", "--backend", "opensll-3.6"], "did you mean \"openssl-3.6\"?")]
 #[case(&["diff", "openssl-3.6", "zzz"], "the backends are openssl-3.6, openssl-1.1.1, rustls")]
 #[case(&["show", SCENARIO, "--variant", "tls1.4/client"], "expected VERSION/ROLE")]
-#[case(&["run", "--format", "xml"], "possible values: text, json")]
+#[case(&["run", "--format", "xml"], "possible values: text, json, markdown, junit, tap, tap14")]
 #[case(&["run", "--jobs", "0"], "'--jobs <N>': expected a number from 1 to 65535")]
 #[case(&["run", "--scenario", "/nowhere/at-all.toml"], "/nowhere/at-all.toml")]
 #[case(&["run", "--output", "/nowhere/report.txt"], "/nowhere/report.txt")]

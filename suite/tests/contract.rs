@@ -53,7 +53,16 @@ fn answer(command: &mut Command) -> Answer {
 }
 
 fn writeproof(arguments: &[&str]) -> Answer {
-    answer(Command::new(env!("CARGO_BIN_EXE_writeproof")).args(arguments))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
+    match arguments {
+        [report @ ("run" | "check"), rest @ ..] => {
+            command.args([report, "--verbose"]).args(rest);
+        }
+        others => {
+            command.args(others);
+        }
+    }
+    answer(&mut command)
 }
 
 /// `writeproof check` on the library with this seeded bug.
@@ -62,6 +71,7 @@ fn check_with(fault: &str, arguments: &[&str]) -> Answer {
     command.env(FAULT, fault);
     command.args([
         "check",
+        "--verbose",
         "--libssl",
         writeproof_faulty::LIBSSL,
         "--as",

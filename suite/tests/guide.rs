@@ -135,7 +135,14 @@ fn every_option_of_an_external_backend_is_explained() {
 #[test]
 fn every_line_about_a_library_is_explained() {
     let libssl = writeproof_openssl_1_1_1::LIBSSL;
-    let output = writeproof(&["check", "--libssl", libssl, "--scenario", "zero/first-call"]);
+    let output = writeproof(&[
+        "check",
+        "--verbose",
+        "--libssl",
+        libssl,
+        "--scenario",
+        "zero/first-call",
+    ]);
     let text = printed(&output);
     let loaded = text.split("\n\n").next().expect("what was loaded");
     let labels = loaded.lines().skip(1).map(|line| {

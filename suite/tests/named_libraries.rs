@@ -19,9 +19,19 @@ use writeproof_openssl_1_1_1::LIBSSL;
 use self::outcome::{assert_exit, stderr, stdout};
 use self::wrappers::{Real, Wrapper};
 
+/// The arguments, with `--verbose` for a report.
+fn with_everything<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    match arguments {
+        [report @ ("run" | "check"), rest @ ..] => [&[*report, "--verbose"], rest].concat(),
+        others => others.to_vec(),
+    }
+}
+
 fn writeproof(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
-    command.args(arguments).stdin(Stdio::null());
+    command
+        .args(with_everything(arguments))
+        .stdin(Stdio::null());
     command.output().expect("the command starts")
 }
 

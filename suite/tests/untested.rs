@@ -24,7 +24,7 @@ fn wrapper(name: &str) -> Wrapper {
 /// `writeproof check` of this library with these arguments.
 fn check(library: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
-    command.args(["check", "--name", "mine", "--libssl"]);
+    command.args(["check", "--verbose", "--name", "mine", "--libssl"]);
     command.arg(library).args(arguments).stdin(Stdio::null());
     command.output().expect("the command starts")
 }

@@ -20,10 +20,18 @@ use writeproof_openssl_1_1_1::LIBSSL;
 /// A scenario in which OpenSSL puts "bad length" into its error queue.
 const SCENARIO: &str = "zero/negative-length";
 
+/// The arguments, with `--verbose` for a report.
+fn with_everything<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    match arguments {
+        [report @ ("run" | "check"), rest @ ..] => [&[*report, "--verbose"], rest].concat(),
+        others => others.to_vec(),
+    }
+}
+
 fn writeproof(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
     command
-        .args(arguments)
+        .args(with_everything(arguments))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

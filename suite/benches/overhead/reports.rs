@@ -166,7 +166,7 @@ impl<'s> Input<'s> {
     fn report<'r>(&'r self, results: &'r [CaseResult]) -> Report<'r> {
         let loaded = &self.loaded.load_report().expect("loaded").loaded;
         let backends: Vec<&About> = self.suite.abouts().collect();
-        let checked = backends.iter().map(|about| Checked {
+        let checked = self.suite.abouts().map(|about| Checked {
             id: &about.id,
             loaded,
             judged_as: &self.judged_as,
@@ -175,14 +175,10 @@ impl<'s> Input<'s> {
             checks: Vec::new(),
             no_handshake: Vec::new(),
         });
-        Report {
-            checked: checked.collect(),
-            reference: &self.suite.reference().about().id,
-            contract: self.suite.contract(),
-            stale: Vec::new(),
-            results,
-            missing: &[],
-            backends,
-        }
+        let checked = checked.collect();
+        let reference = &self.suite.reference().about().id;
+        let mut report = Report::new(backends, reference, self.suite.contract(), results);
+        report.checked = checked;
+        report
     }
 }

@@ -44,6 +44,11 @@ Examples:
 
 `writeproof --help` describes scenario names, exit codes and environment variables.";
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  writeproof explain bytes-missing-in-write-1a2b3c --libssl ./libssl.so --as unknown
+  writeproof explain transport-zero-counts-as-a-sent-close-notify";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   writeproof check --libssl ./libssl.so.3
@@ -194,6 +199,14 @@ pub(super) enum Command {
     /// source, and for each library that breaks it an example and the command that shows it.
     #[command(alias = "manual", after_help = CLAUSES_EXAMPLES)]
     Clauses(ClausesArguments),
+    /// Describe a cluster of a report, or a known issue.
+    ///
+    /// For a cluster, runs the scenarios again, with the same --libssl, --as and --ledger as the
+    /// report. Shows the rule and its source, when it happens, the trace of the smallest scenario
+    /// with the event marked, the known issues that break the same clause, and what the known
+    /// libraries do in the same case.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArguments),
     /// List, check or propose known issues.
     ///
     /// A known issue records that a library breaks a clause or differs from the reference, and why.
@@ -315,7 +328,11 @@ pub(super) struct ReportArguments {
     pub(super) scenario: Vec<String>,
     /// The format of the report.
     #[arg(long, value_enum, default_value_t)]
-    pub(super) format: Format,
+    pub(super) format: ReportFormat,
+    /// Write everything instead of the first screen: all cases that differ, and all reasons. Only
+    /// for --format text.
+    #[arg(long, short)]
+    pub(super) verbose: bool,
     /// Write the report to this file. The file is replaced only when the report is complete.
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
@@ -355,6 +372,13 @@ pub(super) struct CheckArguments {
     /// Exit with 1 even if only clauses that say "should" are broken, as `run` always does.
     #[arg(long)]
     pub(super) strict: bool,
+    /// Accept the clusters in this file without an explanation: only what is new or has changed is
+    /// unexpected. Needs exactly one library.
+    #[arg(long, value_name = "FILE")]
+    pub(super) baseline: Option<PathBuf>,
+    /// Write the clusters of this run to the file given with --baseline, and exit with 0.
+    #[arg(long, requires = "baseline")]
+    pub(super) update_baseline: bool,
     #[command(flatten)]
     pub(super) report: ReportArguments,
 }
@@ -427,6 +451,27 @@ pub(super) struct ClausesArguments {
     /// The format of the report.
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The id of a cluster, as in the report of `check` or `run`, or of a known issue, as in
+    /// `writeproof ledger`.
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) libraries: LibsslArguments,
+    #[command(flatten)]
+    pub(super) judged: AsArguments,
+    /// A backend to run on [default: the libraries given with --libssl, else all]; can be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(super) backend: Vec<String>,
+    /// Scenarios to look in: ids, patterns, or paths of files or folders [default: all]; can be
+    /// repeated.
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    pub(super) scenario: Vec<String>,
+    /// A file of known issues of the libraries given with --libssl; can be repeated.
+    #[arg(long, value_name = "FILE", requires = "libssl")]
+    pub(super) ledger: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -564,6 +609,24 @@ pub(super) enum Format {
     Text,
     /// For programs; fixtures/report.schema.json describes it.
     Json,
+}
+
+/// The formats of a report on cases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// For reading: the first screen, or everything with --verbose.
+    #[default]
+    Text,
+    /// For programs, with all traces; fixtures/report.schema.json describes it.
+    Json,
+    /// For the summary of a CI job or a comment on a pull request.
+    Markdown,
+    /// For the test view of a CI system: JUnit XML. Known issues are skipped tests.
+    Junit,
+    /// For a TAP harness such as prove, in version 13 of the protocol. Known issues are TODO.
+    Tap,
+    /// The same in version 14.
+    Tap14,
 }
 
 fn parse_variant(text: &str) -> Result<Variant, String> {

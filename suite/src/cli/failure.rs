@@ -8,6 +8,7 @@ use crate::backend::{Backends, Unusable};
 use crate::fuzz::{ArtifactError, SameName};
 use crate::isolation::OpenError;
 use crate::judge::Unanswered;
+use crate::report::baseline::BaselineError;
 use crate::run::RunError;
 use crate::runner::RunnerError;
 use crate::scenario::parse::clause_hint;
@@ -131,6 +132,14 @@ pub(super) enum Failure {
     Output { path: PathBuf, source: io::Error },
     #[error("cannot write the report to standard output: {0}")]
     StandardOutput(io::Error),
+    #[error("cannot read the baseline {}: {source}", path.display())]
+    Baseline { path: PathBuf, source: io::Error },
+    #[error("{0}")]
+    BaselineLine(#[from] BaselineError),
+    #[error("--baseline needs exactly one library, and {0} are given")]
+    BaselineOfSeveral(usize),
+    #[error("cannot serialise the report as JUnit XML: {0}")]
+    Junit(quick_junit::SerializeError),
     #[error("cannot serialise the report as JSON: {0}")]
     Json(serde_json::Error),
     #[error("{0}")]
@@ -188,6 +197,9 @@ impl Failure {
             | Self::Scenario(_)
             | Self::Selection(_)
             | Self::Ledger { .. }
+            | Self::Baseline { .. }
+            | Self::BaselineLine(_)
+            | Self::BaselineOfSeveral(_)
             | Self::Artifact(_)
             | Self::NoInput { .. }
             | Self::NoScenario { .. }
@@ -214,6 +226,7 @@ impl Failure {
             Self::Run(_)
             | Self::Program(_)
             | Self::Json(_)
+            | Self::Junit(_)
             | Self::Unanswered(_)
             | Self::Seeds(_)
             | Self::Interrupt(_) => Exit::Suite,

@@ -6,9 +6,11 @@ mod check;
 mod clauses;
 mod convert;
 mod corpus;
+mod explain;
 mod external_args;
 mod external_backend;
 mod failure;
+mod formats;
 mod ledger;
 mod libraries;
 mod output;
@@ -39,6 +41,7 @@ use self::args::{
 pub use self::external_backend::run_cli;
 pub use self::failure::Exit;
 use self::failure::Failure;
+use self::formats::rendered;
 use self::libraries::{Libraries, add, default_backends};
 use self::output::Output;
 use self::progress::Bar;
@@ -48,6 +51,7 @@ use crate::contract::Contract;
 use crate::isolation::Isolation;
 use crate::judge::{self, Judge, LibraryIdentity, Verdict};
 use crate::report::check::shown_by;
+use crate::report::clusters::clusters;
 use crate::report::{Checked, JudgedAs, Report, layout};
 use crate::run::{CaseResult, Plan, Surprise};
 use crate::scenario::{Corpus, Id, Role, Scenario, Selection, TransportKind, Variant, Version};
@@ -78,6 +82,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(arguments) => check::check(&arguments),
         Command::Table(arguments) => table::table(&arguments),
         Command::Clauses(arguments) => clauses::clauses(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
         Command::Ledger(arguments) => ledger::ledger(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Shrink(arguments) => shrink::shrink(&arguments),
@@ -181,14 +186,12 @@ impl Prepared<'_> {
             &self.missing,
         );
         report.stale = self.plan.stale(&self.judge, &results);
+        report.clusters = clusters(&results, report.contract, again);
         let required = arguments.require_applicable;
-        self.output.write(&match arguments.format {
-            Format::Text => report.text(duration, required, again),
-            Format::Json => {
-                complain_of_untested(&report, required);
-                report.json(duration).map_err(Failure::Json)?
-            }
+        let text = rendered(&report, arguments, duration, || {
+            report.text(duration, required, again)
         })?;
+        self.output.write(&text)?;
         Ok(exit_of(&report, required, Strictness::Strict))
     }
 
@@ -555,18 +558,12 @@ fn report<'a>(
             no_handshake: Vec::new(),
         })
     };
+    let backends = plan.backends.iter().map(|backend| backend.about());
+    let reference = &plan.reference.about().id;
     Report {
         missing,
         checked: plan.backends.iter().filter_map(checked).collect(),
-        backends: plan
-            .backends
-            .iter()
-            .map(|backend| backend.about())
-            .collect(),
-        reference: &plan.reference.about().id,
-        contract: &judge.contract,
-        stale: Vec::new(),
-        results,
+        ..Report::new(backends.collect(), reference, &judge.contract, results)
     }
 }
 
@@ -586,7 +583,7 @@ fn exit_of(report: &Report<'_>, required: Option<u8>, strictness: Strictness) ->
         Strictness::Strict => Surprise::None,
         Strictness::IgnoreShould => Surprise::ShouldAlone,
     };
-    let is_failure = |result: &CaseResult| result.surprise(report.contract) > free;
+    let is_failure = |result: &CaseResult| report.surprise(result) > free;
     if !report.untested(required).is_empty() {
         Exit::Backend
     } else if report.results.iter().any(is_failure) || !report.stale.is_empty() {

@@ -9,7 +9,7 @@ mod parse;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::data::CONTRACT;
 
@@ -117,7 +117,8 @@ impl fmt::Display for Citation {
 }
 
 /// How strongly a rule is stated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Strength {
     /// A library must keep it.
     Must,
@@ -167,7 +168,7 @@ impl Binds {
 }
 
 /// The consequence of a broken clause for a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Data are lost, duplicated or leaked.

@@ -1,14 +1,14 @@
 //! The findings of a case: the clauses that it breaks, its differences from the reference, and a
 //! crash, hang or stop of the library. A finding is known or unexpected.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::difference::{Difference, Differing};
 use super::ledger::{Class, Location};
 use super::monitor::{Observation, Violation};
 use crate::contract::{Clause, Severity};
 use crate::limits::{FINDINGS, LINE, shortened};
-use crate::trace::{Outcome, Trace};
+use crate::trace::{Entry, Outcome, Trace};
 
 /// The clause that a crash and a hang break.
 pub(super) const RETURNS: &str = "call.returns";
@@ -24,6 +24,9 @@ pub struct Finding {
     /// The consequence for a user; `None` for a difference, whose consequence is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
+    /// The index of the entry in the trace, from 0.
+    #[serde(skip)]
+    pub event: usize,
     /// The step of the scenario, counted from 1; 0 before the first.
     pub step: usize,
     /// The action of that step.
@@ -48,7 +51,7 @@ pub struct Finding {
 }
 
 /// The kinds of findings, the most serious first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The library ended its process.
@@ -159,6 +162,7 @@ impl Finding {
             kind: Kind::Violation,
             clause: Some(clause.id.clone()),
             severity: Some(clause.severity),
+            event: violation.event,
             step: violation.step,
             action: violation.action,
             expected: line(&violation.expected),
@@ -181,6 +185,7 @@ impl Finding {
             kind: Kind::Difference,
             clause: None,
             severity: None,
+            event: first.at.seen,
             step: first.step,
             action: first.action.clone(),
             expected: line(&join(
@@ -197,6 +202,8 @@ impl Finding {
     /// A crash, hang or stop, if the trace shows one.
     pub(crate) fn end(trace: &Trace) -> Option<Self> {
         let entry = trace.end()?;
+        let is_end = |entry: &Entry| entry.result.is_end();
+        let event = trace.entries.iter().position(is_end)?;
         let returns = Some(RETURNS);
         let (kind, clause, how) = match &entry.result {
             Outcome::Crashed(how) => (Kind::Crash, returns, how.clone()),
@@ -213,6 +220,7 @@ impl Finding {
             kind,
             clause: clause.map(str::to_owned),
             severity: Some(Severity::Connection),
+            event,
             step: entry.step,
             action: entry.action.clone(),
             expected: expected.to_owned(),
@@ -249,6 +257,7 @@ mod tests {
             kind: Kind::Violation,
             clause: Some(clause.to_owned()),
             severity: Some(Severity::Data),
+            event: 0,
             step: 1,
             action: "write 9".to_owned(),
             expected: String::new(),

@@ -3,6 +3,7 @@
 //! issues. Also evaluates recorded traces to describe how the libraries behave ([`answers()`]).
 
 mod behavior_table;
+pub(crate) mod cluster;
 mod compare;
 mod difference;
 mod finding;
@@ -35,6 +36,8 @@ pub use recorded::{Recording, Recordings};
 pub use snapshot_parser::is_read_back;
 
 use std::collections::BTreeMap;
+
+use cluster::Root;
 
 use crate::contract::Contract;
 use crate::scenario::ParseError;
@@ -82,6 +85,8 @@ impl Verdict {
 /// The full judgement of one case on one backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
+    /// The first unexpected event, if there is one.
+    pub(crate) root: Option<Root>,
     /// The verdict.
     pub verdict: Verdict,
     /// The findings, the most serious first.
@@ -200,6 +205,7 @@ impl Judge {
             normalised,
             lack,
             exercised,
+            root,
         } = found;
         findings.sort_by_key(Finding::rank);
         let violates = findings.iter().any(|found| found.kind == Kind::Violation);
@@ -219,6 +225,7 @@ impl Judge {
             verdict,
             findings,
             more,
+            root,
             differences,
             normalised,
             exercised,
@@ -279,8 +286,10 @@ impl Judge {
                 _ => findings.extend(Finding::difference(&differences)),
             }
         }
+        let root = cluster::root(history.as_ref(), &findings);
         let exercised = judged.map_or_else(Vec::new, |judged| judged.exercised);
         Found {
+            root,
             findings,
             differences,
             normalised,
@@ -370,6 +379,7 @@ pub(crate) struct Broken {
 
 /// The result of [`Judge::found`].
 struct Found {
+    root: Option<Root>,
     findings: Vec<Finding>,
     differences: Vec<Difference>,
     /// The number of differences that do not count.

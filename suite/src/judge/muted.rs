@@ -134,6 +134,7 @@ mod tests {
             kind: Kind::Violation,
             clause: None,
             severity: None,
+            event: 0,
             step: 1,
             action: String::new(),
             expected: String::new(),

@@ -44,6 +44,11 @@ impl Report<'_> {
         }
         parts.push(self.stale());
         parts.push(normalised_line(self.results) + &muted_line(&self.muted()));
+        parts.push(
+            self.compared
+                .as_ref()
+                .map_or_else(String::new, ToString::to_string),
+        );
         parts.push(self.conclusion(required, duration));
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join("\n")
@@ -53,7 +58,7 @@ impl Report<'_> {
     fn conclusion(&self, required: Option<u8>, duration: Duration) -> String {
         let untested = self.untested(required);
         let mut text: String = untested.iter().map(|one| format!("{one}\n")).collect();
-        let counts = Counts::of(self.results, self.contract);
+        let counts = self.counts_of(self.results);
         let seconds = duration.as_secs_f64();
         let _ = match (counts.unexpected, untested.is_empty()) {
             (0, true) => writeln!(text, "nothing unexpected, in {seconds:.2} s"),
@@ -73,7 +78,7 @@ impl Report<'_> {
     }
 
     fn summary_of(&self, id: &str, results: &[&CaseResult]) -> String {
-        let counts = Counts::of(results.iter().copied(), self.contract);
+        let counts = self.counts_of(results.iter().copied());
         format!(
             "{id} against {}, {} of {}: {}\n",
             self.reference,

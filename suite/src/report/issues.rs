@@ -74,6 +74,14 @@ pub(crate) fn text(known: &KnownIssues, wanted: &[String], shown: Option<&IssueC
     text
 }
 
+/// The issue with this id, if there is one.
+pub(crate) fn one(known: &KnownIssues, id: &str) -> Option<String> {
+    let issue = known.issues().iter().find(|issue| issue.id == id)?;
+    let mut text = String::new();
+    describe(&mut text, issue, None);
+    Some(text)
+}
+
 fn describe(text: &mut String, issue: &Issue, shown: Option<&IssueCounts>) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "  {} ({})", issue.id, issue.class.as_str());

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Checked, Counts, Report};
+use super::baseline::Compared;
+use super::clusters::Cluster;
+use super::{Checked, Report};
 use crate::backend::{About, Unusable};
 use crate::judge::{Difference, Finding, More, MutedRow, Recorded, Stale, Verdict};
 use crate::limits::{CASE_IN_JSON, CASES_IN_JSON, KEPT, shortened};
@@ -16,7 +18,7 @@ use crate::trace::{Entry, Trace};
 
 /// The version of the format. It is raised when a program that reads the old version could
 /// misinterpret the new one.
-pub const SCHEMA: u32 = 5;
+pub const SCHEMA: u32 = 6;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -29,6 +31,10 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     checked: &'a [Checked<'a>],
     cases: Vec<Case<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    clusters: &'a [Cluster],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<&'a Compared>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     stale: &'a [Stale],
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -46,6 +52,8 @@ struct Case<'a> {
     reason: Option<&'a str>,
     recorded: &'static str,
     digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     findings: &'a [Finding],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -109,7 +117,7 @@ impl Report<'_> {
     /// # Errors
     /// None is known: every value of a report can be serialised.
     pub fn json(&self, duration: Duration) -> Result<String, serde_json::Error> {
-        let counts = Counts::of(self.results, self.contract);
+        let counts = self.counts_of(self.results);
         let muted = self.muted();
         let document = Document {
             schema: SCHEMA,
@@ -119,6 +127,8 @@ impl Report<'_> {
             missing: self.missing,
             checked: &self.checked,
             cases: cases(self.results),
+            clusters: &self.clusters,
+            baseline: self.compared.as_ref(),
             stale: &self.stale,
             muted: muted.rows(),
             summary: Summary {
@@ -254,6 +264,7 @@ fn case(result: &CaseResult) -> Case<'_> {
             Recorded::Untracked => "stranger",
         },
         digest: result.trace.digest(),
+        cluster: result.root.as_ref().map(|root| root.id.as_str()),
         findings: &result.findings,
         more_findings: &result.more,
         differences: &result.differences,
@@ -292,6 +303,8 @@ mod tests {
             },
             verdict: Verdict::Stopped("after 9 calls".to_owned()),
             findings: vec![findings[0].clone(); entries.max(1)],
+            root: None,
+            steps: 1,
             more: Vec::new(),
             differences: Vec::new(),
             normalised: 0,

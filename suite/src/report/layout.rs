@@ -47,6 +47,16 @@ pub(super) fn cut(text: &str) -> String {
     shown
 }
 
+/// The text in one line of at most so many characters, with control characters replaced.
+pub(super) fn fitted(text: &str, most: usize) -> String {
+    let shown = cut(text);
+    if shown.chars().count() <= most {
+        return shown;
+    }
+    let shown: String = shown.chars().take(most.saturating_sub(1)).collect();
+    format!("{shown}…")
+}
+
 /// A difference without the details of its case, as a key for grouping: a retry counts as a write,
 /// and the transport's error and all numbers but 0 and 1 are left out.
 pub(super) fn without_the_case(text: &str) -> String {

@@ -1,14 +1,21 @@
 //! The reports. The results of a run as text ([`text`], and [`check`] for shared objects of the
 //! user) and as JSON ([`json`]); the recorded behaviour of the libraries as a table ([`table`]).
 
+pub(crate) mod baseline;
 pub(crate) mod check;
 pub(crate) mod clauses;
+pub(crate) mod clusters;
+pub(crate) mod explain;
 pub(crate) mod issues;
 pub(crate) mod json;
+mod junit;
 pub(crate) mod layout;
+pub(crate) mod markdown;
 pub(crate) mod proposals;
 pub(crate) mod replay;
+pub(crate) mod screen;
 pub(crate) mod table;
+pub(crate) mod tap;
 pub(crate) mod text;
 mod wrong;
 
@@ -17,6 +24,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
+
+use baseline::Compared;
+use clusters::Cluster;
 
 use crate::backend::libssl::{Loaded, Recognised};
 use crate::backend::{About, Unusable};
@@ -37,6 +47,11 @@ pub struct Report<'a> {
     pub contract: &'a Contract,
     /// Known issues that no longer occur.
     pub stale: Vec<Stale>,
+    /// The unexpected cases by what is wrong, the worst first; without those that a baseline
+    /// accepts.
+    pub(crate) clusters: Vec<Cluster>,
+    /// How the clusters compare with the baseline, if there is one.
+    pub(crate) compared: Option<Compared>,
     /// The results, in the order of the run.
     pub results: &'a [CaseResult],
     /// Known backends that were selected but are missing on this machine.
@@ -45,7 +60,121 @@ pub struct Report<'a> {
     pub checked: Vec<Checked<'a>>,
 }
 
+/// What a case means for a CI system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CaseOutcome {
+    /// Nothing is to be said.
+    Passed,
+    /// Everything wrong in it is known, for this reason.
+    Known(String),
+    /// It was not applicable, for this reason.
+    NotApplicable(String),
+    /// Something unexpected happened.
+    Failed {
+        /// In a line.
+        what: String,
+        /// In several.
+        detail: String,
+    },
+}
+
+impl<'a> Report<'a> {
+    /// A report on these results of these backends; nothing is missing, stale or clustered.
+    pub fn new(
+        backends: Vec<&'a About>,
+        reference: &'a str,
+        contract: &'a Contract,
+        results: &'a [CaseResult],
+    ) -> Self {
+        Self {
+            backends,
+            reference,
+            contract,
+            stale: Vec::new(),
+            clusters: Vec::new(),
+            compared: None,
+            results,
+            missing: &[],
+            checked: Vec::new(),
+        }
+    }
+}
+
 impl Report<'_> {
+    /// The results of this library, in the order of the run.
+    pub(crate) fn results_of(&self, id: &str) -> impl Iterator<Item = &CaseResult> {
+        let is_its = move |result: &&CaseResult| result.backend == id;
+        self.results.iter().filter(is_its)
+    }
+
+    /// Whether the baseline accepts what is unexpected in this case.
+    fn is_accepted(&self, result: &CaseResult) -> bool {
+        let root = result.root.as_ref();
+        let compared = self.compared.as_ref();
+        root.zip(compared)
+            .is_some_and(|(root, compared)| compared.accepted.contains(&root.id))
+    }
+
+    /// How unexpected a case is, under the baseline.
+    pub(crate) fn surprise(&self, result: &CaseResult) -> Surprise {
+        if self.is_accepted(result) {
+            Surprise::None
+        } else {
+            result.surprise(self.contract)
+        }
+    }
+
+    /// Counts these results.
+    pub(crate) fn counts_of<'r>(
+        &self,
+        results: impl IntoIterator<Item = &'r CaseResult>,
+    ) -> Counts {
+        let mut counts = Counts::default();
+        for result in results {
+            counts.add(result, self.surprise(result));
+        }
+        counts
+    }
+
+    /// What this case means for a CI system.
+    pub(crate) fn outcome(&self, result: &CaseResult) -> CaseOutcome {
+        if let Verdict::NotApplicable(reason) = &result.verdict {
+            return CaseOutcome::NotApplicable(reason.clone());
+        }
+        if let Some(root) = &result.root {
+            let id = &root.id;
+            if self.is_accepted(result) {
+                return CaseOutcome::Known(format!("accepted by the baseline: {id}"));
+            }
+            let clause = root.signature.clause.as_deref();
+            return CaseOutcome::Failed {
+                what: format!("{id}: {}", clause.unwrap_or("differs from the reference")),
+                detail: format!(
+                    "step {}, {}: expected {}; seen {}",
+                    root.step, root.action, root.expected, root.seen
+                ),
+            };
+        }
+        if self.surprise(result) > Surprise::None {
+            let what = match result.recorded {
+                Recorded::Never => "the scenario has no snapshot",
+                _ => "the trace does not match its snapshot",
+            };
+            return CaseOutcome::Failed {
+                what: what.to_owned(),
+                detail: String::new(),
+            };
+        }
+        let known = result
+            .findings
+            .iter()
+            .find_map(|found| found.known.as_ref());
+        match known {
+            Some(known) => CaseOutcome::Known(known.reason.clone()),
+            None => CaseOutcome::Passed,
+        }
+    }
+
     /// The findings in these results that known issues explain.
     pub(crate) fn muted(&self) -> Muted {
         Muted::of(self.results.iter().map(|result| &*result.findings))
@@ -362,20 +491,8 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Counts results, with the contract that they were checked against.
-    pub(crate) fn of<'r>(
-        results: impl IntoIterator<Item = &'r CaseResult>,
-        contract: &Contract,
-    ) -> Self {
-        let mut counts = Self::default();
-        for result in results {
-            counts.add(result, contract);
-        }
-        counts
-    }
-
-    /// Counts one more result.
-    fn add(&mut self, result: &CaseResult, contract: &Contract) {
+    /// Counts one more result, which is so unexpected.
+    fn add(&mut self, result: &CaseResult, surprise: Surprise) {
         match result.verdict {
             Verdict::Conforms => self.conforms += 1,
             Verdict::Violates => self.violates += 1,
@@ -385,7 +502,6 @@ impl Counts {
             Verdict::Hung(_) => self.hung += 1,
             Verdict::Stopped(_) => self.stopped += 1,
         }
-        let surprise = result.surprise(contract);
         self.unexpected += usize::from(surprise > Surprise::None);
         self.should_alone += usize::from(surprise == Surprise::ShouldAlone);
     }

@@ -128,6 +128,7 @@ mod tests {
             kind: Kind::Violation,
             clause: Some("retry.same-arguments".to_owned()),
             severity: None,
+            event: 0,
             step,
             action: "retry 50".to_owned(),
             expected: "refused".to_owned(),

@@ -73,7 +73,7 @@ impl Report<'_> {
 
     /// Whether a result does not match its snapshot or has an unexpected finding.
     fn is_unexpected(&self, result: &CaseResult) -> bool {
-        result.surprise(self.contract) > Surprise::None
+        self.surprise(result) > Surprise::None
     }
 
     /// How many scenarios there are.
@@ -90,7 +90,10 @@ impl Report<'_> {
         let mut counts: BTreeMap<(&str, &str), Counts> = BTreeMap::new();
         for result in self.results {
             let cell = (result.scenario.family(), result.backend.as_str());
-            counts.entry(cell).or_default().add(result, self.contract);
+            counts
+                .entry(cell)
+                .or_default()
+                .add(result, self.surprise(result));
         }
         let mut rows = vec![vec!["family".to_owned()]];
         rows[0].extend(self.backends.iter().map(|about| about.id.clone()));
@@ -241,7 +244,7 @@ impl Report<'_> {
     /// A line with all counts, and lines that explain the exit code; `is_tested` unless a library was
     /// tested too little for "nothing unexpected" to mean anything.
     fn summary(&self, duration: Duration, is_tested: bool) -> String {
-        let counts = Counts::of(self.results, self.contract);
+        let counts = self.counts_of(self.results);
         let mut text = format!(
             "{}, {}, {}: {}, in {:.2} s\n",
             count(self.scenarios(), "scenario"),

@@ -479,6 +479,11 @@ impl Trace {
     }
 }
 
+/// SHA-256 over the values of `value`, in hexadecimal; the names of its fields do not count.
+pub(crate) fn digest_of(value: &impl Serialize) -> String {
+    digest::of(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

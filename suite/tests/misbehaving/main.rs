@@ -111,7 +111,7 @@ impl Report {
 /// A command with the scenarios that all libraries are checked with.
 fn check(library: &Path, more: &[&str]) -> Result<Output, Failed> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
-    command.args(["check", "--name", "misbehaving", "--libssl"]);
+    command.args(["check", "--verbose", "--name", "misbehaving", "--libssl"]);
     command.arg(library).args(more);
     // All shims wrap this version.
     command.args(["--as", "openssl@1.1.1w"]);

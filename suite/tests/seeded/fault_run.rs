@@ -12,12 +12,14 @@ use std::time::Duration;
 
 use writeproof::internal::isolation::Isolation;
 use writeproof::internal::judge::differences;
+use writeproof::internal::run::CaseResult;
 use writeproof::internal::scenario::{Role, Scenario, Variant};
 use writeproof::internal::target::{RunOutcome, Target};
 use writeproof::internal::trace::Trace;
 use writeproof::internal::worker::WorkerLimits;
 use writeproof_faulty::{Fault, Kind, VARIABLE, faults};
 
+use crate::clusters;
 use crate::gate::{self, Detected, View};
 use crate::object::{self, ROOM};
 use crate::right::{self, Right};
@@ -61,6 +63,9 @@ pub(crate) struct Case {
     pub(crate) seen: Seen,
     /// The clauses that are broken here and that the right library keeps.
     pub(crate) broken: BTreeSet<&'static str>,
+    /// What an unknown library with the fault would report here, if that is something; the trace is
+    /// left out but for its digest.
+    pub(crate) triaged: Option<CaseResult>,
     /// How the gate's views judge it, if it is a bug that is detected.
     pub(crate) detected: Option<Detected>,
 }
@@ -158,6 +163,12 @@ impl Case {
             variant: right.variant,
             seen: Seen::of(&right.trace, trace),
             broken: right.broken_by(trace),
+            // Only bugs are judged in views.
+            triaged: if views.is_empty() {
+                None
+            } else {
+                clusters::triaged(right, trace)?
+            },
             detected: Detected::of(right, trace, views)?,
         })
     }

@@ -3,7 +3,8 @@
 //! The faults are those of `suite/backends/faulty`.
 //!
 //! `cargo test --test seeded -- table` prints what each fault does and where it is seen, as
-//! Markdown. `cargo test --test seeded -- gate` prints how many bugs the reference's ledger hides,
+//! Markdown. `cargo test --test seeded -- clusters` prints in how many clusters each bug is reported,
+//! and whether a baseline of the right library reports it. `cargo test --test seeded -- gate` prints how many bugs the reference's ledger hides,
 //! and `cargo test --test seeded -- gate-as-others` how many the ledgers of the other libraries
 //! would hide. `cargo test --test seeded -- conjuncts` prints which parts of the triggers of known
 //! issues no bug needs. A `sample` after either of the last two runs one variant of each scenario,
@@ -12,6 +13,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod clusters;
 mod conjuncts;
 mod fault_run;
 mod gate;
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
     };
     let printed = match arguments.as_slice() {
         [what] if what == "table" => Some(table::print(faults)),
+        [what] if what == "clusters" => Some(clusters::print(faults)),
         [what] if what == "gate" => Some(gate::print(faults)),
         [what] if what == "gate-as-others" => Some(gate::print_as_others(faults, Extent::Reached)),
         [what] if what == "conjuncts" => Some(conjuncts::print(faults, Extent::Reached)),
@@ -83,6 +86,10 @@ fn main() -> ExitCode {
     trials.push(Trial::test(
         "gate: ledger of the reference hides no more bugs than before",
         move || Ok(gate::holds(faults)?),
+    ));
+    trials.push(Trial::test(
+        "clusters: each bug is new or changed under the baseline of the right library",
+        move || Ok(clusters::holds(faults)?),
     ));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -43,6 +43,24 @@ use crate::backend::{Backends, REFERENCE};
 use crate::data::LEDGER;
 use crate::scenario::{Id, ParseError, Variant};
 
+/// Whether there is a predicate of this name.
+#[cfg(test)]
+pub(crate) fn is_predicate(name: &str) -> bool {
+    let mut predicates = predicate::Predicate::all().iter();
+    predicates.any(|predicate| predicate.name == name)
+}
+
+/// Whether the predicate of this name holds at this event; false if there is none of this name.
+pub(crate) fn predicate_holds(
+    name: &str,
+    measured: &MeasuredHistory<'_, '_>,
+    index: usize,
+) -> bool {
+    let mut predicates = predicate::Predicate::all().iter();
+    let named = predicates.find(|predicate| predicate.name == name);
+    named.is_some_and(|predicate| predicate.holds(measured, index))
+}
+
 /// The known issues of all files: one for each family of libraries, and the user's.
 #[derive(Debug, Clone, Default)]
 pub struct KnownIssues {

@@ -29,7 +29,7 @@ use std::fmt;
 
 pub use history::History;
 pub(crate) use history::{ConnectionState, Event, MAX_PLAINTEXT, Pending, has_succeeded};
-pub(crate) use observation::{Contradiction, Delivered, Gap, Observation, Wanted};
+pub(crate) use observation::{CallResult, Contradiction, Delivered, Gap, Observation, Wanted};
 
 use observation::Returned;
 
