@@ -1,6 +1,8 @@
 //! `writeproof check`, and `--libssl` in the other commands, on a correct library: the shared
 //! object of OpenSSL 1.1.1, judged as an unknown library.
 
+mod everything;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -11,16 +13,10 @@ use writeproof::internal::judge::Recordings;
 use writeproof::internal::scenario::{Corpus, Scenario};
 use writeproof_openssl_1_1_1::LIBSSL;
 
+use self::everything::with_everything;
+
 /// OpenSSL 1.1.1 as an unknown library.
 const AS_UNKNOWN: [&str; 4] = ["--libssl", LIBSSL, "--as", "unknown"];
-
-/// The arguments, with `--verbose` for a report.
-fn with_everything<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
-    match arguments {
-        [report @ ("run" | "check"), rest @ ..] => [&[*report, "--verbose"], rest].concat(),
-        others => others.to_vec(),
-    }
-}
 
 fn run(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));

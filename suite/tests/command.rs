@@ -1,5 +1,6 @@
 //! The command: its exit codes, messages and reports.
 
+mod everything;
 mod outcome;
 
 use std::fs::{self, File};
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 use writeproof::internal::backend::Backends;
 use writeproof::internal::report::json::SCHEMA;
 
+use self::everything::with_everything;
 use self::outcome::{assert_exit, stderr, stdout};
 
 /// A corpus scenario that runs on all backends.
@@ -25,14 +27,6 @@ const VARIANTS: usize = 4;
 /// The number of cases of a scenario on all available backends, as reports print it.
 fn cases_on_all() -> String {
     format!("{} cases", VARIANTS * Backends::here().len())
-}
-
-/// The arguments, with `--verbose` for a report.
-fn with_everything<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
-    match arguments {
-        [report @ ("run" | "check"), rest @ ..] => [&[*report, "--verbose"], rest].concat(),
-        others => others.to_vec(),
-    }
 }
 
 fn writeproof(arguments: &[&str]) -> Command {

@@ -3,6 +3,8 @@
 
 #![cfg(target_os = "linux")]
 
+mod everything;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use writeproof::internal::judge::known::{KnownIssues, Library};
 use writeproof::internal::report::json::SCHEMA;
 use writeproof_faulty::VARIABLE as FAULT;
 use writeproof_openssl_1_1_1::LIBSSL;
+
+use self::everything::with_everything;
 
 /// OpenSSL 1.1.1 differs from the reference here in all variants and breaks no clause.
 const DIFFERS: &str = "retry/zero-with-retry-flag";
@@ -53,16 +57,8 @@ fn answer(command: &mut Command) -> Answer {
 }
 
 fn writeproof(arguments: &[&str]) -> Answer {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));
-    match arguments {
-        [report @ ("run" | "check"), rest @ ..] => {
-            command.args([report, "--verbose"]).args(rest);
-        }
-        others => {
-            command.args(others);
-        }
-    }
-    answer(&mut command)
+    let arguments = with_everything(arguments);
+    answer(Command::new(env!("CARGO_BIN_EXE_writeproof")).args(arguments))
 }
 
 /// `writeproof check` on the library with this seeded bug.

@@ -3,6 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod everything;
 mod outcome;
 
 use std::fs::{self, Permissions};
@@ -15,15 +16,8 @@ use tempfile::TempDir;
 use writeproof::internal::contract::Contract;
 use writeproof_openssl_1_1_1::LIBSSL;
 
+use self::everything::with_everything;
 use self::outcome::{assert_exit, stderr, stdout};
-
-/// The arguments, with `--verbose` for a report.
-fn with_everything<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
-    match arguments {
-        [report @ ("run" | "check"), rest @ ..] => [&[*report, "--verbose"], rest].concat(),
-        others => others.to_vec(),
-    }
-}
 
 fn writeproof(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));

@@ -259,19 +259,23 @@ fn junit_report_has_a_test_for_each_case_and_a_failure_for_each_unexpected_one()
     let output = writeproof(&[&UNKNOWN[..], &["--format", "junit"]].concat());
     assert_exit(&output, 1);
     let text = stdout(&output);
-    let junit = quick_junit::Report::deserialize_from_str(&text).expect("JUnit XML");
-    let summary = &report["summary"];
-    let number =
-        |key: &str| usize::try_from(summary[key].as_u64().expect("a number")).expect("small");
-    let suites = &junit.test_suites;
-    assert_eq!(
-        suites.iter().map(|suite| suite.tests).sum::<usize>(),
-        number("cases")
-    );
-    assert_eq!(
-        suites.iter().map(|suite| suite.failures).sum::<usize>(),
-        number("unexpected")
-    );
+    let xml = roxmltree::Document::parse(&text).expect("XML");
+    let number = |name: &str| {
+        xml.descendants()
+            .filter(|node| node.has_tag_name(name))
+            .count()
+    };
+    let summary = |key: &str| {
+        let number = report["summary"][key].as_u64().expect("a number");
+        usize::try_from(number).expect("few cases")
+    };
+    assert_eq!(number("testcase"), summary("cases"));
+    assert_eq!(number("failure"), summary("unexpected"));
+    let suites = xml
+        .descendants()
+        .filter(|node| node.has_tag_name("testsuite"));
+    let stated = suites.filter_map(|suite| suite.attribute("failures")?.parse::<usize>().ok());
+    assert_eq!(stated.sum::<usize>(), summary("unexpected"));
 }
 
 #[test]
@@ -286,4 +290,103 @@ fn markdown_report_has_a_row_for_each_cluster() {
             "{id} in\n{text}"
         );
     }
+}
+
+// What changes between two libraries.
+
+#[test]
+fn changes_fit_on_a_screen_and_can_be_accepted() {
+    let folder = TempDir::new().expect("a folder");
+    let accepted = path(&folder, "changes.txt");
+    let two = [
+        "diff",
+        "--libssl",
+        LIBSSL,
+        "--as",
+        "unknown",
+        "--libssl",
+        writeproof_faulty::LIBSSL,
+        "--as",
+        "unknown",
+        "--scenario",
+        "zero",
+        "closing",
+    ];
+    let changes = writeproof(&two);
+    assert_exit(&changes, 1);
+    let text = stdout(&changes);
+    assert!(text.lines().count() <= LINES, "{text}");
+    let update = [&two[..], &["--accept", &accepted, "--update-accepted"]].concat();
+    assert_exit(&writeproof(&update), 0);
+    assert_exit(
+        &writeproof(&[&two[..], &["--accept", &accepted]].concat()),
+        0,
+    );
+}
+
+#[test]
+fn library_is_no_change_to_itself() {
+    let same = [
+        "diff",
+        "--libssl",
+        LIBSSL,
+        "--name",
+        "old",
+        "--as",
+        "unknown",
+        "--libssl",
+        LIBSSL,
+        "--name",
+        "new",
+        "--as",
+        "unknown",
+        "--scenario",
+        "zero",
+        "closing",
+    ];
+    let output = writeproof(&same);
+    assert_exit(&output, 0);
+    let text = stdout(&output);
+    assert!(text.contains("\nnothing unexpected, in "), "{text}");
+}
+
+#[test]
+fn library_that_cannot_be_tested_is_skipped_in_a_bisection() {
+    let folder = TempDir::new().expect("a folder");
+    let broken = path(&folder, "libssl.so");
+    fs::write(&broken, "no shared object").expect("a file");
+    let arguments = [
+        "diff",
+        "openssl-3.6",
+        "--libssl",
+        &broken,
+        "--scenario",
+        "zero",
+    ];
+    assert_exit(&writeproof(&arguments), 3);
+    assert_exit(&writeproof(&[&arguments[..], &["--bisect"]].concat()), 125);
+}
+
+// Traces.
+
+#[test]
+fn show_marks_what_is_unexpected_and_explains_its_exit_code() {
+    let arguments = [
+        "show",
+        "zero/write-between-two-others",
+        "--libssl",
+        LIBSSL,
+        "--as",
+        "unknown",
+    ];
+    let output = writeproof(&arguments);
+    assert_exit(&output, 1);
+    let text = stdout(&output);
+    let wanted = ">>> violation of error.syscall-means-io-failed: UNEXPECTED\n";
+    assert!(text.contains(wanted), "{text}");
+    let err = stderr(&output);
+    assert!(
+        err.starts_with("writeproof: exit code 1: 4 cases with findings"),
+        "{err}"
+    );
 }

@@ -3,6 +3,8 @@
 
 #![cfg(target_os = "linux")]
 
+mod everything;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -17,16 +19,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use writeproof_openssl_1_1_1::LIBSSL;
 
+use self::everything::with_everything;
+
 /// A scenario in which OpenSSL puts "bad length" into its error queue.
 const SCENARIO: &str = "zero/negative-length";
-
-/// The arguments, with `--verbose` for a report.
-fn with_everything<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
-    match arguments {
-        [report @ ("run" | "check"), rest @ ..] => [&[*report, "--verbose"], rest].concat(),
-        others => others.to_vec(),
-    }
-}
 
 fn writeproof(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_writeproof"));

@@ -431,9 +431,17 @@ pub(super) struct DiffArguments {
     pub(super) libraries: LibsslArguments,
     #[command(flatten)]
     pub(super) judged: AsArguments,
-    /// Scenarios: ids, patterns, or paths of files or folders [default: all]; can be repeated.
-    #[arg(long, value_name = "PATTERN")]
-    pub(super) scenario: Vec<String>,
+    /// Accept the changes in this file without an explanation: only others are unexpected.
+    #[arg(long, value_name = "FILE")]
+    pub(super) accept: Option<PathBuf>,
+    /// Write the changes of this run to the file given with --accept, and exit with 0.
+    #[arg(long, requires = "accept")]
+    pub(super) update_accepted: bool,
+    /// Exit with 125 instead of 3 if a library cannot be tested, for `git bisect run`.
+    #[arg(long)]
+    pub(super) bisect: bool,
+    #[command(flatten)]
+    pub(super) report: ReportArguments,
 }
 
 #[derive(Debug, Args)]

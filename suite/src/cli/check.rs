@@ -1,21 +1,16 @@
 //! `writeproof check`: checks a shared object of the user.
 
-use std::fs;
 use std::time::Instant;
 
+use super::accepted::Accepted;
 use super::args::CheckArguments;
 use super::failure::{Exit, Failure};
 use super::formats::rendered;
 use super::libraries::Libraries;
-use super::output::{Output, write_whole};
-use super::{
-    Strictness, all_scenarios, carry_out, complain_of_untested, exit_of, jobs, judge_with, report,
-};
-use crate::report::Report;
-use crate::report::baseline::{self, Baseline};
+use super::output::Output;
+use super::{Strictness, all_scenarios, carry_out, exit_of, jobs, judge_with, report};
 use crate::report::check::shown_by;
-use crate::report::clusters::{Cluster, clusters};
-use crate::report::layout::count;
+use crate::report::clusters::clusters;
 use crate::run::{CaseResult, Plan, RunError};
 use crate::self_check;
 
@@ -26,12 +21,16 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
     let corpus = all_scenarios()?;
     let scenarios = corpus.select(&arguments.report.scenario)?;
     let output = Output::prepare(arguments.report.output.as_deref())?;
+    let accepted = Accepted::open(arguments.baseline.as_deref(), arguments.update_baseline)?;
     let libraries = Libraries::open(&arguments.libraries)?;
     let libraries = libraries.judged_as(&arguments.judged.judged_as)?;
     let mut backends = libraries.named();
     backends.retain(|target| target.about().id != arguments.against);
     if backends.is_empty() {
         return Err(Failure::AgainstItself(arguments.against.clone()));
+    }
+    if arguments.baseline.is_some() && backends.len() > 1 {
+        return Err(Failure::BaselineOfSeveral(backends.len()));
     }
     let plan = Plan {
         scenarios,
@@ -40,7 +39,6 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
         jobs: jobs(arguments.report.jobs),
         variants: Vec::new(),
     };
-    let baseline = baseline(arguments, plan.backends.len())?;
     let (judge, identities) = judge_with(&arguments.report.ledger, &libraries)?;
     let begun = Instant::now();
     let mut examinations = Vec::new();
@@ -61,18 +59,10 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
         shown_by(result, &libraries)
     };
     let clusters = clusters(&results, report.contract, &again);
-    if arguments.update_baseline {
-        return update(arguments, &report, &clusters);
-    }
-    match &baseline {
-        Some(baseline) => {
-            let compared = baseline.compare(clusters);
-            report.clusters.clone_from(&compared.left);
-            report.compared = Some(compared);
-        }
-        None => report.clusters = clusters,
-    }
     let required = arguments.report.require_applicable;
+    if let Some(exit) = accepted.apply(&mut report, clusters, required)? {
+        return Ok(exit);
+    }
     let text = rendered(&report, &arguments.report, duration, || {
         report.check(duration, required, &again)
     })?;
@@ -83,44 +73,4 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Failure> {
         Strictness::IgnoreShould
     };
     Ok(exit_of(&report, required, strictness))
-}
-
-/// The baseline that the user names; none if it is about to be written.
-fn baseline(arguments: &CheckArguments, libraries: usize) -> Result<Option<Baseline>, Failure> {
-    let Some(path) = &arguments.baseline else {
-        return Ok(None);
-    };
-    if libraries != 1 {
-        return Err(Failure::BaselineOfSeveral(libraries));
-    }
-    if arguments.update_baseline {
-        Output::prepare(Some(path))?;
-        return Ok(None);
-    }
-    let text = fs::read_to_string(path).map_err(|source| Failure::Baseline {
-        path: path.clone(),
-        source,
-    })?;
-    Ok(Some(Baseline::read(&path.to_string_lossy(), &text)?))
-}
-
-/// Writes the clusters as the new baseline.
-/// Nothing is written if the library could not be tested: an empty baseline would accept that.
-fn update(
-    arguments: &CheckArguments,
-    report: &Report<'_>,
-    clusters: &[Cluster],
-) -> Result<Exit, Failure> {
-    let Some(path) = &arguments.baseline else {
-        return Ok(Exit::Usage);
-    };
-    let required = arguments.report.require_applicable;
-    if !report.untested(required).is_empty() {
-        complain_of_untested(report, required);
-        return Ok(Exit::Backend);
-    }
-    write_whole(path, baseline::text(clusters).as_bytes())?;
-    let accepted = count(clusters.len(), "cluster");
-    Output::Standard.write(&format!("{}: {accepted} accepted\n", path.display()))?;
-    Ok(Exit::Expected)
 }

@@ -28,6 +28,8 @@ pub enum Exit {
     Backend = 3,
     /// The suite itself failed.
     Suite = 4,
+    /// With `diff --bisect`: a library could not be loaded or tested.
+    Untestable = 125,
     /// Interrupted.
     Interrupted = 130,
 }

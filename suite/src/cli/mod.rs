@@ -1,11 +1,13 @@
 //! The command `writeproof`: parses arguments, calls the library, prints reports.
 
+mod accepted;
 mod args;
 mod artifact;
 mod check;
 mod clauses;
 mod convert;
 mod corpus;
+mod diff;
 mod explain;
 mod external_args;
 mod external_backend;
@@ -35,8 +37,8 @@ use std::time::Instant;
 use clap::{CommandFactory as _, Parser};
 
 use self::args::{
-    Arguments, Command, DiffArguments, Format, Purpose, ReportArguments, RunArguments,
-    ShowArguments, WorkerCommand,
+    Arguments, Command, Format, Purpose, ReportArguments, RunArguments, ShowArguments,
+    WorkerCommand,
 };
 pub use self::external_backend::run_cli;
 pub use self::failure::Exit;
@@ -49,13 +51,14 @@ use crate::backend::libssl::Recognised;
 use crate::backend::{About, Backends, REFERENCE, Unusable};
 use crate::contract::Contract;
 use crate::isolation::Isolation;
-use crate::judge::{self, Judge, LibraryIdentity, Verdict};
+use crate::judge::{self, Judge, LibraryIdentity};
 use crate::report::check::shown_by;
 use crate::report::clusters::clusters;
+use crate::report::replay::with_findings;
 use crate::report::{Checked, JudgedAs, Report, layout};
 use crate::run::{CaseResult, Plan, Surprise};
 use crate::scenario::{Corpus, Id, Role, Scenario, Selection, TransportKind, Variant, Version};
-use crate::target::Target;
+use crate::target::{RunOutcome, Target};
 use crate::trace::Trace;
 use crate::worker;
 
@@ -78,7 +81,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Run(arguments) => run(&arguments),
         Command::List(arguments) => list(arguments.format),
         Command::Show(arguments) => show(&arguments),
-        Command::Diff(arguments) => diff(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Table(arguments) => table::table(&arguments),
         Command::Clauses(arguments) => clauses::clauses(&arguments),
@@ -216,8 +219,33 @@ impl Prepared<'_> {
         self.output.write(&parts.join("\n"))?;
         let report = report(plan, &self.judge, &self.identities, &results, &self.missing);
         complain_of_untested(&report, None);
-        Ok(exit_of(&report, None, Strictness::Strict))
+        let exit = exit_of(&report, None, Strictness::Strict);
+        if exit == Exit::Unexpected {
+            complain(&unexpected(&report));
+        }
+        Ok(exit)
     }
+}
+
+/// Why `show` exits with 1.
+fn unexpected(report: &Report<'_>) -> String {
+    let is_marked = |result: &&CaseResult| result.root.is_some();
+    let marked = report.results.iter().filter(is_marked).count();
+    let is_unexpected = |result: &&CaseResult| report.surprise(result) > Surprise::None;
+    let unrecorded = report.results.iter().filter(is_unexpected).count();
+    let unrecorded = unrecorded.saturating_sub(marked);
+    let mut reasons = Vec::new();
+    if marked > 0 {
+        let cases = layout::count(marked, "case");
+        reasons.push(format!(
+            "{cases} with findings that no known issue explains, marked with >>>"
+        ));
+    }
+    if unrecorded > 0 {
+        let cases = layout::count(unrecorded, "case");
+        reasons.push(format!("{cases} not as in the snapshots"));
+    }
+    format!("exit code 1: {}", reasons.join("; "))
 }
 
 /// These scenarios on these backends, against the reference.
@@ -448,84 +476,40 @@ fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
     prepared.show()
 }
 
-/// The traces of one scenario on one backend.
+/// The traces of one scenario on one backend. Where something is unexpected, the findings are marked
+/// at their steps.
 fn shown(id: &Id, backend: &str, results: &[CaseResult]) -> String {
-    let traces: Vec<(_, Trace)> = results
-        .iter()
-        .filter(|result| result.scenario == *id && result.backend == backend)
+    let of_this = |result: &&CaseResult| result.scenario == *id && result.backend == backend;
+    let is_unexpected = |result: &&CaseResult| result.root.is_some();
+    let (unexpected, expected): (Vec<&CaseResult>, Vec<&CaseResult>) =
+        results.iter().filter(of_this).partition(is_unexpected);
+    let traces: Vec<(_, Trace)> = expected
+        .into_iter()
         .map(|result| (result.variant, result.trace.clone()))
         .collect();
-    judge::render(id, backend, &traces)
-}
-
-fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
-    let corpus = all_scenarios()?;
-    // If the shell expands a pattern to several files, those after the first end up among the
-    // names.
-    let (files, names): (Vec<String>, Vec<String>) = arguments
-        .backends
-        .iter()
-        .cloned()
-        .partition(|word| word.contains('/') || word.ends_with(".toml"));
-    let scenarios = corpus.select(&[&arguments.scenario[..], &files].concat())?;
-    let libraries = Libraries::open(&arguments.libraries)?;
-    let libraries = libraries.judged_as(&arguments.judged.judged_as)?;
-    let mut both = libraries.all_by_name(&names)?;
-    add(&mut both, libraries.named());
-    let [a, b] = <[_; 2]>::try_from(both).map_err(|_| Failure::NotTwo)?;
-    let plan = Plan {
-        scenarios,
-        reference: a,
-        backends: vec![b],
-        jobs: processors(),
-        variants: Vec::new(),
-    };
-    let (judge, identities) = judge_with(&[], &libraries)?;
-    let results = carry_out(&plan, &judge)?;
-    let report = report(&plan, &judge, &identities, &results, &[]);
-    let mut text = report.divergences();
-    if !text.is_empty() {
-        text.push('\n');
+    let mut parts = Vec::new();
+    if !traces.is_empty() {
+        parts.push(judge::render(id, backend, &traces));
     }
-    text.push_str(&format!(
-        "{} and {}, {} cases: {}\n",
-        plan.reference.about().id,
-        plan.backends[0].about().id,
-        results.len(),
-        compared(&results),
-    ));
-    text.push_str(&report.surprises());
-    Output::Standard.write(&text)?;
-    complain_of_untested(&report, None);
-    Ok(exit_of(&report, None, Strictness::Strict))
-}
-
-/// How many cases are the same and how many are not, as text.
-fn compared(results: &[CaseResult]) -> String {
-    let of = |wanted: fn(&CaseResult) -> bool| results.iter().filter(|r| wanted(r)).count();
-    let is_other = |result: &CaseResult| match result.verdict {
-        Verdict::NotApplicable(_)
-        | Verdict::Crashed(_)
-        | Verdict::Hung(_)
-        | Verdict::Stopped(_) => true,
-        Verdict::Conforms | Verdict::Violates | Verdict::Differs => !result.differences.is_empty(),
-    };
-    let same = results.iter().filter(|result| !is_other(result)).count();
-    let more = [
-        (of(|r| !r.differences.is_empty()), "differ"),
-        (
-            of(|r| matches!(r.verdict, Verdict::NotApplicable(_))),
-            "not applicable",
-        ),
-        (of(|r| matches!(r.verdict, Verdict::Crashed(_))), "CRASHED"),
-        (of(|r| matches!(r.verdict, Verdict::Hung(_))), "HUNG"),
-        (of(|r| matches!(r.verdict, Verdict::Stopped(_))), "STOPPED"),
-    ];
-    let more = more.iter().filter(|(number, _)| *number > 0);
-    let more: String = more
-        .map(|(number, word)| format!(", {number} {word}"))
-        .collect();
-    format!("{same} same{more}")
+    let mut marked: Vec<(String, Vec<String>)> = Vec::new();
+    for result in unexpected {
+        let ran = RunOutcome {
+            trace: result.trace.clone(),
+            printed: result.printed.clone(),
+        };
+        let body = with_findings(&ran, &result.findings);
+        let variant = result.variant.to_string();
+        match marked.iter_mut().find(|(other, _)| *other == body) {
+            Some((_, variants)) => variants.push(variant),
+            None => marked.push((body, vec![variant])),
+        }
+    }
+    parts.extend(
+        marked
+            .into_iter()
+            .map(|(body, variants)| format!("{id}  {backend}  {}\n{body}", variants.join(" "))),
+    );
+    parts.join("\n")
 }
 
 /// Runs a plan with a progress bar, until done or interrupted.

@@ -8,7 +8,7 @@ use super::muted_line;
 use crate::fuzz::Examined;
 use crate::judge::{Finding, Kind, Muted};
 use crate::scenario::{Id, Variant};
-use crate::target::Printed;
+use crate::target::{Printed, RunOutcome};
 use crate::trace::{Entry, Trace};
 
 /// The trace of a library, with its findings marked.
@@ -18,7 +18,15 @@ pub(crate) fn marked(id: &Id, variant: Variant, examined: &Examined) -> String {
         ran,
         findings,
     } = examined;
-    let mut text = format!("{id}  {backend}  {variant}\n");
+    format!(
+        "{id}  {backend}  {variant}\n{}",
+        with_findings(ran, findings)
+    )
+}
+
+/// What happened in a case, with the findings marked after the step in which they occurred.
+pub(crate) fn with_findings(ran: &RunOutcome, findings: &[Finding]) -> String {
+    let mut text = String::new();
     let mut left: Vec<&Finding> = findings.iter().collect();
     let same_step = |a: &Entry, b: &Entry| a.step == b.step;
     for entries in ran.trace.entries.chunk_by(same_step) {

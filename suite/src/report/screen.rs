@@ -1,5 +1,5 @@
 //! The first screen of a report: what was tested, the new clusters, and a line each for what is
-//! known and for what did not run. At most [`LINES`] lines, whatever was found.
+//! known and for what did not run. At most [`LINES`] lines for any number of findings.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
