@@ -121,6 +121,15 @@ impl CaseResult {
         }
     }
 
+    /// Whether the trace matches its snapshot, or there need not be one.
+    pub(crate) fn is_as_recorded(&self) -> bool {
+        match self.recorded {
+            Recorded::Unchanged | Recorded::Untracked => true,
+            Recorded::Changed => false,
+            Recorded::Never => self.origin != Origin::Library,
+        }
+    }
+
     /// The id of the cluster of its first unexpected event, if there is one.
     pub fn cluster(&self) -> Option<&str> {
         self.root.as_ref().map(|root| root.id.as_str())
@@ -130,12 +139,7 @@ impl CaseResult {
     /// does not match its snapshot, or if a scenario of the suite has no snapshot. Findings count
     /// the same for all scenarios and libraries, those of the user included.
     pub(crate) fn surprise(&self, contract: &Contract) -> Surprise {
-        let is_recorded = match self.recorded {
-            Recorded::Unchanged | Recorded::Untracked => true,
-            Recorded::Changed => false,
-            Recorded::Never => self.origin != Origin::Library,
-        };
-        if !is_recorded {
+        if !self.is_as_recorded() {
             return Surprise::Other;
         }
         let unknown = self

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::limits;
 use crate::runner::RunnerError;
@@ -29,7 +29,7 @@ pub struct SelfCheck {
 }
 
 /// What kept a handshake from completing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Obstacle {
     /// The C function that failed, and what it returned.
     pub(crate) call: String,
@@ -38,7 +38,7 @@ pub struct Obstacle {
 }
 
 /// One check in one variant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// What is checked.
     pub claim: Claim,
@@ -49,7 +49,7 @@ pub struct Check {
 }
 
 /// What is checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Claim {
     /// A plain handshake completes, and a write of 10 bytes arrives.
@@ -63,7 +63,7 @@ pub enum Claim {
 }
 
 /// The outcome of a check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckOutcome {
     /// It holds.

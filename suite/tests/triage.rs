@@ -390,3 +390,47 @@ fn show_marks_what_is_unexpected_and_explains_its_exit_code() {
         "{err}"
     );
 }
+
+// A saved report.
+
+/// The text without how long the run took.
+fn without_the_time(text: &str) -> String {
+    let is_timed = |line: &&str| !line.contains(" s") && !line.contains("time=");
+    let lines: Vec<&str> = text.lines().filter(is_timed).collect();
+    lines.join("\n")
+}
+
+#[rstest]
+#[case("text")]
+#[case("markdown")]
+#[case("junit")]
+#[case("tap")]
+#[case("tap14")]
+fn saved_report_is_rendered_like_the_run(#[case] format: &str) {
+    let folder = TempDir::new().expect("a folder");
+    let saved = path(&folder, "report.json");
+    let baseline = path(&folder, "accepted.txt");
+    fs::write(&baseline, "gone-in-write-000000 0123456789abcdef\n").expect("a file");
+    let arguments = [&UNKNOWN[..], &["--baseline", &baseline]].concat();
+    let json = ["--format", "json", "--output", &saved];
+    assert_exit(&writeproof(&[&arguments[..], &json].concat()), 1);
+    let direct = writeproof(&[&arguments[..], &["--format", format]].concat());
+    let rendered = writeproof(&["render", &saved, "--format", format]);
+    assert_exit(&rendered, 0);
+    let (direct, rendered) = (stdout(&direct), stdout(&rendered));
+    assert!(rendered.len() > 1000, "{rendered}");
+    assert_eq!(without_the_time(&rendered), without_the_time(&direct));
+}
+
+#[rstest]
+#[case("{}", "not a report in JSON: missing field `schema`")]
+#[case("{\"schema\": 5}", "schema 5, and this program reads schema 6")]
+fn file_that_is_no_saved_report_is_refused(#[case] text: &str, #[case] fault: &str) {
+    let folder = TempDir::new().expect("a folder");
+    let saved = path(&folder, "report.json");
+    fs::write(&saved, text).expect("a file");
+    let output = writeproof(&["render", &saved]);
+    assert_exit(&output, 2);
+    let wanted = format!("writeproof: {saved}: {fault}");
+    assert!(stderr(&output).starts_with(&wanted), "{}", stderr(&output));
+}

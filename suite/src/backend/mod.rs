@@ -290,7 +290,7 @@ pub enum ModeChange {
 }
 
 /// A backend that cannot be used on this machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{id} cannot be used: {reason}")]
 pub struct Unusable {
     /// The backend.

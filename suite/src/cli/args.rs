@@ -44,6 +44,11 @@ Examples:
 
 `writeproof --help` describes scenario names, exit codes and environment variables.";
 
+const RENDER_EXAMPLES: &str = "\
+Examples:
+  writeproof render report.json
+  writeproof render report.json --format junit --output junit.xml";
+
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   writeproof explain bytes-missing-in-write-1a2b3c --libssl ./libssl.so --as unknown
@@ -199,6 +204,9 @@ pub(super) enum Command {
     /// source, and for each library that breaks it an example and the command that shows it.
     #[command(alias = "manual", after_help = CLAUSES_EXAMPLES)]
     Clauses(ClausesArguments),
+    /// Write a report that was saved with --format json in another format; runs nothing.
+    #[command(after_help = RENDER_EXAMPLES)]
+    Render(RenderArguments),
     /// Describe a cluster of a report, or a known issue.
     ///
     /// For a cluster, runs the scenarios again, with the same --libssl, --as and --ledger as the
@@ -459,6 +467,22 @@ pub(super) struct ClausesArguments {
     /// The format of the report.
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RenderArguments {
+    /// A report in JSON, from `run`, `check` or `diff`.
+    #[arg(value_name = "REPORT")]
+    pub(super) report: PathBuf,
+    /// The format to write.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: ReportFormat,
+    /// Write to this file. The file is replaced only when the text is complete.
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Say so if less than this percentage of a library's cases were applicable.
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    pub(super) require_applicable: Option<u8>,
 }
 
 #[derive(Debug, Args)]

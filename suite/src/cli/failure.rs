@@ -9,6 +9,7 @@ use crate::fuzz::{ArtifactError, SameName};
 use crate::isolation::OpenError;
 use crate::judge::Unanswered;
 use crate::report::baseline::BaselineError;
+use crate::report::saved::SavedError;
 use crate::run::RunError;
 use crate::runner::RunnerError;
 use crate::scenario::parse::clause_hint;
@@ -134,6 +135,8 @@ pub(super) enum Failure {
     Output { path: PathBuf, source: io::Error },
     #[error("cannot write the report to standard output: {0}")]
     StandardOutput(io::Error),
+    #[error("{}: {source}", path.display())]
+    Saved { path: PathBuf, source: SavedError },
     #[error("cannot read the baseline {}: {source}", path.display())]
     Baseline { path: PathBuf, source: io::Error },
     #[error("{0}")]
@@ -199,6 +202,7 @@ impl Failure {
             | Self::Scenario(_)
             | Self::Selection(_)
             | Self::Ledger { .. }
+            | Self::Saved { .. }
             | Self::Baseline { .. }
             | Self::BaselineLine(_)
             | Self::BaselineOfSeveral(_)

@@ -18,6 +18,7 @@ mod libraries;
 mod output;
 mod progress;
 mod promote;
+mod render;
 mod replay;
 mod shrink;
 mod table;
@@ -85,6 +86,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(arguments) => check::check(&arguments),
         Command::Table(arguments) => table::table(&arguments),
         Command::Clauses(arguments) => clauses::clauses(&arguments),
+        Command::Render(arguments) => render::render(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Ledger(arguments) => ledger::ledger(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),

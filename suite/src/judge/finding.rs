@@ -14,7 +14,7 @@ use crate::trace::{Entry, Outcome, Trace};
 pub(super) const RETURNS: &str = "call.returns";
 
 /// One finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Its kind.
     pub kind: Kind,
@@ -80,7 +80,7 @@ impl Kind {
 }
 
 /// The ledger's statement about a finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// Its classification.
     pub(crate) class: Class,
@@ -91,12 +91,12 @@ pub struct Known {
     /// The location of the entry.
     pub entry: Location,
     /// The known issue and its effect; several if each explains a part of a difference.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Cause>,
 }
 
 /// The known issue that explains a finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
     /// Its id.
     pub id: String,

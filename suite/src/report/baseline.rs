@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::clusters::Cluster;
 use super::layout::count;
@@ -32,7 +32,7 @@ pub struct BaselineError {
 }
 
 /// The clusters of a report, compared with a baseline.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compared {
     /// Those that are not in it, or behave otherwise.
     #[serde(skip)]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -13,6 +14,7 @@ use crate::backend::{About, Unusable};
 use crate::judge::{Difference, Finding, More, MutedRow, Recorded, Stale, Verdict};
 use crate::limits::{CASE_IN_JSON, CASES_IN_JSON, KEPT, shortened};
 use crate::run::CaseResult;
+use crate::scenario::Origin;
 use crate::target::Printed;
 use crate::trace::{Entry, Trace};
 
@@ -52,6 +54,8 @@ struct Case<'a> {
     reason: Option<&'a str>,
     recorded: &'static str,
     digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a Path>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -264,6 +268,10 @@ fn case(result: &CaseResult) -> Case<'_> {
             Recorded::Untracked => "stranger",
         },
         digest: result.trace.digest(),
+        file: match &result.origin {
+            Origin::Library => None,
+            Origin::File(path) => Some(path),
+        },
         cluster: result.root.as_ref().map(|root| root.id.as_str()),
         findings: &result.findings,
         more_findings: &result.more,

@@ -13,6 +13,7 @@ pub(crate) mod layout;
 pub(crate) mod markdown;
 pub(crate) mod proposals;
 pub(crate) mod replay;
+pub(crate) mod saved;
 pub(crate) mod screen;
 pub(crate) mod table;
 pub(crate) mod tap;
@@ -23,7 +24,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use baseline::Compared;
 use clusters::Cluster;
@@ -117,7 +118,7 @@ impl Report<'_> {
 
     /// How unexpected a case is, under the baseline.
     pub(crate) fn surprise(&self, result: &CaseResult) -> Surprise {
-        if self.is_accepted(result) {
+        if self.is_accepted(result) && result.is_as_recorded() {
             Surprise::None
         } else {
             result.surprise(self.contract)
@@ -230,7 +231,7 @@ pub struct Checked<'a> {
 }
 
 /// As which library a shared object of the user is judged, and the known issues of that library.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JudgedAs {
     /// The library; none if it is unknown.
     pub library: Option<Recognised>,
@@ -241,12 +242,12 @@ pub struct JudgedAs {
     /// How many known issues apply.
     pub entries: usize,
     /// The backends of other versions, if none has this version.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<String>,
 }
 
 /// How it was decided as which library a shared object is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
     /// Detected from the object, or not detected.
