@@ -119,7 +119,8 @@ enum RecordedWord {
     AsRecorded,
     Changed,
     Never,
-    Stranger,
+    #[serde(rename = "stranger")]
+    Untracked,
 }
 
 impl SavedReport {
@@ -179,7 +180,7 @@ impl SavedReport {
                 RecordedWord::AsRecorded => Recorded::Unchanged,
                 RecordedWord::Changed => Recorded::Changed,
                 RecordedWord::Never => Recorded::Never,
-                RecordedWord::Stranger => Recorded::Untracked,
+                RecordedWord::Untracked => Recorded::Untracked,
             },
             origin: match &case.file {
                 Some(path) => Origin::File(path.clone()),
