@@ -6,7 +6,6 @@ mod outcome;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
@@ -284,11 +283,12 @@ fn markdown_report_has_a_row_for_each_cluster() {
     let output = writeproof(&[&UNKNOWN[..], &["--format", "markdown"]].concat());
     assert_exit(&output, 1);
     let text = stdout(&output);
-    for id in clusters(&report).keys().take(10) {
-        assert!(
-            Path::new(LIBSSL).exists() && text.contains(&format!("| `{id}` |")),
-            "{id} in\n{text}"
-        );
+    let clusters = report["clusters"].as_array().expect("clusters");
+    assert!(clusters.len() > 10, "{clusters:?}");
+    // The table has room for so many.
+    for cluster in clusters.iter().take(50) {
+        let id = cluster["id"].as_str().expect("an id");
+        assert!(text.contains(&format!("| `{id}` |")), "{id} in\n{text}");
     }
 }
 
@@ -395,8 +395,9 @@ fn show_marks_what_is_unexpected_and_explains_its_exit_code() {
 
 /// The text without how long the run took.
 fn without_the_time(text: &str) -> String {
-    let is_timed = |line: &&str| !line.contains(" s") && !line.contains("time=");
-    let lines: Vec<&str> = text.lines().filter(is_timed).collect();
+    let is_timed =
+        |line: &&str| line.ends_with(" s") || line.ends_with(" s.") || line.contains("time=");
+    let lines: Vec<&str> = text.lines().filter(|line| !is_timed(line)).collect();
     lines.join("\n")
 }
 

@@ -34,7 +34,16 @@ pub(super) fn explain(arguments: &ExplainArguments) -> Result<Exit, Failure> {
     let again =
         |result: &CaseResult| shown_by(result, &libraries.again(&[&result.backend, REFERENCE]));
     let clusters = clusters(&results, &judge.contract, &again);
-    let Some(cluster) = clusters.iter().find(|cluster| cluster.id == arguments.id) else {
+    let shown = clusters
+        .iter()
+        .filter(|cluster| cluster.id == arguments.id)
+        .find_map(|cluster| {
+            let example = results.iter().find(|result| cluster.example.is(result))?;
+            let mut scenarios = plan.scenarios.iter();
+            let selection = scenarios.find(|one| one.scenario.id == example.scenario)?;
+            Some((cluster, example, selection))
+        });
+    let Some((cluster, example, selection)) = shown else {
         let ids: Vec<&str> = clusters.iter().map(|cluster| cluster.id.as_str()).collect();
         return Err(Failure::unknown_among(
             ("cluster", "clusters"),
@@ -42,25 +51,9 @@ pub(super) fn explain(arguments: &ExplainArguments) -> Result<Exit, Failure> {
             &ids,
         ));
     };
-    let shows = |result: &&CaseResult| {
-        let example = &cluster.example;
-        result.scenario.as_str() == example.scenario
-            && result.variant.to_string() == example.variant
-            && result.backend == example.backend
-    };
-    let Some(example) = results.iter().find(shows) else {
-        return Err(Failure::unknown_among(
-            ("cluster", "clusters"),
-            &arguments.id,
-            &[],
-        ));
-    };
     let (names, _) = default_backends()?;
     let other = Plan {
-        scenarios: corpus.select(&[match &example.origin {
-            crate::scenario::Origin::Library => example.scenario.to_string(),
-            crate::scenario::Origin::File(path) => path.display().to_string(),
-        }])?,
+        scenarios: vec![selection.clone()],
         reference: libraries.by_name(REFERENCE)?,
         backends: libraries.all_by_name(&names)?,
         jobs: plan.jobs,

@@ -19,7 +19,7 @@ pub(super) fn rendered(
     everything: impl FnOnce() -> String,
 ) -> Result<String, Failure> {
     let required = arguments.require_applicable;
-    // The other formats say which library was not tested.
+    // Text and Markdown say themselves which library was not tested.
     if !matches!(
         arguments.format,
         ReportFormat::Text | ReportFormat::Markdown

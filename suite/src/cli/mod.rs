@@ -59,7 +59,7 @@ use crate::report::replay::with_findings;
 use crate::report::{Checked, JudgedAs, Report, layout};
 use crate::run::{CaseResult, Plan, Surprise};
 use crate::scenario::{Corpus, Id, Role, Scenario, Selection, TransportKind, Variant, Version};
-use crate::target::{RunOutcome, Target};
+use crate::target::Target;
 use crate::trace::Trace;
 use crate::worker;
 
@@ -327,7 +327,7 @@ fn all_scenarios() -> Result<Corpus, Failure> {
 }
 
 fn list(format: Format) -> Result<Exit, Failure> {
-    let corpus = all_scenarios()?;
+    let corpus = Corpus::built_in()?;
     let (names, missing) = default_backends()?;
     let mut unusable = Vec::new();
     let mut backends = Vec::new();
@@ -495,11 +495,7 @@ fn shown(id: &Id, backend: &str, results: &[CaseResult]) -> String {
     }
     let mut marked: Vec<(String, Vec<String>)> = Vec::new();
     for result in unexpected {
-        let ran = RunOutcome {
-            trace: result.trace.clone(),
-            printed: result.printed.clone(),
-        };
-        let body = with_findings(&ran, &result.findings);
+        let body = with_findings(&result.trace, &result.printed, &result.findings);
         let variant = result.variant.to_string();
         match marked.iter_mut().find(|(other, _)| *other == body) {
             Some((_, variants)) => variants.push(variant),

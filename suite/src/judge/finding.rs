@@ -8,7 +8,7 @@ use super::ledger::{Class, Location};
 use super::monitor::{Observation, Violation};
 use crate::contract::{Clause, Severity};
 use crate::limits::{FINDINGS, LINE, shortened};
-use crate::trace::{Entry, Outcome, Trace};
+use crate::trace::{Outcome, Trace};
 
 /// The clause that a crash and a hang break.
 pub(super) const RETURNS: &str = "call.returns";
@@ -201,9 +201,8 @@ impl Finding {
 
     /// A crash, hang or stop, if the trace shows one.
     pub(crate) fn end(trace: &Trace) -> Option<Self> {
-        let entry = trace.end()?;
-        let is_end = |entry: &Entry| entry.result.is_end();
-        let event = trace.entries.iter().position(is_end)?;
+        let mut entries = trace.entries.iter().enumerate();
+        let (event, entry) = entries.find(|(_, entry)| entry.result.is_end())?;
         let returns = Some(RETURNS);
         let (kind, clause, how) = match &entry.result {
             Outcome::Crashed(how) => (Kind::Crash, returns, how.clone()),

@@ -205,8 +205,8 @@ impl Judge {
             normalised,
             lack,
             exercised,
-            root,
         } = found;
+        let root = cluster::root(trace, &findings);
         findings.sort_by_key(Finding::rank);
         let violates = findings.iter().any(|found| found.kind == Kind::Violation);
         let verdict = match (end(trace), lack) {
@@ -286,10 +286,8 @@ impl Judge {
                 _ => findings.extend(Finding::difference(&differences)),
             }
         }
-        let root = cluster::root(history.as_ref(), &findings);
         let exercised = judged.map_or_else(Vec::new, |judged| judged.exercised);
         Found {
-            root,
             findings,
             differences,
             normalised,
@@ -379,7 +377,6 @@ pub(crate) struct Broken {
 
 /// The result of [`Judge::found`].
 struct Found {
-    root: Option<Root>,
     findings: Vec<Finding>,
     differences: Vec<Difference>,
     /// The number of differences that do not count.

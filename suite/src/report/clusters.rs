@@ -64,6 +64,15 @@ pub(crate) struct Example {
     pub(crate) command: String,
 }
 
+impl Example {
+    /// Whether it is this case.
+    pub(crate) fn is(&self, result: &CaseResult) -> bool {
+        result.scenario.as_str() == self.scenario
+            && result.variant.to_string() == self.variant
+            && result.backend == self.backend
+    }
+}
+
 impl Cluster {
     /// How many cases there are.
     pub fn cases(&self) -> usize {

@@ -6,12 +6,10 @@ use std::fmt::Write as _;
 
 use super::clusters::Cluster;
 use super::layout::{count, fitted};
-use super::replay::marked;
+use super::replay::with_findings;
 use crate::contract::Contract;
-use crate::fuzz::Examined;
 use crate::judge::known::KnownIssues;
 use crate::run::CaseResult;
-use crate::target::RunOutcome;
 
 /// The longest line about a known issue, in characters.
 const WIDTH: usize = 150;
@@ -113,15 +111,9 @@ impl Explained<'_> {
     /// The trace of the smallest scenario, with the findings marked.
     fn trace(&self) -> String {
         let result = self.example;
-        let examined = Examined {
-            backend: result.backend.clone(),
-            ran: RunOutcome {
-                trace: result.trace.clone(),
-                printed: result.printed.clone(),
-            },
-            findings: result.findings.clone(),
-        };
-        marked(&result.scenario, result.variant, &examined)
+        let (id, backend, variant) = (&result.scenario, &result.backend, result.variant);
+        let trace = with_findings(&result.trace, &result.printed, &result.findings);
+        format!("{id}  {backend}  {variant}\n{trace}")
     }
 
     /// Known issues that break the same clause.

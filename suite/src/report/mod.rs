@@ -108,17 +108,20 @@ impl Report<'_> {
         self.results.iter().filter(is_its)
     }
 
-    /// Whether the baseline accepts what is unexpected in this case.
+    /// Whether the baseline accepts what is unexpected in this case. It accepts no trace that is not
+    /// as recorded.
     fn is_accepted(&self, result: &CaseResult) -> bool {
         let root = result.root.as_ref();
         let compared = self.compared.as_ref();
-        root.zip(compared)
-            .is_some_and(|(root, compared)| compared.accepted.contains(&root.id))
+        let is_in_it = root
+            .zip(compared)
+            .is_some_and(|(root, compared)| compared.accepted.contains(&root.id));
+        is_in_it && result.is_as_recorded()
     }
 
     /// How unexpected a case is, under the baseline.
     pub(crate) fn surprise(&self, result: &CaseResult) -> Surprise {
-        if self.is_accepted(result) && result.is_as_recorded() {
+        if self.is_accepted(result) {
             Surprise::None
         } else {
             result.surprise(self.contract)

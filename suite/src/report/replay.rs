@@ -8,7 +8,7 @@ use super::muted_line;
 use crate::fuzz::Examined;
 use crate::judge::{Finding, Kind, Muted};
 use crate::scenario::{Id, Variant};
-use crate::target::{Printed, RunOutcome};
+use crate::target::Printed;
 use crate::trace::{Entry, Trace};
 
 /// The trace of a library, with its findings marked.
@@ -20,16 +20,16 @@ pub(crate) fn marked(id: &Id, variant: Variant, examined: &Examined) -> String {
     } = examined;
     format!(
         "{id}  {backend}  {variant}\n{}",
-        with_findings(ran, findings)
+        with_findings(&ran.trace, &ran.printed, findings)
     )
 }
 
 /// What happened in a case, with the findings marked after the step in which they occurred.
-pub(crate) fn with_findings(ran: &RunOutcome, findings: &[Finding]) -> String {
+pub(crate) fn with_findings(trace: &Trace, printed: &Printed, findings: &[Finding]) -> String {
     let mut text = String::new();
     let mut left: Vec<&Finding> = findings.iter().collect();
     let same_step = |a: &Entry, b: &Entry| a.step == b.step;
-    for entries in ran.trace.entries.chunk_by(same_step) {
+    for entries in trace.entries.chunk_by(same_step) {
         let of_step = Trace {
             entries: entries.to_vec(),
             ..Trace::default()
@@ -45,10 +45,10 @@ pub(crate) fn with_findings(ran: &RunOutcome, findings: &[Finding]) -> String {
         });
     }
     let side_effects = Trace {
-        side_effects: ran.trace.side_effects.clone(),
+        side_effects: trace.side_effects.clone(),
         ..Trace::default()
     };
-    let _ = write!(text, "{side_effects}{}", printed(&ran.printed));
+    let _ = write!(text, "{side_effects}{}", first_printed(printed));
     // Findings in no step of the trace.
     text.extend(left.into_iter().map(mark));
     text
@@ -75,7 +75,7 @@ fn what(finding: &Finding) -> String {
     }
 }
 
-fn printed(printed: &Printed) -> String {
+fn first_printed(printed: &Printed) -> String {
     let line = |name: &str, text: &str| match text.lines().next() {
         Some(line) => format!("  first line printed on standard {name}: {}\n", cut(line)),
         None => String::new(),

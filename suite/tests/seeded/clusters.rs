@@ -138,6 +138,11 @@ impl Reported {
             .count()
     }
 
+    fn general_and_wrong(&self) -> usize {
+        let is_wanted = |cluster: &&Cluster| cluster.is_wrong() && cluster.like.is_none();
+        self.new.iter().filter(is_wanted).count()
+    }
+
     /// The first new cluster that breaks a clause.
     fn first(&self) -> Option<&Cluster> {
         self.new.iter().find(|cluster| cluster.is_wrong())
@@ -222,15 +227,11 @@ pub(crate) fn print(faults: &'static [Fault]) -> Result<(), String> {
     println!("| bug | clusters | general | of them break a clause | first | baseline |");
     println!("|---|--:|--:|--:|---|---|");
     for (name, bug) in &bugs.0 {
-        let wrong = bug
-            .new
-            .iter()
-            .filter(|c| c.is_wrong() && c.like.is_none())
-            .count();
         println!(
-            "| {name} | {} | {} | {wrong} | {} | {} |",
+            "| {name} | {} | {} | {} | {} | {} |",
             bug.new.len(),
             bug.general(),
+            bug.general_and_wrong(),
             bug.first().and_then(Cluster::clause).unwrap_or("none"),
             if bug.is_reported {
                 "reported"
@@ -239,18 +240,12 @@ pub(crate) fn print(faults: &'static [Fault]) -> Result<(), String> {
             },
         );
     }
-    let wrong = |bug: &Reported| {
-        bug.new
-            .iter()
-            .filter(|c| c.is_wrong() && c.like.is_none())
-            .count()
-    };
     println!(
         "{} bugs; median of new clusters {}, of general ones {}, of general ones that break a clause {}",
         bugs.0.len(),
         bugs.median(|bug| bug.new.len()),
         bugs.median(Reported::general),
-        bugs.median(wrong),
+        bugs.median(Reported::general_and_wrong),
     );
     println!(
         "first cluster names a broken clause: {} of {}; not: {}",

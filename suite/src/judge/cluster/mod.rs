@@ -15,6 +15,7 @@ use super::finding::{Finding, Kind};
 use super::known::MeasuredHistory;
 use super::monitor::History;
 use crate::contract::Severity;
+use crate::trace::Trace;
 
 /// What the cases of a cluster have in common. It holds no number and no text of a message, so that
 /// it is the same in every run, with more scenarios, and after a message was reworded.
@@ -87,7 +88,7 @@ impl Root {
 /// The root of the unexpected findings of a case: the first event that breaks a clause; if none
 /// does, the first difference. Of several clauses that are broken in one event, the most severe one
 /// counts, so that a crash at a guard page is one fact.
-pub(super) fn root(history: Option<&History<'_>>, findings: &[Finding]) -> Option<Root> {
+pub(super) fn root(trace: &Trace, findings: &[Finding]) -> Option<Root> {
     let unexpected = || findings.iter().filter(|finding| finding.known.is_none());
     let rank = |finding: &&Finding| {
         let is_difference = finding.kind == Kind::Difference;
@@ -95,10 +96,9 @@ pub(super) fn root(history: Option<&History<'_>>, findings: &[Finding]) -> Optio
         (is_difference, finding.event, severity)
     };
     let first = unexpected().min_by_key(rank)?;
-    let (trigger, misuse) = match history {
-        Some(history) => at_event(history, first.event),
-        None => (Vec::new(), None),
-    };
+    let (trigger, misuse) = History::of(trace)
+        .and_then(|history| at_event(&history, first.event))
+        .unwrap_or_default();
     let mut also: Vec<String> = unexpected()
         .filter_map(|finding| finding.clause.clone())
         .filter(|clause| Some(clause) != first.clause.as_ref())
@@ -124,14 +124,10 @@ pub(super) fn root(history: Option<&History<'_>>, findings: &[Finding]) -> Optio
     })
 }
 
-/// The trigger of this event, and what the caller did wrong by then.
-fn at_event(history: &History<'_>, event: usize) -> (Vec<String>, Option<Misuse>) {
+/// The trigger of this event, and what the caller did wrong by then; `None` without events.
+fn at_event(history: &History<'_>, event: usize) -> Option<(Vec<String>, Option<Misuse>)> {
     // What is missing at the end is missing after the last event.
-    let last = history.events.len().saturating_sub(1);
-    if history.events.is_empty() {
-        return (Vec::new(), None);
-    }
-    let event = event.min(last);
+    let event = event.min(history.events.len().checked_sub(1)?);
     let trigger = trigger::trigger(&MeasuredHistory::of(history), event);
-    (trigger, caller::misuse(history, event))
+    Some((trigger, caller::misuse(history, event)))
 }

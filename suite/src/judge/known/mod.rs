@@ -46,8 +46,7 @@ use crate::scenario::{Id, ParseError, Variant};
 /// Whether there is a predicate of this name.
 #[cfg(test)]
 pub(crate) fn is_predicate(name: &str) -> bool {
-    let mut predicates = predicate::Predicate::all().iter();
-    predicates.any(|predicate| predicate.name == name)
+    predicate::named(name).is_some()
 }
 
 /// Whether the predicate of this name holds at this event; false if there is none of this name.
@@ -56,9 +55,7 @@ pub(crate) fn predicate_holds(
     measured: &MeasuredHistory<'_, '_>,
     index: usize,
 ) -> bool {
-    let mut predicates = predicate::Predicate::all().iter();
-    let named = predicates.find(|predicate| predicate.name == name);
-    named.is_some_and(|predicate| predicate.holds(measured, index))
+    predicate::named(name).is_some_and(|predicate| predicate.holds(measured, index))
 }
 
 /// The known issues of all files: one for each family of libraries, and the user's.

@@ -211,16 +211,18 @@ impl Predicate {
     }
 }
 
+/// The predicate with this name, if there is one.
+pub(super) fn named(name: &str) -> Option<&'static Predicate> {
+    PREDICATES.iter().find(|predicate| predicate.name == name)
+}
+
 /// The predicate with this name.
 pub(super) fn find(name: &str, at: usize) -> Result<&'static Predicate, Fault> {
-    PREDICATES
-        .iter()
-        .find(|predicate| predicate.name == name)
-        .ok_or_else(|| {
-            let names: Vec<&str> = PREDICATES.iter().map(|predicate| predicate.name).collect();
-            let message = format!("unknown predicate {}", Quoted(name));
-            Fault::unknown(at, message, name, "predicates", &names)
-        })
+    named(name).ok_or_else(|| {
+        let names: Vec<&str> = PREDICATES.iter().map(|predicate| predicate.name).collect();
+        let message = format!("unknown predicate {}", Quoted(name));
+        Fault::unknown(at, message, name, "predicates", &names)
+    })
 }
 
 const fn input(name: &'static str, holds: fn(&At<'_, '_, '_>) -> bool) -> Predicate {
